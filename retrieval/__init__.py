@@ -1,0 +1,1 @@
+"""Rollcall's library and service: photos, faces, embeddings, catalogue, index, identities."""

@@ -1,0 +1,1 @@
+"""The truth: people, photos, faces, vectors and the change log, in SQL."""

@@ -1,0 +1,1 @@
+"""Exporters: published weight files to ONNX."""

@@ -1,0 +1,234 @@
+"""Every error that Rollcall raises on purpose, grouped by what the caller can do about it.
+
+RollcallError
+├── InputError                 the caller's input is wrong: mend it, a retry is useless (exit 2)
+│   ├── PhotoError             one photo cannot be taken; the rest of a batch goes on
+│   │   ├── PhotoUnreadable    missing, empty, truncated or of no known format
+│   │   ├── PhotoTooLarge      more pixels or bytes than the limits allow
+│   │   ├── NoFace             no face where one was meant
+│   │   ├── SeveralFaces       several faces, none of them dominant, where one was meant
+│   │   └── FaceUnusable       a face, but too small, blurred, turned away or cut off
+│   ├── NameInvalid            an empty or unprintable name of a person or a collection
+│   ├── NotFound               no such person, photo, face, collection, run or model
+│   ├── AlreadyExists          the name or the photo is taken
+│   ├── DimensionMismatch      vectors of another length than the index's
+│   ├── VectorInvalid          vectors with NaN, infinities or a wrong shape or dtype
+│   ├── DataInvalid            a data file (CSV, idx.gz, archive, folder) is not what it should be
+│   └── SettingInvalid         a setting or an option has no meaning
+├── ModelError                 a model cannot answer (exit 3)
+│   ├── ModelMissing           not pulled or exported yet
+│   ├── ModelCorrupt           the file's SHA-256 is not the manifest's
+│   ├── ModelManifestInvalid   models/manifest.toml, or the user's own, does not fit its schema
+│   ├── ModelMismatch          the collection was made with another model
+│   ├── DownloadFailed         the network or the server said no
+│   ├── ExportFailed           the weight file does not hold the layers that it should
+│   └── InferenceFailed        ONNX Runtime or OpenCV failed on an input that passed all checks
+├── StoreError                 catalogue, index or files (exit 4)
+│   ├── CatalogueUnavailable   cannot be opened, reached or locked in time
+│   ├── CatalogueIncompatible  written by a newer Rollcall, or by something else
+│   ├── StoreFull              no space left on the device
+│   ├── SnapshotInvalid        an index snapshot that does not fit or is damaged: it is rebuilt
+│   └── IndexFailed            FAISS or the index server failed
+└── QueueError                 the queue cannot be used now (exit 5); worth a retry
+    ├── QueueUnavailable       no Redis answers, or none can be started
+    └── WorkerFailed           a worker died on a job more often than is allowed
+"""
+
+from typing import ClassVar
+
+
+class RollcallError(Exception):
+    """The root of the tree. ``str(error)`` says what was wrong, what was found and what to do."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(RollcallError):
+    """The caller's input is wrong; never retried."""
+
+    code = "input"
+    exit_code = 2
+
+
+class PhotoError(InputError):
+    """One photo cannot be taken; the other photos of its batch are."""
+
+    code = "photo"
+
+
+class PhotoUnreadable(PhotoError):
+    """Missing, empty, truncated or of no known format."""
+
+    code = "unreadable"
+
+
+class PhotoTooLarge(PhotoError):
+    """More pixels or bytes than the limits allow."""
+
+    code = "too-large"
+
+
+class NoFace(PhotoError):
+    """No face where one was meant."""
+
+    code = "no-face"
+
+
+class SeveralFaces(PhotoError):
+    """Several faces, none of them dominant, where one was meant."""
+
+    code = "several-faces"
+
+
+class FaceUnusable(PhotoError):
+    """A face, but too small, blurred, turned away or cut off."""
+
+    code = "unusable-face"
+
+
+class NameInvalid(InputError):
+    """An empty or unprintable name of a person or a collection."""
+
+    code = "name"
+
+
+class NotFound(InputError):
+    """No such person, photo, face, collection, run or model."""
+
+    code = "not-found"
+
+
+class AlreadyExists(InputError):
+    """The name or the photo is taken."""
+
+    code = "already-exists"
+
+
+class DimensionMismatch(InputError):
+    """Vectors of another length than the index's."""
+
+    code = "dimension"
+
+
+class VectorInvalid(InputError):
+    """Vectors with NaN, infinities or a wrong shape or dtype."""
+
+    code = "vector"
+
+
+class DataInvalid(InputError):
+    """A data file (CSV, idx.gz, archive, image folder) is not what it should be."""
+
+    code = "data"
+
+
+class SettingInvalid(InputError):
+    """A setting or an option has no meaning."""
+
+    code = "setting"
+
+
+class ModelError(RollcallError):
+    """A model cannot answer."""
+
+    code = "model"
+    exit_code = 3
+
+
+class ModelMissing(ModelError):
+    """Not pulled or exported yet."""
+
+    code = "model-missing"
+
+
+class ModelCorrupt(ModelError):
+    """The file's SHA-256 is not the manifest's."""
+
+    code = "model-corrupt"
+
+
+class ModelManifestInvalid(ModelError):
+    """The manifest does not fit its schema."""
+
+    code = "model-manifest"
+
+
+class ModelMismatch(ModelError):
+    """The collection was made with another model."""
+
+    code = "model-mismatch"
+
+
+class DownloadFailed(ModelError):
+    """The network or the server said no."""
+
+    code = "download"
+
+
+class ExportFailed(ModelError):
+    """The weight file does not hold the layers that it should."""
+
+    code = "export"
+
+
+class InferenceFailed(ModelError):
+    """ONNX Runtime or OpenCV failed on an input that passed all checks."""
+
+    code = "inference"
+
+
+class StoreError(RollcallError):
+    """The catalogue, the index or a file cannot be read or written."""
+
+    code = "store"
+    exit_code = 4
+
+
+class CatalogueUnavailable(StoreError):
+    """Cannot be opened, reached or locked in time."""
+
+    code = "catalogue-unavailable"
+
+
+class CatalogueIncompatible(StoreError):
+    """Written by a newer Rollcall, or by something else."""
+
+    code = "catalogue-incompatible"
+
+
+class StoreFull(StoreError):
+    """No space left on the device."""
+
+    code = "disk-full"
+
+
+class SnapshotInvalid(StoreError):
+    """An index snapshot that does not fit or is damaged; it is rebuilt."""
+
+    code = "snapshot"
+
+
+class IndexFailed(StoreError):
+    """FAISS or the index server failed."""
+
+    code = "index"
+
+
+class QueueError(RollcallError):
+    """The queue cannot be used now; worth a retry."""
+
+    code = "queue"
+    exit_code = 5
+
+
+class QueueUnavailable(QueueError):
+    """No Redis answers, or none can be started."""
+
+    code = "queue-unavailable"
+
+
+class WorkerFailed(QueueError):
+    """A worker died on a job more often than is allowed."""
+
+    code = "worker-failed"

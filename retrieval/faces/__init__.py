@@ -1,0 +1,1 @@
+"""From a photo to aligned chips: detection, quality, alignment."""

@@ -1,0 +1,1 @@
+"""Searching vectors: exact, FAISS IVF, and the gallery of people over them."""

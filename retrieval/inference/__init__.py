@@ -1,0 +1,1 @@
+"""Models: the manifest, and ONNX Runtime sessions over its verified files."""

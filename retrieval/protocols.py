@@ -1,0 +1,93 @@
+"""The seams of Rollcall: what stands behind each can be exchanged without the rest noticing.
+
+An implementation inherits nothing; it has these members and passes the contract tests under
+tests/contracts/.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from retrieval.values import Changes, Detections, Ints, Pixels, SearchResult, Vectors, Watermark
+
+
+class Detector(Protocol):
+    """Finds faces in an image."""
+
+    @property
+    def name(self) -> str:
+        """As in the manifest: yunet, mtcnn or haar."""
+
+    def detect(self, pixels: Pixels) -> Detections:
+        """Find the faces of one image (h, w, 3) RGB uint8, best score first."""
+
+
+class Embedder(Protocol):
+    """Turns aligned face chips into vectors."""
+
+    @property
+    def dimension(self) -> int:
+        """Numbers a vector."""
+
+    @property
+    def chip_px(self) -> int:
+        """Side of the square chip."""
+
+    @property
+    def template(self) -> Any:
+        """(5, 2) float32: where the five landmarks lie in a chip, in pixels."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names weights, preprocessing, precision and alignment: vectors of two never meet."""
+
+    def embed(self, chips: Pixels) -> Vectors:
+        """Embed (n, s, s, 3) RGB uint8 chips to (n, d) float32 rows of unit length."""
+
+
+class ChangeFeed(Protocol):
+    """One collection's change log, as an index reads it."""
+
+    @property
+    def dimension(self) -> int:
+        """Numbers a vector."""
+
+    def head(self) -> Watermark:
+        """The newest change of the log: cheap, asked before every answer."""
+
+    def changes(self, since: Watermark, limit: int = 100_000) -> Changes:
+        """The net effect of at most `limit` log rows after `since` (of the same epoch)."""
+
+    def everything(self, chunk: int = 50_000) -> Iterator[Changes]:
+        """All faces that exist now, in ascending chunks with one common watermark: for rebuilding.
+
+        Chunks come from one read transaction; an empty collection yields one empty chunk.
+        """
+
+
+class VectorIndex(Protocol):
+    """Searches vectors by cosine. Ids are the caller's and are never used twice."""
+
+    def __len__(self) -> int:
+        """Entries that a search can return."""
+
+    def add(self, ids: Ints, vectors: Vectors) -> None:
+        """Add (n,) ids with (n, d) unit vectors; an id that is there already is replaced."""
+
+    def remove(self, ids: Ints) -> int:
+        """Remove ids, ignoring unknown ones; return how many were there."""
+
+    def search(self, probes: Vectors, k: int, allowed: Ints | None = None) -> SearchResult:
+        """Find the k most similar entries for each probe, among `allowed` ids if given."""
+
+
+class JobQueue(Protocol):
+    """Bulk work: batches of photos by path or hash, done by workers."""
+
+    def enqueue(self, kind: str, payloads: Sequence[dict[str, Any]], run_id: str) -> list[str]:
+        """Queue jobs of `kind` ("enrol", ...) with JSON payloads; waits while it is full."""
+
+    def cancel(self, run_id: str) -> int:
+        """Drop the run's jobs that no worker has begun; return how many."""
+
+    def pending(self, run_id: str) -> int:
+        """Jobs of the run that are queued, deferred, scheduled or begun."""

@@ -1,0 +1,64 @@
+"""Settings: environment variables ROLLCALL_* (or a .env file), read once at an entry point."""
+
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_home() -> Path:
+    return platformdirs.user_data_path("rollcall", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Built at an entry point and passed down; there is no global."""
+
+    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", env_file=".env", extra="ignore")
+
+    home: Path = Field(
+        default_factory=_default_home,
+        description="Folder of the catalogue, indexes, models and kept photos.",
+    )
+    collection: str = Field("default", description="Collection that commands use.")
+    catalogue_url: str | None = Field(
+        None, description="SQLAlchemy URL of the catalogue; SQLite under the home folder if unset."
+    )
+    redis_url: str | None = Field(
+        None, description="redis://, rediss:// or unix://; an embedded server if unset."
+    )
+
+    detector: str = Field(
+        "auto", description="Detector of new collections: auto, yunet, mtcnn or haar."
+    )
+    embedder: str = Field(
+        "auto", description="Embedder of new collections: auto or a name from the manifest."
+    )
+    precision: Literal["auto", "fp32", "int8"] = Field(
+        "auto", description="Variant of the embedder's weights; auto is the measured default."
+    )
+    mirror: bool = Field(
+        True, description="Average the vectors of the chip and of its mirror image."
+    )
+    threads: int = Field(
+        0, ge=0, description="Threads of ONNX Runtime, OpenCV and FAISS; 0 for all cores."
+    )
+    batch_size: int = Field(32, ge=1, le=1024, description="Face chips an embedding batch.")
+
+    detail: Literal["normal", "high"] = Field(
+        "normal", description="high cuts big photos into tiles to find faces down to 24 px."
+    )
+    working_px: int = Field(
+        1280, ge=160, description="Longer side to which photos are decoded at least."
+    )
+    max_pixels: int = Field(
+        200_000_000, ge=1, description="Pixels of the largest photo that is decoded."
+    )
+    max_photo_bytes: int = Field(
+        200_000_000, ge=1, description="Bytes of the largest photo that is read."
+    )
+    min_face_px: int = Field(24, ge=8, description="Smaller faces are unusable.")
+    keep_photos: bool = Field(
+        False, description="Keep copies of enrolled photos under the home folder."
+    )

@@ -1,0 +1,319 @@
+"""The words of Rollcall as values: frozen, slotted, their arrays checked when they are made.
+
+Many faces travel as arrays, one row a face, never as lists of objects. Boxes are `xywh` in
+pixels (left, top, width, height); images are upright RGB uint8 (height, width, 3); landmarks are
+five (x, y) points: the eye on the left of the picture, the eye on its right, the tip of the nose,
+the left and the right corner of the mouth.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.errors import VectorInvalid
+
+Pixels = npt.NDArray[np.uint8]  # (height, width, 3), RGB
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Vectors = npt.NDArray[np.float32]  # (n, d), rows of unit length
+
+
+def check_rows(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...]) -> None:
+    """Check an array's shape; None in `shape` matches any length.
+
+    Raises:
+        ValueError: the shape is another one.
+    """
+    fits = array.ndim == len(shape) and all(
+        wanted is None or wanted == found for wanted, found in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = tuple("any" if length is None else length for length in shape)
+        raise ValueError(f"{name}: expected shape {wanted}, found {array.shape}")
+
+
+def check_vectors(vectors: npt.NDArray[Any], dimension: int | None = None) -> Vectors:
+    """Return the vectors as (n, d) float32, C-contiguous, after checking them.
+
+    Raises:
+        VectorInvalid: not two-dimensional, not of `dimension`, or with NaN or infinities.
+    """
+    array = np.ascontiguousarray(vectors, dtype=np.float32)
+    if array.ndim != 2:
+        raise VectorInvalid(f"Vectors must be an (n, d) array; found {array.ndim} axes.")
+    if dimension is not None and array.shape[1] != dimension:
+        raise VectorInvalid(f"Vectors must have {dimension} numbers; found {array.shape[1]}.")
+    if not np.isfinite(array).all():
+        raise VectorInvalid("Vectors must be finite; found NaN or infinity. Check the model.")
+    return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """A decoded photo.
+
+    Attributes:
+        name: what the user called it: a path or an upload's file name.
+        sha256: hexadecimal digest of the file's bytes: the photo's identity.
+        width, height: of the upright original, in pixels.
+        pixels: (h, w, 3) RGB uint8, upright; smaller than the original where it was decoded at a
+            reduced size.
+    """
+
+    name: str
+    sha256: str
+    width: int
+    height: int
+    pixels: Pixels
+
+    def __post_init__(self) -> None:
+        check_rows("pixels", self.pixels, (None, None, 3))
+
+    @property
+    def scale(self) -> float:
+        """Original pixels a decoded pixel, 1.0 or more."""
+        return self.width / int(self.pixels.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """What a detector found in one image, best score first, in that image's pixels.
+
+    Attributes:
+        boxes: (n, 4) float32, xywh; may reach over the image's border.
+        landmarks: (n, 5, 2) float32, see the module's docstring for the order.
+        scores: (n,) float32 in [0, 1].
+    """
+
+    boxes: Floats
+    landmarks: Floats
+    scores: Floats
+
+    def __post_init__(self) -> None:
+        check_rows("boxes", self.boxes, (len(self.scores), 4))
+        check_rows("landmarks", self.landmarks, (len(self.scores), 5, 2))
+        check_rows("scores", self.scores, (None,))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def none(cls) -> "Detections":
+        """No face at all."""
+        empty = np.zeros((0, 4), np.float32)
+        return cls(empty, np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
+
+    def take(self, rows: npt.NDArray[Any]) -> "Detections":
+        """Only the given rows (indices or a mask), in their order."""
+        return Detections(self.boxes[rows], self.landmarks[rows], self.scores[rows])
+
+    def scaled(self, factor: float) -> "Detections":
+        """In the pixels of an image `factor` times as large."""
+        scale = np.float32(factor)
+        return Detections(self.boxes * scale, self.landmarks * scale, self.scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quality:
+    """How usable each face is.
+
+    Attributes:
+        size_px: (n,) float32, the box's shorter side in pixels of the original photo.
+        sharpness: (n,) float32, higher is sharper.
+        yaw_deg: (n,) float32, absolute angle of the head's turn estimated from landmarks.
+        cut_off: (n,) float32 in [0, 1], share of the box outside the photo.
+        reasons: n entries, None where the face is usable, else why not ("too small: 18 px, ...").
+    """
+
+    size_px: Floats
+    sharpness: Floats
+    yaw_deg: Floats
+    cut_off: Floats
+    reasons: tuple[str | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.reasons)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Quality":
+        """Only the given rows, in their order."""
+        reasons = tuple(self.reasons[row] for row in rows)
+        return Quality(
+            self.size_px[rows],
+            self.sharpness[rows],
+            self.yaw_deg[rows],
+            self.cut_off[rows],
+            reasons,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """The faces of one photo after all stages, in pixels of the upright original.
+
+    Attributes:
+        detections: where they are.
+        quality: how usable they are.
+        vectors: (n, d) float32, rows of unit length.
+    """
+
+    detections: Detections
+    quality: Quality
+    vectors: Vectors
+
+    def __post_init__(self) -> None:
+        check_rows("vectors", self.vectors, (len(self.detections), None))
+        if len(self.quality) != len(self.detections):
+            raise ValueError("quality and detections differ in length")
+
+    def __len__(self) -> int:
+        return len(self.detections)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Faces":
+        """Only the given rows, in their order."""
+        return Faces(self.detections.take(rows), self.quality.take(rows), self.vectors[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchResult:
+    """The nearest entries of an index for each probe.
+
+    Attributes:
+        ids: (q, k) int64, best first, -1 where fewer exist.
+        scores: (q, k) float32, cosine in [-1, 1]; -inf where the id is -1.
+    """
+
+    ids: Ints
+    scores: Floats
+
+    def __post_init__(self) -> None:
+        check_rows("ids", self.ids, (None, None))
+        check_rows("scores", self.scores, tuple(self.ids.shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeopleHits:
+    """The best people of a gallery for each probe, by the fused score.
+
+    Attributes:
+        people: (q, k) int64 ids of people, best first, each once a row, -1 where fewer exist.
+        scores: (q, k) float32, (nearest + template) / 2; -inf where the id is -1.
+        faces: (q, k) int64, that person's face nearest to the probe.
+        nearest: (q, k) float32, cosine to that face.
+        templates: (q, k) float32, cosine to that person's template.
+    """
+
+    people: Ints
+    scores: Floats
+    faces: Ints
+    nearest: Floats
+    templates: Floats
+
+    def __post_init__(self) -> None:
+        for name in ("scores", "faces", "nearest", "templates"):
+            check_rows(name, getattr(self, name), tuple(self.people.shape))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Watermark:
+    """How far a view has followed the change log.
+
+    Attributes:
+        epoch: the catalogue's UUID; another one after a restore, when a view must be rebuilt.
+        seq: the last change that was applied, 0 for none.
+    """
+
+    epoch: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """What happened to a collection's faces after a watermark, already folded to the net effect.
+
+    A face that was enrolled, moved and removed again within the span is only in `removed`.
+
+    Attributes:
+        removed: (r,) int64, ids of faces that are gone (they may never have been seen).
+        added: (a,) int64, ids of faces that are new or now belong to another person, ascending.
+        people: (a,) int64, the person that each of `added` belongs to.
+        vectors: (a, d) float32, their vectors.
+        watermark: how far this reaches.
+        complete: whether this reaches the end of the log; if not, ask again.
+    """
+
+    removed: Ints
+    added: Ints
+    people: Ints
+    vectors: Vectors
+    watermark: Watermark
+    complete: bool
+
+    def __post_init__(self) -> None:
+        check_rows("added", self.added, (None,))
+        check_rows("people", self.people, (len(self.added),))
+        check_rows("vectors", self.vectors, (len(self.added), None))
+
+
+class Outcome(StrEnum):
+    """What an identification says of one face."""
+
+    MATCH = "match"
+    AMBIGUOUS = "ambiguous"
+    UNKNOWN = "unknown"
+    UNUSABLE = "unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person who might be the face's.
+
+    Attributes:
+        person_id: the catalogue's id.
+        score: fused cosine score.
+        face_id: the enrolled face that decided (the nearest).
+    """
+
+    person_id: int
+    score: float
+    face_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer about one face.
+
+    Attributes:
+        outcome: match, ambiguous, unknown or unusable.
+        reason: why it is not a plain match, or None.
+        person_id: set only when the outcome is a match.
+        score: of the best candidate, None where there is none.
+        threshold: the score that a match needs.
+        margin: score minus the second person's score, None where there is no second.
+        candidates: the best people, best first.
+    """
+
+    outcome: Outcome
+    reason: str | None
+    person_id: int | None
+    score: float | None
+    threshold: float
+    margin: float | None
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a decision asks for: a threshold on the score and a margin to the second person.
+
+    Attributes:
+        threshold: smallest fused score of a match.
+        margin: smallest lead over the second person of a match.
+        source: where the numbers come from, in words ("manifest: ...", "calibrated: ...").
+    """
+
+    threshold: float
+    margin: float
+    source: str

@@ -1,0 +1,1 @@
+"""Bulk work through RQ on Redis."""
