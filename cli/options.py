@@ -1,0 +1,257 @@
+"""What every command shares: its options, its output, and the edge where errors become exit codes.
+
+A command is a function whose first parameter is `run: Run`; `command` replaces it by the options
+`--home`, `--collection`, `--json` and `--quiet`, so that they stand once, here.
+"""
+
+import functools
+import inspect
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from retrieval.errors import RollcallError, SettingInvalid
+from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    from retrieval.service import Service
+
+Advance = Callable[..., None]  # advance(n=1, **fields): n more are done; fields are shown
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a command: its settings, and where its output goes.
+
+    Attributes:
+        settings: from the environment and the command's options.
+        json: one JSON document goes to standard output, everything else to standard error.
+        quiet: no progress and no remarks; results and errors only.
+        console: what people read.
+        rejected: set by a command that did its work but had to reject some inputs: exit code 1.
+    """
+
+    settings: Settings
+    json: bool
+    quiet: bool
+    console: Console = field(init=False)
+    rejected: bool = False
+
+    def __post_init__(self) -> None:
+        self.console = Console(stderr=self.json, highlight=False, soft_wrap=not _wide(self.json))
+
+    @contextmanager
+    def service(self) -> Iterator["Service"]:
+        """Open the service over this run's settings, and close it."""
+        from retrieval.build import build_service
+
+        with build_service(self.settings, remark=self.remark) as service:
+            yield service
+
+    def emit(self, document: Mapping[str, Any], show: Callable[[], None]) -> None:
+        """Print the result: the document as JSON with `--json`, otherwise what `show` prints."""
+        if self.json:
+            sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        else:
+            show()
+
+    def print(self, *parts: Any, **style: Any) -> None:
+        """Print a part of the result for people."""
+        self.console.print(*parts, **style)
+
+    def remark(self, text: str) -> None:
+        """Say something beside the result; silent with `--quiet`."""
+        if not self.quiet:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(text, style="dim")
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
+        """Print rows as a table on a terminal, as tab-separated lines otherwise."""
+        cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+        if not self.console.is_terminal:
+            for line in [list(columns), *cells]:
+                self.console.print("\t".join(line), markup=False)
+            return
+        table = Table(title=title or None, title_justify="left", header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for line in cells:
+            table.add_row(*line)
+        self.console.print(table)
+
+    def confirm(self, question: str, yes: bool) -> bool:
+        """Ask before something that is final; `--yes` answers for a script.
+
+        Raises:
+            SettingInvalid: nobody can answer, since standard input is no terminal.
+        """
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            raise SettingInvalid(f"{question} Nobody can answer here: add --yes to do it.")
+        return typer.confirm(question, err=True)
+
+    @contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[Advance]:
+        """Show how far a long step is: a bar on a terminal, a line for each tenth otherwise."""
+        if self.quiet:
+            yield lambda n=1, **fields: None
+        elif sys.stderr.isatty():
+            with _bar(what, total) as advance:
+                yield advance
+        else:
+            yield _lines(what, total)
+
+
+def _wide(to_stderr: bool) -> bool:
+    return (sys.stderr if to_stderr else sys.stdout).isatty()
+
+
+@contextmanager
+def _bar(what: str, total: int | None) -> Iterator[Advance]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[dim]{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=total, note="")
+
+        def advance(n: int = 1, **fields: Any) -> None:
+            note = "  ".join(f"{name} {value}" for name, value in fields.items())
+            progress.update(task, advance=n, note=note)
+
+        yield advance
+
+
+def _lines(what: str, total: int | None) -> Advance:
+    done = shown = 0
+    step = max((total or 1000) // 10, 1)
+
+    def advance(n: int = 1, **fields: Any) -> None:
+        nonlocal done, shown
+        done += n
+        if done - shown >= step or done == total:
+            shown = done
+            notes = "".join(f", {name} {value}" for name, value in fields.items())
+            sys.stderr.write(f"{what}: {done}/{total or '?'}{notes}\n")
+
+    return advance
+
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", metavar="DIR", envvar="ROLLCALL_HOME", help="Folder of catalogue and indexes."
+    ),
+]
+CollectionName = Annotated[
+    str | None,
+    typer.Option("--collection", metavar="NAME", help="The gallery to use."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no remarks.")]
+
+_COMMON = {"home": Home, "collection": CollectionName, "json": Json, "quiet": Quiet}
+_DEFAULTS: dict[str, Any] = {"home": None, "collection": None, "json": False, "quiet": False}
+
+
+def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callable[..., Any]:
+    """Register a function `f(run: Run, ...)` as a command of `app`, with the common options."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        common = [
+            inspect.Parameter(
+                key,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=_DEFAULTS[key],
+                annotation=_COMMON[key],
+            )
+            for key in _COMMON
+        ]
+
+        @functools.wraps(function)
+        def call(**values: Any) -> None:
+            shared = {key: values.pop(key) for key in _COMMON}
+            _run(function, shared, values)
+
+        keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+        parameters = [*keyword_only, *common]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        del call.__wrapped__  # type: ignore[attr-defined]
+        app.command(name, **options)(call)
+        return function
+
+    return register
+
+
+def _run(function: Callable[..., None], shared: dict[str, Any], values: dict[str, Any]) -> None:
+    """The edge: settings in, exit code out."""
+    _log_to_stderr(shared["quiet"])
+    try:
+        run = Run(
+            make_settings(shared["home"], shared["collection"]), shared["json"], shared["quiet"]
+        )
+        function(run, **values)
+    except RollcallError as error:
+        _report(error, shared["json"])
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. What was reported as done stays done.\n")
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        raise typer.Exit(0) from None
+    if run.rejected:
+        raise typer.Exit(1)
+
+
+def make_settings(home: Path | None, collection: str | None) -> Settings:
+    """Build the settings: the command's options go before the environment.
+
+    Raises:
+        SettingInvalid: a ROLLCALL_* variable has no meaning.
+    """
+    chosen = {"home": home, "collection": collection}
+    given = {key: value for key, value in chosen.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"ROLLCALL_{'_'.join(map(str, found['loc'])).upper()}: {found['msg']}"
+            f" (found {found['input']!r})"
+            for found in error.errors()
+        )
+        raise SettingInvalid(f"A setting has no meaning. {problems}.") from None
+
+
+def _report(error: RollcallError, as_json: bool) -> None:
+    if as_json:
+        document = {"error": {"code": error.code, "message": str(error)}}
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[bold red]error:[/] {_escaped(str(error))}")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def _log_to_stderr(quiet: bool) -> None:
+    level = logging.ERROR if quiet else logging.WARNING
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
+    logging.basicConfig(level=level, handlers=[handler], format="%(message)s", force=True)
