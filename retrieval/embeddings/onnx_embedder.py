@@ -1,0 +1,161 @@
+"""Face chips to unit vectors through ONNX Runtime: any network that the manifest describes."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.embeddings.preprocessing import prepare
+from retrieval.errors import DimensionMismatch, InferenceFailed, ModelMismatch
+from retrieval.inference.manifest import EmbedderEntry, Precision
+from retrieval.inference.session import Session
+from retrieval.values import Floats, Pixels, Vectors, check_rows
+
+# Files of our own exporters: they take raw pixels, and name what they were made from in this
+# metadata key.
+RAW_PIXELS = "tensor(uint8)"
+ORIGIN_KEY = "rollcall.origin"
+
+
+class OnnxEmbedder:
+    """Embeds aligned face chips; passes the contract of `Embedder`."""
+
+    def __init__(
+        self,
+        name: str,
+        entry: EmbedderEntry,
+        path: Path,
+        *,
+        precision: Precision = "fp32",
+        mirror: bool = True,
+        batch_size: int = 32,
+        threads: int = 0,
+    ) -> None:
+        """Load an embedder.
+
+        Args:
+            name: its name in the manifest.
+            entry: what the manifest says of it.
+            path: its ONNX file, as `ModelStore.file` gives it.
+            precision: the variant that `path` holds.
+            mirror: average the vectors of each chip and of its mirror image.
+            batch_size: forward passes a run of the network, at most.
+            threads: of ONNX Runtime; 0 for all cores.
+
+        Raises:
+            ModelMismatch: the file's input or output is not what the entry says.
+        """
+        self._entry = entry
+        self._session = Session(path, threads)
+        self._mirror = mirror
+        self._batch = batch_size
+        self._input, self._raw = _input(self._session, entry, path)
+        origin = self._session.metadata.get(ORIGIN_KEY) or _sha256(path)
+        self._fingerprint = _fingerprint(name, entry, precision, mirror, origin)
+        self._template = entry.landmarks
+        self._template.flags.writeable = False
+
+    @property
+    def dimension(self) -> int:
+        """Numbers a vector."""
+        return self._entry.dimension
+
+    @property
+    def chip_px(self) -> int:
+        """Side of the square chip."""
+        return self._entry.chip_px
+
+    @property
+    def template(self) -> Floats:
+        """(5, 2) float32: where the five landmarks lie in a chip, in pixels."""
+        return self._template
+
+    @property
+    def fingerprint(self) -> str:
+        """Names weights, preprocessing, precision, alignment: dlib-resnet:fp32:mirror:0a1b2c3d."""
+        return self._fingerprint
+
+    def embed(self, chips: Pixels) -> Vectors:
+        """Embed (n, s, s, 3) RGB uint8 chips to (n, d) float32 rows of unit length.
+
+        Raises:
+            InferenceFailed: ONNX Runtime failed, or a vector is not finite or all zeros.
+        """
+        check_rows("chips", chips, (None, self.chip_px, self.chip_px, 3))
+        vectors = np.empty((len(chips), self.dimension), np.float32)
+        step = max(1, self._batch // 2) if self._mirror else self._batch
+        for start in range(0, len(chips), step):
+            vectors[start : start + step] = self._embed(chips[start : start + step])
+        return vectors
+
+    def _embed(self, chips: Pixels) -> Vectors:
+        """One run of the network."""
+        if not self._mirror:
+            return _unit(self._forward(chips))
+        vectors = self._forward(_with_mirror_images(chips))
+        return _unit(vectors[: len(chips)] + vectors[len(chips) :])
+
+    def _forward(self, chips: Pixels) -> Floats:
+        pixels = np.ascontiguousarray(chips) if self._raw else prepare(chips, self._entry)
+        vectors = self._session.run({self._input: pixels})[0]
+        if vectors.shape != (len(chips), self.dimension):
+            raise DimensionMismatch(
+                f"The embedder answered {vectors.shape} for {len(chips)} chips, but its manifest "
+                f"entry says dimension = {self.dimension}. Mend the entry."
+            )
+        return vectors
+
+
+def _with_mirror_images(chips: Pixels) -> Pixels:
+    """The chips, then the same chips with left and right exchanged: (2n, s, s, 3)."""
+    both = np.empty((2 * len(chips), *chips.shape[1:]), np.uint8)
+    both[: len(chips)] = chips
+    both[len(chips) :] = chips[:, :, ::-1]
+    return both
+
+
+def _unit(vectors: Floats) -> Floats:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise InferenceFailed("The embedder answered a vector that is zero or not finite.")
+    return np.asarray(vectors / lengths, np.float32)
+
+
+def _input(session: Session, entry: EmbedderEntry, path: Path) -> tuple[str, bool]:
+    """The name of the network's only input, and whether it takes raw pixels."""
+    if len(session.inputs) != 1:
+        raise ModelMismatch(f"{path} has inputs {list(session.inputs)}; an embedder has one.")
+    [(name, (kind, shape))] = session.inputs.items()
+    side = entry.chip_px
+    raw = kind == RAW_PIXELS
+    wanted = (3, side, side) if entry.layout == "NCHW" and not raw else (side, side, 3)
+    fits = len(shape) == 4 and all(
+        found == length or not isinstance(found, int)
+        for found, length in zip(shape[1:], wanted, strict=True)
+    )
+    if not fits:
+        raise ModelMismatch(
+            f"{path} takes inputs of shape {shape}, but its manifest entry says {('n', *wanted)}. "
+            "Mend chip_px or layout of the entry."
+        )
+    return name, raw
+
+
+def _fingerprint(
+    name: str, entry: EmbedderEntry, precision: Precision, mirror: bool, origin: str
+) -> str:
+    """What a vector depends on, in one readable word and a hash."""
+    depends = {
+        "origin": origin,
+        "template": entry.template,
+        "chip_px": entry.chip_px,
+        "preprocessing": [entry.colour, entry.scaling.model_dump(exclude={"source"})],
+    }
+    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    return ":".join([name, precision, "mirror" if mirror else "plain", digest[:8]])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

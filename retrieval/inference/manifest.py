@@ -1,0 +1,225 @@
+"""models/manifest.toml as frozen, checked entries: what a model is, where its files come from."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from retrieval.errors import ModelManifestInvalid, NotFound
+from retrieval.values import Floats
+
+Precision = Literal["fp32", "int8"]
+
+_PACKAGED = Path(__file__).with_name("manifest.toml")
+_CHECKOUT = Path(__file__).resolve().parents[2] / "models" / "manifest.toml"
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+_Point = tuple[float, float]
+_Channels = tuple[float, float, float]
+_Positive = Annotated[float, Field(gt=0)]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileSource(_Entry):
+    """Where a file comes from: a URL, an installed package, or a path on this machine.
+
+    Attributes:
+        package: an installed Python package that carries the file.
+        path: where in the package; or, for a user's own file, where on this machine.
+        url: where it is downloaded from.
+        sha256: of its bytes, where it is known beforehand.
+    """
+
+    package: str | None = None
+    path: Path | None = None
+    url: str | None = Field(default=None, pattern=r"^https?://.+/[^/]+$")
+    sha256: _Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.url is None) == (self.path is None) or (self.package and self.path is None):
+            raise ValueError("give either url, or path, or package and the path inside it")
+        return self
+
+    @property
+    def file_name(self) -> str:
+        """Its name without folders."""
+        return (self.url or str(self.path)).rsplit("/", 1)[-1]
+
+
+class FixedScaling(_Entry):
+    """(pixel - mean) / divisor, in the embedder's colour order."""
+
+    kind: Literal["fixed"]
+    mean: _Channels
+    divisor: tuple[_Positive, _Positive, _Positive]
+    source: str = ""
+
+
+class PerImageScaling(_Entry):
+    """(pixel - mean) / max(standard deviation, 1 / sqrt(numbers)) of each chip."""
+
+    kind: Literal["per-image"]
+    source: str = ""
+
+
+Scaling = Annotated[FixedScaling | PerImageScaling, Field(discriminator="kind")]
+
+
+class DecisionDefaults(_Entry):
+    """Default threshold and margin for (cosine to nearest photo + cosine to template) / 2.
+
+    Attributes:
+        measured: whether by us; if not, the number is only as good as its source.
+        source: what it was measured on, or where it was read.
+    """
+
+    threshold: float = Field(ge=-1, le=1)
+    margin: float = Field(ge=0, le=2)
+    measured: bool
+    source: str
+
+
+class DetectorEntry(_Entry):
+    """A detector: its files by their role."""
+
+    title: str
+    licence: str
+    files: dict[str, FileSource] = Field(min_length=1)
+
+
+class EmbedderEntry(_Entry):
+    """An embedder. Either exported by us from `weights`, or a finished ONNX file.
+
+    Attributes:
+        weights: the file that the exporter reads; without an exporter, the ONNX file itself.
+        exporter: which exporter makes the ONNX file; None where `weights` is one.
+        revision: raised when the exporter's output changes, so that old exports are made anew.
+        dimension: numbers a vector.
+        chip_px: side of the square chip.
+        colour, layout: order of the channels and of the axes that a finished ONNX file expects.
+        scaling: what is done to pixels; exported files do it themselves.
+        template: (5, 2) where the landmarks lie in a chip, in pixels.
+        precisions: variants that exist.
+        ranges: smallest and largest value of activations by name, for int8 exports.
+        decision: default threshold and margin.
+    """
+
+    title: str
+    licence: str
+    weights: FileSource
+    exporter: str | None = None
+    revision: int = 1
+    dimension: int = Field(ge=2, le=4096)
+    chip_px: int = Field(ge=16, le=1024)
+    colour: Literal["RGB", "BGR"] = "RGB"
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    scaling: Scaling
+    template: tuple[_Point, _Point, _Point, _Point, _Point]
+    precisions: tuple[Precision, ...] = Field(default=("fp32",), min_length=1)
+    ranges: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    decision: DecisionDefaults
+
+    @model_validator(mode="after")
+    def _template_in_chip(self) -> Self:
+        points = self.landmarks
+        if (points < 0).any() or (points > self.chip_px).any():
+            raise ValueError(f"template reaches out of the chip of {self.chip_px} px")
+        return self
+
+    @property
+    def landmarks(self) -> Floats:
+        """The template as (5, 2) float32."""
+        return np.array(self.template, np.float32)
+
+
+class Manifest(_Entry):
+    """All detectors and embedders by name."""
+
+    detectors: dict[_Name, DetectorEntry] = Field(default_factory=dict)
+    embedders: dict[_Name, EmbedderEntry] = Field(default_factory=dict)
+
+    def embedder(self, name: str) -> EmbedderEntry:
+        """The embedder of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if name not in self.embedders:
+            raise NotFound(_unknown("embedder", name, list(self.embedders)))
+        return self.embedders[name]
+
+    def detector(self, name: str) -> DetectorEntry:
+        """The detector of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if name not in self.detectors:
+            raise NotFound(_unknown("detector", name, list(self.detectors)))
+        return self.detectors[name]
+
+
+def load_manifest(extra: Path | None = None) -> Manifest:
+    """Load Rollcall's manifest, and the user's own on top of it.
+
+    Args:
+        extra: the user's manifest; its entries are added, or replace those of the same name. A
+            relative `path` in it is relative to its folder. Ignored where the file does not exist.
+
+    Raises:
+        ModelManifestInvalid: one of the two does not fit the schema.
+    """
+    manifest = _read(_PACKAGED if _PACKAGED.exists() else _CHECKOUT)
+    if extra is None or not extra.exists():
+        return manifest
+    own = _read(extra)
+    return Manifest(
+        detectors=manifest.detectors | own.detectors, embedders=manifest.embedders | own.embedders
+    )
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _with_absolute_paths(Manifest.model_validate(tables), path.parent.absolute())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ModelManifestInvalid(f"{path} cannot be read as TOML: {error}") from error
+    except ValidationError as error:
+        raise ModelManifestInvalid(f"{path} does not fit: {_first(error)}") from error
+
+
+def _with_absolute_paths(manifest: Manifest, folder: Path) -> Manifest:
+    """Make the paths of files that are in no package absolute."""
+
+    def absolute(source: FileSource) -> FileSource:
+        if source.path is None or source.package is not None:
+            return source
+        return source.model_copy(update={"path": folder / source.path.expanduser()})
+
+    detectors = {
+        name: entry.model_copy(
+            update={"files": {role: absolute(file) for role, file in entry.files.items()}}
+        )
+        for name, entry in manifest.detectors.items()
+    }
+    embedders = {
+        name: entry.model_copy(update={"weights": absolute(entry.weights)})
+        for name, entry in manifest.embedders.items()
+    }
+    return Manifest(detectors=detectors, embedders=embedders)
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']} (found {first['input']!r}). Mend this entry or remove it."
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> str:
+    return f"There is no {kind} {name!r}; known are {', '.join(sorted(known))}."
