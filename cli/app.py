@@ -2,6 +2,8 @@
 
 import typer
 
+from cli import bench, clusters, demo, doctor, enroll, identify, people
+
 app = typer.Typer(
     name="rollcall",
     help="Who of our people is in this photo?",
@@ -9,6 +11,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for module in (demo, enroll, identify, people, clusters, doctor, bench):
+    module.register(app)
 
 
 def main() -> None:

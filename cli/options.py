@@ -52,6 +52,16 @@ class Run:
     def __post_init__(self) -> None:
         self.console = Console(stderr=self.json, highlight=False, soft_wrap=not _wide(self.json))
 
+    def change(self, **changes: Any) -> None:
+        """Let a command's own options go before the settings; None leaves a setting as it is.
+
+        Raises:
+            SettingInvalid: a value has no meaning.
+        """
+        given = {key: value for key, value in changes.items() if value is not None}
+        if given:
+            self.settings = _checked(**{**self.settings.model_dump(), **given})
+
     @contextmanager
     def service(self) -> Iterator["Service"]:
         """Open the service over this run's settings, and close it."""
@@ -227,9 +237,12 @@ def make_settings(home: Path | None, collection: str | None) -> Settings:
         SettingInvalid: a ROLLCALL_* variable has no meaning.
     """
     chosen = {"home": home, "collection": collection}
-    given = {key: value for key, value in chosen.items() if value is not None}
+    return _checked(**{key: value for key, value in chosen.items() if value is not None})
+
+
+def _checked(**values: Any) -> Settings:
     try:
-        return Settings(**given)
+        return Settings(**values)
     except ValidationError as error:
         problems = "; ".join(
             f"ROLLCALL_{'_'.join(map(str, found['loc'])).upper()}: {found['msg']}"

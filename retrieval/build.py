@@ -1,0 +1,223 @@
+"""Settings -> Service: the one place that names concrete detectors, embedders and catalogues.
+
+It imports inside functions, so that `--help` and enqueuing load no OpenCV, ONNX Runtime or FAISS.
+"""
+
+import os
+from collections.abc import Callable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retrieval.errors import SettingInvalid
+from retrieval.protocols import ChangeFeed, Detector, Embedder
+from retrieval.settings import Settings
+from retrieval.values import Gate
+
+if TYPE_CHECKING:
+    from retrieval.catalogue.catalogue import Catalogue
+    from retrieval.catalogue.records import Collection
+    from retrieval.index.gallery import Gallery
+    from retrieval.inference.manifest import Manifest, Precision
+    from retrieval.inference.store import ModelStore
+    from retrieval.pipeline import Pipeline
+    from retrieval.service import Service
+
+Remark = Callable[[str], None]
+
+# What `auto` takes: the first that is there without a download, see docs/tuning.md.
+_DETECTORS = ("yunet", "mtcnn")
+_EMBEDDERS = ("facenet512", "dlib-resnet")
+
+
+def build_service(settings: Settings, remark: Remark = lambda text: None) -> "Service":
+    """Open the service over these settings.
+
+    Args:
+        settings: from an entry point.
+        remark: is told in a line which models were chosen, and why.
+
+    Raises:
+        StoreError: the catalogue cannot be opened.
+    """
+    from retrieval.service import Service
+
+    return Service(open_catalogue(settings), Workshop(settings, remark), settings.collection)
+
+
+def open_catalogue(settings: Settings) -> "Catalogue":
+    """Open the catalogue: by its URL, or SQLite under the home folder.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    from retrieval.catalogue.catalogue import Catalogue
+
+    return Catalogue.open(settings.catalogue_url or f"sqlite:///{_home(settings) / 'catalogue.db'}")
+
+
+def build_models(settings: Settings) -> "ModelStore":
+    """The manifest, with the user's own entries, and the files that exist of it."""
+    from retrieval.embeddings.export.exporters import export
+    from retrieval.inference.manifest import load_manifest
+    from retrieval.inference.store import ModelStore
+
+    own = settings.home / "models.toml"
+    manifest = load_manifest(own if own.is_file() else None)
+    return ModelStore(settings.home / "models", manifest, export)
+
+
+def build_detector(settings: Settings, name: str, threads: int) -> Detector:
+    """Load a detector.
+
+    Raises:
+        NotFound: the manifest has none of that name.
+        ModelError: its files are not there or damaged.
+    """
+    files = build_models(settings).detector_files(name)
+    detector: Detector
+    if name == "yunet":
+        from retrieval.faces.yunet import YuNet
+
+        detector = YuNet(files["network"])
+    elif name == "mtcnn":
+        from retrieval.faces.mtcnn import Mtcnn
+
+        detector = Mtcnn(files["pnet"], files["rnet"], files["onet"], threads=threads)
+    else:
+        from retrieval.faces.haar import Haar
+
+        detector = Haar(files["cascade"], files["onet"], threads=threads)
+    if settings.detail == "high":
+        from retrieval.faces.tiles import Tiled
+
+        return Tiled(detector)
+    return detector
+
+
+def build_embedder(
+    settings: Settings, name: str, precision: str | None = None, mirror: bool | None = None
+) -> Embedder:
+    """Load an embedder, exporting it first where that needs no download.
+
+    Raises:
+        NotFound: the manifest has none of that name.
+        ModelError: its files are not there or damaged.
+    """
+    from retrieval.embeddings.onnx_embedder import OnnxEmbedder
+
+    models = build_models(settings)
+    entry = models.manifest.embedder(name)
+    variant = chosen_precision(models.manifest, name, precision or settings.precision)
+    return OnnxEmbedder(
+        name,
+        entry,
+        models.file(name, variant),
+        precision=variant,
+        mirror=settings.mirror if mirror is None else mirror,
+        batch_size=settings.batch_size,
+        threads=threads_of(settings),
+    )
+
+
+def threads_of(settings: Settings) -> int:
+    """The number of threads: the setting, or the cores that this process may use."""
+    return settings.threads or len(os.sched_getaffinity(0))
+
+
+def _home(settings: Settings) -> Path:
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingInvalid(
+            f"The home folder {settings.home} cannot be made: {error.strerror}. Choose another"
+            " with --home DIR or ROLLCALL_HOME."
+        ) from error
+    return settings.home
+
+
+class Workshop:
+    """Makes the parts of a service from settings."""
+
+    def __init__(self, settings: Settings, remark: Remark) -> None:
+        self._settings = settings
+        self._remark = remark
+
+    @cached_property
+    def _models(self) -> "ModelStore":
+        return build_models(self._settings)
+
+    def new_collection(self, catalogue: "Catalogue", name: str) -> "Collection":
+        """Create a collection with the models that the settings ask for."""
+        settings = self._settings
+        detector = self._choice("detector", settings.detector, _DETECTORS)
+        embedder_name = self._choice("embedder", settings.embedder, _EMBEDDERS)
+        precision = chosen_precision(self._models.manifest, embedder_name, settings.precision)
+        embedder = build_embedder(settings, embedder_name, precision)
+        return catalogue.create_collection(
+            name,
+            detector=detector,
+            embedder=embedder_name,
+            precision=precision,
+            mirror=settings.mirror,
+            fingerprint=embedder.fingerprint,
+            dimension=embedder.dimension,
+        )
+
+    def _choice(self, kind: str, wanted: str, preferred: tuple[str, ...]) -> str:
+        if wanted != "auto":
+            return wanted
+        name = next(name for name in preferred if self._models.available(name))
+        why = "" if name == preferred[0] else f": {preferred[0]} is not pulled on this machine"
+        self._remark(f"{kind} {name} (auto{why})")
+        return name
+
+    def pipeline(self, collection: "Collection") -> "Pipeline":
+        """Load the collection's models."""
+        import cv2
+
+        from retrieval.pipeline import Pipeline
+
+        settings = self._settings
+        threads = threads_of(settings)
+        cv2.setNumThreads(1)  # photos are prepared side by side, a thread each
+        return Pipeline(
+            partial(build_detector, settings, collection.detector, 1),
+            build_embedder(settings, collection.embedder, collection.precision, collection.mirror),
+            threads=threads,
+            working_px=None if settings.detail == "high" else settings.working_px,
+            max_pixels=settings.max_pixels,
+            max_bytes=settings.max_photo_bytes,
+            min_face_px=settings.min_face_px,
+        )
+
+    def gallery(self, collection: "Collection", feed: ChangeFeed) -> "Gallery":
+        """Open this process's view of the collection's faces."""
+        from retrieval.index.gallery import Gallery
+
+        folder = _home(self._settings) / "index" / str(collection.id)
+        return Gallery(feed, folder, threads=threads_of(self._settings))
+
+    def gate(self, catalogue: "Catalogue", collection: "Collection") -> Gate:
+        """The collection's threshold and margin, calibrated or from the manifest."""
+        decision = self._models.manifest.embedder(collection.embedder).decision
+        origin = "measured" if decision.measured else "not measured by us"
+        return Gate(
+            decision.threshold, decision.margin, f"default of {collection.embedder}, {origin}"
+        )
+
+
+def chosen_precision(manifest: "Manifest", name: str, wanted: str) -> "Precision":
+    """The variant of an embedder's weights that a new collection takes.
+
+    Raises:
+        NotFound: no such embedder.
+        SettingInvalid: the embedder has no such variant.
+    """
+    precisions = manifest.embedder(name).precisions
+    for precision in precisions:  # best first
+        if wanted in ("auto", precision):
+            return precision
+    raise SettingInvalid(
+        f"{name} has no {wanted} variant, only {', '.join(precisions)}: set ROLLCALL_PRECISION."
+    )

@@ -1,0 +1,195 @@
+"""Photo -> faces -> vectors. Stores nothing.
+
+Decoding, detection and alignment run in threads, a photo each (OpenCV and ONNX Runtime let go of
+the interpreter's lock); the chips of all photos of a call then share embedding batches.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.errors import PhotoError
+from retrieval.faces.align import chips
+from retrieval.faces.quality import assess
+from retrieval.photos.decode import decode
+from retrieval.protocols import Detector, Embedder
+from retrieval.values import Detections, Faces, Photo, Pixels, Quality
+
+Choice = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises a PhotoError
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a photo comes from.
+
+    Attributes:
+        name: what the user calls it.
+        content: its path, or its bytes.
+    """
+
+    name: str
+    content: Path | bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundFaces:
+    """A photo's faces before they are embedded, in pixels of the upright original.
+
+    Attributes:
+        sha256, width, height: of the photo.
+        detections, quality: a row a face.
+        chips: (n, s, s, 3) RGB uint8, aligned to the embedder's template.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    detections: Detections
+    quality: Quality
+    chips: Pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhotoFaces:
+    """A photo and its embedded faces."""
+
+    source: Source
+    sha256: str
+    width: int
+    height: int
+    faces: Faces
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFailure:
+    """A photo that could not be taken, and why."""
+
+    source: Source
+    error: PhotoError
+
+
+class Pipeline:
+    """Decode, detect, assess, align, embed: one object for a collection's models.
+
+    Args:
+        make_detector: called once a thread, since OpenCV's detectors are not thread-safe.
+        embedder: shared by all.
+        threads: photos that are prepared at a time.
+        working_px: photos are decoded so that their longer side has at least so many pixels;
+            None for full size.
+        max_pixels, max_bytes: limits on one photo.
+        min_face_px: smaller faces are unusable.
+    """
+
+    def __init__(
+        self,
+        make_detector: Callable[[], Detector],
+        embedder: Embedder,
+        *,
+        threads: int,
+        working_px: int | None,
+        max_pixels: int,
+        max_bytes: int,
+        min_face_px: int,
+    ) -> None:
+        self.embedder = embedder
+        self._make_detector = make_detector
+        self._local = threading.local()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photos")
+        self._working_px = working_px
+        self._max_pixels = max_pixels
+        self._max_bytes = max_bytes
+        self._min_face_px = min_face_px
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def process(
+        self, sources: Sequence[Source], choose: Choice | Sequence[Choice] | None = None
+    ) -> list[PhotoFaces | PhotoFailure]:
+        """Find and embed the faces of a batch of photos.
+
+        Args:
+            sources: the photos.
+            choose: names the one face to keep of each photo (one for all, or one a photo); None
+                keeps all.
+
+        Returns:
+            An entry a source, in order; one bad photo does not stop the others.
+        """
+        choices: Sequence[Choice | None]
+        choices = choose if isinstance(choose, Sequence) else [choose] * len(sources)
+        found = list(self._pool.map(self._prepared, sources, choices))
+        embedded = iter(self.embed([f for f in found if isinstance(f, FoundFaces)]))
+        return [
+            PhotoFailure(source, entry)
+            if isinstance(entry, PhotoError)
+            else PhotoFaces(source, entry.sha256, entry.width, entry.height, next(embedded))
+            for source, entry in zip(sources, found, strict=True)
+        ]
+
+    def _prepared(self, source: Source, choose: Choice | None) -> FoundFaces | PhotoError:
+        try:
+            found = self.align(photo := self.decode(source), self.detect(photo))
+            return found if choose is None else _only(found, choose(found))
+        except PhotoError as error:
+            return error
+
+    def decode(self, source: Source) -> Photo:
+        """Decode one photo.
+
+        Raises:
+            PhotoUnreadable, PhotoTooLarge: see `retrieval.photos.decode`.
+        """
+        return decode(
+            source.content,
+            name=source.name,
+            working_px=self._working_px,
+            max_pixels=self._max_pixels,
+            max_bytes=self._max_bytes,
+        )
+
+    def detect(self, photo: Photo) -> Detections:
+        """Find the faces of one photo, in the pixels of `photo.pixels`."""
+        if not hasattr(self._local, "detector"):
+            self._local.detector = self._make_detector()
+        detector: Detector = self._local.detector
+        return detector.detect(photo.pixels)
+
+    def align(self, photo: Photo, detections: Detections) -> FoundFaces:
+        """Assess the faces and cut their chips."""
+        quality = assess(photo.pixels, detections, scale=photo.scale, min_face_px=self._min_face_px)
+        cut = chips(
+            photo.pixels, detections.landmarks, self.embedder.template, self.embedder.chip_px
+        )
+        return FoundFaces(
+            photo.sha256, photo.width, photo.height, detections.scaled(photo.scale), quality, cut
+        )
+
+    def embed(self, found: Sequence[FoundFaces]) -> list[Faces]:
+        """Embed the chips of several photos together."""
+        if not found:
+            return []
+        vectors = self.embedder.embed(np.concatenate([f.chips for f in found]))
+        ends = np.cumsum([len(f.chips) for f in found])
+        return [
+            Faces(f.detections, f.quality, own)
+            for f, own in zip(found, np.split(vectors, ends[:-1]), strict=True)
+        ]
+
+
+def _only(found: FoundFaces, row: int) -> FoundFaces:
+    rows = np.array([row], np.intp)
+    return FoundFaces(
+        found.sha256,
+        found.width,
+        found.height,
+        found.detections.take(rows),
+        found.quality.take(rows),
+        found.chips[rows],
+    )
