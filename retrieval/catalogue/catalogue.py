@@ -1,0 +1,298 @@
+"""The catalogue: one object for everything that is stored in SQL. Safe to share between threads."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import insert, select, update
+
+from retrieval.catalogue import enrolment, erasure, lookups
+from retrieval.catalogue.changes import LogFeed, dimension_of, lock_collection, renew_epoch
+from retrieval.catalogue.database import Database
+from retrieval.catalogue.migrations import prepare
+from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.records import (
+    Collection,
+    Counts,
+    EnrolledFace,
+    Enrolment,
+    Erased,
+    NewFace,
+    Person,
+)
+from retrieval.catalogue.schema import collections, meta, now
+from retrieval.errors import AlreadyExists
+from retrieval.values import Ints, Vectors
+
+
+class Catalogue:
+    """Collections, people, photos, faces, vectors, the change log and the journal.
+
+    Every method is one transaction, so it happens wholly or not at all, and what it returned as
+    done survives a kill and a power cut. Every method may raise CatalogueUnavailable, StoreFull or
+    StoreError. Close it, or use it in a `with` statement.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open the catalogue at an SQLAlchemy URL; make it if there is none, migrate an older one.
+
+        Args:
+            url: sqlite:////folder/catalogue.db or postgresql://user@host/name.
+
+        Raises:
+            SettingInvalid: no such URL, or its driver is not installed.
+            CatalogueUnavailable: cannot be opened, reached or locked in time.
+            CatalogueIncompatible: written by a newer Rollcall, or by something else.
+        """
+        database = Database(url)
+        try:
+            prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Collections
+
+    def create_collection(
+        self,
+        name: str,
+        *,
+        detector: str,
+        embedder: str,
+        precision: str,
+        mirror: bool,
+        fingerprint: str,
+        dimension: int,
+    ) -> Collection:
+        """Make an empty collection that keeps this model.
+
+        Raises:
+            NameInvalid: see `clean_name`.
+            AlreadyExists: the name is taken.
+        """
+        name = clean_name(name, "collection's name")
+        row = {
+            "name": name,
+            "detector": detector,
+            "embedder": embedder,
+            "precision": precision,
+            "mirror": mirror,
+            "fingerprint": fingerprint,
+            "dimension": dimension,
+            "created_at": now(),
+        }
+        with self.database.writing() as connection:
+            connection.execute(select(meta.c.key).with_for_update())  # one at a time
+            if connection.scalar(select(collections.c.id).where(collections.c.name == name)):
+                raise AlreadyExists(f"There is a collection {name!r} already. Take another name.")
+            connection.execute(insert(collections), row)
+            return lookups.find_collection(connection, name)
+
+    def collection(self, name: str) -> Collection:
+        """The collection of this name, or NotFound."""
+        with self.database.reading() as connection:
+            return lookups.find_collection(connection, clean_name(name, "collection's name"))
+
+    def collections(self) -> list[Collection]:
+        """All collections, by name."""
+        with self.database.reading() as connection:
+            return lookups.all_collections(connection)
+
+    def delete_collection(self, name: str) -> Counts:
+        """Erase a collection with everything in it; return what it held. NotFound if none."""
+        with self.database.writing() as connection:
+            found = lookups.find_collection(connection, clean_name(name, "collection's name"))
+            return erasure.delete_collection(connection, found.id)
+
+    def set_calibration(self, collection_id: int, document: dict[str, Any] | None) -> None:
+        """Keep a JSON document with a collection (calibration's results), or none."""
+        with self.database.writing() as connection:
+            lock_collection(connection, collection_id)
+            chosen = update(collections).where(collections.c.id == collection_id)
+            connection.execute(chosen.values(calibration=document))
+
+    def calibration(self, collection_id: int) -> dict[str, Any] | None:
+        """The document that `set_calibration` keeps, or None."""
+        query = select(collections.c.calibration).where(collections.c.id == collection_id)
+        with self.database.reading() as connection:
+            document: dict[str, Any] | None = connection.scalar(query)
+            return document
+
+    # Enrolment
+
+    def enrol(self, collection_id: int, faces: Sequence[NewFace]) -> list[Enrolment]:
+        """Take a batch of faces in one transaction; people are made by name where missing.
+
+        A photo belongs to one person: the same bytes under the same name are a duplicate, under
+        another name they are not taken. An external id is set where the person had none.
+
+        Returns:
+            What became of each face, in their order; see `EnrolmentOutcome`.
+
+        Raises:
+            NotFound: no such collection.
+            NameInvalid: a name in the batch is; check names by `clean_name` first. Nothing stored.
+            VectorInvalid: vectors with NaN or of another dimension. Nothing stored.
+        """
+        with self.database.writing() as connection:
+            return enrolment.enrol(connection, collection_id, faces)
+
+    def owners(self, collection_id: int, sha256s: Iterable[str]) -> dict[str, str]:
+        """The name under which each of these photos is enrolled; unknown photos are left out."""
+        with self.database.reading() as connection:
+            return enrolment.owners(connection, collection_id, sha256s)
+
+    # People, photos, faces
+
+    def people(
+        self,
+        collection_id: int,
+        *,
+        search: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[Person]:
+        """People by name (code point order).
+
+        Args:
+            collection_id: whose.
+            search: only names that contain this, upper or lower case.
+            after: only names behind this one: the last of the page before.
+            limit: people a page; None for all.
+        """
+        with self.database.reading() as connection:
+            return lookups.list_people(connection, collection_id, search, after, limit)
+
+    def person(self, collection_id: int, name: str) -> Person:
+        """The person of this name; NotFound suggests names that are alike."""
+        with self.database.reading() as connection:
+            return lookups.find_person(connection, collection_id, clean_name(name))
+
+    def names(self, ids: Iterable[int]) -> dict[int, str]:
+        """Each person's name; people who are gone are left out."""
+        with self.database.reading() as connection:
+            return lookups.names_of(connection, ids)
+
+    def faces(self, ids: Iterable[int]) -> dict[int, EnrolledFace]:
+        """Each face by id; faces that are gone are left out."""
+        with self.database.reading() as connection:
+            return lookups.faces_by_id(connection, ids)
+
+    def faces_of(self, person_id: int) -> list[EnrolledFace]:
+        """A person's faces, oldest first; none for a person who is gone."""
+        with self.database.reading() as connection:
+            return lookups.faces_of(connection, person_id)
+
+    def photos(
+        self,
+        collection_id: int,
+        *,
+        person_id: int | None = None,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> list[EnrolledFace]:
+        """Enrolled faces with their photos, oldest first.
+
+        Args:
+            collection_id: whose.
+            person_id: only this person's.
+            after: only faces behind the one with this id: the last of the page before.
+            limit: faces a page; None for all.
+        """
+        with self.database.reading() as connection:
+            return lookups.list_photos(connection, collection_id, person_id, after, limit)
+
+    def counts(self, collection_id: int) -> Counts:
+        """How many people, photos and faces the collection holds."""
+        with self.database.reading() as connection:
+            return lookups.counts(connection, collection_id)
+
+    def vectors(
+        self, collection_id: int, face_ids: Sequence[int] | Ints | None = None
+    ) -> tuple[Ints, Ints, Vectors]:
+        """Vectors of the collection's faces, ascending by id.
+
+        Args:
+            collection_id: whose.
+            face_ids: only these, where they still are; None for all (use the feed for very many).
+
+        Returns:
+            ids (n,) int64; people (n,) int64, whose they are; vectors (n, d) float32.
+        """
+        with self.database.reading() as connection:
+            return lookups.vectors(connection, collection_id, face_ids)
+
+    # Deletion
+
+    def delete_person(self, collection_id: int, person_id: int) -> Erased:
+        """Erase a person for good, or NotFound; then call `empty_wal` to be rid of the bytes."""
+        with self.database.writing() as connection:
+            return erasure.delete_person(connection, collection_id, person_id)
+
+    def remove_photo(self, collection_id: int, photo: str) -> Erased:
+        """Erase one photo for good.
+
+        Args:
+            collection_id: whose.
+            photo: its path as it was enrolled, or 6 to 64 hexadecimal digits of its SHA-256.
+
+        Raises:
+            NotFound: none is meant.
+            InputError: several are meant; the message names them.
+        """
+        with self.database.writing() as connection:
+            return erasure.remove_photo(connection, collection_id, photo)
+
+    def empty_wal(self, timeout_s: float = 5.0) -> bool:
+        """Truncate SQLite's write-ahead log, which holds erased bytes until then.
+
+        Returns:
+            False where a reader's open transaction kept it open for the whole time: end it (an
+            index that loads, a command that runs) and call again.
+        """
+        return self.database.empty_wal(timeout_s)
+
+    def files(self) -> tuple[Path, ...]:
+        """The files that SQLite keeps the catalogue in; none for a database server."""
+        path = self.database.path
+        if path is None:
+            return ()
+        return (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
+
+    def traces(self, values: Iterable[bytes]) -> list[Path]:
+        """Which of the catalogue's files hold one of these byte strings; see `erasure.traces`."""
+        return erasure.traces(self.files(), values)
+
+    # The change log
+
+    def feed(self, collection_id: int) -> LogFeed:
+        """The change log of a collection, for an index. NotFound if there is no such collection."""
+        with self.database.reading() as connection:
+            dimension = dimension_of(connection, collection_id)
+        return LogFeed(self.database, collection_id, dimension)
+
+    def new_epoch(self) -> str:
+        """Make every index start anew from the catalogue, as after a restore."""
+        with self.database.writing() as connection:
+            return renew_epoch(connection)

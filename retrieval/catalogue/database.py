@@ -1,0 +1,261 @@
+"""The database under the catalogue: connections, transactions, and what its errors mean.
+
+SQLite runs in WAL mode with `synchronous=FULL`: a commit is on the disk before it is reported, so
+neither SIGKILL nor a power cut takes it back. NORMAL would be faster and survive SIGKILL, but after
+a power cut an index snapshot could know face ids that the catalogue hands out again. A write begins
+with BEGIN IMMEDIATE, so writers follow each other and `seq` is committed in its own order. On
+PostgreSQL a writer locks its collection's row first, to the same effect, and a read transaction is
+REPEATABLE READ.
+"""
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from retrieval.errors import (
+    CatalogueIncompatible,
+    CatalogueUnavailable,
+    SettingInvalid,
+    StoreError,
+    StoreFull,
+)
+
+logger = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S = 30.0
+_SQLITE_PRAGMAS = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",  # a freed vector is overwritten with zeros
+)
+
+
+class Database:
+    """One database and its transactions. Safe to share between threads, not across a fork."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare to connect; nothing is read yet.
+
+        Args:
+            url: an SQLAlchemy URL: sqlite:////folder/catalogue.db or postgresql://host/name.
+
+        Raises:
+            SettingInvalid: no such URL, or its driver is not installed.
+            CatalogueUnavailable: the folder of an SQLite file cannot be made.
+        """
+        parsed = _parse(url)
+        self.label = parsed.render_as_string(hide_password=True)
+        self.path = Path(parsed.database or "") if _is_sqlite(parsed) else None
+        if self.path is not None:
+            _make_private_file(self.path)
+        try:
+            engine = create_engine(parsed, connect_args=_connect_args(parsed))
+        except (NoSuchModuleError, ModuleNotFoundError) as exc:
+            raise SettingInvalid(
+                f"No driver for the catalogue {self.label}: {exc}. "
+                "For PostgreSQL install rollcall[postgres]."
+            ) from exc
+        if self.path is not None:
+            event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            self._reader = engine.execution_options(begin="BEGIN")
+            self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
+        else:
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
+            self._writer = engine.execution_options(isolation_level="READ COMMITTED")
+        self._engine = engine
+
+    def close(self) -> None:
+        """Close every connection; the next use opens new ones."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One transaction that sees one state of the database."""
+        with self._errors_translated(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that is committed at the end, or leaves nothing."""
+        with self._errors_translated(), self._writer.begin() as connection:
+            yield connection
+
+    def use_wal(self) -> None:
+        """Turn SQLite's write-ahead log on, once in the life of a file."""
+        if self.path is None:
+            return
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        with self._errors_translated():
+            while self._pragma("journal_mode")[0] != "wal":
+                try:
+                    self._pragma("journal_mode = WAL")
+                except sqlite3.OperationalError as exc:
+                    # Needs the file for itself; SQLite does not wait for that by its own timeout.
+                    if _primary(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.02)
+
+    def empty_wal(self, timeout_s: float) -> bool:
+        """Move SQLite's write-ahead log into the database and truncate it to nothing.
+
+        Returns:
+            Whether that was possible within the time; a reader's open transaction forbids it.
+            PostgreSQL's log is not ours to empty: always True.
+        """
+        if self.path is None:
+            return True
+        with self._errors_translated():
+            busy = self._pragma("wal_checkpoint(TRUNCATE)", timeout_s)[0]
+        return not busy
+
+    def _pragma(self, pragma: str, timeout_s: float = BUSY_TIMEOUT_S) -> tuple[Any, ...]:
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout = {int(timeout_s * 1000)}")
+            row: tuple[Any, ...] = cursor.execute(f"PRAGMA {pragma}").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+            cursor.close()
+            return row
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _errors_translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as exc:
+            raise _translated(exc, self.label) from exc
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as exc:
+        raise SettingInvalid(
+            "The catalogue's URL cannot be read; expected sqlite:////folder/catalogue.db "
+            "or postgresql://user@host/name."
+        ) from exc
+    if _is_sqlite(parsed) and parsed.database in (None, "", ":memory:"):
+        raise SettingInvalid(
+            f"The catalogue needs a file; found {parsed}. Use sqlite:////folder/catalogue.db."
+        )
+    if parsed.drivername == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    if _is_sqlite(url):
+        return {"timeout": BUSY_TIMEOUT_S}
+    return {"connect_timeout": int(BUSY_TIMEOUT_S)}
+
+
+def _make_private_file(path: Path) -> None:
+    """Make the file readable by its owner alone; SQLite gives its WAL the same rights."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+    except OSError as exc:
+        raise CatalogueUnavailable(
+            f"The catalogue {path} cannot be opened: {exc.strerror}. "
+            "Check the folder and its permissions."
+        ) from exc
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # pysqlite begins no transactions of its own
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options()["begin"])
+
+
+def _primary(error: sqlite3.Error) -> int:
+    """SQLite's result code without its extension; 0 where the module itself complained."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _translated(error: Exception, label: str) -> StoreError:
+    """What an error of SQLAlchemy, SQLite or psycopg means to a user."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.Error):
+        return _translated_sqlite(cause, label)
+    if isinstance(error, PoolTimeout) or _sqlstate(cause)[:2] in _UNAVAILABLE_CLASSES:
+        return CatalogueUnavailable(
+            f"The catalogue {label} does not answer: {_line(cause)}. "
+            "Check that the server runs and can be reached, then try again."
+        )
+    if _sqlstate(cause) == "53100":
+        return _full(label)
+    return StoreError(f"The catalogue {label} failed: {_line(cause)}. Run rollcall doctor.")
+
+
+# PostgreSQL, appendix A: connection, transaction rollback, insufficient resources other than the
+# disk, lock not available, operator intervention; no state at all: the connection was lost.
+_UNAVAILABLE_CLASSES = {"", "08", "28", "3D", "40", "55", "57"}
+
+
+def _sqlstate(cause: BaseException | None) -> str:
+    return getattr(cause, "sqlstate", None) or ""
+
+
+def _line(cause: BaseException | None) -> str:
+    text = str(cause).strip()
+    return text.splitlines()[0].rstrip(".") if text else type(cause).__name__
+
+
+def _full(label: str) -> StoreFull:
+    return StoreFull(
+        f"No space is left for the catalogue {label}. "
+        "Nothing of this batch was stored; free some space and run it again."
+    )
+
+
+def _translated_sqlite(cause: sqlite3.Error, label: str) -> StoreError:
+    code = _primary(cause)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return CatalogueUnavailable(
+            f"The catalogue {label} stayed locked by another process for "
+            f"{BUSY_TIMEOUT_S:.0f} s. Wait for it or end it, then try again."
+        )
+    if code == sqlite3.SQLITE_FULL or getattr(cause, "sqlite_errorname", "") in _FULL_NAMES:
+        return _full(label)
+    if code == sqlite3.SQLITE_NOTADB:
+        return CatalogueIncompatible(
+            f"{label} is not an SQLite database. "
+            "Set ROLLCALL_CATALOGUE_URL or the home folder to another place."
+        )
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StoreError(
+            f"The catalogue {label} is damaged: {cause}. Restore it from a backup; "
+            "copy the file aside first."
+        )
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        return CatalogueUnavailable(
+            f"The catalogue {label} cannot be opened for writing: {cause}. "
+            "Check the folder and its permissions."
+        )
+    return StoreError(
+        f"The catalogue {label} failed: {cause}. Check the disk; run rollcall doctor."
+    )
+
+
+# Growing the WAL's index on a full disk is reported as an I/O error.
+_FULL_NAMES = {"SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_SHMMAP"}

@@ -1,0 +1,110 @@
+"""Deletion is final: rows go, the change log tells every index, freed bytes are overwritten."""
+
+import mmap
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, delete, select, update
+
+from retrieval.catalogue.changes import lock_collection, log_changes
+from retrieval.catalogue.lookups import counts, person_by_id, vectors
+from retrieval.catalogue.names import storable_path
+from retrieval.catalogue.records import Counts, Erased
+from retrieval.catalogue.schema import (
+    chunks,
+    collections,
+    faces,
+    journal,
+    journal_people,
+    people,
+    photos,
+)
+from retrieval.errors import InputError, NotFound
+
+_PIECE_BYTES = 256  # SQLite may lay a long value over several pages
+_HASH_PREFIX = re.compile(r"[0-9a-f]{6,64}")
+
+
+def delete_collection(connection: Connection, collection_id: int) -> Counts:
+    """Erase a collection with all that refers to it; its indexes find it gone."""
+    lock_collection(connection, collection_id)
+    held = counts(connection, collection_id)
+    connection.execute(delete(collections).where(collections.c.id == collection_id))
+    return held
+
+
+def delete_person(connection: Connection, collection_id: int, person_id: int) -> Erased:
+    """Erase a person with faces and photos, and their names from the journal."""
+    lock_collection(connection, collection_id)
+    person_by_id(connection, collection_id, person_id)
+    owned = select(faces.c.id).where(faces.c.person_id == person_id)
+    erased = _delete_faces(connection, collection_id, connection.scalars(owned).all())
+    entries = select(journal_people.c.entry_id).where(journal_people.c.person_id == person_id)
+    connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))
+    connection.execute(delete(people).where(people.c.id == person_id))
+    return Erased((person_id,), erased.faces, erased.photos, erased.vectors)
+
+
+def remove_photo(connection: Connection, collection_id: int, photo: str) -> Erased:
+    """Erase one photo, given by its path or by the first digits of its SHA-256."""
+    lock_collection(connection, collection_id)
+    chosen = photos.c.photo == storable_path(photo)
+    if _HASH_PREFIX.fullmatch(photo):
+        chosen |= photos.c.sha256.between(photo, photo.ljust(64, "f"))
+    query = select(photos.c.id, photos.c.sha256).where(photos.c.collection_id == collection_id)
+    found = connection.execute(query.where(chosen).limit(9)).all()
+    if not found:
+        raise NotFound(
+            f"There is no photo {photo!r} in this collection. Give its path as it was enrolled, "
+            "or at least 6 digits of its SHA-256; see rollcall photos list."
+        )
+    if len(found) > 1:
+        hashes = ", ".join(row.sha256[:12] for row in found)
+        raise InputError(f"{photo!r} names several photos: {hashes}. Give the one's SHA-256.")
+    shown = select(faces.c.id).where(faces.c.photo_id == found[0].id)
+    return _delete_faces(connection, collection_id, connection.scalars(shown).all())
+
+
+def _delete_faces(connection: Connection, collection_id: int, face_ids: Sequence[int]) -> Erased:
+    """Delete faces, and the photos that have none left."""
+    gone = vectors(connection, collection_id, face_ids)[2]
+    hashes: list[str] = []
+    log_changes(connection, collection_id, face_ids)
+    for some in chunks(face_ids):
+        query = select(faces.c.photo_id).where(faces.c.id.in_(some))
+        photo_ids = connection.scalars(query).all()
+        connection.execute(delete(faces).where(faces.c.id.in_(some)))
+        empty = photos.c.id.in_(photo_ids) & ~_has_faces(photos.c.id)
+        hashes += connection.scalars(select(photos.c.sha256).where(empty))
+        connection.execute(delete(photos).where(empty))
+    return Erased((), tuple(sorted(face_ids)), tuple(hashes), gone)
+
+
+def _has_faces(photo_id: ColumnElement[int]) -> ColumnElement[bool]:
+    return select(faces.c.id).where(faces.c.photo_id == photo_id).exists()
+
+
+def traces(files: Iterable[Path], values: Iterable[bytes]) -> list[Path]:
+    """The files in which one of these values occurs, whole or in a piece of 256 bytes.
+
+    A file that is not there holds none.
+
+    Args:
+        files: what to look through.
+        values: for example erased vectors as they were stored; empty ones are ignored.
+    """
+    pieces = {
+        value[start : start + _PIECE_BYTES]
+        for value in values
+        for start in range(0, len(value), _PIECE_BYTES)
+    }
+    return [path for path in files if _holds_any(path, pieces)]
+
+
+def _holds_any(path: Path, pieces: set[bytes]) -> bool:
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+            return any(held.find(piece) >= 0 for piece in pieces)
+    except (FileNotFoundError, ValueError):  # ValueError: an empty file cannot be mapped
+        return False

@@ -1,0 +1,191 @@
+"""Questions to the catalogue about people, photos and faces; nothing here writes."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, Select, func, or_, select
+
+from retrieval.catalogue.changes import dimension_of, read_faces
+from retrieval.catalogue.encoding import from_bytes
+from retrieval.catalogue.names import folded
+from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Person
+from retrieval.catalogue.schema import chunks, collections, faces, people, photos
+from retrieval.errors import NotFound
+from retrieval.values import Ints, Vectors
+
+_NAMES_COMPARED = 2_000  # names that are looked through for one that resembles a mistyped one
+
+_COLLECTION = select(*(collections.c[name] for name in Collection.__slots__))
+_PERSON = select(
+    people.c.id,
+    people.c.name,
+    people.c.external_id,
+    select(func.count()).where(faces.c.person_id == people.c.id).scalar_subquery(),
+    people.c.created_at,
+)
+_FACE = select(
+    faces.c.id,
+    faces.c.person_id,
+    people.c.name.label("person"),
+    faces.c.photo_id,
+    photos.c.photo,
+    photos.c.sha256,
+    photos.c.width,
+    photos.c.height,
+    faces.c.box,
+    faces.c.score,
+    faces.c.size_px,
+    faces.c.sharpness,
+    faces.c.created_at,
+).select_from(
+    faces.join(people, people.c.id == faces.c.person_id).join(
+        photos, photos.c.id == faces.c.photo_id
+    )
+)
+
+
+def all_collections(connection: Connection) -> list[Collection]:
+    """Every collection, by name."""
+    return [Collection(*row) for row in connection.execute(_COLLECTION.order_by("name"))]
+
+
+def find_collection(connection: Connection, name: str) -> Collection:
+    """One collection by its clean name; NotFound names the others."""
+    row = connection.execute(_COLLECTION.where(collections.c.name == name)).one_or_none()
+    if row is None:
+        others = ", ".join(each.name for each in all_collections(connection)) or "none yet"
+        raise NotFound(
+            f"There is no collection {name!r}; there are: {others}. "
+            "Make it with rollcall collections create, or by enrolling into it."
+        )
+    return Collection(*row)
+
+
+def list_people(
+    connection: Connection,
+    collection_id: int,
+    search: str | None,
+    after: str | None,
+    limit: int | None,
+) -> list[Person]:
+    """People by name, from the one after `after`, whose name contains `search`."""
+    query = _PERSON.where(people.c.collection_id == collection_id).order_by(people.c.name)
+    if search:
+        query = query.where(people.c.folded.contains(folded(search), autoescape=True))
+    if after is not None:
+        query = query.where(people.c.name > after)
+    return [Person(*row) for row in connection.execute(query.limit(limit))]
+
+
+def find_person(connection: Connection, collection_id: int, name: str) -> Person:
+    """One person by clean name; NotFound names those who are called alike."""
+    query = _PERSON.where(people.c.collection_id == collection_id, people.c.name == name)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        alike = _names_like(connection, collection_id, name)
+        hint = f"Did you mean {' or '.join(alike)}?" if alike else "See rollcall people list."
+        raise NotFound(f"There is no person {name!r} in this collection. {hint}")
+    return Person(*row)
+
+
+def person_by_id(connection: Connection, collection_id: int, person_id: int) -> Person:
+    """One person by id."""
+    query = _PERSON.where(people.c.collection_id == collection_id, people.c.id == person_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no person with id {person_id} in this collection any more.")
+    return Person(*row)
+
+
+def _names_like(connection: Connection, collection_id: int, name: str) -> list[str]:
+    wanted = folded(name)
+    parts = [part for part in wanted.split() if len(part) > 2]
+    starts = people.c.folded.startswith(wanted[:1], autoescape=True)
+    contains = (people.c.folded.contains(part, autoescape=True) for part in parts)
+    query = select(people.c.folded, people.c.name).where(
+        people.c.collection_id == collection_id, or_(starts, *contains)
+    )
+    rows = connection.execute(query.order_by(people.c.name).limit(_NAMES_COMPARED)).all()
+    names = {row[0]: row[1] for row in rows}
+    return [names[alike] for alike in get_close_matches(wanted, list(names), n=3)]
+
+
+def names_of(connection: Connection, person_ids: Iterable[int]) -> dict[int, str]:
+    """Each person's name; ids of people who are gone are left out."""
+    query = select(people.c.id, people.c.name)
+    return {
+        person_id: name
+        for some in chunks(set(person_ids))
+        for person_id, name in connection.execute(query.where(people.c.id.in_(some)))
+    }
+
+
+def faces_by_id(connection: Connection, face_ids: Iterable[int]) -> dict[int, EnrolledFace]:
+    """Each face; ids of faces that are gone are left out."""
+    return {
+        face.id: face
+        for some in chunks(set(face_ids))
+        for face in _faces(connection, _FACE.where(faces.c.id.in_(some)))
+    }
+
+
+def faces_of(connection: Connection, person_id: int) -> list[EnrolledFace]:
+    """A person's faces, oldest first."""
+    return _faces(connection, _FACE.where(faces.c.person_id == person_id).order_by(faces.c.id))
+
+
+def list_photos(
+    connection: Connection,
+    collection_id: int,
+    person_id: int | None,
+    after: int | None,
+    limit: int | None,
+) -> list[EnrolledFace]:
+    """Enrolled faces with their photos, oldest first, behind the face with id `after`."""
+    query = _FACE.where(faces.c.collection_id == collection_id).order_by(faces.c.id)
+    if person_id is not None:
+        query = query.where(faces.c.person_id == person_id)
+    if after is not None:
+        query = query.where(faces.c.id > after)
+    return _faces(connection, query.limit(limit))
+
+
+def _faces(connection: Connection, query: Select[Any]) -> list[EnrolledFace]:
+    return [_face(row) for row in connection.execute(query)]
+
+
+def _face(row: Row[Any]) -> EnrolledFace:
+    left, top, width, height = from_bytes(row.box).tolist()
+    return EnrolledFace(**{**row._mapping, "box": (left, top, width, height)})
+
+
+def counts(connection: Connection, collection_id: int) -> Counts:
+    """How many people, photos and faces a collection holds."""
+
+    def count(table: Any) -> int:
+        query = select(func.count()).where(table.c.collection_id == collection_id)
+        return int(connection.execute(query).scalar_one())
+
+    return Counts(people=count(people), photos=count(photos), faces=count(faces))
+
+
+def vectors(
+    connection: Connection, collection_id: int, face_ids: Sequence[int] | Ints | None
+) -> tuple[Ints, Ints, Vectors]:
+    """Ids, people and vectors of a collection's faces, ascending; all, or those that are asked."""
+    dimension = dimension_of(connection, collection_id)
+    query = select(faces.c.id, faces.c.person_id, faces.c.vector).where(
+        faces.c.collection_id == collection_id
+    )
+    if face_ids is None:
+        return read_faces(connection, query.order_by(faces.c.id), dimension)
+    wanted = np.unique(np.asarray(face_ids, np.int64)).tolist()
+    parts = [
+        read_faces(connection, query.where(faces.c.id.in_(some)).order_by(faces.c.id), dimension)
+        for some in chunks(wanted)
+    ]
+    empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, dimension), np.float32))
+    ids, owners, found = zip(*(parts or [empty]), strict=True)
+    return np.concatenate(ids), np.concatenate(owners), np.concatenate(found)

@@ -1,0 +1,77 @@
+"""Schema versions: how a new catalogue is made and an older one brought up to date.
+
+A new catalogue is made from today's tables at once. An older one passes through `MIGRATIONS`, in
+order, inside one transaction; version n is made from version n - 1 by the function at n - 2.
+
+To change the schema: (1) change or add the table in `schema.py`, or in a module of its own on
+`schema.metadata`; (2) write a function here, or beside those tables, that makes the same change to
+an existing catalogue; (3) append it to `MIGRATIONS`, at the end. Functions that were released are
+never edited. A test holds a migrated catalogue to the tables of a new one.
+"""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from sqlalchemy import Connection, insert, inspect, select, text, update
+
+from retrieval.catalogue.database import Database
+from retrieval.catalogue.schema import meta, metadata
+from retrieval.errors import CatalogueIncompatible
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = ()
+VERSION = 1 + len(MIGRATIONS)
+
+_LOCK = 0x526F6C6C63616C6C  # "Rollcall": PostgreSQL's advisory lock for making and migrating
+
+
+def prepare(database: Database) -> None:
+    """Make the catalogue if it is empty, migrate it if it is older.
+
+    Raises:
+        CatalogueIncompatible: written by a newer Rollcall, or by something else.
+    """
+    with database.reading() as connection:
+        version = _version(connection, database.label)
+    database.use_wal()
+    if version == VERSION:
+        return
+    with database.writing() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        version = _version(connection, database.label)  # another process may have been faster
+        if version is None:
+            _make(connection)
+        else:
+            _migrate(connection, version)
+
+
+def _version(connection: Connection, label: str) -> int | None:
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return None
+    found = None
+    if {"meta", "collections", "faces", "changes"} <= set(tables):
+        found = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
+    if found is None or not found.isdecimal():
+        raise CatalogueIncompatible(
+            f"{label} is a database, but not a Rollcall catalogue. "
+            "Set ROLLCALL_CATALOGUE_URL or the home folder to another place."
+        )
+    if int(found) > VERSION:
+        raise CatalogueIncompatible(
+            f"{label} has schema version {found}; this Rollcall knows versions up to {VERSION}. "
+            "Install the newer Rollcall that wrote it."
+        )
+    return int(found)
+
+
+def _make(connection: Connection) -> None:
+    metadata.create_all(connection)
+    rows = [{"key": "schema", "value": str(VERSION)}, {"key": "epoch", "value": str(uuid4())}]
+    connection.execute(insert(meta), rows)
+
+
+def _migrate(connection: Connection, version: int) -> None:
+    for migration in MIGRATIONS[version - 1 :]:
+        migration(connection)
+    connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(VERSION)))

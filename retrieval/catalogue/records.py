@@ -1,0 +1,168 @@
+"""What goes into the catalogue and what comes out of it, as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from retrieval.values import Floats, Vectors, check_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A gallery with its own people and the model that it keeps.
+
+    Attributes:
+        id: the catalogue's, never used twice.
+        name: unique in the catalogue.
+        detector, embedder, precision, mirror: what it was created with.
+        fingerprint: of the model; vectors of another fingerprint never enter.
+        dimension: numbers a vector.
+        created_at: in UTC.
+    """
+
+    id: int
+    name: str
+    detector: str
+    embedder: str
+    precision: str
+    mirror: bool
+    fingerprint: str
+    dimension: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewFace:
+    """A face to be enrolled, with the photo that it is from.
+
+    Attributes:
+        person: the name under which it is enrolled.
+        external_id: the person's id elsewhere, or None.
+        sha256: hexadecimal digest of the photo's bytes.
+        photo: its path or an upload's file name.
+        width, height: of the upright photo, in pixels.
+        box: (4,) float32, xywh in pixels of the photo.
+        landmarks: (5, 2) float32.
+        score: the detector's, in [0, 1].
+        size_px, sharpness, yaw_deg, cut_off: see `retrieval.values.Quality`.
+        vector: (d,) float32 of unit length.
+    """
+
+    person: str
+    external_id: str | None
+    sha256: str
+    photo: str
+    width: int
+    height: int
+    box: Floats
+    landmarks: Floats
+    score: float
+    size_px: float
+    sharpness: float
+    yaw_deg: float
+    cut_off: float
+    vector: Floats
+
+    def __post_init__(self) -> None:
+        check_rows("box", self.box, (4,))
+        check_rows("landmarks", self.landmarks, (5, 2))
+        check_rows("vector", self.vector, (None,))
+
+
+class EnrolmentOutcome(StrEnum):
+    """What became of a face that was to be enrolled."""
+
+    ENROLLED = "enrolled"
+    DUPLICATE = "duplicate"  # the same photo is enrolled under the same person
+    OTHER_PERSON = "other-person"  # the same photo is enrolled under somebody else: not taken
+    CONFLICT = "conflict"  # name and external id belong to different people: not taken
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What became of one face.
+
+    Attributes:
+        outcome: see there.
+        person_id: whose face it is now; under OTHER_PERSON the owner's; None under CONFLICT.
+        face_id: its id; the present one's where the photo is there already; None under CONFLICT.
+        reason: a sentence where it was not taken, else None.
+    """
+
+    outcome: EnrolmentOutcome
+    person_id: int | None
+    face_id: int | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody enrolled.
+
+    Attributes:
+        id: the catalogue's, never used twice.
+        name: unique in the collection.
+        external_id: unique in the collection, or None.
+        faces: how many are enrolled.
+        created_at: in UTC.
+    """
+
+    id: int
+    name: str
+    external_id: str | None
+    faces: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledFace:
+    """A face in the catalogue, without its vector.
+
+    Attributes:
+        id: also its id in every index.
+        person_id, person: whose it is now.
+        photo_id, photo, sha256, width, height: of the photo that it is from.
+        box: xywh in pixels of the photo.
+        score, size_px, sharpness: the detector's score and the quality when it was enrolled.
+        created_at: in UTC.
+    """
+
+    id: int
+    person_id: int
+    person: str
+    photo_id: int
+    photo: str
+    sha256: str
+    width: int
+    height: int
+    box: tuple[float, float, float, float]
+    score: float
+    size_px: float
+    sharpness: float
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a collection holds."""
+
+    people: int
+    photos: int
+    faces: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Erased:
+    """What a deletion took out of the catalogue, for whoever holds copies of it.
+
+    Attributes:
+        people: ids of people who are gone.
+        faces: ids of faces that are gone.
+        photos: SHA-256 of photos that have no face here any more.
+        vectors: (n, d) float32, those of `faces`; to look for traces, not to be kept.
+    """
+
+    people: tuple[int, ...]
+    faces: tuple[int, ...]
+    photos: tuple[str, ...]
+    vectors: Vectors
