@@ -1,0 +1,58 @@
+"""Alignment: from five landmarks to the chip that an embedder wants. Pure geometry."""
+
+import numpy as np
+
+from retrieval.faces.sampling import squares
+from retrieval.values import Floats, Pixels, check_rows
+
+
+def similarity(landmarks: Floats, template: Floats) -> Floats:
+    """Fit, for each face, the turn, scale and shift that bring its landmarks to the template.
+
+    Args:
+        landmarks: (n, 5, 2), in the image's pixels.
+        template: (5, 2), where they should lie in the chip.
+
+    Returns:
+        (n, 2, 3) float32, from the image's (x, y, 1) to the chip's (x, y): the least squares
+        solution without reflection; landmarks that coincide give a transform to the template's
+        centre.
+
+    Source: Umeyama, "Least-squares estimation of transformation parameters between two point
+    patterns", IEEE PAMI 1991. In the plane its solution needs no singular values: with points as
+    complex numbers, turn and scale are one complex factor.
+    """
+    check_rows("landmarks", landmarks, (None, None, 2))
+    check_rows("template", template, (landmarks.shape[1], 2))
+    found = landmarks[..., 0].astype(np.float64) + 1j * landmarks[..., 1]
+    wanted = template[:, 0].astype(np.float64) + 1j * template[:, 1]
+    found_centre, wanted_centre = found.mean(axis=1, keepdims=True), wanted.mean()
+    spread = found - found_centre
+    size = (np.abs(spread) ** 2).sum(axis=1)
+    factor = (spread.conj() * (wanted - wanted_centre)).sum(axis=1) / np.maximum(size, 1e-12)
+    shift = wanted_centre - factor * found_centre[:, 0]
+    rows = [factor.real, -factor.imag, shift.real, factor.imag, factor.real, shift.imag]
+    return np.stack(rows, axis=1).reshape(-1, 2, 3).astype(np.float32)
+
+
+def inverted(transforms: Floats) -> Floats:
+    """The inverse affine transforms (n, 2, 3) of (n, 2, 3); a transform to a point stays one."""
+    back = np.linalg.pinv(transforms[:, :, :2].astype(np.float64))
+    shift = -back @ transforms[:, :, 2:]
+    return np.concatenate([back, shift], axis=2).astype(np.float32)
+
+
+def chips(pixels: Pixels, landmarks: Floats, template: Floats, chip_px: int) -> Pixels:
+    """Cut out every face, upright and in its place, as an embedder wants it.
+
+    Args:
+        pixels: (h, w, 3) RGB uint8, not changed.
+        landmarks: (n, 5, 2), in its pixels.
+        template: (5, 2), where they should lie in the chip.
+        chip_px: side of the chip.
+
+    Returns:
+        (n, chip_px, chip_px, 3) uint8; what lies outside of the image repeats its border.
+    """
+    to_image = inverted(similarity(landmarks, template))
+    return squares(pixels, to_image, chip_px, outside=None)

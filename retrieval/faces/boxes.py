@@ -1,0 +1,56 @@
+"""Geometry of boxes `xywh`: areas, overlaps, suppression of doubles. Pure functions."""
+
+import numpy as np
+
+from retrieval.values import Floats, Ints
+
+_TINY = np.float32(1e-30)  # keeps empty boxes from a division by zero
+
+
+def areas(boxes: Floats) -> Floats:
+    """Areas (n,) of boxes (n, 4)."""
+    return np.asarray(boxes[:, 2] * boxes[:, 3], np.float32)
+
+
+def intersections(first: Floats, second: Floats) -> Floats:
+    """Common areas (n, m) of boxes (n, 4) and (m, 4)."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(
+        first[:, None, :2] + first[:, None, 2:], second[None, :, :2] + second[None, :, 2:]
+    )
+    sides = np.maximum(high - low, 0)
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float32)
+
+
+def overlaps(first: Floats, second: Floats) -> Floats:
+    """Intersection over union (n, m) of boxes (n, 4) and (m, 4), in [0, 1]."""
+    common = intersections(first, second)
+    union = areas(first)[:, None] + areas(second)[None, :] - common
+    return np.asarray(common / np.maximum(union, _TINY), np.float32)
+
+
+def covers(first: Floats, second: Floats) -> Floats:
+    """Intersection over the smaller box's area (n, m): 1 where one box lies within the other."""
+    common = intersections(first, second)
+    smaller = np.minimum(areas(first)[:, None], areas(second)[None, :])
+    return np.asarray(common / np.maximum(smaller, _TINY), np.float32)
+
+
+def suppress(overlap: Floats, limit: float) -> Ints:
+    """Greedy non-maximum suppression without a loop over boxes.
+
+    A box stays unless it overlaps a better one that stays. Iterating that sentence from "all
+    stay" settles after as many rounds as the longest chain of suppressions, a handful.
+
+    Args:
+        overlap: (n, n), of boxes in the order best first.
+        limit: the largest overlap of two boxes that both stay.
+
+    Returns:
+        Rows that stay, ascending: best first.
+    """
+    beaten = np.tril(overlap > limit, -1)
+    stays, settled = np.ones(len(overlap), np.bool_), ~np.any(beaten, axis=1)
+    while not np.array_equal(settled, stays):
+        stays, settled = settled, ~np.any(beaten & settled, axis=1)
+    return np.flatnonzero(stays)

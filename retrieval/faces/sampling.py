@@ -1,0 +1,78 @@
+"""Sampling many squares out of one image at once: crops for a network, chips for an embedder.
+
+A square is given by the affine transform from its pixels to the image's. Squares that shrink the
+image are read from a halved copy of it, so that fine detail is averaged and not aliased (Williams,
+"Pyramidal parametrics", SIGGRAPH 1983).
+"""
+
+import cv2
+import numpy as np
+
+from retrieval.values import Floats, Ints, Pixels
+
+
+def halved(pixels: Pixels, times: int) -> Pixels:
+    """Average 2x2 pixels into one, `times` times over; odd last rows and columns are left out."""
+    for _ in range(times):
+        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+        even = pixels[: height * 2, : width * 2]
+        pixels = np.asarray(
+            cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+        )
+    return pixels
+
+
+def squares(pixels: Pixels, transforms: Floats, side_px: int, *, outside: int | None) -> Pixels:
+    """Sample squares of an image.
+
+    Args:
+        pixels: (h, w, 3) uint8; not changed.
+        transforms: (n, 2, 3) float32, from a square's pixel (x, y, 1) to the image's (x, y).
+        side_px: side of each square.
+        outside: value of what lies outside of the image; None repeats the image's border.
+
+    Returns:
+        (n, side_px, side_px, 3) uint8.
+    """
+    result = np.empty((len(transforms), side_px, side_px, 3), np.uint8)
+    levels = _levels(transforms, min(pixels.shape[:2]))
+    for level in np.unique(levels):
+        rows = levels == level
+        result[rows] = _bilinear(
+            halved(pixels, int(level)), _coarser(transforms[rows], int(level)), side_px, outside
+        )
+    return result
+
+
+def _levels(transforms: Floats, shorter_px: int) -> Ints:
+    """How often to halve the image for each square: until its step is about one pixel."""
+    step = np.sqrt(np.abs(np.linalg.det(transforms[:, :, :2])))
+    deepest = max(int(np.log2(max(shorter_px, 1))), 0)
+    wanted = np.round(np.log2(np.maximum(step, 1.0)))
+    return np.asarray(np.clip(wanted, 0, deepest), np.int64)
+
+
+def _coarser(transforms: Floats, level: int) -> Floats:
+    """The same transforms into the image halved `level` times (pixel centres at whole numbers)."""
+    factor = np.float32(0.5**level)
+    coarser = transforms * factor
+    coarser[:, :, 2] += (factor - 1) / 2
+    return coarser
+
+
+def _bilinear(pixels: Pixels, transforms: Floats, side_px: int, outside: int | None) -> Pixels:
+    across = np.arange(side_px, dtype=np.float32)
+    by_x = transforms[:, :, 0, None] * across  # (n, 2, side)
+    by_y = transforms[:, :, 1, None] * across + transforms[:, :, 2, None]
+    maps = by_y[:, :, :, None] + by_x[:, :, None, :]  # (n, 2, side, side)
+    count = len(transforms)
+    border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    flat = cv2.remap(
+        pixels,
+        maps[:, 0].reshape(count, -1),
+        maps[:, 1].reshape(count, -1),
+        cv2.INTER_LINEAR,
+        borderMode=border,
+        borderValue=(outside or 0,) * 3,
+    )
+    return np.asarray(flat, np.uint8).reshape(count, side_px, side_px, 3)
