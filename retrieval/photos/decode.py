@@ -67,7 +67,7 @@ def decode(
         PhotoTooLarge: above one of the limits.
     """
     name = name or (_printable(source) if isinstance(source, Path) else "photo")
-    data = _read(source, name, max_bytes)
+    data = read(source, name, max_bytes)
     image = _open(data, name)
     width, height = image.size
     if width * height > max_pixels:
@@ -94,7 +94,13 @@ def _printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _read(source: Path | bytes, name: str, max_bytes: int) -> bytes:
+def read(source: Path | bytes, name: str, max_bytes: int) -> bytes:
+    """Read a photo's bytes without decoding them.
+
+    Raises:
+        PhotoUnreadable: missing, empty, a folder, or not to be read.
+        PhotoTooLarge: more than `max_bytes`.
+    """
     data = source if isinstance(source, bytes) else _read_file(source, name, max_bytes)
     if not data:
         raise PhotoUnreadable(f"{name}: the file is empty. Copy it anew from where it came from.")
