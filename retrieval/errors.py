@@ -11,6 +11,7 @@ RollcallError
 │   ├── NameInvalid            an empty or unprintable name of a person or a collection
 │   ├── NotFound               no such person, photo, face, collection, run or model
 │   ├── AlreadyExists          the name or the photo is taken
+│   ├── UndoImpossible         what an edit left was changed or deleted since
 │   ├── DimensionMismatch      vectors of another length than the index's
 │   ├── VectorInvalid          vectors with NaN, infinities or a wrong shape or dtype
 │   ├── DataInvalid            a data file (CSV, idx.gz, archive, folder) is not what it should be
@@ -103,6 +104,12 @@ class AlreadyExists(InputError):
     """The name or the photo is taken."""
 
     code = "already-exists"
+
+
+class UndoImpossible(InputError):
+    """What an edit left was changed or deleted since."""
+
+    code = "undo-impossible"
 
 
 class DimensionMismatch(InputError):

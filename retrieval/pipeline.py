@@ -4,6 +4,7 @@ Decoding, detection and alignment run in threads, a photo each (OpenCV and ONNX 
 the interpreter's lock); the chips of all photos of a call then share embedding batches.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.errors import PhotoError
+from retrieval.errors import InputError
 from retrieval.faces.align import chips
 from retrieval.faces.quality import assess
-from retrieval.photos.decode import decode
+from retrieval.photos.decode import decode, read
 from retrieval.protocols import Detector, Embedder
 from retrieval.values import Detections, Faces, Photo, Pixels, Quality
 
-Choice = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises a PhotoError
+Choice = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises an InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class PhotoFailure:
     """A photo that could not be taken, and why."""
 
     source: Source
-    error: PhotoError
+    error: InputError
 
 
 class Pipeline:
@@ -109,6 +110,21 @@ class Pipeline:
         """End the threads."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
+    def read(self, sources: Sequence[Source]) -> list[tuple[Source, str] | PhotoFailure]:
+        """Read photos without decoding them.
+
+        Returns:
+            An entry a source, in order: the photo by its bytes with their SHA-256, or the failure.
+        """
+        return list(self._pool.map(self._read, sources))
+
+    def _read(self, source: Source) -> tuple[Source, str] | PhotoFailure:
+        try:
+            data = read(source.content, source.name, self._max_bytes)
+        except InputError as error:
+            return PhotoFailure(source, error)
+        return Source(source.name, data), hashlib.sha256(data).hexdigest()
+
     def process(
         self, sources: Sequence[Source], choose: Choice | Sequence[Choice] | None = None
     ) -> list[PhotoFaces | PhotoFailure]:
@@ -128,16 +144,16 @@ class Pipeline:
         embedded = iter(self.embed([f for f in found if isinstance(f, FoundFaces)]))
         return [
             PhotoFailure(source, entry)
-            if isinstance(entry, PhotoError)
+            if isinstance(entry, InputError)
             else PhotoFaces(source, entry.sha256, entry.width, entry.height, next(embedded))
             for source, entry in zip(sources, found, strict=True)
         ]
 
-    def _prepared(self, source: Source, choose: Choice | None) -> FoundFaces | PhotoError:
+    def _prepared(self, source: Source, choose: Choice | None) -> FoundFaces | InputError:
         try:
             found = self.align(photo := self.decode(source), self.detect(photo))
             return found if choose is None else _only(found, choose(found))
-        except PhotoError as error:
+        except InputError as error:
             return error
 
     def decode(self, source: Source) -> Photo:

@@ -23,8 +23,18 @@ from retrieval.answers import (
     Verification,
 )
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.records import Collection, EnrolledFace, Enrolment, Erased, NewFace, Person
-from retrieval.errors import FaceUnusable, ModelMismatch, NotFound, PhotoError
+from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.records import (
+    Collection,
+    Counts,
+    EnrolledFace,
+    Enrolment,
+    EnrolmentOutcome,
+    Erased,
+    NewFace,
+    Person,
+)
+from retrieval.errors import FaceUnusable, InputError, ModelMismatch, NameInvalid, NotFound
 from retrieval.faces.quality import dominant
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Gallery
@@ -47,6 +57,9 @@ class Parts(Protocol):
 
     def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
         """Open this process's view of the collection's faces."""
+
+    def drop_gallery(self, collection: Collection) -> None:
+        """Delete the index's files of a collection."""
 
     def gate(self, catalogue: Catalogue, collection: Collection) -> Gate:
         """The collection's threshold and margin, calibrated or from the manifest."""
@@ -150,32 +163,44 @@ class Service:
             yield from self._enrol_batch(batch)
 
     def _enrol_batch(self, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
-        sources = [Source(item.photo, item.content) for item in batch]
-        hashes = self.pipeline.hashes(sources)
-        owners = self.catalogue.owners(
-            self.collection.id, [sha for sha in hashes if isinstance(sha, str)]
-        )
         results: dict[int, EnrolResult] = {}
-        todo: list[int] = []
-        for row, (item, sha) in enumerate(zip(batch, hashes, strict=True)):
-            if isinstance(sha, PhotoError):
-                results[row] = _rejected(item, sha)
-            elif sha in owners:
-                results[row] = _known(item, sha, owners[sha])
-            else:
-                todo.append(row)
+        todo = self._unknown(batch, results)
         choices = [partial(_enrollable, face=batch[row].face) for row in todo]
-        found = self.pipeline.process([sources[row] for row in todo], choices)
-        taken: list[tuple[int, NewFace]] = []
+        found = self.pipeline.process(list(todo.values()), choices)
+        new: dict[int, NewFace] = {}
         for row, entry in zip(todo, found, strict=True):
             if isinstance(entry, PhotoFailure):
                 results[row] = _rejected(batch[row], entry.error)
             else:
-                taken.append((row, _new_face(batch[row], entry)))
-        enrolments = self.catalogue.enrol(self.collection.id, [face for _, face in taken])
-        for (row, face), enrolment in zip(taken, enrolments, strict=True):
-            results[row] = _enrolled(batch[row], face, enrolment)
+                new[row] = _new_face(batch[row], entry)
+        enrolments = self.catalogue.enrol(self.collection.id, list(new.values()))
+        for row, enrolment in zip(new, enrolments, strict=True):
+            results[row] = _enrolled(batch[row], new[row].sha256, enrolment)
         return [results[row] for row in range(len(batch))]
+
+    def _unknown(
+        self, batch: Sequence[EnrolItem], results: dict[int, EnrolResult]
+    ) -> dict[int, Source]:
+        """The photos to decode, by row; the results of those that need not be are filled in."""
+        read = self.pipeline.read([Source(item.photo, item.content) for item in batch])
+        hashes = [entry[1] for entry in read if isinstance(entry, tuple)]
+        owners = self.catalogue.owners(self.collection.id, hashes)
+        todo: dict[int, Source] = {}
+        for row, (item, entry) in enumerate(zip(batch, read, strict=True)):
+            try:
+                person = clean_name(item.person)
+            except NameInvalid as error:
+                results[row] = _rejected(item, error)
+                continue
+            if isinstance(entry, PhotoFailure):
+                results[row] = _rejected(item, entry.error)
+            elif (owner := owners.get(entry[1], person)) != person:
+                results[row] = _other_person(item, entry[1], owner)
+            elif entry[1] in owners:
+                results[row] = EnrolResult(item.person, item.photo, "known", sha256=entry[1])
+            else:
+                todo[row] = entry[0]
+        return todo
 
     # Asking
 
@@ -291,18 +316,18 @@ class Service:
         """
         person = self.catalogue.person(self.collection.id, name)
         erased = self.catalogue.delete_person(self.collection.id, person.id)
-        self._forget_in_index()
+        self._forget_everywhere()
         return erased
 
-    def remove_photo(self, photo: str) -> EnrolledFace:
+    def remove_photo(self, photo: str) -> Erased:
         """Remove one enrolled photo, named by its path or by the beginning of its SHA-256.
 
         Raises:
             NotFound: no such photo, or several that begin so.
         """
-        removed = self.catalogue.remove_photo(self.collection.id, photo)
-        self._forget_in_index()
-        return removed
+        erased = self.catalogue.remove_photo(self.collection.id, photo)
+        self._forget_everywhere()
+        return erased
 
     def create_collection(self, name: str) -> Collection:
         """Create a collection with the models that the settings ask for.
@@ -311,6 +336,18 @@ class Service:
             AlreadyExists, NameInvalid: see the messages.
         """
         return self._parts.new_collection(self.catalogue, name)
+
+    def delete_collection(self, name: str) -> Counts:
+        """Delete a collection with all its people for good, and its index's files.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        collection = self.catalogue.collection(name)
+        counts = self.catalogue.delete_collection(name)
+        self._parts.drop_gallery(collection)
+        self.catalogue.empty_wal()
+        return counts
 
     def clusters(self, k: int | None = None) -> list[list[EnrolledFace]]:
         """Cluster the enrolled faces: the inverted index, cluster -> photos, largest first.
@@ -327,18 +364,19 @@ class Service:
                 groups.setdefault(label, []).append(faces[face_id])
         return sorted(groups.values(), key=len, reverse=True)
 
-    def _forget_in_index(self) -> None:
-        self.gallery.catch_up()
-        self.gallery.snapshot()
+    def _forget_everywhere(self) -> None:
+        """Leave no bytes of what was erased in the index's files or in SQLite's log."""
+        self.gallery.forget()
+        self.catalogue.empty_wal()
 
 
 def _enrollable(found: FoundFaces, face: int | None = None) -> int:
     """The face that an enrolment photo means.
 
     Raises:
-        NoFace, SeveralFaces, FaceUnusable: see the messages.
+        NoFace, SeveralFaces, NotFound, FaceUnusable: see the messages.
     """
-    row = dominant(found.detections.boxes, face)
+    row = dominant(found.detections.boxes, chosen=face)
     reason = found.quality.reasons[row]
     if reason is not None:
         raise FaceUnusable(f"The face cannot be used: {reason}. Take another photo.")
@@ -365,30 +403,33 @@ def _new_face(item: EnrolItem, entry: PhotoFaces) -> NewFace:
     )
 
 
-def _rejected(item: EnrolItem, error: PhotoError) -> EnrolResult:
+def _rejected(item: EnrolItem, error: InputError) -> EnrolResult:
     return EnrolResult(item.person, item.photo, "rejected", error.code, str(error))
 
 
-def _known(item: EnrolItem, sha256: str, owner: str) -> EnrolResult:
-    if owner == item.person:
+def _other_person(item: EnrolItem, sha256: str, owner: str) -> EnrolResult:
+    message = (
+        f"The same photo is enrolled under {owner!r}. If it shows {item.person!r}, remove it there:"
+        f" rollcall photos remove {sha256[:12]}"
+    )
+    return EnrolResult(item.person, item.photo, "rejected", "other-person", message, sha256=sha256)
+
+
+def _enrolled(item: EnrolItem, sha256: str, enrolment: Enrolment) -> EnrolResult:
+    if enrolment.outcome is EnrolmentOutcome.ENROLLED:
+        return EnrolResult(
+            item.person, item.photo, "enrolled", face_id=enrolment.face_id, sha256=sha256
+        )
+    if enrolment.outcome is EnrolmentOutcome.DUPLICATE:
         return EnrolResult(item.person, item.photo, "known", sha256=sha256)
     return EnrolResult(
         item.person,
         item.photo,
         "rejected",
-        "other-person",
-        f"The same photo is already enrolled under {owner!r}. Remove it there first"
-        f" (`rollcall photos remove`), or remove it from {item.person!r}.",
+        enrolment.outcome.value,
+        f"Not taken: {enrolment.reason}.",
         sha256=sha256,
     )
-
-
-def _enrolled(item: EnrolItem, face: NewFace, enrolment: Enrolment) -> EnrolResult:
-    if enrolment.outcome == "enrolled":
-        return EnrolResult(
-            item.person, item.photo, "enrolled", face_id=enrolment.face_id, sha256=face.sha256
-        )
-    return _known(item, face.sha256, enrolment.person)
 
 
 def _present(ids: Ints) -> list[int]:

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.build import build_models
+from retrieval.samples import write_samples
+from retrieval.settings import Settings
+
 _BESIDE = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -30,3 +34,30 @@ def orl_dir() -> Path:
 def yunet_file() -> Path:
     """The YuNet detector's ONNX file."""
     return _beside("models/face_detection_yunet_2026may.onnx")
+
+
+@pytest.fixture(scope="session")
+def models_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder in which dlib-resnet is exported, once for all tests."""
+    home = tmp_path_factory.mktemp("models-home")
+    models = build_models(Settings(home=home))
+    for precision in models.manifest.embedder("dlib-resnet").precisions:
+        models.file("dlib-resnet", precision)
+    return home
+
+
+@pytest.fixture
+def home(tmp_path: Path, models_home: Path) -> Path:
+    """A home folder of the test's own, with models ready."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "models").symlink_to(models_home / "models", target_is_directory=True)
+    return home
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demonstration's photos: employees/Grace Hopper/*.jpg and queries/group.jpg."""
+    folder = tmp_path_factory.mktemp("samples")
+    write_samples(folder)
+    return folder
