@@ -1,0 +1,265 @@
+"""Snapshots: named arrays in one immutable, checksummed, memory-mapped file.
+
+A file is a body (the arrays, each at a multiple of 64 bytes, zeros between), a footer (JSON: the
+stamp, where the arrays lie, a CRC-32 for each 16 MiB of the body) and a trailer (the footer's
+length and CRC-32, and a magic number). Every byte lies under a checksum, so a file that is
+truncated anywhere, or has any byte changed, is refused.
+
+Files are never changed: they are written beside, synced and renamed, named by watermark, and
+deleted when a newer one is in place; who has mapped a deleted one keeps it until unmapping.
+"""
+
+import errno
+import fcntl
+import json
+import mmap
+import os
+import struct
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.errors import SnapshotInvalid, StoreError, StoreFull
+from retrieval.values import Watermark
+
+Array = npt.NDArray[Any]
+
+_BLOCK = 1 << 24  # bytes a checksum: enough blocks for all cores, small enough to start at once
+_ALIGN = 64  # a cache line; every dtype's own alignment divides it
+_TRAILER = struct.Struct("<QI12s")  # footer's length, footer's CRC-32, magic
+_MAGIC = b"rollcall-ix1"
+_SUFFIX = ".snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a snapshot was made of; it is refused where any of it does not fit.
+
+    Attributes:
+        collection: the collection's identity.
+        fingerprint: the model's.
+        dimension: numbers a vector.
+        epoch, seq: the watermark.
+    """
+
+    collection: str
+    fingerprint: str
+    dimension: int
+    epoch: str
+    seq: int
+
+    @property
+    def watermark(self) -> Watermark:
+        """How far the snapshot has followed the change log."""
+        return Watermark(self.epoch, self.seq)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """A verified, mapped file.
+
+    Attributes:
+        path: where it was when it was opened.
+        stamp: what it was made of.
+        notes: JSON values kept beside the arrays.
+        arrays: read-only views into the mapping, by name.
+    """
+
+    path: Path
+    stamp: Stamp
+    notes: Mapping[str, Any]
+    arrays: Mapping[str, Array]
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Be the only process that writes or deletes the folder's snapshots.
+
+    Raises:
+        StoreError: the folder cannot be made or written to.
+    """
+    with _translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    with lock:
+        yield
+
+
+def write(
+    folder: Path, stamp: Stamp, arrays: Mapping[str, Array], notes: Mapping[str, Any]
+) -> Path:
+    """Write a snapshot beside its place, sync it and rename it.
+
+    Raises:
+        StoreFull: no space is left; nothing has changed.
+        StoreError: the folder cannot be written to.
+    """
+    path = folder / f"{stamp.seq:016d}-{time.time_ns():016x}{_SUFFIX}"
+    beside = path.with_suffix(f".{os.getpid()}.part")
+    with _translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with beside.open("wb") as file:
+                _write_file(file, stamp, arrays, notes)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        _sync_folder(folder)
+    return path
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """The folder's snapshots, the one that knows most first."""
+    return sorted(folder.glob(f"*{_SUFFIX}"), reverse=True)
+
+
+def retire(folder: Path, keep: Path | None) -> None:
+    """Delete all other snapshots, and what interrupted writers left behind."""
+    for path in folder.iterdir():
+        if path != keep and path.suffix in (_SUFFIX, ".part"):
+            path.unlink(missing_ok=True)
+
+
+def load(path: Path, expected: Stamp) -> Snapshot:
+    """Map a snapshot and verify every byte of it.
+
+    Args:
+        path: of the file.
+        expected: what it must have been made of; its `seq` is the newest that may be there.
+
+    Raises:
+        SnapshotInvalid: damaged, of another collection, model, dimension or epoch, or ahead of
+            the catalogue.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size < _TRAILER.size:
+                raise SnapshotInvalid(f"{path.name} has {size} bytes, too few for a snapshot.")
+            flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+            content = memoryview(mmap.mmap(file.fileno(), size, flags=flags, prot=mmap.PROT_READ))
+    except OSError as error:
+        raise SnapshotInvalid(f"{path.name} cannot be read: {error.strerror}.") from error
+    footer, end = _footer(path, content)
+    stamp = Stamp(**footer["stamp"])
+    _check_fit(path, stamp, expected)
+    _check_body(path, content[:end], footer["checksums"])
+    arrays = {name: _view(content, place) for name, place in footer["arrays"].items()}
+    return Snapshot(path, stamp, footer["notes"], arrays)
+
+
+class _Body:
+    """Counts and checksums what is written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.length = 0
+        self.checksums: list[int] = []
+
+    def write(self, content: memoryview) -> None:
+        while len(content):
+            filled = self.length % _BLOCK
+            part = content[: _BLOCK - filled]
+            if filled == 0:
+                self.checksums.append(0)
+            self.checksums[-1] = zlib.crc32(part, self.checksums[-1])
+            self._file.write(part)
+            self.length += len(part)
+            content = content[len(part) :]
+
+
+def _write_file(
+    file: BinaryIO, stamp: Stamp, arrays: Mapping[str, Array], notes: Mapping[str, Any]
+) -> None:
+    body = _Body(file)
+    places = {}
+    for name, array in arrays.items():
+        places[name] = {
+            "dtype": array.dtype.str,
+            "shape": array.shape,
+            "offset": body.length,
+        }
+        body.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        body.write(memoryview(bytes(-body.length % _ALIGN)))
+    footer = json.dumps(
+        {"stamp": asdict(stamp), "notes": notes, "arrays": places, "checksums": body.checksums}
+    ).encode()
+    file.write(footer)
+    file.write(_TRAILER.pack(len(footer), zlib.crc32(footer), _MAGIC))
+
+
+def _footer(path: Path, content: memoryview) -> tuple[dict[str, Any], int]:
+    length, checksum, magic = _TRAILER.unpack(content[-_TRAILER.size :])
+    end = len(content) - _TRAILER.size - length
+    if magic != _MAGIC or end < 0:
+        raise SnapshotInvalid(f"{path.name} is no snapshot, of another version, or cut short.")
+    footer = bytes(content[end : end + length])
+    if zlib.crc32(footer) != checksum:
+        raise SnapshotInvalid(f"{path.name} is damaged: its footer's checksum does not fit.")
+    return json.loads(footer), end
+
+
+def _check_fit(path: Path, found: Stamp, expected: Stamp) -> None:
+    for name in ("collection", "fingerprint", "dimension", "epoch"):
+        if getattr(found, name) != getattr(expected, name):
+            raise SnapshotInvalid(
+                f"{path.name} is of {name} {getattr(found, name)!r}, but the catalogue of"
+                f" {getattr(expected, name)!r}."
+            )
+    if found.seq > expected.seq:
+        raise SnapshotInvalid(
+            f"{path.name} has seen change {found.seq}, but the catalogue ends at {expected.seq}."
+        )
+
+
+def _check_body(path: Path, body: memoryview, checksums: list[int]) -> None:
+    parts = [body[start : start + _BLOCK] for start in range(0, len(body), _BLOCK)]
+    if len(parts) < 2:
+        found = [zlib.crc32(part) for part in parts]
+    else:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            found = list(pool.map(zlib.crc32, parts))  # zlib lets go of the interpreter's lock
+    if found != checksums:
+        raise SnapshotInvalid(f"{path.name} is damaged: a checksum does not fit.")
+
+
+def _view(content: memoryview, place: Mapping[str, Any]) -> Array:
+    dtype, shape = np.dtype(place["dtype"]), tuple(place["shape"])
+    count = int(np.prod(shape))
+    return np.frombuffer(content, dtype, count, place["offset"]).reshape(shape)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(
+                f"No space is left for an index snapshot in {folder}: free some. Answers stay"
+                " right meanwhile."
+            ) from error
+        raise StoreError(
+            f"Index snapshots cannot be written in {folder}: {error.strerror}. Check its owner"
+            " and permissions."
+        ) from error

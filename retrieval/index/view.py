@@ -1,0 +1,239 @@
+"""One consistent state of a gallery: what is sealed, and what has changed since.
+
+The sealed part is a roster, mapped from a snapshot in most cases, with inverted lists over it
+where it is large. A person who changes in any way moves, with all faces, into the tail, a small
+roster that is searched exactly; the sealed part then passes the person over. So everybody is
+whole in one part or the other, answers of the two are joined, and a change costs time by the size
+of the tail, which is folded into a new sealed part before it grows beyond a share of the gallery.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.index.exact import merged, nearest
+from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
+from retrieval.index.roster import Roster, joined
+from retrieval.values import Changes, Ints, PeopleHits, SearchResult, Vectors, Watermark
+
+Mask = npt.NDArray[np.bool_]
+
+_ROSTER = ("vectors", "face_ids", "person_ids", "offsets", "templates", "person_of", "by_id")
+_SUBSET_FACES = 20_000  # as many faces of chosen people are compared exactly, without lists
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lists:
+    """Inverted lists over a roster's faces (ids: face ids) and templates (ids: person ids)."""
+
+    faces: FaissIvf
+    templates: FaissIvf
+
+    def named(self) -> dict[str, FaissIvf]:
+        """Both, by name."""
+        return {"faces": self.faces, "templates": self.templates}
+
+    def over(self, roster: Roster) -> Self:
+        """The same clusters and codes over another roster."""
+        faces, templates = self.faces.emptied(), self.templates.emptied()
+        faces.add(roster.face_ids, roster.vectors)
+        templates.add(roster.person_ids, roster.templates)
+        return replace(self, faces=faces, templates=templates)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A gallery's people at one watermark.
+
+    Attributes:
+        sealed: people as of the last fold.
+        alive: (p,) bool, which of the sealed people have not changed since.
+        tail: everybody who has changed since, with all of their faces.
+        watermark: how far the change log has been followed.
+        lists: over the sealed roster; None while that is searched exactly.
+    """
+
+    sealed: Roster
+    alive: Mask
+    tail: Roster
+    watermark: Watermark
+    lists: Lists | None = None
+
+    @classmethod
+    def of(cls, roster: Roster, watermark: Watermark, lists: Lists | None = None) -> Self:
+        """Nothing has changed since the roster was made."""
+        tail = Roster.empty(roster.vectors.shape[1])
+        return cls(roster, np.ones(len(roster.person_ids), np.bool_), tail, watermark, lists)
+
+    @property
+    def dimension(self) -> int:
+        """Numbers a vector."""
+        return int(self.sealed.vectors.shape[1])
+
+    @property
+    def faces(self) -> int:
+        """Faces that a search can find."""
+        return len(self.sealed) - self.dead + len(self.tail)
+
+    @property
+    def people(self) -> int:
+        """People whom a search can find."""
+        return int(np.count_nonzero(self.alive)) + len(self.tail.person_ids)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that a search reads before rescoring: codes, lists, masks, the tail."""
+        tail = self.tail.vectors.nbytes + self.tail.templates.nbytes
+        if self.lists is None:
+            return tail + self.mapped_bytes
+        return tail + sum(index.memory_bytes for index in self.lists.named().values())
+
+    @property
+    def mapped_bytes(self) -> int:
+        """Bytes of the sealed part's exact vectors and templates."""
+        return int(self.sealed.vectors.nbytes + self.sealed.templates.nbytes)
+
+    @property
+    def dead(self) -> int:
+        """Rows of the sealed part that are passed over."""
+        return int(np.diff(self.sealed.offsets)[~self.alive].sum())
+
+    def apply(self, changes: Changes) -> Self:
+        """The state after the changes, in time that grows with them and the tail alone."""
+        changed = np.union1d(changes.removed, changes.added)
+        touched = np.zeros(len(self.alive), np.bool_)
+        touched[self.sealed.person_of[self.sealed.rows(changed)]] = True
+        touched[self.sealed.positions(changes.people)] = True
+        moving = self.sealed.rows_of(np.flatnonzero(touched & self.alive))[0]
+        face_ids = np.concatenate([self.tail.face_ids, self.sealed.face_ids[moving]])
+        people = np.concatenate([self.tail.people, self.sealed.people_of(moving)])
+        vectors = np.concatenate([self.tail.vectors, self.sealed.vectors[moving]])
+        stay = np.isin(face_ids, changed, invert=True)
+        tail = Roster.build(
+            np.concatenate([face_ids[stay], changes.added]),
+            np.concatenate([people[stay], changes.people]),
+            np.concatenate([vectors[stay], changes.vectors]),
+        )
+        return replace(self, alive=self.alive & ~touched, tail=tail, watermark=changes.watermark)
+
+    def folded(self) -> "View":
+        """Everybody in one new sealed part, with the same clusters where there are lists."""
+        if not len(self.tail) and self.alive.all():
+            return self
+        rows = self.sealed.rows_of(np.flatnonzero(self.alive))[0]
+        roster = Roster.build(
+            np.concatenate([self.sealed.face_ids[rows], self.tail.face_ids]),
+            np.concatenate([self.sealed.people_of(rows), self.tail.people]),
+            np.concatenate([self.sealed.vectors[rows], self.tail.vectors]),
+        )
+        lists = None if self.lists is None else self.lists.over(roster)
+        return View.of(roster, self.watermark, lists)
+
+    def packed(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+        """The sealed part as arrays and notes for a snapshot."""
+        arrays = {name: getattr(self.sealed, name) for name in _ROSTER}
+        notes: dict[str, Any] = {"lists": None}
+        if self.lists is not None:
+            for name, index in self.lists.named().items():
+                arrays |= {f"{name}.{part}": held for part, held in index.arrays().items()}
+            notes["lists"] = {n: asdict(index.recipe) for n, index in self.lists.named().items()}
+        return arrays, notes
+
+    @classmethod
+    def unpacked(
+        cls, arrays: Mapping[str, npt.NDArray[Any]], notes: Mapping[str, Any], watermark: Watermark
+    ) -> Self:
+        """The view that was packed, searched where the arrays lie."""
+        roster = Roster(**{name: arrays[name] for name in _ROSTER})
+        recipes = notes["lists"]
+        if recipes is None:
+            return cls.of(roster, watermark)
+        made = {
+            name: FaissIvf.restored(
+                Recipe(**{**recipe, "coding": Coding(recipe["coding"])}),
+                {part: arrays[f"{name}.{part}"] for part in ("lists", "mean")},
+                ids,
+                vectors,
+            )
+            for (name, recipe), ids, vectors in zip(
+                recipes.items(),
+                (roster.face_ids, roster.person_ids),
+                (roster.vectors, roster.templates),
+                strict=True,
+            )
+        }
+        return cls.of(roster, watermark, Lists(**made))
+
+    def search(self, probes: Vectors, k: int, people: Ints | None = None) -> PeopleHits:
+        """The best k people of each probe by the fused score, among `people` if given."""
+        keep_tail = None if people is None else np.isin(self.tail.person_ids, people)
+        tail = self.tail.search(probes, k, keep_tail)
+        return joined([self._search_sealed(probes, k, people), tail], k)
+
+    def _search_sealed(self, probes: Vectors, k: int, people: Ints | None) -> PeopleHits:
+        keep = self.alive
+        if people is not None:
+            keep = keep & np.isin(self.sealed.person_ids, people)
+            positions = np.flatnonzero(keep)
+            if np.diff(self.sealed.offsets)[positions].sum() <= _SUBSET_FACES:
+                return self.sealed.take(positions).search(probes, k)
+        if self.lists is None:
+            return self.sealed.search(probes, k, None if keep.all() else keep)
+        return self._search_lists(self.lists, probes, k, None if keep.all() else keep)
+
+    def _search_lists(self, lists: Lists, probes: Vectors, k: int, keep: Mask | None) -> PeopleHits:
+        """Score the people of the nearest faces and of the nearest templates exactly.
+
+        The nearest templates belong to different people, so that there are always enough.
+        """
+        keep_rows = None if keep is None else keep[self.sealed.person_of]
+        rows = lists.faces.candidates(probes, lists.faces.recipe.fetch, keep_rows)
+        fetch = max(k, lists.templates.recipe.fetch)
+        by_template = lists.templates.candidates(probes, fetch, keep)
+        by_face = np.where(rows < 0, -1, self.sealed.person_of[rows])
+        candidates = np.sort(np.concatenate([by_face, by_template], axis=1), axis=1)
+        found = candidates >= 0
+        found[:, 1:] &= candidates[:, 1:] != candidates[:, :-1]
+        return self.sealed.score(probes, candidates, k, found)
+
+    def search_faces(self, probes: Vectors, k: int, allowed: Ints | None = None) -> SearchResult:
+        """The k nearest faces of each probe, among `allowed` ids if given."""
+        return merged(
+            [self._faces_sealed(probes, k, allowed), _faces(self.tail, probes, k, allowed)], k
+        )
+
+    def _faces_sealed(self, probes: Vectors, k: int, allowed: Ints | None) -> SearchResult:
+        keep = None if self.alive.all() else self.alive[self.sealed.person_of]
+        if allowed is not None:
+            chosen = np.zeros(len(self.sealed), np.bool_)
+            chosen[self.sealed.rows(allowed)] = True
+            keep = chosen if keep is None else keep & chosen
+            rows = np.flatnonzero(keep)
+            if len(rows) <= _SUBSET_FACES:
+                return nearest(probes, self.sealed.vectors[rows], self.sealed.face_ids[rows], k)
+        if self.lists is None:
+            return nearest(probes, self.sealed.vectors, self.sealed.face_ids, k, keep)
+        return self.lists.faces.search_rows(probes, k, keep)
+
+    def people_of(self, face_ids: Ints) -> Ints:
+        """The person of each face, -1 for faces that are not here."""
+        here = self._people_in(self.sealed, face_ids, self.alive)
+        tail = self._people_in(self.tail, face_ids, np.ones(len(self.tail.person_ids), np.bool_))
+        return np.where(tail >= 0, tail, here)
+
+    @staticmethod
+    def _people_in(roster: Roster, face_ids: Ints, alive: Mask) -> Ints:
+        rows = roster.rows_or_none(face_ids)
+        if not len(roster):
+            return rows
+        positions = roster.person_of[rows]
+        here = (rows >= 0) & alive[positions]
+        return np.where(here, roster.person_ids[positions], -1)
+
+
+def _faces(roster: Roster, probes: Vectors, k: int, allowed: Ints | None) -> SearchResult:
+    keep = None if allowed is None else np.isin(roster.face_ids, allowed)
+    return nearest(probes, roster.vectors, roster.face_ids, k, keep)
