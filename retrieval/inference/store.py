@@ -278,7 +278,8 @@ class ModelStore:
 def _origin(entry: EmbedderEntry, precision: Precision, weights_sha256: str) -> str:
     """What an export is made from, as one hash."""
     ranges = entry.ranges if precision == "int8" else {}
-    parts = [weights_sha256, entry.exporter, entry.revision, precision, ranges]
+    scaling = entry.scaling.model_dump(exclude={"source"})
+    parts = [weights_sha256, entry.exporter, entry.revision, scaling, precision, ranges]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -18,15 +18,11 @@ import numpy as np
 
 from retrieval.embeddings.export.graph import Graph
 from retrieval.errors import ExportFailed
+from retrieval.inference.manifest import EmbedderEntry
 from retrieval.values import Floats
 
-CHIP_PX = 150
-DIMENSION = 128
 _LAYER = re.compile(rb"\x01[\x04-\x0c](con_4|affine_|max_pool_2|avg_pool_2|add_prev_?\d+|fc_2)")
 _VERSION = 2  # of dlib's tensor format
-# dlib's input_rgb_image: (pixel - mean) / 256
-_MEAN_RGB = np.array([122.782, 117.001, 104.298], np.float64)
-_SCALE = 1 / 256
 _STEM_KERNEL = 7
 _KERNEL = 3
 
@@ -64,24 +60,20 @@ class _Network:
     dense: Floats  # (256, 128)
 
 
-def build(weights: Path) -> Graph:
+def build(weights: Path, entry: EmbedderEntry) -> Graph:
     """Build the network's graph; its output is named `vectors`.
 
-    Pixels are normalised inside: the mean and the scale are folded into the first convolution,
-    which has no padding, as are dlib's affine layers into the convolutions before them.
+    dlib's affine layers are folded into the convolutions before them.
 
     Raises:
         ExportFailed: the file does not hold dlib's layers.
     """
-    return _graph(_network(weights))
-
-
-def _graph(network: _Network) -> Graph:
-    graph = Graph(CHIP_PX)
-    stem = _with_pixel_scaling(network.stem)
-    x = graph.node("Relu", graph.conv(graph.pixels(), stem.weights, stem.bias, stride=2))
+    network = _network(weights, entry.dimension)
+    graph = Graph(entry.chip_px)
+    x = graph.node("Relu", graph.stem(network.stem.weights, network.stem.bias, entry.scaling))
     x = graph.pool("Max", x, 3, 2)
-    side, channels = _halved(_halved(CHIP_PX, _STEM_KERNEL), 3), stem.channels
+    side = _halved(_halved(entry.chip_px, _STEM_KERNEL), 3)
+    channels = network.stem.channels
     for block in network.blocks:
         x, side = _add_block(graph, x, block, side, channels)
         channels = block.second.channels
@@ -121,13 +113,7 @@ def _halved(side: int, kernel: int) -> int:
     return (side - kernel) // 2 + 1
 
 
-def _with_pixel_scaling(stem: _Conv) -> _Conv:
-    weights = stem.weights.astype(np.float64) * _SCALE
-    shift = np.einsum("oihw,i->o", weights, _MEAN_RGB)
-    return _Conv(weights.astype(np.float32), (stem.bias - shift).astype(np.float32))
-
-
-def _network(weights: Path) -> _Network:
+def _network(weights: Path, dimension: int) -> _Network:
     layers = list(_layers(weights.read_bytes()))
     names = [layer.name for layer in layers]
     if names[:3] != ["con_4", "affine_", "max_pool_2"] or names[-2:] != ["avg_pool_2", "fc_2"]:
@@ -137,7 +123,11 @@ def _network(weights: Path) -> _Network:
         )
     try:
         stem = _convolution(layers[0], layers[1], 3, _STEM_KERNEL)
-        return _Network(stem, tuple(_blocks(layers[3:-2], stem.channels)), _dense(layers[-1]))
+        return _Network(
+            stem,
+            tuple(_blocks(layers[3:-2], stem.channels)),
+            layers[-1].numbers.reshape(-1, dimension),
+        )
     except ValueError as error:
         raise ExportFailed(f"{weights} is not dlib's face network: {error}.") from error
 
@@ -169,10 +159,6 @@ def _convolution(conv: _Layer, affine: _Layer, channels: int, kernel: int) -> _C
         (filters * gamma[:, None, None, None]).astype(np.float32),
         (bias * gamma + beta).astype(np.float32),
     )
-
-
-def _dense(layer: _Layer) -> Floats:
-    return layer.numbers.reshape(-1, DIMENSION)
 
 
 def _layers(data: bytes) -> Iterator[_Layer]:

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from retrieval.embeddings.export import dlib_resnet
+from retrieval.embeddings.export import dlib_resnet, facenet
 from retrieval.embeddings.export.graph import Graph
 from retrieval.embeddings.onnx_embedder import ORIGIN_KEY
 from retrieval.errors import ModelManifestInvalid
 from retrieval.inference.manifest import EmbedderEntry, Precision
 
-_BUILDERS: dict[str, Callable[[Path], Graph]] = {"dlib-resnet": dlib_resnet.build}
+_BUILDERS: dict[str, Callable[[Path, EmbedderEntry], Graph]] = {
+    "dlib-resnet": dlib_resnet.build,
+    "facenet": facenet.build,
+}
 
 
 def export(
@@ -26,5 +29,5 @@ def export(
         raise ModelManifestInvalid(
             f"There is no exporter {entry.exporter!r}; there are {', '.join(_BUILDERS)}."
         )
-    model = build(weights).model("vectors", entry.dimension, {ORIGIN_KEY: origin})
+    model = build(weights, entry).model("vectors", entry.dimension, {ORIGIN_KEY: origin})
     target.write_bytes(model.SerializeToString())

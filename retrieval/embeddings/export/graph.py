@@ -8,6 +8,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from retrieval.inference.manifest import FixedScaling, Scaling
 from retrieval.values import Floats
 
 # Opset 17 is what ONNX Runtime 1.20, the oldest that Rollcall allows, runs with all its fusions.
@@ -35,10 +36,27 @@ class Graph:
         self._nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
         return name
 
-    def pixels(self) -> str:
-        """The graph's input, `pixels` (n, s, s, 3) uint8, as float32 (n, 3, s, s)."""
+    def stem(self, weights: Floats, bias: Floats, scaling: Scaling) -> str:
+        """The input, scaled, and the first convolution: stride 2, no padding.
+
+        The input is `pixels` (n, s, s, 3) uint8. A fixed scaling is folded into the convolution,
+        which is exact, as nothing is padded.
+        """
         as_float = self.node("Cast", "pixels", to=TensorProto.FLOAT)
-        return self.node("Transpose", as_float, perm=[0, 3, 1, 2])
+        x = self.node("Transpose", as_float, perm=[0, 3, 1, 2])
+        if isinstance(scaling, FixedScaling):
+            weights, bias = _with_scaling(weights, bias, scaling)
+        else:
+            x = self._standardised(x)
+        return self.conv(x, weights, bias, stride=2)
+
+    def _standardised(self, x: str) -> str:
+        """Each image with mean 0 and standard deviation 1; see `preprocessing.standardise`."""
+        smallest = np.array(1 / np.sqrt(3 * self._chip_px**2), np.float32)
+        offset = self.node("Sub", x, self.node("ReduceMean", x, axes=[1, 2, 3]))
+        variance = self.node("ReduceMean", self.node("Mul", offset, offset), axes=[1, 2, 3])
+        deviation = self.node("Max", self.node("Sqrt", variance), self.constant(smallest))
+        return self.node("Div", offset, deviation)
 
     def conv(
         self,
@@ -53,8 +71,8 @@ class Graph:
         return self.node(
             "Conv",
             x,
-            self.constant(weights.astype(np.float32)),
-            self.constant(bias.astype(np.float32)),
+            self.constant(weights),
+            self.constant(bias),
             kernel_shape=list(weights.shape[2:]),
             strides=[stride, stride],
             pads=[*pads, *pads],
@@ -66,9 +84,9 @@ class Graph:
 
     def dense(self, x: str, weights: Floats, bias: Floats | None, output: str) -> str:
         """A fully connected layer on (n, in); weights (in, out)."""
-        inputs = [x, self.constant(weights.astype(np.float32))]
+        inputs = [x, self.constant(weights)]
         if bias is not None:
-            inputs.append(self.constant(bias.astype(np.float32)))
+            inputs.append(self.constant(bias))
         return self.node("Gemm", *inputs, output=output)
 
     def model(self, output: str, dimension: int, metadata: Mapping[str, str]) -> Any:
@@ -84,3 +102,11 @@ class Graph:
         helper.set_model_props(model, dict(metadata))
         onnx.checker.check_model(model)
         return model
+
+
+def _with_scaling(weights: Floats, bias: Floats, scaling: FixedScaling) -> tuple[Floats, Floats]:
+    """The convolution that does to pixels what this one does to (pixel - mean) / divisor."""
+    mean, divisor = np.array(scaling.mean), np.array(scaling.divisor)
+    scaled = weights / divisor[:, None, None]
+    shift = np.einsum("oihw,i->o", scaled, mean)
+    return np.asarray(scaled, np.float32), np.asarray(bias - shift, np.float32)

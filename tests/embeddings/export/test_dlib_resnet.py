@@ -58,11 +58,13 @@ def test_the_template_is_five_points_of_dlibs_mean_face(store: ModelStore) -> No
 
 
 @pytest.mark.parametrize("kept", [0, 100, 300_000, 22_000_000])
-def test_a_truncated_weight_file_is_refused(weights: Path, tmp_path: Path, kept: int) -> None:
+def test_a_truncated_weight_file_is_refused(
+    store: ModelStore, weights: Path, tmp_path: Path, kept: int
+) -> None:
     truncated = tmp_path / "network.dat"
     truncated.write_bytes(weights.read_bytes()[:kept])
     with pytest.raises(ExportFailed, match=r"network\.dat|damaged"):
-        dlib_resnet.build(truncated)
+        dlib_resnet.build(truncated, store.manifest.embedder("dlib-resnet"))
 
 
 def mean_face() -> npt.NDArray[np.complex128]:
