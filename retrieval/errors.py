@@ -14,8 +14,13 @@ RollcallError
 │   ├── UndoImpossible         what an edit left was changed or deleted since
 │   ├── DimensionMismatch      vectors of another length than the index's
 │   ├── VectorInvalid          vectors with NaN, infinities or a wrong shape or dtype
+│   ├── RequestRefused         an HTTP request that is too large, too slow, forged or repeated wrongly
 │   ├── DataInvalid            a data file (CSV, idx.gz, archive, folder) is not what it should be
 │   └── SettingInvalid         a setting or an option has no meaning
+├── AccessError                whoever asks may not, or not so often (HTTP; exit 2)
+│   ├── KeyRefused             no key, an unknown one or a revoked one
+│   ├── NotAllowed             the key's role or its collection does not cover this
+│   └── TooManyRequests        more requests a minute than the key has
 ├── ModelError                 a model cannot answer (exit 3)
 │   ├── ModelMissing           not pulled or exported yet
 │   ├── ModelCorrupt           the file's SHA-256 is not the manifest's
@@ -30,6 +35,7 @@ RollcallError
 │   ├── StoreFull              no space left on the device
 │   ├── SnapshotInvalid        an index snapshot that does not fit or is damaged: it is rebuilt
 │   └── IndexFailed            FAISS or the index server failed
+├── ServiceBusy                the service has as much to do as it may (HTTP); worth a retry
 └── QueueError                 the queue cannot be used now (exit 5); worth a retry
     ├── QueueUnavailable       no Redis answers, or none can be started
     └── WorkerFailed           a worker died on a job more often than is allowed
@@ -124,6 +130,12 @@ class VectorInvalid(InputError):
     code = "vector"
 
 
+class RequestRefused(InputError):
+    """An HTTP request that is too large, too slow, forged or repeated wrongly."""
+
+    code = "request-refused"
+
+
 class DataInvalid(InputError):
     """A data file (CSV, idx.gz, archive, image folder) is not what it should be."""
 
@@ -134,6 +146,31 @@ class SettingInvalid(InputError):
     """A setting or an option has no meaning."""
 
     code = "setting"
+
+
+class AccessError(RollcallError):
+    """Whoever asks may not, or not so often."""
+
+    code = "access"
+    exit_code = 2
+
+
+class KeyRefused(AccessError):
+    """No key, an unknown one or a revoked one."""
+
+    code = "key-refused"
+
+
+class NotAllowed(AccessError):
+    """The key's role or its collection does not cover this."""
+
+    code = "not-allowed"
+
+
+class TooManyRequests(AccessError):
+    """More requests a minute than the key has."""
+
+    code = "too-many-requests"
 
 
 class ModelError(RollcallError):
@@ -220,6 +257,13 @@ class IndexFailed(StoreError):
     """FAISS or the index server failed."""
 
     code = "index"
+
+
+class ServiceBusy(RollcallError):
+    """The service has as much to do as it may."""
+
+    code = "busy"
+    exit_code = 5
 
 
 class QueueError(RollcallError):

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from sqlalchemy import insert, select, update
 
-from retrieval.catalogue import enrolment, erasure, lookups
+from retrieval.catalogue import enrolment, erasure, journal, lookups
 from retrieval.catalogue.changes import LogFeed, dimension_of, lock_collection, renew_epoch
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.migrations import prepare
@@ -18,6 +18,7 @@ from retrieval.catalogue.records import (
     EnrolledFace,
     Enrolment,
     Erased,
+    JournalEntry,
     NewFace,
     Person,
 )
@@ -36,6 +37,11 @@ class Catalogue:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a password."""
+        return self.database.label
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -208,19 +214,22 @@ class Catalogue:
         self,
         collection_id: int,
         *,
-        person_id: int | None = None,
+        person: str | None = None,
         after: int | None = None,
         limit: int | None = None,
     ) -> list[EnrolledFace]:
-        """Enrolled faces with their photos, oldest first.
+        """Enrolled faces with their photos, oldest first; NotFound if there is no such person.
 
         Args:
             collection_id: whose.
-            person_id: only this person's.
+            person: only this person's, by name.
             after: only faces behind the one with this id: the last of the page before.
             limit: faces a page; None for all.
         """
         with self.database.reading() as connection:
+            person_id = None
+            if person is not None:
+                person_id = lookups.find_person(connection, collection_id, clean_name(person)).id
             return lookups.list_photos(connection, collection_id, person_id, after, limit)
 
     def counts(self, collection_id: int) -> Counts:
@@ -242,6 +251,73 @@ class Catalogue:
         """
         with self.database.reading() as connection:
             return lookups.vectors(connection, collection_id, face_ids)
+
+    # Edits that can be undone
+
+    def rename_person(self, collection_id: int, person_id: int, new_name: str) -> Person:
+        """Give a person another name; the same name again changes nothing.
+
+        Raises:
+            NotFound: no such person.
+            NameInvalid, AlreadyExists: the name cannot be shown, or is taken.
+        """
+        with self.database.writing() as connection:
+            return journal.rename(connection, collection_id, person_id, new_name)
+
+    def merge_people(self, collection_id: int, person_id: int, into_id: int) -> JournalEntry:
+        """Give all faces of a person to another one, who keeps name and external id.
+
+        Raises:
+            NotFound: one of them is not there.
+            InputError: both are the same person.
+        """
+        with self.database.writing() as connection:
+            return journal.merge(connection, collection_id, person_id, into_id)
+
+    def split_person(
+        self, collection_id: int, person_id: int, face_ids: Iterable[int], new_name: str
+    ) -> JournalEntry:
+        """Make a new person of some of a person's faces.
+
+        Raises:
+            NotFound: no such person or face.
+            NameInvalid, AlreadyExists: the name cannot be shown, or is taken.
+            InputError: no faces, or somebody else's.
+        """
+        with self.database.writing() as connection:
+            return journal.split(connection, collection_id, person_id, face_ids, new_name)
+
+    def move_faces(self, collection_id: int, face_ids: Iterable[int], to_id: int) -> JournalEntry:
+        """Give faces, of one person or several, to another person; those already there stay.
+
+        Raises:
+            NotFound: no such person or face.
+            InputError: no faces, or all are that person's already.
+        """
+        with self.database.writing() as connection:
+            return journal.move(connection, collection_id, face_ids, to_id)
+
+    def journal(self, collection_id: int, limit: int | None = None) -> list[JournalEntry]:
+        """The edits of a collection's people, newest first."""
+        with self.database.reading() as connection:
+            return journal.entries(connection, collection_id, limit)
+
+    def undo(self, collection_id: int, entry: int | None = None) -> JournalEntry:
+        """Undo an edit, whatever came after it, if what it left still stands.
+
+        Ids, names, external ids and the faces' people are again as before the edit; photos that
+        were removed since stay away.
+
+        Args:
+            collection_id: whose.
+            entry: the edit's id; None for the newest that stands.
+
+        Raises:
+            NotFound: no such edit, or none at all.
+            UndoImpossible: later edits, new enrolments or a deletion are in the way; which.
+        """
+        with self.database.writing() as connection:
+            return journal.undo(connection, collection_id, entry)
 
     # Deletion
 
@@ -283,6 +359,14 @@ class Catalogue:
     def traces(self, values: Iterable[bytes]) -> list[Path]:
         """Which of the catalogue's files hold one of these byte strings; see `erasure.traces`."""
         return erasure.traces(self.files(), values)
+
+    def check(self) -> None:
+        """Look through the whole database for damage.
+
+        Raises:
+            StoreError: what was found.
+        """
+        self.database.check()
 
     # The change log
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, create_engine, event, make_url
+from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -117,6 +117,23 @@ class Database:
         with self._errors_translated():
             busy = self._pragma("wal_checkpoint(TRUNCATE)", timeout_s)[0]
         return not busy
+
+    def check(self) -> None:
+        """Let SQLite look through every page; on a server, see that it answers.
+
+        Raises:
+            StoreError: the file is damaged, or a row refers to one that is not there.
+        """
+        with self.reading() as connection:
+            if self.path is None:
+                connection.execute(text("SELECT 1"))
+                return
+            found = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
+            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if orphans:
+            found = [f"{len(orphans)} rows refer to rows that are not there"]
+        if found != ["ok"]:
+            raise _damaged(self.label, "; ".join(found))
 
     def _pragma(self, pragma: str, timeout_s: float = BUSY_TIMEOUT_S) -> tuple[Any, ...]:
         connection = self._engine.raw_connection()
@@ -228,6 +245,12 @@ def _full(label: str) -> StoreFull:
     )
 
 
+def _damaged(label: str, found: str) -> StoreError:
+    return StoreError(
+        f"The catalogue {label} is damaged: {found}. Copy the file aside, then restore a backup."
+    )
+
+
 def _translated_sqlite(cause: sqlite3.Error, label: str) -> StoreError:
     code = _primary(cause)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -243,10 +266,7 @@ def _translated_sqlite(cause: sqlite3.Error, label: str) -> StoreError:
             "Set ROLLCALL_CATALOGUE_URL or the home folder to another place."
         )
     if code == sqlite3.SQLITE_CORRUPT:
-        return StoreError(
-            f"The catalogue {label} is damaged: {cause}. Restore it from a backup; "
-            "copy the file aside first."
-        )
+        return _damaged(label, str(cause))
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return CatalogueUnavailable(
             f"The catalogue {label} cannot be opened for writing: {cause}. "

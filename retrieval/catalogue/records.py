@@ -166,3 +166,28 @@ class Erased:
     faces: tuple[int, ...]
     photos: tuple[str, ...]
     vectors: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """An edit of people, as the journal keeps it.
+
+    Attributes:
+        id: the entry's, to undo it by.
+        kind: rename, merge, split or move.
+        summary: what was done, in words, with the names of then.
+        people: ids of everybody concerned, also of who was merged away.
+        faces: ids of the faces that changed hands.
+        created_at: in UTC.
+        undone_at: in UTC, None while it stands.
+        erased: somebody concerned was deleted since: it names nobody and cannot be undone.
+    """
+
+    id: int
+    kind: str
+    summary: str
+    people: tuple[int, ...]
+    faces: tuple[int, ...]
+    created_at: datetime
+    undone_at: datetime | None
+    erased: bool

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.records import Collection, NewFace
+from retrieval.catalogue.records import Collection, EnrolledFace, NewFace, Person
 from retrieval.values import Floats
 
 DIMENSION = 8
@@ -63,3 +63,8 @@ def make_collection(
         fingerprint="fingerprint",
         dimension=dimension,
     )
+
+
+def state(catalogue: Catalogue, collection_id: int) -> tuple[list[Person], list[EnrolledFace]]:
+    """Everybody and every face of a collection: equal states are equal values."""
+    return catalogue.people(collection_id), catalogue.photos(collection_id)
