@@ -11,27 +11,8 @@ from pathlib import Path
 from retrieval.errors import DataInvalid
 
 SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".mpo",
-        ".png",
-        ".webp",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".gif",
-        ".pnm",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".jp2",
-        ".j2k",
-    ]
+    {".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff"}
+    | {".bmp", ".gif", ".pnm", ".ppm", ".pgm", ".pbm", ".jp2", ".j2k"}
 )
 
 
