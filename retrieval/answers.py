@@ -9,15 +9,29 @@ from retrieval.values import Outcome
 
 @dataclass(frozen=True, slots=True)
 class NamedCandidate:
-    """A person who might be the face's, with the enrolled photo that speaks for it."""
+    """A person who might be the face's, with the enrolled photo that speaks for it.
+
+    Attributes:
+        person, person_id: who.
+        score: fused cosine score.
+        photo, face_id: the enrolled face that decided, and the photo that it is from.
+    """
 
     person: str
+    person_id: int
     score: float
     photo: str
+    face_id: int
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        return {"person": self.person, "score": round(self.score, 4), "photo": self.photo}
+        return {
+            "person": self.person,
+            "person_id": self.person_id,
+            "score": round(self.score, 4),
+            "photo": self.photo,
+            "face_id": self.face_id,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,7 @@ class FaceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PhotoAnswer:
-    """Who is in one photo; `error` in place of faces where it could not be read."""
+    """Who is in one photo; `error`, and its code, in place of faces where it could not be read."""
 
     photo: str
     sha256: str
@@ -68,6 +82,7 @@ class PhotoAnswer:
     height: int
     faces: tuple[FaceAnswer, ...]
     error: str | None = None
+    error_code: str | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

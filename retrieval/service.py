@@ -220,7 +220,7 @@ class Service:
         read = [entry for entry in found if isinstance(entry, PhotoFaces)]
         answers = iter(self._answers(read, self._gate(threshold)))
         return [
-            PhotoAnswer(entry.source.name, "", 0, 0, (), error=str(entry.error))
+            PhotoAnswer(entry.source.name, "", 0, 0, (), str(entry.error), entry.error.code)
             if isinstance(entry, PhotoFailure)
             else next(answers)
             for entry in found
@@ -499,7 +499,9 @@ def _face_answer(
         threshold=decision.threshold,
         margin=decision.margin,
         candidates=tuple(
-            NamedCandidate(names[c.person_id], c.score, faces[c.face_id].photo)
+            NamedCandidate(
+                names[c.person_id], c.person_id, c.score, faces[c.face_id].photo, c.face_id
+            )
             for c in decision.candidates
             if c.face_id in faces
         ),
