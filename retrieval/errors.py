@@ -14,7 +14,7 @@ RollcallError
 │   ├── UndoImpossible         what an edit left was changed or deleted since
 │   ├── DimensionMismatch      vectors of another length than the index's
 │   ├── VectorInvalid          vectors with NaN, infinities or a wrong shape or dtype
-│   ├── RequestRefused         an HTTP request that is too large, too slow, forged or repeated wrongly
+│   ├── RequestRefused         an HTTP request: too large, too slow, forged, repeated wrongly
 │   ├── DataInvalid            a data file (CSV, idx.gz, archive, folder) is not what it should be
 │   └── SettingInvalid         a setting or an option has no meaning
 ├── AccessError                whoever asks may not, or not so often (HTTP; exit 2)
@@ -171,6 +171,10 @@ class TooManyRequests(AccessError):
     """More requests a minute than the key has."""
 
     code = "too-many-requests"
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ModelError(RollcallError):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -61,4 +61,34 @@ class Settings(BaseSettings):
     min_face_px: int = Field(24, ge=8, description="Smaller faces are unusable.")
     keep_photos: bool = Field(
         False, description="Keep copies of enrolled photos under the home folder."
+    )
+
+    max_body_bytes: int = Field(
+        200_000_000, ge=1_000, description="Bytes of the largest HTTP request."
+    )
+    max_request_photos: int = Field(32, ge=1, le=1000, description="Photos of one HTTP request.")
+    body_timeout_s: float = Field(
+        30.0, gt=0, description="Seconds in which an HTTP request must have arrived."
+    )
+    request_timeout_s: float = Field(
+        60.0, gt=0, description="Seconds after which an HTTP request is given up."
+    )
+    max_waiting_photos: int = Field(
+        64,
+        ge=1,
+        description="Photos that HTTP requests may have waiting; further ones get 503 at once.",
+    )
+    requests_per_minute: int = Field(
+        1200, ge=1, description="Requests a minute of a key that has no limit of its own."
+    )
+    session_hours: float = Field(12.0, gt=0, description="Hours until the web app asks to log in.")
+    session_secret: SecretStr | None = Field(
+        None,
+        description="Signs the web app's sessions; one of the home folder's own if unset."
+        " Set the same for several services behind one address.",
+    )
+    audit_days: int = Field(365, ge=1, description="Days for which the audit log is kept.")
+    ingest_folders: tuple[Path, ...] = Field(
+        (),
+        description="Folders on the server that runs over HTTP may read, as a JSON list.",
     )

@@ -6,7 +6,18 @@ Follows draft-ietf-httpapi-idempotency-key-header-07.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Column, Connection, Integer, LargeBinary, Table, Text, delete, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Insert,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from retrieval.catalogue.database import Database
@@ -84,8 +95,7 @@ class Replies:
             connection.execute(delete(replies).where(mine))
 
 
-def _insert_if_new(
-    connection: Connection, row: dict[str, object]
-) -> postgresql.Insert | sqlite.Insert:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(replies).values(**row).on_conflict_do_nothing()
+def _insert_if_new(connection: Connection, row: dict[str, object]) -> Insert:
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(replies).values(**row).on_conflict_do_nothing()
+    return sqlite.insert(replies).values(**row).on_conflict_do_nothing()
