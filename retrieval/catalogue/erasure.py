@@ -11,6 +11,7 @@ from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.lookups import counts, person_by_id, vectors
 from retrieval.catalogue.names import storable_path
 from retrieval.catalogue.records import Counts, Erased
+from retrieval.catalogue.runs import erase_collection, erase_person
 from retrieval.catalogue.schema import (
     chunks,
     collections,
@@ -30,6 +31,7 @@ def delete_collection(connection: Connection, collection_id: int) -> Counts:
     """Erase a collection with all that refers to it; its indexes find it gone."""
     lock_collection(connection, collection_id)
     held = counts(connection, collection_id)
+    erase_collection(connection, collection_id)
     connection.execute(delete(collections).where(collections.c.id == collection_id))
     return held
 
@@ -37,7 +39,8 @@ def delete_collection(connection: Connection, collection_id: int) -> Counts:
 def delete_person(connection: Connection, collection_id: int, person_id: int) -> Erased:
     """Erase a person with faces and photos, and their names from the journal."""
     lock_collection(connection, collection_id)
-    person_by_id(connection, collection_id, person_id)
+    person = person_by_id(connection, collection_id, person_id)
+    erase_person(connection, collection_id, person.name)
     owned = select(faces.c.id).where(faces.c.person_id == person_id)
     erased = _delete_faces(connection, collection_id, connection.scalars(owned).all())
     entries = select(journal_people.c.entry_id).where(journal_people.c.person_id == person_id)

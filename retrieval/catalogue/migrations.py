@@ -14,11 +14,20 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
+from retrieval.catalogue.audit import make_audit
 from retrieval.catalogue.database import Database
+from retrieval.catalogue.keys import make_keys
+from retrieval.catalogue.replies import make_replies
+from retrieval.catalogue.runs import add_runs
 from retrieval.catalogue.schema import meta, metadata
 from retrieval.errors import CatalogueIncompatible
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = ()
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    add_runs,
+    make_keys,
+    make_audit,
+    make_replies,
+)
 VERSION = 1 + len(MIGRATIONS)
 
 _LOCK = 0x526F6C6C63616C6C  # "Rollcall": PostgreSQL's advisory lock for making and migrating
