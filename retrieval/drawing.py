@@ -57,7 +57,7 @@ def _draw_face(
 def label(face: FaceAnswer) -> str:
     """What stands on a face's box: the name and score of a match, else the decision."""
     if face.person is not None and face.score is not None:
-        return f"{face.person} {face.score:.2f}"
+        return f"{face.person} {face.score:.3f}"
     if face.decision is Outcome.AMBIGUOUS and face.candidates:
         return f"{face.candidates[0].person}?"
     return face.decision.value

@@ -366,7 +366,7 @@ class Service:
 
     def _forget_everywhere(self) -> None:
         """Leave no bytes of what was erased in the index's files or in SQLite's log."""
-        self.gallery.forget()
+        self.gallery.snapshot()
         self.catalogue.empty_wal()
 
 
