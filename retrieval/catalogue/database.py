@@ -42,23 +42,25 @@ _SQLITE_PRAGMAS = (
 class Database:
     """One database and its transactions. Safe to share between threads, not across a fork."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_s: float = BUSY_TIMEOUT_S) -> None:
         """Prepare to connect; nothing is read yet.
 
         Args:
             url: an SQLAlchemy URL: sqlite:////folder/catalogue.db or postgresql://host/name.
+            timeout_s: how long another's lock, or a server's answer, is waited for.
 
         Raises:
             SettingInvalid: no such URL, or its driver is not installed.
             CatalogueUnavailable: the folder of an SQLite file cannot be made.
         """
         parsed = _parse(url)
+        self._timeout_s = timeout_s
         self.label = parsed.render_as_string(hide_password=True)
         self.path = Path(parsed.database or "") if _is_sqlite(parsed) else None
         if self.path is not None:
             _make_private_file(self.path)
         try:
-            engine = create_engine(parsed, connect_args=_connect_args(parsed))
+            engine = create_engine(parsed, connect_args=_connect_args(parsed, timeout_s))
         except (NoSuchModuleError, ModuleNotFoundError) as exc:
             raise SettingInvalid(
                 f"No driver for the catalogue {self.label}: {exc}. "
@@ -94,7 +96,7 @@ class Database:
         """Turn SQLite's write-ahead log on, once in the life of a file."""
         if self.path is None:
             return
-        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        deadline = time.monotonic() + self._timeout_s
         with self._errors_translated():
             while self._pragma("journal_mode")[0] != "wal":
                 try:
@@ -135,13 +137,14 @@ class Database:
         if found != ["ok"]:
             raise _damaged(self.label, "; ".join(found))
 
-    def _pragma(self, pragma: str, timeout_s: float = BUSY_TIMEOUT_S) -> tuple[Any, ...]:
+    def _pragma(self, pragma: str, timeout_s: float | None = None) -> tuple[Any, ...]:
         connection = self._engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.execute(f"PRAGMA busy_timeout = {int(timeout_s * 1000)}")
+            if timeout_s is not None:
+                cursor.execute(f"PRAGMA busy_timeout = {round(timeout_s * 1000)}")
             row: tuple[Any, ...] = cursor.execute(f"PRAGMA {pragma}").fetchone()
-            cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+            cursor.execute(f"PRAGMA busy_timeout = {round(self._timeout_s * 1000)}")
             cursor.close()
             return row
         finally:
@@ -176,10 +179,10 @@ def _is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def _connect_args(url: URL) -> dict[str, Any]:
+def _connect_args(url: URL, timeout_s: float) -> dict[str, Any]:
     if _is_sqlite(url):
-        return {"timeout": BUSY_TIMEOUT_S}
-    return {"connect_timeout": int(BUSY_TIMEOUT_S)}
+        return {"timeout": timeout_s}
+    return {"connect_timeout": max(2, round(timeout_s))}  # libpq's smallest
 
 
 def _make_private_file(path: Path) -> None:
@@ -255,8 +258,8 @@ def _translated_sqlite(cause: sqlite3.Error, label: str) -> StoreError:
     code = _primary(cause)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return CatalogueUnavailable(
-            f"The catalogue {label} stayed locked by another process for "
-            f"{BUSY_TIMEOUT_S:.0f} s. Wait for it or end it, then try again."
+            f"The catalogue {label} stayed locked by another process. "
+            "Wait for it or end it, then try again."
         )
     if code == sqlite3.SQLITE_FULL or getattr(cause, "sqlite_errorname", "") in _FULL_NAMES:
         return _full(label)

@@ -45,9 +45,9 @@ def new_face(
     )
 
 
-def new_faces(person: str, numbers: Sequence[int]) -> list[NewFace]:
+def new_faces(person: str, numbers: Sequence[int], dimension: int = DIMENSION) -> list[NewFace]:
     """One face a number, all of one person."""
-    return [new_face(person, number) for number in numbers]
+    return [new_face(person, number, dimension=dimension) for number in numbers]
 
 
 def make_collection(
