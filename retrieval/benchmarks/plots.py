@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 # Mid-tone hues that keep a contrast of 3:1 or more against both papers.
 PALETTE = ("#2f7de1", "#e07b1a", "#1f9d72", "#d64550", "#8b62d9", "#7a8699", "#b08900", "#0f97a8")
@@ -59,6 +60,8 @@ def png(figure: Figure, *, dark: bool = False) -> bytes:
     figure.set_facecolor(paper)
     for ax in figure.axes:
         _recolour(ax, paper, ink)
+    for legend in figure.legends:
+        _recolour_legend(legend, ink)
     stream = BytesIO()
     figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None})
     return stream.getvalue()
@@ -71,7 +74,9 @@ def _recolour(ax: Axes, paper: str, ink: str) -> None:
         text.set_color(ink)
     for spine in ax.spines.values():
         spine.set_color(ink)
-    legend = ax.get_legend()
-    if legend is not None:
-        for text in legend.get_texts():
-            text.set_color(ink)
+    _recolour_legend(ax.get_legend(), ink)
+
+
+def _recolour_legend(legend: Legend | None, ink: str) -> None:
+    for text in legend.get_texts() if legend is not None else ():
+        text.set_color(ink)
