@@ -195,6 +195,16 @@ class Catalogue:
         with self.database.reading() as connection:
             return lookups.find_person(connection, collection_id, clean_name(name))
 
+    def person_by_id(self, collection_id: int, person_id: int) -> Person:
+        """The person with this id in this collection, or NotFound."""
+        with self.database.reading() as connection:
+            return lookups.person_by_id(connection, collection_id, person_id)
+
+    def portraits(self, person_ids: Iterable[int]) -> dict[int, int]:
+        """The id of each person's oldest face; people without one are left out."""
+        with self.database.reading() as connection:
+            return lookups.portraits(connection, person_ids)
+
     def names(self, ids: Iterable[int]) -> dict[int, str]:
         """Each person's name; people who are gone are left out."""
         with self.database.reading() as connection:

@@ -122,6 +122,16 @@ def names_of(connection: Connection, person_ids: Iterable[int]) -> dict[int, str
     }
 
 
+def portraits(connection: Connection, person_ids: Iterable[int]) -> dict[int, int]:
+    """Each person's oldest face; people without one are left out."""
+    query = select(faces.c.person_id, func.min(faces.c.id)).group_by(faces.c.person_id)
+    return {
+        person_id: face_id
+        for some in chunks(set(person_ids))
+        for person_id, face_id in connection.execute(query.where(faces.c.person_id.in_(some)))
+    }
+
+
 def faces_by_id(connection: Connection, face_ids: Iterable[int]) -> dict[int, EnrolledFace]:
     """Each face; ids of faces that are gone are left out."""
     return {
