@@ -30,12 +30,14 @@ def register(app: typer.Typer) -> None:
 def pipeline(run: Run, photos: Photos, rounds: Rounds = 5) -> None:
     """Milliseconds a photo, stage by stage, and what our layers add to the networks."""
     from retrieval.benchmarks.pipeline import run as measure
-    from retrieval.build import build_models, threads_of
+    from retrieval.build import build_models, chosen_precision, threads_of
 
     paths = _paths(photos)
     with run.service() as service:
         collection = service.ensure_collection()
-        model = build_models(run.settings).file(collection.embedder, collection.precision)
+        models = build_models(run.settings)
+        precision = chosen_precision(models.manifest, collection.embedder, collection.precision)
+        model = models.file(collection.embedder, precision)
         with run.progress("measuring", rounds) as advance:
             times = measure(
                 service,

@@ -203,7 +203,7 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
         parameters = [*keyword_only, *common]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = {p.name: p.annotation for p in parameters}
-        del call.__wrapped__  # type: ignore[attr-defined]
+        del call.__wrapped__
         app.command(name, **options)(call)
         return function
 

@@ -1,10 +1,16 @@
 """`people`, `photos`, `collections`: what is enrolled."""
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import Run, command
+
+if TYPE_CHECKING:
+    from retrieval.catalogue.records import JournalEntry
+    from retrieval.editing import Preview
 
 people = typer.Typer(help="Who is enrolled.", no_args_is_help=True)
 photos = typer.Typer(help="The photos that are enrolled.", no_args_is_help=True)
@@ -12,6 +18,11 @@ collections = typer.Typer(help="Galleries with their own people and model.", no_
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")]
+ChosenPhotos = Annotated[
+    list[str],
+    typer.Argument(metavar="PHOTO...", help="Path, start of the SHA-256, or the face's id."),
+]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows.")]
 
 
@@ -66,26 +77,151 @@ def show_person(run: Run, name: Name) -> None:
 
 @command(people, "rename")
 def rename(
-    run: Run, name: Name, new_name: Annotated[str, typer.Argument(metavar="NEW-NAME")]
+    run: Run,
+    name: Name,
+    new_name: Annotated[str, typer.Argument(metavar="NEW-NAME")],
+    dry_run: DryRun = False,
 ) -> None:
-    """Give a person another name."""
+    """Give a person another name; can be undone."""
     with run.service() as service:
+        if dry_run:
+            person = service.catalogue.person(service.collection.id, name)
+            _tell(run, f"Would rename {person.name} to {new_name}.", {"person": person.name})
+            return
         person = service.rename(name, new_name)
-    run.emit({"person": person.name}, lambda: run.print(f"{name} is now {person.name}."))
+    _tell(run, f"{name} is now {person.name}.", {"person": person.name})
+
+
+@command(people, "merge")
+def merge(
+    run: Run,
+    name: Name,
+    into: Annotated[str, typer.Argument(metavar="INTO", help="Who keeps the name.")],
+    dry_run: DryRun = False,
+) -> None:
+    """Give all faces of a person to another one; can be undone."""
+    from retrieval import editing
+
+    with run.service() as service:
+        preview = editing.preview_merge(service, name, into)
+        _edit(run, preview, dry_run, lambda: editing.merge(service, name, into))
+
+
+@command(people, "move")
+def move(
+    run: Run,
+    name: Name,
+    to: Annotated[str, typer.Argument(metavar="TO", help="Whose they are to be.")],
+    chosen: ChosenPhotos,
+    dry_run: DryRun = False,
+) -> None:
+    """Give some of a person's photos to another person; can be undone."""
+    from retrieval import editing
+
+    with run.service() as service:
+        preview = editing.preview_move(service, name, chosen, to)
+        _edit(run, preview, dry_run, lambda: editing.move(service, name, chosen, to))
+
+
+@command(people, "split")
+def split(
+    run: Run,
+    name: Name,
+    new_name: Annotated[str, typer.Argument(metavar="NEW-NAME", help="Of the new person.")],
+    chosen: ChosenPhotos,
+    dry_run: DryRun = False,
+) -> None:
+    """Make a new person of some of a person's photos; can be undone."""
+    from retrieval import editing
+
+    with run.service() as service:
+        preview = editing.preview_split(service, name, chosen, new_name)
+        _edit(run, preview, dry_run, lambda: editing.split(service, name, chosen, new_name))
+
+
+def _edit(run: Run, preview: "Preview", dry_run: bool, apply: Callable[[], "JournalEntry"]) -> None:
+    if dry_run:
+        _tell(run, f"Would do: {preview.sentence()}.", {"preview": preview.document()})
+        return
+    entry = apply()
+    _tell(
+        run,
+        f"Done: {entry.summary}. `rollcall people undo {entry.id}` takes it back.",
+        {"entry": entry.id, "summary": entry.summary, "preview": preview.document()},
+    )
+
+
+@command(people, "history")
+def history(run: Run, limit: Limit = 20) -> None:
+    """List edits of people, newest first."""
+    with run.service() as service:
+        entries = service.catalogue.journal(service.collection.id, limit)
+    rows = [
+        (e.id, f"{e.created_at:%Y-%m-%d %H:%M}", e.summary, "undone" if e.undone_at else "")
+        for e in entries
+    ]
+    document = {
+        "entries": [
+            {"entry": e.id, "kind": e.kind, "summary": e.summary, "undone": bool(e.undone_at)}
+            for e in entries
+        ]
+    }
+    run.emit(document, lambda: run.table(("entry", "when (UTC)", "what", ""), rows))
+
+
+@command(people, "undo")
+def undo(
+    run: Run,
+    entry: Annotated[
+        int | None, typer.Argument(metavar="[ENTRY]", help="Of the history; the newest.")
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Take back a rename, merge, move or split, at any later time."""
+    with run.service() as service:
+        collection = service.collection.id
+        if dry_run:
+            known = service.catalogue.journal(collection)
+            shown = [e for e in known if (e.id == entry if entry else not e.undone_at)][:1]
+            what = shown[0].summary if shown else "nothing"
+            _tell(run, f"Would take back: {what}.", {"summary": what})
+            return
+        undone = service.catalogue.undo(collection, entry)
+    _tell(run, f"Took back: {undone.summary}.", {"entry": undone.id, "summary": undone.summary})
 
 
 @command(people, "delete")
-def delete(run: Run, name: Name, yes: Yes = False) -> None:
-    """Delete a person for good: faces, vectors, and the index's entries."""
+def delete(
+    run: Run,
+    name: Name,
+    yes: Yes = False,
+    receipt: Annotated[
+        Path | None,
+        typer.Option("--receipt", metavar="FILE", help="Write what was erased, and the check."),
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Delete a person for good: faces, vectors, and the index's entries. Cannot be undone."""
+    from retrieval.receipts import forget_with_receipt
+
     with run.service() as service:
         person = service.catalogue.person(service.collection.id, name)
+        document = {"person": person.name, "faces": person.faces}
+        if dry_run:
+            _tell(run, f"Would delete {person.name} and {person.faces} photos for good.", document)
+            return
         if not run.confirm(f"Delete {person.name} and {person.faces} photos for good?", yes):
             return
-        erased = service.forget(name)
-    run.emit(
-        {"person": person.name, "faces": len(erased.faces), "photos": list(erased.photos)},
-        lambda: run.print(f"Deleted {person.name}: {len(erased.faces)} faces are gone."),
-    )
+        proof = forget_with_receipt(service, name, run.settings.home)
+    if receipt is not None:
+        proof.write(receipt)
+        run.remark(f"receipt: {receipt}")
+    _tell(run, f"Deleted {person.name}: {proof.sentence()}.", {**document, **proof.document()})
+    run.rejected = not proof.clean
+
+
+def _tell(run: Run, sentence: str, document: dict[str, Any]) -> None:
+    run.emit(document, lambda: run.print(sentence, markup=False))
 
 
 @command(photos, "list")
@@ -96,9 +232,7 @@ def list_photos(
 ) -> None:
     """List enrolled photos."""
     with run.service() as service:
-        collection = service.collection.id
-        person_id = None if person is None else service.catalogue.person(collection, person).id
-        found = service.catalogue.photos(collection, person_id=person_id, limit=limit)
+        found = service.catalogue.photos(service.collection.id, person=person, limit=limit)
     rows = [(f.photo, f.person, f"{f.width}x{f.height}", f.sha256[:12]) for f in found]
     document = {
         "photos": [{"photo": f.photo, "person": f.person, "sha256": f.sha256} for f in found]

@@ -16,7 +16,7 @@ from retrieval.identities.decide import decide
 from retrieval.pipeline import FoundFaces, Source
 from retrieval.protocols import Embedder
 from retrieval.service import CANDIDATES, Service
-from retrieval.values import Pixels
+from retrieval.values import Floats, Pixels
 
 RAW_BATCH = 32
 STAGES = ("decode", "detect", "align", "embed", "search", "decide")
@@ -156,8 +156,8 @@ def _embedding(
     return ours[1:], raw[1:]
 
 
-def _floats(batch: Pixels, shape: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    scaled = (batch.astype(np.float32) - 127.5) / 128
+def _floats(batch: Pixels, shape: Sequence[Any]) -> Floats:
+    scaled: Floats = ((batch.astype(np.float32) - 127.5) / 128).astype(np.float32)
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)) if shape[1] == 3 else scaled
 
 
