@@ -274,6 +274,28 @@ def list_collections(run: Run) -> None:
     run.emit(document, lambda: run.table(columns, rows))
 
 
+@command(collections, "show")
+def show_collection(run: Run, name: Name) -> None:
+    """Show a collection's models and how much it holds."""
+    with run.service() as service:
+        found = service.catalogue.collection(name)
+        counts = service.catalogue.counts(found.id)
+    document = {
+        "collection": found.name,
+        "people": counts.people,
+        "photos": counts.photos,
+        "faces": counts.faces,
+        "detector": found.detector,
+        "model": found.embedder,
+        "precision": found.precision,
+        "mirror": found.mirror,
+        "dimension": found.dimension,
+        "fingerprint": found.fingerprint,
+        "created_at": found.created_at.isoformat(timespec="seconds"),
+    }
+    run.emit(document, lambda: run.table(("", found.name), list(document.items())[1:]))
+
+
 @command(collections, "create")
 def create_collection(run: Run, name: Name) -> None:
     """Create a collection with the models that the settings ask for."""

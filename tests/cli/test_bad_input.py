@@ -1,33 +1,20 @@
 """Bad input gets a clear error, the right exit code, and never stops the rest of a batch."""
 
-import json
 import os
 import random
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from cli.app import app
+from tests.cli.running import document, rollcall
 
 Make = Callable[[Image.Image, Path], None]
-
-
-def _rollcall(home: Path, *words: object, **environment: str) -> Result:
-    return CliRunner(env={"ROLLCALL_HOME": str(home), **environment}).invoke(
-        app, [str(word) for word in words]
-    )
-
-
-def _document(result: Result) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(result.stdout)
-    return document
 
 
 @pytest.fixture
@@ -48,7 +35,7 @@ def _enrol_beside_a_good_one(
     person.mkdir(parents=True)
     (person / "good.jpg").write_bytes(good.read_bytes())
     write(person / name)
-    return _rollcall(home, "enroll", folder, "--json", **env)
+    return rollcall(home, "enroll", folder, "--json", **env)
 
 
 def _save_truncated(portrait: Image.Image, path: Path) -> None:
@@ -96,10 +83,10 @@ def test_a_bad_photo_is_rejected_with_its_reason_and_the_others_are_taken(
     result = _enrol_beside_a_good_one(
         home, tmp_path / "people", good, name, lambda path: make(portrait, path)
     )
-    document = _document(result)
+    found = document(result)
     assert result.exit_code == 1
-    assert document["enrolled"] == 1
-    (rejected,) = document["rejected"]
+    assert found["enrolled"] == 1
+    (rejected,) = found["rejected"]
     assert rejected["reason"] == code
     assert part in rejected["message"]
     assert rejected["photo"].endswith(name)
@@ -115,10 +102,10 @@ def test_an_enormous_photo_is_refused_before_it_is_decoded(
         "bomb.png",
         lambda path: Image.new("1", (30_000, 30_000)).save(path),
     )
-    (rejected,) = _document(result)["rejected"]
+    (rejected,) = document(result)["rejected"]
     assert (result.exit_code, rejected["reason"]) == (1, "too-large")
     assert "30000 x 30000" in rejected["message"]
-    assert _document(result)["enrolled"] == 1
+    assert document(result)["enrolled"] == 1
 
 
 def _save_16_bit(portrait: Image.Image, path: Path) -> None:
@@ -161,9 +148,9 @@ def test_every_kind_of_photo_is_taken_and_its_face_is_named(
     result = _enrol_beside_a_good_one(
         home, tmp_path / "people", good, name, lambda path: make(portrait, path)
     )
-    assert (result.exit_code, _document(result)["enrolled"]) == (0, 2), result.output
-    again = _rollcall(home, "identify", tmp_path / "people" / "Grace Hopper" / name, "--json")
-    (photo,) = _document(again)["photos"]
+    assert (result.exit_code, document(result)["enrolled"]) == (0, 2), result.output
+    again = rollcall(home, "identify", tmp_path / "people" / "Grace Hopper" / name, "--json")
+    (photo,) = document(again)["photos"]
     assert [face["person"] for face in photo["faces"]] == ["Grace Hopper"]
 
 
@@ -175,9 +162,9 @@ def test_a_face_that_is_too_small_is_rejected_as_unusable(
         home, folder, good, "small.png",
         lambda path: _save_tiny_face(portrait, path), ROLLCALL_MIN_FACE_PX="60",
     )  # fmt: skip
-    (rejected,) = _document(result)["rejected"]
+    (rejected,) = document(result)["rejected"]
     assert rejected["reason"] in ("unusable-face", "no-face")
-    assert _document(result)["enrolled"] == 1
+    assert document(result)["enrolled"] == 1
 
 
 def test_the_meant_face_of_several_can_be_named_by_its_number(
@@ -186,21 +173,21 @@ def test_the_meant_face_of_several_can_be_named_by_its_number(
     photo = tmp_path / "both.png"
     _save_twice(portrait, photo)
     words = ("enroll", photo, "--person", "Grace", "--json")
-    assert _document(_rollcall(home, *words))["rejected"][0]["reason"] == "several-faces"
-    assert _document(_rollcall(home, *words, "--face", 2))["enrolled"] == 1
+    assert document(rollcall(home, *words))["rejected"][0]["reason"] == "several-faces"
+    assert document(rollcall(home, *words, "--face", 2))["enrolled"] == 1
     beyond = tmp_path / "other.png"
     portrait.save(beyond)
-    result = _rollcall(home, "enroll", beyond, "--person", "Grace", "--face", 7, "--json")
+    result = rollcall(home, "enroll", beyond, "--person", "Grace", "--face", 7, "--json")
     assert result.exit_code == 1
-    assert "7" in _document(result)["rejected"][0]["message"]
+    assert "7" in document(result)["rejected"][0]["message"]
 
 
 @pytest.mark.parametrize("name", ["Zoë O'Brien", "张伟", "ألف", "a;DROP TABLE people", "[bold]x"])
 def test_names_with_odd_characters_are_taken_as_they_are(home: Path, good: Path, name: str) -> None:
-    assert _rollcall(home, "enroll", good, "--person", name).exit_code == 0
-    (person,) = _document(_rollcall(home, "people", "list", "--json"))["people"]
+    assert rollcall(home, "enroll", good, "--person", name).exit_code == 0
+    (person,) = document(rollcall(home, "people", "list", "--json"))["people"]
     assert person["person"] == name
-    shown = _rollcall(home, "people", "list")
+    shown = rollcall(home, "people", "list")
     assert name in shown.stdout
 
 
@@ -210,10 +197,10 @@ def test_a_name_that_cannot_be_shown_is_rejected_and_the_rest_is_taken(
     for name in ("Grace", "bad\x07bell"):
         (tmp_path / "people" / name).mkdir(parents=True)
         (tmp_path / "people" / name / "1.jpg").write_bytes(good.read_bytes() + name.encode())
-    result = _rollcall(home, "enroll", tmp_path / "people", "--json")
-    document = _document(result)
-    assert (result.exit_code, document["enrolled"]) == (1, 1)
-    assert document["rejected"][0]["reason"] == "name"
+    result = rollcall(home, "enroll", tmp_path / "people", "--json")
+    found = document(result)
+    assert (result.exit_code, found["enrolled"]) == (1, 1)
+    assert found["rejected"][0]["reason"] == "name"
 
 
 def test_the_same_photo_under_two_people_is_reported_not_taken(
@@ -222,11 +209,11 @@ def test_the_same_photo_under_two_people_is_reported_not_taken(
     for name in ("Ada", "Grace"):
         (tmp_path / "people" / name).mkdir(parents=True)
         (tmp_path / "people" / name / "1.jpg").write_bytes(good.read_bytes())
-    result = _rollcall(home, "enroll", tmp_path / "people", "--json")
-    document = _document(result)
-    assert (result.exit_code, document["enrolled"]) == (1, 1)
-    assert document["rejected"][0]["reason"] == "other-person"
-    assert "Ada" in document["rejected"][0]["message"]
+    result = rollcall(home, "enroll", tmp_path / "people", "--json")
+    found = document(result)
+    assert (result.exit_code, found["enrolled"]) == (1, 1)
+    assert found["rejected"][0]["reason"] == "other-person"
+    assert "Ada" in found["rejected"][0]["message"]
 
 
 USAGE = [
@@ -246,17 +233,17 @@ USAGE = [
 def test_wrong_usage_says_what_was_found_and_what_to_do(
     home: Path, tmp_path: Path, good: Path, words: tuple[str, ...], code: int, part: str
 ) -> None:
-    _rollcall(home, "enroll", good, "--person", "Grace Hopper")
+    rollcall(home, "enroll", good, "--person", "Grace Hopper")
     (tmp_path / "empty").mkdir()
     places = {"missing": tmp_path / "missing", "photo": good, "empty": tmp_path / "empty"}
-    result = _rollcall(home, *(word.format(**places) for word in words), "--json")
+    result = rollcall(home, *(word.format(**places) for word in words), "--json")
     assert result.exit_code == code
-    assert part in _document(result)["error"]["message"]
+    assert part in document(result)["error"]["message"]
     assert part in result.stderr
 
 
 def test_a_setting_without_meaning_is_named(home: Path) -> None:
-    result = _rollcall(home, "people", "list", ROLLCALL_THREADS="many")
+    result = rollcall(home, "people", "list", ROLLCALL_THREADS="many")
     assert result.exit_code == 2
     assert "ROLLCALL_THREADS" in result.stderr
     assert "many" in result.stderr
@@ -265,11 +252,11 @@ def test_a_setting_without_meaning_is_named(home: Path) -> None:
 def test_a_photo_that_cannot_be_read_is_an_error_in_its_place(
     home: Path, tmp_path: Path, samples: Path
 ) -> None:
-    assert _rollcall(home, "enroll", samples / "employees").exit_code == 0
+    assert rollcall(home, "enroll", samples / "employees").exit_code == 0
     bad = tmp_path / "bad.jpg"
     bad.write_text("no photo")
-    result = _rollcall(home, "identify", bad, samples / "queries" / "group.jpg", "--json")
-    first, second = _document(result)["photos"]
+    result = rollcall(home, "identify", bad, samples / "queries" / "group.jpg", "--json")
+    first, second = document(result)["photos"]
     assert result.exit_code == 1
     assert "format" in first["error"]
     assert {face["person"] for face in second["faces"]} == {"Grace Hopper", None}
@@ -277,7 +264,7 @@ def test_a_photo_that_cannot_be_read_is_an_error_in_its_place(
 
 def test_a_catalogue_that_is_none_is_refused_and_left_alone(home: Path) -> None:
     (home / "catalogue.db").write_text("my diary")
-    result = _rollcall(home, "people", "list")
+    result = rollcall(home, "people", "list")
     assert result.exit_code == 4
     assert "catalogue" in result.stderr
     assert (home / "catalogue.db").read_text() == "my diary"
@@ -285,12 +272,12 @@ def test_a_catalogue_that_is_none_is_refused_and_left_alone(home: Path) -> None:
 
 def test_a_damaged_model_is_a_model_error(home: Path, good: Path) -> None:
     (home / "models").unlink()
-    assert _rollcall(home, "enroll", good, "--person", "Grace").exit_code == 0
+    assert rollcall(home, "enroll", good, "--person", "Grace").exit_code == 0
     (model,) = (home / "models" / "dlib-resnet").glob("*fp32*.onnx")
     data = bytearray(model.read_bytes())
     data[random.Random(0).randrange(len(data))] ^= 1
     model.write_bytes(data)
-    result = _rollcall(home, "doctor")
+    result = rollcall(home, "doctor")
     assert result.exit_code == 3
     assert "dlib-resnet" in result.stdout
 
@@ -306,13 +293,13 @@ def test_a_full_disk_is_a_store_error_and_the_catalogue_opens_afterwards(
     try:
         (disk / "models").symlink_to(models_home / "models")
         (disk / "ballast").write_bytes(b"")
-        assert _rollcall(disk, "collections", "create", "default").exit_code == 0
+        assert rollcall(disk, "collections", "create", "default").exit_code == 0
         free = os.statvfs(disk)
         (disk / "ballast").write_bytes(b"0" * (free.f_bavail * free.f_frsize))
-        result = _rollcall(disk, "enroll", samples / "employees")
+        result = rollcall(disk, "enroll", samples / "employees")
         assert result.exit_code == 4
         assert "space" in result.stderr
         (disk / "ballast").unlink()
-        assert _rollcall(disk, "enroll", samples / "employees").exit_code == 0
+        assert rollcall(disk, "enroll", samples / "employees").exit_code == 0
     finally:
         subprocess.run(["umount", str(disk)], check=True)

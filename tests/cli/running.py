@@ -1,0 +1,22 @@
+"""Running the command line inside the test's process."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from cli.app import app
+
+
+def rollcall(home: Path, *words: object, **environment: str) -> Result:
+    """Run `rollcall WORDS...` over a home folder."""
+    return CliRunner(env={"ROLLCALL_HOME": str(home), **environment}).invoke(
+        app, [str(word) for word in words]
+    )
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The one JSON document that `--json` printed."""
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
