@@ -116,6 +116,25 @@ def sweep(
 
 
 @command(fashion)
+def retrieve(
+    run: Run,
+    probes: Annotated[
+        int, typer.Option("--probes", min=1, help="Test pictures that are timed.")
+    ] = 1000,
+    data: Data = None,
+    seed: Seed = 0,
+    out: Out = None,
+) -> None:
+    """Search the training pictures with the test pictures: speed against recall, and accuracy."""
+    from retrieval.benchmarks.fashion_mnist import retrieve as module
+
+    pictures = _load(run, data)
+    with run.progress("measuring", module.STEPS) as advance:
+        result = module.run(pictures, probes, seed, advance)
+    finish(run, "retrieval", result, module.retrieval_report(result), out)
+
+
+@command(fashion)
 def predict(
     run: Run,
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture of clothes.")],

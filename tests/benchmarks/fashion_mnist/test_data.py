@@ -184,7 +184,9 @@ def test_a_download_takes_only_what_is_not_there(
 def test_a_download_of_something_else_is_refused_and_leaves_nothing(
     bucket: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(DownloadFailed, match=f"sent something else: SHA-256 .*{'0' * 64}.*{INSTEAD}"):
+    with pytest.raises(
+        DownloadFailed, match=f"sent something else: SHA-256 .*{'0' * 64}.*{INSTEAD}"
+    ):
         fetch(tmp_path / "got", bucket, {TRAIN_IMAGES: "0" * 64})
     assert not list((tmp_path / "got").iterdir())
 
