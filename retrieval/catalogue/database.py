@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from retrieval.errors import (
@@ -60,7 +60,11 @@ class Database:
         if self.path is not None:
             _make_private_file(self.path)
         try:
-            engine = create_engine(parsed, connect_args=_connect_args(parsed, timeout_s))
+            engine = create_engine(
+                parsed,
+                connect_args=_connect_args(parsed, timeout_s),
+                pool_pre_ping=self.path is None,  # a server may have been restarted meanwhile
+            )
         except (NoSuchModuleError, ModuleNotFoundError) as exc:
             raise SettingInvalid(
                 f"No driver for the catalogue {self.label}: {exc}. "
@@ -154,7 +158,7 @@ class Database:
     def _errors_translated(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as exc:
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as exc:
             raise _translated(exc, self.label) from exc
 
 
@@ -213,27 +217,26 @@ def _primary(error: sqlite3.Error) -> int:
 
 
 def _translated(error: Exception, label: str) -> StoreError:
-    """What an error of SQLAlchemy, SQLite or psycopg means to a user."""
+    """What an error of the driver, or of the pool of connections, means to a user."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return _translated_sqlite(cause, label)
-    if isinstance(error, PoolTimeout) or _sqlstate(cause)[:2] in _UNAVAILABLE_CLASSES:
+    state = getattr(cause, "sqlstate", None) or ""
+    lost = isinstance(error, OperationalError) and not state
+    if lost or isinstance(error, PoolTimeout) or state[:2] in _UNAVAILABLE_CLASSES:
         return CatalogueUnavailable(
             f"The catalogue {label} does not answer: {_line(cause)}. "
             "Check that the server runs and can be reached, then try again."
         )
-    if _sqlstate(cause) == "53100":
+    if state == _DISK_FULL:
         return _full(label)
     return StoreError(f"The catalogue {label} failed: {_line(cause)}. Run rollcall doctor.")
 
 
-# PostgreSQL, appendix A: connection, transaction rollback, insufficient resources other than the
-# disk, lock not available, operator intervention; no state at all: the connection was lost.
-_UNAVAILABLE_CLASSES = {"", "08", "28", "3D", "40", "55", "57"}
-
-
-def _sqlstate(cause: BaseException | None) -> str:
-    return getattr(cause, "sqlstate", None) or ""
+# PostgreSQL, appendix A, classes of errors: connection, authorisation, unknown database,
+# transaction rolled back, object in use, operator intervention.
+_UNAVAILABLE_CLASSES = {"08", "28", "3D", "40", "55", "57"}
+_DISK_FULL = "53100"
 
 
 def _line(cause: BaseException | None) -> str:

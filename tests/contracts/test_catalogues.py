@@ -1,25 +1,56 @@
 """What every catalogue does, whatever database is under it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.changes import lock_collection, log_changes
+from retrieval.catalogue.database import Database
 from retrieval.catalogue.records import Counts, EnrolmentOutcome
 from retrieval.errors import (
     AlreadyExists,
+    CatalogueIncompatible,
+    CatalogueUnavailable,
     InputError,
     NameInvalid,
     NotFound,
     SnapshotInvalid,
+    UndoImpossible,
     VectorInvalid,
 )
 from retrieval.values import Watermark
-from tests.catalogue.made import DIMENSION, make_collection, new_face, new_faces, sha256, vector
+from tests.catalogue.made import (
+    DIMENSION,
+    make_collection,
+    new_face,
+    new_faces,
+    sha256,
+    state,
+    vector,
+)
+from tests.catalogue.postgres import running_postgres
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    pytest.importorskip("psycopg", reason="needs the extra postgres")
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/catalogue.db"
+    return request.getfixturevalue("postgres").new_database()
 
 
 @pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
+def catalogue(url):
+    with Catalogue.open(url) as opened:
         yield opened
 
 
@@ -330,3 +361,105 @@ def test_a_new_epoch_makes_old_watermarks_void(catalogue, gallery):
         feed.changes(before)
     with pytest.raises(SnapshotInvalid, match="rebuilt"):
         feed.changes(Watermark(epoch, before.seq + 1))
+
+
+def test_edits_and_their_undoing_leave_the_first_state(catalogue, gallery):
+    catalogue.enrol(
+        gallery, [new_face("Ann", 1, "E-1"), *new_faces("Bob", [2, 3]), new_face("Cid", 4)]
+    )
+    ann, bob, cid = (person.id for person in catalogue.people(gallery))
+    feed = catalogue.feed(gallery)
+    before, start = state(catalogue, gallery), feed.head()
+    face_of_bob = catalogue.faces_of(bob)[0].id
+    catalogue.split_person(gallery, bob, [face_of_bob], "Dora")
+    catalogue.move_faces(gallery, [face_of_bob], cid)
+    catalogue.rename_person(gallery, cid, "Sid")
+    catalogue.merge_people(gallery, ann, cid)
+    assert [person.name for person in catalogue.people(gallery)] == ["Bob", "Dora", "Sid"]
+    after = feed.changes(start)
+    assert set(after.people.tolist()) == {cid}
+    assert [catalogue.undo(gallery).kind for _ in range(4)] == ["merge", "rename", "move", "split"]
+    assert state(catalogue, gallery) == before
+    folded = feed.changes(start)
+    assert dict(zip(folded.added.tolist(), folded.people.tolist(), strict=True)) == {
+        catalogue.faces_of(ann)[0].id: ann,
+        face_of_bob: bob,
+    }
+    with pytest.raises(UndoImpossible, match="was undone"):
+        catalogue.undo(gallery, catalogue.journal(gallery)[0].id)
+
+
+def test_a_reader_never_skips_a_change_that_is_committed_late(url, catalogue, gallery):
+    feed = catalogue.feed(gallery)
+    start = feed.head()
+    with Catalogue.open(url) as other, ThreadPoolExecutor(1) as thread:
+        with catalogue.database.writing() as early:
+            lock_collection(early, gallery)
+            log_changes(early, gallery, [999])  # has drawn its seq, and is not committed
+            later = thread.submit(other.enrol, gallery, [new_face("Ann", 1)])
+            seen = feed.head()
+            assert seen == start
+            with pytest.raises(TimeoutError):
+                later.result(timeout=0.3)
+        assert later.result()[0].outcome is EnrolmentOutcome.ENROLLED
+    folded = feed.changes(seen)
+    assert (folded.removed.tolist(), len(folded.added)) == ([999], 1)
+
+
+def test_a_reader_that_follows_concurrent_writers_ends_with_the_catalogue(url, catalogue, gallery):
+    def write(writer):
+        with Catalogue.open(url) as own:
+            for start in range(writer * 1_000, writer * 1_000 + 60, 6):
+                own.enrol(gallery, new_faces(f"person {writer}", range(start, start + 6)))
+                own.remove_photo(gallery, sha256(start))
+
+    feed = catalogue.feed(gallery)
+    watermark, followed = feed.head(), {}
+    with ThreadPoolExecutor(4) as threads:
+        writers = [threads.submit(write, writer) for writer in range(4)]
+        finished = False
+        while not finished:
+            finished = all(writer.done() for writer in writers)
+            step = feed.changes(watermark, limit=7)
+            watermark, finished = step.watermark, finished and step.complete
+            for face in step.removed.tolist():
+                followed.pop(face, None)
+            followed |= dict(zip(step.added.tolist(), step.people.tolist(), strict=True))
+        for writer in writers:
+            writer.result()
+    ids, people, _ = catalogue.vectors(gallery)
+    assert len(ids) == 4 * 50
+    assert followed == dict(zip(ids.tolist(), people.tolist(), strict=True))
+
+
+def test_a_new_person_is_made_once_by_concurrent_writers(url, catalogue, gallery):
+    def write(number):
+        with Catalogue.open(url) as own:
+            make_collection(own, f"collection {number}")
+            return own.enrol(gallery, [new_face("Ann", number)])[0].person_id
+
+    with ThreadPoolExecutor(4) as threads:
+        people = set(threads.map(write, range(8)))
+    assert people == {catalogue.person(gallery, "Ann").id}
+    assert len(catalogue.collections()) == 9
+
+
+def test_a_server_that_was_restarted_is_used_again(postgres):
+    with Catalogue.open(postgres.new_database()) as catalogue:
+        gallery = make_collection(catalogue).id
+        postgres.stop()
+        try:
+            with pytest.raises(CatalogueUnavailable, match="does not answer"):
+                catalogue.enrol(gallery, [new_face("Ann", 1)])
+        finally:
+            postgres.start()
+        assert catalogue.enrol(gallery, [new_face("Ann", 1)])[0].outcome == "enrolled"
+
+
+def test_a_database_with_other_tables_is_refused(url):
+    database = Database(url)
+    with database.writing() as connection:
+        connection.execute(text("CREATE TABLE meta (name TEXT)"))
+    database.close()
+    with pytest.raises(CatalogueIncompatible, match="not a Rollcall catalogue"):
+        Catalogue.open(url)
