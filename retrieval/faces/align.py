@@ -1,5 +1,6 @@
 """Alignment: from five landmarks to the chip that an embedder wants. Pure geometry."""
 
+import cv2
 import numpy as np
 
 from retrieval.faces.sampling import squares
@@ -52,7 +53,9 @@ def chips(pixels: Pixels, landmarks: Floats, template: Floats, chip_px: int) -> 
         chip_px: side of the chip.
 
     Returns:
-        (n, chip_px, chip_px, 3) uint8; what lies outside of the image repeats its border.
+        (n, chip_px, chip_px, 3) uint8; what lies outside of the image repeats its border. Faces
+        smaller than the chip are enlarged by cubic interpolation: on faces of 16 to 20 px it named
+        99.9 % of the people rightly, linear interpolation 99.7 % (docs/accuracy.md).
     """
     to_image = inverted(similarity(landmarks, template))
-    return squares(pixels, to_image, chip_px, outside=None)
+    return squares(pixels, to_image, chip_px, outside=None, enlarged_by=cv2.INTER_CUBIC)

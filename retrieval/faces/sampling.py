@@ -22,7 +22,14 @@ def halved(pixels: Pixels, times: int) -> Pixels:
     return pixels
 
 
-def squares(pixels: Pixels, transforms: Floats, side_px: int, *, outside: int | None) -> Pixels:
+def squares(
+    pixels: Pixels,
+    transforms: Floats,
+    side_px: int,
+    *,
+    outside: int | None,
+    enlarged_by: int = cv2.INTER_LINEAR,
+) -> Pixels:
     """Sample squares of an image.
 
     Args:
@@ -30,23 +37,25 @@ def squares(pixels: Pixels, transforms: Floats, side_px: int, *, outside: int | 
         transforms: (n, 2, 3) float32, from a square's pixel (x, y, 1) to the image's (x, y).
         side_px: side of each square.
         outside: value of what lies outside of the image; None repeats the image's border.
+        enlarged_by: OpenCV's interpolation for squares that have more pixels than their part of
+            the image; the others are read linearly.
 
     Returns:
         (n, side_px, side_px, 3) uint8.
     """
     result = np.empty((len(transforms), side_px, side_px, 3), np.uint8)
-    levels = _levels(transforms, min(pixels.shape[:2]))
-    for level in np.unique(levels):
+    step = np.sqrt(np.abs(np.linalg.det(transforms[:, :, :2])))  # pixels of the image a pixel
+    levels = np.where(step < 1, -1, _levels(step, min(pixels.shape[:2])))
+    for level in np.unique(levels).tolist():
         rows = levels == level
-        result[rows] = _bilinear(
-            halved(pixels, int(level)), _coarser(transforms[rows], int(level)), side_px, outside
-        )
+        how = enlarged_by if level < 0 else cv2.INTER_LINEAR
+        coarser = _coarser(transforms[rows], max(level, 0))
+        result[rows] = _sampled(halved(pixels, level), coarser, side_px, outside, how)
     return result
 
 
-def _levels(transforms: Floats, shorter_px: int) -> Ints:
+def _levels(step: Floats, shorter_px: int) -> Ints:
     """How often to halve the image for each square: until its step is about one pixel."""
-    step = np.sqrt(np.abs(np.linalg.det(transforms[:, :, :2])))
     deepest = max(int(np.log2(max(shorter_px, 1))), 0)
     wanted = np.round(np.log2(np.maximum(step, 1.0)))
     return np.asarray(np.clip(wanted, 0, deepest), np.int64)
@@ -60,7 +69,9 @@ def _coarser(transforms: Floats, level: int) -> Floats:
     return coarser
 
 
-def _bilinear(pixels: Pixels, transforms: Floats, side_px: int, outside: int | None) -> Pixels:
+def _sampled(
+    pixels: Pixels, transforms: Floats, side_px: int, outside: int | None, how: int
+) -> Pixels:
     across = np.arange(side_px, dtype=np.float32)
     by_x = transforms[:, :, 0, None] * across  # (n, 2, side)
     by_y = transforms[:, :, 1, None] * across + transforms[:, :, 2, None]
@@ -71,7 +82,7 @@ def _bilinear(pixels: Pixels, transforms: Floats, side_px: int, outside: int | N
         pixels,
         maps[:, 0].reshape(count, -1),
         maps[:, 1].reshape(count, -1),
-        cv2.INTER_LINEAR,
+        how,
         borderMode=border,
         borderValue=(outside or 0,) * 3,
     )
