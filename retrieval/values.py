@@ -290,7 +290,7 @@ class Decision:
         reason: why it is not a plain match, or None.
         person_id: set only when the outcome is a match.
         score: of the best candidate, None where there is none.
-        threshold: the score that a match needs.
+        threshold: the score that a match needed, at this face's lead over the second person.
         margin: score minus the second person's score, None where there is no second.
         candidates: the best people, best first.
     """
@@ -306,10 +306,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a decision asks for: a threshold on the score and a margin to the second person.
+    """What a decision asks for: a threshold on the evidence and a margin to the second person.
 
     Attributes:
-        threshold: smallest fused score of a match.
+        threshold: smallest evidence of a match: fused score plus half the lead over the second
+            person, see `retrieval.rules.evidence`.
         margin: smallest lead over the second person of a match.
         source: where the numbers come from, in words ("manifest: ...", "calibrated: ...").
     """

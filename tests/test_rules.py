@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from retrieval.rules import fuse, grouped, templates
+from retrieval.rules import evidence, fuse, grouped, templates
 
 
 def test_a_template_is_the_mean_of_a_persons_vectors_at_unit_length() -> None:
@@ -48,3 +48,22 @@ def test_groups_start_where_a_new_person_begins() -> None:
     assert owners.tolist() == [2, 5, 9]
     assert order.tolist() == [1, 3, 0, 2, 4]
     assert starts.tolist() == [0, 2, 4]
+
+
+def test_evidence_is_the_score_and_half_the_lead_over_the_best_other_person() -> None:
+    scores = np.array([[0.9, 0.8, 0.7]], np.float32)
+    np.testing.assert_allclose(evidence(scores), [[0.95, 0.75, 0.6]], atol=1e-6)
+
+
+def test_the_lead_counts_from_three_people_on() -> None:
+    two = np.array([[0.9, 0.8, -np.inf]], np.float32)
+    assert evidence(two).tolist() == two.tolist()
+    assert evidence(two[:, :2]).tolist() == two[:, :2].tolist()
+    assert evidence(np.zeros((4, 0), np.float32)).shape == (4, 0)
+
+
+def test_nobody_has_no_evidence() -> None:
+    scores = np.array([[0.9, 0.8, 0.7, -np.inf], [-np.inf] * 4], np.float32)
+    found = evidence(scores)
+    assert found[0, 3] == -np.inf
+    assert np.isneginf(found[1]).all()

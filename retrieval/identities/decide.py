@@ -6,36 +6,60 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.identities.assign import assign
+from retrieval.rules import evidence
 from retrieval.values import Candidate, Decision, Floats, Gate, Ints, Outcome, PeopleHits
 
 
 def decide(hits: PeopleHits, unusable: Sequence[str | None], gate: Gate) -> list[Decision]:
     """Answer for all faces of one photo together.
 
-    One person is named at most once. A plain match is asked for four things: its score reaches the
-    threshold, its lead over the second person is wide enough, the assignment gave the face its own
-    best person, and no other face of the photo looks more like that person. Where one of the last
-    three fails the answer is ambiguous, and the candidates say between whom.
+    One person is named at most once. A plain match is asked for four things: its evidence (score
+    and lead, see `retrieval.rules`) reaches the threshold, its lead over the second person is wide
+    enough, the assignment gave the face its own best person, and no other face of the photo looks
+    more like that person. Where one of the last three fails the answer is ambiguous, and the
+    candidates say between whom.
 
     Args:
-        hits: the best people of each face, one row a face; two columns or more where the gallery
-            has two people, since the margin is the distance to the second.
+        hits: the best people of each face, one row a face; three columns or more where the gallery
+            has three people, since the lead over the second counts.
         unusable: for each face None, or why it must not be used; such a face takes nobody's place.
         gate: threshold and margin.
 
     Returns:
-        one decision a face, in their order.
+        one decision a face, in their order; its threshold is the score that was needed at its lead.
     """
     if len(unusable) != len(hits.people):
         raise ValueError(f"{len(hits.people)} faces, but {len(unusable)} reasons")
     usable = np.array([reason is None for reason in unusable], bool)
-    excess = np.where(usable[:, None], hits.scores - np.float32(gate.threshold), np.float32(-1))
-    chosen = assign(hits.people, excess)
-    outdone = _outdone(hits.people, excess)
+    excess = evidence(hits.scores) - np.float32(gate.threshold)
+    given = np.where(usable[:, None], excess, np.float32(-1))
+    chosen = assign(hits.people, given)
+    outdone = _outdone(hits.people, given)
     return [
-        _decision(hits, row, reason, int(chosen[row]), bool(outdone[row]), gate)
+        _decision(_Row(hits, excess, row), reason, int(chosen[row]), bool(outdone[row]), gate)
         for row, reason in enumerate(unusable)
     ]
+
+
+class _Row:
+    """One face's candidates, its lead, and how far its evidence is above the threshold."""
+
+    def __init__(self, hits: PeopleHits, excess: Floats, row: int) -> None:
+        self.candidates = tuple(
+            Candidate(int(person), float(score), int(face))
+            for person, score, face in zip(
+                hits.people[row], hits.scores[row], hits.faces[row], strict=True
+            )
+            if person >= 0
+        )
+        best = [candidate.score for candidate in self.candidates[:2]]
+        self.score = best[0] if best else None
+        self.margin = best[0] - best[1] if len(best) > 1 else None
+        self.excess = float(excess[row, 0]) if best else -np.inf
+
+    def needed(self, gate: Gate) -> float:
+        """The score that a match needs at this lead."""
+        return gate.threshold if self.score is None else self.score - self.excess
 
 
 def _outdone(people: Ints, excess: Floats) -> npt.NDArray[np.bool_]:
@@ -48,25 +72,21 @@ def _outdone(people: Ints, excess: Floats) -> npt.NDArray[np.bool_]:
     return outdone
 
 
-def _decision(
-    hits: PeopleHits, row: int, unusable: str | None, chosen: int, outdone: bool, gate: Gate
-) -> Decision:
-    candidates = _candidates(hits, row)
-    score = candidates[0].score if candidates else None
-    margin = candidates[0].score - candidates[1].score if len(candidates) > 1 else None
-    reason: str | None = unusable
+def _decision(row: _Row, unusable: str | None, chosen: int, outdone: bool, gate: Gate) -> Decision:
+    reason = unusable
+    needed = row.needed(gate)
     if reason is not None:
         outcome = Outcome.UNUSABLE
-    elif score is None:
+    elif row.score is None:
         outcome, reason = Outcome.UNKNOWN, "nobody is enrolled"
-    elif np.float32(score) < np.float32(gate.threshold):
+    elif row.excess < 0:
         outcome = Outcome.UNKNOWN
-        reason = f"below the threshold: {score:.3f}, {gate.threshold:.3f} needed"
+        reason = f"below the threshold: {row.score:.3f}, {needed:.3f} needed"
     else:
-        doubt = _doubt(chosen, outdone, margin, gate)
-        outcome, reason = (Outcome.AMBIGUOUS, doubt) if doubt else (Outcome.MATCH, None)
-    person = candidates[0].person_id if outcome is Outcome.MATCH else None
-    return Decision(outcome, reason, person, score, gate.threshold, margin, candidates)
+        reason = _doubt(chosen, outdone, row.margin, gate)
+        outcome = Outcome.AMBIGUOUS if reason else Outcome.MATCH
+    person = row.candidates[0].person_id if outcome is Outcome.MATCH else None
+    return Decision(outcome, reason, person, row.score, needed, row.margin, row.candidates)
 
 
 def _doubt(chosen: int, outdone: bool, margin: float | None, gate: Gate) -> str | None:
@@ -75,13 +95,3 @@ def _doubt(chosen: int, outdone: bool, margin: float | None, gate: Gate) -> str 
     if chosen != 0 or outdone:
         return "another face of this photo looks more like the same person"
     return None
-
-
-def _candidates(hits: PeopleHits, row: int) -> tuple[Candidate, ...]:
-    return tuple(
-        Candidate(int(person), float(score), int(face))
-        for person, score, face in zip(
-            hits.people[row], hits.scores[row], hits.faces[row], strict=True
-        )
-        if person >= 0
-    )

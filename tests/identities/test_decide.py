@@ -78,9 +78,21 @@ def test_an_unusable_face_says_why_and_takes_nobodys_place() -> None:
 def test_a_decision_carries_score_threshold_margin_and_candidates_with_their_faces() -> None:
     (decision,) = decide(_hits([{A: 0.97, B: 0.93}]), [None], GATE)
     assert decision.score == pytest.approx(0.97)
-    assert decision.threshold == GATE.threshold
+    assert decision.threshold == pytest.approx(GATE.threshold)
     assert decision.margin == pytest.approx(0.04, abs=1e-6)
     assert [(c.person_id, c.face_id) for c in decision.candidates] == [(A, 10), (B, 20)]
+
+
+def test_a_wide_lead_makes_up_for_half_as_much_score() -> None:
+    stands_out, does_not = decide(
+        _hits([{A: 0.89, B: 0.85, C: 0.84}, {A: 0.89, B: 0.88, C: 0.87}]), [None] * 2, GATE
+    )[:2]
+    (alone,) = decide(_hits([{A: 0.89, B: 0.85, C: 0.84}]), [None], GATE)
+    assert (alone.outcome, alone.person_id) == (MATCH, A)
+    assert alone.threshold == pytest.approx(0.90 - 0.04 / 2, abs=1e-6)
+    assert stands_out.threshold == pytest.approx(alone.threshold)
+    assert does_not.outcome is UNKNOWN
+    assert does_not.reason == "below the threshold: 0.890, 0.895 needed"
 
 
 def test_one_column_is_enough_for_one_candidate_and_gives_no_margin() -> None:
