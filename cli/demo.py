@@ -9,7 +9,7 @@ from cli.options import Run, command
 from retrieval.answers import EnrolItem, EnrolReport, PhotoAnswer, identification
 from retrieval.errors import DataInvalid
 from retrieval.photos.folders import people_below, photos_below
-from retrieval.pipeline import Source
+from retrieval.values import Source
 
 if TYPE_CHECKING:
     from retrieval.service import Service

@@ -10,7 +10,7 @@ from cli.options import Run, command
 from retrieval.answers import FaceAnswer, PhotoAnswer, identification
 from retrieval.errors import SettingInvalid
 from retrieval.photos.folders import photos_below
-from retrieval.pipeline import Source
+from retrieval.values import Source
 
 BATCH = 16  # photos that are asked about in one call: enough for full embedding batches
 

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -18,22 +17,9 @@ from retrieval.faces.align import chips
 from retrieval.faces.quality import assess
 from retrieval.photos.decode import decode, read
 from retrieval.protocols import Detector, Embedder
-from retrieval.values import Detections, Faces, Photo, Pixels, Quality
+from retrieval.values import Detections, Faces, Photo, Pixels, Quality, Source
 
 Choice = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises an InputError
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a photo comes from.
-
-    Attributes:
-        name: what the user calls it.
-        content: its path, or its bytes.
-    """
-
-    name: str
-    content: Path | bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

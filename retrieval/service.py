@@ -5,6 +5,7 @@ opened when they are first needed, so that listing people loads no network.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -34,13 +35,20 @@ from retrieval.catalogue.records import (
     NewFace,
     Person,
 )
-from retrieval.errors import FaceUnusable, InputError, ModelMismatch, NameInvalid, NotFound
+from retrieval.errors import (
+    AlreadyExists,
+    FaceUnusable,
+    InputError,
+    ModelMismatch,
+    NameInvalid,
+    NotFound,
+)
 from retrieval.faces.quality import dominant
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Gallery
-from retrieval.pipeline import FoundFaces, PhotoFaces, PhotoFailure, Pipeline, Source
+from retrieval.pipeline import FoundFaces, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.protocols import ChangeFeed
-from retrieval.values import Decision, Gate, Ints, Outcome, PeopleHits
+from retrieval.values import Decision, Gate, Ints, Outcome, PeopleHits, Source
 
 BATCH_PHOTOS = 32  # photos a transaction when enrolling; bounds the memory of a batch as well
 CANDIDATES = 5  # people that an answer names
@@ -127,7 +135,8 @@ class Service:
         try:
             return self.collection
         except NotFound:
-            self._parts.new_collection(self.catalogue, self.collection_name)
+            with suppress(AlreadyExists):  # another process was faster
+                self._parts.new_collection(self.catalogue, self.collection_name)
             return self.collection
 
     def state(self) -> GalleryState:

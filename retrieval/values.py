@@ -8,6 +8,7 @@ the left and the right corner of the mouth.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,19 @@ def check_vectors(vectors: npt.NDArray[Any], dimension: int | None = None) -> Ve
     if not np.isfinite(array).all():
         raise VectorInvalid("Vectors must be finite; found NaN or infinity. Check the model.")
     return array
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a photo comes from.
+
+    Attributes:
+        name: what the user calls it.
+        content: its path, or its bytes.
+    """
+
+    name: str
+    content: Path | bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -318,3 +332,18 @@ class Gate:
     threshold: float
     margin: float
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A job of bulk work that was given up.
+
+    Attributes:
+        id: of the job.
+        kind: what it should have done.
+        error: the last line of what went wrong.
+    """
+
+    id: str
+    kind: str
+    error: str

@@ -9,10 +9,9 @@ import pytest
 from retrieval.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.build import build_models, build_service
 from retrieval.photos.folders import people_below
-from retrieval.pipeline import Source
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.values import Outcome
+from retrieval.values import Outcome, Source
 
 DETECTORS = ("yunet", "mtcnn", "haar")
 

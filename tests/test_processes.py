@@ -17,9 +17,9 @@ from PIL import Image
 
 from retrieval.answers import EnrolItem
 from retrieval.build import build_service
-from retrieval.pipeline import Source
 from retrieval.service import Service
 from retrieval.settings import Settings
+from retrieval.values import Source
 
 # A process that stays open and answers a command a line with a JSON line.
 SERVER = """

@@ -13,10 +13,10 @@ import onnxruntime
 from retrieval.benchmarks.timing import Stopwatch
 from retrieval.errors import DataInvalid
 from retrieval.identities.decide import decide
-from retrieval.pipeline import FoundFaces, Source
+from retrieval.pipeline import FoundFaces
 from retrieval.protocols import Embedder
 from retrieval.service import CANDIDATES, Service
-from retrieval.values import Floats, Pixels
+from retrieval.values import Floats, Pixels, Source
 
 RAW_BATCH = 32
 STAGES = ("decode", "detect", "align", "embed", "search", "decide")

@@ -14,8 +14,9 @@ from typing import Any
 
 from retrieval.answers import EnrolItem
 from retrieval.build import build_service
-from retrieval.pipeline import PhotoFaces, Source
+from retrieval.pipeline import PhotoFaces
 from retrieval.settings import Settings
+from retrieval.values import Source
 
 RIVAL = "face_recognition"
 

@@ -199,7 +199,7 @@ def test_collections_keep_people_apart(gallery: Path, group: Path) -> None:
     answer = document(rollcall(gallery, "identify", group, "--collection", "Lisbon", "--json"))
     assert {face["decision"] for face in answer["photos"][0]["faces"]} == {"unknown"}
     names = document(rollcall(gallery, "collections", "list", "--json"))["collections"]
-    assert [entry["collection"] for entry in names] == ["default", "Lisbon"]
+    assert [entry["collection"] for entry in names] == ["Lisbon", "default"]
     shown = document(rollcall(gallery, "collections", "show", "Lisbon", "--json"))
     assert shown["people"] == 0
     assert rollcall(gallery, "collections", "delete", "Lisbon", "--yes").exit_code == 0
