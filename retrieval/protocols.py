@@ -7,7 +7,16 @@ tests/contracts/.
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from retrieval.values import Changes, Detections, Ints, Pixels, SearchResult, Vectors, Watermark
+from retrieval.values import (
+    Changes,
+    Detections,
+    FailedJob,
+    Ints,
+    Pixels,
+    SearchResult,
+    Vectors,
+    Watermark,
+)
 
 
 class Detector(Protocol):
@@ -91,3 +100,9 @@ class JobQueue(Protocol):
 
     def pending(self, run_id: str) -> int:
         """Jobs of the run that are queued, deferred, scheduled or begun."""
+
+    def failed(self, run_id: str) -> list[FailedJob]:
+        """The run's jobs that were given up."""
+
+    def forget_failed(self, run_id: str) -> int:
+        """Forget them; return how many there were."""

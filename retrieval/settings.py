@@ -28,6 +28,14 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         None, description="redis://, rediss:// or unix://; an embedded server if unset."
     )
+    queue: str = Field(
+        "rollcall",
+        pattern=r"^[\w.-]+$",
+        description="Name of the queue; catalogues that share a Redis need different ones.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="Signs the messages to webhooks, see docs/operating.md."
+    )
 
     detector: str = Field(
         "auto", description="Detector of new collections: auto, yunet, mtcnn or haar."

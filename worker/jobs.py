@@ -7,7 +7,6 @@ run's, so that a run's jobs are found without another list that could go stale.
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -19,6 +18,7 @@ from rq.job import Job
 from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
+from retrieval.values import FailedJob
 from worker.redis_server import redis_errors
 
 logger = logging.getLogger(__name__)
@@ -26,21 +26,6 @@ logger = logging.getLogger(__name__)
 _KEPT_FAILURES_S = 30 * 24 * 3600
 _SAVED_AT_ONCE = 100
 _WAIT_S = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class FailedJob:
-    """A job that was given up.
-
-    Attributes:
-        id: of the job.
-        kind: what it should have done.
-        error: the last line of what went wrong.
-    """
-
-    id: str
-    kind: str
-    error: str
 
 
 class RqJobQueue:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -245,12 +246,18 @@ class Runs:
     def unfinished(
         self, kind: str, collection: str, source: str, options: Mapping[str, Any]
     ) -> Run | None:
-        """The newest run of the same kind, source and options that did not come to its end."""
+        """The newest run of the same kind, source and options that did not come to its end.
+
+        A finished run whose answers are still there counts as well: nobody has fetched them.
+        """
+        answers = select(run_photos.c.id).where(
+            run_photos.c.run_id == runs.c.id, run_photos.c.answer.is_not(None)
+        )
         query = _RUN.where(
             runs.c.kind == kind,
             runs.c.collection == collection,
             runs.c.source == storable_path(source),
-            runs.c.state != RunState.FINISHED,
+            (runs.c.state != RunState.FINISHED) | answers.exists(),
         ).order_by(runs.c.started_at.desc())
         with self._database.reading() as connection:
             found = (_as_run(row) for row in connection.execute(query))
@@ -329,29 +336,26 @@ class Runs:
                     .values(**values)
                 )
 
+    def is_done(self, run_id: str) -> bool:
+        """Whether the run works, is wholly listed, and nothing is left to do."""
+        with self._database.reading() as connection:
+            return connection.execute(select(runs.c.id).where(_done(run_id))).first() is not None
+
     def finish_if_done(self, run_id: str) -> bool:
         """End the run if nothing is left to do; return whether it was this call that ended it."""
-        waits = select(run_photos.c.id).where(
-            run_photos.c.run_id == run_id, run_photos.c.outcome.is_(None)
-        )
+        ending = update(runs).where(_done(run_id))
         with self._database.writing() as connection:
-            done = connection.execute(
-                update(runs)
-                .where(
-                    runs.c.id == run_id,
-                    runs.c.state == RunState.WORKING,
-                    runs.c.listed,
-                    ~waits.exists(),
-                )
-                .values(state=RunState.FINISHED, finished_at=now())
-            )
-            return done.rowcount == 1
+            ended = connection.execute(ending.values(state=RunState.FINISHED, finished_at=now()))
+            return ended.rowcount == 1
 
     def forget_taken(self, run_id: str) -> None:
         """Take photos that were enrolled, known or answered off the list; counts stay."""
         for taken in (Taken.ENROLLED, Taken.DUPLICATE, Taken.ANSWERED):
             while self._forget_some(run_id, taken):
                 pass
+        with self._database.writing() as connection:
+            answered = (run_photos.c.run_id == run_id) & run_photos.c.answer.is_not(None)
+            connection.execute(update(run_photos).where(answered).values(answer=None))
 
     def _forget_some(self, run_id: str, taken: Taken, limit: int = 10_000) -> bool:
         some = (
@@ -487,6 +491,14 @@ def _run(connection: Connection, run_id: str) -> Run:
     if len(rows) > 1:
         raise InputError(f"Several runs begin with {run_id!r}. Give more of the id.")
     return _as_run(rows[0])
+
+
+def _done(run_id: str) -> ColumnElement[bool]:
+    waits = select(run_photos.c.id).where(
+        run_photos.c.run_id == run_id, run_photos.c.outcome.is_(None)
+    )
+    works = (runs.c.id == run_id) & (runs.c.state == RunState.WORKING)
+    return works & runs.c.listed & ~waits.exists()
 
 
 def _row(run_id: str, photo: ListedPhoto) -> dict[str, Any]:

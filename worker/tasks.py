@@ -1,0 +1,209 @@
+"""What workers do: a job names photos of a run by id; the catalogue says which they are.
+
+Done twice, a task leaves what it leaves done once: photos that are done are passed over, and a
+photo that is enrolled already is known by its hash.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from retrieval.answers import EnrolItem, EnrolResult, PhotoAnswer
+from retrieval.build import build_service, open_catalogue
+from retrieval.bulk import end, end_if_done, path_of
+from retrieval.catalogue.runs import PhotoOutcome, Run, RunPhoto, Runs, Taken
+from retrieval.errors import NotFound, RollcallError
+from retrieval.protocols import JobQueue
+from retrieval.service import Service
+from retrieval.settings import Settings
+from retrieval.values import Source
+from worker.webhooks import send
+
+logger = logging.getLogger(__name__)
+
+Payload = dict[str, Any]
+ServiceMaker = Callable[[Settings], Service]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A service, and what it was opened on: it is opened anew when that has changed."""
+
+    service: Service
+    stamp: tuple[Any, ...]
+
+
+class RunTasks:
+    """The tasks of runs, with models kept between jobs.
+
+    Args:
+        settings: the worker's.
+        queue: for the job that ends a run.
+        make_service: opens the service of a collection.
+    """
+
+    def __init__(
+        self, settings: Settings, queue: JobQueue, make_service: ServiceMaker = build_service
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._make_service = make_service
+        self._catalogue = open_catalogue(settings)
+        self._runs = Runs(self._catalogue.database)
+        self._services: dict[tuple[str, str], _Opened] = {}
+        self._tasks: dict[str, Callable[[Run, Payload], None]] = {
+            "enrol": self._enrol,
+            "identify": self._identify,
+            "reject": self._reject,
+            "webhook": self._webhook,
+        }
+
+    def warm_up(self) -> None:
+        """Load the models of the settings' collection, if it exists."""
+        try:
+            self._catalogue.collection(self._settings.collection)
+        except NotFound:
+            return
+        service = self._service(self._settings.collection, self._settings.detail)
+        service.pipeline  # noqa: B018  # loading it is what is wanted
+
+    def run(self, kind: str, payload: Payload) -> None:
+        """Do one job, see `worker.process.Tasks`."""
+        run = self._runs.run(payload["run"])
+        begun = time.perf_counter()
+        self._tasks[kind](run, payload)
+        logger.info(
+            "run %s: %s %s photos in %.0f ms",
+            run.id[:8],
+            kind,
+            len(payload.get("photos", ())),
+            (time.perf_counter() - begun) * 1000,
+        )
+
+    def give_up(self, payload: Payload, error: Exception) -> None:
+        """Record the batch's photos as failed."""
+        logger.error("run %s: gave up: %s", payload["run"][:8], error)
+        code = error.code if isinstance(error, RollcallError) else "defect"
+        message = str(error) or type(error).__name__
+        self._record(
+            payload["run"],
+            [PhotoOutcome(i, Taken.FAILED, code, message) for i in payload.get("photos", ())],
+        )
+
+    def close(self) -> None:
+        """Let go of models and catalogue."""
+        for opened in self._services.values():
+            opened.service.close()
+        self._catalogue.close()
+
+    # The tasks
+
+    def _enrol(self, run: Run, payload: Payload) -> None:
+        photos = self._runs.to_do(run.id, payload["photos"])
+        if photos:
+            items = [_item(run, photo) for photo in photos]
+            results = self._service(run.collection, self._settings.detail).enrol(items)
+            self._record(run.id, [_enrolled(*pair) for pair in zip(photos, results, strict=True)])
+
+    def _identify(self, run: Run, payload: Payload) -> None:
+        photos = self._runs.to_do(run.id, payload["photos"])
+        if photos:
+            service = self._service(run.collection, run.options.get("detail") or "normal")
+            sources = [Source(photo.path, path_of(run, photo.path)) for photo in photos]
+            answers = service.identify(sources, run.options.get("threshold"))
+            self._record(run.id, [_answered(*pair) for pair in zip(photos, answers, strict=True)])
+
+    def _reject(self, run: Run, payload: Payload) -> None:
+        reason = payload["reason"]
+        rejected = [
+            PhotoOutcome(i, Taken.REJECTED, "worker-failed", reason) for i in payload["photos"]
+        ]
+        self._record(run.id, rejected)
+
+    def _webhook(self, run: Run, _payload: Payload) -> None:
+        end(self._runs, run)
+        secret = self._settings.webhook_secret
+        send(
+            run.options["webhook"],
+            run_document(self._runs, self._runs.run(run.id)),
+            secret.get_secret_value() if secret else None,
+        )
+
+    def _record(self, run_id: str, outcomes: Sequence[PhotoOutcome]) -> None:
+        self._runs.record(run_id, outcomes)
+        end_if_done(self._runs, self._queue, self._runs.run(run_id))
+
+    def _service(self, collection: str, detail: str) -> Service:
+        """The service of a collection, as long as the collection stays what it is."""
+        stamp = self._stamp(collection)
+        opened = self._services.get((collection, detail))
+        if opened is not None and opened.stamp == stamp:
+            return opened.service
+        if opened is not None:
+            opened.service.close()
+        settings = self._settings.model_copy(update={"collection": collection, "detail": detail})
+        service = self._make_service(settings)
+        service.ensure_collection()
+        self._services[collection, detail] = _Opened(service, self._stamp(collection))
+        return service
+
+    def _stamp(self, name: str) -> tuple[Any, ...]:
+        try:
+            collection = self._catalogue.collection(name)
+        except NotFound:
+            return ()
+        return collection, self._catalogue.calibration(collection.id)
+
+
+def build_tasks(settings: Settings, queue: JobQueue) -> RunTasks:
+    """The tasks of a worker process, warm."""
+    tasks = RunTasks(settings, queue)
+    tasks.warm_up()
+    return tasks
+
+
+def run_document(runs: Runs, run: Run) -> dict[str, Any]:
+    """A run as JSON: what `jobs show --json` prints and a webhook tells."""
+    counts = runs.counts(run.id)
+    return {
+        "run": run.id,
+        "kind": run.kind,
+        "collection": run.collection,
+        "source": run.source,
+        "state": run.state.value,
+        "started": run.started_at.isoformat(),
+        "finished": run.finished_at.isoformat() if run.finished_at else None,
+        "counts": {
+            "found": counts.found,
+            "queued": counts.waiting,
+            "enrolled": counts.enrolled,
+            "duplicates": counts.duplicates,
+            "answered": counts.answered,
+            "rejected": dict(counts.rejected),
+            "failed": counts.failed,
+        },
+    }
+
+
+def _item(run: Run, photo: RunPhoto) -> EnrolItem:
+    return EnrolItem(
+        photo.person,
+        photo.path,
+        path_of(run, photo.path),
+        external_id=photo.external_id,
+        face=run.options.get("face"),
+    )
+
+
+def _enrolled(photo: RunPhoto, result: EnrolResult) -> PhotoOutcome:
+    taken = {"enrolled": Taken.ENROLLED, "known": Taken.DUPLICATE}.get(
+        result.outcome, Taken.REJECTED
+    )
+    return PhotoOutcome(photo.id, taken, result.code, result.message, sha256=result.sha256)
+
+
+def _answered(photo: RunPhoto, answer: PhotoAnswer) -> PhotoOutcome:
+    taken = Taken.ANSWERED if answer.error is None else Taken.REJECTED
+    return PhotoOutcome(photo.id, taken, answer.error_code, answer.error, answer.document())

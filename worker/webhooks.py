@@ -1,0 +1,86 @@
+"""Telling another program that a run has ended: a signed POST of JSON.
+
+The receiver checks `X-Rollcall-Signature: t=<seconds>,v1=<hex>`: HMAC-SHA256, under the shared
+secret, of the seconds, a full stop and the body. Old seconds mean a replay. A receiver may be told
+twice; the run's id tells it so.
+"""
+
+import hashlib
+import hmac
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+
+from retrieval.errors import InputError, QueueError, SettingInvalid
+
+_TIMEOUT_S = 10.0
+_TRANSIENT = {408, 425, 429}
+
+
+def check_webhook(url: str, secret: str | None) -> None:
+    """Check what a run would need to call a webhook, before it begins.
+
+    Raises:
+        SettingInvalid: not http or https, no host, or no secret to sign with.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingInvalid(f"A webhook needs an http:// or https:// URL; found {url!r}.")
+    if not secret:
+        raise SettingInvalid(
+            "A webhook is signed: set ROLLCALL_WEBHOOK_SECRET for the workers and for this "
+            "command, and give it to the receiver."
+        )
+
+
+def signature(body: bytes, secret: str, seconds: int) -> str:
+    """The header that proves who sent the body, and when."""
+    digest = hmac.new(secret.encode(), b"%d." % seconds + body, hashlib.sha256).hexdigest()
+    return f"t={seconds},v1={digest}"
+
+
+def send(url: str, document: Mapping[str, Any], secret: str | None) -> None:
+    """Post a document.
+
+    Raises:
+        QueueError: the receiver cannot be reached or is in trouble; worth a retry.
+        InputError: it does not want the message.
+        SettingInvalid: see `check_webhook`.
+    """
+    check_webhook(url, secret)
+    body = json.dumps(document, ensure_ascii=False).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "rollcall",
+        "X-Rollcall-Signature": signature(body, secret or "", int(time.time())),
+    }
+    request = urllib.request.Request(url, body, headers, method="POST")
+    host = urlsplit(url).hostname
+    try:
+        with _opener().open(request, timeout=_TIMEOUT_S):
+            return
+    except urllib.error.HTTPError as exc:
+        with exc:
+            if exc.code >= 500 or exc.code in _TRANSIENT:
+                raise QueueError(f"The webhook at {host} answers {exc.code}.") from exc
+            raise InputError(
+                f"The webhook at {host} refuses the message with {exc.code}. Check its URL and "
+                "secret."
+            ) from exc
+    except (OSError, HTTPException) as exc:
+        raise QueueError(f"The webhook at {host} cannot be reached: {exc}.") from exc
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Opens http and https alone, and follows no redirects: the message goes where it was sent."""
+    opener = urllib.request.OpenerDirector()
+    opener.add_handler(urllib.request.HTTPHandler())
+    opener.add_handler(urllib.request.HTTPSHandler())
+    opener.add_handler(urllib.request.HTTPDefaultErrorHandler())
+    opener.add_handler(urllib.request.HTTPErrorProcessor())
+    return opener
