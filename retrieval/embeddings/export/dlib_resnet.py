@@ -63,41 +63,44 @@ class _Network:
 def build(weights: Path, entry: EmbedderEntry) -> Graph:
     """Build the network's graph; its output is named `vectors`.
 
-    dlib's affine layers are folded into the convolutions before them.
+    dlib's affine layers are folded into the convolutions before them. Activations have names, by
+    which the manifest gives their ranges.
 
     Raises:
         ExportFailed: the file does not hold dlib's layers.
     """
     network = _network(weights, entry.dimension)
     graph = Graph(entry.chip_px)
-    x = graph.node("Relu", graph.stem(network.stem.weights, network.stem.bias, entry.scaling))
-    x = graph.pool("Max", x, 3, 2)
+    stem = graph.stem(network.stem.weights, network.stem.bias, entry.scaling)
+    x = graph.pool("Max", graph.node("Relu", stem, output="stem"), 3, 2, output="pool")
     side = _halved(_halved(entry.chip_px, _STEM_KERNEL), 3)
     channels = network.stem.channels
-    for block in network.blocks:
-        x, side = _add_block(graph, x, block, side, channels)
+    for number, block in enumerate(network.blocks, 1):
+        x, side = _add_block(graph, f"block{number:02}", x, block, side, channels)
         channels = block.second.channels
     x = graph.node("Flatten", graph.node("GlobalAveragePool", x))
     graph.dense(x, network.dense, None, "vectors")
     return graph
 
 
-def _add_block(graph: Graph, x: str, block: _Block, side: int, channels: int) -> tuple[str, int]:
+def _add_block(
+    graph: Graph, name: str, x: str, block: _Block, side: int, channels: int
+) -> tuple[str, int]:
     """Add a residual block; return its output and the side of that."""
     skip, skip_side, main_side = x, side, side
-    first = block.first
+    first, second = block.first, block.second
     if block.halves:
         y = graph.conv(x, first.weights, first.bias, stride=2)
-        skip = graph.pool("Average", x, 2, 2)
+        skip = graph.pool("Average", x, 2, 2, output=f"{name}_skip")
         skip_side, main_side = _halved(side, 2), _halved(side, _KERNEL)
     else:
         y = graph.conv(x, first.weights, first.bias, pads=(1, 1))
-    y = graph.node("Relu", y)
-    y = graph.conv(y, block.second.weights, block.second.bias, pads=(1, 1))
+    y = graph.node("Relu", y, output=f"{name}_first")
+    y = graph.conv(y, second.weights, second.bias, pads=(1, 1), output=f"{name}_second")
     grown = max(skip_side, main_side)
     y = _grow(graph, y, 0, grown - main_side)
-    skip = _grow(graph, skip, block.second.channels - channels, grown - skip_side)
-    return graph.node("Relu", graph.node("Add", y, skip)), grown
+    skip = _grow(graph, skip, second.channels - channels, grown - skip_side)
+    return graph.node("Relu", graph.node("Add", y, skip), output=f"{name}_sum"), grown
 
 
 def _grow(graph: Graph, x: str, channels: int, side: int) -> str:
@@ -105,7 +108,7 @@ def _grow(graph: Graph, x: str, channels: int, side: int) -> str:
     if channels == 0 and side == 0:
         return x
     pads = np.array([0, 0, 0, 0, 0, channels, side, side], np.int64)
-    return graph.node("Pad", x, graph.constant(pads))
+    return graph.node("Pad", x, graph.constant(pads), output=f"{x}_grown")
 
 
 def _halved(side: int, kernel: int) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from retrieval.embeddings.export import dlib_resnet, facenet
 from retrieval.embeddings.export.graph import Graph
+from retrieval.embeddings.export.quantise import quantised
 from retrieval.embeddings.onnx_embedder import ORIGIN_KEY
 from retrieval.errors import ModelManifestInvalid
 from retrieval.inference.manifest import EmbedderEntry, Precision
@@ -22,7 +23,7 @@ def export(
 
     Raises:
         ModelManifestInvalid: the entry names no exporter that exists.
-        ExportFailed: the weights are not what the exporter reads.
+        ExportFailed: the weights are not what the exporter reads, or the ranges do not fit.
     """
     build = _BUILDERS.get(entry.exporter or "")
     if build is None:
@@ -30,4 +31,6 @@ def export(
             f"There is no exporter {entry.exporter!r}; there are {', '.join(_BUILDERS)}."
         )
     model = build(weights, entry).model("vectors", entry.dimension, {ORIGIN_KEY: origin})
+    if precision == "int8":
+        model = quantised(model, entry.ranges)
     target.write_bytes(model.SerializeToString())

@@ -43,7 +43,7 @@ class Graph:
         which is exact, as nothing is padded.
         """
         as_float = self.node("Cast", "pixels", to=TensorProto.FLOAT)
-        x = self.node("Transpose", as_float, perm=[0, 3, 1, 2])
+        x = self.node("Transpose", as_float, output="image", perm=[0, 3, 1, 2])
         if isinstance(scaling, FixedScaling):
             weights, bias = _with_scaling(weights, bias, scaling)
         else:
@@ -66,6 +66,7 @@ class Graph:
         *,
         stride: int = 1,
         pads: tuple[int, int] = (0, 0),
+        output: str | None = None,
     ) -> str:
         """A convolution; weights (out, in, rows, columns), pads (rows, columns) on both sides."""
         return self.node(
@@ -73,14 +74,16 @@ class Graph:
             x,
             self.constant(weights),
             self.constant(bias),
+            output=output,
             kernel_shape=list(weights.shape[2:]),
             strides=[stride, stride],
             pads=[*pads, *pads],
         )
 
-    def pool(self, kind: str, x: str, size: int, stride: int) -> str:
+    def pool(self, kind: str, x: str, size: int, stride: int, output: str | None = None) -> str:
         """`Max` or `Average` pooling without padding."""
-        return self.node(f"{kind}Pool", x, kernel_shape=[size, size], strides=[stride, stride])
+        shape, strides = [size, size], [stride, stride]
+        return self.node(f"{kind}Pool", x, output=output, kernel_shape=shape, strides=strides)
 
     def dense(self, x: str, weights: Floats, bias: Floats | None, output: str) -> str:
         """A fully connected layer on (n, in); weights (in, out)."""
