@@ -1,0 +1,196 @@
+"""The application: FastAPI over the library, with its web app."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from uuid import uuid4
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from retrieval.api import problems
+from retrieval.api.auth import Access, session_secret
+from retrieval.api.context import Context, OpenService, Services, identify
+from retrieval.api.limits import Limits
+from retrieval.api.metrics import Metrics
+from retrieval.api.routes import administration, health, people, questions
+from retrieval.api.work import Batcher, Desk, Pool
+from retrieval.catalogue.audit import Audit
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.keys import Keys
+from retrieval.catalogue.replies import Replies
+from retrieval.errors import NotFound, RollcallError, StoreError
+from retrieval.protocols import JobQueue
+from retrieval.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# Two batches at a time: while one is embedded, the next one's photos are decoded.
+BATCHES = 2
+LARGEST_BATCH = 16  # photos; larger ones keep the first request waiting for little gain
+WORKERS = 2  # enrolments, searches and other work that comes one by one
+_DAY_S = 24 * 3600
+API_VERSION = "1"  # that of the paths; Rollcall itself has its own
+
+DESCRIPTION = """\
+Who of our people is in this photo? Every face comes back as a person, as ambiguous, as unknown or
+as not usable, each time with the reason. Send `Authorization: Bearer KEY`; each operation names the
+role that it asks for (`x-role`). Errors are problem details as in RFC 9457.
+"""
+
+
+def create_app(
+    settings: Settings,
+    catalogue: Catalogue,
+    open_service: OpenService,
+    *,
+    loopback: bool,
+    queue: JobQueue | None = None,
+) -> FastAPI:
+    """Make the application; it closes what it was given when it is shut down.
+
+    Args:
+        settings: from the entry point.
+        catalogue: for keys, audit and what belongs to no collection.
+        open_service: opens the service of a collection.
+        loopback: whether it will be bound to loopback only; see `Access`.
+        queue: for runs; None leaves them out.
+    """
+    context = make_context(settings, catalogue, open_service, loopback=loopback, queue=queue)
+    app = FastAPI(
+        title="Rollcall",
+        version=API_VERSION,
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        docs_url=None,  # its page would ask other hosts for its scripts
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+    )
+    app.state.context = context
+    for module in (questions, people, administration, health):
+        app.include_router(module.routes)
+    app.include_router(health.guarded)
+    app.add_exception_handler(RollcallError, problems.on_error)
+    app.add_exception_handler(HTTPException, problems.on_http_exception)
+    app.add_exception_handler(RequestValidationError, problems.on_invalid)
+    app.add_exception_handler(Exception, problems.on_crash)
+    app.add_middleware(Limits, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
+    app.add_middleware(Outermost, metrics=context.metrics)
+    return app
+
+
+def make_context(
+    settings: Settings,
+    catalogue: Catalogue,
+    open_service: OpenService,
+    *,
+    loopback: bool,
+    queue: JobQueue | None,
+) -> Context:
+    """Make the parts of an application."""
+    keys, audit, metrics = Keys(catalogue.database), Audit(catalogue.database), Metrics()
+    desk = Desk(settings.max_waiting_photos)
+    metrics.watch(lambda: desk.taken)
+
+    return Context(
+        settings=settings,
+        catalogue=catalogue,
+        keys=keys,
+        audit=audit,
+        replies=Replies(catalogue.database),
+        access=Access(keys, settings, session_secret(settings), loopback=loopback),
+        services=Services(open_service),
+        desk=desk,
+        pool=Pool(desk, WORKERS, settings.request_timeout_s),
+        batcher=Batcher(
+            partial(identify, audit=audit, metrics=metrics),
+            desk,
+            threads=BATCHES,
+            largest=LARGEST_BATCH,
+            timeout_s=settings.request_timeout_s,
+        ),
+        metrics=metrics,
+        queue=queue,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context: Context = app.state.context
+    daily = asyncio.create_task(_every_day(context))
+    with suppress(NotFound):  # nobody is enrolled yet
+        await run_in_threadpool(context.services.get, context.settings.collection)
+    try:
+        yield
+    finally:
+        daily.cancel()
+        await run_in_threadpool(context.close)
+
+
+async def _every_day(context: Context) -> None:
+    """Forget audit entries that are older than the settings allow."""
+    while True:
+        try:
+            await run_in_threadpool(context.audit.purge, context.settings.audit_days)
+        except StoreError as error:
+            logger.warning("Old audit entries stay for now: %s", error)
+        await asyncio.sleep(_DAY_S)
+
+
+class Outermost:
+    """ASGI middleware: headers that every answer carries, one log line and one count a request."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = uuid4().hex[:12]
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_headers(message, request_id)]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            seconds = time.perf_counter() - began
+            route = getattr(scope.get("route"), "path", "none")
+            method = scope["method"] if route != "none" else "any"
+            self.metrics.requests.labels(method, route, str(status)).inc()
+            self.metrics.seconds.labels(method, route).observe(seconds)
+            logger.info(
+                "%s %s %s %d %.0f ms", request_id, scope["method"], route, status, seconds * 1000
+            )
+
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def _headers(message: Message, request_id: str) -> list[tuple[bytes, bytes]]:
+    named = {name.lower() for name, _ in message["headers"]}
+    headers = {
+        b"x-request-id": request_id.encode(),
+        b"content-security-policy": POLICY.encode(),
+        b"x-content-type-options": b"nosniff",
+        b"referrer-policy": b"same-origin",
+        b"cache-control": b"no-store",
+    }
+    return [(name, value) for name, value in headers.items() if name not in named]

@@ -1,0 +1,197 @@
+"""What the routes share: one object an application, made in `app.py`."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from retrieval.answers import GalleryState, PhotoAnswer
+from retrieval.api.auth import Access
+from retrieval.api.metrics import Metrics
+from retrieval.api.work import Batcher, Desk, Pool
+from retrieval.catalogue.audit import Audit, Happening
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.keys import Keys
+from retrieval.catalogue.replies import Replies
+from retrieval.errors import InputError, NotFound, PhotoTooLarge, PhotoUnreadable, RollcallError
+from retrieval.protocols import JobQueue
+from retrieval.service import Service
+from retrieval.settings import Settings
+from retrieval.values import Source
+
+OpenService = Callable[[str], Service]
+
+
+class Services:
+    """One service a collection, opened when it is first asked for. Safe to share."""
+
+    def __init__(self, open_service: OpenService) -> None:
+        self._open_service = open_service
+        self._lock = threading.Lock()
+        self._services: dict[str, Service] = {}
+
+    def get(self, name: str, *, create: bool = False) -> Service:
+        """The service of a collection, with its models and its index open.
+
+        Args:
+            name: of the collection.
+            create: make it where it does not exist.
+
+        Raises:
+            NotFound: there is no such collection.
+        """
+        with self._lock:
+            service = self._services.get(name)
+            if service is not None and _is_current(service):
+                return service
+            service = self._open_service(name)
+            if create:
+                service.ensure_collection()
+            _ = service.collection, service.pipeline, service.gallery  # opened under the lock
+            self._services[name] = service
+            return service
+
+    def close(self) -> None:
+        """Close them all."""
+        with self._lock:
+            for service in self._services.values():
+                service.close()
+            self._services.clear()
+
+
+def _is_current(service: Service) -> bool:
+    """Whether the collection is still the one that was opened, not deleted and made again."""
+    try:
+        return service.catalogue.collection(service.collection.name).id == service.collection.id
+    except NotFound:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One identify request.
+
+    Attributes:
+        service: of the collection.
+        who: asks, for the audit log.
+        sources: the photos.
+        threshold: in place of the collection's own.
+    """
+
+    service: Service
+    who: str
+    sources: tuple[Source, ...]
+    threshold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The answer to a question, and against what it was asked."""
+
+    answers: tuple[PhotoAnswer, ...]
+    state: GalleryState
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of the running application.
+
+    Attributes:
+        settings: from the entry point.
+        catalogue: for what belongs to no collection.
+        keys, audit, replies: see retrieval/catalogue/.
+        access: who is let in.
+        services: the collections.
+        desk, pool, batcher: where work is done.
+        metrics: what Prometheus reads.
+        queue: for runs; None where the service was started without one.
+    """
+
+    settings: Settings
+    catalogue: Catalogue
+    keys: Keys
+    audit: Audit
+    replies: Replies
+    access: Access
+    services: Services
+    desk: Desk
+    pool: Pool
+    batcher: Batcher[Question, Identified]
+    metrics: Metrics
+    queue: JobQueue | None
+
+    def close(self) -> None:
+        """Finish what was begun and let go of everything."""
+        self.batcher.close()
+        self.pool.close()
+        self.services.close()
+        self.catalogue.close()
+
+
+def identify(
+    questions: Sequence[Question], audit: Audit, metrics: Metrics
+) -> list[Identified | RollcallError]:
+    """Answer questions together: those of one collection and threshold share embedding batches."""
+    answers: dict[int, Identified | RollcallError] = {}
+    groups: dict[tuple[int, float | None], list[int]] = {}
+    for row, question in enumerate(questions):
+        groups.setdefault((id(question.service), question.threshold), []).append(row)
+    for rows in groups.values():
+        answers.update(zip(rows, _answered([questions[row] for row in rows]), strict=True))
+    told = [answers[row] for row in range(len(questions))]
+    audit.record(
+        [
+            happening
+            for question, answer in zip(questions, told, strict=True)
+            if isinstance(answer, Identified)
+            for happening in _happenings(question, answer)
+        ]
+    )
+    metrics.answered(told)
+    return told
+
+
+def _answered(questions: Sequence[Question]) -> Sequence[Identified | RollcallError]:
+    """Ask as one; if that fails, each alone, so that nobody suffers for another's photo."""
+    service, threshold = questions[0].service, questions[0].threshold
+    try:
+        every = iter(service.identify([s for q in questions for s in q.sources], threshold))
+        state = service.state()
+    except RollcallError as error:
+        if len(questions) == 1:
+            return [error]
+        return [answer for question in questions for answer in _answered([question])]
+    return [Identified(tuple(next(every) for _ in q.sources), state) for q in questions]
+
+
+def _happenings(question: Question, identified: Identified) -> list[Happening]:
+    state = identified.state
+    threshold = state.threshold if question.threshold is None else question.threshold
+    return [
+        Happening(
+            who=question.who,
+            action="identify",
+            collection=state.collection,
+            photo=answer.sha256 or None,
+            answer={
+                "faces": [
+                    {"decision": face.decision, "person": face.person, "score": face.score}
+                    for face in answer.faces
+                ]
+            }
+            if answer.error is None
+            else {"error": answer.error_code},
+            threshold=threshold,
+            model=state.model,
+        )
+        for answer in identified.answers
+    ]
+
+
+_UNREADABLE = {kind.code: kind for kind in (PhotoTooLarge, PhotoUnreadable)}
+
+
+def refuse_if_none_was_read(answers: Sequence[PhotoAnswer]) -> None:
+    """Raise the first photo's error where there is not one photo that could be read."""
+    if all(answer.error is not None for answer in answers):
+        first = answers[0]
+        raise _UNREADABLE.get(first.error_code or "", InputError)(first.error)

@@ -1,0 +1,71 @@
+"""Limits on what a client sends: how many bytes, and in how many seconds."""
+
+import asyncio
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from retrieval.api.problems import BodyTooLarge, BodyTooSlow, of_error, status_of
+from retrieval.errors import RequestRefused
+
+
+class Limits:
+    """ASGI middleware: refuses a body that is too large or arrives too slowly.
+
+    Args:
+        app: what it stands before.
+        max_bytes: of a body; one that announces more is refused unread.
+        timeout_s: from the request's head until its body's last byte.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+        self.timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if not announced.isdigit() or int(announced) > self.max_bytes:
+            await of_error(self._too_large(announced.decode("latin-1")))(scope, receive, send)
+            return
+        await self.app(scope, self._limited(receive), send)
+
+    def _limited(self, receive: Receive) -> Receive:
+        deadline = asyncio.get_running_loop().time() + self.timeout_s
+        seen = 0
+        complete = False
+
+        async def limited() -> Message:
+            nonlocal seen, complete
+            if complete:  # what comes now is the client's leaving, for which one may wait long
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise _refusal(
+                    BodyTooSlow(f"The request did not arrive within {self.timeout_s:g} s.")
+                ) from None
+            seen += len(message.get("body", b""))
+            if seen > self.max_bytes:
+                raise _refusal(self._too_large(f"{seen} and more"))
+            complete = not message.get("more_body", False)
+            return message
+
+        return limited
+
+    def _too_large(self, found: str) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"The request may have {self.max_bytes} bytes; found {found}. Send fewer or smaller"
+            " photos, or let the service allow more (ROLLCALL_MAX_BODY_BYTES)."
+        )
+
+
+def _refusal(error: RequestRefused) -> HTTPException:
+    """Dressed so that the framework lets it pass while it reads a body; see `on_http_exception`."""
+    dressed = HTTPException(status_of(error), str(error))
+    dressed.__cause__ = error
+    return dressed

@@ -1,0 +1,114 @@
+"""/v1/collections, /v1/keys, /v1/audit, /v1/index: what there is, who may, what happened."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+
+from retrieval.api.context import Context
+from retrieval.api.routing import By, CollectionName, InContext, InGallery, Once, needs, router
+from retrieval.api.schemas import (
+    AuditPage,
+    Collections,
+    IndexState,
+    KeyList,
+    KeyMade,
+    KeyRow,
+    NewKey,
+)
+from retrieval.catalogue.audit import Happening
+from retrieval.catalogue.keys import Key, Role
+from retrieval.errors import NotAllowed, NotFound
+
+routes = router("administration")
+VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.ADMIN)
+
+
+@routes.get("/collections", response_model=Collections, openapi_extra=VIEWER)
+def list_collections(context: InContext, caller: By) -> Any:
+    """List the galleries that the key opens."""
+    catalogue = context.catalogue
+    found = [(c, catalogue.counts(c.id)) for c in catalogue.collections()]
+    return {
+        "collections": [
+            {
+                "collection": c.name,
+                "people": n.people,
+                "faces": n.faces,
+                "detector": c.detector,
+                "model": c.embedder,
+                "fingerprint": c.fingerprint,
+            }
+            for c, n in found
+            if caller.collection in (None, c.name)
+        ]
+    }
+
+
+@routes.get("/index", response_model=IndexState, openapi_extra=VIEWER)
+async def show_index(context: InContext, service: InGallery) -> Any:
+    """Show what the collection's index is, in this process."""
+    status = await context.pool.run(service.gallery.status)
+    shown = {key: value for key, value in asdict(status).items() if key != "watermark"}
+    return {**shown, "seq": status.watermark.seq}
+
+
+@routes.get("/keys", response_model=KeyList, openapi_extra=ADMIN)
+def list_keys(context: InContext, caller: By) -> Any:
+    """List keys; an admin of one collection sees that one's."""
+    return {"keys": [asdict(key) for key in _own(context, caller)]}
+
+
+@routes.post(
+    "/keys", response_model=KeyMade, status_code=201, openapi_extra=ADMIN, dependencies=[Once]
+)
+def create_key(context: InContext, caller: By, new: NewKey) -> Any:
+    """Make a key. Its text is shown this once and kept nowhere."""
+    if caller.collection is not None and new.collection != caller.collection:
+        raise NotAllowed(f"This key makes keys of the collection {caller.collection!r} only.")
+    key, token = context.keys.create(new.name, new.role, new.collection, new.requests_per_minute)
+    _record(context, caller, "create-key", key)
+    return {**asdict(key), "key": token}
+
+
+@routes.delete("/keys/{handle}", response_model=KeyRow, openapi_extra=ADMIN)
+def revoke_key(
+    context: InContext,
+    caller: By,
+    handle: Annotated[str, Path(max_length=200, description="Of the key, or its name.")],
+) -> Any:
+    """End a key at once and for good."""
+    if not any(handle in (key.handle, key.name) for key in _own(context, caller)):
+        raise NotFound(f"There is no key {handle!r} that this key may end.")
+    key = context.keys.revoke(handle)
+    _record(context, caller, "revoke-key", key)
+    return asdict(key)
+
+
+def _own(context: Context, caller: By) -> list[Key]:
+    every = context.keys.all()
+    return [key for key in every if caller.collection in (None, key.collection)]
+
+
+def _record(context: Context, caller: By, action: str, key: Key) -> None:
+    told = {"key": key.name, "handle": key.handle, "role": key.role}
+    context.audit.record([Happening(caller.name, action, key.collection, answer=told)])
+
+
+@routes.get("/audit", response_model=AuditPage, openapi_extra=ADMIN)
+def read_audit(
+    context: InContext,
+    name: CollectionName,
+    who: Annotated[str | None, Query(max_length=200, description="Only this key's.")] = None,
+    photo: Annotated[str | None, Query(max_length=64, description="Begin of a SHA-256.")] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**62, description="`next` of a page.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Any:
+    """Read the collection's audit log, newest first."""
+    entries = context.audit.entries(
+        collection=name, who=who, photo=photo, before=before, limit=limit
+    )
+    return {
+        "entries": [entry.document() for entry in entries],
+        "next": entries[-1].id if len(entries) == limit else None,
+    }

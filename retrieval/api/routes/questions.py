@@ -1,0 +1,108 @@
+"""/v1/identify, /v1/search, /v1/verify: questions about photos. They change no gallery."""
+
+import hashlib
+from typing import Annotated, Any
+
+from fastapi import File, Form, UploadFile
+
+from retrieval.answers import identification
+from retrieval.api.context import Question, refuse_if_none_was_read
+from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
+from retrieval.api.schemas import Identification, SearchAnswer, Verdict
+from retrieval.api.uploads import Photo, check_count, photo_source, photo_sources
+from retrieval.catalogue.audit import Happening
+from retrieval.catalogue.keys import Role
+from retrieval.errors import SettingInvalid
+from retrieval.values import Source
+
+routes = router("questions")
+VIEWER = needs(Role.VIEWER)
+
+Threshold = Annotated[
+    float | None, Form(ge=-1, le=1, description="In place of the collection's own.")
+]
+
+
+@routes.post(
+    "/identify",
+    response_model=Identification,
+    response_model_exclude_unset=True,  # a photo has either faces or an error
+    openapi_extra=VIEWER,
+    dependencies=[Once],
+)
+async def identify(
+    context: InContext,
+    caller: By,
+    service: InGallery,
+    photos: Annotated[list[UploadFile], File(description="One or several photos.")],
+    threshold: Threshold = None,
+) -> Any:
+    """Say who is in each photo.
+
+    A photo among several that cannot be read has `error` in place of `faces`; if none can be read,
+    the whole request is refused.
+    """
+    check_count(photos, context.settings)
+    question = Question(service, caller.name, await photo_sources(photos), threshold)
+    identified = await context.batcher.ask(question, len(photos))
+    refuse_if_none_was_read(identified.answers)
+    return identification(identified.answers, identified.state)
+
+
+@routes.post("/search", response_model=SearchAnswer, openapi_extra=VIEWER, dependencies=[Once])
+async def search(
+    context: InContext,
+    caller: By,
+    service: InGallery,
+    photo: Photo,
+    limit: Annotated[int, Form(ge=1, le=1000, description="How many photos.")] = 10,
+) -> Any:
+    """Find the gallery's photos that show the people of a photo, best first."""
+    source = await photo_source(photo)
+
+    def work() -> dict[str, Any]:
+        hits = service.search(source, limit)
+        document = {"hits": [hit.document() for hit in hits]}
+        context.audit.record([_asked(caller, service, "search", source, document)])
+        return {"photo": source.name, **document}
+
+    return await context.pool.run(work)
+
+
+@routes.post("/verify", response_model=Verdict, openapi_extra=VIEWER, dependencies=[Once])
+async def verify(
+    context: InContext,
+    caller: By,
+    service: InGallery,
+    photo: Photo,
+    other: Annotated[UploadFile | None, File(description="Another photo, or")] = None,
+    person: Annotated[str | None, Form(max_length=200, description="a person's name.")] = None,
+) -> Any:
+    """Say whether a photo shows the same person as another photo, or as somebody enrolled."""
+    if (other is None) == (person is None):
+        raise SettingInvalid("Send either `other`, a photo, or `person`, a name.")
+    source = await photo_source(photo)
+    against = await photo_source(other) if other is not None else person or ""
+
+    def work() -> dict[str, Any]:
+        verdict = service.verify(source, against)
+        document = verdict.document()
+        context.audit.record([_asked(caller, service, "verify", source, document)])
+        return document
+
+    return await context.pool.run(work, places=1 if isinstance(against, str) else 2)
+
+
+def _asked(
+    caller: By, service: InGallery, action: str, source: Source, answer: dict[str, Any]
+) -> Happening:
+    assert isinstance(source.content, bytes)
+    return Happening(
+        who=caller.name,
+        action=action,
+        collection=service.collection.name,
+        photo=hashlib.sha256(source.content).hexdigest(),
+        answer=answer,
+        threshold=service.gate.threshold,
+        model=service.collection.embedder,
+    )

@@ -1,0 +1,198 @@
+"""Every route of the API asks for a role before it reads the body, and keeps its replies.
+
+A route names its role in the OpenAPI document (`x-role`); one that names none cannot be made.
+"""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
+from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile as Upload
+
+from retrieval.api.auth import Caller
+from retrieval.api.context import Context
+from retrieval.api.problems import MEDIA_TYPE, RepeatedWrongly, StillAnswering
+from retrieval.api.schemas import Problem
+from retrieval.catalogue.keys import Role
+from retrieval.catalogue.replies import Reply
+from retrieval.service import Service
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+_PROBLEM = {"model": Problem, "content": {MEDIA_TYPE: {}}}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {**_PROBLEM, "description": "The request cannot be read."},
+    401: {**_PROBLEM, "description": "No key, or an unknown or revoked one."},
+    403: {**_PROBLEM, "description": "The key's role or collection does not cover this."},
+    404: {**_PROBLEM, "description": "No such person, photo, run or collection."},
+    408: {**_PROBLEM, "description": "The request did not arrive in time."},
+    409: {**_PROBLEM, "description": "The name is taken, or the state does not allow it."},
+    413: {**_PROBLEM, "description": "Too many bytes, photos or pixels."},
+    422: {**_PROBLEM, "description": "Something in the request does not fit."},
+    429: {**_PROBLEM, "description": "Too many requests; see Retry-After."},
+    500: {**_PROBLEM, "description": "A model cannot answer; the service's log says more."},
+    503: {**_PROBLEM, "description": "As much to do as allowed, or no store; see Retry-After."},
+}
+
+
+def role_of(route: APIRoute) -> Role:
+    """The role that a route asks for."""
+    return Role((route.openapi_extra or {})["x-role"])
+
+
+class GuardedRoute(APIRoute):
+    """A route that admits the caller first, and answers a repeated request as the first time."""
+
+    def get_route_handler(self) -> Handler:
+        """Wrap the handler."""
+        handler = super().get_route_handler()
+        role = role_of(self)
+
+        async def guarded(request: Request) -> Response:
+            context: Context = request.app.state.context
+            caller = await context.access.admit(request, role)
+            request.state.caller = caller
+            token = request.headers.get("Idempotency-Key")
+            if token is None or request.method != "POST":
+                return await handler(request)
+            try:
+                return await _once(context, caller, token, request, handler)
+            finally:
+                await request.close()  # a replayed request's files, which no handler has closed
+
+        return guarded
+
+
+async def _once(
+    context: Context, caller: Caller, token: str, request: Request, handler: Handler
+) -> Response:
+    who = caller.handle or caller.name
+    fingerprint = await _fingerprint(request)
+    first = await run_in_threadpool(context.replies.claim, who, token, fingerprint)
+    if first is not None:
+        return _replayed(first, fingerprint)
+    try:
+        response = await handler(request)
+    except BaseException:
+        await run_in_threadpool(context.replies.release, who, token)
+        raise
+    if isinstance(response, StreamingResponse) or response.status_code >= 400:
+        await run_in_threadpool(context.replies.release, who, token)
+        return response
+    await run_in_threadpool(
+        context.replies.keep,
+        who,
+        token,
+        response.status_code,
+        response.headers.get("content-type", ""),
+        bytes(response.body),
+    )
+    return response
+
+
+def _replayed(first: Reply, fingerprint: str) -> Response:
+    if first.fingerprint != fingerprint:
+        raise RepeatedWrongly(
+            "This Idempotency-Key came before, with another request. Take a new one."
+        )
+    if first.status is None:
+        raise StillAnswering("The first request with this Idempotency-Key is still being answered.")
+    headers = {"Idempotency-Replayed": "true", "Content-Type": first.media_type or ""}
+    return Response(first.body, first.status, headers)
+
+
+async def _fingerprint(request: Request) -> str:
+    """Of path, query and content; a form's by its fields, since its boundary is drawn by chance."""
+    digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}".encode())
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        for name, value in (await request.form()).multi_items():
+            digest.update(f"\0{name}\0".encode())
+            if isinstance(value, Upload):
+                digest.update(f"{value.filename}\0".encode())
+                digest.update(await value.read())
+                await value.seek(0)
+            else:
+                digest.update(value.encode())
+    else:
+        digest.update(await request.body())
+    return digest.hexdigest()
+
+
+def _idempotency_key(
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            max_length=200,
+            description="On POST: a request repeated with the same key gets the first reply.",
+        ),
+    ] = None,
+) -> None:
+    """Declares the header; `GuardedRoute` reads it before the body."""
+
+
+def router(tag: str) -> APIRouter:
+    """A router of guarded routes."""
+    return APIRouter(
+        prefix="/v1",
+        tags=[tag],
+        route_class=GuardedRoute,
+        responses=PROBLEMS,
+        dependencies=[Security(HTTPBearer(auto_error=False, description="A key."))],
+    )
+
+
+def needs(role: Role) -> dict[str, Any]:
+    """For a route's `openapi_extra`: the role that it asks for."""
+    return {"x-role": role.value}
+
+
+# What routes take from a request
+
+
+def _context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+InContext = Annotated[Context, Depends(_context)]
+By = Annotated[Caller, Depends(_caller)]
+
+
+def _collection(
+    context: InContext,
+    caller: By,
+    collection: Annotated[
+        str | None,
+        Query(description="The gallery; else the key's own, or the service's.", max_length=200),
+    ] = None,
+) -> str:
+    name = collection or caller.collection or context.settings.collection
+    caller.check_collection(name)
+    return name
+
+
+CollectionName = Annotated[str, Depends(_collection)]
+
+
+def _service(context: InContext, name: CollectionName) -> Service:
+    return context.services.get(name)
+
+
+def _made_service(context: InContext, name: CollectionName) -> Service:
+    return context.services.get(name, create=True)
+
+
+InGallery = Annotated[Service, Depends(_service)]  # NotFound where there is no such collection
+InNewGallery = Annotated[Service, Depends(_made_service)]  # makes the collection
+Once = Depends(_idempotency_key)

@@ -1,0 +1,450 @@
+"""The documents that the API speaks, with examples: the command line's JSON, and what is around."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from retrieval.catalogue.keys import Role
+from retrieval.values import Outcome
+
+_CANDIDATE: dict[str, Any] = {
+    "person": "Grace Hopper",
+    "person_id": 7,
+    "score": 0.97,
+    "photo": "hopper/1.jpg",
+    "face_id": 12,
+}
+_FACE: dict[str, Any] = {
+    "box": [212.0, 80.5, 96.0, 120.0],
+    "detection_score": 0.99,
+    "decision": "match",
+    "reason": None,
+    "person": "Grace Hopper",
+    "score": 0.97,
+    "threshold": 0.95,
+    "margin": 0.04,
+    "candidates": [_CANDIDATE],
+}
+
+
+def _example(**values: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
+class Document(BaseModel):
+    """A document of the API."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Problem(BaseModel):
+    """What went wrong, as in RFC 9457."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:rollcall:problem:not-found",
+                    "title": "No such person, photo, face, collection, run or model",
+                    "status": 404,
+                    "detail": "There is no person 'Grace Hoper'. Did you mean Grace Hopper?",
+                    "code": "not-found",
+                }
+            ]
+        },
+    )
+
+    type: str = Field(description="A URN that names the kind of problem.")
+    title: str
+    status: int
+    detail: str = Field(description="What was wrong, what was found and what to do.")
+    code: str = Field(description="The error's code, as the command line prints it.")
+
+
+class Candidate(BaseModel):
+    """A person who might be the face's, with the enrolled face that speaks for it."""
+
+    model_config = _example(**_CANDIDATE)
+
+    person: str
+    person_id: int
+    score: float = Field(description="Cosine: nearest photo and template together.")
+    photo: str
+    face_id: int
+
+
+class Face(Document):
+    """The answer about one face."""
+
+    box: Annotated[list[float], Field(min_length=4, max_length=4)] = Field(
+        description="Left, top, width, height in pixels of the upright photo."
+    )
+    detection_score: float
+    decision: Outcome
+    reason: str | None = Field(description="Why it is not a plain match.")
+    person: str | None = Field(description="The name; only of a match.")
+    score: float | None
+    threshold: float
+    margin: float | None
+    candidates: list[Candidate]
+
+
+class IdentifiedPhoto(Document):
+    """Who is in one photo; `error` in place of the rest where it could not be read."""
+
+    photo: str
+    width: int | None = None
+    height: int | None = None
+    faces: list[Face] | None = None
+    error: str | None = None
+
+
+class Identification(Document):
+    """Who is in the photos, and against what was asked."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "photos": [
+                        {"photo": "party.jpg", "width": 800, "height": 534, "faces": [_FACE]}
+                    ],
+                    "collection": "default",
+                    "model": "dlib-resnet",
+                    "people": 6,
+                    "faces": 12,
+                    "index": "exact",
+                    "threshold_source": "default of dlib-resnet, measured",
+                }
+            ]
+        },
+    )
+
+    photos: list[IdentifiedPhoto]
+    collection: str
+    model: str
+    people: int
+    faces: int
+    index: str
+    threshold_source: str
+
+
+class PhotoHit(BaseModel):
+    """A photo of the gallery that shows somebody of the photo that was asked about."""
+
+    photo: str
+    person: str
+    score: float
+    same_person: bool
+
+
+class SearchAnswer(BaseModel):
+    """Photos of the gallery with the same people, best first."""
+
+    photo: str
+    hits: list[PhotoHit]
+
+
+class Verdict(Document):
+    """Whether two photos, or a photo and a person, show the same person."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "same": True,
+                    "score": 0.97,
+                    "threshold": 0.95,
+                    "threshold_source": "default of dlib-resnet, measured",
+                    "against": "person Grace Hopper",
+                }
+            ]
+        },
+    )
+
+    same: bool
+    score: float
+    threshold: float
+    threshold_source: str
+    against: str
+
+
+class PersonRow(BaseModel):
+    """A person of a list."""
+
+    model_config = _example(
+        id=7, person="Grace Hopper", external_id="E-1906", photos=2, since="2026-01-01T09:00:00Z"
+    )
+
+    id: int
+    person: str
+    external_id: str | None
+    photos: int
+    since: datetime
+    face_id: int | None = Field(None, description="One of their faces, for a picture.")
+
+
+class PeoplePage(BaseModel):
+    """People by name, a page at a time."""
+
+    people: list[PersonRow]
+    next: str | None = Field(description="The cursor of the next page; null on the last.")
+
+
+class EnrolledPhoto(BaseModel):
+    """A photo of a person's with the face that is enrolled."""
+
+    photo: str
+    sha256: str
+    face_id: int
+    box: list[float]
+    width: int
+    height: int
+    size_px: float
+
+
+class PersonShown(BaseModel):
+    """A person with all photos."""
+
+    id: int
+    person: str
+    external_id: str | None
+    photos: list[EnrolledPhoto]
+
+
+class Rejected(BaseModel):
+    """A photo that was not taken, and why."""
+
+    person: str
+    photo: str
+    reason: str | None
+    message: str | None
+
+
+class Enrolment(BaseModel):
+    """What became of photos that were to be enrolled."""
+
+    model_config = _example(
+        id=7, person="Grace Hopper", enrolled=2, known=0, rejected=[], face_ids=[12, 13]
+    )
+
+    id: int
+    person: str
+    enrolled: int
+    known: int = Field(description="Photos of this person that were there already.")
+    rejected: list[Rejected]
+    face_ids: list[int] = Field(description="Of the faces that were enrolled now.")
+
+
+class NewName(BaseModel):
+    """A name to give."""
+
+    model_config = _example(person="Grace Brewster Hopper")
+
+    person: str = Field(min_length=1, max_length=200)
+
+
+class Renamed(BaseModel):
+    """A person's name."""
+
+    id: int
+    person: str
+
+
+class Gone(BaseModel):
+    """What a deletion erased."""
+
+    model_config = _example(
+        person="Grace Hopper",
+        faces=2,
+        photos=["9f2c..."],
+        at="2026-01-01T09:00:00Z",
+        traces=[],
+    )
+
+    person: str | None
+    faces: int
+    photos: list[str] = Field(description="SHA-256 of photos that no longer have a face here.")
+    at: datetime
+    traces: list[str] = Field(
+        description="Files in which bytes of the erased vectors are still found; empty is clean."
+    )
+
+
+class Merge(BaseModel):
+    """Two people who are one."""
+
+    model_config = _example(person_id=8, into_id=7)
+
+    person_id: int = Field(description="Who is merged away.", ge=1, le=2**62)
+    into_id: int = Field(description="Who keeps name and external id.", ge=1, le=2**62)
+
+
+class Move(BaseModel):
+    """Faces that belong to somebody else."""
+
+    model_config = _example(face_ids=[12], to_id=8)
+
+    face_ids: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(min_length=1, max_length=1000)
+    to_id: int = Field(ge=1, le=2**62)
+
+
+class Split(BaseModel):
+    """Faces of a person that become a person of their own."""
+
+    model_config = _example(face_ids=[12], person="Grace Hopper II")
+
+    face_ids: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(min_length=1, max_length=1000)
+    person: str = Field(min_length=1, max_length=200)
+
+
+class Edit(BaseModel):
+    """An edit of people, as the journal keeps it."""
+
+    model_config = _example(
+        id=3,
+        kind="merge",
+        summary="merged 'G. Hopper' into 'Grace Hopper'",
+        people=[8, 7],
+        faces=[14],
+        at="2026-01-01T09:00:00Z",
+        undone=False,
+    )
+
+    id: int
+    kind: str
+    summary: str
+    people: list[int]
+    faces: list[int]
+    at: datetime
+    undone: bool
+
+
+class Journal(BaseModel):
+    """Edits of people, newest first."""
+
+    edits: list[Edit]
+
+
+class Undo(BaseModel):
+    """Which edit to undo."""
+
+    model_config = _example(edit=3)
+
+    edit: int | None = Field(None, description="Null for the newest that stands.", ge=1, le=2**62)
+
+
+class CollectionRow(BaseModel):
+    """A gallery."""
+
+    collection: str
+    people: int
+    faces: int
+    detector: str
+    model: str
+    fingerprint: str
+
+
+class Collections(BaseModel):
+    """The galleries that the key opens."""
+
+    collections: list[CollectionRow]
+
+
+class IndexState(BaseModel):
+    """What the collection's index is, in this process."""
+
+    model_config = _example(
+        kind="exact",
+        faces=12,
+        people=6,
+        seq=12,
+        dead_share=0.0,
+        tail=0,
+        bytes_a_face=1100.0,
+        mapped_bytes_a_face=0.0,
+        problem=None,
+    )
+
+    kind: str
+    faces: int
+    people: int
+    seq: int = Field(description="How far the change log has been followed.")
+    dead_share: float
+    tail: int
+    bytes_a_face: float
+    mapped_bytes_a_face: float
+    problem: str | None
+
+
+class NewKey(BaseModel):
+    """A key to make."""
+
+    model_config = _example(name="badge printer", role="viewer", collection="default")
+
+    name: str = Field(min_length=1, max_length=200)
+    role: Role
+    collection: str | None = Field(None, max_length=200, description="Null for all collections.")
+    requests_per_minute: int | None = Field(None, ge=1, le=1_000_000)
+
+
+class KeyRow(BaseModel):
+    """A key without its secret."""
+
+    handle: str
+    name: str
+    role: Role
+    collection: str | None
+    requests_per_minute: int | None
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class KeyMade(KeyRow):
+    """A new key with its secret, which is shown this once."""
+
+    key: str
+
+
+class KeyList(BaseModel):
+    """All keys, revoked ones too."""
+
+    keys: list[KeyRow]
+
+
+class AuditLine(BaseModel):
+    """A question or an edit."""
+
+    id: int
+    at: datetime
+    who: str
+    action: str
+    collection: str | None
+    photo: str | None
+    answer: dict[str, Any] | None
+    threshold: float | None
+    model: str | None
+
+
+class AuditPage(BaseModel):
+    """The audit log, newest first."""
+
+    entries: list[AuditLine]
+    next: int | None = Field(description="`before` of the next page; null on the last.")
+
+
+class Health(BaseModel):
+    """Whether the process lives."""
+
+    status: Literal["ok"]
+
+
+class Readiness(BaseModel):
+    """Whether it can answer."""
+
+    status: Literal["ready"]
+    collections: int

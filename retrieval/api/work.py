@@ -1,0 +1,174 @@
+"""Work on the CPU, off the event loop: bounded, and identify requests share embedding batches."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from retrieval.errors import RollcallError, ServiceBusy
+
+T = TypeVar("T")
+Ask = TypeVar("Ask")
+Answer = TypeVar("Answer")
+
+# A request that arrives within this time after the first of a batch is answered with it: a
+# hundredth of what a batch takes, so that waiting costs nothing that can be measured.
+GATHER_S = 0.002
+
+
+class Desk:
+    """Counts the photos that are being worked on or wait, and refuses more at once."""
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+        self.taken = 0
+        self._lock = threading.Lock()
+
+    def take(self, n: int) -> None:
+        """Take n places, or raise ServiceBusy; an empty desk takes any request."""
+        with self._lock:
+            if self.taken and self.taken + n > self.places:
+                raise ServiceBusy(
+                    f"{self.taken} photos are being worked on or wait, at most {self.places} may."
+                    " Try again in a moment."
+                )
+            self.taken += n
+
+    def give_back(self, n: int) -> None:
+        """Give n places back."""
+        with self._lock:
+            self.taken -= n
+
+
+class Pool:
+    """Runs functions in a few threads; what finds no place at the desk is refused at once."""
+
+    def __init__(self, desk: Desk, threads: int, timeout_s: float) -> None:
+        self._desk = desk
+        self._timeout_s = timeout_s
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="work")
+
+    def close(self) -> None:
+        """End the threads; what waits is dropped."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def run(self, work: Callable[[], T], places: int = 1) -> T:
+        """Run a function that needs so many places.
+
+        Raises:
+            ServiceBusy: no place is free, or it took too long.
+        """
+        self._desk.take(places)
+        done = self._threads.submit(work)
+        done.add_done_callback(lambda _: self._desk.give_back(places))
+        return await in_time(asyncio.wrap_future(done), self._timeout_s)
+
+
+async def in_time(answer: Awaitable[T], timeout_s: float) -> T:
+    """Wait for an answer, but not for ever; ServiceBusy after the time."""
+    try:
+        return await asyncio.wait_for(answer, timeout_s)
+    except TimeoutError:
+        raise ServiceBusy(f"There was no answer within {timeout_s:g} s.") from None
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Ask, Answer]):
+    ask: Ask
+    places: int
+    done: "Future[Answer]" = field(default_factory=Future)
+
+
+class Batcher(Generic[Ask, Answer]):
+    """Answers requests that arrive at about the same time together.
+
+    Args:
+        work: answers several requests at once, an answer or an error each, in order.
+        desk: where each request takes its places.
+        threads: batches that are worked on at a time: with two, one decodes while one embeds.
+        largest: places of the largest batch.
+        timeout_s: after which a request is given up.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Ask]], Sequence[Answer | RollcallError]],
+        desk: Desk,
+        *,
+        threads: int,
+        largest: int,
+        timeout_s: float,
+    ) -> None:
+        self._work = work
+        self._desk = desk
+        self._largest = largest
+        self._timeout_s = timeout_s
+        self._queue: queue.SimpleQueue[_Waiting[Ask, Answer] | None] = queue.SimpleQueue()
+        self._gathering = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"batch-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Answer what waits, then end the threads."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    async def ask(self, ask: Ask, places: int) -> Answer:
+        """Have a request answered.
+
+        Raises:
+            ServiceBusy: no place is free, or it took too long.
+            RollcallError: what the work says of it.
+        """
+        self._desk.take(places)
+        waiting: _Waiting[Ask, Answer] = _Waiting(ask, places)
+        waiting.done.add_done_callback(lambda _: self._desk.give_back(places))
+        self._queue.put(waiting)
+        return await in_time(asyncio.wrap_future(waiting.done), self._timeout_s)
+
+    def _serve(self) -> None:
+        while batch := self._gather():
+            wanted = [each for each in batch if each.done.set_running_or_notify_cancel()]
+            if wanted:
+                self._answer(wanted)
+
+    def _gather(self) -> list[_Waiting[Ask, Answer]]:
+        """The next batch; empty when the batcher is closed."""
+        with self._gathering:
+            first = self._queue.get()
+            if first is None:
+                return []
+            batch, places = [first], first.places
+            while places < self._largest:
+                try:
+                    following = self._queue.get(timeout=GATHER_S)
+                except queue.Empty:
+                    break
+                if following is None:
+                    self._queue.put(None)  # this thread's turn to end comes with the next call
+                    break
+                batch.append(following)
+                places += following.places
+            return batch
+
+    def _answer(self, batch: Sequence[_Waiting[Ask, Answer]]) -> None:
+        try:
+            answers = self._work([each.ask for each in batch])
+        except Exception as error:  # noqa: BLE001  whoever waits must hear of it, whatever it is
+            for each in batch:
+                each.done.set_exception(error)
+            return
+        for each, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, RollcallError):
+                each.done.set_exception(answer)
+            else:
+                each.done.set_result(answer)

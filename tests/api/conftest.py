@@ -1,0 +1,69 @@
+"""The application over painted people, and clients with keys of each role."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from retrieval.api.app import create_app
+from retrieval.api.context import Context
+from retrieval.catalogue.keys import Role
+from retrieval.settings import Settings
+from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", max_body_bytes=2_000_000, body_timeout_s=1)
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    return create_app(
+        settings,
+        catalogue_of(settings),
+        lambda name: painted_service(settings, name),
+        loopback=True,
+    )
+
+
+@pytest.fixture
+def context(app: FastAPI) -> Context:
+    found: Context = app.state.context
+    return found
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A client on loopback, without keys: it may do everything."""
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def keys(client: TestClient, context: Context) -> dict[Role, dict[str, str]]:
+    """Headers with a key of each role; from now on nobody is let in without one."""
+    return {
+        role: {"Authorization": f"Bearer {context.keys.create(role.value, role)[1]}"}
+        for role in Role
+    }
+
+
+@pytest.fixture
+def people(client: TestClient) -> dict[str, int]:
+    """Two people with two photos each: their ids by name."""
+    return {
+        name: enrol(client, name, paint(colour, seed=1), paint(colour, seed=2))
+        for name, colour in (("Rosa", RED), ("Gustav", GREEN))
+    }
+
+
+def enrol(client: TestClient, name: str, *photos: bytes) -> int:
+    """Enrol a person; return the id."""
+    files = [("photos", (f"{number}.png", data)) for number, data in enumerate(photos)]
+    answer = client.post("/v1/people", data={"person": name}, files=files)
+    assert answer.status_code == 201, answer.text
+    person: int = answer.json()["id"]
+    return person

@@ -1,0 +1,128 @@
+"""People as painted squares: a detector and an embedder that need no network, for fast tests.
+
+A face is a textured square of one of the cube's corner colours on grey; its vector is the colour's
+direction, so that two squares of one colour are the same person.
+"""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.records import Collection
+from retrieval.index.gallery import Gallery
+from retrieval.pipeline import Pipeline
+from retrieval.protocols import ChangeFeed
+from retrieval.service import Service
+from retrieval.settings import Settings
+from retrieval.values import Detections, Floats, Gate, Pixels, Vectors
+
+RED, GREEN, BLUE = (250, 6, 6), (6, 250, 6), (6, 6, 250)
+YELLOW, PINK, WHITE = (250, 250, 6), (250, 6, 250), (250, 250, 250)
+Colour = tuple[int, int, int]
+
+SIDE = 96
+_GREY = 128
+# Eyes, nose, mouth corners in a square of side 1.
+_LANDMARKS = np.array(
+    [[0.32, 0.36], [0.68, 0.36], [0.5, 0.56], [0.36, 0.76], [0.64, 0.76]], np.float32
+)
+
+
+def paint(*colours: Colour, seed: int = 0) -> bytes:
+    """A PNG with a square of each colour, side by side; another seed, other bytes."""
+    width = SIDE * 2 * max(len(colours), 1)
+    picture = np.full((SIDE * 2, width, 3), _GREY, np.int16)
+    texture = np.random.default_rng(seed).integers(-20, 21, (SIDE, SIDE, 1))
+    for number, colour in enumerate(colours):
+        left = SIDE // 2 + number * 2 * SIDE
+        picture[SIDE // 2 : SIDE * 3 // 2, left : left + SIDE] = np.array(colour) + texture
+    if not colours:
+        picture[:2, :2] += seed % 50
+    data = io.BytesIO()
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(data, "PNG")
+    return data.getvalue()
+
+
+class SquareDetector:
+    """Finds the squares."""
+
+    name = "squares"
+
+    def detect(self, pixels: Pixels) -> Detections:
+        far = (np.abs(pixels.astype(np.int16) - _GREY).max(axis=2) > 60).astype(np.uint8)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(far)
+        boxes = stats[1:, :4].astype(np.float32)
+        boxes = boxes[boxes[:, 2] > SIDE / 2]
+        if not len(boxes):
+            return Detections.none()
+        landmarks = boxes[:, None, :2] + _LANDMARKS[None] * boxes[:, None, 2:]
+        return Detections(boxes, landmarks, np.full(len(boxes), 0.9, np.float32))
+
+
+class ColourEmbedder:
+    """The direction of a chip's mean colour."""
+
+    dimension = 3
+    chip_px = 32
+    template: Floats = _LANDMARKS * 32
+    fingerprint = "colours"
+
+    def embed(self, chips: Pixels) -> Vectors:
+        if not len(chips):
+            return np.zeros((0, 3), np.float32)
+        centred = chips[:, 8:24, 8:24].reshape(len(chips), -1, 3).mean(axis=1) - _GREY
+        return (centred / np.linalg.norm(centred, axis=1, keepdims=True)).astype(np.float32)
+
+
+class PaintedParts:
+    """The parts of a service over painted people."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
+        return catalogue.create_collection(
+            name,
+            detector="squares",
+            embedder="colours",
+            precision="fp32",
+            mirror=False,
+            fingerprint="colours",
+            dimension=3,
+        )
+
+    def pipeline(self, collection: Collection) -> Pipeline:
+        return Pipeline(
+            SquareDetector,
+            ColourEmbedder(),
+            threads=2,
+            working_px=self._settings.working_px,
+            max_pixels=self._settings.max_pixels,
+            max_bytes=self._settings.max_photo_bytes,
+            min_face_px=self._settings.min_face_px,
+        )
+
+    def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
+        folder: Path = self._settings.home / "index" / str(collection.id)
+        return Gallery(feed, folder, collection=collection.name, fingerprint="colours")
+
+    def drop_gallery(self, collection: Collection) -> None:
+        """Nothing to drop: the folder is the test's own."""
+
+    def gate(self, catalogue: Catalogue, collection: Collection) -> Gate:
+        return Gate(0.9, 0.02, "painted")
+
+
+def catalogue_of(settings: Settings) -> Catalogue:
+    """The catalogue under the settings' home folder."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return Catalogue.open(f"sqlite:///{settings.home / 'catalogue.db'}")
+
+
+def painted_service(settings: Settings, collection: str) -> Service:
+    """A service over painted people."""
+    return Service(catalogue_of(settings), PaintedParts(settings), collection)

@@ -1,0 +1,160 @@
+"""Who is let in: keys, roles, collections, sessions, limits."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from retrieval.api.app import create_app
+from retrieval.api.context import Context
+from retrieval.api.routing import GuardedRoute, role_of
+from retrieval.catalogue.keys import Role
+from retrieval.settings import Settings
+from tests.api.painted import RED, catalogue_of, paint, painted_service
+
+OPEN = {"/healthz", "/readyz", "/v1/openapi.json"}
+
+
+def api_routes(app: FastAPI) -> Iterator[tuple[str, str, APIRoute]]:
+    """Every operation that is not a page of the web app."""
+    for path, operations in app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            yield method.upper(), path, operation
+
+
+def test_every_operation_but_the_watchers_asks_for_a_role(app: FastAPI) -> None:
+    roles = {(method, path): operation.get("x-role") for method, path, operation in api_routes(app)}
+    assert len(roles) > 15
+    assert {path for (_, path), role in roles.items() if role is None} <= OPEN
+    assert roles["POST", "/v1/identify"] == Role.VIEWER
+    assert roles["POST", "/v1/people"] == Role.OPERATOR
+    assert {role for (method, _), role in roles.items() if method == "DELETE"} == {Role.ADMIN}
+
+
+def test_every_operation_refuses_a_missing_wrong_revoked_and_weak_key(
+    client: TestClient, app: FastAPI, keys: dict[Role, dict[str, str]], context: Context
+) -> None:
+    _, revoked = context.keys.create("gone", Role.ADMIN)
+    context.keys.revoke("gone")
+    asked = 0
+    for method, path, operation in api_routes(app):
+        if "x-role" not in operation:
+            continue
+        asked += 1
+        place = re.sub(r"\{\w+\}", "1", path)
+        for headers in (
+            {},
+            {"Authorization": "Bearer nonsense"},
+            {"Authorization": "Bearer rollcall_000000000000_wrong"},
+            {"Authorization": f"Bearer {revoked}"},
+            {"Authorization": "Basic Zm9vOmJhcg=="},
+        ):
+            answer = client.request(method, place, headers=headers)
+            assert answer.status_code == 401, (method, place, headers)
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+        needed = Role(operation["x-role"])
+        for role, headers in keys.items():
+            status = client.request(method, place, headers=headers).status_code
+            assert (status == 403) == (not role.covers(needed)), (method, place, role, status)
+            assert status != 401
+    assert asked > 15
+
+
+def test_a_key_of_one_collection_opens_no_other(
+    client: TestClient, people: dict[str, int], context: Context
+) -> None:
+    _, token = context.keys.create("berlin", Role.ADMIN, "berlin")
+    headers = {"Authorization": f"Bearer {token}"}
+    own = client.get("/v1/people", headers=headers)
+    other = client.get("/v1/people?collection=default", headers=headers)
+    assert own.status_code == 404  # its own, which is not there yet
+    assert other.status_code == 403
+    made = client.post("/v1/keys", headers=headers, json={"name": "all", "role": "admin"})
+    assert made.status_code == 403
+    assert client.get("/v1/collections", headers=headers).json() == {"collections": []}
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(
+    client: TestClient, settings: Settings, context: Context
+) -> None:
+    made = client.post("/v1/keys", json={"name": "door", "role": "viewer"}).json()
+    secret = made["key"].rsplit("_", 1)[1].encode()
+    assert context.keys.check(made["key"]) is not None
+    assert context.keys.check(made["key"][:-1]) is None
+    for file in settings.home.glob("catalogue.db*"):
+        assert secret not in file.read_bytes()
+    headers = {"Authorization": f"Bearer {context.keys.create('boss', Role.ADMIN)[1]}"}
+    listed = client.get("/v1/keys", headers=headers).json()["keys"]
+    assert {key["name"] for key in listed} == {"door", "boss"}
+    assert not any("key" in key or "sha256" in key for key in listed)
+
+
+def test_a_revoked_key_is_refused_at_once(
+    client: TestClient, people: dict[str, int], keys: dict[Role, dict[str, str]]
+) -> None:
+    assert client.get("/v1/people", headers=keys[Role.VIEWER]).status_code == 200
+    ended = client.delete("/v1/keys/viewer", headers=keys[Role.ADMIN])
+    assert ended.status_code == 200
+    assert ended.json()["revoked_at"] is not None
+    assert client.get("/v1/people", headers=keys[Role.VIEWER]).status_code == 401
+
+
+def test_a_key_has_so_many_requests_a_minute(
+    client: TestClient, people: dict[str, int], context: Context
+) -> None:
+    _, token = context.keys.create("slow", Role.VIEWER, requests_per_minute=3)
+    headers = {"Authorization": f"Bearer {token}"}
+    statuses = [client.get("/v1/people", headers=headers).status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]
+    refused = client.get("/v1/people", headers=headers)
+    assert 1 <= int(refused.headers["retry-after"]) <= 20
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 201),  # no browser
+        ({"Origin": "http://127.0.0.1"}, 201),  # the service's own page
+        ({"Origin": "https://example.org"}, 400),
+        ({"Origin": "null"}, 400),  # a sandboxed frame
+        ({"Sec-Fetch-Site": "cross-site"}, 400),
+    ],
+)
+def test_without_keys_another_sites_page_changes_nothing(
+    client: TestClient, headers: dict[str, str], status: int
+) -> None:
+    answer = client.post(
+        "/v1/people",
+        data={"person": "Rosa"},
+        files={"photos": ("a.png", paint(RED))},
+        headers=headers,
+    )
+    assert answer.status_code == (403 if status == 400 else status)
+
+
+def test_without_keys_only_loopback_names_are_answered(client: TestClient) -> None:
+    answer = client.get("/v1/people", headers={"Host": "rebound.example.org"})
+    assert answer.status_code == 401
+
+
+def test_without_keys_a_service_on_the_network_lets_nobody_in(settings: Settings) -> None:
+    app = create_app(
+        settings,
+        catalogue_of(settings),
+        lambda name: painted_service(settings, name),
+        loopback=False,
+    )
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        assert client.get("/v1/people").status_code == 401
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_route_without_a_role_cannot_be_made() -> None:
+    with pytest.raises(KeyError, match="x-role"):
+        GuardedRoute("/v1/forgotten", lambda: None)
+    assert (
+        role_of(GuardedRoute("/v1/x", lambda: None, openapi_extra={"x-role": "admin"})) == "admin"
+    )

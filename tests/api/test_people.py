@@ -1,0 +1,162 @@
+"""People over HTTP: list, enrol, edit, undo, delete."""
+
+from fastapi.testclient import TestClient
+
+from tests.api.conftest import enrol
+from tests.api.painted import BLUE, GREEN, PINK, RED, paint
+
+
+def who(client: TestClient, *colours: tuple[int, int, int]) -> list[str | None]:
+    files = {"photos": ("q.png", paint(*colours, seed=99))}
+    (photo,) = client.post("/v1/identify", files=files).json()["photos"]
+    faces = sorted(photo["faces"], key=lambda face: face["box"][0])
+    return [face["person"] for face in faces]
+
+
+def test_people_are_listed_a_page_at_a_time(client: TestClient) -> None:
+    for number, name in enumerate(["Ada", "Bea", "Cleo", "Dora", "Edda"]):
+        enrol(client, name, paint(RED, seed=number))
+    names, cursor = [], None
+    for _ in range(3):
+        params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = client.get("/v1/people", params=params).json()
+        names.append([person["person"] for person in page["people"]])
+        cursor = page["next"]
+    assert names == [["Ada", "Bea"], ["Cleo", "Dora"], ["Edda"]]
+    assert cursor is None
+    found = client.get("/v1/people", params={"search": "DO"}).json()["people"]
+    assert [person["person"] for person in found] == ["Dora"]
+
+
+def test_a_cursor_that_is_none_of_ours_is_refused(client: TestClient, people: object) -> None:
+    answer = client.get("/v1/people", params={"cursor": "%%%"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "setting")
+
+
+def test_enrolling_tells_what_was_taken_and_what_not(client: TestClient) -> None:
+    files = [
+        ("photos", ("good.png", paint(RED, seed=1))),
+        ("photos", ("empty.png", paint(seed=1))),
+        ("photos", ("two.png", paint(RED, GREEN, seed=1))),
+        ("photos", ("broken.png", b"\x89PNG")),
+    ]
+    answer = client.post("/v1/people", data={"person": "Rosa"}, files=files)
+    assert answer.status_code == 201
+    told = answer.json()
+    assert (told["enrolled"], told["known"], len(told["face_ids"])) == (1, 0, 1)
+    assert [(one["photo"], one["reason"]) for one in told["rejected"]] == [
+        ("empty.png", "no-face"),
+        ("two.png", "several-faces"),
+        ("broken.png", "unreadable"),
+    ]
+    again = client.post("/v1/people", data={"person": "Rosa"}, files=files[:1])
+    assert (again.json()["enrolled"], again.json()["known"]) == (0, 1)
+
+
+def test_enrolling_nothing_is_a_problem_that_lists_why(client: TestClient) -> None:
+    answer = client.post(
+        "/v1/people", data={"person": "Rosa"}, files={"photos": ("empty.png", paint())}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "nothing-enrolled"
+    assert answer.json()["rejected"][0]["reason"] == "no-face"
+
+
+def test_a_face_of_several_can_be_named(client: TestClient) -> None:
+    photo = paint(RED, BLUE)
+    answer = client.post(
+        "/v1/people", data={"person": "Blau", "face": "2"}, files={"photos": ("two.png", photo)}
+    )
+    assert answer.status_code == 201
+    assert who(client, RED, BLUE) == [None, "Blau"]
+
+
+def test_photos_are_added_to_a_person_and_removed(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    rosa = people["Rosa"]
+    files = {"photos": ("third.png", paint(RED, seed=3))}
+    (face_id,) = client.post(f"/v1/people/{rosa}/photos", files=files).json()["face_ids"]
+    shown = client.get(f"/v1/people/{rosa}").json()
+    assert [photo["photo"] for photo in shown["photos"]] == ["0.png", "1.png", "third.png"]
+    gone = client.delete(f"/v1/people/{rosa}/photos/{face_id}")
+    assert (gone.status_code, gone.json()["faces"], gone.json()["traces"]) == (200, 1, [])
+    assert len(client.get(f"/v1/people/{rosa}/photos").json()["photos"]) == 2
+    elsewhere = client.delete(f"/v1/people/{people['Gustav']}/photos/{face_id}")
+    assert elsewhere.status_code == 404
+
+
+def test_rename_is_seen_in_answers(client: TestClient, people: dict[str, int]) -> None:
+    renamed = client.patch(f"/v1/people/{people['Rosa']}", json={"person": "Rosa Rot"})
+    assert renamed.json() == {"id": people["Rosa"], "person": "Rosa Rot"}
+    assert who(client, RED) == ["Rosa Rot"]
+    taken = client.patch(f"/v1/people/{people['Rosa']}", json={"person": "Gustav"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "already-exists")
+
+
+def test_merge_and_undo_restore_the_answers(client: TestClient, people: dict[str, int]) -> None:
+    double = enrol(client, "Rosa's double", paint(RED, seed=3))
+    assert who(client, RED) == [None]  # two people who look the same: ambiguous
+    merge = {"person_id": double, "into_id": people["Rosa"]}
+    edit = client.post("/v1/people/merge", json=merge).json()
+    assert edit["kind"] == "merge"
+    assert who(client, RED, GREEN) == ["Rosa", "Gustav"]
+    undone = client.post("/v1/undo", json={"edit": edit["id"]})
+    assert undone.json()["undone"] is True
+    assert who(client, RED, GREEN) == [None, "Gustav"]
+    assert client.get(f"/v1/people/{double}").json()["person"] == "Rosa's double"
+    assert [each["kind"] for each in client.get("/v1/edits").json()["edits"]] == ["merge"]
+    nothing = client.post("/v1/undo", json={})
+    assert nothing.status_code == 404
+
+
+def test_move_and_split_give_faces_to_others(client: TestClient, people: dict[str, int]) -> None:
+    mixed = client.post(
+        f"/v1/people/{people['Rosa']}/photos", files={"photos": ("p.png", paint(PINK))}
+    ).json()["face_ids"]
+    split = {"face_ids": mixed, "person": "Pia"}
+    assert client.post(f"/v1/people/{people['Rosa']}/split", json=split).status_code == 200
+    assert who(client, PINK) == ["Pia"]
+    move = {"face_ids": mixed, "to_id": people["Gustav"]}
+    assert client.post("/v1/people/move", json=move).json()["kind"] == "move"
+    shown = client.get(f"/v1/people/{people['Gustav']}").json()
+    assert mixed[0] in [photo["face_id"] for photo in shown["photos"]]
+
+
+def test_a_deleted_person_is_named_no_more_and_leaves_no_traces(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    assert who(client, RED) == ["Rosa"]
+    gone = client.delete(f"/v1/people/{people['Rosa']}").json()
+    assert (gone["person"], gone["faces"], len(gone["photos"])) == ("Rosa", 2, 2)
+    assert gone["traces"] == []
+    assert who(client, RED) == [None]
+    assert client.get(f"/v1/people/{people['Rosa']}").status_code == 404
+
+
+def test_a_repeated_post_with_the_same_idempotency_key_is_done_once(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    def post(name: str) -> tuple[int, dict[str, object], str | None]:
+        answer = client.post(
+            "/v1/people",
+            data={"person": name},
+            files={"photos": ("a.png", paint(BLUE, seed=5))},
+            headers={"Idempotency-Key": "one"},
+        )
+        return answer.status_code, answer.json(), answer.headers.get("idempotency-replayed")
+
+    status, told, replayed = post("Bo")
+    assert (status, told["enrolled"], replayed) == (201, 1, None)
+    assert post("Bo") == (201, told, "true")  # not `known`, as a second enrolment would say
+    status, told, _ = post("Somebody else")
+    assert (status, told["code"]) == (422, "repeated-wrongly")
+
+
+def test_a_failed_post_may_be_tried_again_under_its_idempotency_key(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    headers = {"Idempotency-Key": "again"}
+    merge = {"person_id": 999, "into_id": people["Rosa"]}
+    for _ in range(2):
+        assert client.post("/v1/people/merge", json=merge, headers=headers).status_code == 404
