@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import bench, clusters, demo, doctor, enroll, identify, people
+from cli import audit, bench, clusters, demo, doctor, enroll, identify, keys, people, serve
 
 app = typer.Typer(
     name="rollcall",
@@ -11,7 +11,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, enroll, identify, people, clusters, doctor, bench):
+for module in (demo, enroll, identify, people, clusters, serve, keys, audit, doctor, bench):
     module.register(app)
 
 

@@ -1,0 +1,57 @@
+"""`audit`: who asked or changed what over HTTP."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from cli.options import Run, command
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    command(app)(audit)
+
+
+def audit(
+    run: Run,
+    who: Annotated[
+        str | None, typer.Option("--who", metavar="NAME", help="Only this key's.")
+    ] = None,
+    photo: Annotated[
+        str | None, typer.Option("--photo", metavar="SHA256", help="Only about this photo.")
+    ] = None,
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="Of all collections, and of keys.")
+    ] = False,
+    before: Annotated[
+        int | None, typer.Option("--before", metavar="NUMBER", help="Only older entries.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+) -> None:
+    """List what was asked and changed over HTTP, newest first."""
+    from retrieval.build import open_catalogue
+    from retrieval.catalogue.audit import Audit
+
+    with open_catalogue(run.settings) as catalogue:
+        entries = Audit(catalogue.database).entries(
+            collection=None if everywhere else run.settings.collection,
+            who=who,
+            photo=photo,
+            before=before,
+            limit=limit,
+        )
+    rows = [
+        (
+            entry.id,
+            f"{entry.at:%Y-%m-%d %H:%M:%S}",
+            entry.happening.who,
+            entry.happening.action,
+            (entry.happening.photo or "")[:12],
+            json.dumps(entry.happening.answer, ensure_ascii=False),
+        )
+        for entry in entries
+    ]
+    columns = ("number", "when (UTC)", "who", "action", "photo", "answer")
+    document = {"entries": [entry.document() for entry in entries]}
+    run.emit(document, lambda: run.table(columns, rows))

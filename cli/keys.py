@@ -1,0 +1,83 @@
+"""`keys`: who may use the HTTP service."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cli.options import Run, command
+
+if TYPE_CHECKING:
+    from retrieval.catalogue.keys import Key
+
+keys = typer.Typer(help="Keys of the HTTP service.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group to the app."""
+    app.add_typer(keys, name="keys")
+
+
+@command(keys, "create")
+def create(
+    run: Run,
+    name: Name,
+    role: Annotated[
+        Literal["viewer", "operator", "admin"],
+        typer.Option("--role", help="viewer asks, operator enrols, admin deletes."),
+    ] = "viewer",
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="COLLECTION", help="Opens this one alone.")
+    ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option("--requests-per-minute", min=1, help="A limit of its own.")
+    ] = None,
+) -> None:
+    """Make a key. It is shown this once and kept nowhere."""
+    from retrieval.build import open_catalogue
+    from retrieval.catalogue.keys import Keys, Role
+
+    with open_catalogue(run.settings) as catalogue:
+        key, token = Keys(catalogue.database).create(name, Role(role), only, requests_per_minute)
+    run.emit({**_document(key), "key": token}, lambda: run.print(token, markup=False))
+    run.remark(f"{key.role} for {key.collection or 'all collections'}; shown this once")
+
+
+@command(keys, "list")
+def list_keys(run: Run) -> None:
+    """List keys, revoked ones too."""
+    from retrieval.build import open_catalogue
+    from retrieval.catalogue.keys import Keys
+
+    with open_catalogue(run.settings) as catalogue:
+        found = Keys(catalogue.database).all()
+    rows = [
+        (k.name, k.handle, k.role.value, k.collection or "all", k.created_at, k.revoked_at)
+        for k in found
+    ]
+    columns = ("name", "handle", "role", "collection", "since", "revoked")
+    run.emit({"keys": [_document(key) for key in found]}, lambda: run.table(columns, rows))
+
+
+@command(keys, "revoke")
+def revoke(run: Run, name: Name) -> None:
+    """End a key, by its name or handle, at once and for good."""
+    from retrieval.build import open_catalogue
+    from retrieval.catalogue.keys import Keys
+
+    with open_catalogue(run.settings) as catalogue:
+        key = Keys(catalogue.database).revoke(name)
+    run.emit(_document(key), lambda: run.print(f"Revoked {key.name}.", markup=False))
+
+
+def _document(key: "Key") -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "handle": key.handle,
+        "role": key.role.value,
+        "collection": key.collection,
+        "requests_per_minute": key.requests_per_minute,
+        "created_at": key.created_at.isoformat(),
+        "revoked_at": None if key.revoked_at is None else key.revoked_at.isoformat(),
+    }

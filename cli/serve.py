@@ -1,0 +1,82 @@
+"""`serve`: the HTTP API and the web app."""
+
+import ipaddress
+import logging
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import Run, command
+from retrieval.errors import SettingInvalid
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    command(app)(serve)
+
+
+def serve(
+    run: Run,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="0.0.0.0 for all; needs a key.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8000,
+) -> None:
+    """Serve the HTTP API and the web app until it is interrupted."""
+    import uvicorn
+
+    from retrieval.build import open_catalogue
+    from retrieval.catalogue.keys import Keys
+
+    loopback = is_loopback(host)
+    with open_catalogue(run.settings) as catalogue:
+        keyed = Keys(catalogue.database).any_made()
+    if not keyed and not loopback:
+        raise SettingInvalid(
+            f"No key was made yet, so that everybody who reaches {host} could do everything. Make"
+            " one with `rollcall keys create NAME --role admin`, or serve on 127.0.0.1."
+        )
+    who = "asks for a key" if keyed else "no keys: anybody on this machine may do everything"
+    if not run.quiet:
+        logging.getLogger("retrieval.api").setLevel(logging.INFO)
+    run.remark(f"Rollcall on http://{_shown(host)}:{port} ({who}); Ctrl-C ends it")
+    uvicorn.run(
+        make_app(run, loopback=loopback),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def make_app(run: Run, *, loopback: bool) -> "FastAPI":
+    """The application over this run's settings."""
+    from retrieval.api.app import create_app
+    from retrieval.build import build_service, open_catalogue
+
+    settings = run.settings
+    return create_app(
+        settings,
+        open_catalogue(settings),
+        lambda name: build_service(
+            settings.model_copy(update={"collection": name}), remark=run.remark
+        ),
+        loopback=loopback,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address reaches this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
