@@ -9,6 +9,7 @@ convolutional networks", IEEE Signal Processing Letters 2016; weights of the pac
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -55,7 +56,7 @@ class ONet:
 
 def turn(pixels: Pixels) -> Pixels:
     """Turn an image so that x is the first axis, as MTCNN's networks want it."""
-    return np.ascontiguousarray(pixels.transpose(1, 0, 2))
+    return np.asarray(cv2.transpose(pixels), np.uint8)
 
 
 def normalised(pixels: Pixels) -> Floats:

