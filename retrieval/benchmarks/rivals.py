@@ -8,6 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,20 @@ def run(
         rounds: medians are over so many.
         progress: called after each round of each contender.
     """
-    measured = {f"rollcall, {name}": _Rollcall(settings, name, paths) for name in detectors}
+    with ExitStack() as stack:
+        measured = {
+            f"rollcall, {name}": stack.enter_context(_Rollcall(settings, name, paths))
+            for name in detectors
+        }
+        return _compare(measured, paths, rounds, progress)
+
+
+def _compare(
+    measured: dict[str, "_Rollcall"],
+    paths: Sequence[Path],
+    rounds: int,
+    progress: Callable[[], None],
+) -> Comparison:
     rival = _rival()
     seconds: dict[str, list[float]] = {name: [] for name in (*measured, RIVAL)}
     faces = {name: ours.count() for name, ours in measured.items()}
@@ -121,6 +135,13 @@ class _Rollcall:
         values = {**settings.model_dump(), "detector": detector, "catalogue_url": url}
         self._service = build_service(Settings(**values))
         self._service.ensure_collection()
+
+    def __enter__(self) -> "_Rollcall":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._service.close()
+        self._folder.cleanup()
 
     def count(self) -> int:
         """Find all faces once, which warms up as well."""

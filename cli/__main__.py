@@ -1,0 +1,5 @@
+"""`python -m cli` is `rollcall`."""
+
+from cli.app import main
+
+main()
