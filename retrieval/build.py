@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from retrieval.index.gallery import Gallery
     from retrieval.inference.manifest import Manifest, Precision
     from retrieval.inference.store import ModelStore
+    from retrieval.photos.store import PhotoStore
     from retrieval.pipeline import Pipeline
     from retrieval.service import Service
 
@@ -196,14 +197,22 @@ class Workshop:
         """Open this process's view of the collection's faces."""
         from retrieval.index.gallery import Gallery
 
-        return Gallery(feed, self._folder(collection), threads=threads_of(self._settings))
+        return Gallery(feed, self._folder("index", collection), threads=threads_of(self._settings))
 
-    def drop_gallery(self, collection: "Collection") -> None:
-        """Delete the index's files of a collection."""
-        shutil.rmtree(self._folder(collection), ignore_errors=True)
+    def photos(self, collection: "Collection") -> "PhotoStore":
+        """Where copies of the collection's photos are kept, if they are."""
+        from retrieval.photos.store import PhotoStore
 
-    def _folder(self, collection: "Collection") -> Path:
-        return _home(self._settings) / "index" / str(collection.id)
+        folder = self._folder("photos", collection)
+        return PhotoStore(folder, keeps=self._settings.keep_photos)
+
+    def drop_files(self, collection: "Collection") -> None:
+        """Delete the index's files and the kept photos of a collection."""
+        for kind in ("index", "photos"):
+            shutil.rmtree(self._folder(kind, collection), ignore_errors=True)
+
+    def _folder(self, kind: str, collection: "Collection") -> Path:
+        return _home(self._settings) / kind / str(collection.id)
 
     def gate(self, catalogue: "Catalogue", collection: "Collection") -> Gate:
         """The collection's threshold and margin, calibrated or from the manifest."""

@@ -46,6 +46,7 @@ from retrieval.errors import (
 from retrieval.faces.quality import dominant
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Gallery
+from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import FoundFaces, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.protocols import ChangeFeed
 from retrieval.values import Decision, Gate, Ints, Outcome, PeopleHits, Source
@@ -66,8 +67,11 @@ class Parts(Protocol):
     def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
         """Open this process's view of the collection's faces."""
 
-    def drop_gallery(self, collection: Collection) -> None:
-        """Delete the index's files of a collection."""
+    def drop_files(self, collection: Collection) -> None:
+        """Delete the index's files and the kept photos of a collection."""
+
+    def photos(self, collection: Collection) -> PhotoStore:
+        """Where copies of the collection's photos are kept, if they are."""
 
     def gate(self, catalogue: Catalogue, collection: Collection) -> Gate:
         """The collection's threshold and margin, calibrated or from the manifest."""
@@ -124,6 +128,11 @@ class Service:
     def gallery(self) -> Gallery:
         """This process's view of the collection's faces."""
         return self._parts.gallery(self.collection, self.catalogue.feed(self.collection.id))
+
+    @cached_property
+    def photos(self) -> PhotoStore:
+        """Kept copies of the collection's photos."""
+        return self._parts.photos(self.collection)
 
     @cached_property
     def gate(self) -> Gate:
@@ -185,7 +194,13 @@ class Service:
         enrolments = self.catalogue.enrol(self.collection.id, list(new.values()))
         for row, enrolment in zip(new, enrolments, strict=True):
             results[row] = _enrolled(batch[row], new[row].sha256, enrolment)
+            if self.photos.keeps and enrolment.outcome is EnrolmentOutcome.ENROLLED:
+                self._keep(new[row].sha256, todo[row])
         return [results[row] for row in range(len(batch))]
+
+    def _keep(self, sha256: str, source: Source) -> None:
+        if isinstance(source.content, bytes):  # `_unknown` has read it
+            self.photos.keep(sha256, source.content)
 
     def _unknown(
         self, batch: Sequence[EnrolItem], results: dict[int, EnrolResult]
@@ -325,7 +340,7 @@ class Service:
         """
         person = self.catalogue.person(self.collection.id, name)
         erased = self.catalogue.delete_person(self.collection.id, person.id)
-        self._forget_everywhere()
+        self._forget_everywhere(erased)
         return erased
 
     def remove_photo(self, photo: str) -> Erased:
@@ -335,7 +350,7 @@ class Service:
             NotFound: no such photo, or several that begin so.
         """
         erased = self.catalogue.remove_photo(self.collection.id, photo)
-        self._forget_everywhere()
+        self._forget_everywhere(erased)
         return erased
 
     def create_collection(self, name: str) -> Collection:
@@ -354,7 +369,7 @@ class Service:
         """
         collection = self.catalogue.collection(name)
         counts = self.catalogue.delete_collection(name)
-        self._parts.drop_gallery(collection)
+        self._parts.drop_files(collection)
         self.catalogue.empty_wal()
         return counts
 
@@ -373,8 +388,9 @@ class Service:
                 groups.setdefault(label, []).append(faces[face_id])
         return sorted(groups.values(), key=len, reverse=True)
 
-    def _forget_everywhere(self) -> None:
-        """Leave no bytes of what was erased in the index's files or in SQLite's log."""
+    def _forget_everywhere(self, erased: Erased) -> None:
+        """Leave nothing of it in kept photos, the index's files or SQLite's log."""
+        self.photos.discard(erased.photos)
         self.gallery.snapshot()
         self.catalogue.empty_wal()
 

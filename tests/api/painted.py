@@ -14,6 +14,7 @@ from PIL import Image
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.index.gallery import Gallery
+from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Pipeline
 from retrieval.protocols import ChangeFeed
 from retrieval.service import Service
@@ -75,7 +76,8 @@ class ColourEmbedder:
         if not len(chips):
             return np.zeros((0, 3), np.float32)
         centred = chips[:, 8:24, 8:24].reshape(len(chips), -1, 3).mean(axis=1) - _GREY
-        return (centred / np.linalg.norm(centred, axis=1, keepdims=True)).astype(np.float32)
+        unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+        return np.asarray(unit, np.float32)
 
 
 class PaintedParts:
@@ -110,7 +112,11 @@ class PaintedParts:
         folder: Path = self._settings.home / "index" / str(collection.id)
         return Gallery(feed, folder, collection=collection.name, fingerprint="colours")
 
-    def drop_gallery(self, collection: Collection) -> None:
+    def photos(self, collection: Collection) -> PhotoStore:
+        folder = self._settings.home / "photos" / str(collection.id)
+        return PhotoStore(folder, keeps=self._settings.keep_photos)
+
+    def drop_files(self, collection: Collection) -> None:
         """Nothing to drop: the folder is the test's own."""
 
     def gate(self, catalogue: Catalogue, collection: Collection) -> Gate:

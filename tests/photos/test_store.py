@@ -1,0 +1,60 @@
+import errno
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import NotFound, StoreError, StoreFull
+from retrieval.photos.store import PhotoStore, store_error
+
+DATA = b"the bytes of a photo"
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+def test_a_kept_photo_comes_back_byte_by_byte(tmp_path: Path) -> None:
+    PhotoStore(tmp_path / "kept", keeps=True).keep(SHA256, DATA)
+    assert PhotoStore(tmp_path / "kept", keeps=False).read(SHA256) == DATA
+
+
+def test_a_kept_photo_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    PhotoStore(tmp_path, keeps=True).keep(SHA256, DATA)
+    (copy,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert copy.stat().st_mode & 0o077 == 0
+
+
+def test_a_discarded_photo_is_gone_and_may_be_discarded_twice(tmp_path: Path) -> None:
+    store = PhotoStore(tmp_path, keeps=True)
+    store.keep(SHA256, DATA)
+    store.discard([SHA256])
+    store.discard([SHA256])
+    assert store.read(SHA256) is None
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("name", ["", "abc", "../../../etc/passwd", "A" * 64, "g" * 64])
+def test_only_a_sha256_names_a_photo(tmp_path: Path, name: str) -> None:
+    with pytest.raises(NotFound, match="SHA-256"):
+        PhotoStore(tmp_path, keeps=True).keep(name, DATA)
+
+
+def test_threads_that_keep_the_same_photo_leave_one_whole_copy(tmp_path: Path) -> None:
+    store = PhotoStore(tmp_path, keeps=True)
+    data = DATA * 100_000
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: store.keep(SHA256, data), range(32)))
+    assert store.read(SHA256) == data
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / SHA256[:2]).write_text("a file where a folder should be")
+    with pytest.raises(StoreError, match="permissions"):
+        PhotoStore(tmp_path, keeps=True).keep(SHA256, DATA)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_says_so_and_what_to_do(number: int) -> None:
+    error = store_error(Path("kept/ab"), OSError(number, "no space"))
+    assert isinstance(error, StoreFull)
+    assert "Free some" in str(error)
