@@ -113,7 +113,9 @@ def _read_file(path: Path, name: str, max_bytes: int) -> bytes:
     try:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
-            raise PhotoUnreadable(f"{name}: this is a folder. Name the photos in it.")
+            raise PhotoUnreadable(
+                f"{name}: this is a folder. Name the photos in it, and check that it can be read."
+            )
         if not stat.S_ISREG(found.st_mode):
             raise PhotoUnreadable(f"{name}: this is not a file. Name a photo.")
         if found.st_size > max_bytes:

@@ -24,13 +24,13 @@ def photos_below(folder: Path, *, recursive: bool = False) -> Iterator[Path]:
     """
     folders = []
     for entry in _entries(folder):
-        if entry.is_dir():
+        if entry.is_dir(follow_symlinks=False):
             folders.append(Path(entry.path))
         elif Path(entry.name).suffix.lower() in SUFFIXES:
             yield Path(entry.path)
     if recursive:
         for below in folders:
-            yield from photos_below(below, recursive=True)
+            yield from _photos_of(below)
 
 
 def people_below(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -39,12 +39,25 @@ def people_below(folder: Path) -> Iterator[tuple[str, Path]]:
     Photos in folders below a person's are that person's too.
 
     Raises:
-        DataInvalid: a folder cannot be read.
+        DataInvalid: the folder cannot be read.
     """
     for entry in _entries(folder):
         if entry.is_dir():
-            for photo in photos_below(Path(entry.path), recursive=True):
+            for photo in _photos_of(Path(entry.path)):
                 yield entry.name, photo
+
+
+def _photos_of(folder: Path) -> Iterator[Path]:
+    """The photos of a folder that another one lists; the folder itself where it cannot be read.
+
+    So one bad folder stops no run: it is rejected, with its reason, when it is decoded. One that
+    went away since it was listed has no photos.
+    """
+    try:
+        yield from photos_below(folder, recursive=True)
+    except DataInvalid:
+        if folder.exists():
+            yield folder
 
 
 def _entries(folder: Path) -> list["os.DirEntry[str]"]:
