@@ -44,11 +44,12 @@ class Catalogue:
         return self.database.label
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """Open the catalogue at an SQLAlchemy URL; make it if there is none, migrate an older one.
+    def open(cls, url: str | Path) -> Self:
+        """Open a catalogue; make it if there is none, migrate it if it is older.
 
         Args:
-            url: sqlite:////folder/catalogue.db or postgresql://user@host/name.
+            url: the path of an SQLite file, or an SQLAlchemy URL: sqlite:////folder/catalogue.db or
+                postgresql://user@host/name.
 
         Raises:
             SettingInvalid: no such URL, or its driver is not installed.

@@ -80,6 +80,7 @@ class LogFeed:
         self._database = database
         self._collection_id = collection_id
         self._dimension = dimension
+        self._head_query = _head_query(collection_id)  # built once: it is asked all the time
 
     @property
     def dimension(self) -> int:
@@ -145,14 +146,7 @@ class LogFeed:
                 yield Changes(gone, ids, people, vectors, head, complete)
 
     def _head(self, connection: Connection) -> Watermark:
-        newest = select(func.max(changes.c.seq)).where(
-            changes.c.collection_id == self._collection_id
-        )
-        row = connection.execute(
-            select(meta.c.value, newest.scalar_subquery())
-            .select_from(collections.join(meta, meta.c.key == "epoch"))
-            .where(collections.c.id == self._collection_id)
-        ).one_or_none()
+        row = connection.execute(self._head_query).one_or_none()
         if row is None:
             raise _gone(self._collection_id)
         return Watermark(row[0], row[1] or 0)
@@ -175,6 +169,16 @@ class LogFeed:
         )
         query = _face_columns().where(faces.c.id.in_(touched)).order_by(faces.c.id)
         return read_faces(connection, query, self._dimension)
+
+
+def _head_query(collection_id: int) -> Select[Any]:
+    """One row, epoch and newest seq; no row where the collection is gone."""
+    newest = select(func.max(changes.c.seq)).where(changes.c.collection_id == collection_id)
+    return (
+        select(meta.c.value, newest.scalar_subquery())
+        .select_from(collections.join(meta, meta.c.key == "epoch"))
+        .where(collections.c.id == collection_id)
+    )
 
 
 def _face_columns() -> Select[Any]:

@@ -42,11 +42,12 @@ _SQLITE_PRAGMAS = (
 class Database:
     """One database and its transactions. Safe to share between threads, not across a fork."""
 
-    def __init__(self, url: str, timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(self, url: str | Path, timeout_s: float = BUSY_TIMEOUT_S) -> None:
         """Prepare to connect; nothing is read yet.
 
         Args:
-            url: an SQLAlchemy URL: sqlite:////folder/catalogue.db or postgresql://host/name.
+            url: the path of an SQLite file, or an SQLAlchemy URL: sqlite:////folder/catalogue.db
+                or postgresql://host/name. A path may hold what a URL would have to escape.
             timeout_s: how long another's lock, or a server's answer, is waited for.
 
         Raises:
@@ -162,7 +163,9 @@ class Database:
             raise _translated(exc, self.label) from exc
 
 
-def _parse(url: str) -> URL:
+def _parse(url: str | Path) -> URL:
+    if isinstance(url, Path):
+        return URL.create("sqlite", database=str(url))
     try:
         parsed = make_url(url)
     except ArgumentError as exc:

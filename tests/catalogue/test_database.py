@@ -41,6 +41,15 @@ def test_a_catalogue_is_made_with_its_folder_for_its_owner_alone(tmp_path):
     assert modes == [0o600, 0o600, 0o600]
 
 
+@pytest.mark.parametrize("name", ["a b?c=d#e", "100%41", "Büro", "colon:at@"])
+def test_a_path_may_hold_what_a_url_would_have_to_escape(tmp_path, name):
+    path = tmp_path / name / "catalogue.db"
+    with Catalogue.open(path) as catalogue:
+        make_collection(catalogue)
+        assert catalogue.files()[0] == path
+    assert path.stat().st_size > 0
+
+
 def test_the_connection_is_set_up_as_the_design_says(url):
     with Catalogue.open(url) as catalogue, catalogue.database.reading() as connection:
         found = {
