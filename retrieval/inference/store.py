@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from retrieval.errors import ModelCorrupt, ModelMissing
+from retrieval.errors import ExportFailed, ModelCorrupt, ModelMissing
 from retrieval.inference.download import Progress, copy, download, writing_beside
 from retrieval.inference.manifest import EmbedderEntry, FileSource, Manifest, Precision
 
@@ -157,8 +157,13 @@ class ModelStore:
         origin = _origin(entry, precision, self._hash(weights))
         target = self.export_path(name, precision)
         begun = time.perf_counter()
-        with writing_beside(target) as beside:
-            self._write_export(entry, precision, weights, origin, beside)
+        try:
+            with writing_beside(target) as beside:
+                self._write_export(entry, precision, weights, origin, beside)
+        except ExportFailed:
+            if entry.weights.url is not None and entry.weights.sha256 is None:
+                _forget(weights)
+            raise
         _write_stamp(target, _sha256(target), origin)
         taken_ms = round(1000 * (time.perf_counter() - begun))
         logger.info("exported %s (%s) to %s in %d ms", name, precision, target, taken_ms)
@@ -301,6 +306,12 @@ def _read_stamp(path: Path) -> Stamp | None:
         return Stamp(**json.loads(_stamp_path(path).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def _forget(path: Path) -> None:
+    """Remove a file that was accepted without a known hash and turned out to be something else."""
+    path.unlink(missing_ok=True)
+    _stamp_path(path).unlink(missing_ok=True)
 
 
 def _write_stamp(path: Path, sha256: str, origin: str | None = None) -> None:

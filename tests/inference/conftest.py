@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.errors import ExportFailed
 from retrieval.inference.manifest import (
     DecisionDefaults,
     DetectorEntry,
@@ -62,7 +63,7 @@ def server() -> Iterator[FileServer]:
 
 
 class CountingExporter:
-    """Writes what it was asked for; `exports` counts."""
+    """Writes what it was asked for, unless the weights are a web page; `exports` counts."""
 
     def __init__(self) -> None:
         self.exports = 0
@@ -70,6 +71,8 @@ class CountingExporter:
     def __call__(
         self, entry: EmbedderEntry, precision: Precision, weights: Path, origin: str, target: Path
     ) -> None:
+        if weights.read_bytes().startswith(b"<"):
+            raise ExportFailed("a page, no weights")
         self.exports += 1
         target.write_bytes(f"{precision} {origin} ".encode() + weights.read_bytes()[:16])
 

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.errors import DownloadFailed, ModelCorrupt, ModelMissing, NotFound, StoreError
+from retrieval.errors import (
+    DownloadFailed,
+    ExportFailed,
+    ModelCorrupt,
+    ModelMissing,
+    NotFound,
+    StoreError,
+)
 from retrieval.inference.manifest import FileSource, Manifest
 from retrieval.inference.store import ModelStore
 from tests.inference.conftest import WEIGHTS, CountingExporter, FileServer, embedder, manifest
@@ -211,6 +218,19 @@ def test_an_export_without_a_stamp_is_made_anew(
     network.with_name(f"{network.name}.stamp").write_text("{", encoding="utf-8")
     store.file("exported")
     assert exporter.exports == 2
+
+
+def test_weights_of_unknown_hash_that_cannot_be_exported_make_way_for_the_right_ones(
+    trusting: ModelStore, server: FileServer
+) -> None:
+    server.files["/weights.h5"] = b"<html>Sign in</html>"
+    [weights] = trusting.pull("exported")
+    with pytest.raises(ExportFailed):
+        trusting.file("exported")
+    assert not weights.exists()
+    server.files["/weights.h5"] = WEIGHTS
+    trusting.pull("exported")
+    assert trusting.file("exported").exists()
 
 
 def test_a_users_own_onnx_file_is_taken_as_it_is(
