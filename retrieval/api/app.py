@@ -19,6 +19,7 @@ from retrieval.api.auth import Access, session_secret
 from retrieval.api.context import Context, OpenService, Services, identify
 from retrieval.api.limits import Limits
 from retrieval.api.metrics import Metrics
+from retrieval.api.pictures import Pictures
 from retrieval.api.routes import administration, health, people, questions
 from retrieval.api.work import Batcher, Desk, Pool
 from retrieval.catalogue.audit import Audit
@@ -116,6 +117,7 @@ def make_context(
             timeout_s=settings.request_timeout_s,
         ),
         metrics=metrics,
+        pictures=Pictures(settings),
         queue=queue,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from retrieval.answers import GalleryState, PhotoAnswer
 from retrieval.api.auth import Access
 from retrieval.api.metrics import Metrics
+from retrieval.api.pictures import Pictures
 from retrieval.api.work import Batcher, Desk, Pool
 from retrieval.catalogue.audit import Audit, Happening
 from retrieval.catalogue.catalogue import Catalogue
@@ -103,6 +104,7 @@ class Context:
         services: the collections.
         desk, pool, batcher: where work is done.
         metrics: what Prometheus reads.
+        pictures: of enrolled faces.
         queue: for runs; None where the service was started without one.
     """
 
@@ -117,6 +119,7 @@ class Context:
     pool: Pool
     batcher: Batcher[Question, Identified]
     metrics: Metrics
+    pictures: Pictures
     queue: JobQueue | None
 
     def close(self) -> None:

@@ -256,23 +256,47 @@ class Renamed(BaseModel):
 
 
 class Gone(BaseModel):
-    """What a deletion erased."""
+    """What was removed for good."""
+
+    person: str
+    faces: list[int]
+    photos: list[str] = Field(description="SHA-256 of photos that no longer have a face here.")
+
+
+class Receipt(BaseModel):
+    """What a deletion erased, and what the search for traces found."""
 
     model_config = _example(
-        person="Grace Hopper",
-        faces=2,
-        photos=["9f2c..."],
-        at="2026-01-01T09:00:00Z",
+        collection="default",
+        erased_at="2026-01-01T09:00:00+00:00",
+        erased_faces=[12, 13],
+        erased_photos=["9f2c"],
+        searched_files=["catalogue.db"],
+        searched_patterns=4,
         traces=[],
+        clean=True,
+        summary="2 faces are gone; none of their 4 byte patterns is in any of 1 files",
     )
 
-    person: str | None
-    faces: int
-    photos: list[str] = Field(description="SHA-256 of photos that no longer have a face here.")
-    at: datetime
-    traces: list[str] = Field(
-        description="Files in which bytes of the erased vectors are still found; empty is clean."
-    )
+    collection: str
+    erased_at: datetime
+    erased_faces: list[int]
+    erased_photos: list[str]
+    searched_files: list[str]
+    searched_patterns: int
+    traces: list[str] = Field(description="Files in which bytes of them were still found.")
+    clean: bool
+    summary: str
+
+
+class Preview(BaseModel):
+    """What an edit would move."""
+
+    to: str
+    faces: list[int]
+    photos: list[str]
+    unlike: list[int] = Field(description="Faces that do not look like those they come to.")
+    summary: str
 
 
 class Merge(BaseModel):

@@ -1,7 +1,12 @@
 """People over HTTP: list, enrol, edit, undo, delete."""
 
-from fastapi.testclient import TestClient
+import io
 
+from fastapi.testclient import TestClient
+from httpx import Response
+from PIL import Image
+
+from retrieval.settings import Settings
 from tests.api.conftest import enrol
 from tests.api.painted import BLUE, GREEN, PINK, RED, paint
 
@@ -80,7 +85,7 @@ def test_photos_are_added_to_a_person_and_removed(
     shown = client.get(f"/v1/people/{rosa}").json()
     assert [photo["photo"] for photo in shown["photos"]] == ["0.png", "1.png", "third.png"]
     gone = client.delete(f"/v1/people/{rosa}/photos/{face_id}")
-    assert (gone.status_code, gone.json()["faces"], gone.json()["traces"]) == (200, 1, [])
+    assert (gone.status_code, gone.json()["faces"]) == (200, [face_id])
     assert len(client.get(f"/v1/people/{rosa}/photos").json()["photos"]) == 2
     elsewhere = client.delete(f"/v1/people/{people['Gustav']}/photos/{face_id}")
     assert elsewhere.status_code == 404
@@ -98,6 +103,8 @@ def test_merge_and_undo_restore_the_answers(client: TestClient, people: dict[str
     double = enrol(client, "Rosa's double", paint(RED, seed=3))
     assert who(client, RED) == [None]  # two people who look the same: ambiguous
     merge = {"person_id": double, "into_id": people["Rosa"]}
+    preview = client.get(f"/v1/people/{double}/merge-preview", params={"into_id": people["Rosa"]})
+    assert preview.json()["summary"] == "moves 1 face to Rosa"
     edit = client.post("/v1/people/merge", json=merge).json()
     assert edit["kind"] == "merge"
     assert who(client, RED, GREEN) == ["Rosa", "Gustav"]
@@ -127,9 +134,11 @@ def test_a_deleted_person_is_named_no_more_and_leaves_no_traces(
     client: TestClient, people: dict[str, int]
 ) -> None:
     assert who(client, RED) == ["Rosa"]
-    gone = client.delete(f"/v1/people/{people['Rosa']}").json()
-    assert (gone["person"], gone["faces"], len(gone["photos"])) == ("Rosa", 2, 2)
-    assert gone["traces"] == []
+    receipt = client.delete(f"/v1/people/{people['Rosa']}").json()
+    assert (len(receipt["erased_faces"]), len(receipt["erased_photos"])) == (2, 2)
+    assert (receipt["clean"], receipt["traces"]) == (True, [])
+    assert "catalogue.db" in receipt["searched_files"]
+    assert "Rosa" not in str(receipt)
     assert who(client, RED) == [None]
     assert client.get(f"/v1/people/{people['Rosa']}").status_code == 404
 
@@ -160,3 +169,21 @@ def test_a_failed_post_may_be_tried_again_under_its_idempotency_key(
     merge = {"person_id": 999, "into_id": people["Rosa"]}
     for _ in range(2):
         assert client.post("/v1/people/merge", json=merge, headers=headers).status_code == 404
+
+
+def test_a_face_has_a_picture_where_photos_are_kept(
+    client: TestClient, people: dict[str, int], settings: Settings
+) -> None:
+    def picture(person_id: int) -> Response:
+        (face, *_) = client.get(f"/v1/people/{person_id}").json()["photos"]
+        answer: Response = client.get(f"/v1/faces/{face['face_id']}/picture")
+        return answer
+
+    assert picture(people["Rosa"]).status_code == 404
+    settings.keep_photos = True
+    client.app.state.context.services.close()  # type: ignore[attr-defined]
+    shown = picture(enrol(client, "Petra", paint(PINK)))
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    red, green, blue = Image.open(io.BytesIO(shown.content)).resize((1, 1)).getpixel((0, 0))
+    assert red > 150 < blue
+    assert green < 150

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import File, Form, Path, Query, UploadFile
+from fastapi import File, Form, Path, Query, Response, UploadFile
 
 from retrieval.answers import EnrolItem, EnrolReport, EnrolResult
 from retrieval.api.context import Context
@@ -29,6 +29,8 @@ from retrieval.api.schemas import (
     NewName,
     PeoplePage,
     PersonShown,
+    Preview,
+    Receipt,
     Renamed,
     Split,
     Undo,
@@ -37,9 +39,10 @@ from retrieval.api.uploads import check_count, photo_sources
 from retrieval.catalogue.audit import Happening
 from retrieval.catalogue.keys import Role
 from retrieval.catalogue.names import clean_name
-from retrieval.catalogue.records import EnrolledFace, Erased, JournalEntry, Person
-from retrieval.catalogue.schema import now
+from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
+from retrieval.editing import preview_merge
 from retrieval.errors import DataInvalid, NotFound, SettingInvalid
+from retrieval.receipts import forget_with_receipt
 from retrieval.service import Service
 from retrieval.values import Source
 
@@ -49,6 +52,7 @@ VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.A
 PersonId = Annotated[int, Path(ge=1, le=2**62, description="Of the person.")]
 Name = Annotated[str, Form(min_length=1, max_length=200, description="The person's name.")]
 Photos = Annotated[list[UploadFile], File(description="Photos that show this person.")]
+FaceId = Annotated[int, Path(ge=1, le=2**62, description="As listed with the photos.")]
 Face = Annotated[
     int | None,
     Form(ge=1, le=1000, description="Which face is meant, 1 for the leftmost; the dominant one."),
@@ -263,6 +267,23 @@ def merge_people(context: InContext, caller: By, service: InGallery, merge: Merg
     return _edited(context, caller, service, entry)
 
 
+@routes.get("/people/{person_id}/merge-preview", response_model=Preview, openapi_extra=OPERATOR)
+def show_merge(
+    service: InGallery,
+    person_id: PersonId,
+    into_id: Annotated[int, Query(ge=1, le=2**62, description="Who would keep the name.")],
+) -> Any:
+    """Say what a merge would move, before it is done."""
+    person = service.catalogue.person_by_id(service.collection.id, person_id)
+    into = service.catalogue.person_by_id(service.collection.id, into_id)
+    preview = preview_merge(service, person.name, into.name)
+    return {
+        **preview.document(),
+        "unlike": [face.id for face in preview.unlike],
+        "summary": preview.sentence(),
+    }
+
+
 @routes.post("/people/move", response_model=Edit, openapi_extra=OPERATOR, dependencies=[Once])
 def move_faces(context: InContext, caller: By, service: InGallery, move: Move) -> Any:
     """Give faces to another person."""
@@ -320,15 +341,17 @@ def _edit(entry: JournalEntry) -> dict[str, Any]:
 # Deletion, which is final
 
 
-@routes.delete("/people/{person_id}", response_model=Gone, openapi_extra=ADMIN)
+@routes.delete("/people/{person_id}", response_model=Receipt, openapi_extra=ADMIN)
 async def delete_person(
     context: InContext, caller: By, service: InGallery, person_id: PersonId
 ) -> Any:
-    """Delete a person for good: faces, vectors, kept photos and the index's entries."""
+    """Delete a person for good, and look whether anything is left: the receipt says."""
     person = service.catalogue.person_by_id(service.collection.id, person_id)
 
     def work() -> dict[str, Any]:
-        return _gone(context, caller, service, "delete", person, service.forget(person.name))
+        receipt = forget_with_receipt(service, person.name, context.settings.home)
+        _erased(context, caller, service, "delete", person, receipt.faces, receipt.photos)
+        return {**receipt.document(), "clean": receipt.clean, "summary": receipt.sentence()}
 
     return await context.pool.run(work)
 
@@ -339,35 +362,64 @@ async def remove_photo(
     caller: By,
     service: InGallery,
     person_id: PersonId,
-    face_id: Annotated[int, Path(ge=1, le=2**62, description="As listed with the photos.")],
+    face_id: FaceId,
 ) -> Any:
     """Remove one of a person's photos for good."""
-    face = service.catalogue.faces([face_id]).get(face_id)
     person = service.catalogue.person_by_id(service.collection.id, person_id)
-    if face is None or face.person_id != person.id:
+    face = _face(service, face_id)
+    if face.person_id != person.id:
         raise NotFound(f"{person.name} has no photo with the face {face_id}.")
 
     def work() -> dict[str, Any]:
-        erased = service.remove_photo(face.sha256)
-        return _gone(context, caller, service, "remove-photo", person, erased)
+        gone = service.remove_photo(face.sha256)
+        _erased(context, caller, service, "remove-photo", person, gone.faces, gone.photos)
+        return {"person": person.name, "faces": gone.faces, "photos": gone.photos}
 
     return await context.pool.run(work)
 
 
-def _gone(
-    context: Context, caller: By, service: Service, action: str, person: Person, erased: Erased
-) -> dict[str, Any]:
-    told = {"person_id": person.id, "faces": list(erased.faces)}
-    for sha256 in erased.photos or (None,):
+def _erased(
+    context: Context,
+    caller: By,
+    service: Service,
+    action: str,
+    person: Person,
+    faces: Sequence[int],
+    photos: Sequence[str],
+) -> None:
+    """Write down by ids alone what was erased: the log keeps no name of who is gone."""
+    context.pictures.forget(faces)
+    told = {"person_id": person.id, "faces": list(faces)}
+    for sha256 in photos or (None,):
         _record(context, caller, service, action, told, sha256)
-    traces = service.catalogue.traces(vector.tobytes() for vector in erased.vectors)
-    return {
-        "person": person.name,
-        "faces": len(erased.faces),
-        "photos": erased.photos,
-        "at": now(),
-        "traces": [path.name for path in traces],
-    }
+
+
+# Pictures
+
+
+@routes.get(
+    "/faces/{face_id}/picture",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}, "description": "The face."}},
+    openapi_extra=VIEWER,
+)
+async def show_face(context: InContext, service: InGallery, face_id: FaceId) -> Response:
+    """Show an enrolled face, where its photo is kept or still lies where it was enrolled from."""
+    face = _face(service, face_id)
+    picture = context.pictures.held(face.id)
+    if picture is None:
+        picture = await context.pool.run(lambda: context.pictures.cut(service, face))
+    return Response(
+        picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"}
+    )
+
+
+def _face(service: Service, face_id: int) -> EnrolledFace:
+    face = service.catalogue.faces([face_id]).get(face_id)
+    if face is None:
+        raise NotFound(f"There is no face {face_id} any more.")
+    service.catalogue.person_by_id(service.collection.id, face.person_id)  # of this collection
+    return face
 
 
 def _record(
