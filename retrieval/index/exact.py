@@ -87,6 +87,9 @@ def nearest(
         k: neighbours a probe.
         keep: (n,) bool, which may be found; None for all.
     """
+    if keep is None and len(probes) and 0 < k <= len(vectors):
+        scores, rows = faiss.knn(probes, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+        return SearchResult(ids[rows], np.clip(scores, None, 1.0))
     parts = []
     for block in blocks(probes, len(vectors)):
         scores = block @ vectors.T

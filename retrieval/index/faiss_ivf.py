@@ -7,6 +7,7 @@ code; the rows' exact vectors, which stay where the caller keeps them, decide th
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -81,6 +82,7 @@ class FaissIvf:
         self._lists = lists
         self._mean = mean
         self._mapped: npt.NDArray[np.uint8] | None = None
+        self._imbalance: float | None = None
         self._ids = np.zeros(0, np.int64)
         self._vectors = np.zeros((0, len(mean)), np.float32)
         self._alive: Mask = np.zeros(0, np.bool_)
@@ -107,7 +109,9 @@ class FaissIvf:
             lists = faiss.index_factory(sample.shape[1], recipe.factory(sample.shape[1]))
             lists.cp.niter = _ITERATIONS
             lists.cp.seed = recipe.seed
-            lists.cp.min_points_per_centroid = 1  # said by SettingInvalid and status instead
+            lists.cp.min_points_per_centroid = 1  # FAISS would write to standard error
+            if recipe.coding is Coding.PQ:
+                lists.pq.cp.min_points_per_centroid = 1
             lists.cp.max_points_per_centroid = max(len(sample) // recipe.nlist, 1)
             lists.train(sample - mean)
         return cls(recipe, lists, mean)
@@ -158,8 +162,10 @@ class FaissIvf:
 
         Source: Jégou et al., "Improving bag-of-features for large scale image search", 2010.
         """
-        sizes = self.list_sizes.astype(np.float64)
-        return float(len(sizes) * np.square(sizes).sum() / max(sizes.sum() ** 2, 1.0))
+        if self._imbalance is None:
+            sizes = self.list_sizes.astype(np.float64)
+            self._imbalance = len(sizes) * np.square(sizes).sum() / max(sizes.sum() ** 2, 1.0)
+        return float(self._imbalance)
 
     def centres(self) -> Vectors:
         """(nlist, d) float32, the clusters' centres."""
@@ -172,6 +178,12 @@ class FaissIvf:
         """(n,) the cluster of each vector."""
         with _translated():
             return np.asarray(self._lists.quantizer.search(vectors - self._mean, 1)[1][:, 0])
+
+    def using(self, recipe: Recipe) -> Self:
+        """The same lists searched in another way: with another nprobe or fetch."""
+        other = copy(self)
+        other.recipe = recipe
+        return other
 
     def emptied(self) -> "FaissIvf":
         """The same clusters and codes, with nothing in them."""
@@ -238,7 +250,9 @@ class FaissIvf:
             return select(scores, rows, k)
         return select(scores, self._ids[rows], k)
 
-    def candidates(self, probes: Vectors, k: int, keep: Mask | None = None) -> Ints:
+    def candidates(
+        self, probes: Vectors, k: int, keep: Mask | None = None, nprobe: int | None = None
+    ) -> Ints:
         """Find the rows of the k entries whose codes are nearest to each probe.
 
         Lists beyond nprobe are visited only where too few entries were found.
@@ -247,6 +261,7 @@ class FaissIvf:
             probes: (q, d) float32, checked.
             k: rows a probe.
             keep: (rows,) bool, which may be found; None for all.
+            nprobe: lists to visit; None for the recipe's.
 
         Returns:
             (q, k) int64 rows, nearest first, -1 where fewer exist.
@@ -257,7 +272,7 @@ class FaissIvf:
         if not exist or not len(probes):
             return np.full((len(probes), k), -1, np.int64)
         centred = probes - self._mean
-        nprobe = self.recipe.nprobe
+        nprobe = nprobe or self.recipe.nprobe
         rows = self._scan(centred, k, nprobe, keep)
         while nprobe < self.recipe.nlist:
             short = np.flatnonzero(rows[:, exist - 1] < 0)
@@ -278,6 +293,7 @@ class FaissIvf:
             return np.asarray(self._lists.search(centred, k, params=chosen)[1])
 
     def _encode(self, vectors: Vectors) -> None:
+        self._imbalance = None
         with _translated():
             for start in range(0, len(vectors), _ENCODED_AT_ONCE):
                 self._lists.add(vectors[start : start + _ENCODED_AT_ONCE] - self._mean)

@@ -7,25 +7,31 @@ on while the next one is made. Snapshots are shared by all processes and changed
 
 import logging
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import faiss
 import numpy as np
 
-from retrieval.errors import SnapshotInvalid
+from retrieval.errors import RollcallError, SettingInvalid, SnapshotInvalid
 from retrieval.index import snapshot
 from retrieval.index.exact import check_k, checked
+from retrieval.index.lists import Lists, Trained
 from retrieval.index.roster import Roster
 from retrieval.index.snapshot import Stamp
+from retrieval.index.training import LISTS_FROM, Goal, Progress, due, train
 from retrieval.index.view import View
 from retrieval.protocols import ChangeFeed
-from retrieval.values import Ints, PeopleHits, SearchResult, Vectors, Watermark
+from retrieval.values import Changes, Floats, Ints, PeopleHits, SearchResult, Vectors, Watermark
 
 logger = logging.getLogger(__name__)
 
-_FOLD_SHARE = 0.1  # tail and dead rows, of the sealed ones, before they are folded
-_FOLD_LEAST = 2_000  # faces: below, a tail costs a search less than a millisecond
+# Tail and dead rows, as a share of the sealed ones and at least so many, before they are folded:
+# an exact tail costs as much as the same rows sealed, beside lists it costs far more.
+_FOLD = (0.1, 2_000)
+_FOLD_LISTS = (0.02, 10_000)
 _WRITTEN_FROM = 5_000  # faces: fewer are read from the catalogue as fast as from a snapshot
 
 
@@ -39,8 +45,12 @@ class IndexStatus:
         watermark: how far the change log has been followed.
         dead_share: of the sealed rows, those that are passed over.
         tail: faces that are searched beside the sealed ones.
-        bytes_a_face: of memory that this process needs for searching.
+        bytes_a_face: of memory that searching reads before rescoring.
         mapped_bytes_a_face: of exact vectors in the mapped file, which the system may drop.
+        nlist, nprobe, visited: lists, lists visited for faces, and for people; None if exact.
+        imbalance: the factor by which uneven lists cost more than even ones; None if exact.
+        trained: the measurement of the lists; None if exact.
+        due: why the lists should be trained (anew), None if they need not.
         problem: why a snapshot was refused when the gallery was opened, else None.
     """
 
@@ -52,7 +62,55 @@ class IndexStatus:
     tail: int
     bytes_a_face: float
     mapped_bytes_a_face: float
+    nlist: int | None
+    nprobe: int | None
+    visited: int | None
+    imbalance: float | None
+    trained: Trained | None
+    due: str | None
     problem: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Check:
+    """A comparison of the view with the catalogue.
+
+    Attributes:
+        faces: in the catalogue.
+        missing, extra: ids of faces that the view lacks, or has too many.
+        misplaced: ids of faces that the view gives to another person.
+        altered: ids of faces whose vectors differ.
+    """
+
+    faces: int
+    missing: Ints
+    extra: Ints
+    misplaced: Ints
+    altered: Ints
+
+    @property
+    def sound(self) -> bool:
+        """Whether the view is exactly what the catalogue says."""
+        return not any(map(len, (self.missing, self.extra, self.misplaced, self.altered)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clusters:
+    """An inverted index: cluster -> faces.
+
+    Attributes:
+        faces: (n,) int64 ids.
+        people: (n,) int64, the person of each face.
+        labels: (n,) int64, the cluster of each face.
+        distances: (n,) float32, Euclidean, of each face to its cluster's centre.
+        centres: (k, d) float32.
+    """
+
+    faces: Ints
+    people: Ints
+    labels: Ints
+    distances: Floats
+    centres: Vectors
 
 
 class Gallery:
@@ -66,8 +124,11 @@ class Gallery:
         collection: str = "",
         fingerprint: str = "",
         threads: int = 0,
+        goal: Goal | None = None,
+        lists_from: int = LISTS_FROM,
+        background: bool = False,
     ) -> None:
-        """Prepare a view; nothing is read before the first `catch_up`.
+        """Prepare a view; nothing is read before it is asked.
 
         Args:
             feed: the collection's change log.
@@ -75,22 +136,38 @@ class Gallery:
             collection: its identity, which snapshots must carry.
             fingerprint: its model's, likewise.
             threads: of FAISS, in the whole process; 0 for all cores.
+            goal: memory and agreement of lists.
+            lists_from: faces from which lists are used instead of exact search.
+            background: train lists, and fold changes into them, in a thread when that is due;
+                for processes that live long. Otherwise `train` and `snapshot` do it.
         """
         self._feed = feed
         self._folder = folder
         self._collection = collection
         self._fingerprint = fingerprint
+        self._goal = goal or Goal()
+        self._lists_from = lists_from
+        self._background = background
         self._changing = threading.RLock()
-        self._folding = threading.Lock()
+        self._tending = threading.Lock()
+        self._thread: threading.Thread | None = None
         self._view: View | None = None
+        self._tended: View | None = None
+        self._path: Path | None = None
         self._problem: str | None = None
         if threads:
             faiss.omp_set_num_threads(threads)
 
     def close(self) -> None:
-        """Let go of the view and its mapping."""
+        """Wait for what runs in the background and let go of the mapping."""
+        self.settle()
         with self._changing:
             self._view = None
+
+    def settle(self) -> None:
+        """Wait for what runs in the background."""
+        if self._thread is not None:
+            self._thread.join()
 
     def catch_up(self) -> Watermark:
         """Follow the change log to its end: cheap where nothing has changed.
@@ -99,11 +176,9 @@ class Gallery:
             StoreError: the catalogue cannot be read.
         """
         view = self._follow()
-        if _fold_is_due(view) and self._folding.acquire(blocking=False):
-            try:
-                self._fold(view)
-            finally:
-                self._folding.release()
+        if view is not self._tended:
+            self._tended = view
+            self._tend(view)
         return view.watermark
 
     def search(self, probes: Vectors, k: int = 5, people: Ints | None = None) -> PeopleHits:
@@ -141,9 +216,9 @@ class Gallery:
     def status(self) -> IndexStatus:
         """Describe the index as it is now."""
         view = self._follow()
-        faces = max(view.faces, 1)
+        faces, lists = max(view.faces, 1), view.lists
         return IndexStatus(
-            kind="exact" if view.lists is None else f"ivf-{view.lists.faces.recipe.coding}",
+            kind="exact" if lists is None else f"ivf-{lists.faces.recipe.coding}",
             faces=view.faces,
             people=view.people,
             watermark=view.watermark,
@@ -151,8 +226,74 @@ class Gallery:
             tail=len(view.tail),
             bytes_a_face=view.memory_bytes / faces,
             mapped_bytes_a_face=view.mapped_bytes / faces,
+            nlist=None if lists is None else lists.faces.recipe.nlist,
+            nprobe=None if lists is None else lists.faces.recipe.nprobe,
+            visited=None if lists is None else lists.visited,
+            imbalance=None if lists is None else lists.faces.imbalance,
+            trained=None if lists is None else lists.trained,
+            due=due(view, self._lists_from),
             problem=self._problem,
         )
+
+    def train(self, goal: Goal | None = None, progress: Progress = logger.info) -> IndexStatus:
+        """Train lists by measure and answer from them; a small gallery stays exact.
+
+        The present index answers until the new one is proven at least as right.
+
+        Args:
+            goal: memory and agreement; None for the gallery's own.
+            progress: is told each step in words.
+
+        Raises:
+            SettingInvalid: the memory does not suffice.
+            IndexFailed: FAISS failed.
+        """
+        view = self._follow()
+        if view.faces < self._lists_from:
+            progress(f"{view.faces:,} faces are searched exactly: nothing to train")
+            return self.status()
+        roster = view.folded().sealed
+        lists = train(roster, goal or self._goal, old=view.lists, progress=progress)
+        progress("writing the lists")
+        self._fold(lists)
+        return self.status()
+
+    def check(self) -> Check:
+        """Compare the view with the catalogue, face by face."""
+        with self._changing:
+            view = self._follow()
+            parts = list(self._feed.everything())
+        truth = _roster(parts)
+        mine = replace(view, lists=None).folded().sealed
+        both = np.intersect1d(truth.face_ids, mine.face_ids)
+        here, there = mine.rows_or_none(both), truth.rows_or_none(both)
+        moved = mine.people_of(here) != truth.people_of(there)
+        altered = (mine.vectors[here] != truth.vectors[there]).any(axis=1)
+        return Check(
+            faces=len(truth),
+            missing=np.setdiff1d(truth.face_ids, both),
+            extra=np.setdiff1d(mine.face_ids, both),
+            misplaced=both[moved],
+            altered=both[altered],
+        )
+
+    def clusters(self, k: int | None = None) -> Clusters:
+        """The gallery as an inverted index, cluster -> faces.
+
+        Args:
+            k: clusters, made by k-means; None for the trained lists, or for one a person where
+                there are none.
+
+        Raises:
+            SettingInvalid: k is below 1 or above the number of faces.
+        """
+        view = self._follow()
+        everybody = replace(view, lists=None).folded().sealed
+        if k is None and view.lists is not None:
+            centres = view.lists.faces.centres()
+        else:
+            centres = _means(everybody.vectors, len(everybody.person_ids) if k is None else k)
+        return _clustered(everybody, centres)
 
     def rebuild(self) -> IndexStatus:
         """Read everything from the catalogue again and write a new snapshot."""
@@ -176,14 +317,7 @@ class Gallery:
             StoreFull: no space is left; nothing has changed.
             StoreError: the folder cannot be written to.
         """
-        if self._folder is None:
-            return None
-        with snapshot.writing(self._folder):
-            view = self._follow()
-            path = self._newest_at(view.watermark) or self._write(self._folder, view)
-            snapshot.retire(self._folder, keep=path)
-            self._replace(self._load(path, view.watermark))
-            return path
+        return self._write() if self._folder is not None else None
 
     def _seen(self) -> View:
         return self._view or self._follow()
@@ -198,7 +332,10 @@ class Gallery:
             view = self._view
             if view is None or not _follows(view.watermark, head):
                 view = self._open(head)
-            self._view = self._advance(view, head)
+            try:
+                self._view = self._advance(view, head)
+            except SnapshotInvalid:  # the catalogue was restored between two questions
+                self._view = self._read_catalogue()
             return self._view
 
     def _advance(self, view: View, head: Watermark) -> View:
@@ -214,7 +351,9 @@ class Gallery:
         self._problem = None
         for path in snapshot.newest_first(self._folder) if self._folder else []:
             try:
-                return self._load(path, head)
+                view = self._load(path, head)
+                self._path = path
+                return view
             except SnapshotInvalid as error:
                 self._problem = str(error)
                 logger.warning("Snapshot refused, the index is rebuilt: %s", error)
@@ -222,23 +361,81 @@ class Gallery:
 
     def _read_catalogue(self) -> View:
         parts = list(self._feed.everything())
-        roster = Roster.build(
-            np.concatenate([part.added for part in parts]),
-            np.concatenate([part.people for part in parts]),
-            np.concatenate([part.vectors for part in parts]),
-        )
-        return View.of(roster, parts[-1].watermark)
+        self._path = None
+        return View.of(_roster(parts), parts[-1].watermark)
 
-    def _fold(self, view: View) -> None:
-        if self._folder is not None and view.faces >= _WRITTEN_FROM:
-            self.snapshot()
+    def _tend(self, view: View) -> None:
+        """Fold the tail where that takes milliseconds; otherwise in the background, if at all."""
+        slow = view.lists is not None or view.faces >= self._lists_from
+        if not (_fold_is_due(view) or (self._background and due(view, self._lists_from))):
+            return
+        if slow and not self._background:
+            return
+        if not self._tending.acquire(blocking=False):
+            return
+        if not slow:
+            with self._released():
+                self._fold()
+            return
+        self._thread = threading.Thread(target=self._tend_slowly, name="index", daemon=True)
+        self._thread.start()
+
+    def _tend_slowly(self) -> None:
+        with self._released():
+            try:
+                self._adopt_newer()
+                if due(self._follow(), self._lists_from):
+                    self.train()
+                elif _fold_is_due(self._follow()):
+                    self._fold()
+            except RollcallError as error:
+                logger.warning("The index was not brought up to date: %s", error)
+
+    @contextmanager
+    def _released(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._tending.release()
+
+    def _adopt_newer(self) -> None:
+        """Map what another process has written since."""
+        if self._folder is None:
+            return
+        for path in snapshot.newest_first(self._folder):
+            if path == self._path:
+                return
+            try:
+                self._replace(self._load(path, self._feed.head()), path)
+            except SnapshotInvalid:
+                continue
+            return
+
+    def _fold(self, trained: Lists | None = None) -> None:
+        if self._folder is not None and self._follow().faces >= _WRITTEN_FROM:
+            self._write(trained)
         else:
-            self._replace(view.folded())
+            self._replace(self._follow().folded(trained), None)
 
-    def _replace(self, view: View) -> None:
+    def _write(self, trained: Lists | None = None) -> Path:
+        folder = self._folder
+        if folder is None:
+            raise ValueError("a gallery without a folder writes no snapshots")
+        with snapshot.writing(folder):
+            view = self._follow()
+            path = None if trained else self._newest_at(view.watermark)
+            if path is None:
+                view = view.folded(trained)
+                path = snapshot.write(folder, self._stamp(view.watermark), *view.packed())
+            snapshot.retire(folder, keep=path)
+            self._replace(self._load(path, view.watermark), path)
+            return path
+
+    def _replace(self, view: View, path: Path | None) -> None:
         """Answer from a view that may be a little behind, once it has caught up."""
         with self._changing:
             self._view = self._advance(view, self._feed.head())
+            self._path = path
 
     def _stamp(self, watermark: Watermark) -> Stamp:
         return Stamp(
@@ -259,10 +456,6 @@ class Gallery:
                 continue
         return None
 
-    def _write(self, folder: Path, view: View) -> Path:
-        view = view.folded()
-        return snapshot.write(folder, self._stamp(view.watermark), *view.packed())
-
     def _load(self, path: Path, newest: Watermark) -> View:
         found = snapshot.load(path, self._stamp(newest))
         return View.unpacked(found.arrays, found.notes, found.stamp.watermark)
@@ -278,4 +471,46 @@ def _follows(watermark: Watermark, head: Watermark) -> bool:
 
 
 def _fold_is_due(view: View) -> bool:
-    return len(view.tail) + view.dead > max(_FOLD_LEAST, _FOLD_SHARE * len(view.sealed))
+    share, least = _FOLD if view.lists is None else _FOLD_LISTS
+    return len(view.tail) + view.dead > max(least, share * len(view.sealed))
+
+
+def _roster(parts: list[Changes]) -> Roster:
+    return Roster.build(
+        np.concatenate([part.added for part in parts]),
+        np.concatenate([part.people for part in parts]),
+        np.concatenate([part.vectors for part in parts]),
+    )
+
+
+def _means(vectors: Vectors, k: int) -> Vectors:
+    """Centres of k clusters, by k-means."""
+    if not 1 <= k <= max(len(vectors), 1):
+        raise SettingInvalid(
+            f"{len(vectors)} faces make 1 to {len(vectors)} clusters; found --k {k}."
+        )
+    if not len(vectors):
+        return vectors
+    means = faiss.Kmeans(
+        vectors.shape[1],
+        k,
+        niter=25,
+        seed=0,
+        min_points_per_centroid=1,
+        max_points_per_centroid=256,
+    )
+    means.train(vectors)
+    return np.asarray(means.centroids, np.float32)
+
+
+def _clustered(roster: Roster, centres: Vectors) -> Clusters:
+    squares, labels = np.zeros((0, 1), np.float32), np.zeros((0, 1), np.int64)
+    if len(roster):
+        squares, labels = faiss.knn(roster.vectors, centres, 1)
+    return Clusters(
+        faces=roster.face_ids,
+        people=roster.people,
+        labels=labels[:, 0],
+        distances=np.sqrt(np.maximum(squares[:, 0], 0)),
+        centres=centres,
+    )

@@ -147,6 +147,21 @@ class Roster:
             probes, top, k, found=~np.isneginf(np.take_along_axis(scores, top, axis=1))
         )
 
+    def score_found(self, probes: Vectors, rows: Ints, positions: Ints, k: int) -> PeopleHits:
+        """Score the people of some faces and some more people exactly; return the best k.
+
+        Args:
+            probes: (q, d) float32, rows of unit length.
+            rows: (q, a) rows of faces, -1 for none.
+            positions: (q, b) positions of people, -1 for none.
+            k: people a probe.
+        """
+        by_face = np.where(rows < 0, -1, self.person_of[rows])
+        candidates = np.sort(np.concatenate([by_face, positions], axis=1), axis=1)
+        found = candidates >= 0
+        found[:, 1:] &= candidates[:, 1:] != candidates[:, :-1]
+        return self.score(probes, candidates, k, found)
+
     def score(self, probes: Vectors, candidates: Ints, k: int, found: Mask) -> PeopleHits:
         """Score candidates exactly and return the best k people of each probe.
 

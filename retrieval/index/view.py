@@ -8,14 +8,14 @@ of the tail, which is folded into a new sealed part before it grows beyond a sha
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.index.exact import merged, nearest
-from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
+from retrieval.index.lists import Lists
 from retrieval.index.roster import Roster, joined
 from retrieval.values import Changes, Ints, PeopleHits, SearchResult, Vectors, Watermark
 
@@ -23,25 +23,6 @@ Mask = npt.NDArray[np.bool_]
 
 _ROSTER = ("vectors", "face_ids", "person_ids", "offsets", "templates", "person_of", "by_id")
 _SUBSET_FACES = 20_000  # as many faces of chosen people are compared exactly, without lists
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lists:
-    """Inverted lists over a roster's faces (ids: face ids) and templates (ids: person ids)."""
-
-    faces: FaissIvf
-    templates: FaissIvf
-
-    def named(self) -> dict[str, FaissIvf]:
-        """Both, by name."""
-        return {"faces": self.faces, "templates": self.templates}
-
-    def over(self, roster: Roster) -> Self:
-        """The same clusters and codes over another roster."""
-        faces, templates = self.faces.emptied(), self.templates.emptied()
-        faces.add(roster.face_ids, roster.vectors)
-        templates.add(roster.person_ids, roster.templates)
-        return replace(self, faces=faces, templates=templates)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +70,7 @@ class View:
         tail = self.tail.vectors.nbytes + self.tail.templates.nbytes
         if self.lists is None:
             return tail + self.mapped_bytes
-        return tail + sum(index.memory_bytes for index in self.lists.named().values())
+        return tail + self.lists.memory_bytes
 
     @property
     def mapped_bytes(self) -> int:
@@ -119,28 +100,33 @@ class View:
         )
         return replace(self, alive=self.alive & ~touched, tail=tail, watermark=changes.watermark)
 
-    def folded(self) -> "View":
-        """Everybody in one new sealed part, with the same clusters where there are lists."""
+    def folded(self, trained: Lists | None = None) -> Self:
+        """Everybody in one new sealed part.
+
+        Args:
+            trained: lists whose clusters and codes to use; None for the present ones.
+        """
+        lists = trained or self.lists
         if not len(self.tail) and self.alive.all():
-            return self
-        rows = self.sealed.rows_of(np.flatnonzero(self.alive))[0]
-        roster = Roster.build(
-            np.concatenate([self.sealed.face_ids[rows], self.tail.face_ids]),
-            np.concatenate([self.sealed.people_of(rows), self.tail.people]),
-            np.concatenate([self.sealed.vectors[rows], self.tail.vectors]),
-        )
-        lists = None if self.lists is None else self.lists.over(roster)
-        return View.of(roster, self.watermark, lists)
+            roster = self.sealed
+        else:
+            rows = self.sealed.rows_of(np.flatnonzero(self.alive))[0]
+            roster = Roster.build(
+                np.concatenate([self.sealed.face_ids[rows], self.tail.face_ids]),
+                np.concatenate([self.sealed.people_of(rows), self.tail.people]),
+                np.concatenate([self.sealed.vectors[rows], self.tail.vectors]),
+            )
+        if lists is None or (roster is self.sealed and trained is None):
+            return self.of(roster, self.watermark, lists)
+        return self.of(roster, self.watermark, lists.over(roster))
 
     def packed(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """The sealed part as arrays and notes for a snapshot."""
         arrays = {name: getattr(self.sealed, name) for name in _ROSTER}
-        notes: dict[str, Any] = {"lists": None}
-        if self.lists is not None:
-            for name, index in self.lists.named().items():
-                arrays |= {f"{name}.{part}": held for part, held in index.arrays().items()}
-            notes["lists"] = {n: asdict(index.recipe) for n, index in self.lists.named().items()}
-        return arrays, notes
+        if self.lists is None:
+            return arrays, {"lists": None}
+        more, notes = self.lists.packed()
+        return arrays | more, {"lists": notes}
 
     @classmethod
     def unpacked(
@@ -148,24 +134,9 @@ class View:
     ) -> Self:
         """The view that was packed, searched where the arrays lie."""
         roster = Roster(**{name: arrays[name] for name in _ROSTER})
-        recipes = notes["lists"]
-        if recipes is None:
+        if notes["lists"] is None:
             return cls.of(roster, watermark)
-        made = {
-            name: FaissIvf.restored(
-                Recipe(**{**recipe, "coding": Coding(recipe["coding"])}),
-                {part: arrays[f"{name}.{part}"] for part in ("lists", "mean")},
-                ids,
-                vectors,
-            )
-            for (name, recipe), ids, vectors in zip(
-                recipes.items(),
-                (roster.face_ids, roster.person_ids),
-                (roster.vectors, roster.templates),
-                strict=True,
-            )
-        }
-        return cls.of(roster, watermark, Lists(**made))
+        return cls.of(roster, watermark, Lists.unpacked(arrays, notes["lists"], roster))
 
     def search(self, probes: Vectors, k: int, people: Ints | None = None) -> PeopleHits:
         """The best k people of each probe by the fused score, among `people` if given."""
@@ -174,30 +145,16 @@ class View:
         return joined([self._search_sealed(probes, k, people), tail], k)
 
     def _search_sealed(self, probes: Vectors, k: int, people: Ints | None) -> PeopleHits:
-        keep = self.alive
+        alive = None if self.alive.all() else self.alive
+        chosen = None
         if people is not None:
-            keep = keep & np.isin(self.sealed.person_ids, people)
-            positions = np.flatnonzero(keep)
+            chosen = np.isin(self.sealed.person_ids, people) & self.alive
+            positions = np.flatnonzero(chosen)
             if np.diff(self.sealed.offsets)[positions].sum() <= _SUBSET_FACES:
                 return self.sealed.take(positions).search(probes, k)
         if self.lists is None:
-            return self.sealed.search(probes, k, None if keep.all() else keep)
-        return self._search_lists(self.lists, probes, k, None if keep.all() else keep)
-
-    def _search_lists(self, lists: Lists, probes: Vectors, k: int, keep: Mask | None) -> PeopleHits:
-        """Score the people of the nearest faces and of the nearest templates exactly.
-
-        The nearest templates belong to different people, so that there are always enough.
-        """
-        keep_rows = None if keep is None else keep[self.sealed.person_of]
-        rows = lists.faces.candidates(probes, lists.faces.recipe.fetch, keep_rows)
-        fetch = max(k, lists.templates.recipe.fetch)
-        by_template = lists.templates.candidates(probes, fetch, keep)
-        by_face = np.where(rows < 0, -1, self.sealed.person_of[rows])
-        candidates = np.sort(np.concatenate([by_face, by_template], axis=1), axis=1)
-        found = candidates >= 0
-        found[:, 1:] &= candidates[:, 1:] != candidates[:, :-1]
-        return self.sealed.score(probes, candidates, k, found)
+            return self.sealed.search(probes, k, alive if chosen is None else chosen)
+        return self.lists.people(self.sealed, probes, k, alive, chosen)
 
     def search_faces(self, probes: Vectors, k: int, allowed: Ints | None = None) -> SearchResult:
         """The k nearest faces of each probe, among `allowed` ids if given."""
@@ -216,7 +173,7 @@ class View:
                 return nearest(probes, self.sealed.vectors[rows], self.sealed.face_ids[rows], k)
         if self.lists is None:
             return nearest(probes, self.sealed.vectors, self.sealed.face_ids, k, keep)
-        return self.lists.faces.search_rows(probes, k, keep)
+        return self.lists.nearest_faces(probes, k, keep)
 
     def people_of(self, face_ids: Ints) -> Ints:
         """The person of each face, -1 for faces that are not here."""

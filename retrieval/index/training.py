@@ -1,0 +1,271 @@
+"""Training by measure: how many lists, what they hold and how many a search visits.
+
+Some faces of the live gallery are held out and asked about; the exact answers of the same rules
+are the measure. So an index is as right on this gallery as it says, not as one hopes.
+"""
+
+import logging
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import numpy as np
+
+from retrieval.errors import SettingInvalid
+from retrieval.index.exact import nearest
+from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
+from retrieval.index.lists import Lists, Trained
+from retrieval.index.recall import agreement, exact_people, recall
+from retrieval.index.roster import Roster
+from retrieval.index.view import View
+from retrieval.values import Ints, SearchResult, Vectors
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+_Choice = TypeVar("_Choice")
+
+LISTS_FROM = 50_000  # faces from which lists answer sooner than exact search (docs/tuning.md)
+_PROBES = 1_000  # held-out faces: agreement is known to 0.2 points
+_SAMPLE_A_LIST = 50  # vectors a list to learn from; Faiss asks for 39 at least
+_SAMPLE_LEAST = 20_000  # vectors to learn codes from
+_TEMPLATES = 0.999  # agreement of templates alone, where they are in lists
+_FLAT_TEMPLATES = 200_000  # people: up to here one list of all templates is scanned fastest
+_FETCHES = (16, 32, 64, 128)  # candidates a probe, from faces and from templates each
+_GROWN = 2.0  # times the faces, or its inverse, after which lists are too long or too short
+_DRIFTED = 1.5  # times the imbalance of the lists when they were trained
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What an index must reach.
+
+    Attributes:
+        memory: bytes that codes, lists and centres may take.
+        agreement: identity agreement with the exact answer of the same rule.
+    """
+
+    memory: int = 2 << 30
+    agreement: float = 0.995
+
+    def __post_init__(self) -> None:
+        if not 0 < self.agreement <= 1:
+            raise SettingInvalid(
+                f"The agreement to reach must be above 0 and at most 1; found {self.agreement}."
+            )
+
+
+def parse_bytes(text: str) -> int:
+    """Read a size in words: "2G", "512M", "1.5 GiB", "800000".
+
+    Raises:
+        SettingInvalid: it is none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
+    size = int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ")) if found else 0
+    if size <= 0:
+        raise SettingInvalid(f"A memory budget looks like 2G or 512M; found {text!r}.")
+    return size
+
+
+def due(view: View, lists_from: int = LISTS_FROM) -> str | None:
+    """Why lists should be trained now, or None."""
+    if view.faces < lists_from:
+        return None
+    if view.lists is None:
+        return f"{view.faces:,} faces are searched sooner with lists"
+    trained = view.lists.trained
+    if not trained.faces / _GROWN <= view.faces <= trained.faces * _GROWN:
+        return f"{view.faces:,} faces now, {trained.faces:,} when the lists were trained"
+    if view.lists.faces.imbalance > _DRIFTED * trained.imbalance:
+        return f"the lists have drifted: imbalance {view.lists.faces.imbalance:.2f}"
+    return None
+
+
+def train(
+    roster: Roster,
+    goal: Goal,
+    *,
+    seed: int = 0,
+    old: Lists | None = None,
+    progress: Progress = logger.info,
+) -> Lists:
+    """Make lists for a gallery that reach the goal at the least cost.
+
+    Codings are tried from the smallest on; where none reaches the goal, the best one is taken.
+
+    Args:
+        roster: everybody, at least one face.
+        goal: memory and agreement.
+        seed: of the held-out faces and the clustering.
+        old: the present lists; the new ones are at least as right on the same held-out faces.
+        progress: is told each step in words.
+
+    Returns:
+        Lists over the roster without the held-out faces; take their `over` for all.
+
+    Raises:
+        SettingInvalid: the memory does not suffice for any coding.
+    """
+    progress("asking held-out faces exactly")
+    exam = _Exam.of(roster, seed)
+    wanted = goal.agreement
+    if old is not None:
+        wanted = max(wanted, exam.agreement(old.over(exam.rest)))
+    tried: list[Lists] = []
+    for coding in _affordable(roster, goal.memory):
+        progress(f"training {nlist_for(len(roster)):,} lists, coding {coding}")
+        tried.append(_tuned(exam, coding, wanted, goal.agreement, seed))
+        found = tried[-1].trained
+        progress(f"agreement {found.agreement:.2%} (faces alone {found.faces_agreement:.2%})")
+        if found.agreement >= wanted and found.faces_agreement >= goal.agreement:
+            break
+    best = max(tried, key=lambda lists: lists.trained.agreement)
+    return replace(best, trained=replace(best.trained, faces=len(roster)))
+
+
+def nlist_for(n: int) -> int:
+    """Lists for n entries: about 4 sqrt(n), where centres and lists cost a search the same.
+
+    Source: Faiss wiki, "Guidelines to choose an index".
+    """
+    return max(min(round(4 * math.sqrt(n)), n // _SAMPLE_A_LIST), 1)
+
+
+def index_bytes(roster: Roster, coding: Coding) -> int:
+    """Bytes of lists over faces and templates: codes, row numbers, centres."""
+    faces, people, d = len(roster), len(roster.person_ids), int(roster.vectors.shape[1])
+    row = Recipe(coding, 1, 1).code_bytes(d) + 8
+    template = Recipe(Coding.PQ, 1, 1).code_bytes(d) + 8
+    return faces * row + people * template + 4 * d * nlist_for(faces)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Exam:
+    """Held-out faces, the gallery without them, and the exact answers."""
+
+    rest: Roster
+    probes: Vectors
+    exact_people: Ints
+    exact_faces: SearchResult
+    exact_templates: Ints
+
+    @classmethod
+    def of(cls, roster: Roster, seed: int) -> "_Exam":
+        held = np.random.default_rng(seed).permutation(len(roster))[: _held_out(len(roster))]
+        stay = np.ones(len(roster), np.bool_)
+        stay[held] = False
+        rows = np.flatnonzero(stay)
+        rest = Roster.build(roster.face_ids[rows], roster.people_of(rows), roster.vectors[rows])
+        probes = roster.vectors[np.sort(held)]
+        return cls(
+            rest=rest,
+            probes=probes,
+            exact_people=exact_people(rest, probes).people[:, 0],
+            exact_faces=nearest(probes, rest.vectors, rest.face_ids, 10),
+            exact_templates=nearest(probes, rest.templates, rest.person_ids, 1).ids[:, 0],
+        )
+
+    def agreement(self, lists: Lists) -> float:
+        """Of the fused rule."""
+        hits = lists.people(self.rest, self.probes, 1, None, None)
+        return agreement(hits.people[:, 0], self.exact_people)
+
+    def faces_agreement(self, faces: FaissIvf) -> float:
+        """Of the nearest face's person."""
+        found = faces.search(self.probes, 1).ids[:, 0]
+        return agreement(self._people(found), self._people(self.exact_faces.ids[:, 0]))
+
+    def templates_agreement(self, templates: FaissIvf) -> float:
+        """Of the nearest template's person."""
+        return agreement(templates.search(self.probes, 1).ids[:, 0], self.exact_templates)
+
+    def recall_at_10(self, faces: FaissIvf) -> float:
+        """Of the nearest faces."""
+        return recall(faces.search(self.probes, self.exact_faces.ids.shape[1]), self.exact_faces)
+
+    def _people(self, face_ids: Ints) -> Ints:
+        return self.rest.people_of(self.rest.rows_or_none(face_ids))
+
+
+def _tuned(exam: _Exam, coding: Coding, wanted: float, faces_wanted: float, seed: int) -> Lists:
+    """Train one coding, then visit as few lists and score as few candidates as suffice."""
+    rest = exam.rest
+    nlist = nlist_for(len(rest))
+    faces = _trained(rest.vectors, rest.face_ids, Recipe(coding, nlist, 1, seed=seed))
+    faces = _first(
+        [faces.using(replace(faces.recipe, nprobe=nprobe)) for nprobe in _visits(nlist)],
+        lambda faces: exam.faces_agreement(faces) >= faces_wanted,
+    )
+    templates = _templates(exam, seed)
+    untold = Trained(len(rest), faces.imbalance, len(exam.probes), 0, 0, 0, "")
+    lists = _first(
+        [
+            Lists(faces, templates, visited, fetch, untold)
+            for fetch in _FETCHES
+            for visited in _visits(faces.recipe.nprobe)
+        ],
+        lambda lists: exam.agreement(lists) >= _above(wanted),
+    )
+    told = replace(
+        untold,
+        agreement=exam.agreement(lists),
+        faces_agreement=exam.faces_agreement(faces),
+        recall_at_10=exam.recall_at_10(faces),
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return replace(lists, trained=told)
+
+
+def _templates(exam: _Exam, seed: int) -> FaissIvf:
+    people = len(exam.rest.person_ids)
+    nlist = 1 if people <= _FLAT_TEMPLATES else nlist_for(people)
+    recipe = Recipe(Coding.PQ, nlist, 1, fetch=_FETCHES[0], seed=seed)
+    templates = _trained(exam.rest.templates, exam.rest.person_ids, recipe)
+    return _first(
+        [templates.using(replace(recipe, nprobe=nprobe)) for nprobe in _visits(nlist)],
+        lambda templates: exam.templates_agreement(templates) >= _TEMPLATES,
+    )
+
+
+def _trained(vectors: Vectors, ids: Ints, recipe: Recipe) -> FaissIvf:
+    size = min(len(vectors), max(_SAMPLE_A_LIST * recipe.nlist, _SAMPLE_LEAST))
+    rows = np.random.default_rng(recipe.seed).choice(len(vectors), size, replace=False)
+    index = FaissIvf.trained(vectors[np.sort(rows)], recipe)
+    index.add(ids, vectors)
+    return index
+
+
+def _affordable(roster: Roster, memory: int) -> list[Coding]:
+    codings = sorted(Coding, key=lambda coding: index_bytes(roster, coding))
+    fitting = [coding for coding in codings if index_bytes(roster, coding) <= memory]
+    if not fitting:
+        least = index_bytes(roster, codings[0]) / 2**20
+        raise SettingInvalid(
+            f"An index of {len(roster):,} faces takes {least:,.0f} MiB at least; the budget is"
+            f" {memory / 2**20:,.0f} MiB. Allow more."
+        )
+    return fitting
+
+
+def _visits(most: int) -> list[int]:
+    """Numbers of lists to try, in steps of about a half: 1, 2, 3, 4, 6, 8, 12, ... `most`."""
+    steps = sorted({round(2 ** (step / 2) + 1e-9) for step in range(2 * most.bit_length() + 1)})
+    return [visits for visits in steps if visits < most] + [most]
+
+
+def _first(choices: list[_Choice], suffices: Callable[[_Choice], bool]) -> _Choice:
+    """The first choice that suffices, else the last."""
+    return next((choice for choice in choices if suffices(choice)), choices[-1])
+
+
+def _above(wanted: float) -> float:
+    """Half of the way from the goal to perfection: a sample may flatter."""
+    return (1 + wanted) / 2
+
+
+def _held_out(n: int) -> int:
+    return max(min(_PROBES, n // 5), 1)
