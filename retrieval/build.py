@@ -196,8 +196,16 @@ class Workshop:
     def gallery(self, collection: "Collection", feed: ChangeFeed) -> "Gallery":
         """Open this process's view of the collection's faces."""
         from retrieval.index.gallery import Gallery
+        from retrieval.index.training import Goal, parse_bytes
 
-        return Gallery(feed, self._folder("index", collection), threads=threads_of(self._settings))
+        return Gallery(
+            feed,
+            self._folder("index", collection),
+            collection=str(collection.id),
+            fingerprint=collection.fingerprint,
+            threads=threads_of(self._settings),
+            goal=Goal(parse_bytes(self._settings.index_memory), self._settings.index_agreement),
+        )
 
     def photos(self, collection: "Collection") -> "PhotoStore":
         """Where copies of the collection's photos are kept, if they are."""

@@ -67,6 +67,15 @@ class Settings(BaseSettings):
         200_000_000, ge=1, description="Bytes of the largest photo that is read."
     )
     min_face_px: int = Field(24, ge=8, description="Smaller faces are unusable.")
+    index_memory: str = Field(
+        "2G", description="Memory that an index's lists and codes may take: 2G, 512M."
+    )
+    index_agreement: float = Field(
+        0.995,
+        gt=0,
+        le=1,
+        description="Share of probes for which the index must name whom exact search names.",
+    )
     keep_photos: bool = Field(
         False, description="Keep copies of enrolled photos under the home folder."
     )

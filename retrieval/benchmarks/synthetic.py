@@ -97,4 +97,5 @@ class Population:
         d = len(self._common)
         eigenvalues = np.exp(-((np.arange(d) / decay[0]) ** decay[1]))
         deviations = np.sqrt(variance * eigenvalues / eigenvalues.sum()).astype(np.float32)
-        return self._random.standard_normal((n, d), dtype=np.float32) * deviations
+        drawn: Vectors = self._random.standard_normal((n, d), dtype=np.float32) * deviations
+        return drawn

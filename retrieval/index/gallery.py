@@ -295,12 +295,19 @@ class Gallery:
             centres = _means(everybody.vectors, len(everybody.person_ids) if k is None else k)
         return _clustered(everybody, centres)
 
-    def rebuild(self) -> IndexStatus:
-        """Read everything from the catalogue again and write a new snapshot."""
+    def rebuild(self, progress: Progress = logger.info) -> IndexStatus:
+        """Read everything from the catalogue again, train lists if due, write a new snapshot.
+
+        Args:
+            progress: is told each step in words.
+        """
+        progress("reading the catalogue")
         with self._changing:
             self._view = self._read_catalogue()
             self._problem = None
         self._discard_snapshots()
+        if due(self._view, self._lists_from):
+            self.train(progress=progress)
         self.snapshot()
         return self.status()
 
