@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from cli.options import Run, command
-from retrieval.errors import NotFound, RollcallError
+from retrieval.errors import IndexFailed, NotFound, RollcallError
 
 PACKAGES = (
     "opencv-python-headless",
@@ -98,11 +98,13 @@ def _catalogue(run: Run) -> Iterator[Finding]:
                 f"{counts.people} people, {counts.faces} faces; {collection.fingerprint}",
             )
         try:
-            status = service.gallery.check()
+            check = service.gallery.check()
         except NotFound:
             yield Finding("index", "note", "nobody is enrolled in this collection yet")
             return
-        yield Finding("index", "ok", f"{status.kind}, {status.faces} faces, as the catalogue")
+        if not check.sound:
+            raise StoreError("The index differs from the catalogue. Run: rollcall index rebuild")
+        yield Finding("index", "ok", f"{check.faces} faces, exactly as in the catalogue")
 
 
 def _queue(run: Run) -> Iterator[Finding]:

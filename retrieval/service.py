@@ -377,13 +377,16 @@ class Service:
         """Cluster the enrolled faces: the inverted index, cluster -> photos, largest first.
 
         Args:
-            k: how many clusters; None for as many as people.
+            k: how many clusters; None for the trained index's own, else for as many as people.
+
+        Raises:
+            SettingInvalid: k is below 1 or above the number of faces.
         """
         self.gallery.catch_up()
-        ids, labels = self.gallery.clusters(k)
-        faces = self.catalogue.faces(ids.tolist())
+        found = self.gallery.clusters(k)
+        faces = self.catalogue.faces(found.faces.tolist())
         groups: dict[int, list[EnrolledFace]] = {}
-        for face_id, label in zip(ids.tolist(), labels.tolist(), strict=True):
+        for face_id, label in zip(found.faces.tolist(), found.labels.tolist(), strict=True):
             if face_id in faces:
                 groups.setdefault(label, []).append(faces[face_id])
         return sorted(groups.values(), key=len, reverse=True)
