@@ -12,6 +12,9 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retrieval.api import problems
@@ -20,7 +23,8 @@ from retrieval.api.context import Context, OpenService, Services, identify
 from retrieval.api.limits import Limits
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
-from retrieval.api.routes import administration, health, people, questions
+from retrieval.api.problems import status_of
+from retrieval.api.routes import administration, health, pages, people, questions
 from retrieval.api.work import Batcher, Desk, Pool
 from retrieval.catalogue.audit import Audit
 from retrieval.catalogue.catalogue import Catalogue
@@ -76,8 +80,10 @@ def create_app(
     app.state.context = context
     for module in (questions, people, administration, health):
         app.include_router(module.routes)
-    app.include_router(health.guarded)
-    app.add_exception_handler(RollcallError, problems.on_error)
+    for router in (health.guarded, pages.login_routes, pages.routes):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=pages.WEB / "static"))
+    app.add_exception_handler(RollcallError, _on_error)
     app.add_exception_handler(HTTPException, problems.on_http_exception)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(Exception, problems.on_crash)
@@ -143,6 +149,13 @@ async def _every_day(context: Context) -> None:
         except StoreError as error:
             logger.warning("Old audit entries stay for now: %s", error)
         await asyncio.sleep(_DAY_S)
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RollcallError)
+    if status_of(error) >= 500:
+        logger.warning("%s failed: %s", request.url.path, error)
+    return await run_in_threadpool(pages.on_error, request, error)
 
 
 class Outermost:

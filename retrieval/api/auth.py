@@ -6,7 +6,6 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -219,14 +218,3 @@ def _write_once(path: Path, data: bytes) -> None:
         pass
     finally:
         draft.unlink()
-
-
-def cookie_options(request: Request, hours: float) -> Mapping[str, object]:
-    """How the session's cookie is set."""
-    return {
-        "max_age": int(hours * 3600),
-        "httponly": True,
-        "samesite": "lax",
-        "secure": request.url.scheme == "https",
-        "path": "/",
-    }

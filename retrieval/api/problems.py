@@ -118,14 +118,6 @@ def _headers(error: RollcallError) -> dict[str, str]:
             return {}
 
 
-async def on_error(request: Request, error: Exception) -> JSONResponse:
-    """Handle an error of the tree."""
-    assert isinstance(error, RollcallError)
-    if status_of(error) >= 500:
-        logger.warning("%s failed: %s", request.url.path, error)
-    return of_error(error)
-
-
 async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
     """Handle what the framework refuses: no such path or method, a body that cannot be read."""
     assert isinstance(error, HTTPException)

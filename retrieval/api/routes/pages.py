@@ -1,0 +1,230 @@
+"""The web app's pages: HTML from templates; what they do afterwards, they do through the API."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+
+from retrieval.api.auth import COOKIE, Caller, check_origin
+from retrieval.api.context import Context
+from retrieval.api.problems import of_error, status_of
+from retrieval.api.routes.people import cursor_of_name, name_of_cursor
+from retrieval.api.routing import By, GuardedRoute, InContext, needs
+from retrieval.catalogue.keys import Role
+from retrieval.catalogue.records import Counts
+from retrieval.errors import KeyRefused, NotFound, RollcallError
+from retrieval.service import Service
+
+WEB = Path(__file__).resolve().parents[1] / "web"
+PAGE_PEOPLE = 120
+COLLECTION_COOKIE = "rollcall_collection"
+PAGES = (
+    ("/", "identify", "Identify"),
+    ("/people", "people", "People"),
+    ("/index", "index", "Index"),
+)
+
+routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
+login_routes = APIRouter(include_in_schema=False)
+VIEWER = needs(Role.VIEWER)
+
+
+def _initials(name: str) -> str:
+    words = [word for word in name.replace("-", " ").split() if word[0].isalnum()]
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
+
+
+_templates = Environment(
+    loader=FileSystemLoader(WEB / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters["initials"] = _initials
+_templates.filters["last_part"] = lambda path: PurePath(path).name or path
+
+
+def _rendered(name: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
+    return HTMLResponse(_templates.get_template(name).render(values), status)
+
+
+class View:
+    """What a page needs: who looks, at which collection, and the names of the others."""
+
+    def __init__(self, request: Request, context: Context, caller: Caller) -> None:
+        self.context, self.caller = context, caller
+        every = [each.name for each in context.catalogue.collections()]
+        self.collections = [name for name in every if caller.collection in (None, name)]
+        wanted = request.query_params.get("collection") or request.cookies.get(COLLECTION_COOKIE)
+        default = caller.collection or context.settings.collection
+        self.collection = wanted if wanted in self.collections else default
+
+    def service(self) -> Service | None:
+        """The collection's service; None where nobody is enrolled yet."""
+        try:
+            return self.context.services.get(self.collection)
+        except NotFound:
+            return None
+
+    def counts(self) -> Counts:
+        """How much the collection holds."""
+        service = self.service()
+        return service.catalogue.counts(service.collection.id) if service else Counts(0, 0, 0)
+
+    def page(self, page: str, template: str, http_status: int = 200, **values: Any) -> HTMLResponse:
+        """The page `page` of the navigation."""
+        caller, session = self.caller, self.caller.session
+        common = {
+            "page": page,
+            "pages": PAGES,
+            "who": caller.name,
+            "role": caller.role.value,
+            "session": session is not None,
+            "csrf": "" if session is None else self.context.access.csrf_token(session),
+            "collection": self.collection,
+            "collections": self.collections,
+            "may_edit": caller.role.covers(Role.OPERATOR),
+            "may_delete": caller.role.covers(Role.ADMIN),
+            "picture": f"/v1/faces/{{}}/picture?collection={quote(self.collection)}",
+        }
+        return _rendered(template, {**common, **values}, http_status)
+
+
+# Logging in and out
+
+
+@login_routes.get("/login")
+def login_page(next: Annotated[str, Query(max_length=500)] = "/") -> Response:
+    """Ask for a key."""
+    return _rendered("login.html", {"problem": None, "next": _own_path(next)})
+
+
+@login_routes.post("/login")
+def log_in(
+    request: Request,
+    context: InContext,
+    key: Annotated[str, Form(max_length=300)],
+    next: Annotated[str, Form(max_length=500)] = "/",
+) -> Response:
+    """Open a session for somebody with a key."""
+    check_origin(request)
+    try:
+        known = context.access.check(key.strip())
+    except KeyRefused as error:
+        values = {"problem": str(error), "next": _own_path(next)}
+        return _rendered("login.html", values, status_of(error))
+    answer = RedirectResponse(_own_path(next), 303)
+    answer.set_cookie(
+        COOKIE,
+        context.access.open_session(known),
+        max_age=int(context.settings.session_hours * 3600),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@routes.post("/logout", openapi_extra=VIEWER)
+def log_out() -> Response:
+    """End the session in this browser."""
+    answer = Response(status_code=204)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+def _own_path(path: str) -> str:
+    """A path of this service, never another site's."""
+    own = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return path if own and path.isprintable() else "/"
+
+
+def on_error(request: Request, error: RollcallError) -> Response:
+    """What a browser sees in place of a page; programs get problem details."""
+    if request.url.path.startswith("/v1/") or "text/html" not in request.headers.get("accept", ""):
+        return of_error(error)
+    if isinstance(error, KeyRefused):
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?next={quote(path)}", 303)
+    caller = getattr(request.state, "caller", None)
+    if caller is None:
+        return of_error(error)
+    title = (type(error).__doc__ or "").splitlines()[0].rstrip(".")
+    view = View(request, request.app.state.context, caller)
+    return view.page("", "error.html", status_of(error), title=title, detail=str(error))
+
+
+# Pages
+
+
+@routes.get("/", openapi_extra=VIEWER)
+def identify_page(request: Request, context: InContext, caller: By) -> Response:
+    """Drop a photo and see who is in it."""
+    view = View(request, context, caller)
+    return view.page("identify", "identify.html", people=view.counts().people)
+
+
+@routes.get("/people", openapi_extra=VIEWER)
+def people_page(
+    request: Request,
+    context: InContext,
+    caller: By,
+    search: Annotated[str | None, Query(max_length=200)] = None,
+    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+) -> Response:
+    """Everybody, with a picture."""
+    view = View(request, context, caller)
+    service, counts = view.service(), view.counts()
+    found, portraits = [], {}
+    if service is not None:
+        found = service.catalogue.people(
+            service.collection.id,
+            search=search,
+            after=None if cursor is None else name_of_cursor(cursor),
+            limit=PAGE_PEOPLE + 1,
+        )
+        portraits = service.catalogue.portraits([person.id for person in found])
+    more = len(found) > PAGE_PEOPLE
+    found = found[:PAGE_PEOPLE]
+    return view.page(
+        "people",
+        "people.html",
+        found=found,
+        portraits=portraits,
+        search=search,
+        count=counts.people,
+        faces=counts.faces,
+        next=cursor_of_name(found[-1].name) if more else None,
+    )
+
+
+@routes.get("/people/{person_id}", openapi_extra=VIEWER)
+def person_page(request: Request, context: InContext, caller: By, person_id: int) -> Response:
+    """One person with all photos."""
+    view = View(request, context, caller)
+    service = context.services.get(view.collection)
+    person = service.catalogue.person_by_id(service.collection.id, person_id)
+    faces = service.catalogue.faces_of(person.id)
+    return view.page("people", "person.html", person=person, faces=faces)
+
+
+@routes.get("/index", openapi_extra=VIEWER)
+async def index_page(request: Request, context: InContext, caller: By) -> Response:
+    """What searches the faces, and how large it is."""
+    view = View(request, context, caller)
+    service = await run_in_threadpool(view.service)
+    if service is None:
+        return view.page("index", "index.html", status=None)
+    return view.page(
+        "index",
+        "index.html",
+        status=await context.pool.run(service.gallery.status),
+        model=service.collection,
+        gate=service.gate,
+    )

@@ -1,0 +1,124 @@
+// Calls of the API with the session's token and the page's collection.
+
+const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
+
+export const collection = meta("collection");
+export const mayEdit = document.body.dataset.mayEdit === "true";
+
+export class Problem extends Error {
+  constructor(document) {
+    super(document.detail || document.title || "The service did not answer.");
+    this.document = document;
+  }
+}
+
+export function address(path, parameters = {}) {
+  const url = new URL(path, location.origin);
+  url.searchParams.set("collection", collection);
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+export async function call(method, path, { form, json, parameters } = {}) {
+  const headers = { "X-CSRF-Token": meta("csrf") };
+  if (json !== undefined) headers["Content-Type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(address(path, parameters), {
+      method,
+      headers,
+      body: form ?? (json === undefined ? undefined : JSON.stringify(json)),
+    });
+  } catch {
+    throw new Problem({ detail: "The service cannot be reached. Check the network and try again." });
+  }
+  if (answer.status === 401) {
+    location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+  }
+  const type = answer.headers.get("content-type") ?? "";
+  const document = type.includes("json") ? await answer.json() : {};
+  if (!answer.ok) throw new Problem(document);
+  return document;
+}
+
+// Small things that every page needs.
+
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name === "class") made.className = value;
+    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+export function speak(text) {
+  document.getElementById("spoken").textContent = text;
+}
+
+export function initials(name) {
+  const words = name.replaceAll("-", " ").split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
+  return (words.slice(0, 1).concat(words.slice(1).slice(-1)).map((word) => word[0]).join("") || "?").toUpperCase();
+}
+
+export function portrait(name, faceId, extra = "") {
+  const made = element("span", { class: `portrait ${extra}`, "aria-hidden": "true" }, initials(name));
+  if (faceId) {
+    const image = element("img", { src: address(`/v1/faces/${faceId}/picture`), alt: "", loading: "lazy" });
+    image.addEventListener("error", () => image.remove());
+    made.append(image);
+  }
+  return made;
+}
+
+export async function suggestNames(input, list) {
+  const found = await call("GET", "/v1/people", { parameters: { search: input.value.trim(), limit: 20 } }).catch(() => null);
+  list.replaceChildren(...(found?.people ?? []).map((person) => element("option", { value: person.person })));
+  return found?.people ?? [];
+}
+
+export async function personCalled(name) {
+  const { people } = await call("GET", "/v1/people", { parameters: { search: name, limit: 50 } });
+  return people.find((person) => person.person === name) ?? null;
+}
+
+export function showProblem(place, error) {
+  const rejected = error.document?.rejected ?? [];
+  place.replaceChildren(
+    rejected.length
+      ? element("ul", {}, ...rejected.map((one) => element("li", {}, one.message)))
+      : error.message,
+  );
+  place.hidden = false;
+}
+
+export function imageFiles(transfer) {
+  return [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/") || /\.(heic|heif|avif)$/i.test(file.name));
+}
+
+// Let files be dropped on a place; the whole page, say.
+export function droppable(place, take) {
+  let depth = 0;
+  const over = (on) => place.classList.toggle(place === document.body ? "dropping" : "over", on);
+  place.addEventListener("dragenter", (event) => { event.preventDefault(); depth += 1; over(true); });
+  place.addEventListener("dragover", (event) => event.preventDefault());
+  place.addEventListener("dragleave", () => { depth -= 1; if (depth <= 0) { depth = 0; over(false); } });
+  place.addEventListener("drop", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    depth = 0;
+    over(false);
+    const files = imageFiles(event.dataTransfer);
+    if (files.length) take(files);
+  });
+}
+
+// An edit that can be undone is offered for undoing on the next page too.
+export function rememberUndo(edit) {
+  sessionStorage.setItem("undo", JSON.stringify({ id: edit.id, summary: edit.summary, collection }));
+}

@@ -1,0 +1,54 @@
+// What every page does: choose the collection, log out, open and close dialogs, undo.
+
+import { call, collection, speak } from "./api.js";
+
+document.querySelectorAll("img[data-may-fail]").forEach((image) => {
+  if (image.complete && image.naturalWidth === 0) image.remove();
+  image.addEventListener("error", () => image.remove());
+});
+
+document.getElementById("collection")?.addEventListener("change", (event) => {
+  document.cookie = `rollcall_collection=${encodeURIComponent(event.target.value)}; path=/; samesite=lax; max-age=31536000`;
+  location.assign(location.pathname.replace(/^(\/people)\/.*/, "$1"));
+});
+
+document.getElementById("log-out")?.addEventListener("click", async () => {
+  await call("POST", "/logout");
+  location.assign("/login");
+});
+
+document.querySelectorAll("[data-open]").forEach((button) => {
+  button.addEventListener("click", () => document.getElementById(button.dataset.open).showModal());
+});
+document.querySelectorAll("dialog [data-close]").forEach((button) => {
+  button.addEventListener("click", () => button.closest("dialog").close());
+});
+
+const bar = document.getElementById("undo-bar");
+const text = document.getElementById("undo-text");
+
+function offerUndo() {
+  const kept = JSON.parse(sessionStorage.getItem("undo") ?? "null");
+  if (kept === null || kept.collection !== collection) return;
+  text.textContent = kept.summary;
+  bar.hidden = false;
+}
+
+function forgetUndo() {
+  sessionStorage.removeItem("undo");
+  bar.hidden = true;
+}
+
+document.getElementById("undo-dismiss").addEventListener("click", forgetUndo);
+document.getElementById("undo").addEventListener("click", async () => {
+  const kept = JSON.parse(sessionStorage.getItem("undo"));
+  try {
+    await call("POST", "/v1/undo", { json: { edit: kept.id } });
+    forgetUndo();
+    location.reload();
+  } catch (error) {
+    text.textContent = error.message;
+    speak(error.message);
+  }
+});
+offerUndo();

@@ -1,0 +1,117 @@
+// One person: add, move and remove photos, rename, merge with preview, delete with receipt.
+
+import { call, droppable, element, mayEdit, personCalled, portrait, rememberUndo, showProblem, suggestNames } from "./api.js";
+
+const by = (id) => document.getElementById(id);
+const { id, name } = by("person").dataset;
+
+// Photos
+
+async function add(files) {
+  const form = new FormData();
+  files.forEach((file) => form.append("photos", file));
+  try {
+    sessionStorage.setItem("told", JSON.stringify(await call("POST", `/v1/people/${id}/photos`, { form })));
+    location.reload();
+  } catch (error) {
+    const place = element("div", { class: "notice bad", role: "alert" });
+    showProblem(place, error);
+    by("told").replaceChildren(place);
+  }
+}
+
+if (mayEdit) {
+  droppable(document.body, add);
+  by("files").addEventListener("change", (event) => add([...event.target.files]));
+}
+
+const told = JSON.parse(sessionStorage.getItem("told") ?? "null");
+sessionStorage.removeItem("told");
+if (told && String(told.id) === id && told.rejected.length) {
+  by("told").replaceChildren(element("div", { class: "notice bad", role: "alert" },
+    element("div", {}, element("strong", {}, `${told.enrolled} taken, ${told.rejected.length} not:`),
+      element("ul", {}, ...told.rejected.map((one) => element("li", {}, one.message))))));
+}
+
+const picked = () => [...document.querySelectorAll("input[name=face]:checked")].map((box) => Number(box.value));
+by("faces-form")?.addEventListener("change", () => {
+  const count = picked().length;
+  by("picked-bar").hidden = count === 0;
+  by("picked-count").textContent = `${count} chosen`;
+});
+
+by("remove")?.addEventListener("click", async () => {
+  const faces = picked();
+  if (!confirm(`Remove ${faces.length} photo${faces.length === 1 ? "" : "s"} for good? This cannot be undone.`)) return;
+  for (const face of faces) await call("DELETE", `/v1/people/${id}/photos/${face}`);
+  location.reload();
+});
+
+// Dialogs that end in an edit
+
+function onSubmit(formId, act) {
+  const form = by(formId);
+  form?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const problem = form.querySelector("[data-problem]");
+    problem.hidden = true;
+    try {
+      await act();
+    } catch (error) {
+      showProblem(problem, error);
+    }
+  });
+}
+
+onSubmit("rename-form", async () => {
+  await call("PATCH", `/v1/people/${id}`, { json: { person: by("new-name").value.trim() } });
+  const { edits } = await call("GET", "/v1/edits", { parameters: { limit: 1 } });
+  if (edits.length) rememberUndo(edits[0]);
+  location.reload();
+});
+
+let into = null;
+by("merge-into")?.addEventListener("input", async (event) => {
+  const people = await suggestNames(event.target, by("names"));
+  into = people.find((person) => person.person === event.target.value.trim() && String(person.id) !== id) ?? null;
+  by("merge-go").disabled = into === null;
+  by("merge-preview").hidden = into === null;
+  if (into === null) return;
+  const preview = await call("GET", `/v1/people/${id}/merge-preview`, { parameters: { into_id: into.id } });
+  by("merge-preview").replaceChildren(
+    element("p", { class: preview.unlike.length ? "notice bad" : "notice" }, `This ${preview.summary}.`),
+    element("div", { class: "thumbs" }, ...preview.faces.slice(0, 12).map((face) => portrait(name, face))));
+});
+onSubmit("merge-form", async () => {
+  rememberUndo(await call("POST", "/v1/people/merge", { json: { person_id: Number(id), into_id: into.id } }));
+  location.assign(`/people/${into.id}`);
+});
+
+by("move-to")?.addEventListener("input", (event) => suggestNames(event.target, by("names")));
+onSubmit("move-form", async () => {
+  const wanted = by("move-to").value.trim();
+  const to = await personCalled(wanted);
+  const faces = picked();
+  rememberUndo(to === null
+    ? await call("POST", `/v1/people/${id}/split`, { json: { face_ids: faces, person: wanted } })
+    : await call("POST", "/v1/people/move", { json: { face_ids: faces, to_id: to.id } }));
+  location.reload();
+});
+
+onSubmit("delete-form", async () => {
+  const receipt = await call("DELETE", `/v1/people/${id}`);
+  by("delete-dialog").close();
+  by("receipt-summary").textContent = `${receipt.summary}.`;
+  const rows = {
+    "Erased at": new Date(receipt.erased_at).toLocaleString(),
+    Faces: receipt.erased_faces.length,
+    Photos: receipt.erased_photos.length,
+    "Files searched": receipt.searched_files.length,
+    Traces: receipt.traces.length ? receipt.traces.join(", ") : "none",
+  };
+  by("receipt-list").replaceChildren(...Object.entries(rows).flatMap(([key, value]) => [element("dt", {}, key), element("dd", {}, String(value))]));
+  const blob = new Blob([JSON.stringify(receipt, null, 2)], { type: "application/json" });
+  by("receipt-file").href = URL.createObjectURL(blob);
+  by("receipt-dialog").addEventListener("close", () => location.assign("/people"));
+  by("receipt-dialog").showModal();
+});
