@@ -50,11 +50,7 @@ class Haar:
             ModelError: a file is missing or cannot be read.
         """
         self._lock = threading.Lock()
-        self._cascade = cv2.CascadeClassifier()
-        if not cascade.is_file() or not self._cascade.load(str(cascade)):
-            raise ModelCorrupt(
-                f"OpenCV cannot read the cascade {cascade}. Install opencv-python-headless below 5."
-            )
+        self._cascade = _loaded(cascade)
         self._onet = ONet(onet, threads=threads)
         self._sight = sight
 
@@ -83,3 +79,15 @@ class Haar:
         except cv2.error as error:
             raise InferenceFailed(f"The cascade failed on shape {pixels.shape}: {error}") from error
         return np.asarray(boxes, np.float32).reshape(-1, 4)
+
+
+def _loaded(path: Path) -> cv2.CascadeClassifier:
+    cascade, cause = cv2.CascadeClassifier(), None
+    try:
+        if path.is_file() and cascade.load(str(path)):
+            return cascade
+    except cv2.error as error:
+        cause = error
+    raise ModelCorrupt(
+        f"OpenCV cannot read the cascade {path}. Install opencv-python-headless below 5."
+    ) from cause
