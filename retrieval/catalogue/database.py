@@ -13,7 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -193,10 +193,15 @@ def _connect_args(url: URL, timeout_s: float) -> dict[str, Any]:
 
 
 def _make_private_file(path: Path) -> None:
-    """Make the file readable by its owner alone; SQLite gives its WAL the same rights."""
+    """Make the file readable by its owner alone; SQLite gives its WAL the same rights.
+
+    An existing file is not opened: closing it would drop the locks that this process's other
+    connections hold on it (POSIX), and another process would then remove the WAL under them.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as exc:
         raise CatalogueUnavailable(
             f"The catalogue {path} cannot be opened: {exc.strerror}. "

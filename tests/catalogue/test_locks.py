@@ -1,0 +1,25 @@
+"""SQLite's locks belong to the process: nothing else there may drop them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from retrieval.catalogue.catalogue import Catalogue
+from tests.catalogue.made import make_collection
+
+_ADD_A_COLLECTION = """
+import sys
+from retrieval.catalogue.catalogue import Catalogue
+from tests.catalogue.made import make_collection
+with Catalogue.open(sys.argv[1]) as catalogue:
+    make_collection(catalogue, "from another process")
+"""
+
+
+def test_a_catalogue_opened_twice_in_a_process_sees_what_others_write(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
+    with Catalogue.open(url) as first:
+        make_collection(first)
+        with Catalogue.open(url):
+            subprocess.run([sys.executable, "-c", _ADD_A_COLLECTION, url], check=True, timeout=60)
+            assert len(first.collections()) == 2
