@@ -12,7 +12,7 @@ import sys
 from retrieval.catalogue.catalogue import Catalogue
 from tests.catalogue.made import make_collection
 with Catalogue.open(sys.argv[1]) as catalogue:
-    make_collection(catalogue, "from another process")
+    make_collection(catalogue, sys.argv[2])
 """
 
 
@@ -21,5 +21,8 @@ def test_a_catalogue_opened_twice_in_a_process_sees_what_others_write(tmp_path: 
     with Catalogue.open(url) as first:
         make_collection(first)
         with Catalogue.open(url):
-            subprocess.run([sys.executable, "-c", _ADD_A_COLLECTION, url], check=True, timeout=60)
-            assert len(first.collections()) == 2
+            # The first would remove the WAL, the second then writes a new one.
+            for name in ("another", "and another"):
+                command = [sys.executable, "-c", _ADD_A_COLLECTION, url, name]
+                subprocess.run(command, check=True, timeout=60)
+            assert len(first.collections()) == 3
