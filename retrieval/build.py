@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retrieval.catalogue.catalogue import Catalogue
     from retrieval.catalogue.records import Collection
     from retrieval.index.gallery import Gallery
-    from retrieval.inference.manifest import Manifest, Precision
+    from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
     from retrieval.inference.store import ModelStore
     from retrieval.photos.store import PhotoStore
     from retrieval.pipeline import Pipeline
@@ -60,13 +60,21 @@ def open_catalogue(settings: Settings) -> "Catalogue":
 
 def build_models(settings: Settings) -> "ModelStore":
     """The manifest, with the user's own entries, and the files that exist of it."""
-    from retrieval.embeddings.export.exporters import export
     from retrieval.inference.manifest import load_manifest
     from retrieval.inference.store import ModelStore
 
-    own = settings.home / "models.toml"
-    manifest = load_manifest(own if own.is_file() else None)
-    return ModelStore(settings.home / "models", manifest, export)
+    return ModelStore(
+        settings.home / "models", load_manifest(settings.home / "models.toml"), _export
+    )
+
+
+def _export(
+    entry: "EmbedderEntry", precision: "Precision", weights: Path, origin: str, target: Path
+) -> None:
+    """Export an embedder; only now are the exporters loaded, which takes 0.2 s."""
+    from retrieval.embeddings.export.exporters import export
+
+    export(entry, precision, weights, origin, target)
 
 
 def build_detector(settings: Settings, name: str, threads: int) -> Detector:

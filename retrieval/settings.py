@@ -52,7 +52,9 @@ class Settings(BaseSettings):
     threads: int = Field(
         0, ge=0, description="Threads of ONNX Runtime, OpenCV and FAISS; 0 for all cores."
     )
-    batch_size: int = Field(32, ge=1, le=1024, description="Face chips an embedding batch.")
+    batch_size: int = Field(
+        32, ge=1, le=1024, description="Chips a run of the embedder; a mirror image counts as one."
+    )
 
     detail: Literal["normal", "high"] = Field(
         "normal", description="high cuts big photos into tiles to find faces down to 24 px."
