@@ -1,12 +1,15 @@
 """Deletion is final: rows go, the change log tells every index, freed bytes are overwritten."""
 
-import mmap
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
+from retrieval.catalogue import bytesearch
 from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.lookups import counts, person_by_id, vectors
 from retrieval.catalogue.names import storable_path
@@ -21,7 +24,7 @@ from retrieval.catalogue.schema import (
     people,
     photos,
 )
-from retrieval.errors import InputError, NotFound
+from retrieval.errors import InputError, NotFound, StoreError
 
 _PIECE_BYTES = 256  # SQLite may lay a long value over several pages
 _HASH_PREFIX = re.compile(r"[0-9a-f]{6,64}")
@@ -91,23 +94,29 @@ def _has_faces(photo_id: ColumnElement[int]) -> ColumnElement[bool]:
 def traces(files: Iterable[Path], values: Iterable[bytes]) -> list[Path]:
     """The files in which one of these values occurs, whole or in a piece of 256 bytes.
 
-    A file that is not there holds none.
+    A file that is not there holds none. The search runs in a process of its own, see `bytesearch`.
 
     Args:
         files: what to look through.
         values: for example erased vectors as they were stored; empty ones are ignored.
+
+    Raises:
+        StoreError: a file cannot be read.
     """
     pieces = {
         value[start : start + _PIECE_BYTES]
         for value in values
         for start in range(0, len(value), _PIECE_BYTES)
     }
-    return [path for path in files if _holds_any(path, pieces)]
-
-
-def _holds_any(path: Path, pieces: set[bytes]) -> bool:
+    question = {
+        "files": [str(path) for path in files],
+        "patterns": sorted(piece.hex() for piece in pieces),
+    }
+    command = [sys.executable, bytesearch.__file__]
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
-            return any(held.find(piece) >= 0 for piece in pieces)
-    except (FileNotFoundError, ValueError):  # ValueError: an empty file cannot be mapped
-        return False
+        found = subprocess.run(
+            command, input=json.dumps(question), capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StoreError(f"The search for traces of what was erased failed: {error}.") from error
+    return [Path(path) for path in json.loads(found.stdout)]
