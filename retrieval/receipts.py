@@ -1,13 +1,13 @@
 """Deleting a person, and the proof that nothing of the person is left under the home folder."""
 
 import json
-import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from retrieval.catalogue.erasure import traces
 from retrieval.errors import SettingInvalid
 from retrieval.service import Service
 
@@ -103,7 +103,7 @@ def forget_with_receipt(service: Service, name: str, home: Path) -> Receipt:
         erased_at=datetime.now(UTC),
         searched=tuple(str(path.relative_to(home)) for path in searched),
         patterns=len(patterns),
-        traces=tuple(str(path.relative_to(home)) for path in searched if holds_any(path, patterns)),
+        traces=tuple(str(path.relative_to(home)) for path in traces(searched, patterns)),
     )
 
 
@@ -112,12 +112,3 @@ def _files(home: Path) -> Iterator[Path]:
     for path in home.rglob("*"):
         if path.is_file() and path.relative_to(home).parts[0] != "models":
             yield path
-
-
-def holds_any(path: Path, patterns: Sequence[bytes]) -> bool:
-    """Whether a file holds one of the byte strings; a file that is gone holds none."""
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
-            return any(held.find(pattern) >= 0 for pattern in patterns)
-    except (FileNotFoundError, ValueError):  # ValueError: an empty file cannot be mapped
-        return False
