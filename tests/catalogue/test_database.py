@@ -237,34 +237,3 @@ def test_a_lock_that_stays_is_unavailable(path, url):
     assert impatient.counts(gallery).faces == 0, "readers are not kept out"
     impatient.close()
     other.close()
-
-
-def test_a_reader_keeps_the_log_open_and_is_told_of(url):
-    with Catalogue.open(url) as catalogue:
-        gallery = make_collection(catalogue).id
-        catalogue.enrol(gallery, new_faces("Ann", range(10)))
-        reading = catalogue.feed(gallery).everything(chunk=1)
-        next(reading)
-        person = catalogue.person(gallery, "Ann")
-        erased = catalogue.delete_person(gallery, person.id)
-        values = [vector.tobytes() for vector in erased.vectors]
-        assert not catalogue.empty_wal(timeout_s=0.1)
-        assert catalogue.traces(values), "the reader's state still holds them"
-        reading.close()
-        assert catalogue.empty_wal()
-        assert catalogue.traces(values) == []
-
-
-def test_traces_are_found_before_a_deletion_and_not_after_it(url, tmp_path):
-    with Catalogue.open(url) as catalogue:
-        gallery = make_collection(catalogue, dimension=1_500).id  # longer than a page holds
-        catalogue.enrol(gallery, new_faces("Ann", range(20), dimension=1_500))
-        _, _, vectors = catalogue.vectors(gallery)
-        catalogue.empty_wal()
-        for vector in vectors:
-            assert catalogue.traces([vector.tobytes()]) == [catalogue.files()[0]]
-        kept = catalogue.remove_photo(gallery, "photos/Ann/3.jpg").vectors
-        assert catalogue.empty_wal()
-        assert catalogue.traces([kept.tobytes()]) == []
-        assert catalogue.traces([vectors[4].tobytes()]) == [catalogue.files()[0]]
-        assert catalogue.traces([b""]) == []

@@ -1,0 +1,73 @@
+"""Deletion is final: no bytes of a deleted person are left in the catalogue's files."""
+
+import random
+
+import pytest
+
+from retrieval.catalogue.catalogue import Catalogue
+from tests.catalogue.made import make_collection, new_face, new_faces
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/catalogue.db"
+
+
+def test_many_enrolments_and_deletions_leave_no_bytes_of_those_who_are_gone(tmp_path):
+    """Rows that a database moves between its pages must not leave copies behind."""
+    numbers = random.Random(0)
+    photos = iter(range(100_000))
+    erased, names = [], []
+    with Catalogue.open(tmp_path / "catalogue.db") as catalogue:
+        gallery = make_collection(catalogue, dimension=128).id
+        for _ in range(15):
+            strangers = [f"{numbers.getrandbits(64):x}" for _ in range(numbers.randint(1, 12))]
+            batch = [
+                new_face(name, next(photos), dimension=128)
+                for name in strangers
+                for _ in range(numbers.randint(1, 4))
+            ]
+            catalogue.enrol(gallery, batch)
+            everybody = catalogue.people(gallery)
+            for person in numbers.sample(everybody, len(everybody) // numbers.randint(2, 6)):
+                catalogue.rename_person(gallery, person.id, f"renamed {person.name}")
+                gone = catalogue.delete_person(gallery, person.id)
+                erased += [vector.tobytes() for vector in gone.vectors]
+                names.append(person.name.encode())
+        assert catalogue.empty_wal()
+        _, _, kept = catalogue.vectors(gallery)
+        assert len(erased) > len(kept) > 0
+        assert all(catalogue.traces([vector.tobytes()]) for vector in kept)
+        assert catalogue.traces(erased) == []
+        assert catalogue.traces(names) == []
+
+
+def test_a_reader_keeps_the_log_open_and_is_told_of(url):
+    with Catalogue.open(url) as catalogue:
+        gallery = make_collection(catalogue).id
+        catalogue.enrol(gallery, new_faces("Ann", range(10)))
+        reading = catalogue.feed(gallery).everything(chunk=1)
+        next(reading)
+        person = catalogue.person(gallery, "Ann")
+        erased = catalogue.delete_person(gallery, person.id)
+        values = [vector.tobytes() for vector in erased.vectors]
+        assert not catalogue.empty_wal(timeout_s=0.1)
+        assert catalogue.traces(values), "the reader's state still holds them"
+        reading.close()
+        assert catalogue.empty_wal()
+        assert catalogue.traces(values) == []
+
+
+def test_traces_are_found_before_a_deletion_and_not_after_it(url, tmp_path):
+    with Catalogue.open(url) as catalogue:
+        gallery = make_collection(catalogue, dimension=1_500).id  # longer than a page holds
+        catalogue.enrol(gallery, new_faces("Ann", range(20), dimension=1_500))
+        _, _, vectors = catalogue.vectors(gallery)
+        catalogue.empty_wal()
+        for vector in vectors:
+            assert catalogue.traces([vector.tobytes()]) == [catalogue.files()[0]]
+        kept = catalogue.remove_photo(gallery, "photos/Ann/3.jpg").vectors
+        assert catalogue.empty_wal()
+        assert catalogue.traces([kept.tobytes()]) == []
+        assert catalogue.traces([vectors[4].tobytes()]) == [catalogue.files()[0]]
+        assert catalogue.traces([b""]) == []
