@@ -1,0 +1,167 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from retrieval.identities.calibrate import (
+    LEAST_PEOPLE,
+    Calibration,
+    calibrate,
+    missing,
+    named_rightly,
+)
+from retrieval.identities.trials import Trials, ask_gallery
+from retrieval.rules import evidence, fuse, grouped, templates
+from retrieval.space import Space, fit_space
+from retrieval.values import Floats
+from tests.identities.made import Crowd, crowd
+
+NOISE = 0.6  # people overlap: some are missed at any threshold
+
+
+def _calibrated(gallery: Crowd, fpir: float = 0.01, fitted: bool = False) -> Calibration:
+    return calibrate(ask_gallery(gallery.vectors, gallery.people, fitted=fitted), fpir)
+
+
+def _evidence(gallery: Crowd, probes: Floats, space: Space) -> Floats:
+    """What identify compares with the threshold, for each probe."""
+    vectors, probes = space.of(gallery.vectors), space.of(probes)
+    _, order, starts = grouped(gallery.people)
+    nearest = np.maximum.reduceat((probes @ vectors.T)[:, order], starts, axis=1)
+    scores = fuse(nearest, probes @ templates(vectors, gallery.people)[1].T)
+    return evidence(-np.sort(-scores, axis=1))[:, 0]
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_strangers_that_calibration_never_saw_pass_about_as_often_as_wanted(fitted: bool) -> None:
+    rates, held, upper = [], [], []
+    for seed in range(16):
+        gallery = crowd(30, 5, seed=seed, noise=NOISE)
+        calibration = _calibrated(gallery, fitted=fitted)
+        space = fit_space(gallery.vectors, gallery.people) if fitted else Space()
+        strangers = crowd(10, 10, seed=1000 + seed, noise=NOISE)
+        found = _evidence(gallery, strangers.vectors, space) >= calibration.threshold
+        rates.append(found.mean())
+        low, high = calibration.fpir_interval
+        held.append(low <= rates[-1] <= high)
+        upper.append(high)
+    assert 0.001 < np.mean(rates) < 0.02
+    assert np.mean(held) >= 0.85
+    assert np.mean(upper) < 0.08
+
+
+def test_a_threshold_measured_with_few_people_holds_when_three_times_as_many_are_enrolled() -> None:
+    rates, as_is = [], []
+    for seed in range(16):
+        gallery = crowd(45, 5, seed=seed, noise=NOISE)
+        calibration = _calibrated(gallery.of(np.arange(15)))
+        strangers = crowd(20, 5, seed=1000 + seed, noise=NOISE)
+        found = _evidence(gallery, strangers.vectors, Space())
+        rates.append((found >= calibration.threshold_at(45)).mean())
+        as_is.append((found >= calibration.threshold).mean())
+    assert np.mean(rates) < 0.015
+    assert np.mean(as_is) > np.mean(rates)
+
+
+def test_a_stricter_wish_raises_the_threshold_and_misses_more() -> None:
+    gallery = crowd(30, 5, seed=1, noise=NOISE)
+    strict, lax = _calibrated(gallery, 0.001), _calibrated(gallery, 0.05)
+    assert strict.threshold > lax.threshold
+    assert strict.fnir > lax.fnir
+
+
+def test_the_stated_fnir_is_that_of_the_searches_and_lies_in_its_interval() -> None:
+    gallery = crowd(30, 5, seed=2, noise=NOISE)
+    trials = ask_gallery(gallery.vectors, gallery.people, fitted=False)
+    calibration = calibrate(trials, 0.01)
+    right = named_rightly(trials, calibration.threshold, calibration.margin)
+    assert calibration.fnir == pytest.approx(1 - right.mean())
+    low, high = calibration.fnir_interval
+    assert low <= calibration.fnir <= high
+
+
+def _with_wrong_names(leads: list[float]) -> Trials:
+    gallery = crowd(30, 5, seed=3)
+    trials = ask_gallery(gallery.vectors, gallery.people, fitted=False)
+    mistaken, changed = trials.mistaken.copy(), trials.leads.copy()
+    changed[: len(leads)] = np.negative(leads)
+    mistaken[: len(leads)] = 2.0
+    return replace(trials, leads=changed, mistaken=mistaken)
+
+
+def test_people_who_are_named_wrongly_by_a_little_widen_the_margin() -> None:
+    assert calibrate(_with_wrong_names([]), 0.01).margin == 0
+    margin = calibrate(_with_wrong_names([0.001, 0.002, 0.0005]), 0.01).margin
+    assert margin == pytest.approx(0.002, abs=1e-6)
+    assert margin > 0.002
+
+
+def test_a_mislabelled_photo_does_not_widen_the_margin_until_nobody_is_named() -> None:
+    assert calibrate(_with_wrong_names([0.5]), 0.01).margin == 0
+
+
+def test_expected_false_matches_are_the_wanted_share_at_the_threshold_and_fall_above() -> None:
+    calibration = _calibrated(crowd(30, 5, seed=4, noise=NOISE), 0.01)
+    scores = calibration.threshold + np.array([-0.02, 0, 0.02])
+    more, at, fewer = calibration.false_matches(scores, people=30).tolist()
+    assert at == pytest.approx(10, rel=0.05)
+    assert more > at > fewer > 0
+    assert calibration.false_matches(scores[1], people=60) > at
+
+
+def test_the_threshold_rises_with_the_gallery_and_never_falls() -> None:
+    calibration = _calibrated(crowd(30, 5, seed=5, noise=NOISE))
+    assert calibration.growth > 0
+    assert calibration.threshold_at(30) == calibration.threshold_at(10) == calibration.threshold
+    assert calibration.threshold_at(120) - calibration.threshold_at(60) == pytest.approx(
+        calibration.threshold_at(60) - calibration.threshold_at(30)
+    )
+    assert calibration.gate(60).threshold == calibration.threshold_at(60)
+    assert calibration.gate(60).source == "calibrated for FPIR 0.01 on 30 people"
+
+
+def test_a_calibration_goes_stale_when_the_gallery_doubles_or_halves() -> None:
+    calibration = _calibrated(crowd(30, 5, seed=5))
+    assert calibration.stale(30) is None
+    assert calibration.stale(60) is None
+    assert "now there are 61" in str(calibration.stale(61))
+    assert "now there are 14" in str(calibration.stale(14))
+
+
+def test_a_calibration_survives_being_json() -> None:
+    calibration = _calibrated(crowd(12, 3, seed=6))
+    again = Calibration.from_document(json.loads(json.dumps(calibration.document())))
+    assert again == calibration
+
+
+def test_pair_thresholds_let_one_in_a_thousand_different_people_through() -> None:
+    photos, persons = [], []
+    for seed in range(5):
+        gallery = crowd(60, 5, seed=seed, noise=NOISE)
+        calibration = _calibrated(gallery)
+        new = crowd(60, 5, seed=100 + seed, noise=NOISE)
+        cosines = gallery.vectors @ new.vectors.T
+        photos.append((cosines >= calibration.photo_threshold).mean())
+        _, order, starts = grouped(gallery.people)
+        nearest = np.maximum.reduceat(cosines.T[:, order], starts, axis=1)
+        scores = fuse(nearest, new.vectors @ templates(gallery.vectors, gallery.people)[1].T)
+        persons.append((scores >= calibration.person_threshold).mean())
+    assert 0.0003 < np.mean(photos) < 0.003
+    assert 0.0003 < np.mean(persons) < 0.003
+
+
+@pytest.mark.parametrize(
+    ("people", "photos", "complaint"),
+    [
+        (LEAST_PEOPLE, 2, None),
+        (LEAST_PEOPLE - 1, 5, "needs 10 people with two photos or more, found 9 (of 9 people)"),
+        (30, 1, "needs 10 people with two photos or more, found 0 (of 30 people)"),
+        (0, 0, "needs 10 people with two photos or more, found 0 (of 0 people)"),
+    ],
+)
+def test_a_gallery_that_is_too_small_is_told_what_is_missing(
+    people: int, photos: int, complaint: str | None
+) -> None:
+    found = missing(np.repeat(np.arange(people), photos))
+    assert found is None if complaint is None else complaint in str(found)
