@@ -2,7 +2,22 @@
 
 import typer
 
-from cli import audit, bench, clusters, demo, doctor, enroll, identify, keys, people, serve
+from cli import (
+    audit,
+    bench,
+    clusters,
+    demo,
+    doctor,
+    enroll,
+    identify,
+    index,
+    jobs,
+    keys,
+    models,
+    people,
+    serve,
+    worker,
+)
 
 app = typer.Typer(
     name="rollcall",
@@ -11,7 +26,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, enroll, identify, people, clusters, serve, keys, audit, doctor, bench):
+for module in (
+    demo,
+    enroll,
+    identify,
+    people,
+    clusters,
+    index,
+    serve,
+    keys,
+    audit,
+    jobs,
+    worker,
+    models,
+    doctor,
+    bench,
+):
     module.register(app)
 
 

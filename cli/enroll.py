@@ -1,15 +1,21 @@
 """`enroll`: photos of people into the gallery."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import Run, command
-from retrieval.answers import EnrolItem, EnrolReport
+from cli.queued import check_webhook, options, queued, report, watch
+from retrieval.answers import EnrolItem, EnrolReport, EnrolResult
 from retrieval.errors import DataInvalid, InputError, SettingInvalid
 from retrieval.photos.folders import people_below, photos_below
+
+if TYPE_CHECKING:
+    from retrieval.catalogue.runs import ListedPhoto
 
 
 def register(app: typer.Typer) -> None:
@@ -20,12 +26,12 @@ def register(app: typer.Typer) -> None:
 def enroll(
     run: Run,
     paths: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="PATH...",
             help="Folders with a folder a person; with --person, photos of that person.",
         ),
-    ],
+    ] = None,
     person: Annotated[
         str | None, typer.Option("--person", metavar="NAME", help="Whom loose photos show.")
     ] = None,
@@ -33,19 +39,101 @@ def enroll(
         int | None,
         typer.Option("--face", min=1, help="Which face is meant, 1 for the leftmost."),
     ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest", metavar="CSV", help="person, external_id, photo; paths from the CSV."
+        ),
+    ] = None,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Delete people who are not in the manifest any more.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
+    ] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="With --queue: show the progress to its end.")
+    ] = False,
+    rejects: Annotated[
+        Path | None,
+        typer.Option("--rejects", metavar="FILE", help="Where --queue writes photos not taken."),
+    ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option("--webhook", metavar="URL", help="Called, signed, when the run has ended."),
+    ] = None,
 ) -> None:
-    """Enrol photos: a folder a person, or loose photos of one person.
+    """Enrol photos: a folder a person, loose photos of one person, or a CSV file.
 
     Photos that are enrolled already are left as they are, so a run that was stopped is simply
     started again.
     """
-    items = list(_items(paths, person, face))
-    if not items:
-        raise DataInvalid(
-            f"No photos found in {', '.join(map(str, paths))}. Expected PATH/<person>/*.jpg, or"
-            " photos with --person NAME."
-        )
+    if (manifest is None) == (not paths):
+        raise SettingInvalid("Give folders with photos, or --manifest CSV: one of the two.")
+    if sync and manifest is None:
+        raise SettingInvalid("--sync needs --manifest: the people who are to stay.")
+    if not queue and (wait or webhook or rejects):
+        raise SettingInvalid("--wait, --webhook and --rejects belong to --queue.")
+    photos = _listed(paths or [], person, manifest)
+    removed = _sync(run, manifest, yes=yes, dry_run=dry_run) if sync and manifest else None
+    extra = {} if removed is None else {"removed": removed}
+    if dry_run:
+        _preview(run, photos, extra)
+    elif queue:
+        source = str(manifest or ", ".join(map(str, paths or [])))
+        chosen = options(face=face, person=person, webhook=webhook)
+        _enrol_queued(run, photos, source, chosen, wait=wait, rejects=rejects, extra=extra)
+    else:
+        _enrol_here(run, photos, face, extra)
+
+
+def _listed(
+    paths: Sequence[Path], person: str | None, manifest: Path | None
+) -> "Iterator[ListedPhoto]":
+    from retrieval.intake import listed_csv, listed_person
+
+    if manifest is not None:
+        yield from listed_csv(manifest)
+    for path in paths:
+        if person is not None:
+            photos = photos_below(path) if path.is_dir() else [path]
+            for photo in photos:
+                yield listed_person(person, photo)
+        elif path.is_dir():
+            for name, photo in people_below(path):
+                yield listed_person(name, photo)
+        elif path.exists():
+            raise SettingInvalid(f"{path} is a photo: say whom it shows with --person NAME.")
+        else:
+            raise InputError(f"{path} does not exist. Give a folder with a folder a person.")
+
+
+def _none_found() -> DataInvalid:
+    return DataInvalid(
+        "No photos found. Expected PATH/<person>/*.jpg, photos with --person NAME, or a CSV file"
+        " with rows."
+    )
+
+
+def _enrol_here(
+    run: Run, listed: "Iterable[ListedPhoto]", face: int | None, extra: dict[str, Any]
+) -> None:
+    photos = list(listed)
+    if not photos:
+        raise _none_found()
     report = EnrolReport()
+    items = [
+        EnrolItem(p.person, p.path, Path(p.path), external_id=p.external_id, face=face)
+        for p in photos
+        if p.reason is None
+    ]
+    for photo in photos:
+        if photo.reason is not None:
+            report.add(EnrolResult(photo.person, photo.path, "rejected", *photo.reason))
     with run.service() as service:
         with run.progress("enrolling", len(items)) as advance:
             for result in service.enrol(items):
@@ -58,25 +146,96 @@ def enroll(
             "enrolled": report.enrolled,
             "known": report.known,
             "rejected": [result.document() for result in report.rejected],
+            **extra,
             **state.document(),
         },
         lambda: show_report(run, report),
     )
 
 
-def _items(paths: Sequence[Path], person: str | None, face: int | None) -> Iterator[EnrolItem]:
-    for path in paths:
-        if person is not None:
-            photos = photos_below(path) if path.is_dir() else [path]
-            for photo in photos:
-                yield EnrolItem(person, str(photo), photo, face=face)
-        elif path.is_dir():
-            for name, photo in people_below(path):
-                yield EnrolItem(name, str(photo), photo, face=face)
-        elif path.exists():
-            raise SettingInvalid(f"{path} is a photo: say whom it shows with --person NAME.")
-        else:
-            raise InputError(f"{path} does not exist. Give a folder with a folder a person.")
+def _enrol_queued(
+    run: Run,
+    photos: "Iterable[ListedPhoto]",
+    source: str,
+    chosen: dict[str, Any],
+    *,
+    wait: bool,
+    rejects: Path | None,
+    extra: dict[str, Any],
+) -> None:
+    if "webhook" in chosen:
+        check_webhook(run, chosen["webhook"])
+    remaining = iter(photos)
+    first = next(remaining, None)
+    if first is None:
+        raise _none_found()
+    with queued(run) as opened:
+        bulk_run = opened.bulk.begin("enrol", run.settings.collection, source, chosen)
+        run.remark(f"run {bulk_run.id[:8]}")
+        steps = opened.bulk.fill(bulk_run, chain([first], remaining))
+        if wait:
+            steps = chain(steps, opened.bulk.follow(bulk_run.id))
+        watch(run, opened, "enrolling" if wait else "queueing", steps)
+        report(run, opened, bulk_run, rejects, extra)
+
+
+def _preview(run: Run, photos: "Iterable[ListedPhoto]", extra: dict[str, Any]) -> None:
+    from retrieval.build import open_catalogue
+    from retrieval.intake import prospects
+
+    counts: Counter[str] = Counter()
+    rejected = []
+    with open_catalogue(run.settings) as catalogue:
+        for found in prospects(catalogue, run.settings.collection, photos):
+            counts[found.outcome] += 1
+            if found.outcome == "rejected":
+                rejected.append(found)
+    run.rejected = bool(rejected)
+    document = {
+        "new": counts["new"],
+        "known": counts["known"],
+        "rejected": [
+            {
+                "person": found.photo.person,
+                "photo": found.photo.path,
+                "reason": found.code,
+                "message": found.message,
+            }
+            for found in rejected
+        ],
+        **extra,
+    }
+
+    def show() -> None:
+        rows = [(f.photo.path, f.photo.person, f.code, f.message) for f in rejected]
+        if rows:
+            run.table(("photo", "person", "reason", "what to do"), rows, title="Would not be taken")
+        run.print(
+            f"Would enrol {counts['new']} photos if each shows a face; {counts['known']} are known;"
+            f" {len(rejected)} would not be taken."
+        )
+
+    run.emit(document, show)
+
+
+def _sync(run: Run, manifest: Path, *, yes: bool, dry_run: bool) -> list[str]:
+    """Delete people who are not in the manifest any more; return their names."""
+    from retrieval.intake import absent
+
+    with run.service() as service:
+        gone = absent(service.catalogue, run.settings.collection, manifest)
+        names = [person.name for person in gone]
+        if not names:
+            return []
+        for person in gone:
+            run.remark(f"not in {manifest}: {person.name}, {person.faces} photos")
+        if dry_run:
+            return names
+        if not run.confirm(f"Delete these {len(names)} people for good?", yes):
+            return []
+        for name in names:
+            service.forget(name)
+    return names
 
 
 def show_report(run: Run, report: EnrolReport) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli.identify_queued import identify_queued
 from cli.options import Run, command
 from retrieval.answers import FaceAnswer, PhotoAnswer, identification
 from retrieval.errors import SettingInvalid
@@ -42,9 +43,25 @@ def identify(
         typer.Option("--detail", help="high finds faces down to 24 px in big photos; slower."),
     ] = None,
     threshold: Threshold = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="With --queue: a line a face, .jsonl, .csv or .parquet."
+        ),
+    ] = None,
 ) -> None:
     """Say who is in each photo."""
     run.change(detail=detail)
+    if queue != (out is not None):
+        raise SettingInvalid("--queue and --out FILE belong together.")
+    if out is not None:
+        if draw is not None:
+            raise SettingInvalid("--draw does not go with --queue.")
+        identify_queued(run, photos, _listed(photos), out, detail=detail, threshold=threshold)
+        return
     paths = list(_listed(photos))
     answers: list[PhotoAnswer] = []
     with run.service() as service, run.progress("identifying", len(paths)) as advance:

@@ -28,7 +28,8 @@ from retrieval.settings import Settings
 if TYPE_CHECKING:
     from retrieval.service import Service
 
-Advance = Callable[..., None]  # advance(n=1, **fields): n more are done; fields are shown
+# advance(n=1, total=None, **fields): n more are done, of so many; fields are shown
+Advance = Callable[..., None]
 
 
 @dataclass(slots=True)
@@ -116,7 +117,7 @@ class Run:
     def progress(self, what: str, total: int | None) -> Iterator[Advance]:
         """Show how far a long step is: a bar on a terminal, a line for each tenth otherwise."""
         if self.quiet:
-            yield lambda n=1, **fields: None
+            yield lambda n=1, total=None, **fields: None
         elif sys.stderr.isatty():
             with _bar(what, total) as advance:
                 yield advance
@@ -140,24 +141,25 @@ def _bar(what: str, total: int | None) -> Iterator[Advance]:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(what, total=total, note="")
 
-        def advance(n: int = 1, **fields: Any) -> None:
+        def advance(n: int = 1, total: int | None = None, **fields: Any) -> None:
             note = "  ".join(f"{name} {value}" for name, value in fields.items())
-            progress.update(task, advance=n, note=note)
+            progress.update(task, advance=n, total=total, note=note)
 
         yield advance
 
 
 def _lines(what: str, total: int | None) -> Advance:
     done = shown = 0
-    step = max((total or 1000) // 10, 1)
+    expected = total
 
-    def advance(n: int = 1, **fields: Any) -> None:
-        nonlocal done, shown
+    def advance(n: int = 1, total: int | None = None, **fields: Any) -> None:
+        nonlocal done, shown, expected
         done += n
-        if done - shown >= step or done == total:
+        expected = total or expected
+        if done - shown >= max((expected or 1000) // 10, 1) or shown < done == expected:
             shown = done
             notes = "".join(f", {name} {value}" for name, value in fields.items())
-            sys.stderr.write(f"{what}: {done}/{total or '?'}{notes}\n")
+            sys.stderr.write(f"{what}: {done}/{expected or '?'}{notes}\n")
 
     return advance
 

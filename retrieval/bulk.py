@@ -12,10 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from retrieval.catalogue.names import clean_external_id, clean_name
 from retrieval.catalogue.runs import ListedPhoto, Run, RunCounts, Runs, RunState
-from retrieval.errors import NameInvalid, WorkerFailed
-from retrieval.photos.people_csv import read_people_csv
+from retrieval.errors import WorkerFailed
 from retrieval.protocols import JobQueue
 
 BATCH_PHOTOS = 16  # photos a job: a second or two of work, and full embedding batches
@@ -148,25 +146,29 @@ def end(runs: Runs, run: Run) -> None:
         runs.forget_taken(run.id)
 
 
+def run_document(runs: Runs, run: Run) -> dict[str, Any]:
+    """A run as JSON: what `jobs show --json` prints and a webhook tells."""
+    counts = runs.counts(run.id)
+    return {
+        "run": run.id,
+        "kind": run.kind,
+        "collection": run.collection,
+        "source": run.source,
+        "state": run.state.value,
+        "started": run.started_at.isoformat(),
+        "finished": run.finished_at.isoformat() if run.finished_at else None,
+        "counts": {
+            "found": counts.found,
+            "queued": counts.waiting,
+            "enrolled": counts.enrolled,
+            "duplicates": counts.duplicates,
+            "answered": counts.answered,
+            "rejected": dict(counts.rejected),
+            "failed": counts.failed,
+        },
+    }
+
+
 def path_of(run: Run, path: str) -> Path:
     """Where a photo of the run lies: relative paths start at the run's base folder."""
     return Path(run.options.get("base", os.curdir), path)
-
-
-def listed_person(name: str, photo: Path, external_id: str | None = None) -> ListedPhoto:
-    """A photo of a person, to be listed; one with an impossible name is rejected at once."""
-    try:
-        clean_name(name, "person's name")
-        return ListedPhoto(str(photo), name, clean_external_id(external_id))
-    except NameInvalid as error:
-        return ListedPhoto(str(photo), name, reason=(error.code, str(error)))
-
-
-def listed_csv(path: Path) -> Iterator[ListedPhoto]:
-    """The photos of a CSV file, to be listed.
-
-    Raises:
-        DataInvalid: see `read_people_csv`.
-    """
-    for row in read_people_csv(path):
-        yield listed_person(row.person, row.photo, row.external_id)

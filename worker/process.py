@@ -67,6 +67,7 @@ class WorkerPlan:
         url, queue: where its jobs are.
         tasks: "module:function" that makes the tasks from (settings, queue).
         timeout_s, pauses_s: see RqJobQueue.
+        log_level: of the processes' messages on standard error.
     """
 
     settings: Settings
@@ -75,11 +76,15 @@ class WorkerPlan:
     tasks: str = "worker.tasks:build_tasks"
     timeout_s: int = 900
     pauses_s: Sequence[int] = (2, 10, 60, 300)
+    log_level: int = logging.WARNING
 
 
 def run_worker(plan: WorkerPlan, name: str, ready: Connection) -> None:
     """The process's main function: says through `ready` that it is warm, or why it is not."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("worker").setLevel(plan.log_level)
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)  # RQ sets INFO when imported
     _die_with_parent()
     queue = RqJobQueue(
         connect(plan.url), plan.queue, timeout_s=plan.timeout_s, pauses_s=plan.pauses_s
@@ -122,7 +127,6 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]  # rq has no types
 
     def bootstrap(self, *_: Any, **__: Any) -> None:
         """Register, without RQ's handlers on standard output and without its command channel."""
-        logging.getLogger("rq").setLevel(logging.WARNING)
         self.register_birth()
 
     def _install_signal_handlers(self) -> None:

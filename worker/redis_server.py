@@ -14,8 +14,9 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -79,9 +80,22 @@ def connect(url: str, *, reconnects: int = _RECONNECTS) -> Redis:
         ) from exc
 
 
+@dataclass(frozen=True, slots=True)
+class RedisPlace:
+    """A Redis that answers.
+
+    Attributes:
+        url: for `connect`.
+        revive: starts it again if it has died; does nothing for a server that is not ours.
+    """
+
+    url: str
+    revive: Callable[[], None]
+
+
 @contextmanager
-def redis_url(settings: Settings) -> Iterator[str]:
-    """The URL of a Redis that answers, for as long as it is needed.
+def redis_of(settings: Settings) -> Iterator[RedisPlace]:
+    """The settings' Redis for as long as it is needed.
 
     Without a configured one, this process is a user of the home's embedded server meanwhile.
 
@@ -90,13 +104,11 @@ def redis_url(settings: Settings) -> Iterator[str]:
     """
     if settings.redis_url is None:
         with EmbeddedRedis(settings.home) as server:
-            yield server.url
+            yield RedisPlace(server.url, server.ensure)
         return
-    with redis_errors():
-        client = connect(settings.redis_url, reconnects=2)
+    with redis_errors(), connect(settings.redis_url, reconnects=2) as client:
         client.ping()
-        client.close()
-    yield settings.redis_url
+    yield RedisPlace(settings.redis_url, lambda: None)
 
 
 def redis_server_program() -> Path:
@@ -175,6 +187,11 @@ class EmbeddedRedis:
         """
         with self._alone():
             self._start_unless_running()
+
+    @property
+    def running(self) -> bool:
+        """Whether the server answers."""
+        return _answers(self.socket)
 
     def stop(self) -> bool:
         """Stop the server whoever uses it; return whether it ran."""

@@ -194,6 +194,9 @@ class Supervisor:
         """What the queue needs now and then; a Redis that is away is waited for."""
         try:
             self._put_back()
+            with redis_errors():
+                if self._queue.stops_asked() != stops:
+                    self.stop()
             if time.monotonic() - self._last_beat < self._beat_s:
                 return
             with redis_errors():
@@ -203,8 +206,6 @@ class Supervisor:
                 self._recovery.put_back_stuck()
                 if self._scheduler.acquire_locks():
                     self._scheduler.enqueue_scheduled_jobs()
-                if self._queue.stops_asked() != stops:
-                    self.stop()
             self._last_beat = time.monotonic()
         except QueueError as error:
             logger.warning("the queue is away, waiting for it: %s", error)

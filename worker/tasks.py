@@ -12,7 +12,7 @@ from typing import Any
 
 from retrieval.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.build import build_service, open_catalogue
-from retrieval.bulk import end, end_if_done, path_of
+from retrieval.bulk import end, end_if_done, path_of, run_document
 from retrieval.catalogue.runs import PhotoOutcome, Run, RunPhoto, Runs, Taken
 from retrieval.errors import NotFound, RollcallError
 from retrieval.protocols import JobQueue
@@ -162,29 +162,6 @@ def build_tasks(settings: Settings, queue: JobQueue) -> RunTasks:
     tasks = RunTasks(settings, queue)
     tasks.warm_up()
     return tasks
-
-
-def run_document(runs: Runs, run: Run) -> dict[str, Any]:
-    """A run as JSON: what `jobs show --json` prints and a webhook tells."""
-    counts = runs.counts(run.id)
-    return {
-        "run": run.id,
-        "kind": run.kind,
-        "collection": run.collection,
-        "source": run.source,
-        "state": run.state.value,
-        "started": run.started_at.isoformat(),
-        "finished": run.finished_at.isoformat() if run.finished_at else None,
-        "counts": {
-            "found": counts.found,
-            "queued": counts.waiting,
-            "enrolled": counts.enrolled,
-            "duplicates": counts.duplicates,
-            "answered": counts.answered,
-            "rejected": dict(counts.rejected),
-            "failed": counts.failed,
-        },
-    }
 
 
 def _item(run: Run, photo: RunPhoto) -> EnrolItem:

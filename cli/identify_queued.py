@@ -1,0 +1,53 @@
+"""`identify --queue`: many photos through the workers, their answers in one file."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.options import Run
+from cli.queued import options, queued, report, watch
+from cli.results import check_results, write_results
+
+if TYPE_CHECKING:
+    from retrieval.catalogue.runs import Runs
+
+
+def identify_queued(
+    run: Run,
+    named: Sequence[Path],
+    photos: Iterable[Path],
+    out: Path,
+    *,
+    detail: str | None,
+    threshold: float | None,
+) -> None:
+    """Identify photos by the workers, and write a line a face, in the order of the photos.
+
+    The answers stay in the catalogue until the file is written, so the same command, run again
+    after it was stopped, goes on where it was.
+    """
+    from retrieval.catalogue.runs import ListedPhoto, RunState
+
+    check_results(out)
+    source = ", ".join(map(str, named))
+    chosen = options(out=str(out.absolute()), detail=detail, threshold=threshold)
+    with queued(run) as opened:
+        bulk_run = opened.bulk.begin("identify", run.settings.collection, source, chosen)
+        run.remark(f"run {bulk_run.id[:8]}")
+        if bulk_run.state is RunState.WORKING:
+            listed = (ListedPhoto(str(photo)) for photo in photos)
+            steps = chain(opened.bulk.fill(bulk_run, listed), opened.bulk.follow(bulk_run.id))
+            watch(run, opened, "identifying", steps)
+        if opened.runs.run(bulk_run.id).state is RunState.FINISHED:
+            lines = write_results(out, _answers(opened.runs, bulk_run.id))
+            opened.runs.forget_taken(bulk_run.id)
+            run.remark(f"{out}: {lines} lines")
+        report(run, opened, bulk_run, extra={"out": str(out)})
+
+
+def _answers(runs: "Runs", run_id: str) -> Iterator[dict[str, Any]]:
+    after = 0
+    while page := runs.answers(run_id, after):
+        yield from (answer for _, answer in page)
+        after = page[-1][0]

@@ -1,0 +1,169 @@
+"""What the commands share that work through the queue: opening it, and following a run."""
+
+import csv
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.options import Run
+
+if TYPE_CHECKING:
+    from retrieval.bulk import Bulk
+    from retrieval.catalogue.runs import Run as BulkRun
+    from retrieval.catalogue.runs import RunCounts, RunPhoto, Runs
+    from worker.jobs import RqJobQueue
+
+REASONS_SHOWN = 20  # photos that were not taken, in the terminal; the CSV has all
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The catalogue's runs, and the queue."""
+
+    bulk: "Bulk"
+    queue: "RqJobQueue"
+
+    @property
+    def runs(self) -> "Runs":
+        """The catalogue's runs."""
+        return self.bulk.runs
+
+
+@contextmanager
+def queued(run: Run) -> Iterator[Opened]:
+    """Open the catalogue and the queue.
+
+    Raises:
+        QueueUnavailable: no Redis answers, or none can be started.
+    """
+    from retrieval.build import open_catalogue
+    from retrieval.bulk import Bulk
+    from retrieval.catalogue.runs import Runs
+    from worker.jobs import RqJobQueue
+    from worker.redis_server import connect, redis_of
+
+    with (
+        open_catalogue(run.settings) as catalogue,
+        redis_of(run.settings) as place,
+        connect(place.url) as connection,
+    ):
+        queue = RqJobQueue(connection, run.settings.queue)
+        yield Opened(Bulk(Runs(catalogue.database), queue), queue)
+
+
+def watch(run: Run, opened: Opened, what: str, steps: "Iterable[RunCounts]") -> None:
+    """Show how far a run is, with its rate and what was not taken, until the steps end."""
+    if opened.queue.workers() == 0:
+        run.remark("no worker is running: start some with `rollcall worker`")
+    done, begun, at_begin = 0, time.monotonic(), -1
+    with run.progress(what, None) as advance:
+        for counts in steps:
+            at_begin = counts.done if at_begin < 0 else at_begin
+            rate = (counts.done - at_begin) / max(time.monotonic() - begun, 0.1)
+            not_taken = sum(counts.rejected.values()) + counts.failed
+            advance(
+                counts.done - done, total=counts.found, rate=f"{rate:.1f}/s", rejected=not_taken
+            )
+            done = counts.done
+
+
+def report(
+    run: Run,
+    opened: Opened,
+    bulk_run: "BulkRun",
+    rejects: Path | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Print what became of a run, and write the photos that were not taken to a CSV file.
+
+    Args:
+        run: of the command.
+        opened: see `queued`.
+        bulk_run: which.
+        rejects: the CSV file; under the home folder if None.
+        extra: further words for the JSON document.
+    """
+    from retrieval.bulk import run_document
+
+    bulk_run = opened.runs.run(bulk_run.id)
+    counts = opened.runs.counts(bulk_run.id)
+    not_taken = sum(counts.rejected.values()) + counts.failed
+    document = {**run_document(opened.runs, bulk_run), **(extra or {})}
+    if not_taken:
+        target = rejects or run.settings.home / "rejects" / f"{bulk_run.id[:8]}.csv"
+        write_rejects(target, all_not_taken(opened.runs, bulk_run.id))
+        document["rejects"] = str(target)
+        run.remark(f"photos that were not taken: {target} (mend it, then enroll --manifest it)")
+        run.rejected = True
+    run.emit(document, lambda: _show(run, opened, bulk_run, counts))
+
+
+def _show(run: Run, opened: Opened, bulk_run: "BulkRun", counts: "RunCounts") -> None:
+    not_taken = opened.runs.not_taken(bulk_run.id, limit=REASONS_SHOWN)
+    if not_taken:
+        rows = [(p.path, p.person, p.code, p.message) for p in not_taken]
+        run.table(("photo", "person", "reason", "what to do"), rows, title="Not taken")
+    parts = [f"{counts.found} photos found", f"{counts.waiting} waiting"]
+    if bulk_run.kind == "enrol":
+        parts += [f"{counts.enrolled} enrolled", f"{counts.duplicates} known before"]
+    else:
+        parts += [f"{counts.answered} answered"]
+    parts += [f"{count} rejected: {code}" for code, count in counts.rejected.items()]
+    parts += [f"{counts.failed} failed"] if counts.failed else []
+    run.print(f"Run {bulk_run.id[:8]} ({bulk_run.state.value}): {', '.join(parts)}.")
+
+
+def all_not_taken(runs: "Runs", run_id: str) -> "Iterator[RunPhoto]":
+    """All photos of a run that were rejected or failed, page by page."""
+    after = 0
+    while page := runs.not_taken(run_id, after):
+        yield from page
+        after = page[-1].id
+
+
+def write_rejects(path: Path, photos: "Iterable[RunPhoto]") -> None:
+    """Write photos and reasons in the form that `enroll --manifest` reads.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    from retrieval.errors import StoreError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("person", "external_id", "photo", "reason", "what_to_do"))
+            for photo in photos:
+                writer.writerow(
+                    (
+                        photo.person,
+                        photo.external_id or "",
+                        Path(photo.path).absolute(),
+                        photo.code,
+                        photo.message,
+                    )
+                )
+    except OSError as exc:
+        raise StoreError(f"{path} cannot be written: {exc.strerror}.") from exc
+
+
+def check_webhook(run: Run, url: str) -> None:
+    """Check a run's webhook before the run begins.
+
+    Raises:
+        SettingInvalid: no http or https URL, or no secret to sign with.
+    """
+    from worker import webhooks
+
+    secret = run.settings.webhook_secret
+    webhooks.check_webhook(url, secret.get_secret_value() if secret else None)
+
+
+def options(**given: Any) -> dict[str, Any]:
+    """A run's options as JSON: what is None is left out; relative paths start here."""
+    chosen = {key: value for key, value in given.items() if value is not None}
+    return {"base": str(Path.cwd()), **chosen}
