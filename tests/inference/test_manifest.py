@@ -1,5 +1,6 @@
 """The manifest: what stands in it, and what is said of one that does not fit."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,14 @@ def test_the_users_entries_come_on_top_with_paths_beside_their_file(own: Path) -
     assert mine.weights.path == own.parent / "networks" / "mine.onnx"
     assert mine.precisions == ("fp32",)
     np.testing.assert_allclose(mine.landmarks[2], [56.0, 71.7], rtol=1e-6)
+
+
+def test_the_example_in_the_model_cards_is_a_valid_entry(tmp_path: Path) -> None:
+    cards = Path(__file__).parents[2] / "models" / "README.md"
+    [example] = re.findall(r"```toml\n(.*?)```", cards.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "models.toml").write_text(example, encoding="utf-8")
+    mine = load_manifest(tmp_path / "models.toml").embedder("mine")
+    assert mine.weights.path == tmp_path / "mine.onnx"
 
 
 def test_a_file_of_the_user_that_does_not_exist_adds_nothing(tmp_path: Path) -> None:
