@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs import ListedPhoto, PhotoOutcome, Runs, RunState, Taken
@@ -165,15 +165,3 @@ def test_a_collection_that_is_deleted_takes_its_runs_along(
     kept = runs.create("enrol", "another", "photos", {})
     catalogue.delete_collection("default")
     assert runs.newest() == [kept]
-
-
-def test_a_catalogue_from_before_runs_gets_their_tables(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'catalogue.db'}"
-    with Catalogue.open(url) as catalogue, catalogue.database.writing() as connection:
-        connection.execute(text("DROP TABLE run_photos"))
-        connection.execute(text("DROP TABLE runs"))
-        connection.execute(text("UPDATE meta SET value = '1' WHERE key = 'schema'"))
-    with Catalogue.open(url) as catalogue:
-        Runs(catalogue.database).create("enrol", "default", "photos", {})
-        with catalogue.database.reading() as connection:
-            assert {"runs", "run_photos"} <= set(inspect(connection).get_table_names())
