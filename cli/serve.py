@@ -2,15 +2,19 @@
 
 import ipaddress
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import Run, command
-from retrieval.errors import SettingInvalid
+from retrieval.errors import QueueUnavailable, SettingInvalid
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from retrieval.protocols import JobQueue
 
 
 def register(app: typer.Typer) -> None:
@@ -43,18 +47,36 @@ def serve(
     if not run.quiet:
         logging.getLogger("retrieval.api").setLevel(logging.INFO)
     run.remark(f"Rollcall on http://{_shown(host)}:{port} ({who}); Ctrl-C ends it")
-    uvicorn.run(
-        make_app(run, loopback=loopback),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    with queue_of(run) as queue:
+        uvicorn.run(
+            make_app(run, loopback=loopback, queue=queue),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
 
 
-def make_app(run: Run, *, loopback: bool) -> "FastAPI":
+@contextmanager
+def queue_of(run: Run) -> "Iterator[JobQueue | None]":
+    """The queue for runs; None, and a remark, where no Redis can be had."""
+    from worker.jobs import RqJobQueue
+    from worker.redis_server import connect, redis_of
+
+    with ExitStack() as opened:
+        try:
+            place = opened.enter_context(redis_of(run.settings))
+            connection = opened.enter_context(connect(place.url))
+        except QueueUnavailable as error:
+            run.remark(f"no runs: {error}")
+            yield None
+            return
+        yield RqJobQueue(connection, run.settings.queue)
+
+
+def make_app(run: Run, *, loopback: bool, queue: "JobQueue | None") -> "FastAPI":
     """The application over this run's settings."""
     from retrieval.api.app import create_app
     from retrieval.build import build_service, open_catalogue
@@ -67,6 +89,7 @@ def make_app(run: Run, *, loopback: bool) -> "FastAPI":
             settings.model_copy(update={"collection": name}), remark=run.remark
         ),
         loopback=loopback,
+        queue=queue,
     )
 
 

@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         " Set the same for several services behind one address.",
     )
     audit_days: int = Field(365, ge=1, description="Days for which the audit log is kept.")
+    max_archive_bytes: int = Field(
+        2_000_000_000, ge=1_000, description="Bytes to which an uploaded archive may unpack."
+    )
+    upload_days: int = Field(
+        7, ge=1, description="Days for which an unpacked archive is kept, to look at rejects."
+    )
     ingest_folders: tuple[Path, ...] = Field(
         (),
         description="Folders on the server that runs over HTTP may read, as a JSON list.",

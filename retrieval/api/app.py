@@ -24,7 +24,7 @@ from retrieval.api.limits import Limits
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
 from retrieval.api.problems import status_of
-from retrieval.api.routes import administration, health, pages, people, questions
+from retrieval.api.routes import administration, health, pages, people, questions, runs
 from retrieval.api.work import Batcher, Desk, Pool
 from retrieval.catalogue.audit import Audit
 from retrieval.catalogue.catalogue import Catalogue
@@ -78,7 +78,7 @@ def create_app(
         openapi_url="/v1/openapi.json",
     )
     app.state.context = context
-    for module in (questions, people, administration, health):
+    for module in (questions, people, runs, administration, health):
         app.include_router(module.routes)
     for router in (health.guarded, pages.login_routes, pages.routes):
         app.include_router(router)
@@ -142,12 +142,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _every_day(context: Context) -> None:
-    """Forget audit entries that are older than the settings allow."""
+    """Forget audit entries and uploads that are older than the settings allow."""
     while True:
         try:
             await run_in_threadpool(context.audit.purge, context.settings.audit_days)
-        except StoreError as error:
-            logger.warning("Old audit entries stay for now: %s", error)
+            await run_in_threadpool(runs.forget_uploads, context.settings)
+        except (StoreError, OSError) as error:
+            logger.warning("Old audit entries and uploads stay for now: %s", error)
         await asyncio.sleep(_DAY_S)
 
 

@@ -14,6 +14,7 @@ from retrieval.errors import NotFound, PhotoError
 from retrieval.photos.decode import decode
 from retrieval.service import Service
 from retrieval.settings import Settings
+from retrieval.values import Photo
 
 SIDE_PX = 224
 _AROUND = 1.7  # of the box's longer side: hair and chin are on the picture
@@ -55,6 +56,13 @@ class Pictures:
                 self._held.popitem(last=False)
         return picture
 
+    def small(self, path: Path) -> bytes:
+        """A small copy of a whole photo as JPEG, or NotFound where it cannot be read."""
+        photo = _decoded(path, str(path), SIDE_PX, self._settings)
+        picture = Image.fromarray(photo.pixels)
+        picture.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
+        return _jpeg(picture)
+
     def forget(self, face_ids: Iterable[int]) -> None:
         """Hold no pictures of these faces."""
         with self._lock:
@@ -76,21 +84,30 @@ def _original(face: EnrolledFace, settings: Settings) -> bytes | None:
 
 def _cut(data: bytes, face: EnrolledFace, settings: Settings) -> bytes:
     left, top, width, height = face.box
-    side = max(width, height) * _AROUND
-    longer = max(face.width, face.height)
+    side = min(max(width, height) * _AROUND, face.width, face.height)
+    working_px = max(int(max(face.width, face.height) * min(SIDE_PX / side, 1)), 1)
+    photo = _decoded(data, face.photo, working_px, settings)
+    x = min(max(left + width / 2 - side / 2, 0), face.width - side)
+    y = min(max(top + height / 2 - side / 2, 0), face.height - side)
+    box = (x / photo.scale, y / photo.scale, (x + side) / photo.scale, (y + side) / photo.scale)
+    size = (SIDE_PX, SIDE_PX)
+    return _jpeg(Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS, box))
+
+
+def _decoded(source: Path | bytes, name: str, working_px: int, settings: Settings) -> Photo:
     try:
-        photo = decode(
-            data,
-            name=face.photo,
-            working_px=max(int(longer * min(SIDE_PX / side, 1)), 1),
+        return decode(
+            source,
+            name=name,
+            working_px=working_px,
             max_pixels=settings.max_pixels,
             max_bytes=settings.max_photo_bytes,
         )
     except PhotoError as error:
-        raise NotFound(f"There is no picture of the face {face.id}: {error}") from error
-    x, y, half = left + width / 2, top + height / 2, side / 2
-    box = tuple(round(edge / photo.scale) for edge in (x - half, y - half, x + half, y + half))
-    cut = Image.fromarray(photo.pixels).crop((box[0], box[1], box[2], box[3]))
+        raise NotFound(f"There is no picture: {error}") from error
+
+
+def _jpeg(picture: Image.Image) -> bytes:
     written = io.BytesIO()
-    cut.resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS).save(written, "JPEG", quality=85)
+    picture.save(written, "JPEG", quality=85)
     return written.getvalue()

@@ -362,6 +362,54 @@ class Undo(BaseModel):
     edit: int | None = Field(None, description="Null for the newest that stands.", ge=1, le=2**62)
 
 
+class RunTally(BaseModel):
+    """How far a run is, in photos."""
+
+    found: int
+    queued: int
+    enrolled: int
+    duplicates: int
+    answered: int
+    rejected: dict[str, int] = Field(description="By reason.")
+    failed: int
+
+
+class RunShown(BaseModel):
+    """A run of bulk work."""
+
+    run: str
+    kind: str
+    collection: str
+    source: str
+    state: Literal["working", "cancelled", "finished"]
+    started: datetime
+    finished: datetime | None
+    counts: RunTally
+
+
+class RunsShown(BaseModel):
+    """Runs, newest first."""
+
+    runs: list[RunShown]
+
+
+class RunReject(BaseModel):
+    """A photo of a run that was not taken."""
+
+    id: int
+    photo: str
+    person: str
+    reason: str | None
+    message: str | None
+
+
+class RejectsPage(BaseModel):
+    """Photos that were not taken, in the order of the source."""
+
+    rejects: list[RunReject]
+    next: int | None = Field(description="`after` of the next page; null on the last.")
+
+
 class CollectionRow(BaseModel):
     """A gallery."""
 

@@ -14,18 +14,23 @@ from retrieval.api.auth import COOKIE, Caller, check_origin
 from retrieval.api.context import Context
 from retrieval.api.problems import of_error, status_of
 from retrieval.api.routes.people import cursor_of_name, name_of_cursor
+from retrieval.api.routes.runs import own_run
 from retrieval.api.routing import By, GuardedRoute, InContext, needs
+from retrieval.bulk import run_document
 from retrieval.catalogue.keys import Role
 from retrieval.catalogue.records import Counts
+from retrieval.catalogue.runs import Runs
 from retrieval.errors import KeyRefused, NotFound, RollcallError
 from retrieval.service import Service
 
 WEB = Path(__file__).resolve().parents[1] / "web"
 PAGE_PEOPLE = 120
+PAGE_REJECTS = 200
 COLLECTION_COOKIE = "rollcall_collection"
 PAGES = (
     ("/", "identify", "Identify"),
     ("/people", "people", "People"),
+    ("/runs", "runs", "Runs"),
     ("/index", "index", "Index"),
 )
 
@@ -212,6 +217,36 @@ def person_page(request: Request, context: InContext, caller: By, person_id: int
     person = service.catalogue.person_by_id(service.collection.id, person_id)
     faces = service.catalogue.faces_of(person.id)
     return view.page("people", "person.html", person=person, faces=faces)
+
+
+@routes.get("/runs", openapi_extra=VIEWER)
+def runs_page(request: Request, context: InContext, caller: By) -> Response:
+    """Bulk ingests: start one, see how the others went."""
+    view = View(request, context, caller)
+    runs = Runs(context.catalogue.database)
+    own = [run for run in runs.newest(100) if run.collection == view.collection]
+    return view.page(
+        "runs",
+        "runs.html",
+        runs=[run_document(runs, run) for run in own],
+        folders=context.settings.ingest_folders,
+        queue=context.queue is not None,
+    )
+
+
+@routes.get("/runs/{run_id}", openapi_extra=VIEWER)
+def run_page(request: Request, context: InContext, caller: By, run_id: str) -> Response:
+    """One run, live, with the photos that it did not take."""
+    view = View(request, context, caller)
+    runs = Runs(context.catalogue.database)
+    run = own_run(runs, view.collection, run_id)
+    return view.page(
+        "runs",
+        "run.html",
+        run=run_document(runs, run),
+        rejects=runs.not_taken(run.id, limit=PAGE_REJECTS),
+        name=PurePath(run.source).name,
+    )
 
 
 @routes.get("/index", openapi_extra=VIEWER)

@@ -88,10 +88,9 @@ function showStage(url, photo, faces) {
   const holder = element("div", { class: "stage-photo" }, element("img", { src: url, alt: photo.photo }));
   faces.forEach((face, number) => {
     const [left, top, width, height] = face.box;
-    const above = top / photo.height > 0.07;
     const toTheLeft = left / photo.width > 0.72;
     const box = element("button", {
-      class: `box ${face.decision}${above ? "" : " low"}${toTheLeft ? " right" : ""}`,
+      class: `box ${face.decision}${toTheLeft ? " right" : ""}`,
       "aria-pressed": "false",
       "aria-label": `Face ${number + 1} of ${faces.length}: ${label(face)}, ${WORDS[face.decision]}`,
       onclick: () => choose(number, true),
@@ -103,6 +102,21 @@ function showStage(url, photo, faces) {
     holder.append(box);
   });
   by("stage").replaceChildren(holder);
+  const image = holder.querySelector("img");
+  image.addEventListener("load", () => partTags(holder));
+  new ResizeObserver(() => partTags(holder)).observe(holder);
+}
+
+// Names of faces that stand close together go below the box where they would lie on each other.
+function partTags(holder) {
+  const taken = [];
+  const overlaps = (a) => taken.some((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom);
+  for (const box of holder.querySelectorAll(".box")) {
+    const tag = box.querySelector(".tag");
+    box.classList.toggle("low", box.offsetTop < tag.offsetHeight);
+    if (overlaps(tag.getBoundingClientRect())) box.classList.toggle("low");
+    taken.push(tag.getBoundingClientRect());
+  }
 }
 
 function faceRow(face, number, url) {

@@ -1,0 +1,270 @@
+"""/v1/runs: bulk ingests from a folder on the server or from an uploaded archive."""
+
+import asyncio
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import File, Form, Query, Response, UploadFile
+from fastapi import Path as InPath
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from retrieval.api.archives import unpack
+from retrieval.api.context import Context
+from retrieval.api.routing import By, CollectionName, InContext, Once, needs, router
+from retrieval.api.schemas import RejectsPage, RunShown, RunsShown
+from retrieval.bulk import Bulk, path_of, run_document
+from retrieval.catalogue.audit import Happening
+from retrieval.catalogue.keys import Role
+from retrieval.catalogue.runs import ListedPhoto, Run, Runs, RunState
+from retrieval.errors import (
+    NotAllowed,
+    NotFound,
+    QueueUnavailable,
+    RollcallError,
+    SettingInvalid,
+)
+from retrieval.intake import listed_person
+from retrieval.photos.folders import people_below
+from retrieval.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+routes = router("runs")
+VIEWER, OPERATOR = needs(Role.VIEWER), needs(Role.OPERATOR)
+
+_LOOK_S = 0.5
+_HEARTBEAT_LOOKS = 30  # a comment so often keeps proxies from closing a quiet stream
+
+RunId = Annotated[str, InPath(pattern="^[0-9a-f]{1,32}$", description="Or the beginning of it.")]
+
+
+@routes.get("/runs", response_model=RunsShown, openapi_extra=VIEWER)
+def list_runs(
+    context: InContext, name: CollectionName, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> Any:
+    """List the collection's runs, newest first."""
+    runs = Runs(context.catalogue.database)
+    found = [run for run in runs.newest(limit) if run.collection == name]
+    return {"runs": [run_document(runs, run) for run in found]}
+
+
+@routes.post(
+    "/runs", response_model=RunShown, status_code=202, openapi_extra=OPERATOR, dependencies=[Once]
+)
+async def start_run(
+    context: InContext,
+    caller: By,
+    name: CollectionName,
+    folder: Annotated[
+        str | None,
+        Form(max_length=4000, description="On the server, on its allow-list: a folder a person."),
+    ] = None,
+    archive: Annotated[
+        UploadFile | None, File(description="Or a .zip or .tar.gz with a folder a person.")
+    ] = None,
+) -> Any:
+    """Start a bulk ingest, or go on with the same one that did not come to its end."""
+    bulk = _bulk(context)
+    if (folder is None) == (archive is None):
+        raise SettingInvalid("Send either `folder`, a path on the server, or `archive`, a file.")
+    if archive is not None:
+        source = Path(archive.filename or "archive").name
+        place = await context.pool.run(lambda: _unpacked(context, archive))
+    else:
+        place = _allowed(context, folder or "")
+        source = str(place)
+
+    def begin() -> dict[str, Any]:
+        run = bulk.begin("enrol", name, source, {"base": str(place)})
+        threading.Thread(target=_fill, args=(bulk, run, place), daemon=True).start()
+        _record(context, caller, "start-run", run)
+        return run_document(bulk.runs, run)
+
+    return await run_in_threadpool(begin)
+
+
+def _bulk(context: Context) -> Bulk:
+    if context.queue is None:
+        raise QueueUnavailable(
+            "The service was started without a queue. Set ROLLCALL_REDIS_URL, or install"
+            " redis-server, and start it again."
+        )
+    return Bulk(Runs(context.catalogue.database), context.queue)
+
+
+def _unpacked(context: Context, archive: UploadFile) -> Path:
+    settings = context.settings
+    folder = settings.home.absolute() / "uploads" / uuid4().hex
+    unpack(
+        archive.file,
+        folder,
+        max_bytes=settings.max_archive_bytes,
+        max_photo_bytes=settings.max_photo_bytes,
+    )
+    return folder
+
+
+def forget_uploads(settings: Settings) -> None:
+    """Delete unpacked archives that are older than the settings allow."""
+    oldest = time.time() - settings.upload_days * 24 * 3600
+    for folder in (settings.home / "uploads").glob("*"):
+        if folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _allowed(context: Context, folder: str) -> Path:
+    try:
+        place = Path(folder).resolve()
+        known = place.is_dir()
+    except (OSError, ValueError):  # ValueError: a zero byte
+        raise SettingInvalid(f"{folder!r} is no path.") from None
+    allowed = [each.resolve() for each in context.settings.ingest_folders]
+    if not any(place.is_relative_to(each) for each in allowed):
+        raise NotAllowed(
+            f"The service may not read {folder!r}. Its admin lists folders that it may read in"
+            " ROLLCALL_INGEST_FOLDERS."
+        )
+    if not known:
+        raise NotFound(f"There is no folder {folder!r} on the server.")
+    return place
+
+
+def _fill(bulk: Bulk, run: Run, place: Path) -> None:
+    """List and queue the photos; may wait for a long time while the queue is full."""
+    try:
+        for _ in bulk.fill(run, _listed(place)):
+            pass
+    except RollcallError as error:
+        logger.warning("Run %s is not wholly listed: %s Start it again.", run.id, error)
+
+
+def _listed(place: Path) -> Iterator[ListedPhoto]:
+    for person, photo in people_below(place):
+        yield listed_person(person, photo)
+
+
+@routes.get("/runs/{run_id}", response_model=RunShown, openapi_extra=VIEWER)
+def show_run(context: InContext, name: CollectionName, run_id: RunId) -> Any:
+    """Show how far a run is."""
+    runs = Runs(context.catalogue.database)
+    return run_document(runs, own_run(runs, name, run_id))
+
+
+def own_run(runs: Runs, collection: str, run_id: str) -> Run:
+    """A run of a collection; NotFound where it is another one's."""
+    run = runs.run(run_id)
+    if run.collection != collection:
+        raise NotFound(f"There is no run {run_id!r} in the collection {collection!r}.")
+    return run
+
+
+@routes.get("/runs/{run_id}/rejects", response_model=RejectsPage, openapi_extra=VIEWER)
+def list_rejects(
+    context: InContext,
+    name: CollectionName,
+    run_id: RunId,
+    after: Annotated[int, Query(ge=0, le=2**62, description="`next` of the page before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Any:
+    """List photos that were not taken, with the reason, in the order of the source."""
+    runs = Runs(context.catalogue.database)
+    found = runs.not_taken(own_run(runs, name, run_id).id, after, limit)
+    return {
+        "rejects": [
+            {
+                "id": photo.id,
+                "photo": photo.path,
+                "person": photo.person,
+                "reason": photo.code,
+                "message": photo.message,
+            }
+            for photo in found
+        ],
+        "next": found[-1].id if len(found) == limit else None,
+    }
+
+
+@routes.get(
+    "/runs/{run_id}/rejects/{photo_id}/picture",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}, "description": "The photo, small."}},
+    openapi_extra=OPERATOR,
+)
+async def show_reject(
+    context: InContext,
+    name: CollectionName,
+    run_id: RunId,
+    photo_id: Annotated[int, InPath(ge=1, le=2**62)],
+) -> Response:
+    """Show a photo that was not taken, where it can be shown at all."""
+    runs = Runs(context.catalogue.database)
+
+    def work() -> bytes:
+        run = own_run(runs, name, run_id)
+        found = runs.not_taken(run.id, photo_id - 1, 1)
+        if not found or found[0].id != photo_id:
+            raise NotFound(f"The run has no rejected photo {photo_id}.")
+        return context.pictures.small(path_of(run, found[0].path))
+
+    return Response(await context.pool.run(work), media_type="image/jpeg")
+
+
+@routes.post("/runs/{run_id}/cancel", response_model=RunShown, openapi_extra=OPERATOR)
+def cancel_run(context: InContext, caller: By, name: CollectionName, run_id: RunId) -> Any:
+    """Stop a run: batches in hand are finished, all others are left alone."""
+    bulk = _bulk(context)
+    run = bulk.cancel(own_run(bulk.runs, name, run_id).id)
+    _record(context, caller, "cancel-run", run)
+    return run_document(bulk.runs, run)
+
+
+@routes.post("/runs/{run_id}/retry", response_model=RunShown, openapi_extra=OPERATOR)
+def retry_run(context: InContext, caller: By, name: CollectionName, run_id: RunId) -> Any:
+    """Let a run that was stopped, or has failed photos, go on; what is done stays done."""
+    bulk = _bulk(context)
+    run = bulk.go_on(own_run(bulk.runs, name, run_id).id)
+    _record(context, caller, "retry-run", run)
+    return run_document(bulk.runs, run)
+
+
+@routes.get(
+    "/runs/{run_id}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "RunShown, as it changes."}
+    },
+    openapi_extra=VIEWER,
+)
+async def follow_run(context: InContext, name: CollectionName, run_id: RunId) -> StreamingResponse:
+    """Follow a run by server-sent events: one whenever it has changed, until it has ended."""
+    runs = Runs(context.catalogue.database)
+    run = await run_in_threadpool(own_run, runs, name, run_id)
+    return StreamingResponse(_events(runs, run.id), media_type="text/event-stream")
+
+
+async def _events(runs: Runs, run_id: str) -> AsyncIterator[str]:
+    last, quiet = None, 0
+    while True:
+        document = await run_in_threadpool(lambda: run_document(runs, runs.run(run_id)))
+        if document != last:
+            last, quiet = document, 0
+            yield f"data: {json.dumps(document)}\n\n"
+        if document["state"] != RunState.WORKING:
+            return
+        quiet += 1
+        if quiet % _HEARTBEAT_LOOKS == 0:
+            yield ": still there\n\n"
+        await asyncio.sleep(_LOOK_S)
+
+
+def _record(context: Context, caller: By, action: str, run: Run) -> None:
+    told = {"run": run.id, "source": run.source}
+    context.audit.record([Happening(caller.name, action, run.collection, answer=told)])
