@@ -11,7 +11,7 @@ import onnxruntime
 from retrieval.errors import InferenceFailed, ModelCorrupt, ModelMissing
 
 _ERRORS_ONLY = 3  # onnxruntime's log severity
-# What this Rollcall is built for comes first; a provider that is not installed is left out.
+# A GPU where the package onnxruntime-gpu is installed, else the processor.
 _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 

@@ -152,6 +152,25 @@ def test_a_network_of_the_users_gets_its_layout_and_colour_order(
     np.testing.assert_allclose(embedder.embed(RED), [expected, expected])
 
 
+def test_a_network_that_takes_raw_pixels_gets_them(tmp_path: Path) -> None:
+    value = helper.make_tensor_value_info
+    nodes = [
+        helper.make_node("Cast", ["chips"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats"], ["mean"], axes=[1, 2], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "means",
+        [value("chips", TensorProto.UINT8, ["n", 16, 16, 3])],
+        [value("mean", TensorProto.FLOAT, ["n", 3])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "raw.onnx")
+    scaling = {"kind": "fixed", "mean": (200, 0, 0), "divisor": (1, 1, 1)}  # would leave nothing
+    embedder = OnnxEmbedder("raw", own_entry(scaling=scaling), tmp_path / "raw.onnx")
+    np.testing.assert_allclose(embedder.embed(RED), [[1, 0, 0], [1, 0, 0]])
+
+
 def test_a_network_that_takes_another_size_is_refused(tmp_path: Path) -> None:
     path = own_network(tmp_path / "means.onnx")
     with pytest.raises(ModelMismatch, match="Mend chip_px or layout"):

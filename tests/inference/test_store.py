@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,17 @@ def test_the_export_is_made_on_first_use_only(
     assert exporter.exports == 1
     assert store.file("exported", "int8") != first
     assert exporter.exports == 2
+
+
+def test_several_at_once_may_need_an_export_first(store: ModelStore) -> None:
+    store.pull("exported")
+    with ThreadPoolExecutor(8) as pool:
+        paths = set(pool.map(lambda _: store.file("exported"), range(32)))
+    assert paths == {store.export_path("exported", "fp32")}
+    assert len(store.verify("exported")) == 2
+    assert files_under(store.folder) == {
+        name for path in store.verify("exported") for name in (path.name, f"{path.name}.stamp")
+    }
 
 
 def test_an_export_of_an_older_exporter_is_made_anew(
