@@ -1,0 +1,166 @@
+"""Bad input over HTTP: refused with the right status, while others are answered."""
+
+import asyncio
+import io
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from retrieval.api.context import Context
+from retrieval.settings import Settings
+from tests.api.painted import RED, paint
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[int]:
+    """The application on a port of loopback."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield int(listening.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def refusal(port: int, head: str, body: Iterator[bytes]) -> bytes:
+    """Send a request piece by piece until it is answered; return the answer's first line."""
+
+    async def send() -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head.encode())
+        answer = asyncio.create_task(reader.readline())
+        try:
+            for piece in body:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0)
+                if answer.done():
+                    break
+        except ConnectionError:
+            pass
+        line = await answer
+        writer.close()
+        return line
+
+    return asyncio.run(send())
+
+
+def test_a_body_that_announces_too_much_is_refused_unread(app: FastAPI) -> None:
+    with served(app) as port:
+        head = "POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2000000000\r\n\r\n"
+        assert b" 413 " in refusal(port, head, iter(()))
+
+
+def test_a_body_that_does_not_announce_its_size_is_refused_when_it_is_too_large(
+    app: FastAPI,
+) -> None:
+    head = (
+        "POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    start = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="a"\r\n\r\n'
+    pieces = (b"%x\r\n%s\r\n" % (len(p), p) for p in [start, *[b"0" * 100_000] * 40])
+    with served(app) as port:
+        assert b" 413 " in refusal(port, head, pieces)
+
+
+def test_a_slow_client_is_refused_and_others_are_answered_meanwhile(app: FastAPI) -> None:
+    head = (
+        "POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    with served(app) as port:
+        slow = threading.Thread(target=lambda: lines.append(refusal(port, head, iter([b"-"]))))
+        lines: list[bytes] = []
+        slow.start()
+        other = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        assert b" 200 " in refusal(port, other, iter(()))
+        slow.join()
+    assert b" 408 " in lines[0]
+
+
+def test_a_photo_bomb_is_refused_before_it_is_decoded(
+    client: TestClient, people: dict[str, int], settings: Settings
+) -> None:
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")  # 400 million pixels in 50 kB
+    assert len(bomb.getvalue()) < 100_000
+    answer = client.post("/v1/identify", files={"photos": ("bomb.png", bomb.getvalue())})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+
+
+def test_too_many_photos_are_refused(client: TestClient, people: dict[str, int]) -> None:
+    files = [("photos", (f"{number}.png", b"x")) for number in range(33)]
+    assert client.post("/v1/identify", files=files).status_code == 413
+
+
+def test_many_malformed_photos_are_refused_one_by_one_and_the_service_goes_on(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    good = paint(RED, seed=9)
+    for number in range(40):
+        bad = [
+            ("photos", (f"{row}.png", good[: 10 + number * 25 + row] + bytes([row]) * 20))
+            for row in range(8)
+        ]
+        answer = client.post("/v1/identify", files=bad)
+        assert answer.status_code in (200, 422), answer.text
+    answer = client.post("/v1/identify", files={"photos": ("good.png", good)})
+    assert answer.json()["photos"][0]["faces"][0]["person"] == "Rosa"
+
+
+def test_a_full_service_answers_503_with_retry_after_at_once(
+    client: TestClient, people: dict[str, int], context: Context
+) -> None:
+    context.desk.take(context.desk.places)
+    busy = client.post("/v1/identify", files={"photos": ("a.png", paint(RED))})
+    assert (busy.status_code, busy.json()["code"]) == (503, "busy")
+    assert int(busy.headers["retry-after"]) >= 1
+    assert client.get("/v1/people").status_code == 200
+    context.desk.give_back(context.desk.places)
+    assert client.post("/v1/identify", files={"photos": ("a.png", paint(RED))}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/nothing", 404),
+        ("DELETE", "/v1/identify", 405),
+        ("POST", "/v1/identify", 422),
+        ("GET", "/v1/people/none", 422),
+        ("GET", "/v1/people?limit=0", 422),
+        ("GET", "/v1/people/77", 404),
+        ("GET", "/v1/runs/77", 404),
+        ("POST", "/v1/undo", 422),
+    ],
+)
+def test_every_refusal_is_a_problem_document(
+    client: TestClient, people: dict[str, int], method: str, path: str, status: int
+) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["type"] == f"urn:rollcall:problem:{problem['code']}"
+    assert problem["detail"]
+
+
+def test_every_answer_forbids_scripts_of_others_and_sniffing(client: TestClient) -> None:
+    for path in ("/", "/v1/nothing", "/static/app.css", "/healthz"):
+        headers = client.get(path, headers={"Accept": "text/html"}).headers
+        assert "script-src 'self'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"

@@ -1,0 +1,177 @@
+"""Runs over HTTP, with a queue that a test works off itself."""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from retrieval.api.app import create_app
+from retrieval.bulk import Bulk
+from retrieval.catalogue.runs import Runs
+from retrieval.protocols import FailedJob
+from retrieval.settings import Settings
+from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
+from worker.tasks import RunTasks
+
+
+class PatientQueue:
+    """A JobQueue that keeps jobs until `work` is called."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[str, dict[str, Any], str]] = []
+
+    def enqueue(self, kind: str, payloads: Sequence[dict[str, Any]], run_id: str) -> list[str]:
+        self.jobs += [(kind, payload, run_id) for payload in payloads]
+        return [f"{run_id}:{number}" for number in range(len(payloads))]
+
+    def cancel(self, run_id: str) -> int:
+        before = len(self.jobs)
+        self.jobs = [job for job in self.jobs if job[2] != run_id]
+        return before - len(self.jobs)
+
+    def pending(self, run_id: str) -> int:
+        return sum(job[2] == run_id for job in self.jobs)
+
+    def failed(self, run_id: str) -> list[FailedJob]:
+        return []
+
+    def forget_failed(self, run_id: str) -> int:
+        return 0
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", ingest_folders=(tmp_path / "in",))
+
+
+@pytest.fixture
+def queue() -> PatientQueue:
+    return PatientQueue()
+
+
+@pytest.fixture
+def app(settings: Settings, queue: PatientQueue) -> FastAPI:
+    return create_app(
+        settings,
+        catalogue_of(settings),
+        lambda name: painted_service(settings, name),
+        loopback=True,
+        queue=queue,
+    )
+
+
+@pytest.fixture
+def tasks(settings: Settings, queue: PatientQueue) -> Iterator[RunTasks]:
+    tasks = RunTasks(settings, queue, lambda own: painted_service(own, own.collection))
+    yield tasks
+    tasks.close()
+
+
+def wait_for_jobs(queue: PatientQueue, count: int) -> None:
+    deadline = time.monotonic() + 10
+    while len(queue.jobs) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(queue.jobs) == count
+
+
+def work(queue: PatientQueue, tasks: RunTasks) -> None:
+    while queue.jobs:
+        kind, payload, _ = queue.jobs.pop(0)
+        tasks.run(kind, payload)
+
+
+def archive(**files: bytes) -> dict[str, tuple[str, bytes]]:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return {"archive": ("people.zip", data.getvalue())}
+
+
+def test_an_archive_is_enrolled_and_its_rejects_are_listed_with_pictures(
+    client: TestClient, queue: PatientQueue, tasks: RunTasks
+) -> None:
+    files = archive(
+        **{"Rosa/1.png": paint(RED), "Gustav/1.png": paint(GREEN), "Nobody/1.png": paint()}
+    )
+    begun = client.post("/v1/runs", files=files)
+    assert begun.status_code == 202, begun.text
+    run = begun.json()["run"]
+    wait_for_jobs(queue, 1)
+    work(queue, tasks)
+    shown = client.get(f"/v1/runs/{run[:8]}").json()
+    assert shown["state"] == "finished"
+    assert (shown["counts"]["enrolled"], shown["counts"]["rejected"]) == (2, {"no-face": 1})
+    (reject,) = client.get(f"/v1/runs/{run}/rejects").json()["rejects"]
+    assert (reject["person"], reject["reason"]) == ("Nobody", "no-face")
+    picture = client.get(f"/v1/runs/{run}/rejects/{reject['id']}/picture")
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert [p["person"] for p in client.get("/v1/people").json()["people"]] == ["Gustav", "Rosa"]
+
+
+def test_a_folder_on_the_allow_list_is_enrolled_and_others_are_refused(
+    client: TestClient, queue: PatientQueue, tmp_path: Path
+) -> None:
+    (tmp_path / "in" / "Rosa").mkdir(parents=True)
+    (tmp_path / "in" / "Rosa" / "1.png").write_bytes(paint(RED))
+    (tmp_path / "in" / "out").symlink_to(tmp_path)
+    assert client.post("/v1/runs", data={"folder": str(tmp_path / "in")}).status_code == 202
+    for outside in ("/etc", str(tmp_path), f"{tmp_path}/in/..", str(tmp_path / "in" / "out")):
+        answer = client.post("/v1/runs", data={"folder": outside})
+        assert (answer.status_code, answer.json()["code"]) == (403, "not-allowed"), outside
+    missing = client.post("/v1/runs", data={"folder": str(tmp_path / "in" / "none")})
+    assert missing.status_code == 404
+
+
+def test_events_follow_a_run_to_its_end(
+    client: TestClient, queue: PatientQueue, tasks: RunTasks
+) -> None:
+    run = client.post("/v1/runs", files=archive(**{"Rosa/1.png": paint(RED)})).json()["run"]
+    wait_for_jobs(queue, 1)
+    work(queue, tasks)
+    with client.stream("GET", f"/v1/runs/{run}/events") as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        events = [
+            json.loads(line.removeprefix("data: "))
+            for line in answer.iter_lines()
+            if line.startswith("data: ")
+        ]
+    assert events[-1]["state"] == "finished"
+    assert events[-1]["counts"]["enrolled"] == 1
+
+
+def test_a_run_is_cancelled_and_goes_on(
+    client: TestClient, queue: PatientQueue, tasks: RunTasks
+) -> None:
+    run = client.post("/v1/runs", files=archive(**{"Rosa/1.png": paint(RED)})).json()["run"]
+    wait_for_jobs(queue, 1)
+    assert client.post(f"/v1/runs/{run}/cancel").json()["state"] == "cancelled"
+    assert queue.jobs == []
+    assert client.post(f"/v1/runs/{run}/retry").json()["state"] == "working"
+    work(queue, tasks)
+    assert client.get(f"/v1/runs/{run}").json()["state"] == "finished"
+    assert client.get("/v1/runs").json()["runs"][0]["counts"]["enrolled"] == 1
+
+
+def test_a_bad_archive_is_refused_and_starts_no_run(client: TestClient) -> None:
+    for name in ("../1.png", "/etc/1.png"):
+        answer = client.post("/v1/runs", files=archive(**{name: paint(RED)}))
+        assert (answer.status_code, answer.json()["code"]) == (422, "data")
+    assert client.get("/v1/runs").json() == {"runs": []}
+    assert client.post("/v1/runs").status_code == 422
+
+
+def test_another_collections_run_is_not_found(
+    client: TestClient, queue: PatientQueue, settings: Settings
+) -> None:
+    with catalogue_of(settings) as catalogue:
+        run = Bulk(Runs(catalogue.database), queue).begin("enrol", "other", "x", {})
+    assert client.get(f"/v1/runs/{run.id}").status_code == 404
+    assert client.get(f"/v1/runs/{run.id}?collection=other").status_code == 200
