@@ -6,7 +6,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,12 @@ class Postgres:
     def __init__(self, binaries: Path, folder: Path) -> None:
         self._binaries = binaries
         self._folder = folder
-        self._numbers = count(1)
 
-    def new_database(self) -> str:
-        """Make an empty database; return its URL."""
-        name = f"catalogue{next(self._numbers)}"
-        self._run("createdb", "-h", str(self._folder), "-U", _USER, name)
-        return f"postgresql://{_USER}@/{name}?host={self._folder}"
+    def empty_database(self) -> str:
+        """Empty the server's one database, which nobody may use meanwhile; return its URL."""
+        again = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+        self._run("psql", "-h", str(self._folder), "-U", _USER, "-q", "-c", again)
+        return f"postgresql://{_USER}@/{_USER}?host={self._folder}"
 
     def start(self) -> None:
         """Start, and wait until it answers; durability is not what the tests are about."""

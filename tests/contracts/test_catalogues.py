@@ -45,7 +45,7 @@ def postgres():
 def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/catalogue.db"
-    return request.getfixturevalue("postgres").new_database()
+    return request.getfixturevalue("postgres").empty_database()
 
 
 @pytest.fixture
@@ -445,7 +445,7 @@ def test_a_new_person_is_made_once_by_concurrent_writers(url, catalogue, gallery
 
 
 def test_a_server_that_was_restarted_is_used_again(postgres):
-    with Catalogue.open(postgres.new_database()) as catalogue:
+    with Catalogue.open(postgres.empty_database()) as catalogue:
         gallery = make_collection(catalogue).id
         postgres.stop()
         try:
