@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from cli.options import Run, command
-from retrieval.errors import IndexFailed, NotFound, RollcallError, StoreError
+from retrieval.errors import NotFound, RollcallError, StoreError
 
 PACKAGES = (
     "opencv-python-headless",

@@ -92,7 +92,7 @@ class Run:
         cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
         if not self.console.is_terminal:
             for line in [list(columns), *cells]:
-                self.console.print("\t".join(line), markup=False)
+                self.console.file.write("\t".join(line) + "\n")  # rich would expand the tabs
             return
         table = Table(title=title or None, title_justify="left", header_style="bold")
         for column in columns:

@@ -6,9 +6,8 @@ opened when they are first needed, so that listing people loads no network.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,40 +15,22 @@ import numpy as np
 from retrieval.answers import (
     EnrolItem,
     EnrolResult,
-    FaceAnswer,
     GalleryState,
-    NamedCandidate,
     PhotoAnswer,
     PhotoHit,
     Verification,
 )
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.names import clean_name
-from retrieval.catalogue.records import (
-    Collection,
-    Counts,
-    EnrolledFace,
-    Enrolment,
-    EnrolmentOutcome,
-    Erased,
-    NewFace,
-    Person,
-)
-from retrieval.errors import (
-    AlreadyExists,
-    FaceUnusable,
-    InputError,
-    ModelMismatch,
-    NameInvalid,
-    NotFound,
-)
-from retrieval.faces.quality import dominant
+from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
+from retrieval.enrolling import Enroller, enrollable
+from retrieval.errors import AlreadyExists, ModelMismatch, NotFound
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Gallery
+from retrieval.naming import photo_answer
 from retrieval.photos.store import PhotoStore
-from retrieval.pipeline import FoundFaces, PhotoFaces, PhotoFailure, Pipeline
+from retrieval.pipeline import PhotoFaces, PhotoFailure, Pipeline
 from retrieval.protocols import ChangeFeed
-from retrieval.values import Decision, Gate, Ints, Outcome, PeopleHits, Source
+from retrieval.values import Gate, Source, found_ids
 
 BATCH_PHOTOS = 32  # photos a transaction when enrolling; bounds the memory of a batch as well
 CANDIDATES = 5  # people that an answer names
@@ -175,56 +156,11 @@ class Service:
         Yields:
             a result an item, in order.
         """
-        self.ensure_collection()
+        collection = self.ensure_collection()
+        enroller = Enroller(self.catalogue, collection, self.pipeline, self.photos)
         remaining = iter(items)
         while batch := list(islice(remaining, BATCH_PHOTOS)):
-            yield from self._enrol_batch(batch)
-
-    def _enrol_batch(self, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
-        results: dict[int, EnrolResult] = {}
-        todo = self._unknown(batch, results)
-        choices = [partial(_enrollable, face=batch[row].face) for row in todo]
-        found = self.pipeline.process(list(todo.values()), choices)
-        new: dict[int, NewFace] = {}
-        for row, entry in zip(todo, found, strict=True):
-            if isinstance(entry, PhotoFailure):
-                results[row] = _rejected(batch[row], entry.error)
-            else:
-                new[row] = _new_face(batch[row], entry)
-        enrolments = self.catalogue.enrol(self.collection.id, list(new.values()))
-        for row, enrolment in zip(new, enrolments, strict=True):
-            results[row] = _enrolled(batch[row], new[row].sha256, enrolment)
-            if self.photos.keeps and enrolment.outcome is EnrolmentOutcome.ENROLLED:
-                self._keep(new[row].sha256, todo[row])
-        return [results[row] for row in range(len(batch))]
-
-    def _keep(self, sha256: str, source: Source) -> None:
-        if isinstance(source.content, bytes):  # `_unknown` has read it
-            self.photos.keep(sha256, source.content)
-
-    def _unknown(
-        self, batch: Sequence[EnrolItem], results: dict[int, EnrolResult]
-    ) -> dict[int, Source]:
-        """The photos to decode, by row; the results of those that need not be are filled in."""
-        read = self.pipeline.read([Source(item.photo, item.content) for item in batch])
-        hashes = [entry[1] for entry in read if isinstance(entry, tuple)]
-        owners = self.catalogue.owners(self.collection.id, hashes)
-        todo: dict[int, Source] = {}
-        for row, (item, entry) in enumerate(zip(batch, read, strict=True)):
-            try:
-                person = clean_name(item.person)
-            except NameInvalid as error:
-                results[row] = _rejected(item, error)
-                continue
-            if isinstance(entry, PhotoFailure):
-                results[row] = _rejected(item, entry.error)
-            elif (owner := owners.get(entry[1], person)) != person:
-                results[row] = _other_person(item, entry[1], owner)
-            elif entry[1] in owners:
-                results[row] = EnrolResult(item.person, item.photo, "known", sha256=entry[1])
-            else:
-                todo[row] = entry[0]
-        return todo
+            yield from enroller.take(batch)
 
     # Asking
 
@@ -260,14 +196,14 @@ class Service:
             return []
         self.gallery.catch_up()
         hits = self.gallery.search(np.concatenate([p.faces.vectors for p in photos]), CANDIDATES)
-        names = self.catalogue.names(_present(hits.people))
-        hits = _without(hits, names.keys())
-        faces = self.catalogue.faces(_present(hits.faces))
+        names = self.catalogue.names(found_ids(hits.people))
+        hits = hits.among(names)
+        faces = self.catalogue.faces(found_ids(hits.faces))
         answers, start = [], 0
         for photo in photos:
-            own = _rows(hits, slice(start, start := start + len(photo.faces)))
+            own = hits.rows(slice(start, start := start + len(photo.faces)))
             decisions = decide(own, photo.faces.quality.reasons, gate)
-            answers.append(_answer(photo, decisions, names, faces))
+            answers.append(photo_answer(photo, decisions, names, faces))
         return answers
 
     def search(self, source: Source, limit: int = 10) -> list[PhotoHit]:
@@ -302,20 +238,20 @@ class Service:
             PhotoError: a photo cannot be read, or shows no face or several.
             NotFound: nobody of that name is enrolled.
         """
-        probe = self._one(source, _enrollable).faces.vectors
+        probe = self._one(source, enrollable).faces.vectors
         if isinstance(other, str):
             person = self.catalogue.person(self.collection.id, other)
             self.gallery.catch_up()
             hits = self.gallery.search(probe, 1, people=np.array([person.id], np.int64))
             score, against = float(hits.scores[0, 0]), f"person {person.name}"
         else:
-            vectors = self._one(other, _enrollable).faces.vectors
+            vectors = self._one(other, enrollable).faces.vectors
             score, against = float(probe[0] @ vectors[0]), f"photo {other.name}"
         gate = self.gate
         return Verification(score >= gate.threshold, score, gate.threshold, gate.source, against)
 
     def _one(self, source: Source, choose: object) -> PhotoFaces:
-        choice = _enrollable if choose is _enrollable else None
+        choice = enrollable if choose is enrollable else None
         (entry,) = self.pipeline.process([source], choice)
         if isinstance(entry, PhotoFailure):
             raise entry.error
@@ -396,146 +332,3 @@ class Service:
         self.photos.discard(erased.photos)
         self.gallery.snapshot()
         self.catalogue.empty_wal()
-
-
-def _enrollable(found: FoundFaces, face: int | None = None) -> int:
-    """The face that an enrolment photo means.
-
-    Raises:
-        NoFace, SeveralFaces, NotFound, FaceUnusable: see the messages.
-    """
-    row = dominant(found.detections.boxes, chosen=face)
-    reason = found.quality.reasons[row]
-    if reason is not None:
-        raise FaceUnusable(f"The face cannot be used: {reason}. Take another photo.")
-    return row
-
-
-def _new_face(item: EnrolItem, entry: PhotoFaces) -> NewFace:
-    detections, quality = entry.faces.detections, entry.faces.quality
-    return NewFace(
-        person=item.person,
-        external_id=item.external_id,
-        sha256=entry.sha256,
-        photo=item.photo,
-        width=entry.width,
-        height=entry.height,
-        box=detections.boxes[0],
-        landmarks=detections.landmarks[0],
-        score=float(detections.scores[0]),
-        size_px=float(quality.size_px[0]),
-        sharpness=float(quality.sharpness[0]),
-        yaw_deg=float(quality.yaw_deg[0]),
-        cut_off=float(quality.cut_off[0]),
-        vector=entry.faces.vectors[0],
-    )
-
-
-def _rejected(item: EnrolItem, error: InputError) -> EnrolResult:
-    return EnrolResult(item.person, item.photo, "rejected", error.code, str(error))
-
-
-def _other_person(item: EnrolItem, sha256: str, owner: str) -> EnrolResult:
-    message = (
-        f"The same photo is enrolled under {owner!r}. If it shows {item.person!r}, remove it there:"
-        f" rollcall photos remove {sha256[:12]}"
-    )
-    return EnrolResult(item.person, item.photo, "rejected", "other-person", message, sha256=sha256)
-
-
-def _enrolled(item: EnrolItem, sha256: str, enrolment: Enrolment) -> EnrolResult:
-    if enrolment.outcome is EnrolmentOutcome.ENROLLED:
-        return EnrolResult(
-            item.person, item.photo, "enrolled", face_id=enrolment.face_id, sha256=sha256
-        )
-    if enrolment.outcome is EnrolmentOutcome.DUPLICATE:
-        return EnrolResult(item.person, item.photo, "known", sha256=sha256)
-    return EnrolResult(
-        item.person,
-        item.photo,
-        "rejected",
-        enrolment.outcome.value,
-        f"Not taken: {enrolment.reason}.",
-        sha256=sha256,
-    )
-
-
-def _present(ids: Ints) -> list[int]:
-    found: list[int] = np.unique(ids[ids >= 0]).tolist()
-    return found
-
-
-def _without(hits: PeopleHits, known: Iterable[int]) -> PeopleHits:
-    """Drop people whom another process deleted between the search and the look-up of names."""
-    gone = ~np.isin(hits.people, np.fromiter(known, np.int64))
-    if not gone.any():
-        return hits
-    return PeopleHits(
-        np.where(gone, -1, hits.people),
-        np.where(gone, -np.inf, hits.scores).astype(np.float32),
-        np.where(gone, -1, hits.faces),
-        np.where(gone, -np.inf, hits.nearest).astype(np.float32),
-        np.where(gone, -np.inf, hits.templates).astype(np.float32),
-    )
-
-
-def _rows(hits: PeopleHits, rows: slice) -> PeopleHits:
-    return PeopleHits(
-        hits.people[rows],
-        hits.scores[rows],
-        hits.faces[rows],
-        hits.nearest[rows],
-        hits.templates[rows],
-    )
-
-
-def _answer(
-    photo: PhotoFaces,
-    decisions: Sequence[Decision],
-    names: dict[int, str],
-    faces: dict[int, EnrolledFace],
-) -> PhotoAnswer:
-    boxes = photo.faces.detections.boxes.tolist()
-    scores = photo.faces.detections.scores.tolist()
-    return PhotoAnswer(
-        photo.source.name,
-        photo.sha256,
-        photo.width,
-        photo.height,
-        tuple(
-            _face_answer(tuple(box), score, decision, names, faces)
-            for box, score, decision in zip(boxes, scores, decisions, strict=True)
-        ),
-    )
-
-
-def _face_answer(
-    box: tuple[float, float, float, float],
-    detection_score: float,
-    decision: Decision,
-    names: dict[int, str],
-    faces: dict[int, EnrolledFace],
-) -> FaceAnswer:
-    matched = decision.outcome is Outcome.MATCH and decision.person_id is not None
-    return FaceAnswer(
-        box=box,
-        detection_score=detection_score,
-        decision=decision.outcome,
-        reason=decision.reason,
-        person=names[decision.person_id] if matched and decision.person_id is not None else None,
-        score=decision.score,
-        threshold=decision.threshold,
-        margin=decision.margin,
-        candidates=tuple(
-            NamedCandidate(
-                names[c.person_id], c.person_id, c.score, faces[c.face_id].photo, c.face_id
-            )
-            for c in decision.candidates
-            if c.face_id in faces
-        ),
-    )
-
-
-def source_of(path: Path) -> Source:
-    """A photo file, called as its path is written."""
-    return Source(str(path), path)

@@ -6,6 +6,7 @@ five (x, y) points: the eye on the left of the picture, the eye on its right, th
 the left and the right corner of the mouth.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -50,6 +51,12 @@ def check_vectors(vectors: npt.NDArray[Any], dimension: int | None = None) -> Ve
     if not np.isfinite(array).all():
         raise VectorInvalid("Vectors must be finite; found NaN or infinity. Check the model.")
     return array
+
+
+def found_ids(ids: Ints) -> list[int]:
+    """The ids of a search's answer, each once, without the padding."""
+    found: list[int] = np.unique(ids[ids >= 0]).tolist()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +235,30 @@ class PeopleHits:
     def __post_init__(self) -> None:
         for name in ("scores", "faces", "nearest", "templates"):
             check_rows(name, getattr(self, name), tuple(self.people.shape))
+
+    def rows(self, rows: slice) -> "PeopleHits":
+        """Only the probes of these rows."""
+        return PeopleHits(
+            self.people[rows],
+            self.scores[rows],
+            self.faces[rows],
+            self.nearest[rows],
+            self.templates[rows],
+        )
+
+    def among(self, known: Iterable[int]) -> "PeopleHits":
+        """Without people who are not known: whom another process deleted since the search."""
+        gone = ~np.isin(self.people, np.fromiter(known, np.int64))
+        if not gone.any():
+            return self
+        nothing = np.float32(-np.inf)
+        return PeopleHits(
+            np.where(gone, -1, self.people),
+            np.where(gone, nothing, self.scores),
+            np.where(gone, -1, self.faces),
+            np.where(gone, nothing, self.nearest),
+            np.where(gone, nothing, self.templates),
+        )
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,0 +1,63 @@
+"""From decisions about ids to answers with names."""
+
+from collections.abc import Sequence
+
+from retrieval.answers import FaceAnswer, NamedCandidate, PhotoAnswer
+from retrieval.catalogue.records import EnrolledFace
+from retrieval.pipeline import PhotoFaces
+from retrieval.values import Decision, Outcome
+
+
+def photo_answer(
+    photo: PhotoFaces,
+    decisions: Sequence[Decision],
+    names: dict[int, str],
+    faces: dict[int, EnrolledFace],
+) -> PhotoAnswer:
+    """Put names to the decisions about a photo's faces.
+
+    Args:
+        photo: the faces.
+        decisions: one a face.
+        names: of all people among the candidates.
+        faces: enrolled faces that decided; a candidate whose face is gone is left out.
+    """
+    boxes = photo.faces.detections.boxes.tolist()
+    scores = photo.faces.detections.scores.tolist()
+    return PhotoAnswer(
+        photo.source.name,
+        photo.sha256,
+        photo.width,
+        photo.height,
+        tuple(
+            _face_answer(tuple(box), score, decision, names, faces)
+            for box, score, decision in zip(boxes, scores, decisions, strict=True)
+        ),
+    )
+
+
+def _face_answer(
+    box: tuple[float, float, float, float],
+    detection_score: float,
+    decision: Decision,
+    names: dict[int, str],
+    faces: dict[int, EnrolledFace],
+) -> FaceAnswer:
+    matched = decision.outcome is Outcome.MATCH and decision.person_id is not None
+    return FaceAnswer(
+        box=box,
+        detection_score=detection_score,
+        decision=decision.outcome,
+        reason=decision.reason,
+        person=names[decision.person_id] if matched and decision.person_id is not None else None,
+        score=decision.score,
+        threshold=decision.threshold,
+        margin=decision.margin,
+        candidates=tuple(
+            NamedCandidate(
+                names[c.person_id], c.person_id, c.score, faces[c.face_id].photo, c.face_id
+            )
+            for c in decision.candidates
+            if c.face_id in faces
+        ),
+    )
