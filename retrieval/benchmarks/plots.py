@@ -70,7 +70,7 @@ def png(figure: Figure, *, dark: bool = False) -> bytes:
 def _recolour(ax: Axes, paper: str, ink: str) -> None:
     ax.set_facecolor(paper)
     ax.tick_params(colors=ink, which="both", grid_color=ink, grid_alpha=0.22)
-    for text in (ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts):  # type: ignore[attr-defined]
+    for text in (ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label):  # type: ignore[attr-defined]
         text.set_color(ink)
     for spine in ax.spines.values():
         spine.set_color(ink)

@@ -94,7 +94,8 @@ def find_folder(given: Path | None, home: Path) -> Path:
     if given is not None:
         return given
     downloaded = download_folder(home)
-    return downloaded if downloaded.is_dir() else DEBIAN_FOLDER
+    complete = all((downloaded / name).is_file() for name in SHA256)
+    return downloaded if complete else DEBIAN_FOLDER
 
 
 def download_folder(home: Path) -> Path:

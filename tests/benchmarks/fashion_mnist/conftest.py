@@ -2,12 +2,13 @@
 
 import gzip
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from threadpoolctl import threadpool_limits
 
 from retrieval.benchmarks.fashion_mnist.data import (
     DEBIAN_FOLDER,
@@ -41,6 +42,13 @@ def write_small(folder: Path, train: int = 200, test: int = 60) -> None:
         write_idx(folder / labels, classes.astype(np.uint8))
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads of small sums wait for each other longer than they work."""
+    with threadpool_limits(1):
+        yield
+
+
 @pytest.fixture
 def write_idx_file() -> Callable[[Path, npt.NDArray[np.uint8]], None]:
     """Writes an array as an idx.gz file."""
@@ -56,10 +64,12 @@ def small_folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def small(small_folder: Path) -> FashionMnist:
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> FashionMnist:
     """A small data set that a network learns in a second."""
-    return load(small_folder)
+    folder = tmp_path_factory.mktemp("small")
+    write_small(folder)
+    return load(folder)
 
 
 @pytest.fixture(scope="session")

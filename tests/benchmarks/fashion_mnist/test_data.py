@@ -149,9 +149,13 @@ def test_files_that_do_not_fit_each_other_are_named(
         load(small_folder)
 
 
-def test_a_given_folder_goes_before_a_download_and_that_before_debians(tmp_path: Path) -> None:
-    assert find_folder(None, tmp_path) == DEBIAN_FOLDER
+def test_a_given_folder_goes_before_a_download_and_that_before_debians(
+    tmp_path: Path, small_folder: Path
+) -> None:
     download_folder(tmp_path).mkdir(parents=True)
+    for path in sorted(small_folder.iterdir()):
+        assert find_folder(None, tmp_path) == DEBIAN_FOLDER  # the download is not complete
+        path.rename(download_folder(tmp_path) / path.name)
     assert find_folder(None, tmp_path) == download_folder(tmp_path)
     assert find_folder(Path("mine"), tmp_path) == Path("mine")
 

@@ -17,7 +17,7 @@ from retrieval.benchmarks.fashion_mnist.retrieve import (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def result(small: FashionMnist) -> Retrieval:
     return run(small, probes=20)
 
