@@ -55,7 +55,7 @@ def open_catalogue(settings: Settings) -> "Catalogue":
     """
     from retrieval.catalogue.catalogue import Catalogue
 
-    return Catalogue.open(settings.catalogue_url or f"sqlite:///{_home(settings) / 'catalogue.db'}")
+    return Catalogue.open(settings.catalogue_url or _home(settings) / "catalogue.db")
 
 
 def build_models(settings: Settings) -> "ModelStore":

@@ -12,8 +12,9 @@ from retrieval.values import Floats, Ints, Vectors
 
 # How much of the lead over the second person counts beside the score. A stranger looks about as
 # much like one enrolled person as like the next, a known person stands out: with the lead, FNIR
-# at FPIR 0.1 % fell from 5.1 to 4.2 % on ORL, and FPIR at a fixed threshold is between 0.8 and 1.5 %
-# from 3 to 30 enrolled people, where the score alone goes from 0.1 to 1.0 % (docs/accuracy.md).
+# at FPIR 0.1 % fell from 5.1 to 4.2 % on ORL, and FPIR at a fixed threshold is between 0.8 and
+# 1.5 % from 3 to 30 enrolled people, where the score alone goes from 0.1 to 1.0 %
+# (docs/accuracy.md).
 LEAD = 0.5
 
 

@@ -131,13 +131,13 @@ class Service:
 
     def state(self) -> GalleryState:
         """Against what questions are asked now."""
-        counts = self.catalogue.counts(self.collection.id)
+        index = self.gallery.status()
         return GalleryState(
             collection=self.collection.name,
             model=self.collection.embedder,
-            people=counts.people,
-            faces=counts.faces,
-            index=self.gallery.status().kind,
+            people=index.people,
+            faces=index.faces,
+            index=index.kind,
             threshold=self.gate.threshold,
             threshold_source=self.gate.source,
         )
