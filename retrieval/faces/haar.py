@@ -36,14 +36,14 @@ class Haar:
     name = "haar"
 
     def __init__(
-        self, cascade: Path, onet: Path, *, threads: int = 0, sight: Sight = SIGHT
+        self, cascade: Path, onet: Path, *, threads: int = 1, sight: Sight = SIGHT
     ) -> None:
         """Load cascade and network.
 
         Args:
             cascade: OpenCV's XML file.
             onet: the ONNX file of MTCNN's last network.
-            threads: of ONNX Runtime; 0 for all cores.
+            threads: of ONNX Runtime, 0 for all cores; the networks are too small to gain by more.
             sight: sizes of image that are scanned.
 
         Raises:

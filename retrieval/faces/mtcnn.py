@@ -44,7 +44,7 @@ class Mtcnn:
         rnet: Path,
         onet: Path,
         *,
-        threads: int = 0,
+        threads: int = 1,
         sight: Sight = SIGHT,
         min_face_px: int = MIN_FACE_PX,
     ) -> None:
@@ -52,7 +52,7 @@ class Mtcnn:
 
         Args:
             pnet, rnet, onet: their ONNX files.
-            threads: of ONNX Runtime; 0 for all cores.
+            threads: of ONNX Runtime, 0 for all cores; the networks are too small to gain by more.
             sight: sizes of image that they are shown.
             min_face_px: smallest face, in pixels of what they are shown.
 

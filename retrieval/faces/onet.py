@@ -25,7 +25,7 @@ _CROP_PX = 48
 class ONet:
     """Scores boxes and finds five landmarks in each, all boxes in one batch."""
 
-    def __init__(self, model: Path, *, threads: int = 0) -> None:
+    def __init__(self, model: Path, *, threads: int = 1) -> None:
         """Load the network.
 
         Raises:

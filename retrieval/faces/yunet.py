@@ -15,8 +15,9 @@ from retrieval.errors import InferenceFailed, ModelCorrupt
 from retrieval.faces.scaling import Sight, view
 from retrieval.values import Detections, Floats, Pixels
 
-# Measured on data/orl and data/people: every face is found.
-SIGHT = Sight(longest_px=640, small_px=336)
+# Measured on data/orl and data/people: every face is found, FNIR at FPIR 1 % on ORL is 3.8 %. With
+# 336 px it is 4.5 %, people's vectors are as close, and a small photo takes half as long again.
+SIGHT = Sight(longest_px=640, small_px=224, enlarge_most=4.0)
 MIN_SCORE = 0.6
 NMS_LIMIT = 0.3  # the value of OpenCV's own sample
 _BEFORE_NMS = 5000
