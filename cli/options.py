@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from rich import box
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -94,7 +95,7 @@ class Run:
             for line in [list(columns), *cells]:
                 self.console.file.write("\t".join(line) + "\n")  # rich would expand the tabs
             return
-        table = Table(title=title or None, title_justify="left", header_style="bold")
+        table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
         for column in columns:
             table.add_column(column, overflow="fold")
         for line in cells:
