@@ -59,3 +59,18 @@ def test_a_face_at_the_border_keeps_its_label_inside_the_picture() -> None:
     answer = PhotoAnswer("photo.jpg", "0" * 64, 200, 200, (face,))
     drawn = np.asarray(annotate(pixels, answer))
     assert (drawn == COLOURS[Outcome.MATCH]).all(axis=2).sum() > 500
+
+
+def test_labels_of_neighbours_do_not_cover_one_another() -> None:
+    pixels = np.full((300, 400, 3), 255, np.uint8)
+    near = [_face(Outcome.UNKNOWN, None, (left, 100, 60, 80)) for left in (100, 130)]
+    together = PhotoAnswer("photo.jpg", "0" * 64, 400, 300, tuple(near))
+    alone = [PhotoAnswer("photo.jpg", "0" * 64, 400, 300, (face,)) for face in near]
+
+    def filled(answer: PhotoAnswer) -> int:
+        drawn = np.asarray(annotate(pixels, answer))[:100]  # above the boxes
+        return int((drawn == COLOURS[Outcome.UNKNOWN]).all(axis=2).sum())
+
+    below = np.asarray(annotate(pixels, together))[182:]
+    moved = int((below == COLOURS[Outcome.UNKNOWN]).all(axis=2).sum())
+    assert filled(together) + moved >= 0.95 * sum(map(filled, alone))
