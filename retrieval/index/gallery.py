@@ -6,6 +6,7 @@ on while the next one is made. Snapshots are shared by all processes and changed
 """
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ logger = logging.getLogger(__name__)
 # an exact tail costs as much as the same rows sealed, beside lists it costs far more.
 _FOLD = (0.1, 2_000)
 _FOLD_LISTS = (0.02, 10_000)
+# Probes of one photo are searched by one thread: starting and joining a second one saves half of a
+# millisecond on an idle machine and costs a hundred times that where other processes compute.
+_ALONE = 16
 _WRITTEN_FROM = 5_000  # faces: fewer are read from the catalogue as fast as from a snapshot
 
 
@@ -135,7 +139,7 @@ class Gallery:
             folder: of its snapshots; None for none.
             collection: its identity, which snapshots must carry.
             fingerprint: its model's, likewise.
-            threads: of FAISS, in the whole process; 0 for all cores.
+            threads: of FAISS for batches and for training; 0 for all cores.
             goal: memory and agreement of lists.
             lists_from: faces from which lists are used instead of exact search.
             background: train lists, and fold changes into them, in a thread when that is due;
@@ -148,6 +152,7 @@ class Gallery:
         self._goal = goal or Goal()
         self._lists_from = lists_from
         self._background = background
+        self._threads = threads or len(os.sched_getaffinity(0))
         self._changing = threading.RLock()
         self._tending = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -155,8 +160,6 @@ class Gallery:
         self._tended: View | None = None
         self._path: Path | None = None
         self._problem: str | None = None
-        if threads:
-            faiss.omp_set_num_threads(threads)
 
     def close(self) -> None:
         """Wait for what runs in the background and let go of the mapping."""
@@ -195,6 +198,7 @@ class Gallery:
             SettingInvalid: k is below 1.
         """
         check_k(k)
+        self._use_threads(len(probes))
         return self._seen().search(checked(probes, self._feed.dimension), k, people)
 
     def search_faces(self, probes: Vectors, k: int, allowed: Ints | None = None) -> SearchResult:
@@ -206,6 +210,7 @@ class Gallery:
             SettingInvalid: k is below 1.
         """
         check_k(k)
+        self._use_threads(len(probes))
         return self._seen().search_faces(checked(probes, self._feed.dimension), k, allowed)
 
     def face_people(self, face_ids: Ints) -> Ints:
@@ -248,23 +253,29 @@ class Gallery:
             SettingInvalid: the memory does not suffice.
             IndexFailed: FAISS failed.
         """
+        self._use_threads(_ALONE + 1)
         view = self._follow()
         if view.faces < self._lists_from:
             progress(f"{view.faces:,} faces are searched exactly: nothing to train")
             return self.status()
-        roster = view.folded().sealed
-        lists = train(roster, goal or self._goal, old=view.lists, progress=progress)
+        lists = train(self.roster(), goal or self._goal, old=view.lists, progress=progress)
         progress("writing the lists")
         self._fold(lists)
         return self.status()
 
+    def fold(self) -> None:
+        """Make one sealed part of everything, with the same clusters; answers go on meanwhile."""
+        self._fold()
+
+    def roster(self) -> Roster:
+        """Everybody, grouped by person: for what is measured on the live gallery."""
+        return replace(self._follow(), lists=None).folded().sealed
+
     def check(self) -> Check:
         """Compare the view with the catalogue, face by face."""
         with self._changing:
-            view = self._follow()
-            parts = list(self._feed.everything())
-        truth = _roster(parts)
-        mine = replace(view, lists=None).folded().sealed
+            mine = self.roster()
+            truth = _roster(list(self._feed.everything()))
         both = np.intersect1d(truth.face_ids, mine.face_ids)
         here, there = mine.rows_or_none(both), truth.rows_or_none(both)
         moved = mine.people_of(here) != truth.people_of(there)
@@ -288,7 +299,7 @@ class Gallery:
             SettingInvalid: k is below 1 or above the number of faces.
         """
         view = self._follow()
-        everybody = replace(view, lists=None).folded().sealed
+        everybody = self.roster()
         if k is None and view.lists is not None:
             centres = view.lists.faces.centres()
         else:
@@ -325,6 +336,13 @@ class Gallery:
             StoreError: the folder cannot be written to.
         """
         return self._write() if self._folder is not None else None
+
+    def _use_threads(self, probes: int) -> None:
+        """Tell FAISS how many threads the calling thread's next calls may use.
+
+        OpenMP keeps the number for each thread apart, so it is said before each piece of work.
+        """
+        faiss.omp_set_num_threads(1 if probes <= _ALONE else self._threads)
 
     def _seen(self) -> View:
         return self._view or self._follow()
@@ -419,6 +437,7 @@ class Gallery:
             return
 
     def _fold(self, trained: Lists | None = None) -> None:
+        self._use_threads(_ALONE + 1)
         if self._folder is not None and self._follow().faces >= _WRITTEN_FROM:
             self._write(trained)
         else:

@@ -1,0 +1,454 @@
+"""How fast and how right the index is, on face-like vectors, beside its rivals, in one run."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import faiss
+import numpy as np
+
+from retrieval.benchmarks.plots import canvas, label
+from retrieval.benchmarks.report import Report, Table, environment
+from retrieval.benchmarks.search_rivals import Contestant, exact, installed, ours, rival
+from retrieval.benchmarks.synthetic import ORL, Population
+from retrieval.identities.decide import decide
+from retrieval.index.exact import nearest
+from retrieval.index.faiss_ivf import Coding, Recipe
+from retrieval.index.gallery import Gallery
+from retrieval.index.recall import agreement, exact_people, recall
+from retrieval.index.roster import Roster
+from retrieval.index.training import nlist_for
+from retrieval.values import Changes, Gate, Ints, PeopleHits, SearchResult, Vectors, Watermark
+
+Progress = Callable[[str], None]
+Result = dict[str, Any]
+_T = TypeVar("_T")
+
+SIZES = (10_000, 100_000, 1_000_000)
+PHOTOS = 10  # a person
+LEVELS = {"templates": 0.999, "faces": 0.995}  # agreement at which contestants are compared
+GROUP = 10  # faces of a group photo
+_QUESTIONS = 300  # that are asked one after the other
+_CAUGHT_UP = 10_000  # faces that join for the catch-up
+_VISITS = (16, 32, 64, 96, 128, 192, 256)
+_FETCHED = (4, 8, 16, 32, 64)
+
+
+class Feed:
+    """A change log of arrays: everything at first, then one entry a change."""
+
+    def __init__(self, face_ids: Ints, people: Ints, vectors: Vectors) -> None:
+        none = np.zeros(0, np.int64)
+        self.dimension = int(vectors.shape[1])
+        self._log = [Changes(none, face_ids, people, vectors, Watermark("bench", 0), True)]
+
+    def push(self, removed: Ints, added: Ints, people: Ints, vectors: Vectors) -> None:
+        """Log a change."""
+        mark = Watermark("bench", len(self._log))
+        self._log.append(Changes(removed, added, people, vectors, mark, True))
+
+    def head(self) -> Watermark:
+        """The last change."""
+        return Watermark("bench", len(self._log) - 1)
+
+    def changes(self, since: Watermark, limit: int = 100_000) -> Changes:
+        """The next change."""
+        found = self._log[since.seq + 1]
+        return replace(found, complete=found.watermark == self.head())
+
+    def everything(self, chunk: int = 50_000) -> Iterator[Changes]:
+        """What was there at first; a gallery is opened before anything changes."""
+        yield self._log[0]
+
+
+class Town:
+    """A gallery of made people, its probes and their exact answers."""
+
+    def __init__(self, faces: int, *, probes: int, dimension: int, seed: int) -> None:
+        self.population = Population(faces // PHOTOS, dimension=dimension, seed=seed)
+        people = np.repeat(np.arange(1, faces // PHOTOS + 1), PHOTOS)
+        self.roster = Roster.build(np.arange(1, faces + 1), people, self.population.photos(people))
+        asked = np.random.default_rng(seed + 1).integers(1, faces // PHOTOS + 1, probes)
+        self.probes = self.population.photos(asked)
+        self.people = exact_people(self.roster, self.probes).people[:, 0]
+        rows, positions = np.arange(faces), np.arange(faces // PHOTOS)
+        self.faces = nearest(self.probes, self.roster.vectors, rows, 10)
+        self.templates = nearest(self.probes, self.roster.templates, positions, 1)
+
+
+def run(
+    sizes: Sequence[int] = SIZES,
+    *,
+    rivals: bool = True,
+    probes: int = 2_000,
+    dimension: int = 128,
+    threads: int = 2,
+    seed: int = 0,
+    photo_ms: Mapping[str, float] | None = None,
+    progress: Progress = lambda step: None,
+) -> Result:
+    """Measure galleries of several sizes, and all contestants on the largest.
+
+    Args:
+        sizes: faces, ten a person; ascending.
+        rivals: whether to build hnswlib's and usearch's indexes, which takes most of the time.
+        probes: new photos of enrolled people that are asked about.
+        dimension: numbers a vector.
+        threads: of everybody.
+        seed: of the vectors.
+        photo_ms: milliseconds of a ten-face photo's stages before the search, if measured.
+        progress: is told each step in words.
+
+    Returns:
+        A JSON document: `galleries` (a row a size), `contest` (a row a contestant and effort),
+        `at_level` (each contestant at the wanted agreement), `churn`.
+    """
+    faiss.omp_set_num_threads(threads)
+    result: Result = {
+        "environment": environment(),
+        "vectors": {"fit": asdict(ORL), "dimension": dimension, "photos_a_person": PHOTOS},
+        "probes": probes,
+        "threads": threads,
+        "seed": seed,
+        "galleries": [],
+    }
+    for faces in sizes:
+        progress(f"drawing {faces:,} faces and asking exactly")
+        town = Town(faces, probes=probes, dimension=dimension, seed=seed)
+        row = measure_gallery(town, progress)
+        before = dict(photo_ms or {})
+        row["identify_ms"] = {
+            **before,
+            "search": row["group_ms"]["p50"],
+            "decide": row["decide_ms"],
+        }
+        result["galleries"].append(row)
+    result["contest"] = contest(town, installed() if rivals else [], threads, progress)
+    result["at_level"] = at_level(result["contest"])
+    progress("removing 30 %, adding 10 %")
+    result["churn"] = churn(town, seed)
+    return result
+
+
+def measure_gallery(town: Town, progress: Progress) -> Result:
+    """What users of a gallery of this size see: speed, size, start, catching up."""
+    roster = town.roster
+    feed = Feed(roster.face_ids, roster.people, roster.vectors)
+    with tempfile.TemporaryDirectory() as folder:
+        gallery = Gallery(feed, Path(folder))
+        gallery.catch_up()
+        progress(f"training for {len(roster):,} faces")
+        trained_s, status = _timed(lambda: gallery.train())
+        path = gallery.snapshot()
+        if path is None:
+            raise ValueError("a gallery with a folder writes snapshots")
+        read_s = min(_timed(lambda: _read(path))[0] for _ in range(3))
+        start_s = min(_timed(lambda: _started(feed, Path(folder)))[0] for _ in range(3))
+        progress(f"asking {len(roster):,} faces")
+        hits = gallery.search(town.probes, 5)
+        found = gallery.search_faces(town.probes, 10)
+        row = {
+            "faces": len(roster),
+            "people": len(roster.person_ids),
+            "kind": status.kind,
+            "nlist": status.nlist,
+            "nprobe": status.nprobe,
+            "visited": status.visited,
+            "train_s": trained_s,
+            "bytes_a_face": status.bytes_a_face,
+            "mapped_bytes_a_face": status.mapped_bytes_a_face,
+            "agreement": agreement(hits.people[:, 0], town.people),
+            "recall_at_10": recall(found, _named(town.faces, roster.face_ids)),
+            **_rate(lambda: gallery.search(town.probes, 5), len(town.probes)),
+            "one_face_ms": _latencies(gallery, town.probes, 1),
+            "group_ms": _latencies(gallery, town.probes, GROUP),
+            "decide_ms": _deciding(gallery.search(town.probes[:GROUP], 5)),
+            "snapshot_bytes": path.stat().st_size,
+            "read_s": read_s,
+            "start_s": start_s,
+            "start_over_read": start_s / read_s,
+            "catch_up_s": _caught_up(gallery, feed, town),
+        }
+        gallery.close()
+    return row
+
+
+def contest(town: Town, rivals: Sequence[str], threads: int, progress: Progress) -> list[Result]:
+    """Search templates alone and faces alone with every contestant, at every effort."""
+    roster = town.roster
+    rows: list[Result] = []
+    person_of = roster.person_of
+    nlist = nlist_for(len(roster))
+    tasks: list[tuple[str, Vectors, Ints, Ints, Callable[[int], Recipe], Sequence[int]]] = [
+        (
+            "templates",
+            roster.templates,
+            np.arange(len(roster.person_ids)),
+            town.templates.ids[:, 0],
+            lambda fetch: Recipe(Coding.PQ, 1, 1, fetch),
+            _FETCHED,
+        ),
+        (
+            "faces",
+            roster.vectors,
+            person_of.astype(np.int64),
+            person_of[town.faces.ids[:, 0]].astype(np.int64),
+            lambda nprobe: Recipe(Coding.PQ, nlist, min(nprobe, nlist), 32),
+            _VISITS,
+        ),
+    ]
+    for what, vectors, owner, truth, at, efforts in tasks:
+        progress(f"building ours over {what}")
+        sample = vectors[:: max(len(vectors) // (50 * nlist), 1)]
+        contestants = [exact(vectors), *ours(vectors, sample, at, efforts)]
+        for name in rivals:
+            progress(f"building {name} over {what}")
+            contestants.append(rival(name, vectors, threads))
+        progress(f"asking all over {what}")
+        rows += _asked(what, contestants, owner, truth, town.probes)
+    return rows
+
+
+def at_level(rows: Sequence[Result]) -> list[Result]:
+    """Each contestant at its fastest effort that reaches the level, beside the rivals.
+
+    A contestant that never reaches it stands with its best agreement.
+    """
+    found = []
+    for what, level in LEVELS.items():
+        for name in dict.fromkeys(row["contestant"] for row in rows):
+            own = [r for r in rows if r["what"] == what and r["contestant"] == name]
+            reaching = [row for row in own if row["agreement"] >= level]
+            if reaching:
+                best = max(reaching, key=lambda row: row["probes_per_s"])
+            elif own:
+                best = max(own, key=lambda row: row["agreement"])
+            else:
+                continue
+            found.append({**best, "level": level, "reached": bool(reaching)})
+    return found
+
+
+def churn(town: Town, seed: int) -> Result:
+    """Remove 30 % of the faces and add 10 %: the same clusters against newly trained ones."""
+    roster, random = town.roster, np.random.default_rng(seed + 2)
+    n = len(roster)
+    feed = Feed(roster.face_ids, roster.people, roster.vectors)
+    gallery = Gallery(feed, None)
+    gallery.train()
+    gone = np.sort(random.permutation(roster.face_ids)[: 3 * n // 10])
+    joining = np.repeat(np.arange(1, n // 10 // PHOTOS + 1) + n // PHOTOS, PHOTOS)
+    ids = np.arange(1, len(joining) + 1) + n
+    newcomers = Population(len(joining) // PHOTOS, dimension=feed.dimension, seed=seed)
+    feed.push(gone, ids, joining, newcomers.photos(joining - n // PHOTOS))
+    caught_up_s, _ = _timed(gallery.catch_up)
+    folded_s, _ = _timed(gallery.fold)
+    after = gallery.roster()
+    truth = exact_people(after, town.probes).people[:, 0]
+    folded = agreement(gallery.search(town.probes, 1).people[:, 0], truth)
+    fresh_gallery = Gallery(Feed(after.face_ids, after.people, after.vectors), None)
+    fresh_gallery.train()
+    fresh = agreement(fresh_gallery.search(town.probes, 1).people[:, 0], truth)
+    return {
+        "faces": len(after),
+        "caught_up_s": caught_up_s,
+        "folded_s": folded_s,
+        "agreement": folded,
+        "fresh_agreement": fresh,
+        "dead_share": gallery.status().dead_share,
+    }
+
+
+def report(result: Result) -> Report:
+    """The tables, and the plot of agreement against probes a second."""
+    page = Report(
+        "Searching for people",
+        f"{result['probes']:,} new photos of enrolled people, {result['threads']} threads; vectors"
+        " like those of faces (ORL, dlib's network), ten photos a person.",
+    )
+    page.table(_galleries_table(result["galleries"]))
+    page.table(_level_table(result["at_level"]))
+    page.table(_contest_table(result["contest"]))
+    page.table(_churn_table(result["churn"]))
+    figure, axes = canvas(9.5, 4.2, columns=len(LEVELS))
+    for ax, what in zip(axes, LEVELS, strict=True):
+        rows = [row for row in result["contest"] if row["what"] == what]
+        for name in dict.fromkeys(row["contestant"] for row in rows):
+            own = [row for row in rows if row["contestant"] == name]
+            ax.plot(
+                [100 * row["agreement"] for row in own],
+                [row["probes_per_s"] for row in own],
+                marker="o",
+                markersize=4,
+                linewidth=1.2,
+                label=name,
+            )
+        ax.set_yscale("log")
+        entries = result["galleries"][-1]["people" if what == "templates" else "faces"]
+        title = f"{entries:,} {what}"
+        label(ax, title=title, x="identity agreement, %", y="probes a second", legend=True)
+    return page.figure("agreement", figure, "Right and fast is up and to the right.")
+
+
+def _galleries_table(rows: Sequence[Result]) -> Table:
+    columns = {
+        "faces": "faces",
+        "kind": "kind",
+        "agreement": "agreement",
+        "recall@10": "recall_at_10",
+        "probes/s": "probes_per_s",
+        "core µs a probe": "cpu_us",
+        "bytes a face": "bytes_a_face",
+        "mapped": "mapped_bytes_a_face",
+        "train s": "train_s",
+        "start s": "start_s",
+        "start / read": "start_over_read",
+        f"{_CAUGHT_UP:,} caught up s": "catch_up_s",
+    }
+    cells = [
+        [
+            *(row[key] for key in columns.values()),
+            *(row["one_face_ms"][p] for p in ("p50", "p95", "p99")),
+            row["group_ms"]["p50"],
+        ]
+        for row in rows
+    ]
+    names = [*columns, "1 face p50 ms", "p95", "p99", f"{GROUP} faces p50 ms"]
+    formats = dict.fromkeys(names[3:], ".3g") | {"agreement": ".2%", "recall@10": ".1%"}
+    formats |= {"probes/s": ",.0f", "bytes a face": ".0f", "mapped": ".0f"}
+    return Table(names, cells, "The whole gallery, fused rule", formats)
+
+
+def _contest_table(rows: Sequence[Result]) -> Table:
+    return _table(rows, "Every contestant at every effort", {})
+
+
+def _level_table(rows: Sequence[Result]) -> Table:
+    caption = ", ".join(f"{what} {level:.1%}" for what, level in LEVELS.items())
+    return _table(rows, f"At the same agreement: {caption}", {"reached": "reached"})
+
+
+def _table(rows: Sequence[Result], caption: str, more: dict[str, str]) -> Table:
+    columns = {
+        "searched": "what",
+        "by": "contestant",
+        "effort": "effort",
+        "agreement": "agreement",
+        "probes/s": "probes_per_s",
+        "core µs a probe": "cpu_us",
+        "built in s": "build_s",
+        "bytes an entry": "bytes_an_entry",
+    }
+    cells = [
+        [row[key] for key in columns.values()] + ["yes" if row[key] else "no" for key in more]
+        for row in rows
+    ]
+    formats = {
+        "agreement": ".2%",
+        "probes/s": ",.0f",
+        "core µs a probe": ".1f",
+        "built in s": ".1f",
+    }
+    return Table([*columns, *more.values()], cells, caption, formats | {"bytes an entry": ".0f"})
+
+
+def _churn_table(row: Result) -> Table:
+    columns = ["faces left", "caught up s", "folded s", "agreement", "trained anew"]
+    keys = ("faces", "caught_up_s", "folded_s", "agreement", "fresh_agreement")
+    formats = {"agreement": ".2%", "trained anew": ".2%"}
+    return Table(columns, [[row[key] for key in keys]], "30 % removed, 10 % added", formats)
+
+
+def _asked(
+    what: str, contestants: Sequence[Contestant], owner: Ints, truth: Ints, probes: Vectors
+) -> list[Result]:
+    rows = []
+    for contestant in contestants:
+        for effort in contestant.efforts:
+            ask = partial(contestant.search, probes, effort)
+            found = owner[ask()]
+            rows.append(
+                {
+                    "what": what,
+                    "contestant": contestant.name,
+                    "effort": effort,
+                    "agreement": agreement(found, truth),
+                    **_rate(ask, len(probes)),
+                    "build_s": contestant.build_s,
+                    "bytes_an_entry": contestant.bytes / len(owner),
+                }
+            )
+    return rows
+
+
+def _timed(call: Callable[[], _T]) -> tuple[float, _T]:
+    started = time.perf_counter()
+    answer = call()
+    return time.perf_counter() - started, answer
+
+
+def _rate(call: Callable[[], object], n: int) -> dict[str, float]:
+    """Probes a second, and microseconds of all cores a probe: the best of three runs.
+
+    Other processes can only slow a run; the time of the cores is nearly free of them.
+    """
+    runs = []
+    for _ in range(3):
+        started, cores = time.perf_counter(), time.process_time()
+        call()
+        runs.append((time.perf_counter() - started, time.process_time() - cores))
+    wall, cpu = map(min, zip(*runs, strict=True))
+    return {"probes_per_s": n / wall, "cpu_us": 1e6 * cpu / n}
+
+
+def _latencies(gallery: Gallery, probes: Vectors, faces: int) -> dict[str, float]:
+    """Milliseconds of a question about one photo with so many faces, catching up included."""
+    questions = [
+        probes[start : start + faces] for start in range(0, len(probes) - faces + 1, faces)
+    ][:_QUESTIONS]
+
+    def ask(question: Vectors) -> None:
+        gallery.catch_up()
+        gallery.search(question, 5)
+
+    times = [1000 * _timed(partial(ask, question))[0] for question in questions]
+    return {f"p{p}": float(np.percentile(times, p)) for p in (50, 95, 99)}
+
+
+def _deciding(hits: PeopleHits) -> float:
+    gate = Gate(0.95, 0.01, "benchmark")
+    reasons = [None] * len(hits.people)
+    return 1000 * min(_timed(partial(decide, hits, reasons, gate))[0] for _ in range(20))
+
+
+def _read(path: Path) -> int:
+    """Read all bytes once, as a copy of the file would; they are in the page cache."""
+    total, buffer = 0, bytearray(1 << 24)
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            total += count
+    return total
+
+
+def _started(feed: Feed, folder: Path) -> None:
+    gallery = Gallery(feed, folder)
+    gallery.catch_up()
+    gallery.close()
+
+
+def _caught_up(gallery: Gallery, feed: Feed, town: Town) -> float:
+    """Seconds to see faces of people who join."""
+    people = np.arange(1, _CAUGHT_UP + 1) // 5 + 1
+    joining = people + len(town.roster.person_ids)
+    ids = np.arange(1, _CAUGHT_UP + 1) + len(town.roster)
+    vectors = Population(int(people[-1]), dimension=feed.dimension).photos(people)
+    feed.push(np.zeros(0, np.int64), ids, joining, vectors)
+    return _timed(gallery.catch_up)[0]
+
+
+def _named(found: SearchResult, ids: Ints) -> SearchResult:
+    return SearchResult(ids[found.ids], found.scores)

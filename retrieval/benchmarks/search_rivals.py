@@ -1,0 +1,132 @@
+"""Vector indexes as contestants: ours, FAISS alone with the same lists, hnswlib and usearch."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import faiss
+import numpy as np
+
+from retrieval.index.faiss_ivf import FaissIvf, Recipe
+from retrieval.values import Ints, Vectors
+
+RIVALS = ("hnswlib", "usearch")
+EFFORTS = (16, 32, 64, 128, 256, 512)  # ef of a search, hnswlib's and usearch's alike
+_LINKS = 16  # the default of both: hnswlib's M, usearch's connectivity
+_BUILD_EFFORT = {"hnswlib": 200, "usearch": 128}  # their defaults
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contestant:
+    """A built index.
+
+    Attributes:
+        name: who it is.
+        build_s: seconds of training and adding; None where it took another's lists over.
+        bytes: of memory that it needs; mapped exact vectors are not counted.
+        efforts: what a search can be told, from quick to thorough.
+        search: (probes, effort) -> (q,) the nearest entry's row.
+    """
+
+    name: str
+    build_s: float | None
+    bytes: int
+    efforts: Sequence[int]
+    search: Callable[[Vectors, int], Ints]
+
+
+def ours(
+    vectors: Vectors, sample: Vectors, at: Callable[[int], Recipe], efforts: Sequence[int]
+) -> list[Contestant]:
+    """Our lists with and without scoring again, and FAISS alone with the same lists.
+
+    Args:
+        vectors: (n, d) what is searched; the nearest row is wanted.
+        sample: what the lists learn from.
+        at: the recipe of an effort; all of the same lists.
+        efforts: to measure.
+    """
+    started = time.perf_counter()
+    index = FaissIvf.trained(sample, at(efforts[0]))
+    index.add(np.arange(len(vectors)), vectors)
+    build_s = time.perf_counter() - started
+    arrays = index.arrays()
+    alone, mean = faiss.deserialize_index(arrays["lists"]), arrays["mean"]
+
+    def rescored(probes: Vectors, effort: int) -> Ints:
+        return index.using(at(effort)).search(probes, 1).ids[:, 0]
+
+    def by_code(probes: Vectors, effort: int) -> Ints:
+        recipe = at(effort)
+        return index.using(recipe).candidates(probes, recipe.fetch)[:, 0]
+
+    def faiss_alone(probes: Vectors, effort: int) -> Ints:
+        recipe = at(effort)
+        chosen = faiss.SearchParametersIVF(nprobe=recipe.nprobe)
+        return np.asarray(alone.search(probes - mean, recipe.fetch, params=chosen)[1][:, 0])
+
+    size = index.memory_bytes
+    return [
+        Contestant("Rollcall", build_s, size, efforts, rescored),
+        Contestant("Rollcall, not rescored", None, size, efforts, by_code),
+        Contestant("FAISS alone, same lists", None, size, efforts, faiss_alone),
+    ]
+
+
+def exact(vectors: Vectors) -> Contestant:
+    """FAISS's exact search."""
+
+    def search(probes: Vectors, _: int) -> Ints:
+        return np.asarray(faiss.knn(probes, vectors, 1, metric=faiss.METRIC_INNER_PRODUCT)[1][:, 0])
+
+    return Contestant("exact", None, vectors.nbytes, (0,), search)
+
+
+def installed(names: Sequence[str] = RIVALS) -> list[str]:
+    """Those of the rivals that are on this machine."""
+    return [name for name in names if find_spec(name) is not None]
+
+
+def rival(name: str, vectors: Vectors, threads: int) -> Contestant:
+    """Build hnswlib's or usearch's index over the vectors, by L2."""
+    return {"hnswlib": _hnswlib, "usearch": _usearch}[name](vectors, threads)
+
+
+def _hnswlib(vectors: Vectors, threads: int) -> Contestant:
+    import hnswlib
+
+    started = time.perf_counter()
+    index: Any = hnswlib.Index("l2", vectors.shape[1])
+    index.init_index(len(vectors), M=_LINKS, ef_construction=_BUILD_EFFORT["hnswlib"])
+    index.set_num_threads(threads)
+    index.add_items(vectors, np.arange(len(vectors)))
+    build_s = time.perf_counter() - started
+
+    def search(probes: Vectors, effort: int) -> Ints:
+        index.set_ef(effort)
+        return np.asarray(index.knn_query(probes, 1)[0][:, 0], np.int64)
+
+    return Contestant("hnswlib", build_s, int(index.index_file_size()), EFFORTS, search)
+
+
+def _usearch(vectors: Vectors, threads: int) -> Contestant:
+    from usearch.index import Index
+
+    started = time.perf_counter()
+    index: Any = Index(
+        ndim=vectors.shape[1],
+        metric="l2sq",
+        dtype="f32",
+        connectivity=_LINKS,
+        expansion_add=_BUILD_EFFORT["usearch"],
+    )
+    index.add(np.arange(len(vectors)), vectors, threads=threads)
+    build_s = time.perf_counter() - started
+
+    def search(probes: Vectors, effort: int) -> Ints:
+        index.expansion_search = effort
+        return np.asarray(index.search(probes, 1, threads=threads).keys, np.int64).reshape(-1)
+
+    return Contestant("usearch", build_s, int(index.memory_usage), EFFORTS, search)
