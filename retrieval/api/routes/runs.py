@@ -78,13 +78,15 @@ async def start_run(
     if archive is not None:
         source = Path(archive.filename or "archive").name
         place = await context.pool.run(lambda: _unpacked(context, archive))
+        photos = _relative(place)  # where it was unpacked is nobody's business
     else:
-        place = _allowed(context, folder or "")
+        place = await run_in_threadpool(_allowed, context, folder or "")
         source = str(place)
+        photos = _absolute(place)
 
     def begin() -> dict[str, Any]:
         run = bulk.begin("enrol", name, source, {"base": str(place)})
-        threading.Thread(target=_fill, args=(bulk, run, place), daemon=True).start()
+        threading.Thread(target=_fill, args=(bulk, run, photos), daemon=True).start()
         _record(context, caller, "start-run", run)
         return run_document(bulk.runs, run)
 
@@ -137,18 +139,23 @@ def _allowed(context: Context, folder: str) -> Path:
     return place
 
 
-def _fill(bulk: Bulk, run: Run, place: Path) -> None:
+def _fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto]) -> None:
     """List and queue the photos; may wait for a long time while the queue is full."""
     try:
-        for _ in bulk.fill(run, _listed(place)):
+        for _ in bulk.fill(run, photos):
             pass
     except RollcallError as error:
         logger.warning("Run %s is not wholly listed: %s Start it again.", run.id, error)
 
 
-def _listed(place: Path) -> Iterator[ListedPhoto]:
+def _absolute(place: Path) -> Iterator[ListedPhoto]:
     for person, photo in people_below(place):
         yield listed_person(person, photo)
+
+
+def _relative(place: Path) -> Iterator[ListedPhoto]:
+    for person, photo in people_below(place):
+        yield listed_person(person, photo.relative_to(place))
 
 
 @routes.get("/runs/{run_id}", response_model=RunShown, openapi_extra=VIEWER)
