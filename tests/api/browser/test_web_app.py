@@ -1,0 +1,262 @@
+"""The web app as people use it: with real photos, in a real browser, without console errors."""
+
+import base64
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.api.browser.conftest import FLAGS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PAGES = {
+    "identify": "/",
+    "people": "/people",
+    "runs": "/runs",
+    "index": "/index",
+    "login": "/login",
+}
+SIZES = {"wide": (1440, 900), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator["Browser"]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: "Browser", address: str) -> Iterator["Page"]:
+    """A page that must write no error to the console and ask no other host for anything."""
+    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 860})
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on(
+        "request",
+        lambda r: (
+            None
+            if r.url.startswith((address, "blob:", "data:"))
+            else troubles.append(f"asked {r.url}")
+        ),
+    )
+    yield page
+    context.close()
+    assert troubles == []
+
+
+def drop(page: "Page", *photos: Path) -> None:
+    """Drag files from the desktop onto the page."""
+    files = [(p.name, base64.b64encode(p.read_bytes()).decode()) for p in photos]
+    transfer = page.evaluate_handle(
+        """(files) => {
+            const transfer = new DataTransfer();
+            for (const [name, data] of files) {
+                const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+                transfer.items.add(new File([bytes], name, { type: "image/jpeg" }));
+            }
+            return transfer;
+        }""",
+        files,
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event("body", event, {"dataTransfer": transfer})
+
+
+def enrol(page: "Page", name: str, *photos: Path) -> None:
+    """Drop somebody's photos on the page of people and give the name."""
+    page.goto("/people")
+    drop(page, *photos)
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("dialog").get_by_role("button", name="Add person").click()
+    page.wait_for_url("**/people/*")
+    page.get_by_role("heading", name=name).wait_for()
+
+
+@pytest.fixture(scope="module")
+def family(browser: "Browser", address: str, people_dir: Path) -> list[str]:
+    """Six people, enrolled by drag and drop."""
+    context = browser.new_context(base_url=address)
+    page = context.new_page()
+    names = []
+    for folder in sorted((people_dir / "employees").iterdir()):
+        enrol(page, folder.name, *sorted(folder.glob("*.jpg")))
+        assert page.locator("#faces li").count() == 2
+        names.append(folder.name)
+    context.close()
+    return names
+
+
+def names_in_photo(page: "Page", photo: Path) -> list[str]:
+    page.goto("/")
+    drop(page, photo)
+    page.locator(".box").first.wait_for()
+    return page.locator(".box .tag").all_inner_texts()
+
+
+def expect_faces(page: "Page", count: int) -> None:
+    from playwright.sync_api import expect
+
+    expect(page.locator("#faces li")).to_have_count(count)
+
+
+def test_the_group_photo_shows_four_names(
+    page: "Page", family: list[str], people_dir: Path
+) -> None:
+    names = names_in_photo(page, people_dir / "queries" / "family1-at-the-beach.jpg")
+    expected = ["family1-dad", "family1-daughter", "family1-mom", "family1-son"]
+    assert sorted(names) == expected
+    page.locator(".box").first.click()
+    assert page.locator(".candidate").first.is_visible()
+    page.locator(".candidate img").first.wait_for()  # the enrolled photo that decided
+
+
+def test_the_faces_can_be_reached_and_opened_with_the_keyboard(
+    page: "Page", family: list[str], people_dir: Path
+) -> None:
+    names_in_photo(page, people_dir / "queries" / "family1-at-the-beach.jpg")
+    first = page.locator(".box").first
+    first.focus()
+    page.keyboard.press("Enter")
+    assert first.get_attribute("aria-pressed") == "true"
+    assert "match" in (first.get_attribute("aria-label") or "")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.classList.contains('box')")
+
+
+def test_an_unknown_is_named_right_there(page: "Page", family: list[str], people_dir: Path) -> None:
+    stranger = people_dir / "queries" / "stranger-1.jpg"
+    assert names_in_photo(page, stranger) == ["Unknown"]
+    page.get_by_label("Who is this?").fill("New Colleague")
+    page.get_by_role("button", name="Enrol").click()
+    page.locator(".box.match").wait_for()
+    assert page.locator(".box .tag").inner_text() == "New Colleague"
+    page.goto("/people?search=colleague")
+    assert page.locator("#people li").count() == 1
+
+
+def test_a_merge_is_previewed_done_and_undone(page: "Page", family: list[str]) -> None:
+    page.goto("/people")
+    page.get_by_role("link", name="family2-man").click()
+    page.get_by_role("button", name="Merge", exact=True).click()
+    page.get_by_label("Who is the same person?").press_sequentially("family2-lady")
+    preview = page.locator("#merge-preview")
+    preview.wait_for()
+    assert "moves 2 faces to family2-lady; 2 of them look unlike the rest" in preview.inner_text()
+    page.get_by_role("dialog").get_by_role("button", name="Merge", exact=True).click()
+    page.get_by_role("heading", name="family2-lady").wait_for()
+    expect_faces(page, 4)
+    page.get_by_role("button", name="Undo", exact=True).click()
+    page.locator("#undo-bar").wait_for(state="hidden")
+    expect_faces(page, 2)
+    page.goto("/people")
+    assert page.get_by_role("link", name="family2-man").is_visible()
+
+
+def test_a_photo_is_moved_to_a_new_person_and_back(page: "Page", family: list[str]) -> None:
+    page.goto("/people")
+    page.get_by_role("link", name="family2-lady").click()
+    page.locator("input[name=face]").first.check()
+    page.get_by_role("button", name="Move", exact=True).click()
+    page.get_by_label("To whom?").fill("Somebody Else")
+    page.get_by_role("dialog").get_by_role("button", name="Move", exact=True).click()
+    expect_faces(page, 1)
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect_faces(page, 2)
+
+
+def test_a_person_is_renamed_and_it_can_be_undone(page: "Page", family: list[str]) -> None:
+    page.goto("/people")
+    page.get_by_role("link", name="family1-son").click()
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_label("New name").fill("The Son")
+    page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    page.get_by_role("heading", name="The Son", exact=True).wait_for()
+    page.get_by_role("button", name="Undo", exact=True).click()
+    page.get_by_role("heading", name="family1-son", exact=True).wait_for()
+
+
+def test_a_deletion_gives_a_receipt(page: "Page", family: list[str], people_dir: Path) -> None:
+    enrol(page, "Leaver", people_dir / "queries" / "stranger-2.jpg")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete for good").click()
+    receipt = page.locator("#receipt-dialog")
+    receipt.wait_for()
+    assert "1 faces are gone" in receipt.inner_text()
+    assert "none" in receipt.locator("dd").last.inner_text()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Save the receipt").click()
+    assert "erased_faces" in Path(saved.value.path()).read_text()
+    page.get_by_role("link", name="To the people").click()
+    page.wait_for_url("**/people")
+    assert page.get_by_role("link", name="Leaver").count() == 0
+
+
+def test_a_run_is_followed_to_its_end(
+    page: "Page", family: list[str], people_dir: Path, tmp_path: Path
+) -> None:
+    page.goto("/runs")
+    if page.locator("#archive-form").count() == 0:
+        pytest.skip("needs a Redis server for the queue")
+    with zipfile.ZipFile(tmp_path / "people.zip", "w") as archive:
+        for photo in (people_dir / "employees").rglob("*.jpg"):
+            archive.write(photo, f"{photo.parent.name}/{photo.name}")
+        archive.write(people_dir / "queries" / "strangers-3.jpg", "Several/strangers.jpg")
+    page.set_input_files("#archive", tmp_path / "people.zip")
+    page.wait_for_url("**/runs/*")
+    page.locator("#state.finished").wait_for(timeout=60_000)
+    page.locator(".reject").wait_for()
+    assert "13 of 13 photos" in page.locator("#done").inner_text()
+    assert "3 faces were found" in page.locator(".reject").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_is_photographed(
+    browser: "Browser",
+    address: str,
+    family: list[str],
+    people_dir: Path,
+    shots: Path,
+    scheme: str,
+    size: str,
+) -> None:
+    width, height = SIZES[size]
+    context = browser.new_context(
+        base_url=address,
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page = context.new_page()
+
+    def shoot(name: str) -> None:
+        page.wait_for_load_state("networkidle")
+        target = shots / f"{name}-{scheme}-{size}.png"
+        page.screenshot(path=target)
+        assert target.stat().st_size > 5_000
+        wider = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert not wider, f"{name} scrolls sideways"
+
+    for name, path in PAGES.items():
+        page.goto(path)
+        shoot(name)
+    page.goto("/")
+    queries = people_dir / "queries"
+    drop(page, queries / "family1-at-the-beach.jpg", queries / "strangers-3.jpg")
+    page.locator(".box").first.click()
+    shoot("identify-answer")
+    page.goto("/people")
+    page.get_by_role("link", name="family1-dad").click()
+    page.wait_for_url("**/people/*")
+    shoot("person")
+    context.close()
