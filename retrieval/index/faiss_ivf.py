@@ -20,6 +20,7 @@ from retrieval.errors import IndexFailed, SettingInvalid
 from retrieval.index.exact import check_k, checked, cosines, select
 from retrieval.values import Floats, Ints, SearchResult, Vectors
 
+Codes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 _ENCODED_AT_ONCE = 65_536  # rows centred and encoded in one call: 32 MB at 128 numbers
@@ -149,6 +150,27 @@ class FaissIvf:
         """Bytes of codes, row numbers and centroids: what a search reads before rescoring."""
         row = int(self._lists.code_size) + 8
         return len(self._ids) * row + self.recipe.nlist * len(self._mean) * 4
+
+    @property
+    def mean(self) -> Floats:
+        """(d,) float32, which is taken from all vectors."""
+        return self._mean
+
+    def slots(self) -> Iterator[tuple[Codes, Ints]]:
+        """List by list, what stands in each place.
+
+        Yields:
+            codes (m, code bytes) uint8, PQ's unpacked; ids (m,) int64 of their entries, -1 for the
+            free places of a block.
+        """
+        lists = faiss.downcast_InvertedLists(self._lists.invlists)
+        for number, size in enumerate(self.list_sizes.tolist()):
+            if size:
+                rows = faiss.rev_swig_ptr(lists.get_ids(number), size)
+                codes = _list_codes(lists, number, size, self._lists.code_size)
+                ids = np.full(len(codes), -1, np.int64)
+                ids[:size] = self._ids[rows]
+                yield codes, ids
 
     @property
     def list_sizes(self) -> Ints:
@@ -317,6 +339,20 @@ class FaissIvf:
 def _parts(dimension: int) -> int:
     """Numbers are coded in pairs, or in the smallest groups that divide the dimension."""
     return next(dimension // size for size in range(2, dimension + 2) if dimension % size == 0)
+
+
+def _list_codes(lists: Any, number: int, size: int, code_bytes: int) -> Codes:
+    """(m, code_bytes): the codes of one list; of packed lists, the free places as well."""
+    if not isinstance(lists, faiss.BlockInvertedLists):
+        codes = faiss.rev_swig_ptr(lists.get_codes(number), size * code_bytes)
+        return np.asarray(codes.reshape(size, code_bytes))
+    rows, block_bytes = int(lists.n_per_block), int(lists.block_size)
+    blocks = -(-size // rows)
+    packed = faiss.rev_swig_ptr(lists.get_codes(number), blocks * block_bytes)
+    codes = np.zeros((blocks, rows, code_bytes), np.uint8)
+    for block, some in zip(packed.reshape(blocks, block_bytes), codes, strict=True):
+        lists.packer.unpack_all(faiss.swig_ptr(block), faiss.swig_ptr(some))
+    return codes.reshape(-1, code_bytes)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from retrieval.errors import RollcallError, SettingInvalid, SnapshotInvalid
 from retrieval.index import snapshot
+from retrieval.index.encodings import Encodings, encodings, left_in
 from retrieval.index.exact import check_k, checked
 from retrieval.index.lists import Lists, Trained
 from retrieval.index.roster import Roster
@@ -288,6 +289,20 @@ class Gallery:
             altered=both[altered],
         )
 
+    def encodings(self, face_ids: Ints, person_ids: Ints) -> Encodings:
+        """The bytes by which this view and the snapshots hold faces, and people's templates."""
+        views = [self._follow(), *(view for _, view in self._written())]
+        return Encodings.joined(encodings(view, face_ids, person_ids) for view in views)
+
+    def left_packed(
+        self, face_ids: Ints, person_ids: Ints, packed: frozenset[bytes]
+    ) -> dict[Path, frozenset[bytes]]:
+        """The snapshots in which these PQ codes still stand for the faces and people, or nobody."""
+        found = {
+            path: left_in(view, face_ids, person_ids, packed) for path, view in self._written()
+        }
+        return {path: codes for path, codes in found.items() if codes}
+
     def clusters(self, k: int | None = None) -> Clusters:
         """The gallery as an inverted index, cluster -> faces.
 
@@ -485,6 +500,13 @@ class Gallery:
     def _load(self, path: Path, newest: Watermark) -> View:
         found = snapshot.load(path, self._stamp(newest))
         return View.unpacked(found.arrays, found.notes, found.stamp.watermark)
+
+    def _written(self) -> Iterator[tuple[Path, View]]:
+        """The snapshots that fit, each with what it holds."""
+        head = self._feed.head()
+        for path in snapshot.newest_first(self._folder) if self._folder else []:
+            with suppress(SnapshotInvalid):
+                yield path, self._load(path, head)
 
     def _discard_snapshots(self) -> None:
         if self._folder is not None and self._folder.is_dir():
