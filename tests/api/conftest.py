@@ -1,9 +1,13 @@
 """The application over painted people, and clients with keys of each role."""
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -67,3 +71,19 @@ def enrol(client: TestClient, name: str, *photos: bytes) -> int:
     assert answer.status_code == 201, answer.text
     person: int = answer.json()["id"]
     return person
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[int]:
+    """The application on a port of loopback."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield int(listening.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join()

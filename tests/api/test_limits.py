@@ -2,36 +2,18 @@
 
 import asyncio
 import io
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from retrieval.api.context import Context
 from retrieval.settings import Settings
+from tests.api.conftest import served
 from tests.api.painted import RED, paint
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[int]:
-    """The application on a port of loopback."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield int(listening.getsockname()[1])
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def refusal(port: int, head: str, body: Iterator[bytes]) -> bytes:
