@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli import bench_faces
 from cli.bench_fashion import fashion
 from cli.options import Run, command
 from retrieval.errors import DataInvalid
@@ -25,6 +26,7 @@ Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Medians are over s
 def register(app: typer.Typer) -> None:
     """Add the command group to the app."""
     bench.add_typer(fashion, name="fashion-mnist")
+    bench_faces.register(bench)
     app.add_typer(bench, name="bench")
 
 
