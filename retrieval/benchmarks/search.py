@@ -180,37 +180,35 @@ def measure_gallery(town: Town, progress: Progress) -> Result:
 def contest(town: Town, rivals: Sequence[str], threads: int, progress: Progress) -> list[Result]:
     """Search templates alone and faces alone with every contestant, at every effort."""
     roster = town.roster
-    rows: list[Result] = []
-    person_of = roster.person_of
+    person_of = roster.person_of.astype(np.int64)
     nlist = nlist_for(len(roster))
-    tasks: list[tuple[str, Vectors, Ints, Ints, Callable[[int], Recipe], Sequence[int]]] = [
-        (
-            "templates",
-            roster.templates,
-            np.arange(len(roster.person_ids)),
-            town.templates.ids[:, 0],
-            lambda fetch: Recipe(Coding.PQ, 1, 1, fetch),
-            _FETCHED,
-        ),
-        (
-            "faces",
-            roster.vectors,
-            person_of.astype(np.int64),
-            person_of[town.faces.ids[:, 0]].astype(np.int64),
-            lambda nprobe: Recipe(Coding.PQ, nlist, min(nprobe, nlist), 32),
-            _VISITS,
-        ),
-    ]
-    for what, vectors, owner, truth, at, efforts in tasks:
-        progress(f"building ours over {what}")
-        sample = vectors[:: max(len(vectors) // (50 * nlist), 1)]
-        contestants = [exact(vectors), *ours(vectors, sample, at, efforts)]
-        for name in rivals:
-            progress(f"building {name} over {what}")
-            contestants.append(rival(name, vectors, threads))
-        progress(f"asking all over {what}")
-        rows += _asked(what, contestants, owner, truth, town.probes)
-    return rows
+
+    def templates(fetch: int) -> Recipe:
+        return Recipe(Coding.PQ, 1, 1, fetch)
+
+    def faces(coding: Coding, nprobe: int) -> Recipe:
+        return Recipe(coding, nlist, min(nprobe, nlist), 32)
+
+    people = np.arange(len(roster.person_ids))
+    progress("building ours over templates")
+    sample = roster.templates[:: max(len(people) // 50_000, 1)]
+    built = [exact(roster.templates), *ours(roster.templates, sample, templates, _FETCHED)]
+    built += [_rival(name, roster.templates, threads, progress) for name in rivals]
+    rows = _asked("templates", built, people, town.templates.ids[:, 0], town.probes)
+    sample = roster.vectors[:: max(len(roster) // (50 * nlist), 1)]
+    built = [exact(roster.vectors)]
+    for coding in (Coding.PQ, Coding.SQ8):
+        progress(f"building ours over faces, coding {coding}")
+        built += ours(roster.vectors, sample, partial(faces, coding), _VISITS)
+    built += [_rival(name, roster.vectors, threads, progress) for name in rivals]
+    progress("asking all")
+    truth = person_of[town.faces.ids[:, 0]]
+    return rows + _asked("faces", built, person_of, truth, town.probes)
+
+
+def _rival(name: str, vectors: Vectors, threads: int, progress: Progress) -> Contestant:
+    progress(f"building {name} over {len(vectors):,} vectors")
+    return rival(name, vectors, threads)
 
 
 def at_level(rows: Sequence[Result]) -> list[Result]:

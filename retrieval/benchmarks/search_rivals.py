@@ -52,6 +52,7 @@ def ours(
     index = FaissIvf.trained(sample, at(efforts[0]))
     index.add(np.arange(len(vectors)), vectors)
     build_s = time.perf_counter() - started
+    coding = at(efforts[0]).coding.upper()
     arrays = index.arrays()
     alone, mean = faiss.deserialize_index(arrays["lists"]), arrays["mean"]
 
@@ -69,9 +70,9 @@ def ours(
 
     size = index.memory_bytes
     return [
-        Contestant("Rollcall", build_s, size, efforts, rescored),
-        Contestant("Rollcall, not rescored", None, size, efforts, by_code),
-        Contestant("FAISS alone, same lists", None, size, efforts, faiss_alone),
+        Contestant(f"Rollcall {coding}", build_s, size, efforts, rescored),
+        Contestant(f"Rollcall {coding}, not rescored", None, size, efforts, by_code),
+        Contestant(f"FAISS alone, {coding}, same lists", None, size, efforts, faiss_alone),
     ]
 
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 _Choice = TypeVar("_Choice")
 
-LISTS_FROM = 50_000  # faces from which lists answer sooner than exact search (docs/tuning.md)
+LISTS_FROM = 20_000  # faces from which lists answer several times as fast (docs/tuning.md)
 _PROBES = 1_000  # held-out faces: agreement is known to 0.2 points
 _SAMPLE_A_LIST = 50  # vectors a list to learn from; Faiss asks for 39 at least
 _SAMPLE_LEAST = 20_000  # vectors to learn codes from
