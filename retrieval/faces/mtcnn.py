@@ -16,6 +16,7 @@ import numpy as np
 from retrieval.faces.boxes import overlaps, suppress
 from retrieval.faces.onet import ONet, best_first, crops, normalised, shifted, squared, turn
 from retrieval.faces.scaling import Sight, view
+from retrieval.inference.prelu import without_prelu
 from retrieval.inference.session import Session
 from retrieval.values import Detections, Floats, Pixels
 
@@ -59,8 +60,8 @@ class Mtcnn:
         Raises:
             ModelError: a file is missing or cannot be read.
         """
-        self._pnet = Session(pnet, threads)
-        self._rnet = Session(rnet, threads)
+        self._pnet = Session(pnet, threads, rewrite=without_prelu)
+        self._rnet = Session(rnet, threads, rewrite=without_prelu)
         self._onet = ONet(onet, threads=threads)
         self._sight = sight
         self._min_face_px = min_face_px

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from retrieval.faces.boxes import covers, suppress
 from retrieval.faces.sampling import squares
+from retrieval.inference.prelu import without_prelu
 from retrieval.inference.session import Session
 from retrieval.values import Detections, Floats, Pixels
 
@@ -31,7 +32,7 @@ class ONet:
         Raises:
             ModelError: the file is missing or cannot be read.
         """
-        self._session = Session(model, threads)
+        self._session = Session(model, threads, rewrite=without_prelu)
 
     def detect(self, turned: Pixels, boxes: Floats, *, min_score: float = MIN_SCORE) -> Detections:
         """Keep the boxes that hold a face, corrected, with landmarks.

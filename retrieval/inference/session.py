@@ -1,6 +1,6 @@
 """One ONNX Runtime session: its options, and its errors as ours."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,15 @@ _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 class Session:
     """A loaded network. Safe to share between threads, not between processes."""
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(
+        self, path: Path, threads: int = 0, *, rewrite: Callable[[Path], bytes] | None = None
+    ) -> None:
         """Load a network.
 
         Args:
             path: an ONNX file.
             threads: threads within one operator; 0 for all cores.
+            rewrite: reads the file and returns the network that is to be loaded in its place.
 
         Raises:
             ModelMissing: there is no such file.
@@ -37,7 +40,8 @@ class Session:
         available = onnxruntime.get_available_providers()
         providers = [name for name in _PROVIDERS if name in available]
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+            model = str(path) if rewrite is None else rewrite(path)
+            self._session = onnxruntime.InferenceSession(model, options, providers=providers)
         except Exception as error:  # onnxruntime's share no other parent
             raise ModelCorrupt(
                 f"ONNX Runtime cannot load {path}: {_first_line(error)} Delete it, or run: "
