@@ -1,15 +1,34 @@
-"""Deleting a person, and the proof that nothing of the person is left under the home folder."""
+"""Deleting a person, and the proof that nothing of the person is left under the home folder.
+
+What stood for the person is noted before: vectors as the catalogue and the index's files hold them,
+the photos' hashes. After the deletion every file is searched for it. What also stands for somebody
+else, as a copy of the same photo does, is no trace.
+"""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from retrieval.catalogue.erasure import traces
+import numpy as np
+
+from retrieval.catalogue.erasure import enrolled_still, traces
 from retrieval.errors import SettingInvalid
 from retrieval.service import Service
+from retrieval.values import Ints
+
+WAIT_S = 20.0  # for readers of the catalogue to end
+_NOT_SEARCHED = (
+    "memory: another process forgets at its next question; index files that it has mapped are"
+    " deleted, and their space is free when it lets go of them",
+    "copies that others made: backups, the photos that were enrolled, where they lie",
+)
+_SERVER = (
+    "the catalogue's server: its rows are deleted, but PostgreSQL keeps their bytes in its files"
+    " until VACUUM, and in its write-ahead log until that is recycled"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +41,10 @@ class Receipt:
         photos: SHA-256 of the photos that were enrolled.
         erased_at: in UTC.
         searched: files that were looked through, below the home folder.
-        patterns: byte strings that were looked for: vectors as float32 and as the index's codes.
+        patterns: byte strings that were looked for: vectors, the index's codes, photos' hashes.
         traces: files in which one of them was found; none when all is gone.
+        open: what still holds on to erased bytes, and what to do about it.
+        not_searched: what no search can look into.
     """
 
     collection: str
@@ -33,23 +54,24 @@ class Receipt:
     searched: tuple[str, ...]
     patterns: int
     traces: tuple[str, ...]
+    open: tuple[str, ...]
+    not_searched: tuple[str, ...]
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was found."""
-        return not self.traces
+        """Whether nothing was found, and nothing holds on to what was erased."""
+        return not self.traces and not self.open
 
     def sentence(self) -> str:
         """In words."""
-        gone = f"{len(self.faces)} faces are gone"
+        count = len(self.faces)
+        gone = "1 face is gone" if count == 1 else f"{count} faces are gone"
         if self.clean:
             return f"{gone}; none of their {self.patterns} byte patterns is in any of" + (
                 f" {len(self.searched)} files"
             )
-        return (
-            f"{gone}, but bytes of them are still in {', '.join(self.traces)}: another process"
-            " reads there; end it, and run `rollcall index rebuild`"
-        )
+        left = f"bytes of them are still in {', '.join(self.traces)}" if self.traces else ""
+        return f"{gone}, but {'; '.join(filter(None, (left, *self.open)))}"
 
     def document(self) -> dict[str, Any]:
         """As JSON: no name, no vectors."""
@@ -61,6 +83,8 @@ class Receipt:
             "searched_files": list(self.searched),
             "searched_patterns": self.patterns,
             "traces": list(self.traces),
+            "open": list(self.open),
+            "not_searched": list(self.not_searched),
         }
 
     def write(self, path: Path) -> None:
@@ -78,37 +102,155 @@ class Receipt:
             ) from error
 
 
-def forget_with_receipt(service: Service, name: str, home: Path) -> Receipt:
+@dataclass(frozen=True, slots=True, eq=False)
+class Sought:
+    """What stands for some faces, to be looked for once they are erased.
+
+    Attributes:
+        faces, people: ids.
+        vectors: as the catalogue holds them.
+        sha256s: of photos.
+        plain: byte strings as they lie in the index's files.
+        packed: PQ's codes, which do not lie in a file as they are.
+    """
+
+    faces: Ints
+    people: Ints
+    vectors: frozenset[bytes]
+    sha256s: frozenset[str]
+    plain: frozenset[bytes]
+    packed: frozenset[bytes]
+
+    @property
+    def stored(self) -> frozenset[bytes]:
+        """What the catalogue holds."""
+        return self.vectors | {sha256.encode() for sha256 in self.sha256s}
+
+    def __len__(self) -> int:
+        return len(self.stored | self.plain) + len(self.packed)
+
+    def without(self, strings: frozenset[bytes]) -> "Sought":
+        """Less to look for."""
+        return replace(
+            self,
+            vectors=self.vectors - strings,
+            plain=self.plain - strings,
+            sha256s=frozenset(s for s in self.sha256s if s.encode() not in strings),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search for traces.
+
+    Attributes:
+        files: that were looked through.
+        traces: those of them in which something was found.
+    """
+
+    files: tuple[Path, ...]
+    traces: tuple[Path, ...]
+
+
+def forget_with_receipt(service: Service, name: str, home: Path, wait_s: float = WAIT_S) -> Receipt:
     """Delete a person for good, then look for what could be left of the vectors.
 
     Args:
         service: of the person's collection.
         name: of the person.
         home: the folder whose files are searched.
+        wait_s: how long to wait for readers of the catalogue to end.
 
     Raises:
         NotFound: nobody of that name is enrolled.
     """
     person = service.catalogue.person(service.collection.id, name)
     faces = [face.id for face in service.catalogue.faces_of(person.id)]
-    vectors = service.catalogue.vectors(service.collection.id, faces)[2]
-    service.gallery.catch_up()
-    patterns = [row.tobytes() for row in vectors] + service.gallery.encodings(vectors)
+    sought = sought_of(service, faces, [person.id])
     erased = service.forget(name)
-    searched = sorted(_files(home))
+    emptied = service.catalogue.empty_wal(wait_s)
+    found, sought = _proven(service, home, sought)
     return Receipt(
         collection=service.collection.name,
         faces=erased.faces,
         photos=erased.photos,
         erased_at=datetime.now(UTC),
-        searched=tuple(str(path.relative_to(home)) for path in searched),
-        patterns=len(patterns),
-        traces=tuple(str(path.relative_to(home)) for path in traces(searched, patterns)),
+        searched=_named(found.files, home),
+        patterns=len(sought),
+        traces=_named(found.traces, home),
+        open=() if emptied else (_still_open(wait_s),),
+        not_searched=_NOT_SEARCHED if service.catalogue.files() else (_SERVER, *_NOT_SEARCHED),
     )
 
 
-def _files(home: Path) -> Iterator[Path]:
+def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> Sought:
+    """What stands for faces that are enrolled, and for people's templates."""
+    ids, owners = np.array(list(faces), np.int64), np.array(list(people), np.int64)
+    known = service.catalogue.faces(ids.tolist())
+    vectors = service.catalogue.vectors(service.collection.id, ids)[2]
+    held = service.gallery.encodings(ids, owners)
+    return Sought(
+        faces=ids,
+        people=owners,
+        vectors=frozenset(row.tobytes() for row in vectors),
+        sha256s=frozenset(face.sha256 for face in known.values()),
+        plain=held.plain,
+        packed=held.packed,
+    )
+
+
+def search(service: Service, home: Path, sought: Sought) -> Found:
+    """Look through the catalogue's files and everything under the home folder but models.
+
+    What only this collection's index makes of vectors is not looked for in other indexes, which may
+    make the same of the same photo.
+    """
+    files = sorted({*_files(home), *filter(Path.is_file, service.catalogue.files())})
+    indexes, own = home / "index", home / "index" / str(service.collection.id)
+    others = {
+        path for path in files if path.is_relative_to(indexes) and not path.is_relative_to(own)
+    }
+    found = {*traces(files, sought.stored)}
+    found |= {*traces(set(files) - others, sought.plain - sought.stored)}
+    found |= {path for path in files if path.name in sought.sha256s}
+    found |= {*service.gallery.left_packed(sought.faces, sought.people, sought.packed)}
+    return Found(tuple(files), tuple(sorted(found)))
+
+
+def _proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought]:
+    """Search; where something is found, see whether it is somebody else's or can be driven out.
+
+    The centre of a cluster of one is that one's vector, and stays in the lists until they are
+    trained anew.
+    """
+    found = search(service, home, sought)
+    if found.traces:
+        with service.catalogue.database.reading() as connection:
+            others = enrolled_still(connection, sought.vectors, sought.sha256s)
+        sought = sought.without(others | service.gallery.shared(sought.plain))
+        found = search(service, home, sought)
+    if any(path.is_relative_to(home / "index") for path in found.traces):
+        service.gallery.rebuild()
+        found = search(service, home, sought)
+    return found, sought
+
+
+def _files(home: Path) -> Iterable[Path]:
     """All files below the home folder but the models', which hold nobody's vectors."""
     for path in home.rglob("*"):
-        if path.is_file() and path.relative_to(home).parts[0] != "models":
+        if path.relative_to(home).parts[0] != "models" and path.is_file():
             yield path
+
+
+def _named(paths: Iterable[Path], home: Path) -> tuple[str, ...]:
+    return tuple(
+        str(path.relative_to(home) if path.is_relative_to(home) else path) for path in paths
+    )
+
+
+def _still_open(wait_s: float) -> str:
+    return (
+        f"for {wait_s:.0f} s another process has been reading the catalogue, whose write-ahead log"
+        " keeps what that reader may see: end it; the log is emptied when the last process closes"
+        " the catalogue"
+    )

@@ -5,15 +5,20 @@ searched for. PQ's codes are packed, 32 rows a block, so they are read list by l
 code it is, its row says: an equal code of somebody else's is no trace.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.index.faiss_ivf import Coding, FaissIvf
 from retrieval.index.view import View
 from retrieval.values import Ints, Vectors
+
+Keys = npt.NDArray[np.uint64]
+
+_KEY_BYTES = 8  # of a row that are compared first, all rows at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +88,41 @@ def _held(index: FaissIvf, ids: Ints, vectors: Vectors) -> Encodings:
 
 def _plain(arrays: Iterable[Vectors]) -> Encodings:
     return Encodings(frozenset(row.tobytes() for array in arrays for row in array))
+
+
+def shared(view: View, plain: frozenset[bytes]) -> frozenset[bytes]:
+    """Those of the byte strings that stand for somebody in the view.
+
+    Copies of one photo have the same vector, and photos that are nearly the same the same code.
+    """
+    keys = _keys_by_length(plain)
+    faces, people = [], []
+    for roster in (view.sealed, view.tail):
+        faces.append(roster.face_ids[_alike(roster.vectors, keys)])
+        people.append(roster.person_ids[_alike(roster.templates, keys)])
+    if view.lists is not None:
+        for index, ids in ((view.lists.faces, faces), (view.lists.templates, people)):
+            if index.recipe.coding is not Coding.PQ:
+                ids.extend(own[_alike(codes, keys)] for codes, own in index.slots())
+    found = np.concatenate(faces)
+    present = np.concatenate([view.sealed.person_ids[view.alive], view.tail.person_ids])
+    here = np.intersect1d(np.concatenate(people), present)
+    return plain & encodings(view, found[view.people_of(found) >= 0], here).plain
+
+
+def _keys_by_length(strings: Iterable[bytes]) -> dict[int, Keys]:
+    """The first bytes of strings as numbers, which are compared fast."""
+    starts: dict[int, list[bytes]] = {}
+    for string in strings:
+        starts.setdefault(len(string), []).append(string[:_KEY_BYTES].ljust(_KEY_BYTES, b"\0"))
+    return {length: np.frombuffer(b"".join(some), np.uint64) for length, some in starts.items()}
+
+
+def _alike(rows: npt.NDArray[Any], keys: Mapping[int, Keys]) -> npt.NDArray[np.bool_]:
+    """Which rows begin as one of the strings of their length."""
+    if not len(rows) or rows[0].nbytes not in keys:
+        return np.zeros(len(rows), np.bool_)
+    own = rows.view(np.uint8).reshape(len(rows), -1)[:, :_KEY_BYTES]
+    padded = np.zeros((len(rows), _KEY_BYTES), np.uint8)
+    padded[:, : own.shape[1]] = own
+    return np.isin(padded.view(np.uint64)[:, 0], keys[rows[0].nbytes])

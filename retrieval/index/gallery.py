@@ -18,7 +18,7 @@ import numpy as np
 
 from retrieval.errors import RollcallError, SettingInvalid, SnapshotInvalid
 from retrieval.index import snapshot
-from retrieval.index.encodings import Encodings, encodings, left_in
+from retrieval.index.encodings import Encodings, encodings, left_in, shared
 from retrieval.index.exact import check_k, checked
 from retrieval.index.lists import Lists, Trained
 from retrieval.index.roster import Roster
@@ -293,6 +293,10 @@ class Gallery:
         """The bytes by which this view and the snapshots hold faces, and people's templates."""
         views = [self._follow(), *(view for _, view in self._written())]
         return Encodings.joined(encodings(view, face_ids, person_ids) for view in views)
+
+    def shared(self, plain: frozenset[bytes]) -> frozenset[bytes]:
+        """Those of the byte strings that stand for somebody who is here."""
+        return shared(self._follow(), plain)
 
     def left_packed(
         self, face_ids: Ints, person_ids: Ints, packed: frozenset[bytes]
