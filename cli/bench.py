@@ -8,6 +8,8 @@ import typer
 
 from cli import bench_faces
 from cli.bench_fashion import fashion
+from cli.bench_search import search
+from cli.bench_serve import serve
 from cli.options import Run, command
 from retrieval.errors import DataInvalid
 
@@ -27,6 +29,8 @@ def register(app: typer.Typer) -> None:
     """Add the command group to the app."""
     bench.add_typer(fashion, name="fashion-mnist")
     bench_faces.register(bench)
+    command(bench)(search)
+    command(bench)(serve)
     app.add_typer(bench, name="bench")
 
 

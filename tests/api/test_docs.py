@@ -1,0 +1,95 @@
+"""docs/http-api.md: an example for each operation, and each example works as it stands."""
+
+import io
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from retrieval.api.app import create_app
+from retrieval.catalogue.keys import Role
+from retrieval.settings import Settings
+from tests.api.conftest import served
+from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
+from tests.api.test_runs import PatientQueue
+from worker.tasks import RunTasks
+
+PAGE = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text(encoding="utf-8")
+EXAMPLE = re.compile(r"^### (\w+ /\S+)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
+
+
+class WorkingQueue(PatientQueue):
+    """Does its jobs when it is asked what is pending: a worker that needs no process."""
+
+    tasks: RunTasks
+
+    def enqueue(self, kind: str, payloads: object, run_id: str) -> list[str]:
+        ids = super().enqueue(kind, payloads, run_id)  # type: ignore[arg-type]
+        for job in self.jobs:
+            self.tasks.run(job[0], job[1])
+        self.jobs = []
+        return ids
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> FastAPI:
+    settings = Settings(home=tmp_path / "home", keep_photos=True)
+    queue = WorkingQueue()
+    queue.tasks = RunTasks(settings, queue, lambda own: painted_service(own, own.collection))
+    return create_app(
+        settings,
+        catalogue_of(settings),
+        lambda name: painted_service(settings, name),
+        loopback=True,
+        queue=queue,
+    )
+
+
+def test_every_operation_has_an_example(app: FastAPI) -> None:
+    documented = {name for name, _ in EXAMPLE.findall(PAGE)}
+    offered = {
+        f"{method.upper()} {path}"
+        for path, operations in app.openapi()["paths"].items()
+        for method in operations
+    }
+    assert documented == offered
+    assert all(BLOCK.search(text) for _, text in EXAMPLE.findall(PAGE))
+
+
+def test_every_example_works_as_it_stands(app: FastAPI, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in (1, 2, 3):
+        (photos / f"ada-{number}.jpg").write_bytes(paint(RED, seed=number))
+    (photos / "party.jpg").write_bytes(paint(RED, GREEN, seed=9))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("Grete/1.jpg", paint(GREEN))
+        archive.writestr("Nobody/1.jpg", paint())
+    (photos / "people.zip").write_bytes(packed.getvalue())
+    _, key = app.state.context.keys.create("admin", Role.ADMIN)
+    blocks = [block for _, text in EXAMPLE.findall(PAGE) for block in BLOCK.findall(text)]
+    script = "\n".join(["set -euo pipefail", *blocks]).replace(
+        "curl -sS", "curl -sS --fail-with-body"
+    )
+    with served(app) as port:
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=photos,
+            env={"PATH": "/usr/bin:/bin", "ROLLCALL": f"http://127.0.0.1:{port}", "KEY": key},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert '"person":"Ada King"' in done.stdout
+    assert '"reason":"no-face"' in done.stdout
+    assert (photos / "face.jpg").read_bytes()[:2] == b"\xff\xd8"
