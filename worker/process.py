@@ -138,7 +138,10 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]  # rq has no types
         """Nothing to do: see `bootstrap`."""
 
     def _perform(self, job: Job) -> None:
-        kind, payload = str(job.func_name), dict(job.args[0])
+        kind, payload = str(job.func_name), _payload(job)
+        if payload is None:
+            logger.error("job %s is none of ours: dropped", job.id)
+            return
         try:
             self._tasks.run(kind, payload)
         except (StoreError, QueueError, OSError):
@@ -167,13 +170,20 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]  # rq has no types
     ) -> None:
         """RQ calls this before it retries a job or moves it to the failed registry."""
         logger.warning("job %s failed, tries left %s: %s", job.id, job.retries_left or 0, error)
-        if job.should_retry or not isinstance(error, Exception):
+        payload = _payload(job)
+        if job.should_retry or payload is None or not isinstance(error, Exception):
             return
         try:
-            self._tasks.give_up(dict(job.args[0]), error)
+            self._tasks.give_up(payload, error)
         except RollcallError as trouble:
             # The catalogue itself may be what fails. The photos stay open: they can be retried.
             logger.error("job %s cannot be recorded as failed: %s", job.id, trouble)  # noqa: TRY400
+
+
+def _payload(job: Job) -> Payload | None:
+    """The job's one argument, or None where somebody else made the job."""
+    ours = len(job.args) == 1 and isinstance(job.args[0], dict)
+    return dict(job.args[0]) if ours else None
 
 
 def _job_class(perform: Callable[[Job], None]) -> type[Job]:

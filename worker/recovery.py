@@ -7,7 +7,6 @@ rejected, all others are done.
 """
 
 import logging
-import os
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -22,13 +21,13 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text, utcparse
 
 from worker.jobs import RqJobQueue
-from worker.redis_server import redis_errors
+from worker.redis_server import process_runs, redis_errors
 
 logger = logging.getLogger(__name__)
 
 REJECT = "reject"  # the kind of job that records a photo as rejected
 _DEATHS_BEFORE_SPLIT = 2
-_DEATHS_OF_ONE_PHOTO = 3
+_DEATHS_OF_ONE_PHOTO = 5  # chance kills, one after the other, must not condemn a good photo
 _SILENT_S = 60.0  # supervisors beat every 5 s
 _STUCK_S = 3.0  # between taking a job and beginning it lie milliseconds
 
@@ -118,7 +117,7 @@ class Recovery:
             return True
         silent_s = time.time() - utcparse(as_text(beat)).timestamp()
         here = as_text(host) == socket.gethostname()
-        return silent_s > _SILENT_S or (here and not _runs(int(pid)))
+        return silent_s > _SILENT_S or (here and not process_runs(int(pid)))
 
 
 def try_again(queue: RqJobQueue, job: Job, pipeline: Pipeline) -> None:
@@ -166,13 +165,3 @@ def _payload(job: Job) -> dict[str, Any]:
 
 def _photos(job: Job) -> list[Any]:
     return list(_payload(job).get("photos", []))
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

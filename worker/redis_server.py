@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, OutOfMemoryError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
@@ -50,7 +50,7 @@ def redis_errors() -> Iterator[None]:
     try:
         yield
     except ResponseError as exc:
-        if str(exc).startswith(("MISCONF", "OOM")):
+        if isinstance(exc, OutOfMemoryError) or "MISCONF" in str(exc):
             raise StoreFull(f"Redis takes no more jobs: {exc} Free space, then try again.") from exc
         raise QueueUnavailable(f"Redis refused a command: {exc}") from exc
     except RedisError as exc:
@@ -221,14 +221,15 @@ class EmbeddedRedis:
         command = [str(program), "--daemonize", "yes", "--port", "0"]
         command += ["--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         command += ["--dir", str(self._folder), "--appendonly", "yes", "--save", ""]
-        command += ["--pidfile", str(self._folder / "pid"), "--logfile", str(self._log)]
+        command += ["--pidfile", str(self._pid), "--logfile", str(self._log)]
         command += ["--maxmemory-policy", "noeviction"]
+        self._pid.unlink(missing_ok=True)
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not _answers(self.socket):
-            if done.returncode != 0 or time.monotonic() > deadline:
+            if done.returncode != 0 or self._has_died() or time.monotonic() > deadline:
                 raise QueueUnavailable(
                     f"The embedded Redis ({program}) does not start: {done.stderr.strip()} "
                     f"{self._last_words()} See {self._log}."
@@ -247,6 +248,15 @@ class EmbeddedRedis:
         logger.info("stopped the embedded Redis on %s", self.socket)
         return True
 
+    def _has_died(self) -> bool:
+        """Whether the server wrote its process id and is gone."""
+        pid = self._pid.read_text().strip() if self._pid.exists() else ""
+        return bool(pid) and not process_runs(int(pid))
+
+    @property
+    def _pid(self) -> Path:
+        return self._folder / "pid"
+
     @property
     def _log(self) -> Path:
         return self._folder / "redis.log"
@@ -255,6 +265,17 @@ class EmbeddedRedis:
         """The last line of the server's log, which says why it gave up."""
         lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
         return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def process_runs(pid: int) -> bool:
+    """Whether there is a process with this id on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _client(socket: Path) -> Redis:
@@ -272,6 +293,8 @@ def _answers(socket: Path) -> bool:
             return bool(client.ping())
         except (RedisConnectionError, RedisTimeoutError, BusyLoadingError):
             return False
+        except ResponseError:
+            return True  # it answers that its disk is full
 
 
 def _socket_path(folder: Path) -> Path:

