@@ -19,6 +19,7 @@ from retrieval.pipeline import Pipeline
 from retrieval.protocols import ChangeFeed
 from retrieval.service import Service
 from retrieval.settings import Settings
+from retrieval.space import Space
 from retrieval.values import Detections, Floats, Gate, Pixels, Vectors
 
 RED, GREEN, BLUE = (250, 6, 6), (6, 250, 6), (6, 6, 250)
@@ -108,9 +109,9 @@ class PaintedParts:
             min_face_px=self._settings.min_face_px,
         )
 
-    def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
+    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
         folder: Path = self._settings.home / "index" / str(collection.id)
-        return Gallery(feed, folder, collection=collection.name, fingerprint="colours")
+        return Gallery(feed, folder, collection=collection.name, fingerprint="colours", space=space)
 
     def photos(self, collection: Collection) -> PhotoStore:
         folder = self._settings.home / "photos" / str(collection.id)
@@ -119,7 +120,7 @@ class PaintedParts:
     def drop_files(self, collection: Collection) -> None:
         """Nothing to drop: the folder is the test's own."""
 
-    def gate(self, catalogue: Catalogue, collection: Collection) -> Gate:
+    def gate(self, collection: Collection) -> Gate:
         return Gate(0.9, 0.02, "painted")
 
 
