@@ -2,8 +2,9 @@
 
 import os
 import random
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,10 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
+from retrieval.answers import EnrolItem
+from retrieval.build import build_service
+from retrieval.photos.folders import photos_below
+from retrieval.settings import Settings
 from tests.cli.running import document, rollcall
 
 Make = Callable[[Image.Image, Path], None]
@@ -303,3 +308,24 @@ def test_a_full_disk_is_a_store_error_and_the_catalogue_opens_afterwards(
         assert rollcall(disk, "enroll", samples / "employees").exit_code == 0
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_photo_that_vanishes_during_the_run_is_rejected_and_the_others_are_taken(
+    home: Path, tmp_path: Path, samples: Path
+) -> None:
+    folder = shutil.copytree(samples / "employees" / "Grace Hopper", tmp_path / "Grace")
+
+    def while_it_changes() -> Iterator[EnrolItem]:
+        for photo in photos_below(folder):
+            yield EnrolItem("Grace", str(photo), photo)
+            if photo.name == "2.jpg":
+                photo.unlink()
+                (folder / "new.jpg").write_bytes(b"half a copy")
+
+    with build_service(Settings(home=home)) as service:
+        results = {Path(result.photo).name: result for result in service.enrol(while_it_changes())}
+    assert {name for name, result in results.items() if result.outcome == "enrolled"} == {
+        "1.jpg", "3.jpg", "4.jpg",
+    }  # fmt: skip
+    assert results["2.jpg"].code == "unreadable"
+    assert "no such file" in str(results["2.jpg"].message)
