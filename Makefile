@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO_HOME ?= demo
+JOBS ?= 2
 
 .PHONY: demo test check docs setup lock clean
 
@@ -9,7 +10,7 @@ demo: .venv/ready
 	$(BIN)/rollcall demo --home $(DEMO_HOME)
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: .venv/ready
 	$(BIN)/ruff format --check .
