@@ -1,14 +1,27 @@
 """The audit log: who asked or changed what, and what the answer was. Never pixels or vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, Double, Index, Table, Text, delete, insert, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Double,
+    Index,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.schema import Id, Moment, Name, metadata, now
+from retrieval.catalogue.mentions import Mentions
+from retrieval.catalogue.schema import Id, Moment, Name, chunks, collections, metadata, now
 
 audit = Table(
     "audit",
@@ -130,3 +143,21 @@ class Audit:
         old = audit.c.at < now() - timedelta(days=days)
         with self._database.writing() as connection:
             return connection.execute(delete(audit).where(old)).rowcount
+
+
+def erase_person(
+    connection: Connection, collection_id: int, names: Iterable[str], sha256s: Iterable[str]
+) -> None:
+    """Take a person's names, and the hashes of the person's photos, out of a collection's entries.
+
+    That somebody was asked about or changed, when and by whom, stays.
+    """
+    mentions = Mentions(names)
+    named = select(collections.c.name).where(collections.c.id == collection_id)
+    own = audit.c.collection == named.scalar_subquery()
+    for some in chunks(sha256s):
+        connection.execute(update(audit).where(own, audit.c.photo.in_(some)).values(photo=None))
+    query = select(audit.c.id, audit.c.answer).where(own, mentions.possible(audit.c.answer))
+    for row in connection.execute(query).all():
+        answer = mentions.taken_out(row.answer)
+        connection.execute(update(audit).where(audit.c.id == row.id).values(answer=answer))

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from retrieval.catalogue import bytesearch
+from retrieval.catalogue import audit, bytesearch, replies, runs
 from retrieval.catalogue.changes import lock_collection, log_changes
+from retrieval.catalogue.journal import names_of
 from retrieval.catalogue.lookups import counts, person_by_id, vectors
 from retrieval.catalogue.names import storable_path
 from retrieval.catalogue.records import Counts, Erased
-from retrieval.catalogue.runs import erase_collection, erase_person
 from retrieval.catalogue.schema import (
     chunks,
     collections,
@@ -34,18 +34,21 @@ def delete_collection(connection: Connection, collection_id: int) -> Counts:
     """Erase a collection with all that refers to it; its indexes find it gone."""
     lock_collection(connection, collection_id)
     held = counts(connection, collection_id)
-    erase_collection(connection, collection_id)
+    runs.erase_collection(connection, collection_id)
     connection.execute(delete(collections).where(collections.c.id == collection_id))
     return held
 
 
 def delete_person(connection: Connection, collection_id: int, person_id: int) -> Erased:
-    """Erase a person with faces and photos, and their names from the journal."""
+    """Erase a person with faces and photos, and their names wherever they stand."""
     lock_collection(connection, collection_id)
     person = person_by_id(connection, collection_id, person_id)
-    erase_person(connection, collection_id, person.name)
+    names = names_of(connection, collection_id, person_id)
     owned = select(faces.c.id).where(faces.c.person_id == person_id)
     erased = _delete_faces(connection, collection_id, connection.scalars(owned).all())
+    runs.erase_person(connection, collection_id, names)
+    audit.erase_person(connection, collection_id, names, erased.photos)
+    replies.erase_person(connection, names)
     entries = select(journal_people.c.entry_id).where(journal_people.c.person_id == person_id)
     connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))
     connection.execute(delete(people).where(people.c.id == person_id))

@@ -149,6 +149,30 @@ def undo(connection: Connection, collection_id: int, entry_id: int | None) -> Jo
     return _entry(connection.execute(select(journal).where(journal.c.id == row.id)).one())
 
 
+def names_of(connection: Connection, collection_id: int, person_id: int) -> set[str]:
+    """The names that a person has had, of people merged into this one as well.
+
+    Names that others have now are left out.
+    """
+    entries = select(journal_people.c.entry_id).where(journal_people.c.person_id == person_id)
+    found = set(connection.scalars(select(people.c.name).where(people.c.id == person_id)))
+    for document in connection.scalars(select(journal.c.document).where(journal.c.id.in_(entries))):
+        if document is None:
+            continue
+        edit = _read(document)
+        found.add(edit.names[person_id])
+        if edit.renamed is not None:
+            found.update(edit.renamed[1:])
+        if edit.removed is not None:
+            found.add(edit.removed["name"])
+    others = select(people.c.name).where(
+        people.c.collection_id == collection_id,
+        people.c.id != person_id,
+        people.c.name.in_(found),
+    )
+    return found - set(connection.scalars(others))
+
+
 def _undoable(connection: Connection, collection_id: int, entry_id: int | None) -> Row[Any]:
     """The entry that is meant: the given one, or the newest that was not undone."""
     query = select(journal).where(journal.c.collection_id == collection_id)

@@ -3,6 +3,7 @@
 Follows draft-ietf-httpapi-idempotency-key-header-07.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,9 +22,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from retrieval.catalogue.database import Database
+from retrieval.catalogue.mentions import Mentions
 from retrieval.catalogue.schema import Moment, metadata, now
 
 KEPT_HOURS = 24
+_READ_AT_ONCE = 100
 
 replies = Table(
     "replies",
@@ -93,6 +96,21 @@ class Replies:
         mine = (replies.c.who == who) & (replies.c.token == token)
         with self._database.writing() as connection:
             connection.execute(delete(replies).where(mine))
+
+
+def erase_person(connection: Connection, names: Iterable[str]) -> None:
+    """Take the names that a person has had out of all kept replies."""
+    mentions = Mentions(names)
+    query = select(replies.c.who, replies.c.token, replies.c.body)
+    kept = query.where(replies.c.body.is_not(None)).execution_options(yield_per=_READ_AT_ONCE)
+    emptied = [
+        (row.who, row.token, body)
+        for row in connection.execute(kept)
+        if (body := mentions.taken_out_of_json(row.body)) is not None
+    ]
+    for who, token, body in emptied:
+        mine = (replies.c.who == who) & (replies.c.token == token)
+        connection.execute(update(replies).where(mine).values(body=body))
 
 
 def _insert_if_new(connection: Connection, row: dict[str, object]) -> Insert:

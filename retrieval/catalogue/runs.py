@@ -33,6 +33,7 @@ from sqlalchemy import (
 )
 
 from retrieval.catalogue.database import Database
+from retrieval.catalogue.mentions import Mentions
 from retrieval.catalogue.names import storable_path
 from retrieval.catalogue.schema import (
     Id,
@@ -455,13 +456,26 @@ class Runs:
             )
 
 
-def erase_person(connection: Connection, collection_id: int, name: str) -> None:
-    """Take a person's photos out of the lists of all runs of a collection."""
+def erase_person(connection: Connection, collection_id: int, names: Iterable[str]) -> None:
+    """Take a person's photos out of the lists of all runs of a collection, and names from the rest.
+
+    Args:
+        connection: of the transaction.
+        collection_id: whose runs.
+        names: that the person has had.
+    """
+    mentions = Mentions(names)
     collection = select(collections.c.name).where(collections.c.id == collection_id)
     own = select(runs.c.id).where(runs.c.collection == collection.scalar_subquery())
-    connection.execute(
-        delete(run_photos).where(run_photos.c.run_id.in_(own), run_photos.c.person == name)
-    )
+    listed = run_photos.c.run_id.in_(own)
+    connection.execute(delete(run_photos).where(listed, run_photos.c.person.in_(names)))
+    naming = mentions.possible(run_photos.c.answer) | mentions.possible(run_photos.c.message)
+    query = select(run_photos.c.id, run_photos.c.answer, run_photos.c.message)
+    for row in connection.execute(query.where(listed, naming)).all():
+        told = {"answer": row.answer, "message": row.message}
+        connection.execute(
+            update(run_photos).where(run_photos.c.id == row.id).values(mentions.taken_out(told))
+        )
 
 
 def erase_collection(connection: Connection, collection_id: int) -> None:
