@@ -339,6 +339,7 @@ def _table(rows: Sequence[Result], caption: str, more: dict[str, str]) -> Table:
         "probes/s": "probes_per_s",
         "core µs a probe": "cpu_us",
         "built in s": "build_s",
+        "core s": "build_core_s",
         "bytes an entry": "bytes_an_entry",
     }
     cells = [
@@ -377,6 +378,7 @@ def _asked(
                     "agreement": agreement(found, truth),
                     **_rate(ask, len(probes)),
                     "build_s": contestant.build_s,
+                    "build_core_s": contestant.build_core_s,
                     "bytes_an_entry": contestant.bytes / len(owner),
                 }
             )

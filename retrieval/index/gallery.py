@@ -26,6 +26,7 @@ from retrieval.index.snapshot import Stamp
 from retrieval.index.training import LISTS_FROM, Goal, Progress, due, train
 from retrieval.index.view import View
 from retrieval.protocols import ChangeFeed
+from retrieval.space import Space, SpacedFeed
 from retrieval.values import Changes, Floats, Ints, PeopleHits, SearchResult, Vectors, Watermark
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ _FOLD_LISTS = (0.02, 10_000)
 # Probes of one photo are searched by one thread: starting and joining a second one saves half of a
 # millisecond on an idle machine and costs a hundred times that where other processes compute.
 _ALONE = 16
+_ROUNDING = 1e-6  # a space's products differ by less between a batch and a single vector
 _WRITTEN_FROM = 5_000  # faces: fewer are read from the catalogue as fast as from a snapshot
 
 
@@ -128,6 +130,7 @@ class Gallery:
         *,
         collection: str = "",
         fingerprint: str = "",
+        space: Space | None = None,
         threads: int = 0,
         goal: Goal | None = None,
         lists_from: int = LISTS_FROM,
@@ -140,16 +143,18 @@ class Gallery:
             folder: of its snapshots; None for none.
             collection: its identity, which snapshots must carry.
             fingerprint: its model's, likewise.
+            space: in which vectors and probes are compared; None for the embedder's own.
             threads: of FAISS for batches and for training; 0 for all cores.
             goal: memory and agreement of lists.
             lists_from: faces from which lists are used instead of exact search.
             background: train lists, and fold changes into them, in a thread when that is due;
                 for processes that live long. Otherwise `train` and `snapshot` do it.
         """
-        self._feed = feed
+        self._space = space or Space()
+        self._feed = SpacedFeed(feed, self._space)
         self._folder = folder
         self._collection = collection
-        self._fingerprint = fingerprint
+        self._fingerprint = fingerprint + self._space.name
         self._goal = goal or Goal()
         self._lists_from = lists_from
         self._background = background
@@ -181,6 +186,7 @@ class Gallery:
         """
         view = self._follow()
         if view is not self._tended:
+            view = self._let_go_of_deleted(view)
             self._tended = view
             self._tend(view)
         return view.watermark
@@ -200,7 +206,7 @@ class Gallery:
         """
         check_k(k)
         self._use_threads(len(probes))
-        return self._seen().search(checked(probes, self._feed.dimension), k, people)
+        return self._seen().search(self._moved(probes), k, people)
 
     def search_faces(self, probes: Vectors, k: int, allowed: Ints | None = None) -> SearchResult:
         """Find the k nearest faces for each probe, among `allowed` ids if given.
@@ -212,7 +218,7 @@ class Gallery:
         """
         check_k(k)
         self._use_threads(len(probes))
-        return self._seen().search_faces(checked(probes, self._feed.dimension), k, allowed)
+        return self._seen().search_faces(self._moved(probes), k, allowed)
 
     def face_people(self, face_ids: Ints) -> Ints:
         """The person id of each face, -1 for faces that are not enrolled (or for -1)."""
@@ -280,7 +286,8 @@ class Gallery:
         both = np.intersect1d(truth.face_ids, mine.face_ids)
         here, there = mine.rows_or_none(both), truth.rows_or_none(both)
         moved = mine.people_of(here) != truth.people_of(there)
-        altered = (mine.vectors[here] != truth.vectors[there]).any(axis=1)
+        apart = np.abs(mine.vectors[here] - truth.vectors[there])
+        altered = (apart > _ROUNDING).any(axis=1)
         return Check(
             faces=len(truth),
             missing=np.setdiff1d(truth.face_ids, both),
@@ -355,6 +362,14 @@ class Gallery:
             StoreError: the folder cannot be written to.
         """
         return self._write() if self._folder is not None else None
+
+    @property
+    def space(self) -> Space:
+        """In which vectors and probes are compared."""
+        return self._space
+
+    def _moved(self, probes: Vectors) -> Vectors:
+        return self._space.of(checked(probes, self._feed.dimension))
 
     def _use_threads(self, probes: int) -> None:
         """Tell FAISS how many threads the calling thread's next calls may use.
@@ -434,6 +449,13 @@ class Gallery:
                     self._fold()
             except RollcallError as error:
                 logger.warning("The index was not brought up to date: %s", error)
+
+    def _let_go_of_deleted(self, view: View) -> View:
+        """Map the newest snapshot where the present one was deleted, with what it held."""
+        if self._path is None or self._path.exists():
+            return view
+        self._adopt_newer()
+        return self._follow()
 
     @contextmanager
     def _released(self) -> Iterator[None]:

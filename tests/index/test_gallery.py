@@ -1,3 +1,4 @@
+import gc
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -216,6 +217,22 @@ def test_after_a_deletion_no_file_holds_the_deleted_vectors(tmp_path: Path) -> N
     other.snapshot()
     assert not found()
     assert len(list(tmp_path.glob("*.snapshot"))) == 1
+
+
+def test_a_view_lets_go_of_a_snapshot_that_another_process_has_deleted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(18)
+    feed = MemoryFeed(D)
+    ids = feed.enrol(rng.integers(1, 40, 200), unit(rng, 200))
+    gallery, other = Gallery(feed, tmp_path), Gallery(feed, tmp_path)
+    gallery.snapshot()
+    other.catch_up()
+    feed.remove(ids[:1])
+    gallery.snapshot()
+    other.catch_up()
+    gc.collect()
+    maps = Path("/proc/self/maps").read_text()
+    assert str(tmp_path) in maps
+    assert not [line for line in maps.splitlines() if str(tmp_path) in line and "deleted" in line]
 
 
 def test_another_process_snapshot_of_the_same_state_is_taken_as_it_is(tmp_path: Path) -> None:

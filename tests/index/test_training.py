@@ -49,7 +49,7 @@ def test_an_impossible_agreement_is_refused(goal: float) -> None:
 
 
 def test_lists_grow_with_the_root_of_the_faces() -> None:
-    assert nlist_for(1_000_000) == 4000
+    assert nlist_for(1_000_000) == 2000
     assert nlist_for(10) == 1
 
 
@@ -123,7 +123,9 @@ def gallery_of(
 
 
 def reopened(feed: MemoryFeed, folder: Path | None, background: bool = False) -> Gallery:
-    return Gallery(feed, folder, goal=Goal(agreement=0.99), lists_from=1000, background=background)
+    return Gallery(
+        feed, folder, goal=Goal(agreement=0.99), lists_from=1000, background=background, threads=1
+    )
 
 
 def assert_agrees(gallery: Gallery, feed: MemoryFeed, population: Population) -> None:
