@@ -45,6 +45,8 @@ class FaceAnswer:
         person: the name; only of a match.
         score, threshold, margin: of the best candidate; cosines.
         candidates: the best people, best first.
+        false_matches: expected among 1,000 strangers' faces if this evidence were enough; None
+            until the collection is calibrated.
     """
 
     box: tuple[float, float, float, float]
@@ -56,6 +58,7 @@ class FaceAnswer:
     threshold: float
     margin: float | None
     candidates: tuple[NamedCandidate, ...]
+    false_matches: float | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -68,6 +71,7 @@ class FaceAnswer:
             "score": _rounded(self.score),
             "threshold": round(self.threshold, 4),
             "margin": _rounded(self.margin),
+            "false_matches_in_1000": _rounded(self.false_matches),
             "candidates": [candidate.document() for candidate in self.candidates],
         }
 

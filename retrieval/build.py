@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from retrieval.photos.store import PhotoStore
     from retrieval.pipeline import Pipeline
     from retrieval.service import Service
+    from retrieval.space import Space
 
 Remark = Callable[[str], None]
 
@@ -201,8 +202,8 @@ class Workshop:
             min_face_px=settings.min_face_px,
         )
 
-    def gallery(self, collection: "Collection", feed: ChangeFeed) -> "Gallery":
-        """Open this process's view of the collection's faces."""
+    def gallery(self, collection: "Collection", feed: ChangeFeed, space: "Space") -> "Gallery":
+        """Open this process's view of the collection's faces, in a space."""
         from retrieval.index.gallery import Gallery
         from retrieval.index.training import Goal, parse_bytes
 
@@ -211,6 +212,7 @@ class Workshop:
             self._folder("index", collection),
             collection=str(collection.id),
             fingerprint=collection.fingerprint,
+            space=space,
             threads=threads_of(self._settings),
             goal=Goal(parse_bytes(self._settings.index_memory), self._settings.index_agreement),
         )
@@ -230,12 +232,16 @@ class Workshop:
     def _folder(self, kind: str, collection: "Collection") -> Path:
         return _home(self._settings) / kind / str(collection.id)
 
-    def gate(self, catalogue: "Catalogue", collection: "Collection") -> Gate:
-        """The collection's threshold and margin, calibrated or from the manifest."""
+    def gate(self, collection: "Collection") -> Gate:
+        """Threshold and margin of a collection that is not calibrated: the manifest's."""
         decision = self._models.manifest.embedder(collection.embedder).decision
         origin = "measured" if decision.measured else "not measured by us"
         return Gate(
-            decision.threshold, decision.margin, f"default of {collection.embedder}, {origin}"
+            decision.threshold,
+            decision.margin,
+            f"default of {collection.embedder}, {origin}",
+            decision.photo_threshold,
+            decision.person_threshold,
         )
 
 

@@ -13,6 +13,7 @@ def photo_answer(
     decisions: Sequence[Decision],
     names: dict[int, str],
     faces: dict[int, EnrolledFace],
+    false_matches: Sequence[float | None],
 ) -> PhotoAnswer:
     """Put names to the decisions about a photo's faces.
 
@@ -21,6 +22,7 @@ def photo_answer(
         decisions: one a face.
         names: of all people among the candidates.
         faces: enrolled faces that decided; a candidate whose face is gone is left out.
+        false_matches: to be expected among 1,000 strangers' faces, a decision each.
     """
     boxes = photo.faces.detections.boxes.tolist()
     scores = photo.faces.detections.scores.tolist()
@@ -30,8 +32,10 @@ def photo_answer(
         photo.width,
         photo.height,
         tuple(
-            _face_answer(tuple(box), score, decision, names, faces)
-            for box, score, decision in zip(boxes, scores, decisions, strict=True)
+            _face_answer(tuple(box), score, decision, names, faces, expected)
+            for box, score, decision, expected in zip(
+                boxes, scores, decisions, false_matches, strict=True
+            )
         ),
     )
 
@@ -42,6 +46,7 @@ def _face_answer(
     decision: Decision,
     names: dict[int, str],
     faces: dict[int, EnrolledFace],
+    false_matches: float | None,
 ) -> FaceAnswer:
     matched = decision.outcome is Outcome.MATCH and decision.person_id is not None
     return FaceAnswer(
@@ -60,4 +65,5 @@ def _face_answer(
             for c in decision.candidates
             if c.face_id in faces
         ),
+        false_matches=false_matches,
     )

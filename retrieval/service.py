@@ -4,8 +4,10 @@ The command line, the HTTP API and the workers call this and nothing below it. M
 opened when they are first needed, so that listing people loads no network.
 """
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import Protocol
@@ -26,10 +28,12 @@ from retrieval.enrolling import Enroller, enrollable
 from retrieval.errors import AlreadyExists, ModelMismatch, NotFound
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Gallery
+from retrieval.lens import Lens, newest_stamp, stored_calibration
 from retrieval.naming import photo_answer
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import PhotoFaces, PhotoFailure, Pipeline
 from retrieval.protocols import ChangeFeed
+from retrieval.space import Space
 from retrieval.values import Gate, Source, found_ids
 
 BATCH_PHOTOS = 32  # photos a transaction when enrolling; bounds the memory of a batch as well
@@ -45,8 +49,8 @@ class Parts(Protocol):
     def pipeline(self, collection: Collection) -> Pipeline:
         """Load the collection's models."""
 
-    def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
-        """Open this process's view of the collection's faces."""
+    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
+        """Open this process's view of the collection's faces, in a space."""
 
     def drop_files(self, collection: Collection) -> None:
         """Delete the index's files and the kept photos of a collection."""
@@ -54,8 +58,8 @@ class Parts(Protocol):
     def photos(self, collection: Collection) -> PhotoStore:
         """Where copies of the collection's photos are kept, if they are."""
 
-    def gate(self, catalogue: Catalogue, collection: Collection) -> Gate:
-        """The collection's threshold and margin, calibrated or from the manifest."""
+    def gate(self, collection: Collection) -> Gate:
+        """Threshold and margin of a collection that is not calibrated."""
 
 
 class Service:
@@ -65,6 +69,8 @@ class Service:
         self.catalogue = catalogue
         self.collection_name = collection
         self._parts = parts
+        self._lens: Lens | None = None
+        self._looking = threading.Lock()
 
     def __enter__(self) -> "Service":
         return self
@@ -77,8 +83,8 @@ class Service:
         opened = vars(self)
         if "pipeline" in opened:
             self.pipeline.close()
-        if "gallery" in opened:
-            self.gallery.close()
+        if self._lens is not None:
+            self._lens.gallery.close()
         self.catalogue.close()
 
     # What it is made of, opened when first needed
@@ -105,20 +111,38 @@ class Service:
             )
         return pipeline
 
-    @cached_property
+    @property
+    def lens(self) -> Lens:
+        """Index, space and thresholds, of the newest calibration of any process.
+
+        What belongs together is asked of one lens: the next may be another calibration's.
+        """
+        stamp = newest_stamp(self.catalogue, self.collection)
+        with self._looking:
+            if self._lens is None or self._lens.stamp != stamp:
+                self._lens = self._opened()
+            return self._lens
+
+    def _opened(self) -> Lens:
+        feed = self.catalogue.feed(self.collection.id)
+        stored, space = stored_calibration(self.catalogue, self.collection)
+        gallery = self._parts.gallery(self.collection, feed, space)
+        return Lens(gallery, stored, self._parts.gate(self.collection))
+
+    @property
     def gallery(self) -> Gallery:
         """This process's view of the collection's faces."""
-        return self._parts.gallery(self.collection, self.catalogue.feed(self.collection.id))
+        return self.lens.gallery
 
     @cached_property
     def photos(self) -> PhotoStore:
         """Kept copies of the collection's photos."""
         return self._parts.photos(self.collection)
 
-    @cached_property
+    @property
     def gate(self) -> Gate:
         """The threshold and margin that decisions use."""
-        return self._parts.gate(self.catalogue, self.collection)
+        return self.lens.gate()
 
     def ensure_collection(self) -> Collection:
         """Return the collection; create it with the settings' models where it does not exist."""
@@ -131,15 +155,16 @@ class Service:
 
     def state(self) -> GalleryState:
         """Against what questions are asked now."""
-        index = self.gallery.status()
+        lens = self.lens
+        index, gate = lens.gallery.status(), lens.gate()
         return GalleryState(
             collection=self.collection.name,
             model=self.collection.embedder,
             people=index.people,
             faces=index.faces,
             index=index.kind,
-            threshold=self.gate.threshold,
-            threshold_source=self.gate.source,
+            threshold=gate.threshold,
+            threshold_source=gate.source,
         )
 
     # Enrolling
@@ -178,7 +203,7 @@ class Service:
         """
         found = self.pipeline.process(sources)
         read = [entry for entry in found if isinstance(entry, PhotoFaces)]
-        answers = iter(self._answers(read, self._gate(threshold)))
+        answers = iter(self._answers(read, threshold))
         return [
             PhotoAnswer(entry.source.name, "", 0, 0, (), str(entry.error), entry.error.code)
             if isinstance(entry, PhotoFailure)
@@ -186,16 +211,15 @@ class Service:
             for entry in found
         ]
 
-    def _gate(self, threshold: float | None) -> Gate:
-        if threshold is None:
-            return self.gate
-        return Gate(threshold, self.gate.margin, "given with the question")
-
-    def _answers(self, photos: Sequence[PhotoFaces], gate: Gate) -> list[PhotoAnswer]:
+    def _answers(self, photos: Sequence[PhotoFaces], threshold: float | None) -> list[PhotoAnswer]:
         if not photos:
             return []
-        self.gallery.catch_up()
-        hits = self.gallery.search(np.concatenate([p.faces.vectors for p in photos]), CANDIDATES)
+        lens = self.lens
+        lens.gallery.catch_up()
+        gate = lens.gate()
+        if threshold is not None:
+            gate = replace(gate, threshold=threshold, source="given with the question")
+        hits = lens.gallery.search(np.concatenate([p.faces.vectors for p in photos]), CANDIDATES)
         names = self.catalogue.names(found_ids(hits.people))
         hits = hits.among(names)
         faces = self.catalogue.faces(found_ids(hits.faces))
@@ -203,7 +227,8 @@ class Service:
         for photo in photos:
             own = hits.rows(slice(start, start := start + len(photo.faces)))
             decisions = decide(own, photo.faces.quality.reasons, gate)
-            answers.append(photo_answer(photo, decisions, names, faces))
+            expected = lens.false_matches(decisions, gate)
+            answers.append(photo_answer(photo, decisions, names, faces, expected))
         return answers
 
     def search(self, source: Source, limit: int = 10) -> list[PhotoHit]:
@@ -213,15 +238,17 @@ class Service:
             PhotoError: the photo cannot be read or shows no face.
         """
         photo = self._one(source, None)
-        self.gallery.catch_up()
-        found = self.gallery.search_faces(photo.faces.vectors, limit)
+        lens = self.lens
+        lens.gallery.catch_up()
+        found = lens.gallery.search_faces(photo.faces.vectors, limit)
         best: dict[int, float] = {}
         for face, score in zip(found.ids.ravel().tolist(), found.scores.ravel(), strict=True):
             if face >= 0:
                 best[face] = max(float(score), best.get(face, -1.0))
         faces = self.catalogue.faces(list(best))
         ranked = sorted(faces.values(), key=lambda face: -best[face.id])[:limit]
-        threshold = self.gate.threshold
+        gate = lens.gate()
+        threshold = gate.threshold if gate.photo_threshold is None else gate.photo_threshold
         return [
             PhotoHit(face.photo, face.person, best[face.id], best[face.id] >= threshold)
             for face in ranked
@@ -238,17 +265,23 @@ class Service:
             PhotoError: a photo cannot be read, or shows no face or several.
             NotFound: nobody of that name is enrolled.
         """
+        lens = self.lens
+        gate = lens.gate()
         probe = self._one(source, enrollable).faces.vectors
         if isinstance(other, str):
             person = self.catalogue.person(self.collection.id, other)
-            self.gallery.catch_up()
-            hits = self.gallery.search(probe, 1, people=np.array([person.id], np.int64))
+            lens.gallery.catch_up()
+            hits = lens.gallery.search(probe, 1, people=np.array([person.id], np.int64))
             score, against = float(hits.scores[0, 0]), f"person {person.name}"
+            threshold = gate.person_threshold
         else:
-            vectors = self._one(other, enrollable).faces.vectors
-            score, against = float(probe[0] @ vectors[0]), f"photo {other.name}"
-        gate = self.gate
-        return Verification(score >= gate.threshold, score, gate.threshold, gate.source, against)
+            pair = np.concatenate([probe, self._one(other, enrollable).faces.vectors])
+            first, second = lens.gallery.space.of(pair)
+            score, against = float(first @ second), f"photo {other.name}"
+            threshold = gate.photo_threshold
+        if threshold is None:
+            threshold = gate.threshold
+        return Verification(score >= threshold, score, threshold, gate.source, against)
 
     def _one(self, source: Source, choose: object) -> PhotoFaces:
         choice = enrollable if choose is enrollable else None
@@ -318,8 +351,9 @@ class Service:
         Raises:
             SettingInvalid: k is below 1 or above the number of faces.
         """
-        self.gallery.catch_up()
-        found = self.gallery.clusters(k)
+        gallery = self.gallery
+        gallery.catch_up()
+        found = gallery.clusters(k)
         faces = self.catalogue.faces(found.faces.tolist())
         groups: dict[int, list[EnrolledFace]] = {}
         for face_id, label in zip(found.faces.tolist(), found.labels.tolist(), strict=True):

@@ -357,12 +357,16 @@ class Gate:
         threshold: smallest evidence of a match: fused score plus half the lead over the second
             person, see `retrieval.rules.evidence`.
         margin: smallest lead over the second person of a match.
-        source: where the numbers come from, in words ("manifest: ...", "calibrated: ...").
+        source: where the numbers come from, in words.
+        photo_threshold, person_threshold: smallest score of one and the same person when a photo is
+            compared with a photo, or with one person; None where only `threshold` is known.
     """
 
     threshold: float
     margin: float
     source: str
+    photo_threshold: float | None = None
+    person_threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from retrieval.catalogue.records import (
     Person,
 )
 from retrieval.catalogue.schema import collections, meta, now
+from retrieval.catalogue.spaces import find_space, put_space
 from retrieval.errors import AlreadyExists
 from retrieval.values import Ints, Vectors
 
@@ -132,12 +133,21 @@ class Catalogue:
             found = lookups.find_collection(connection, clean_name(name, "collection's name"))
             return erasure.delete_collection(connection, found.id)
 
-    def set_calibration(self, collection_id: int, document: dict[str, Any] | None) -> None:
-        """Keep a JSON document with a collection (calibration's results), or none."""
+    def set_calibration(
+        self, collection_id: int, document: dict[str, Any] | None, matrix: bytes | None = None
+    ) -> None:
+        """Keep calibration's results with a collection, in place of those before.
+
+        Args:
+            collection_id: whose.
+            document: JSON; None for no calibration.
+            matrix: of the space that was fitted, (d, d) float32; None for the embedder's own.
+        """
         with self.database.writing() as connection:
             lock_collection(connection, collection_id)
             chosen = update(collections).where(collections.c.id == collection_id)
             connection.execute(chosen.values(calibration=document))
+            put_space(connection, collection_id, matrix)
 
     def calibration(self, collection_id: int) -> dict[str, Any] | None:
         """The document that `set_calibration` keeps, or None."""
@@ -145,6 +155,12 @@ class Catalogue:
         with self.database.reading() as connection:
             document: dict[str, Any] | None = connection.scalar(query)
             return document
+
+    def calibrated(self, collection_id: int) -> tuple[dict[str, Any] | None, bytes | None]:
+        """The document and the matrix that `set_calibration` keeps, of one moment."""
+        query = select(collections.c.calibration).where(collections.c.id == collection_id)
+        with self.database.reading() as connection:
+            return connection.scalar(query), find_space(connection, collection_id)
 
     # Enrolment
 

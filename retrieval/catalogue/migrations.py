@@ -20,6 +20,7 @@ from retrieval.catalogue.keys import make_keys
 from retrieval.catalogue.replies import make_replies
 from retrieval.catalogue.runs import add_runs
 from retrieval.catalogue.schema import meta, metadata
+from retrieval.catalogue.spaces import make_spaces
 from retrieval.errors import CatalogueIncompatible
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
@@ -27,6 +28,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     make_keys,
     make_audit,
     make_replies,
+    make_spaces,
 )
 VERSION = 1 + len(MIGRATIONS)
 

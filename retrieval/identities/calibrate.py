@@ -70,7 +70,14 @@ class Calibration:
     def gate(self, people: int) -> Gate:
         """What decisions ask for when so many people are enrolled."""
         source = f"calibrated for FPIR {self.fpir:.3g} on {self.people} people"
-        return Gate(self.threshold_at(people), self.margin, source)
+        stale = self.stale(people)
+        return Gate(
+            self.threshold_at(people),
+            self.margin,
+            source if stale is None else f"{source}; stale: {stale}",
+            self.photo_threshold,
+            self.person_threshold,
+        )
 
     def false_matches(self, evidence: npt.ArrayLike, people: int) -> Floats:
         """Expected false matches among 1,000 strangers' faces at each evidence, any shape."""
@@ -82,10 +89,7 @@ class Calibration:
         """Why this should be measured anew, or None."""
         if self.people / 2 <= people <= self.people * 2:
             return None
-        return (
-            f"calibrated with {self.people} people, now there are {people}: run `rollcall"
-            " calibrate` again"
-        )
+        return f"now there are {people}, run `rollcall calibrate` again"
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

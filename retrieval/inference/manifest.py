@@ -77,12 +77,16 @@ class DecisionDefaults(_Entry):
     Attributes:
         measured: whether by us; if not, the number is only as good as its source.
         source: what it was measured on, or where it was read.
+        photo_threshold, person_threshold: for comparisons of a photo with a photo, or with one
+            person, where they are known.
     """
 
     threshold: float = Field(ge=-1, le=1)
     margin: float = Field(ge=0, le=2)
     measured: bool
     source: str
+    photo_threshold: float | None = Field(None, ge=-1, le=1)
+    person_threshold: float | None = Field(None, ge=-1, le=1)
 
 
 class DetectorEntry(_Entry):

@@ -1,0 +1,106 @@
+"""How a collection is looked at: index, space and thresholds, which belong together.
+
+A calibration fits a space and a threshold for it; a threshold of one space means nothing in
+another. So they are opened together, and together exchanged when another process calibrates.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.records import Collection
+from retrieval.identities.calibrate import Calibration
+from retrieval.index.gallery import Gallery
+from retrieval.space import Space
+from retrieval.values import Decision, Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the catalogue keeps of a calibration.
+
+    Attributes:
+        stamp: another one after each calibration.
+        measured_at: ISO 8601.
+        calibration: its results.
+    """
+
+    stamp: str
+    measured_at: str
+    calibration: Calibration
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "stamp": self.stamp,
+            "measured_at": self.measured_at,
+            "calibration": self.calibration.document(),
+        }
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """From `document`."""
+        calibration = Calibration.from_document(document["calibration"])
+        return cls(document["stamp"], document["measured_at"], calibration)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lens:
+    """One calibration's view of a collection, or the view without one.
+
+    Attributes:
+        gallery: in the calibration's space.
+        stored: the calibration, or None.
+        default: the gate where there is none.
+    """
+
+    gallery: Gallery
+    stored: Stored | None
+    default: Gate
+
+    @property
+    def stamp(self) -> str | None:
+        """Which calibration it is of."""
+        return None if self.stored is None else self.stored.stamp
+
+    def gate(self) -> Gate:
+        """What decisions ask for, as many people as there are now."""
+        if self.stored is None:
+            return self.default
+        return self.stored.calibration.gate(self.gallery.status().people)
+
+    def false_matches(self, decisions: Sequence[Decision], gate: Gate) -> list[float | None]:
+        """Expected false matches among 1,000 strangers' faces at each decision's evidence.
+
+        Args:
+            decisions: made with `gate`.
+            gate: the threshold that they were compared with.
+
+        Returns:
+            None for faces without a candidate, and for all where nothing is calibrated.
+        """
+        if self.stored is None:
+            return [None] * len(decisions)
+        people = self.gallery.status().people
+        above = [np.nan if d.score is None else d.score - d.threshold for d in decisions]
+        evidence = gate.threshold + np.array(above)
+        counts = self.stored.calibration.false_matches(evidence, people).tolist()
+        return [None if np.isnan(count) else count for count in counts]
+
+
+def newest_stamp(catalogue: Catalogue, collection: Collection) -> str | None:
+    """Which calibration the collection has now."""
+    document = catalogue.calibration(collection.id)
+    return None if document is None else str(document["stamp"])
+
+
+def stored_calibration(catalogue: Catalogue, collection: Collection) -> tuple[Stored | None, Space]:
+    """The collection's calibration, if it has one, and the space that this fitted."""
+    document, matrix = catalogue.calibrated(collection.id)
+    if document is None or matrix is None:
+        return None if document is None else Stored.read(document), Space()
+    side = collection.dimension
+    return Stored.read(document), Space(np.frombuffer(matrix, np.float32).reshape(side, side))
