@@ -274,6 +274,8 @@ class Receipt(BaseModel):
         searched_files=["catalogue.db"],
         searched_patterns=4,
         traces=[],
+        open=[],
+        not_searched=["backups made earlier"],
         clean=True,
         summary="2 faces are gone; none of their 4 byte patterns is in any of 1 files",
     )
@@ -285,6 +287,8 @@ class Receipt(BaseModel):
     searched_files: list[str]
     searched_patterns: int
     traces: list[str] = Field(description="Files in which bytes of them were still found.")
+    open: list[str] = Field(description="What kept bytes from being erased until it ends.")
+    not_searched: list[str] = Field(description="Where nobody looked.")
     clean: bool
     summary: str
 

@@ -350,7 +350,7 @@ async def delete_person(
 
     def work() -> dict[str, Any]:
         receipt = forget_with_receipt(service, person.name, context.settings.home)
-        _erased(context, caller, service, "delete", person, receipt.faces, receipt.photos)
+        _erased(context, caller, service, "delete", person, receipt.faces)
         return {**receipt.document(), "clean": receipt.clean, "summary": receipt.sentence()}
 
     return await context.pool.run(work)
@@ -372,7 +372,7 @@ async def remove_photo(
 
     def work() -> dict[str, Any]:
         gone = service.remove_photo(face.sha256)
-        _erased(context, caller, service, "remove-photo", person, gone.faces, gone.photos)
+        _erased(context, caller, service, "remove-photo", person, gone.faces)
         return {"person": person.name, "faces": gone.faces, "photos": gone.photos}
 
     return await context.pool.run(work)
@@ -385,13 +385,11 @@ def _erased(
     action: str,
     person: Person,
     faces: Sequence[int],
-    photos: Sequence[str],
 ) -> None:
-    """Write down by ids alone what was erased: the log keeps no name of who is gone."""
+    """Write down by ids alone what was erased: the log keeps nothing else of who is gone."""
     context.pictures.forget(faces)
     told = {"person_id": person.id, "faces": list(faces)}
-    for sha256 in photos or (None,):
-        _record(context, caller, service, action, told, sha256)
+    _record(context, caller, service, action, told)
 
 
 # Pictures
@@ -428,7 +426,6 @@ def _record(
     service: Service,
     action: str,
     told: dict[str, Any],
-    photo: str | None = None,
 ) -> None:
     name = service.collection.name
-    context.audit.record([Happening(caller.name, action, name, photo=photo, answer=told)])
+    context.audit.record([Happening(caller.name, action, name, answer=told)])
