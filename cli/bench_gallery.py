@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the group `bench`."""
     command(app, "few-shot")(few_shot)
     command(app, "clusters")(clusters)
+    command(app, "visual-words")(visual_words)
 
 
 def few_shot(
@@ -56,6 +57,32 @@ def clusters(
     with run.progress("comparing", draws) as advance:
         result = module.run(faces, draws, seed, advance)
     finish(run, "clusters", result, module.report(result), out)
+
+
+def visual_words(
+    run: Run,
+    folder: Folder,
+    events: Annotated[int, typer.Option("--events", min=2, help="Events of a company.")] = 16,
+    photos: Annotated[int, typer.Option("--photos", min=2, help="Photos of an event.")] = 5,
+    seed: Seed = 0,
+    out: Out = None,
+) -> None:
+    """Find photos by the words that they share: faces or local features, presence or TF-IDF."""
+    from retrieval.benchmarks import visual_words as module
+    from retrieval.benchmarks.face_folder import photos_of_people
+    from retrieval.benchmarks.group_photos import read_portraits
+
+    portraits = read_portraits(
+        photos_of_people(folder),
+        max_pixels=run.settings.max_pixels,
+        max_bytes=run.settings.max_photo_bytes,
+    )
+    total = len(module.COMPANIES) * events * photos
+    with run.service() as service:
+        service.ensure_collection()
+        with run.progress("finding faces", total) as advance:
+            result = module.run(service.pipeline, portraits, events, photos, seed, advance)
+    finish(run, "visual-words", result, module.report(result), out)
 
 
 def _faces(run: Run, folder: Path) -> "FaceFolder":

@@ -15,7 +15,7 @@ from sklearn.cluster import KMeans
 
 from retrieval.benchmarks.draws import Draw, drawn, highest_refused, usable_people
 from retrieval.benchmarks.face_folder import FaceFolder
-from retrieval.benchmarks.plots import canvas, label
+from retrieval.benchmarks.plots import QUIET, canvas, label
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.benchmarks.report import Cell, Report, Table
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
@@ -216,7 +216,7 @@ def report(result: Clusters) -> Report:
                 xytext=(6, -11),
                 textcoords="offset points",
                 fontsize=8,
-                color="#7a8699",
+                color=QUIET,
             )
     label(
         ax,

@@ -18,7 +18,7 @@ from sklearn.svm import SVC
 
 from retrieval.benchmarks.draws import FPIR, Answers, Draw, drawn, rates, usable_people
 from retrieval.benchmarks.face_folder import FaceFolder
-from retrieval.benchmarks.plots import canvas, label
+from retrieval.benchmarks.plots import PALETTE, canvas, label
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.benchmarks.report import Cell, Report, Table
 from retrieval.index.exact import Exact
@@ -118,6 +118,7 @@ def report(result: FewShot) -> Report:
     for number, name in enumerate(names):
         scores = [score for score in result["scores"] if score["method"] == name]
         places = np.arange(len(scores)) + 0.12 * (number - (len(names) - 1) / 2)
+        colour, width = (PALETTE[0], 2.4) if name == OURS else (PALETTE[number + 1], 1.1)
         for ax, key in zip(axes, ("rank1", "fnir"), strict=True):
             ax.errorbar(
                 places,
@@ -126,7 +127,9 @@ def report(result: FewShot) -> Report:
                 marker="o",
                 markersize=4,
                 capsize=2.5,
-                linewidth=1.2,
+                linewidth=width,
+                elinewidth=1.1,
+                color=colour,
                 label=name,
             )
     photos = list(dict.fromkeys(score["photos"] for score in result["scores"]))
@@ -169,7 +172,7 @@ def _table(result: FewShot) -> Table:
         "method",
         "rank-1",
         "± SD",
-        "FNIR at FPIR 1 %",
+        f"FNIR at FPIR {FPIR:.0%}",
         "± SD ",
         "FNIR over Rollcall's",
         "± SE",

@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.ticker import MaxNLocator
 
 # Mid-tone hues that keep a contrast of 3:1 or more against both papers.
 PALETTE = ("#2f7de1", "#e07b1a", "#1f9d72", "#d64550", "#8b62d9", "#7a8699", "#b08900", "#0f97a8")
+QUIET = "#7a8699"  # remarks in a plot, readable on both papers
 LIGHT_PAPER, LIGHT_INK = "#ffffff", "#3d4654"
 DARK_PAPER, DARK_INK = "#171b22", "#c4ccd8"
 _DPI = 160
@@ -42,11 +44,28 @@ def canvas(
     return figure, axes
 
 
-def label(ax: Axes, *, title: str = "", x: str = "", y: str = "", legend: bool = False) -> None:
-    """Name a plot and its axes, and show the legend beside nothing that it would hide."""
+def label(
+    ax: Axes,
+    *,
+    title: str = "",
+    x: str = "",
+    y: str = "",
+    legend: bool = False,
+    whole_x: bool = False,
+) -> None:
+    """Name a plot and its axes.
+
+    Args:
+        ax: the plot's.
+        title, x, y: of the plot and of its axes.
+        legend: whether lines are named.
+        whole_x: whether only whole numbers are written at the x axis.
+    """
     ax.set_title(title, fontsize=10.5, loc="left", fontweight="bold", pad=9)
     ax.set_xlabel(x, fontsize=9.5)
     ax.set_ylabel(y, fontsize=9.5)
+    if whole_x:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if legend:
         ax.legend(frameon=False, fontsize=9)
 

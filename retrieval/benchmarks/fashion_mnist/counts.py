@@ -6,7 +6,7 @@ from typing import TypedDict
 import numpy as np
 
 from retrieval.benchmarks.fashion_mnist.data import CLASSES, FashionMnist, split
-from retrieval.benchmarks.plots import PALETTE, canvas, label
+from retrieval.benchmarks.plots import PALETTE, QUIET, canvas, label
 from retrieval.benchmarks.report import Cell, Report, Table
 from retrieval.values import Ints
 
@@ -74,7 +74,7 @@ def _report(title: str, lead: str, parts: dict[str, dict[str, int]]) -> Report:
     for number, (name, counts) in enumerate(parts.items()):
         places = np.arange(len(CLASSES)) + 0.4 * (number - 0.5)
         bars = ax.bar(places, counts.values(), 0.38, label=name, color=PALETTE[number])
-        ax.bar_label(bars, fmt="{:,.0f}", fontsize=7.5, padding=2)
+        ax.bar_label(bars, fmt="{:,.0f}", fontsize=7.5, padding=2, color=QUIET)
     ax.set_xticks(np.arange(len(CLASSES)), CLASSES, fontsize=8.5)
     ax.grid(visible=False, axis="x")
     label(ax, y="pictures")

@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from retrieval.benchmarks.fashion_mnist.data import CLASSES, FashionMnist, Pictures, split
-from retrieval.benchmarks.plots import canvas, label
+from retrieval.benchmarks.plots import QUIET, canvas, label
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.benchmarks.report import Cell, Report, Table
 from retrieval.errors import SettingInvalid
@@ -136,8 +136,8 @@ def training_report(result: Training) -> Report:
     for ax, quantity in zip(axes, ("loss", "accuracy"), strict=True):
         for kind in ("training", "validation"):
             ax.plot(*curve(result, f"{kind}_{quantity}"), label=kind, marker=".")
-        ax.axvline(result["best_epoch"], linewidth=1, linestyle=":", color="#7a8699")
-        label(ax, title=quantity.capitalize(), x="epoch", y=quantity, legend=True)
+        ax.axvline(result["best_epoch"], linewidth=1, linestyle=":", color=QUIET)
+        label(ax, title=quantity.capitalize(), x="epoch", y=quantity, legend=True, whole_x=True)
     return (
         Report(
             "Fashion-MNIST: a small network",

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from retrieval.benchmarks.fashion_mnist.data import CLASSES, FashionMnist
 from retrieval.benchmarks.fashion_mnist.hog import hog
-from retrieval.benchmarks.plots import canvas, label
+from retrieval.benchmarks.plots import QUIET, canvas, label
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.benchmarks.report import Cell, Report, Table
 from retrieval.index.exact import Exact
@@ -190,7 +190,7 @@ def retrieval_report(result: Retrieval) -> Report:
             marker="o",
             label=method,
         )
-    ax.axvline(WANTED_RECALL, linewidth=1, linestyle=":", color="#7a8699")
+    ax.axvline(WANTED_RECALL, linewidth=1, linestyle=":", color=QUIET)
     ax.set_yscale("log")
     label(ax, title="Up and to the right is better", x=f"recall@{K}", y="queries/s", legend=True)
     rows: list[list[Cell]] = [

@@ -111,8 +111,8 @@ def sweep_report(result: Sweep) -> Report:
             color=line.get_color(),
         )
         axes[1].plot(*curve(training, "validation_accuracy"), label=name, marker=".")
-    label(axes[0], title="Validation loss", x="epoch", y="loss", legend=True)
-    label(axes[1], title="Validation accuracy", x="epoch", y="accuracy", legend=True)
+    label(axes[0], title="Validation loss", x="epoch", y="loss", legend=True, whole_x=True)
+    label(axes[1], title="Validation accuracy", x="epoch", y="accuracy", legend=True, whole_x=True)
     return (
         Report(
             "Fashion-MNIST: batch sizes",
@@ -145,11 +145,11 @@ def sweep_report(result: Sweep) -> Report:
 def _beside_assignment(trainings: Sequence[Training]) -> Table:
     columns = (
         "batch size",
-        "validation accuracy, last epoch: assignment",
-        "ours",
-        "test accuracy: assignment",
-        "ours, last epoch",
-        "ours, best epoch",
+        "validation, last epoch: assignment",
+        "validation, last epoch: ours",
+        "test: assignment",
+        "test, last epoch: ours",
+        "test, best epoch: ours",
     )
     rows: list[list[Cell]] = []
     for training in trainings:
@@ -167,7 +167,7 @@ def _beside_assignment(trainings: Sequence[Training]) -> Table:
     return Table(
         columns,
         rows,
-        "The assignment printed one test accuracy, after batch size 64.",
+        "Accuracies. The assignment printed one test accuracy, after batch size 64.",
         dict.fromkeys(columns[1:], ".4f"),
     )
 
