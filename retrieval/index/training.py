@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import product
 from typing import TypeVar
 
 import numpy as np
@@ -32,9 +33,10 @@ LISTS_FROM = 20_000  # faces from which lists answer several times as fast (docs
 _PROBES = 1_000  # held-out faces: agreement is known to 0.2 points
 _SAMPLE_A_LIST = 50  # vectors a list to learn from; Faiss asks for 39 at least
 _SAMPLE_LEAST = 20_000  # vectors to learn codes from
-_TEMPLATES = 0.999  # agreement of templates alone, where they are in lists
-_FLAT_TEMPLATES = 200_000  # people: up to here one list of all templates is scanned fastest
-_FETCHES = (16, 32, 64, 128)  # candidates a probe, from faces and from templates each
+# Of the templates' codes that are looked at for a probe, and as many of the faces' codes.
+_SHARES = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.25, 0.5, 1, 2, 5, 10, 100)
+_FLAT_TEMPLATES = 5_000  # people: up to here one list of all templates is scanned fastest
+_FETCHES = (16, 32, 64)  # candidates a probe, from faces and from templates each
 _GROWN = 2.0  # times the faces, or its inverse, after which lists are too long or too short
 _DRIFTED = 1.5  # times the imbalance of the lists when they were trained
 
@@ -154,7 +156,6 @@ class _Exam:
     probes: Vectors
     exact_people: Ints
     exact_faces: SearchResult
-    exact_templates: Ints
 
     @classmethod
     def of(cls, roster: Roster, seed: int) -> "_Exam":
@@ -169,7 +170,6 @@ class _Exam:
             probes=probes,
             exact_people=exact_people(rest, probes).people[:, 0],
             exact_faces=nearest(probes, rest.vectors, rest.face_ids, 10),
-            exact_templates=nearest(probes, rest.templates, rest.person_ids, 1).ids[:, 0],
         )
 
     def agreement(self, lists: Lists) -> float:
@@ -181,10 +181,6 @@ class _Exam:
         """Of the nearest face's person."""
         found = faces.search(self.probes, 1).ids[:, 0]
         return agreement(self._people(found), self._people(self.exact_faces.ids[:, 0]))
-
-    def templates_agreement(self, templates: FaissIvf) -> float:
-        """Of the nearest template's person."""
-        return agreement(templates.search(self.probes, 1).ids[:, 0], self.exact_templates)
 
     def recall_at_10(self, faces: FaissIvf) -> float:
         """Of the nearest faces."""
@@ -203,14 +199,14 @@ def _tuned(exam: _Exam, coding: Coding, wanted: float, faces_wanted: float, seed
         [faces.using(replace(faces.recipe, nprobe=nprobe)) for nprobe in _visits(nlist)],
         lambda faces: exam.faces_agreement(faces) >= faces_wanted,
     )
-    templates = _templates(exam, seed)
+    people = len(rest.person_ids)
+    nlist = nlist_for(people) if people > _FLAT_TEMPLATES else 1
+    templates = _trained(
+        rest.templates, rest.person_ids, Recipe(Coding.PQ, nlist, 1, _FETCHES[0], seed)
+    )
     untold = Trained(len(rest), faces.imbalance, len(exam.probes), 0, 0, 0, "")
     lists = _first(
-        [
-            Lists(faces, templates, visited, fetch, untold)
-            for fetch in _FETCHES
-            for visited in _visits(faces.recipe.nprobe)
-        ],
+        _ways(Lists(faces, templates, 1, _FETCHES[0], untold), people),
         lambda lists: exam.agreement(lists) >= _above(wanted),
     )
     told = replace(
@@ -223,15 +219,20 @@ def _tuned(exam: _Exam, coding: Coding, wanted: float, faces_wanted: float, seed
     return replace(lists, trained=told)
 
 
-def _templates(exam: _Exam, seed: int) -> FaissIvf:
-    people = len(exam.rest.person_ids)
-    nlist = 1 if people <= _FLAT_TEMPLATES else nlist_for(people)
-    recipe = Recipe(Coding.PQ, nlist, 1, fetch=_FETCHES[0], seed=seed)
-    templates = _trained(exam.rest.templates, exam.rest.person_ids, recipe)
-    return _first(
-        [templates.using(replace(recipe, nprobe=nprobe)) for nprobe in _visits(nlist)],
-        lambda templates: exam.templates_agreement(templates) >= _TEMPLATES,
-    )
+def _ways(lists: Lists, people: int) -> list[Lists]:
+    """Ways to search for people, cheap ones first: as many codes of faces as of templates.
+
+    What the templates' lists miss, the faces' lists find in most cases, and the other way round.
+    """
+    of_faces, of_templates = lists.faces.recipe.nlist, lists.templates.recipe.nlist
+    ways = []
+    for share, fetch in product(_SHARES, _FETCHES):
+        codes = share * people
+        nprobe = min(math.ceil(codes * of_templates / people), of_templates)
+        visited = min(math.ceil(codes * of_faces / len(lists.faces)), of_faces)
+        templates = lists.templates.using(replace(lists.templates.recipe, nprobe=nprobe))
+        ways.append(replace(lists, templates=templates, visited=visited, fetch=fetch))
+    return ways
 
 
 def _trained(vectors: Vectors, ids: Ints, recipe: Recipe) -> FaissIvf:
