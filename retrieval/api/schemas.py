@@ -366,6 +366,69 @@ class Undo(BaseModel):
     edit: int | None = Field(None, description="Null for the newest that stands.", ge=1, le=2**62)
 
 
+class WantedRate(BaseModel):
+    """The rate of wrong names that strangers may get."""
+
+    model_config = _example(fpir=0.01)
+
+    fpir: float = Field(0.01, gt=0, lt=1, description="False positive identification rate.")
+
+
+class CalibrationNumbers(BaseModel):
+    """What a collection's own photos say about its scores."""
+
+    fpir: float = Field(description="Wanted.")
+    threshold: float
+    threshold_interval: tuple[float, float] = Field(description="90 % confidence.")
+    margin: float
+    fpir_interval: tuple[float, float] = Field(
+        description="Of the next 100 faces of 10 strangers, with 90 %."
+    )
+    fnir: float = Field(description="Share of known people's photos that are not named rightly.")
+    fnir_interval: tuple[float, float]
+    people: int
+    faces: int
+    growth: float
+    photo_threshold: float
+    person_threshold: float
+
+
+class CalibrationShown(BaseModel):
+    """The threshold that answers use, and where it comes from."""
+
+    threshold: float
+    margin: float
+    source: str
+    measured_at: datetime | None
+    calibration: CalibrationNumbers | None
+
+
+class Curves(BaseModel):
+    """What each threshold is worth, and how scores are distributed."""
+
+    thresholds: list[float]
+    fpir: list[float]
+    fnir: list[float]
+    edges: list[float] = Field(description="Of the bins of the two histograms.")
+    genuine: list[int]
+    strangers: list[int]
+
+
+class GateBefore(BaseModel):
+    """The threshold until now."""
+
+    threshold: float
+    source: str
+
+
+class Measured(BaseModel):
+    """A calibration with its curves."""
+
+    calibration: CalibrationNumbers
+    before: GateBefore
+    curves: Curves
+
+
 class RunTally(BaseModel):
     """How far a run is, in photos."""
 

@@ -14,6 +14,7 @@ from retrieval.api.auth import COOKIE, Caller, check_origin
 from retrieval.api.context import Context
 from retrieval.api.problems import of_error, status_of
 from retrieval.api.routes.people import cursor_of_name, name_of_cursor
+from retrieval.api.routes.quality import calibration_shown
 from retrieval.api.routes.runs import own_run
 from retrieval.api.routing import By, GuardedRoute, InContext, needs
 from retrieval.bulk import run_document
@@ -31,6 +32,7 @@ PAGES = (
     ("/", "identify", "Identify"),
     ("/people", "people", "People"),
     ("/runs", "runs", "Runs"),
+    ("/quality", "quality", "Quality"),
     ("/index", "index", "Index"),
 )
 
@@ -247,6 +249,15 @@ def run_page(request: Request, context: InContext, caller: By, run_id: str) -> R
         rejects=runs.not_taken(run.id, limit=PAGE_REJECTS),
         name=PurePath(run.source).name,
     )
+
+
+@routes.get("/quality", openapi_extra=VIEWER)
+def quality_page(request: Request, context: InContext, caller: By) -> Response:
+    """What the threshold is worth, and another one would be."""
+    view = View(request, context, caller)
+    service = view.service()
+    shown = None if service is None else calibration_shown(service)
+    return view.page("quality", "quality.html", shown=shown)
 
 
 @routes.get("/index", openapi_extra=VIEWER)
