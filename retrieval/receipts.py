@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from retrieval.catalogue.backup_log import BackupLog
 from retrieval.catalogue.erasure import enrolled_still, traces
 from retrieval.errors import SettingInvalid
 from retrieval.service import Service
@@ -45,6 +46,8 @@ class Receipt:
         traces: files in which one of them was found; none when all is gone.
         open: what still holds on to erased bytes, and what to do about it.
         not_searched: what no search can look into.
+        erasure: its id in the log of erasures: a restore with this receipt applies it.
+        backups: files that were made while the person was enrolled, and hold them still.
     """
 
     collection: str
@@ -56,6 +59,8 @@ class Receipt:
     traces: tuple[str, ...]
     open: tuple[str, ...]
     not_searched: tuple[str, ...]
+    erasure: str
+    backups: tuple[str, ...]
 
     @property
     def clean(self) -> bool:
@@ -66,12 +71,13 @@ class Receipt:
         """In words."""
         count = len(self.faces)
         gone = "1 face is gone" if count == 1 else f"{count} faces are gone"
+        kept = f"; backups that hold them: {', '.join(self.backups)}" if self.backups else ""
         if self.clean:
             return f"{gone}; none of their {self.patterns} byte patterns is in any of" + (
-                f" {len(self.searched)} files"
+                f" {len(self.searched)} files{kept}"
             )
         left = f"bytes of them are still in {', '.join(self.traces)}" if self.traces else ""
-        return f"{gone}, but {'; '.join(filter(None, (left, *self.open)))}"
+        return f"{gone}, but {'; '.join(filter(None, (left, *self.open)))}{kept}"
 
     def document(self) -> dict[str, Any]:
         """As JSON: no name, no vectors."""
@@ -85,6 +91,8 @@ class Receipt:
             "traces": list(self.traces),
             "open": list(self.open),
             "not_searched": list(self.not_searched),
+            "erasure": self.erasure,
+            "backups": list(self.backups),
         }
 
     def write(self, path: Path) -> None:
@@ -165,11 +173,14 @@ def forget_with_receipt(service: Service, name: str, home: Path, wait_s: float =
         NotFound: nobody of that name is enrolled.
     """
     person = service.catalogue.person(service.collection.id, name)
-    faces = [face.id for face in service.catalogue.faces_of(person.id)]
+    enrolled = service.catalogue.faces_of(person.id)
+    faces = [face.id for face in enrolled]
     sought = sought_of(service, faces, [person.id])
     erased = service.forget(name)
     emptied = service.catalogue.empty_wal(wait_s)
     found, sought = _proven(service, home, sought)
+    since = min((face.created_at for face in enrolled), default=person.created_at)
+    held = BackupLog(service.catalogue.database).since(since)
     return Receipt(
         collection=service.collection.name,
         faces=erased.faces,
@@ -180,6 +191,8 @@ def forget_with_receipt(service: Service, name: str, home: Path, wait_s: float =
         traces=_named(found.traces, home),
         open=() if emptied else (_still_open(wait_s),),
         not_searched=_NOT_SEARCHED if service.catalogue.files() else (_SERVER, *_NOT_SEARCHED),
+        erasure=erased.erasure,
+        backups=tuple(backup.path for backup in held),
     )
 
 

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,27 @@ class Database:
         with self._errors_translated():
             busy = self._pragma("wal_checkpoint(TRUNCATE)", timeout_s)[0]
         return not busy
+
+    def copy_to(self, path: Path) -> None:
+        """Copy SQLite's database as it is at one moment, while others write: its online backup.
+
+        Args:
+            path: of a file that is not there yet.
+
+        Raises:
+            StoreFull: no space is left for the copy.
+            StoreError: it cannot be written.
+        """
+        _make_private_file(path)
+        connection = self._engine.raw_connection()
+        try:
+            with closing(sqlite3.connect(path)) as copy:
+                source: Any = connection.driver_connection
+                source.backup(copy)  # in one step, so from one state
+        except sqlite3.Error as exc:
+            raise _translated(exc, str(path)) from exc
+        finally:
+            connection.close()
 
     def check(self) -> None:
         """Let SQLite look through every page; on a server, see that it answers.

@@ -5,16 +5,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from retrieval.catalogue import audit, bytesearch, replies, runs
 from retrieval.catalogue.changes import lock_collection, log_changes
+from retrieval.catalogue.erasure_log import Erasure, ErasureKind, log_erasure
 from retrieval.catalogue.journal import names_of
 from retrieval.catalogue.lookups import counts, person_by_id, vectors
 from retrieval.catalogue.names import storable_path
-from retrieval.catalogue.records import Counts, Erased
+from retrieval.catalogue.records import Counts, Erased, Person
 from retrieval.catalogue.schema import (
     chunks,
     collections,
@@ -34,15 +36,32 @@ def delete_collection(connection: Connection, collection_id: int) -> Counts:
     """Erase a collection with all that refers to it; its indexes find it gone."""
     lock_collection(connection, collection_id)
     held = counts(connection, collection_id)
+    created = select(collections.c.created_at).where(collections.c.id == collection_id)
+    rows = [(collection_id, connection.execute(created).scalar_one())]
+    log_erasure(connection, ErasureKind.COLLECTION, collection_id, rows)
+    _delete_collection(connection, collection_id)
+    return held
+
+
+def _delete_collection(connection: Connection, collection_id: int) -> None:
     runs.erase_collection(connection, collection_id)
     connection.execute(delete(collections).where(collections.c.id == collection_id))
-    return held
 
 
 def delete_person(connection: Connection, collection_id: int, person_id: int) -> Erased:
     """Erase a person with faces and photos, and their names wherever they stand."""
     lock_collection(connection, collection_id)
     person = person_by_id(connection, collection_id, person_id)
+    erased = _delete_person(connection, collection_id, person)
+    rows = [(person.id, person.created_at)]
+    logged = log_erasure(
+        connection, ErasureKind.PERSON, collection_id, rows, erased.faces, erased.photos
+    )
+    return replace(erased, erasure=logged)
+
+
+def _delete_person(connection: Connection, collection_id: int, person: Person) -> Erased:
+    person_id = person.id
     names = names_of(connection, collection_id, person_id)
     owned = select(faces.c.id).where(faces.c.person_id == person_id)
     erased = _delete_faces(connection, collection_id, connection.scalars(owned).all())
@@ -72,7 +91,65 @@ def remove_photo(connection: Connection, collection_id: int, photo: str) -> Eras
         hashes = ", ".join(row.sha256[:12] for row in found)
         raise InputError(f"{photo!r} names several photos: {hashes}. Give the one's SHA-256.")
     shown = select(faces.c.id).where(faces.c.photo_id == found[0].id)
-    return _delete_faces(connection, collection_id, connection.scalars(shown).all())
+    erased = _delete_faces(connection, collection_id, connection.scalars(shown).all())
+    logged = log_erasure(
+        connection, ErasureKind.PHOTO, collection_id, (), erased.faces, erased.photos
+    )
+    return replace(erased, erasure=logged)
+
+
+def erase_again(connection: Connection, erasure: Erasure, sha256s: Iterable[str]) -> int:
+    """Apply an erasure, with these photos, to a catalogue from before it.
+
+    A person goes who is the very row that was erased, or whose last photo an erasure of a person
+    takes: before a merge that person may have had another name.
+
+    Returns:
+        How many faces it took.
+    """
+    query = select(collections.c.id, collections.c.created_at)
+    found = connection.execute(query.where(collections.c.name == erasure.collection)).one_or_none()
+    if found is None:
+        return 0
+    collection_id = found.id
+    lock_collection(connection, collection_id)
+    before = counts(connection, collection_id).faces
+    if erasure.kind is ErasureKind.COLLECTION:
+        if (found.id, found.created_at) not in erasure.rows:
+            return 0
+        _delete_collection(connection, collection_id)
+        return before
+    _erase_rows(connection, collection_id, erasure)
+    _erase_photos(connection, collection_id, erasure.kind, sha256s)
+    return before - counts(connection, collection_id).faces
+
+
+def _erase_rows(connection: Connection, collection_id: int, erasure: Erasure) -> None:
+    for person_id, created_at in erasure.rows:
+        same = (people.c.id == person_id) & (people.c.created_at == created_at)
+        own = select(people.c.id).where(same, people.c.collection_id == collection_id)
+        if connection.scalar(own):
+            _delete_person(
+                connection, collection_id, person_by_id(connection, collection_id, person_id)
+            )
+
+
+def _erase_photos(
+    connection: Connection, collection_id: int, kind: ErasureKind, sha256s: Iterable[str]
+) -> None:
+    for some in chunks(sha256s):
+        query = (
+            select(faces.c.id, faces.c.person_id)
+            .join(photos, photos.c.id == faces.c.photo_id)
+            .where(photos.c.collection_id == collection_id, photos.c.sha256.in_(some))
+        )
+        shown = connection.execute(query).all()
+        _delete_faces(connection, collection_id, [row.id for row in shown])
+        if kind is ErasureKind.PERSON:
+            for person_id in sorted({row.person_id for row in shown}):
+                person = person_by_id(connection, collection_id, person_id)
+                if not person.faces:
+                    _delete_person(connection, collection_id, person)
 
 
 def _delete_faces(connection: Connection, collection_id: int, face_ids: Sequence[int]) -> Erased:

@@ -15,13 +15,15 @@ from uuid import uuid4
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from retrieval.catalogue.audit import make_audit
+from retrieval.catalogue.backup_log import make_backup_log
 from retrieval.catalogue.database import Database
+from retrieval.catalogue.erasure_log import make_erasure_log
 from retrieval.catalogue.keys import make_keys
 from retrieval.catalogue.replies import make_replies
 from retrieval.catalogue.runs import add_runs
 from retrieval.catalogue.schema import meta, metadata
 from retrieval.catalogue.spaces import make_spaces
-from retrieval.errors import CatalogueIncompatible
+from retrieval.errors import AlreadyExists, CatalogueIncompatible
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     add_runs,
@@ -29,8 +31,11 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     make_audit,
     make_replies,
     make_spaces,
+    make_erasure_log,
+    make_backup_log,
 )
 VERSION = 1 + len(MIGRATIONS)
+COPYING = "copying-"  # in place of the version, while rows of another catalogue come in
 
 _LOCK = 0x526F6C6C63616C6C  # "Rollcall": PostgreSQL's advisory lock for making and migrating
 
@@ -51,9 +56,42 @@ def prepare(database: Database) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         version = _version(connection, database.label)  # another process may have been faster
         if version is None:
-            _make(connection)
+            _make(connection, str(VERSION))
         else:
             _migrate(connection, version)
+
+
+def begin_copy(connection: Connection, label: str) -> None:
+    """Make an empty database the target of a copy, or go on with the copy that it holds a part of.
+
+    Until `finish_copy` nobody can open it as a catalogue.
+
+    Raises:
+        AlreadyExists: it is a whole catalogue, or another program's database.
+        CatalogueIncompatible: the part was copied by another version of Rollcall.
+    """
+    if not inspect(connection).get_table_names():
+        _make(connection, f"{COPYING}{VERSION}")
+        return
+    found = None
+    if inspect(connection).has_table(meta.name):
+        found = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
+    if found is None or not found.startswith(COPYING):
+        raise AlreadyExists(
+            f"{label} is in use: it holds {'a catalogue' if found else 'tables'} already. "
+            "Copy into an empty database, or to a file that is not there yet."
+        )
+    if found != f"{COPYING}{VERSION}":
+        raise CatalogueIncompatible(
+            f"{label} holds a part of a catalogue that another version of Rollcall copied. "
+            "Empty it and begin again."
+        )
+
+
+def finish_copy(connection: Connection, epoch: str) -> None:
+    """Let the target be opened as a catalogue, which begins with this epoch."""
+    for key, value in (("schema", str(VERSION)), ("epoch", epoch)):
+        connection.execute(update(meta).where(meta.c.key == key).values(value=value))
 
 
 def _version(connection: Connection, label: str) -> int | None:
@@ -63,6 +101,11 @@ def _version(connection: Connection, label: str) -> int | None:
     found = None
     if {"meta", "collections", "faces", "changes"} <= set(tables):
         found = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
+    if found is not None and found.startswith(COPYING):
+        raise CatalogueIncompatible(
+            f"{label} holds a part of another catalogue. Finish the copy by running the same "
+            "rollcall catalogue migrate again, or empty the database."
+        )
     if found is None or not found.isdecimal():
         raise CatalogueIncompatible(
             f"{label} is a database, but not a Rollcall catalogue. "
@@ -76,9 +119,9 @@ def _version(connection: Connection, label: str) -> int | None:
     return int(found)
 
 
-def _make(connection: Connection) -> None:
+def _make(connection: Connection, version: str) -> None:
     metadata.create_all(connection)
-    rows = [{"key": "schema", "value": str(VERSION)}, {"key": "epoch", "value": str(uuid4())}]
+    rows = [{"key": "schema", "value": version}, {"key": "epoch", "value": str(uuid4())}]
     connection.execute(insert(meta), rows)
 
 

@@ -160,12 +160,14 @@ class Erased:
         faces: ids of faces that are gone.
         photos: SHA-256 of photos that have no face here any more.
         vectors: (n, d) float32, those of `faces`; to look for traces, not to be kept.
+        erasure: its id in the log of erasures.
     """
 
     people: tuple[int, ...]
     faces: tuple[int, ...]
     photos: tuple[str, ...]
     vectors: Vectors
+    erasure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,273 @@
+"""Rows from one database to another, SQLite or PostgreSQL, either way.
+
+`bring_over` makes the target's rows those of the source, table by table: it compares every row,
+column by column, takes away what differs and adds what is missing. So it needs no memory of where
+it was: after an interruption it finds what is there, and when it changes nothing, every row was
+verified. Ids stay as they are, and the highest id that was ever given out comes along, so that the
+target uses none twice.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    String,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    text,
+    tuple_,
+)
+
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.database import Database
+from retrieval.catalogue.migrations import begin_copy, finish_copy
+from retrieval.catalogue.schema import chunks, meta, metadata
+from retrieval.errors import CatalogueUnavailable, NotFound
+
+ROWS = 2_000  # rows a step: a transaction of the target's when a catalogue moves
+_ROUNDS = 5  # while the source changes; each brings over only what changed since the one before
+
+Key = tuple[Any, ...]
+Writing = Callable[[], AbstractContextManager[Connection]]
+Progress = Callable[[str, int], None]  # a table's name, rows that were looked at
+
+TABLES: tuple[Table, ...] = tuple(
+    table for table in metadata.sorted_tables if table is not meta
+)  # referenced ones first
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a copy did.
+
+    Attributes:
+        rows: of the source.
+        added, removed: rows of the target.
+    """
+
+    rows: int
+    added: int
+    removed: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether the target was not what the source is."""
+        return bool(self.added or self.removed)
+
+
+def migrate(
+    source: Catalogue, url: str | Path, progress: Progress = lambda table, n: None
+) -> Tally:
+    """Copy a catalogue into an empty database, until a whole comparison finds no difference.
+
+    The source may be in use; if it never stands still for a round, its users must stop. The copy
+    begins with an epoch of its own, since the source may live on: indexes are rebuilt. Until it is
+    whole nobody can open it; when interrupted, the same call goes on with what is there.
+
+    Args:
+        source: opened.
+        url: as for `Catalogue.open`.
+        progress: is told how far it is.
+
+    Raises:
+        NotFound: the source holds no collection.
+        AlreadyExists: the target is in use.
+        CatalogueUnavailable: one of the two does not answer, or the source did not stand still.
+    """
+    if not source.collections():
+        raise NotFound(f"{source.url} holds no collection: nothing to copy. Check the URL.")
+    target = Database(url)
+    try:
+        with target.writing() as connection:
+            begin_copy(connection, target.label)
+        target.use_wal()
+        added = removed = 0
+        for _ in range(_ROUNDS):
+            with source.database.reading() as rows:
+                tally = bring_over(rows, target.writing, TABLES, progress)
+                used = last_ids(rows)
+            with target.writing() as connection:
+                keep_last_ids(connection, used)
+                if not tally.changed:
+                    finish_copy(connection, str(uuid4()))
+                    return Tally(tally.rows, added, removed)
+            added, removed = added + tally.added, removed + tally.removed
+    finally:
+        target.close()
+    raise CatalogueUnavailable(
+        f"{source.url} changed while it was copied, {_ROUNDS} times over. Stop whoever writes to "
+        "it (rollcall serve, workers, enrolments) and run the same command again: it goes on."
+    )
+
+
+def copy_catalogue(source: Catalogue, path: Path) -> None:
+    """Copy a catalogue, as it is at one moment, into an SQLite file of its own.
+
+    Args:
+        source: on SQLite or PostgreSQL; others go on writing.
+        path: of a file that is not there yet.
+
+    Raises:
+        StoreFull: no space is left for the copy.
+    """
+    if source.database.path is not None:
+        source.database.copy_to(path)
+        return
+    target = Database(path)
+    try:
+        with source.database.reading() as rows, target.writing() as connection:
+            begin_copy(connection, target.label)
+            bring_over(rows, lambda: nullcontext(connection), TABLES)
+            keep_last_ids(connection, last_ids(rows))
+            epoch = select(meta.c.value).where(meta.c.key == "epoch")
+            finish_copy(connection, rows.execute(epoch).scalar_one())
+        target.use_wal()
+    finally:
+        target.close()
+
+
+def bring_over(
+    source: Connection,
+    target: Writing,
+    tables: Sequence[Table],
+    progress: Progress = lambda table, n: None,
+) -> Tally:
+    """Make the target's rows those of the source.
+
+    Args:
+        source: a transaction that sees one state.
+        target: begins a transaction; one a table or a step, or always the same one.
+        tables: referenced ones first.
+        progress: is told how far it is.
+    """
+    removed = sum(_remove_what_differs(source, target, table) for table in reversed(tables))
+    rows = added = 0
+    for table in tables:
+        for looked_at, new in _add_what_is_missing(source, target, table):
+            rows, added = rows + looked_at, added + new
+            progress(table.name, looked_at)
+    return Tally(rows, added, removed)
+
+
+def _remove_what_differs(source: Connection, target: Writing, table: Table) -> int:
+    """Take away rows that the source does not have, or has otherwise."""
+    with target() as connection:
+        doomed = [
+            key
+            for rows in _steps(connection, select(table))
+            for key in _differing(source, table, rows)
+        ]
+        for some in chunks(doomed):
+            connection.execute(delete(table).where(_among(table, some)))
+    return len(doomed)
+
+
+def _differing(source: Connection, table: Table, rows: Sequence[Row[Any]]) -> list[Key]:
+    key_of = _key_of(table)
+    found = {key_of(row): tuple(row) for row in rows}
+    query = select(table).where(_among(table, list(found)))
+    right = {key_of(row): tuple(row) for row in source.execute(query)}
+    return [key for key, row in found.items() if right.get(key) != row]
+
+
+def _add_what_is_missing(
+    source: Connection, target: Writing, table: Table
+) -> Iterator[tuple[int, int]]:
+    """Add rows that the target does not have; yields rows looked at and rows added, a step each."""
+    key_of = _key_of(table)
+    names = [column.name for column in table.columns]
+    for rows in _steps(source, select(table)):
+        with target() as connection:
+            keys = [key_of(row) for row in rows]
+            query = select(*table.primary_key.columns).where(_among(table, keys))
+            there = {tuple(row) for row in connection.execute(query)}
+            new = [
+                dict(zip(names, row, strict=True))
+                for key, row in zip(keys, rows, strict=True)
+                if key not in there
+            ]
+            if new:
+                connection.execute(insert(table), new)
+        yield len(rows), len(new)
+
+
+def _steps(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
+    """The rows of a query, `ROWS` at a time, never all in memory."""
+    yield from connection.execute(query.execution_options(yield_per=ROWS)).partitions()
+
+
+def _key_of(table: Table) -> Callable[[Row[Any]], Key]:
+    columns = list(table.columns)
+    places = [columns.index(column) for column in table.primary_key.columns]
+    if len(places) == 1:
+        place = places[0]
+        return lambda row: (row[place],)
+    return itemgetter(*places)
+
+
+def _among(table: Table, keys: Sequence[Key]) -> ColumnElement[bool]:
+    columns = list(table.primary_key.columns)
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return tuple_(*columns).in_(keys)
+
+
+# Ids that were given out
+
+
+def last_ids(connection: Connection) -> dict[str, int]:
+    """The highest id that each table ever gave out, of rows that are gone as well."""
+    if connection.dialect.name == "sqlite":
+        found = connection.execute(text("SELECT name, seq FROM sqlite_sequence"))
+        return {row.name: row.seq for row in found}
+    return {
+        name: int(
+            connection.exec_driver_sql(
+                f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}"
+            ).scalar_one()
+        )
+        for name, sequence in _sequences(connection).items()
+    }
+
+
+def keep_last_ids(connection: Connection, used: dict[str, int]) -> None:
+    """Let the tables give out only ids above these, and above their own."""
+    own = last_ids(connection)
+    higher = {name: last for name, last in used.items() if last > own.get(name, 0)}
+    if connection.dialect.name == "sqlite":
+        rows = [{"name": name, "seq": last} for name, last in higher.items()]
+        if rows:
+            connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), rows)
+            connection.execute(text("INSERT INTO sqlite_sequence VALUES (:name, :seq)"), rows)
+        return
+    sequences = _sequences(connection)
+    setting = text("SELECT setval(CAST(:sequence AS regclass), :last)").bindparams(
+        bindparam("sequence", type_=String), bindparam("last", type_=BigInteger)
+    )
+    for name, last in higher.items():
+        connection.execute(setting, {"sequence": sequences[name], "last": last})
+
+
+def _sequences(connection: Connection) -> dict[str, str]:
+    """PostgreSQL's sequence of each table that has one, quoted as SQL wants it."""
+    named = text("SELECT pg_get_serial_sequence(:table, :column)")
+    return {
+        table.name: connection.execute(
+            named, {"table": table.name, "column": table.autoincrement_column.name}
+        ).scalar_one()
+        for table in TABLES
+        if table.autoincrement_column is not None
+    }
