@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import bench_faces
+from cli import bench_faces, bench_gallery
 from cli.bench_fashion import fashion
+from cli.bench_ingest import ingest
 from cli.bench_search import search
 from cli.bench_serve import serve
 from cli.options import Run, command
@@ -29,7 +30,9 @@ def register(app: typer.Typer) -> None:
     """Add the command group to the app."""
     bench.add_typer(fashion, name="fashion-mnist")
     bench_faces.register(bench)
+    bench_gallery.register(bench)
     command(bench)(search)
+    command(bench)(ingest)
     command(bench)(serve)
     app.add_typer(bench, name="bench")
 

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from retrieval.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.build import build_service, open_catalogue
@@ -19,6 +19,7 @@ from retrieval.protocols import JobQueue
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source
+from worker import benchmarks_job
 from worker.webhooks import send
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,9 @@ class RunTasks:
 
     def give_up(self, payload: Payload, error: Exception) -> None:
         """Record the batch's photos as failed."""
+        if "bench" in payload:
+            benchmarks_job.give_up(self._settings, cast(benchmarks_job.Part, payload), error)
+            return
         logger.error("run %s: gave up: %s", payload.get("run"), error)
         if "photos" not in payload or "run" not in payload:
             return

@@ -29,7 +29,10 @@ def read_people_csv(path: Path) -> Iterator[CsvRow]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()
             delimiter = max(_DELIMITERS, key=header.count)
-            columns = [column.strip().lower() for column in next(csv.reader([header], delimiter))]
+            columns = [
+                column.strip().lower()
+                for column in next(csv.reader([header], delimiter=delimiter), [])
+            ]
             _check(path, columns)
             for row in csv.DictReader(file, columns, delimiter=delimiter):
                 if any(value for value in row.values()):
