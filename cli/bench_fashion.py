@@ -1,16 +1,12 @@
 """`bench fashion-mnist`: the assignment's network, and what beats it."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cli.bench_report import Out, Seed, finish
+from cli.bench_report import Out, Queued, Seed, measure
 from cli.options import Run, command
-
-if TYPE_CHECKING:
-    from retrieval.benchmarks.fashion_mnist.data import FashionMnist
 
 fashion = typer.Typer(
     help="Fashion-MNIST: a small network, retrieval, and the best of both.", no_args_is_help=True
@@ -39,21 +35,17 @@ def download(run: Run) -> None:
 
 
 @command(fashion)
-def histogram(run: Run, data: Data = None, out: Out = None) -> None:
+def histogram(run: Run, data: Data = None, out: Out = None, queue: Queued = False) -> None:
     """Count the pictures of each class."""
-    from retrieval.benchmarks.fashion_mnist import counts
-
-    result = counts.histogram(_load(run, data))
-    finish(run, "histogram", result, counts.histogram_report(result), out)
+    _measure(run, "histogram", data, out, queue)
 
 
 @command(fashion)
-def split(run: Run, data: Data = None, seed: Seed = 0, out: Out = None) -> None:
+def split(
+    run: Run, data: Data = None, seed: Seed = 0, out: Out = None, queue: Queued = False
+) -> None:
     """Split the training pictures 70/30, each class by itself."""
-    from retrieval.benchmarks.fashion_mnist import counts
-
-    result = counts.split_counts(_load(run, data), seed)
-    finish(run, "split", result, counts.split_report(result), out)
+    _measure(run, "split", data, out, queue, seed=seed)
 
 
 @command(fashion)
@@ -63,24 +55,27 @@ def train(
     epochs: Epochs = 20,
     learning_rate: LearningRate = 0.001,
     patience: Annotated[
-        int | None,
-        typer.Option("--patience", min=1, help="Stop after so many epochs without progress."),
+        int, typer.Option("--patience", min=1, help="Stop after so many epochs without progress.")
     ] = 5,
     data: Data = None,
     seed: Seed = 0,
     out: Out = None,
+    queue: Queued = False,
 ) -> None:
     """Train the network of 784-128-10 and export it to ONNX, for `predict`."""
-    from retrieval.benchmarks.fashion_mnist import network, predict
-
-    recipe = network.Recipe(batch_size, epochs, learning_rate, patience, seed)
-    pictures = _load(run, data)
-    with run.progress("training", epochs) as advance:
-        trained, result = network.train(pictures, recipe, advance)
-    notes = {name: str(value) for name, value in result["recipe"].items()}
-    path = predict.export(trained, predict.network_path(run.settings.home), notes)
-    finish(run, "training", result, network.training_report(result), out)
-    run.remark(f"The network is in {path}. Try: rollcall bench fashion-mnist predict IMAGE")
+    _measure(
+        run,
+        "train",
+        data,
+        out,
+        queue,
+        batch_size=batch_size,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        patience=patience,
+        seed=seed,
+    )
+    run.remark("The network is exported. Try: rollcall bench fashion-mnist predict IMAGE")
 
 
 @command(fashion)
@@ -98,21 +93,26 @@ def sweep(
         bool, typer.Option("--again", help="Repeat batch sizes that are done.")
     ] = False,
     out: Out = None,
+    queue: Queued = False,
 ) -> None:
-    """Compare batch sizes; a sweep that was stopped goes on with what is missing."""
-    from retrieval.benchmarks.fashion_mnist import sweep as module
-    from retrieval.benchmarks.fashion_mnist.network import Recipe
+    """Compare batch sizes; a sweep that was stopped goes on with what is missing.
 
-    sizes = sorted(set(batch_size or module.BATCH_SIZES))
-    recipe = Recipe(epochs=epochs, learning_rate=learning_rate, seed=seed)
-    recipes = [replace(recipe, batch_size=size) for size in sizes]
-    pictures = _load(run, data)
-    folder = module.sweep_folder(run.settings.home, recipe, pictures)
-    if again:
-        module.forget(folder, sizes)
-    with run.progress("training", epochs * len(module.missing(folder, sizes))) as advance:
-        result = module.run(pictures, recipes, folder, advance)
-    finish(run, "sweep", result, module.sweep_report(result), out)
+    With --queue each batch size is a job of its own.
+    """
+    from retrieval.benchmarks.fashion_mnist.sweep import BATCH_SIZES
+
+    _measure(
+        run,
+        "sweep",
+        data,
+        out,
+        queue,
+        batch_sizes=sorted(set(batch_size or BATCH_SIZES)),
+        epochs=epochs,
+        learning_rate=learning_rate,
+        seed=seed,
+        again=again,
+    )
 
 
 @command(fashion)
@@ -124,26 +124,18 @@ def retrieve(
     data: Data = None,
     seed: Seed = 0,
     out: Out = None,
+    queue: Queued = False,
 ) -> None:
     """Search the training pictures with the test pictures: speed against recall, and accuracy."""
-    from retrieval.benchmarks.fashion_mnist import retrieve as module
-
-    pictures = _load(run, data)
-    with run.progress("measuring", module.STEPS) as advance:
-        result = module.run(pictures, probes, seed, advance)
-    finish(run, "retrieval", result, module.retrieval_report(result), out)
+    _measure(run, "retrieve", data, out, queue, probes=probes, seed=seed)
 
 
 @command(fashion)
-def best(run: Run, data: Data = None, seed: Seed = 0, out: Out = None) -> None:
+def best(
+    run: Run, data: Data = None, seed: Seed = 0, out: Out = None, queue: Queued = False
+) -> None:
     """Train the best classifier of ten minutes: chosen on the validation set, tested once."""
-    from retrieval.benchmarks.fashion_mnist import best as module
-    from retrieval.build import threads_of
-
-    pictures = _load(run, data)
-    with run.progress("training", module.STEPS) as advance:
-        result = module.run(pictures, seed, threads_of(run.settings), advance)
-    finish(run, "best", result, module.best_report(result), out)
+    _measure(run, "best", data, out, queue, seed=seed)
 
 
 @command(fashion)
@@ -171,7 +163,8 @@ def predict(
     )
 
 
-def _load(run: Run, folder: Path | None) -> "FashionMnist":
-    from retrieval.benchmarks.fashion_mnist.data import find_folder, load
-
-    return load(find_folder(folder, run.settings.home))
+def _measure(
+    run: Run, name: str, data: Path | None, out: Path | None, queue: bool, **options: Any
+) -> None:
+    options["data"] = None if data is None else str(data.absolute())
+    measure(run, f"fashion-mnist {name}", options, out=out, queue=queue)

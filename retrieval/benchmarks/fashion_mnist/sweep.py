@@ -85,13 +85,15 @@ def run(
         data: the pictures.
         recipes: one a batch size, otherwise alike.
         folder: from `sweep_folder`; trainings that it holds are not repeated.
-        advance: told of each epoch.
+        advance: told of each epoch, and at once of those of trainings that are kept.
     """
     sizes = [recipe.batch_size for recipe in recipes]
     wanted = set(missing(folder, sizes))
     for recipe in recipes:
         if recipe.batch_size in wanted:
             train_one(data, recipe, folder, advance)
+        else:
+            advance(recipe.epochs)
     return gather(folder, sizes)
 
 

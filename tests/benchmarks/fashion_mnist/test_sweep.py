@@ -24,7 +24,7 @@ def test_an_interrupted_sweep_goes_on_with_the_batch_sizes_that_are_missing(
     first = (tmp_path / "batch-8.json").read_bytes()
     epochs: list[int] = []
     result = run(small, RECIPES, tmp_path, lambda n=1, **fields: epochs.append(n))
-    assert len(epochs) == 2  # those of batch size 64 only
+    assert epochs == [2, 1, 1]  # what is done at once, then the other's epochs
     assert (tmp_path / "batch-8.json").read_bytes() == first
     assert [t["recipe"]["batch_size"] for t in result["trainings"]] == [8, 64]
     assert missing(tmp_path, (8, 64)) == []
