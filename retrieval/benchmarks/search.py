@@ -34,8 +34,7 @@ LEVELS = {"templates": 0.999, "faces": 0.995}  # agreement at which contestants 
 GROUP = 10  # faces of a group photo
 _QUESTIONS = 300  # that are asked one after the other
 _CAUGHT_UP = 10_000  # faces that join for the catch-up
-_VISITS = (16, 32, 64, 96, 128, 192, 256)
-_FETCHED = (4, 8, 16, 32, 64)
+_VISITS = (16, 32, 64, 96, 128, 192, 256, 384)
 
 
 class Feed:
@@ -181,18 +180,19 @@ def contest(town: Town, rivals: Sequence[str], threads: int, progress: Progress)
     """Search templates alone and faces alone with every contestant, at every effort."""
     roster = town.roster
     person_of = roster.person_of.astype(np.int64)
+    people = np.arange(len(roster.person_ids))
     nlist = nlist_for(len(roster))
 
-    def templates(fetch: int) -> Recipe:
-        return Recipe(Coding.PQ, 1, 1, fetch)
+    def templates(nprobe: int) -> Recipe:
+        nlist = nlist_for(len(people))
+        return Recipe(Coding.PQ, nlist, min(nprobe, nlist), 32)
 
     def faces(coding: Coding, nprobe: int) -> Recipe:
         return Recipe(coding, nlist, min(nprobe, nlist), 32)
 
-    people = np.arange(len(roster.person_ids))
     progress("building ours over templates")
     sample = roster.templates[:: max(len(people) // 50_000, 1)]
-    built = [exact(roster.templates), *ours(roster.templates, sample, templates, _FETCHED)]
+    built = [exact(roster.templates), *ours(roster.templates, sample, templates, _VISITS)]
     built += [_rival(name, roster.templates, threads, progress) for name in rivals]
     rows = _asked("templates", built, people, town.templates.ids[:, 0], town.probes)
     sample = roster.vectors[:: max(len(roster) // (50 * nlist), 1)]
