@@ -43,8 +43,14 @@ def measure(
             result = benchmark.joined(_by_workers(run, name, parts, advance))
         else:
             result = benchmark.run(run.settings, options, advance)
-    report = benchmark.report(result)
-    files = [] if out is None else report.write_folder(out, name.split()[-1], result)
+    finish(run, name.split()[-1], result, benchmark.report(result), out)
+
+
+def finish(
+    run: Run, name: str, result: Mapping[str, Any], report: "Report", out: Path | None
+) -> None:
+    """Print the report's tables, or the result with `--json`; write both with `--out`."""
+    files = [] if out is None else report.write_folder(out, name, result)
     document = {**result, "files": [str(path) for path in files]} if files else result
     run.emit(document, lambda: _show(run, report, files))
 
