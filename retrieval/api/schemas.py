@@ -24,6 +24,7 @@ _FACE: dict[str, Any] = {
     "score": 0.97,
     "threshold": 0.95,
     "margin": 0.04,
+    "false_matches_in_1000": 0.3,
     "candidates": [_CANDIDATE],
 }
 
@@ -88,6 +89,9 @@ class Face(Document):
     score: float | None
     threshold: float
     margin: float | None
+    false_matches_in_1000: float | None = Field(
+        None, description="Strangers of 1,000 who would reach this score; from calibration."
+    )
     candidates: list[Candidate]
 
 
@@ -269,6 +273,7 @@ class Receipt(BaseModel):
     model_config = _example(
         collection="default",
         erased_at="2026-01-01T09:00:00+00:00",
+        erasure="0f8fad5bd9cb469fa16570867728950e",
         erased_faces=[12, 13],
         erased_photos=["9f2c"],
         searched_files=["catalogue.db"],
@@ -282,6 +287,7 @@ class Receipt(BaseModel):
 
     collection: str
     erased_at: datetime
+    erasure: str = Field(description="Its id in the log of erasures.")
     erased_faces: list[int]
     erased_photos: list[str]
     searched_files: list[str]
@@ -494,29 +500,30 @@ class Collections(BaseModel):
     collections: list[CollectionRow]
 
 
+class Followed(BaseModel):
+    """How far the change log has been followed."""
+
+    epoch: str
+    seq: int
+
+
 class IndexState(BaseModel):
-    """What the collection's index is, in this process."""
+    """What the collection's index is, in this process, and how right it was when measured."""
 
-    model_config = _example(
-        kind="exact",
-        faces=12,
-        people=6,
-        seq=12,
-        dead_share=0.0,
-        tail=0,
-        bytes_a_face=1100.0,
-        mapped_bytes_a_face=0.0,
-        problem=None,
-    )
-
-    kind: str
+    kind: str = Field(description="exact, ivf-flat, ivf-sq8 or ivf-pq.")
     faces: int
     people: int
-    seq: int = Field(description="How far the change log has been followed.")
+    watermark: Followed
     dead_share: float
     tail: int
     bytes_a_face: float
     mapped_bytes_a_face: float
+    nlist: int | None
+    nprobe: int | None
+    visited: int | None
+    imbalance: float | None
+    trained: dict[str, Any] | None = Field(description="The measurement of the lists.")
+    due: str | None = Field(description="Why the lists should be trained anew.")
     problem: str | None
 
 

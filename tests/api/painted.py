@@ -21,6 +21,7 @@ from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.space import Space
 from retrieval.values import Detections, Floats, Gate, Pixels, Vectors
+from tests.catalogue.made import new_face
 
 RED, GREEN, BLUE = (250, 6, 6), (6, 250, 6), (6, 6, 250)
 YELLOW, PINK, WHITE = (250, 250, 6), (250, 6, 250), (250, 250, 250)
@@ -133,3 +134,19 @@ def catalogue_of(settings: Settings) -> Catalogue:
 def painted_service(settings: Settings, collection: str) -> Service:
     """A service over painted people."""
     return Service(catalogue_of(settings), PaintedParts(settings), collection)
+
+
+def enrol_crowd(settings: Settings, collection: str) -> None:
+    """Enrol twelve people with four faces each, near to a direction of their own."""
+    rng = np.random.default_rng(5)
+    with painted_service(settings, collection) as service:
+        service.ensure_collection()
+        faces = []
+        for person in range(12):
+            centre = rng.normal(size=3)
+            for row in range(4):
+                face = new_face(f"person {person}", person * 10 + row, dimension=3)
+                vector = centre / np.linalg.norm(centre) + rng.normal(scale=0.05, size=3)
+                face.vector[:] = vector / np.linalg.norm(vector)
+                faces.append(face)
+        service.catalogue.enrol(service.collection.id, faces)

@@ -14,7 +14,7 @@ from retrieval.api.app import create_app
 from retrieval.catalogue.keys import Role
 from retrieval.settings import Settings
 from tests.api.conftest import served
-from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
+from tests.api.painted import GREEN, RED, catalogue_of, enrol_crowd, paint, painted_service
 from tests.api.test_runs import PatientQueue
 from worker.tasks import RunTasks
 
@@ -75,21 +75,31 @@ def test_every_example_works_as_it_stands(app: FastAPI, tmp_path: Path) -> None:
         archive.writestr("Nobody/1.jpg", paint())
     (photos / "people.zip").write_bytes(packed.getvalue())
     _, key = app.state.context.keys.create("admin", Role.ADMIN)
-    blocks = [block for _, text in EXAMPLE.findall(PAGE) for block in BLOCK.findall(text)]
-    script = "\n".join(["set -euo pipefail", *blocks]).replace(
-        "curl -sS", "curl -sS --fail-with-body"
-    )
+    environment = {"PATH": "/usr/bin:/bin", "KEY": key}
+    before, after = PAGE.split("\n## Quality\n")
     with served(app) as port:
-        done = subprocess.run(
-            ["bash", "-c", script],
-            cwd=photos,
-            env={"PATH": "/usr/bin:/bin", "ROLLCALL": f"http://127.0.0.1:{port}", "KEY": key},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    assert '"person":"Ada King"' in done.stdout
-    assert '"reason":"no-face"' in done.stdout
+        environment["ROLLCALL"] = f"http://127.0.0.1:{port}"
+        told = run_examples(before, photos, environment)
+        enrol_crowd(app.state.context.settings, "crowd")
+        run_examples(after, photos, environment)
+    assert '"person":"Ada King"' in told
+    assert '"reason":"no-face"' in told
     assert (photos / "face.jpg").read_bytes()[:2] == b"\xff\xd8"
+    assert b'"fnir"' in (photos / "calibrated.json").read_bytes()
+
+
+def run_examples(page: str, folder: Path, environment: dict[str, str]) -> str:
+    """Run a part of the page as one script; return what it printed."""
+    blocks = [block for _, text in EXAMPLE.findall(page) for block in BLOCK.findall(text)]
+    script = "\n".join(["set -euo pipefail", *blocks])
+    done = subprocess.run(
+        ["bash", "-c", script.replace("curl -sS", "curl -sS --fail-with-body")],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    return done.stdout

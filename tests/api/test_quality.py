@@ -1,33 +1,17 @@
 """Calibration over HTTP."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
 from retrieval.settings import Settings
-from tests.api.painted import painted_service
-from tests.catalogue.made import new_face
+from tests.api.painted import enrol_crowd
 
 
 @pytest.fixture
-def crowd(client: TestClient, settings: Settings) -> Sequence[str]:
-    """Twelve people with four faces each, near to a direction of their own."""
-    rng = np.random.default_rng(5)
-    names = [f"person {number}" for number in range(12)]
-    with painted_service(settings, "default") as service:
-        service.ensure_collection()
-        faces = []
-        for person, name in enumerate(names):
-            centre = rng.normal(size=3)
-            for row in range(4):
-                face = new_face(name, person * 10 + row, dimension=3)
-                vector = centre / np.linalg.norm(centre) + rng.normal(scale=0.05, size=3)
-                face.vector[:] = vector / np.linalg.norm(vector)
-                faces.append(face)
-        service.catalogue.enrol(service.collection.id, faces)
-    return names
+def crowd(client: TestClient, settings: Settings) -> None:
+    """A collection that can be calibrated."""
+    enrol_crowd(settings, "default")
 
 
 def test_a_collection_that_nobody_calibrated_says_so(
@@ -42,7 +26,7 @@ def test_a_collection_that_nobody_calibrated_says_so(
 
 
 def test_measuring_changes_nothing_and_gives_falling_fpir_and_rising_fnir(
-    client: TestClient, crowd: Sequence[str]
+    client: TestClient, crowd: None
 ) -> None:
     before = client.get("/v1/calibration").json()
     answer = client.post("/v1/calibration/measure", json={"fpir": 0.05})
@@ -56,7 +40,7 @@ def test_measuring_changes_nothing_and_gives_falling_fpir_and_rising_fnir(
 
 
 def test_calibrating_changes_the_threshold_until_it_is_forgotten(
-    client: TestClient, crowd: Sequence[str]
+    client: TestClient, crowd: None
 ) -> None:
     found = client.post("/v1/calibration", json={"fpir": 0.05})
     assert found.status_code == 200, found.text

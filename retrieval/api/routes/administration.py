@@ -48,9 +48,7 @@ def list_collections(context: InContext, caller: By) -> Any:
 @routes.get("/index", response_model=IndexState, openapi_extra=VIEWER)
 async def show_index(context: InContext, service: InGallery) -> Any:
     """Show what the collection's index is, in this process."""
-    status = await context.pool.run(service.gallery.status)
-    shown = {key: value for key, value in asdict(status).items() if key != "watermark"}
-    return {**shown, "seq": status.watermark.seq}
+    return asdict(await context.pool.run(lambda: service.gallery.status()))
 
 
 @routes.get("/keys", response_model=KeyList, openapi_extra=ADMIN)

@@ -270,7 +270,7 @@ async def index_page(request: Request, context: InContext, caller: By) -> Respon
     return view.page(
         "index",
         "index.html",
-        status=await context.pool.run(service.gallery.status),
+        status=await context.pool.run(lambda: service.gallery.status()),
         model=service.collection,
-        gate=service.gate,
+        gate=await run_in_threadpool(lambda: service.gate),
     )

@@ -150,6 +150,11 @@ function choose(number, scroll = false) {
 function details(face, number, url) {
   const parts = [];
   if (face.reason) parts.push(element("p", { class: "small soft" }, sentence(face.reason)));
+  if (typeof face.false_matches_in_1000 === "number") {
+    const count = face.false_matches_in_1000;
+    const shown = count < 0.1 ? "fewer than 0.1" : `about ${count.toPrecision(2)}`;
+    parts.push(element("p", { class: "small soft" }, `Of 1,000 strangers, ${shown} would reach this score.`));
+  }
   if (face.candidates.length) {
     parts.push(element("div", { class: "candidates", role: "list", "aria-label": "Candidates" },
       ...face.candidates.slice(0, 4).map((candidate) => candidateRow(candidate, face.threshold))));
