@@ -1,26 +1,33 @@
 """Deleting a person, and the proof that nothing of the person is left under the home folder.
 
 What stood for the person is noted before: vectors as the catalogue and the index's files hold them,
-the photos' hashes. After the deletion every file is searched for it. What also stands for somebody
-else, as a copy of the same photo does, is no trace.
+photos by their hashes. After the deletion every file is searched for it. What also stands for
+somebody else, as a copy of the same photo does, is no trace.
 """
 
+import csv
+import io
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
 from retrieval.catalogue.backup_log import BackupLog
 from retrieval.catalogue.erasure import enrolled_still, traces
+from retrieval.catalogue.journal import names_of
+from retrieval.catalogue.runs import Runs
 from retrieval.errors import SettingInvalid
+from retrieval.photos.folders import people_below
 from retrieval.service import Service
 from retrieval.values import Ints
 
 WAIT_S = 20.0  # for readers of the catalogue to end
+_RUNS = 10_000  # newest runs whose uploads are looked through; uploads are kept for days only
 _NOT_SEARCHED = (
     "memory: another process forgets at its next question; index files that it has mapped are"
     " deleted, and their space is free when it lets go of them",
@@ -42,7 +49,7 @@ class Receipt:
         photos: SHA-256 of the photos that were enrolled.
         erased_at: in UTC.
         searched: files that were looked through, below the home folder.
-        patterns: byte strings that were looked for: vectors, the index's codes, photos' hashes.
+        patterns: that were looked for: vectors, the index's codes, kept photos.
         traces: files in which one of them was found; none when all is gone.
         open: what still holds on to erased bytes, and what to do about it.
         not_searched: what no search can look into.
@@ -129,22 +136,12 @@ class Sought:
     plain: frozenset[bytes]
     packed: frozenset[bytes]
 
-    @property
-    def stored(self) -> frozenset[bytes]:
-        """What the catalogue holds."""
-        return self.vectors | {sha256.encode() for sha256 in self.sha256s}
-
     def __len__(self) -> int:
-        return len(self.stored | self.plain) + len(self.packed)
+        return len(self.vectors | self.plain) + len(self.packed) + len(self.sha256s)
 
     def without(self, strings: frozenset[bytes]) -> "Sought":
         """Less to look for."""
-        return replace(
-            self,
-            vectors=self.vectors - strings,
-            plain=self.plain - strings,
-            sha256s=frozenset(s for s in self.sha256s if s.encode() not in strings),
-        )
+        return replace(self, vectors=self.vectors - strings, plain=self.plain - strings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +173,11 @@ def forget_with_receipt(service: Service, name: str, home: Path, wait_s: float =
     enrolled = service.catalogue.faces_of(person.id)
     faces = [face.id for face in enrolled]
     sought = sought_of(service, faces, [person.id])
+    with service.catalogue.database.reading() as connection:
+        names = names_of(connection, service.collection.id, person.id)
     erased = service.forget(name)
+    _discard_uploads(service, home, names)
+    _discard_rejects(home, names)
     emptied = service.catalogue.empty_wal(wait_s)
     found, sought = _proven(service, home, sought)
     since = min((face.created_at for face in enrolled), default=person.created_at)
@@ -219,13 +220,13 @@ def search(service: Service, home: Path, sought: Sought) -> Found:
     make the same of the same photo.
     """
     files = sorted({*_files(home), *filter(Path.is_file, service.catalogue.files())})
-    indexes, own = home / "index", home / "index" / str(service.collection.id)
-    others = {
-        path for path in files if path.is_relative_to(indexes) and not path.is_relative_to(own)
-    }
-    found = {*traces(files, sought.stored)}
-    found |= {*traces(set(files) - others, sought.plain - sought.stored)}
-    found |= {path for path in files if path.name in sought.sha256s}
+    indexes = {path for path in files if path.is_relative_to(home / "index")}
+    own = home / "index" / str(service.collection.id)
+    others = {path for path in indexes if not path.is_relative_to(own)}
+    found = {*traces(files, sought.vectors)}
+    found |= {*traces(set(files) - others, sought.plain - sought.vectors)}
+    kept = {path for path in files if path.is_relative_to(service.photos.folder)}
+    found |= {path for path in kept if path.name in sought.sha256s}
     found |= {*service.gallery.left_packed(sought.faces, sought.people, sought.packed)}
     return Found(tuple(files), tuple(sorted(found)))
 
@@ -239,7 +240,7 @@ def _proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought
     found = search(service, home, sought)
     if found.traces:
         with service.catalogue.database.reading() as connection:
-            others = enrolled_still(connection, sought.vectors, sought.sha256s)
+            others = enrolled_still(connection, sought.vectors)
         sought = sought.without(others | service.gallery.shared(sought.plain))
         found = search(service, home, sought)
     if any(path.is_relative_to(home / "index") for path in found.traces):
@@ -267,3 +268,25 @@ def _still_open(wait_s: float) -> str:
         " keeps what that reader may see: end it; the log is emptied when the last process closes"
         " the catalogue"
     )
+
+
+def _discard_uploads(service: Service, home: Path, names: Collection[str]) -> None:
+    """Delete the person's photos in archives that were uploaded for this collection."""
+    uploads = home.absolute() / "uploads"
+    for run in Runs(service.catalogue.database).newest(_RUNS):
+        base = Path(run.options.get("base", ""))
+        own = run.collection == service.collection.name and base.is_relative_to(uploads)
+        for name, photo in people_below(base) if own and base.is_dir() else ():
+            if normalize("NFC", name).strip() in names:
+                photo.unlink(missing_ok=True)
+
+
+def _discard_rejects(home: Path, names: Collection[str]) -> None:
+    """Take the person's lines out of the lists of photos that runs did not take."""
+    for path in home.glob("rejects/*.csv"):
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+        kept = [row for row in rows if not row or row[0] not in names]
+        if len(kept) < len(rows):
+            text = io.StringIO(newline="")
+            csv.writer(text).writerows(kept)
+            path.write_text(text.getvalue(), encoding="utf-8", newline="")

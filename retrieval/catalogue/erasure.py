@@ -171,19 +171,14 @@ def _has_faces(photo_id: ColumnElement[int]) -> ColumnElement[bool]:
     return select(faces.c.id).where(faces.c.photo_id == photo_id).exists()
 
 
-def enrolled_still(
-    connection: Connection, vectors: Iterable[bytes], sha256s: Iterable[str]
-) -> frozenset[bytes]:
-    """Those of the vectors and the photos' hashes (ASCII) that are enrolled, in any collection.
+def enrolled_still(connection: Connection, vectors: Iterable[bytes]) -> frozenset[bytes]:
+    """Those of the vectors that are somebody's, in any collection.
 
     It reads all faces: no index leads from a vector to its face.
     """
     found: set[bytes] = set()
     for some in chunks(vectors):
         found.update(connection.scalars(select(faces.c.vector).where(faces.c.vector.in_(some))))
-    for hashes in chunks(sha256s):
-        kept = connection.scalars(select(photos.c.sha256).where(photos.c.sha256.in_(hashes)))
-        found.update(sha256.encode() for sha256 in kept)
     return frozenset(found)
 
 

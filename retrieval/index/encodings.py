@@ -48,11 +48,11 @@ def encodings(view: View, faces: Ints, people: Ints) -> Encodings:
     parts = []
     for roster in (view.sealed, view.tail):
         rows, positions = roster.rows(faces), roster.positions(people)
-        floats = [roster.vectors[rows], roster.templates[positions]]
-        parts.append(_plain(floats))
+        vectors, templates = roster.vectors[rows], roster.templates[positions]
+        parts.append(Encodings(_strings(vectors) | _strings(templates)))
         if roster is view.sealed and view.lists is not None:
-            parts.append(_held(view.lists.faces, faces, floats[0]))
-            parts.append(_held(view.lists.templates, people, floats[1]))
+            parts.append(_held(view.lists.faces, faces, vectors))
+            parts.append(_held(view.lists.templates, people, templates))
     return Encodings.joined(parts)
 
 
@@ -77,17 +77,18 @@ def left_in(view: View, faces: Ints, people: Ints, packed: frozenset[bytes]) -> 
 
 
 def _held(index: FaissIvf, ids: Ints, vectors: Vectors) -> Encodings:
-    """Codes; and centred rows, since a cluster of one has its row for a centre."""
-    centred = _plain([vectors - index.mean])
-    codes = [codes[np.isin(owners, ids)] for codes, owners in index.slots()]
-    held = frozenset(bytes(code) for some in codes for code in some)
+    """Codes; and the centred rows that are centres: of clusters of one."""
+    centres = _strings(vectors - index.mean) & _strings(index.centroids())
+    codes = [_strings(codes[np.isin(owners, ids)]) for codes, owners in index.slots()]
+    held = frozenset().union(*codes)
     if index.recipe.coding is Coding.PQ:
-        return Encodings(centred.plain, held)
-    return Encodings(centred.plain | held)
+        return Encodings(centres, held)
+    return Encodings(centres | held)
 
 
-def _plain(arrays: Iterable[Vectors]) -> Encodings:
-    return Encodings(frozenset(row.tobytes() for array in arrays for row in array))
+def _strings(rows: npt.NDArray[Any]) -> frozenset[bytes]:
+    """Each row's bytes; zeros say nothing."""
+    return frozenset(row.tobytes() for row in rows if row.any())
 
 
 def shared(view: View, plain: frozenset[bytes]) -> frozenset[bytes]:

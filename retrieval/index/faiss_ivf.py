@@ -189,12 +189,14 @@ class FaissIvf:
             self._imbalance = len(sizes) * np.square(sizes).sum() / max(sizes.sum() ** 2, 1.0)
         return float(self._imbalance)
 
+    def centroids(self) -> Vectors:
+        """(nlist, d) float32, the clusters' centres as the lists hold them: without the mean."""
+        with _translated():
+            return np.asarray(self._lists.quantizer.reconstruct_n(0, self.recipe.nlist))
+
     def centres(self) -> Vectors:
         """(nlist, d) float32, the clusters' centres."""
-        with _translated():
-            return (
-                np.asarray(self._lists.quantizer.reconstruct_n(0, self.recipe.nlist)) + self._mean
-            )
+        return self.centroids() + self._mean
 
     def clusters(self, vectors: Vectors) -> Ints:
         """(n,) the cluster of each vector."""
