@@ -281,6 +281,7 @@ class Receipt(BaseModel):
         traces=[],
         open=[],
         not_searched=["backups made earlier"],
+        backups=[],
         clean=True,
         summary="2 faces are gone; none of their 4 byte patterns is in any of 1 files",
     )
@@ -295,6 +296,7 @@ class Receipt(BaseModel):
     traces: list[str] = Field(description="Files in which bytes of them were still found.")
     open: list[str] = Field(description="What kept bytes from being erased until it ends.")
     not_searched: list[str] = Field(description="Where nobody looked.")
+    backups: list[str] = Field(description="Backups that were made while the person was enrolled.")
     clean: bool
     summary: str
 
