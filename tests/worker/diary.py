@@ -17,6 +17,7 @@ DEFECT = 777  # raises what nobody foresaw
 LOCKED = 888  # raises an error that may pass
 NO_MODEL = 999  # raises one that will not
 SLOW = 555  # takes a second
+STUCK = 444  # never ends
 
 
 class Diary:
@@ -38,6 +39,8 @@ class Diary:
             raise CatalogueUnavailable("locked")
         if NO_MODEL in payload["photos"]:
             raise ModelMissing("not pulled")
+        if STUCK in payload["photos"]:
+            time.sleep(1000)
         if SLOW in payload["photos"]:
             self._write("begun", payload["photos"])
             time.sleep(1.0)

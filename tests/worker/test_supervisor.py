@@ -2,11 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from redis import Redis
+from rq import worker_registration
 
 from retrieval.errors import ModelMissing, WorkerFailed
 from tests.worker import diary
@@ -89,6 +93,17 @@ def test_the_one_photo_that_meets_a_defect_fails_and_the_others_are_done(
     assert diary.page(plan.settings, "done") == [1, 2, 3]
 
 
+def test_a_photo_that_never_ends_fails_and_the_others_are_done(
+    connection: Redis, plan: WorkerPlan
+) -> None:
+    queue = RqJobQueue(connection, timeout_s=1)
+    with workers(replace(plan, timeout_s=1), 2):
+        queue.enqueue("enrol", [{"photos": [1, diary.STUCK, 2]}], RUN)
+        until(lambda: queue.pending(RUN) == 0)
+    assert diary.page(plan.settings, "failed") == [diary.STUCK]
+    assert diary.page(plan.settings, "done") == [1, 2]
+
+
 def test_trouble_that_may_pass_is_retried_and_then_kept_in_the_failed_registry(
     queue: RqJobQueue, plan: WorkerPlan
 ) -> None:
@@ -129,11 +144,11 @@ def test_work_goes_on_after_redis_was_stopped_and_started_again(
     queue: RqJobQueue, plan: WorkerPlan, redis_server: EmbeddedRedis
 ) -> None:
     with workers(plan, 2, revive=redis_server.ensure, beat_s=0.2):
-        queue.enqueue("enrol", batches(list(range(300)), 1), RUN)
+        queue.enqueue("enrol", batches(list(range(60)), 1), RUN)
         until(lambda: diary.page(plan.settings, "done"))
         redis_server.stop()
         until(lambda: queue.pending(RUN) == 0)
-    assert sorted(set(diary.page(plan.settings, "done"))) == list(range(300))
+    assert sorted(set(diary.page(plan.settings, "done"))) == list(range(60))
 
 
 def test_worker_stop_reaches_every_supervisor(queue: RqJobQueue, plan: WorkerPlan) -> None:
@@ -141,3 +156,37 @@ def test_worker_stop_reaches_every_supervisor(queue: RqJobQueue, plan: WorkerPla
         queue.ask_workers_to_stop()
         until(lambda: not supervisor.pids)
     assert queue.workers() == 0
+
+
+@pytest.fixture
+def other_supervisor(queue: RqJobQueue, plan: WorkerPlan) -> Iterator[subprocess.Popen[bytes]]:
+    """A supervisor of one worker in another process, with a slow batch in hand."""
+    queue.enqueue("enrol", [{"photos": [diary.SLOW]}], RUN)
+    command = [sys.executable, "-m", "tests.worker.supervise", str(plan.settings.home), plan.url]
+    with subprocess.Popen(command) as process:
+        until(lambda: diary.page(plan.settings, "begun"))
+        yield process
+
+
+def test_a_worker_whose_supervisor_is_killed_finishes_its_batch_and_leaves(
+    queue: RqJobQueue, plan: WorkerPlan, other_supervisor: subprocess.Popen[bytes]
+) -> None:
+    other_supervisor.kill()
+    until(lambda: queue.workers() == 0)
+    assert diary.page(plan.settings, "done") == [diary.SLOW]
+    assert queue.pending(RUN) == 0
+
+
+def test_a_new_supervisor_puts_back_what_a_killed_one_and_its_workers_held(
+    queue: RqJobQueue, plan: WorkerPlan, other_supervisor: subprocess.Popen[bytes]
+) -> None:
+    (worker,) = worker_registration.get_keys(queue.rq)
+    pid = queue.connection.hget(worker, "pid")
+    assert pid is not None
+    os.kill(int(pid), signal.SIGKILL)
+    other_supervisor.kill()
+    other_supervisor.wait()
+    assert diary.page(plan.settings, "done") == []
+    with workers(plan, 1, beat_s=0.2):
+        until(lambda: queue.pending(RUN) == 0)
+    assert diary.page(plan.settings, "done") == [diary.SLOW]
