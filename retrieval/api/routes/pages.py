@@ -5,6 +5,7 @@ from pathlib import Path, PurePath
 from typing import Annotated, Any
 from urllib.parse import quote
 
+import numpy as np
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,6 +23,7 @@ from retrieval.catalogue.keys import Role
 from retrieval.catalogue.records import Counts
 from retrieval.catalogue.runs import Runs
 from retrieval.errors import KeyRefused, NotFound, RollcallError
+from retrieval.identities.calibrate import missing
 from retrieval.service import Service
 
 WEB = Path(__file__).resolve().parents[1] / "web"
@@ -54,6 +56,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters["initials"] = _initials
+_templates.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
 _templates.filters["last_part"] = lambda path: PurePath(path).name or path
 
 
@@ -256,8 +259,12 @@ def quality_page(request: Request, context: InContext, caller: By) -> Response:
     """What the threshold is worth, and another one would be."""
     view = View(request, context, caller)
     service = view.service()
-    shown = None if service is None else calibration_shown(service)
-    return view.page("quality", "quality.html", shown=shown)
+    if service is None:
+        return view.page("quality", "quality.html", shown=None)
+    everybody = service.catalogue.people(service.collection.id)
+    lacking = missing(np.repeat([p.id for p in everybody], [p.faces for p in everybody]))
+    shown = calibration_shown(service)
+    return view.page("quality", "quality.html", shown=shown, lacking=lacking)
 
 
 @routes.get("/index", openapi_extra=VIEWER)

@@ -17,6 +17,7 @@ PAGES = {
     "identify": "/",
     "people": "/people",
     "runs": "/runs",
+    "quality": "/quality",
     "index": "/index",
     "login": "/login",
 }
