@@ -4,7 +4,9 @@ import typer
 
 from cli import (
     audit,
+    backup,
     bench,
+    catalogue,
     clusters,
     demo,
     doctor,
@@ -40,6 +42,8 @@ for module in (
     worker,
     models,
     doctor,
+    backup,
+    catalogue,
     bench,
 ):
     module.register(app)

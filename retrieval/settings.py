@@ -82,6 +82,10 @@ class Settings(BaseSettings):
         False, description="Keep copies of enrolled photos under the home folder."
     )
 
+    backup_passphrase: SecretStr | None = Field(
+        None, description="Encrypts backups, and opens them again; see docs/backup.md."
+    )
+
     max_body_bytes: int = Field(
         200_000_000, ge=1_000, description="Bytes of the largest HTTP request."
     )

@@ -1,0 +1,152 @@
+"""`backup` and `restore`: everything that is truth in one file, and back."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.options import Run, command
+from retrieval.errors import SettingInvalid
+
+if TYPE_CHECKING:
+    from retrieval.backup.contents import Contents
+
+File = Annotated[Path, typer.Argument(metavar="FILE")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    command(app, "backup")(backup)
+    command(app, "restore")(restore)
+
+
+def backup(
+    run: Run,
+    file: File,
+    encrypt: Annotated[
+        bool,
+        typer.Option(
+            "--encrypt",
+            help="Ask for a passphrase; ROLLCALL_BACKUP_PASSPHRASE encrypts without asking.",
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an older file of that name.")
+    ] = False,
+) -> None:
+    """Write everything that is truth into one file, while the service goes on.
+
+    That is the catalogue, kept photos and models.toml. Indexes are made again from it.
+    """
+    from retrieval.backup.making import back_up
+    from retrieval.build import open_catalogue
+
+    passphrase = _given(run) or (_asked(file, twice=True) if encrypt else None)
+    with open_catalogue(run.settings) as catalogue:
+        made = back_up(
+            catalogue, run.settings.home, file, passphrase=passphrase, overwrite=overwrite
+        )
+    document = {
+        "backup": str(made.path),
+        "bytes": made.bytes,
+        "sha256": made.sha256,
+        "encrypted": made.encrypted,
+        "kept_photos": made.kept_photos,
+        **made.contents.document(),
+    }
+    sentence = f"{made.path}: {_held(made.contents, made.kept_photos)}, {made.bytes:,} bytes"
+    run.emit(document, lambda: run.print(f"{sentence}.", markup=False))
+    if not made.encrypted:
+        run.remark("It is not encrypted: keep it as safe as the photos themselves.")
+
+
+def restore(
+    run: Run,
+    file: File,
+    check: Annotated[
+        bool, typer.Option("--check", help="Verify every byte of the file; change nothing.")
+    ] = False,
+    receipt: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--receipt", metavar="FILE", help="Of a deletion, to be applied; can be repeated."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Make a backup the truth again, while the service goes on.
+
+    Deletions that came after the backup are applied to it. Indexes begin anew.
+    """
+    from retrieval.backup.restoring import check_backup
+    from retrieval.backup.restoring import restore as restore_backup
+    from retrieval.build import open_catalogue
+
+    def passphrase() -> str:
+        return _given(run) or _asked(file)
+
+    home = run.settings.home
+    if check:
+        checked = check_backup(home, file, passphrase)
+        held = _held(checked.contents, checked.kept_photos)
+        run.emit(
+            {
+                "backup": str(file),
+                "sound": True,
+                "encrypted": checked.encrypted,
+                "kept_photos": checked.kept_photos,
+                **checked.contents.document(),
+            },
+            lambda: run.print(f"{file} is sound: {held}.", markup=False),
+        )
+        return
+    with open_catalogue(run.settings) as catalogue:
+        question = f"Replace what is in {catalogue.url} by {file}?"
+        if not run.confirm(question, yes):
+            return
+        done = restore_backup(catalogue, home, file, passphrase=passphrase, receipts=receipt or ())
+    contents = done.backup.contents
+    sentence = f"Restored {_held(contents, done.kept_photos)}"
+    if done.erasures:
+        sentence += f"; of these {done.erased_faces} faces were deleted since and are gone again"
+    if done.revoked_keys:
+        sentence += f"; {done.revoked_keys} keys stay revoked"
+    document: dict[str, Any] = {
+        "backup": str(file),
+        **contents.document(),
+        "kept_photos": done.kept_photos,
+        "erasures_applied": done.erasures,
+        "erased_faces": done.erased_faces,
+        "revoked_keys": done.revoked_keys,
+    }
+    run.emit(document, lambda: run.print(f"{sentence}.", markup=False))
+
+
+def _held(contents: "Contents", photos: int) -> str:
+    people = sum(held.people for held in contents.collections)
+    return (
+        f"{_count(people, 'person', 'people')} with {_count(contents.faces, 'face', 'faces')} in "
+        f"{_count(len(contents.collections), 'collection', 'collections')}, "
+        f"{_count(photos, 'kept photo', 'kept photos')}, "
+        f"as of {contents.made_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def _given(run: Run) -> str | None:
+    secret = run.settings.backup_passphrase
+    return secret.get_secret_value() if secret is not None else None
+
+
+def _asked(file: Path, twice: bool = False) -> str:
+    if not sys.stdin.isatty():
+        raise SettingInvalid(
+            f"{file} needs a passphrase, and nobody can answer here: set "
+            "ROLLCALL_BACKUP_PASSPHRASE."
+        )
+    typed: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True)
+    return typed

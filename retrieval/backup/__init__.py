@@ -1,0 +1,1 @@
+"""Backups: everything that is truth in one file, and back."""

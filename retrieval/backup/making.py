@@ -1,0 +1,126 @@
+"""Making a backup while the service runs."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import delete, select
+
+from retrieval.backup.archive import writing_backup
+from retrieval.backup.contents import CATALOGUE, MODELS, PHOTOS, SUMMARY, Contents, kept_photos
+from retrieval.backup.workspace import workspace
+from retrieval.catalogue.backup_log import BackupLog
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.replies import replies
+from retrieval.catalogue.schema import meta, now, photos
+from retrieval.catalogue.transfer import copy_catalogue
+from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_PASSPHRASE = 8  # characters; scrypt makes a guess slow, not a short passphrase long
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A backup that was made.
+
+    Attributes:
+        path: of the file.
+        contents: what it holds.
+        kept_photos: copies of photos in it.
+        bytes: of the file.
+        sha256: of all but the file's last 32 bytes, which are this digest.
+        encrypted: whether a passphrase is needed.
+    """
+
+    path: Path
+    contents: Contents
+    kept_photos: int
+    bytes: int
+    sha256: str
+    encrypted: bool
+
+
+def back_up(
+    catalogue: Catalogue,
+    home: Path,
+    file: Path,
+    *,
+    passphrase: str | None = None,
+    overwrite: bool = False,
+) -> Made:
+    """Write everything that is truth into one file: a state of the catalogue that existed.
+
+    That is the catalogue, kept photos and the user's own manifest; indexes are made again from
+    the catalogue, models are pulled or exported again. Others go on reading and writing.
+
+    Args:
+        catalogue: on SQLite or PostgreSQL.
+        home: the folder of kept photos and manifest.
+        file: to be written.
+        passphrase: to encrypt it with, or None.
+        overwrite: whether an older file may be replaced.
+
+    Raises:
+        AlreadyExists: the file is there.
+        SettingInvalid: the passphrase is too short, or cryptography is not installed.
+        StoreFull: no space is left; no half backup is left either.
+        StoreError: the file cannot be written.
+    """
+    file = file.absolute()
+    if file.exists() and not overwrite:
+        raise AlreadyExists(f"{file} is there already. Choose another name, or add --overwrite.")
+    if passphrase is not None and len(passphrase) < SHORTEST_PASSPHRASE:
+        raise SettingInvalid(
+            f"The passphrase has {len(passphrase)} characters; at least {SHORTEST_PASSPHRASE} are "
+            "needed."
+        )
+    log = BackupLog(catalogue.database)
+    with workspace(home) as folder:
+        recorded = log.begin(file)
+        try:
+            made = _write(catalogue, home, file, folder / CATALOGUE, passphrase)
+            log.complete(recorded, made.contents.made_at)
+        except BaseException:
+            with suppress(StoreError):  # what went wrong first is what the user must know
+                log.withdraw(recorded)
+            raise
+    faces = made.contents.faces
+    logger.info("backup: %d faces, %d photos, %d bytes", faces, made.kept_photos, made.bytes)
+    return made
+
+
+def _write(
+    catalogue: Catalogue, home: Path, file: Path, copy: Path, passphrase: str | None
+) -> Made:
+    copy_catalogue(catalogue, copy)
+    made_at = now()
+    with Catalogue.open(copy) as held:
+        with held.database.writing() as connection:
+            connection.execute(delete(replies))  # good for a day only
+            epoch = select(meta.c.value).where(meta.c.key == "epoch")
+            contents = Contents.of(held, made_at, connection.execute(epoch).scalar_one())
+        enrolled = list(_enrolled(held))
+    count = 0
+    with writing_backup(file, passphrase) as archive:
+        archive.add(SUMMARY, contents.write())
+        archive.add(CATALOGUE, copy)
+        if (home / MODELS).is_file():
+            archive.add(MODELS, (home / MODELS).read_bytes())
+        for collection_id, sha256 in enrolled:
+            data = kept_photos(home, collection_id).read(sha256)
+            if data is not None:  # not kept, or erased since the copy was made
+                archive.add(f"{PHOTOS}/{collection_id}/{sha256}", data)
+                count += 1
+    size = file.stat().st_size
+    return Made(file, contents, count, size, archive.sha256, passphrase is not None)
+
+
+def _enrolled(held: Catalogue) -> Iterator[tuple[int, str]]:
+    query = select(photos.c.collection_id, photos.c.sha256).order_by(photos.c.id)
+    with held.database.reading() as connection:
+        for row in connection.execute(query):
+            yield row[0], row[1]

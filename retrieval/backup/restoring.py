@@ -1,0 +1,205 @@
+"""Checking a backup, and making it the truth again while the service runs."""
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from retrieval.backup.archive import BackupReader
+from retrieval.backup.contents import CATALOGUE, MODELS, PHOTOS, SUMMARY, Contents, kept_photos
+from retrieval.backup.frames import Passphrase
+from retrieval.backup.workspace import workspace
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.erasure_log import read_receipt
+from retrieval.catalogue.restoring import replace_catalogue
+from retrieval.errors import DataInvalid, StoreError, StoreFull
+from retrieval.index import snapshot
+
+logger = logging.getLogger(__name__)
+
+_PHOTO = re.compile(rf"{PHOTOS}/(\d+)/([0-9a-f]{{64}})")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A backup of which every byte was verified.
+
+    Attributes:
+        contents: what it holds.
+        kept_photos: copies of photos in it.
+        encrypted: whether a passphrase was needed.
+    """
+
+    contents: Contents
+    kept_photos: int
+    encrypted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did.
+
+    Attributes:
+        backup: what was restored from.
+        erasures: that came after the backup and were applied to it.
+        erased_faces: faces of the backup that they took.
+        revoked_keys: keys of the backup that stay revoked.
+        kept_photos: copies of photos that were put back.
+    """
+
+    backup: Checked
+    erasures: int
+    erased_faces: int
+    revoked_keys: int
+    kept_photos: int
+
+
+def check_backup(home: Path, file: Path, passphrase: Passphrase | None = None) -> Checked:
+    """Verify every byte of a backup, and that its catalogue opens and is sound.
+
+    Args:
+        home: where the catalogue is unpacked for that, for a moment.
+        file: the backup.
+        passphrase: is called if the file is encrypted.
+
+    Raises:
+        DataInvalid: it is damaged, and where; or it is no backup.
+        SettingInvalid: the passphrase is wrong, or there is none.
+        CatalogueIncompatible: a newer Rollcall made it.
+    """
+    with BackupReader(file, passphrase) as backup, workspace(home) as folder:
+        checked = _verify(backup, folder / CATALOGUE)
+        with Catalogue.open(folder / CATALOGUE) as held:
+            held.check()
+        return checked
+
+
+def restore(
+    catalogue: Catalogue,
+    home: Path,
+    file: Path,
+    *,
+    passphrase: Passphrase | None = None,
+    receipts: Sequence[Path] = (),
+) -> Restored:
+    """Make a backup the truth again; services that run go on with it.
+
+    Nothing changes before every byte was verified. The catalogue then changes in one transaction;
+    kept photos follow. Erasures that came after the backup are applied: those that the catalogue
+    knows of, and those of receipts. Indexes begin anew from the catalogue.
+
+    Args:
+        catalogue: to be replaced: this one at a later time, or an empty one.
+        home: its folder.
+        file: the backup.
+        passphrase: is called if the file is encrypted.
+        receipts: of deletions, as `rollcall people delete --receipt` writes them.
+
+    Raises:
+        DataInvalid: backup or receipt is damaged, and where; or it is none.
+        SettingInvalid: the passphrase is wrong, or there is none.
+        CatalogueIncompatible: a newer Rollcall made it.
+        AlreadyExists: the home is another catalogue's.
+        StoreFull: no space is left.
+    """
+    told = [read_receipt(path) for path in receipts]
+    with BackupReader(file, passphrase) as backup, workspace(home) as folder:
+        checked = _verify(backup, folder / CATALOGUE)
+        with Catalogue.open(folder / CATALOGUE) as held:
+            held.check()
+            before = list(_lying(home))
+            done = replace_catalogue(held, catalogue, checked.contents.made_at, told)
+        put = _put_back(backup, home, done.photos)
+    _discard_others(catalogue, home, before)
+    _retire_indexes(home)
+    catalogue.empty_wal()
+    logger.info("restore: %d faces, %d photos", checked.contents.faces, put)
+    return Restored(checked, done.erasures, done.faces, done.revoked, put)
+
+
+def _verify(backup: BackupReader, catalogue: Path) -> Checked:
+    """Read a whole backup, and unpack its catalogue."""
+    contents, count, unpacked = None, 0, False
+    for name, member in backup.members():
+        if name == SUMMARY:
+            contents = Contents.read(member.read())
+        elif name == CATALOGUE:
+            _unpack(member, catalogue)
+            unpacked = True
+        elif found := _PHOTO.fullmatch(name):
+            count += 1
+            _check_photo(backup.path, found[2], member.read())
+        elif name != MODELS:
+            raise DataInvalid(f"{backup.path} has a member {name!r} that this Rollcall cannot use.")
+    if contents is None or not unpacked:
+        raise DataInvalid(f"{backup.path} lacks {SUMMARY} or {CATALOGUE}: it is no whole backup.")
+    return Checked(contents, count, backup.sealed)
+
+
+def _unpack(member: BinaryIO, path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            shutil.copyfileobj(member, file, 1 << 20)
+    except OSError as error:
+        raise StoreFull(
+            f"The backup's catalogue cannot be unpacked to {path}: {error.strerror}. "
+            "Nothing was changed; free some space."
+        ) from error
+
+
+def _check_photo(path: Path, digest: str, data: bytes) -> None:
+    if sha256(data).hexdigest() != digest:
+        raise DataInvalid(f"{path}: the photo {digest[:12]} has other bytes than it should.")
+
+
+def _put_back(backup: BackupReader, home: Path, wanted: frozenset[tuple[int, str]]) -> int:
+    """Put the manifest and the kept photos of those who are enrolled in their places."""
+    count = 0
+    for name, member in backup.members():
+        found = _PHOTO.fullmatch(name)
+        if found and (int(found[1]), found[2]) in wanted:
+            kept_photos(home, int(found[1])).keep(found[2], member.read())
+            count += 1
+        elif name == MODELS:
+            _put_manifest(home / MODELS, member.read())
+    return count
+
+
+def _put_manifest(path: Path, data: bytes) -> None:
+    draft = path.with_suffix(".part")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"The catalogue is restored, but {path} cannot be written: {error.strerror}. "
+            "Mend that and restore again."
+        ) from error
+
+
+def _lying(home: Path) -> Iterator[tuple[int, str]]:
+    """Photos that are kept now, as (collection's id, SHA-256)."""
+    for path in (home / PHOTOS).glob("*/??/*"):
+        if path.parts[-3].isdecimal() and re.fullmatch(r"[0-9a-f]{64}", path.name):
+            yield int(path.parts[-3]), path.name
+
+
+def _discard_others(catalogue: Catalogue, home: Path, before: list[tuple[int, str]]) -> None:
+    """Delete kept photos that were there before the restore and are nobody's after it."""
+    for collection_id in {collection_id for collection_id, _ in before}:
+        lay = {digest for owner, digest in before if owner == collection_id}
+        owned = catalogue.owners(collection_id, lay)
+        kept_photos(home, collection_id).discard(lay - set(owned))
+
+
+def _retire_indexes(home: Path) -> None:
+    """Delete snapshots: they follow another epoch, and hold vectors that may be nobody's now."""
+    for folder in (home / "index").glob("*"):
+        with snapshot.writing(folder):
+            snapshot.retire(folder, keep=None)
