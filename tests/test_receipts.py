@@ -158,17 +158,16 @@ def _ids(service: Service, name: str) -> list[int]:
 
 def _assert_each_is_found(service: Service, home: Path, sought: Sought) -> None:
     """The search is able to find everything that it is asked for."""
-    files = search(service, home, sought).files
+    found = search(service, home, sought)
     with TemporaryDirectory() as folder:
         # Not opened here: closing one would drop SQLite's locks on it.
-        subprocess.run(["cp", "--backup=numbered", *files, folder], check=True)
+        subprocess.run(["cp", "--backup=numbered", *found.files, folder], check=True)
         contents = [path.read_bytes() for path in Path(folder).iterdir()]
     for pattern in sought.vectors | sought.plain:
         assert any(pattern in content for content in contents), f"{len(pattern)} bytes"
     held = service.gallery.left_packed(sought.faces, sought.people, sought.packed)
     assert frozenset().union(*held.values()) == sought.packed
-    assert {path.name for path in files} >= sought.sha256s
-    assert search(service, home, sought).traces
+    assert {path.name for path in found.traces} >= sought.sha256s
 
 
 @pytest.mark.parametrize("coding", CODINGS)
