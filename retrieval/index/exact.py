@@ -7,6 +7,9 @@ import numpy.typing as npt
 from retrieval.errors import DimensionMismatch, SettingInvalid
 from retrieval.values import Floats, Ints, SearchResult, Vectors, check_vectors
 
+# As many probes are one photo's, and are compared by one thread: others would save half of a
+# millisecond on an idle machine and cost fifty where other processes compute (docs/tuning.md).
+ONE_PHOTO = 16
 BLOCK_SCORES = 8_000_000  # scores held at a time: 32 MB
 
 
@@ -92,7 +95,7 @@ def nearest(
         return SearchResult(ids[rows], np.clip(scores, None, 1.0))
     parts = []
     for block in blocks(probes, len(vectors)):
-        scores = block @ vectors.T
+        scores = products(block, vectors)
         if keep is not None:
             scores[:, ~keep] = -np.inf
         parts.append(select(scores, ids, k))
@@ -108,6 +111,17 @@ def blocks(probes: Vectors, n: int) -> list[Vectors]:
     """Cut the probes so that scores against n vectors fit BLOCK_SCORES."""
     rows = max(BLOCK_SCORES // max(n, 1), 1)
     return [probes[start : start + rows] for start in range(0, len(probes), rows)]
+
+
+def products(probes: Vectors, vectors: Vectors) -> Floats:
+    """Inner products (q, n) of all probes with all vectors; of one photo's by this thread alone."""
+    if len(probes) > ONE_PHOTO:
+        return np.asarray(probes @ vectors.T)
+    out = np.empty((len(probes), len(vectors)), np.float32)
+    for probe, row in zip(np.ascontiguousarray(probes), out, strict=True):
+        pointers = (faiss.swig_ptr(array) for array in (row, probe, vectors))
+        faiss.fvec_inner_products_ny(*pointers, vectors.shape[1], len(vectors))
+    return out
 
 
 def cosines(probes: Vectors, probe_rows: Ints, vectors: Vectors, rows: Ints) -> Floats:

@@ -19,7 +19,7 @@ import numpy as np
 from retrieval.errors import RollcallError, SettingInvalid, SnapshotInvalid
 from retrieval.index import snapshot
 from retrieval.index.encodings import Encodings, encodings, left_in, shared
-from retrieval.index.exact import check_k, checked
+from retrieval.index.exact import ONE_PHOTO, check_k, checked
 from retrieval.index.lists import Lists, Trained
 from retrieval.index.roster import Roster
 from retrieval.index.snapshot import Stamp
@@ -35,9 +35,6 @@ logger = logging.getLogger(__name__)
 # an exact tail costs as much as the same rows sealed, beside lists it costs far more.
 _FOLD = (0.1, 2_000)
 _FOLD_LISTS = (0.02, 10_000)
-# Probes of one photo are searched by one thread: starting and joining a second one saves half of a
-# millisecond on an idle machine and costs a hundred times that where other processes compute.
-_ALONE = 16
 _ROUNDING = 1e-6  # a space's products differ by less between a batch and a single vector
 _WRITTEN_FROM = 5_000  # faces: fewer are read from the catalogue as fast as from a snapshot
 
@@ -260,7 +257,7 @@ class Gallery:
             SettingInvalid: the memory does not suffice.
             IndexFailed: FAISS failed.
         """
-        self._use_threads(_ALONE + 1)
+        self._use_threads(ONE_PHOTO + 1)
         view = self._follow()
         if view.faces < self._lists_from:
             progress(f"{view.faces:,} faces are searched exactly: nothing to train")
@@ -376,7 +373,7 @@ class Gallery:
 
         OpenMP keeps the number for each thread apart, so it is said before each piece of work.
         """
-        faiss.omp_set_num_threads(1 if probes <= _ALONE else self._threads)
+        faiss.omp_set_num_threads(1 if probes <= ONE_PHOTO else self._threads)
 
     def _seen(self) -> View:
         return self._view or self._follow()
@@ -478,7 +475,7 @@ class Gallery:
             return
 
     def _fold(self, trained: Lists | None = None) -> None:
-        self._use_threads(_ALONE + 1)
+        self._use_threads(ONE_PHOTO + 1)
         if self._folder is not None and self._follow().faces >= _WRITTEN_FROM:
             self._write(trained)
         else:

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.index.exact import best, blocks, cosines
+from retrieval.index.exact import best, blocks, cosines, products
 from retrieval.values import Floats, Ints, PeopleHits, Vectors, check_rows
 
 Mask = npt.NDArray[np.bool_]
@@ -138,8 +138,8 @@ class Roster:
         return stacked([self._search_block(block, k, keep) for block in blocks(probes, len(self))])
 
     def _search_block(self, probes: Vectors, k: int, keep: Mask | None) -> PeopleHits:
-        near = np.maximum.reduceat(probes @ self.vectors.T, self.offsets[:-1], axis=1)
-        scores = (near + probes @ self.templates.T) / 2
+        near = np.maximum.reduceat(products(probes, self.vectors), self.offsets[:-1], axis=1)
+        scores: Floats = (near + products(probes, self.templates)) / np.float32(2)
         if keep is not None:
             scores[:, ~keep] = -np.inf
         top = best(scores, k)
