@@ -1,0 +1,148 @@
+"""The web app's doors: logging in, what a session may do, what a page shows to whom."""
+
+import re
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from retrieval.api.auth import COOKIE
+from retrieval.api.context import Context
+from retrieval.catalogue.keys import Role
+from retrieval.settings import Settings
+from tests.api.painted import RED, paint
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def tokens(client: TestClient, people: dict[str, int], context: Context) -> dict[Role, str]:
+    """A key of each role."""
+    return {role: context.keys.create(role.value, role)[1] for role in Role}
+
+
+@pytest.fixture
+def visitor(app: FastAPI, tokens: dict[Role, str]) -> TestClient:
+    """A browser without a session."""
+    return TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
+
+
+def log_in(visitor: TestClient, key: str, then: str = "/people") -> str:
+    """Log in; return the token that the page carries."""
+    answer = visitor.post("/login", data={"key": key, "next": then})
+    assert (answer.status_code, answer.headers["location"]) == (303, then)
+    page = visitor.get(then, headers=HTML).text
+    found = re.search(r'name="csrf" content="(\w+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_a_page_sends_a_stranger_to_the_login_and_back(
+    visitor: TestClient, tokens: dict[Role, str]
+) -> None:
+    sent = visitor.get("/people?search=ro", headers=HTML)
+    assert (sent.status_code, sent.headers["location"]) == (
+        303,
+        "/login?next=/people%3Fsearch%3Dro",
+    )
+    assert 'value="/people?search=ro"' in visitor.get(sent.headers["location"]).text
+    log_in(visitor, tokens[Role.VIEWER])
+    assert visitor.get("/people", headers=HTML).status_code == 200
+
+
+def test_the_sessions_cookie_is_out_of_reach_for_scripts_and_other_sites(
+    visitor: TestClient, tokens: dict[Role, str]
+) -> None:
+    answer = visitor.post("/login", data={"key": tokens[Role.ADMIN]})
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert tokens[Role.ADMIN].lower() not in cookie
+
+
+def test_a_wrong_key_opens_nothing_and_says_so(visitor: TestClient) -> None:
+    answer = visitor.post("/login", data={"key": "rollcall_x_y"})
+    assert answer.status_code == 401
+    assert "unknown or revoked" in answer.text
+    assert COOKIE not in visitor.cookies
+
+
+@pytest.mark.parametrize("path", ["https://example.org/", "//example.org", "/\\example.org", "x"])
+def test_the_login_leads_to_no_other_site(
+    visitor: TestClient, tokens: dict[Role, str], path: str
+) -> None:
+    answer = visitor.post("/login", data={"key": tokens[Role.VIEWER], "next": path})
+    assert answer.headers["location"] == "/"
+
+
+def test_a_session_changes_things_only_with_its_pages_token(
+    visitor: TestClient, tokens: dict[Role, str], people: dict[str, int]
+) -> None:
+    token = log_in(visitor, tokens[Role.OPERATOR])
+    path, new = f"/v1/people/{people['Rosa']}", {"person": "Rosa Rot"}
+    for headers in ({}, {"X-CSRF-Token": "guessed"}):
+        refused = visitor.patch(path, json=new, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (403, "forged")
+    foreign = {"X-CSRF-Token": token, "Origin": "https://example.org"}
+    assert visitor.patch(path, json=new, headers=foreign).status_code == 403
+    assert visitor.patch(path, json=new, headers={"X-CSRF-Token": token}).status_code == 200
+    assert visitor.delete(path, headers={"X-CSRF-Token": token}).status_code == 403  # no admin
+
+
+def test_a_session_ends_with_its_key_with_its_time_and_by_logging_out(
+    visitor: TestClient, tokens: dict[Role, str], context: Context, settings: Settings
+) -> None:
+    token = log_in(visitor, tokens[Role.OPERATOR])
+    assert visitor.post("/logout", headers={"X-CSRF-Token": token}).status_code == 204
+    assert visitor.get("/v1/people").status_code == 401
+    log_in(visitor, tokens[Role.OPERATOR])
+    context.keys.revoke("operator")
+    assert visitor.get("/v1/people").status_code == 401
+    settings.session_hours = -1
+    visitor.post("/login", data={"key": tokens[Role.ADMIN]})
+    assert visitor.get("/v1/people").status_code == 401
+
+
+def test_a_cookie_that_is_none_of_ours_is_no_session(visitor: TestClient) -> None:
+    for cookie in ("", ".", "a.b.c", "00.99999999999." + "0" * 64, "é"):
+        headers = [(b"cookie", f"{COOKIE}={cookie}".encode("latin-1"))]
+        answer = visitor.get("/v1/people", headers=headers)
+        assert answer.status_code == 401
+
+
+def test_a_page_offers_what_the_role_may_do(
+    app: FastAPI, visitor: TestClient, tokens: dict[Role, str], people: dict[str, int]
+) -> None:
+    shown = {}
+    for role, key in tokens.items():
+        browser = TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
+        log_in(browser, key)
+        shown[role] = browser.get(f"/people/{people['Rosa']}", headers=HTML).text
+    assert "Rename" not in shown[Role.VIEWER]
+    assert "Rename" in shown[Role.OPERATOR]
+    assert "Delete for good" not in shown[Role.OPERATOR]
+    assert "Delete for good" in shown[Role.ADMIN]
+
+
+def test_names_are_shown_as_text_whatever_they_are(client: TestClient) -> None:
+    name = '<script>alert("x")</script>'
+    files = {"photos": ("<b>.png", paint(RED))}
+    person = client.post("/v1/people", data={"person": name}, files=files).json()["id"]
+    for path in ("/people", f"/people/{person}"):
+        page = client.get(path, headers=HTML).text
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("path", ["/", "/people", "/runs", "/quality", "/index"])
+def test_every_page_works_before_anybody_is_enrolled(client: TestClient, path: str) -> None:
+    assert client.get(path, headers=HTML).status_code == 200
+
+
+def test_what_is_not_there_is_a_page_for_people_and_a_problem_for_programs(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    page = client.get("/people/77", headers=HTML)
+    assert page.status_code == 404
+    assert "There is no person with id 77" in page.text
+    assert client.get("/v1/people/77", headers=HTML).headers["content-type"].endswith("json")
