@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.build import build_models
+from retrieval.benchmarks.face_folder import FaceFolder, photos_of_people, read
+from retrieval.build import build_models, build_service
 from retrieval.samples import write_samples
 from retrieval.settings import Settings
 
@@ -61,3 +62,13 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("samples")
     write_samples(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def orl_faces(orl_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> FaceFolder:
+    """The 400 faces of ORL, by the models that need no download."""
+    home = tmp_path_factory.mktemp("home")
+    settings = Settings(home=home, detector="mtcnn", embedder="dlib-resnet")
+    with build_service(settings) as service:
+        service.ensure_collection()
+        return read(service.pipeline, photos_of_people(orl_dir))

@@ -28,7 +28,9 @@ class Trials:
     """The answers, a row a photo asked.
 
     Attributes:
+        rows: (n,) int64, which of the gallery's vectors was asked.
         people: (n,) int64, who is on the photo.
+        rivals: (n,) int64, the best other person.
         genuine: (n,) evidence of the right person, -inf where the person has no other photo.
         leads: (n,) score of the right person minus the best other's, negative where that one wins.
         mistaken: (n,) evidence of the best other person then.
@@ -41,7 +43,9 @@ class Trials:
         gallery_people, gallery_faces: against how many the photos were asked.
     """
 
+    rows: Ints
     people: Ints
+    rivals: Ints
     genuine: Floats
     leads: Floats
     mistaken: Floats
@@ -55,20 +59,28 @@ class Trials:
     gallery_faces: int
 
 
-def ask_gallery(vectors: Vectors, people: Ints, *, fitted: bool, seed: int = 0) -> Trials:
+def ask_gallery(
+    vectors: Vectors,
+    people: Ints,
+    *,
+    fitted: bool,
+    most_probes: int = MOST_PROBES,
+    seed: int = 0,
+) -> Trials:
     """Ask a gallery about its own photos.
 
     Args:
         vectors: (n, d) float32, rows of unit length, as the embedder gave them.
         people: (n,) int64, of four people at least.
         fitted: whether the gallery uses a fitted space.
+        most_probes: of a gallery with more photos, only those of some people are asked.
         seed: of the people that are asked, of folds, halves and pairs.
     """
     rng = np.random.default_rng(seed)
     owners, order, _ = grouped(people)
     vectors, labels = vectors[order], np.searchsorted(owners, people[order])
     fold_of = rng.permutation(len(owners)) % (_FOLDS if fitted else 1)
-    asked = np.isin(labels, _asked(np.bincount(labels), rng))
+    asked = np.isin(labels, _asked(np.bincount(labels), most_probes, rng))
     parts: list[Trials] = []
     for fold in np.unique(fold_of):
         own = fold_of[labels] == fold
@@ -77,13 +89,13 @@ def ask_gallery(vectors: Vectors, people: Ints, *, fitted: bool, seed: int = 0) 
         rows = np.flatnonzero(own & asked)
         size = max(_BLOCK_NUMBERS // len(vectors), 1)
         parts += [room.ask(rows[at : at + size]) for at in range(0, len(rows), size)]
-    return _joined(parts, owners)
+    return _joined(parts, owners, order)
 
 
-def _asked(sizes: Ints, rng: np.random.Generator) -> Ints:
+def _asked(sizes: Ints, most_probes: int, rng: np.random.Generator) -> Ints:
     """People drawn at random until their photos are enough."""
     drawn = rng.permutation(len(sizes))
-    return drawn[np.cumsum(sizes[drawn]) - sizes[drawn] < MOST_PROBES]
+    return drawn[np.cumsum(sizes[drawn]) - sizes[drawn] < most_probes]
 
 
 class _Room:
@@ -111,7 +123,9 @@ class _Room:
         rival = others[:, 0]
         crowd = self._people >= 3
         return Trials(
+            rows=rows,
             people=own,
+            rivals=scores.argmax(axis=1),
             genuine=evidence(_against(mine, others, crowd))[:, 0],
             leads=mine - rival,
             mistaken=evidence(_against(rival, np.maximum(others[:, 1:], mine[:, None]), crowd))[
@@ -159,7 +173,7 @@ def _against(score: Floats, others: Floats, crowd: bool) -> Floats:
     return np.concatenate([score[:, None], others[:, : 2 if crowd else 1]], axis=1)
 
 
-def _joined(parts: list[Trials], owners: Ints) -> Trials:
+def _joined(parts: list[Trials], owners: Ints, order: Ints) -> Trials:
     def column(name: str) -> npt.NDArray[np.generic]:
         return np.concatenate([getattr(part, name) for part in parts])
 
@@ -168,7 +182,9 @@ def _joined(parts: list[Trials], owners: Ints) -> Trials:
         for field in fields(Trials)
         if not field.name.startswith("gallery_")
     }
+    arrays["rows"] = order[arrays["rows"]]
     arrays["people"] = owners[arrays["people"]]
+    arrays["rivals"] = owners[arrays["rivals"]]
     return Trials(
         **arrays,  # type: ignore[arg-type]
         gallery_people=parts[0].gallery_people,

@@ -1,24 +1,11 @@
-"""Faces for the benchmarks: made up, and real ones, embedded once."""
+"""Faces for the benchmarks, made up."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from retrieval.benchmarks.face_folder import FaceFolder, photos_of_people, read
-from retrieval.build import build_service
-from retrieval.settings import Settings
-
-
-@pytest.fixture(scope="session")
-def orl_faces(orl_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> FaceFolder:
-    """The 400 faces of ORL, by the models that need no download."""
-    home = tmp_path_factory.mktemp("home")
-    settings = Settings(home=home, detector="mtcnn", embedder="dlib-resnet")
-    with build_service(settings) as service:
-        service.ensure_collection()
-        return read(service.pipeline, photos_of_people(orl_dir))
+from retrieval.benchmarks.face_folder import FaceFolder
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from retrieval.benchmarks.face_folder import FaceFolder
+from retrieval.identities.health import COPY_COSINE, examine
+from tests.identities.made import Crowd, crowd
+
+
+def _relabelled(gallery: Crowd, row: int, person: int) -> Crowd:
+    people = gallery.people.copy()
+    people[row] = person
+    return Crowd(gallery.vectors, people)
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_a_photo_under_the_wrong_name_is_found_with_the_right_one(fitted: bool) -> None:
+    gallery = _relabelled(crowd(20, 5, seed=1), row=7, person=13)
+    (found,) = examine(gallery.vectors, gallery.people, fitted=fitted).mislabelled
+    assert (found.row, found.person, found.looks_like) == (7, 13, 1)
+    assert found.lead < 0
+
+
+def test_planted_photos_are_found_and_clean_galleries_raise_no_alarm() -> None:
+    found, alarms = 0, 0
+    for seed in range(25):
+        clean = crowd(20, 5, seed=seed)
+        alarms += len(examine(clean.vectors, clean.people, fitted=False).mislabelled)
+        row, person = seed * 3, (seed * 3 // 5 + 7) % 20
+        planted = _relabelled(clean, row, person)
+        rows = [m.row for m in examine(planted.vectors, planted.people, fitted=False).mislabelled]
+        found += row in rows
+    assert found >= 23
+    assert alarms <= 2
+
+
+def test_worst_mislabelled_photos_come_first() -> None:
+    gallery = _relabelled(_relabelled(crowd(20, 5, seed=2), 3, 9), 44, 2)
+    leads = [m.lead for m in examine(gallery.vectors, gallery.people, fitted=False).mislabelled]
+    assert len(leads) == 2
+    assert leads == sorted(leads)
+
+
+def test_one_person_under_two_names_is_a_pair_of_look_alikes() -> None:
+    gallery = crowd(20, 6, seed=3)
+    twice = np.where((gallery.people == 4) & (np.arange(120) % 2 == 0), 99, gallery.people)
+    alike = examine(gallery.vectors, twice, fitted=False).alike
+    assert {(a.person, a.other) for a in alike} == {(4, 99), (99, 4)}
+    assert min(a.share for a in alike) >= 0.5
+
+
+def test_people_who_are_apart_are_no_look_alikes() -> None:
+    gallery = crowd(20, 5, seed=4)
+    assert examine(gallery.vectors, gallery.people, fitted=False).alike == ()
+
+
+def test_copies_are_found_once_and_those_of_two_people_come_first() -> None:
+    gallery = crowd(10, 3, seed=5)
+    rng = np.random.default_rng(0)
+    copies = gallery.vectors[[4, 11]] + rng.normal(size=(2, gallery.vectors.shape[1])) * 1e-3
+    copies = (copies / np.linalg.norm(copies, axis=1, keepdims=True)).astype(np.float32)
+    both = Crowd(np.concatenate([gallery.vectors, copies]), np.append(gallery.people, [1, 8]))
+    found = examine(both.vectors, both.people, fitted=False).copies
+    assert [(c.row, c.other_row, c.one_person) for c in found] == [(11, 31, False), (4, 30, True)]
+    assert min(c.cosine for c in found) >= COPY_COSINE
+
+
+def test_people_with_few_photos_are_named() -> None:
+    gallery = crowd(6, 4, seed=6)
+    kept = ~np.isin(np.arange(24), [0, 1, 12, 13, 14])
+    found = examine(gallery.vectors[kept], gallery.people[kept], fitted=False)
+    assert found.few == (0, 3)
+
+
+@pytest.mark.parametrize(("people", "photos"), [(0, 1), (1, 5), (3, 5), (10, 1)])
+def test_galleries_too_small_to_compare_have_no_findings_of_it(people: int, photos: int) -> None:
+    gallery = crowd(people, photos, seed=7)
+    found = examine(gallery.vectors, gallery.people, fitted=False)
+    assert (found.mislabelled, found.alike, found.copies) == ((), (), ())
+
+
+def test_orl_hides_no_planted_photo_and_raises_no_false_alarm(orl_faces: FaceFolder) -> None:
+    rng = np.random.default_rng(0)
+    people = np.arange(len(orl_faces.names))
+    found, alarms = 0, 0
+    for _ in range(20):
+        shuffled = rng.permutation(len(orl_faces.people))
+        order = shuffled[np.argsort(orl_faces.people[shuffled], kind="stable")].reshape(-1, 10)
+        enrolled, spare = order[:, :5], order[:, 5]
+        own, other = rng.choice(people, 2, replace=False)
+        labels = np.repeat(people, 5)
+        clean = examine(orl_faces.vectors[enrolled.ravel()], labels, fitted=False)
+        alarms += len(clean.mislabelled)
+        planted = enrolled.copy()
+        planted[own, 0] = spare[other]
+        rows = examine(orl_faces.vectors[planted.ravel()], labels, fitted=False).mislabelled
+        found += (own * 5, other) in {(m.row, m.looks_like) for m in rows}
+    assert found >= 18
+    assert alarms <= 2
