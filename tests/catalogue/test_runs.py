@@ -10,11 +10,27 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs import ListedPhoto, PhotoOutcome, Runs, RunState, Taken
 from retrieval.errors import InputError, NotFound
 from tests.catalogue.made import make_collection, new_face, sha256
+from tests.catalogue.postgres import Postgres, running_postgres
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    pytest.importorskip("psycopg", reason="needs the extra postgres")
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalogue.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.empty_database()
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with Catalogue.open(f"sqlite:///{tmp_path / 'catalogue.db'}") as opened:
+def catalogue(url: str) -> Iterator[Catalogue]:
+    with Catalogue.open(url) as opened:
         yield opened
 
 
