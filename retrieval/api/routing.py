@@ -46,19 +46,20 @@ def role_of(route: APIRoute) -> Role:
 
 
 class GuardedRoute(APIRoute):
-    """A route that admits the caller first, and answers a repeated request as the first time."""
+    """A route that admits the caller first; with `Once`, a repeated request gets the first reply."""
 
     def get_route_handler(self) -> Handler:
         """Wrap the handler."""
         handler = super().get_route_handler()
         role = role_of(self)
+        repeatable = any(each.dependency is _idempotency_key for each in self.dependencies)
 
         async def guarded(request: Request) -> Response:
             context: Context = request.app.state.context
             caller = await context.access.admit(request, role)
             request.state.caller = caller
             token = request.headers.get("Idempotency-Key")
-            if token is None or request.method != "POST":
+            if token is None or not repeatable:
                 return await handler(request)
             try:
                 return await _once(context, caller, token, request, handler)
@@ -195,4 +196,4 @@ def _made_service(context: InContext, name: CollectionName) -> Service:
 
 InGallery = Annotated[Service, Depends(_service)]  # NotFound where there is no such collection
 InNewGallery = Annotated[Service, Depends(_made_service)]  # makes the collection
-Once = Depends(_idempotency_key)
+Once = Depends(_idempotency_key)  # for POST routes whose reply may be kept: it holds no secret

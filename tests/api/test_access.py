@@ -80,7 +80,8 @@ def test_a_key_of_one_collection_opens_no_other(
 def test_a_key_is_shown_once_and_kept_as_a_hash(
     client: TestClient, settings: Settings, context: Context
 ) -> None:
-    made = client.post("/v1/keys", json={"name": "door", "role": "viewer"}).json()
+    new = {"name": "door", "role": "viewer"}
+    made = client.post("/v1/keys", json=new, headers={"Idempotency-Key": "once"}).json()
     secret = made["key"].split("_", 2)[2].encode()
     assert context.keys.check(made["key"]) is not None
     assert context.keys.check(made["key"][:-1]) is None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 
 from retrieval.api.context import Context
-from retrieval.api.routing import By, CollectionName, InContext, InGallery, Once, needs, router
+from retrieval.api.routing import By, CollectionName, InContext, InGallery, needs, router
 from retrieval.api.schemas import (
     AuditPage,
     Collections,
@@ -57,9 +57,7 @@ def list_keys(context: InContext, caller: By) -> Any:
     return {"keys": [asdict(key) for key in _own(context, caller)]}
 
 
-@routes.post(
-    "/keys", response_model=KeyMade, status_code=201, openapi_extra=ADMIN, dependencies=[Once]
-)
+@routes.post("/keys", response_model=KeyMade, status_code=201, openapi_extra=ADMIN)
 def create_key(context: InContext, caller: By, new: NewKey) -> Any:
     """Make a key. Its text is shown this once and kept nowhere."""
     if caller.collection is not None and new.collection != caller.collection:

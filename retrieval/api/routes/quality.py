@@ -1,0 +1,118 @@
+"""/v1/calibration: the threshold, what it is worth, and choosing it from the own photos."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from retrieval.api.context import Context
+from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
+from retrieval.api.schemas import CalibrationShown, Curves, Measured, WantedRate
+from retrieval.catalogue.audit import Happening
+from retrieval.catalogue.keys import Role
+from retrieval.identities.calibrate import Calibration, named_rightly
+from retrieval.identities.trials import Trials
+from retrieval.service import Service
+from retrieval.trust import Calibrated, calibrate_collection, forget_calibration
+
+routes = router("quality")
+VIEWER, ADMIN = needs(Role.VIEWER), needs(Role.ADMIN)
+
+CURVE_POINTS = 200  # as fine as a slider on a screen
+BINS = 60
+
+
+@routes.get("/calibration", response_model=CalibrationShown, openapi_extra=VIEWER)
+def show_calibration(service: InGallery) -> Any:
+    """Show the threshold that answers use, and the calibration that it comes from, if any."""
+    return calibration_shown(service)
+
+
+def calibration_shown(service: Service) -> dict[str, Any]:
+    """The gate in use, and the calibration behind it."""
+    lens = service.lens
+    stored, gate = lens.stored, lens.gate()
+    return {
+        "threshold": gate.threshold,
+        "margin": gate.margin,
+        "source": gate.source,
+        "measured_at": None if stored is None else stored.measured_at,
+        "calibration": None if stored is None else _document(stored.calibration),
+    }
+
+
+def _document(calibration: Calibration) -> dict[str, Any]:
+    numbers = asdict(calibration)
+    del numbers["curve"]
+    return numbers
+
+
+@routes.post(
+    "/calibration/measure", response_model=Measured, openapi_extra=VIEWER, dependencies=[Once]
+)
+async def measure(context: InContext, service: InGallery, wanted: WantedRate) -> Any:
+    """Say what thresholds would be worth on the collection's own photos; change nothing."""
+
+    def work() -> dict[str, Any]:
+        return _measured(calibrate_collection(service, wanted.fpir, keep=False))
+
+    return await context.pool.run(work)
+
+
+@routes.post("/calibration", response_model=Measured, openapi_extra=ADMIN, dependencies=[Once])
+async def calibrate(context: InContext, caller: By, service: InGallery, wanted: WantedRate) -> Any:
+    """Choose the threshold for a wanted FPIR from the collection's own photos, and use it."""
+
+    def work() -> dict[str, Any]:
+        found = calibrate_collection(service, wanted.fpir)
+        told = {"fpir": wanted.fpir, "threshold": found.calibration.threshold}
+        _record(context, caller, service, "calibrate", told)
+        return _measured(found)
+
+    return await context.pool.run(work)
+
+
+@routes.delete("/calibration", response_model=CalibrationShown, openapi_extra=ADMIN)
+async def forget(context: InContext, caller: By, service: InGallery) -> Any:
+    """Use the model's default threshold again."""
+
+    def work() -> dict[str, Any]:
+        forget_calibration(service)
+        _record(context, caller, service, "forget-calibration", {})
+        return calibration_shown(service)
+
+    return await context.pool.run(work)
+
+
+def _record(
+    context: Context, caller: By, service: Service, action: str, told: dict[str, Any]
+) -> None:
+    name = service.collection.name
+    context.audit.record([Happening(caller.name, action, name, answer=told)])
+
+
+def _measured(found: Calibrated) -> dict[str, Any]:
+    return {
+        "calibration": _document(found.calibration),
+        "before": {"threshold": found.before.threshold, "source": found.before.source},
+        "curves": _curves(found.trials, found.calibration).model_dump(),
+    }
+
+
+def _curves(trials: Trials, calibration: Calibration) -> Curves:
+    """What a slider shows: FPIR and FNIR at each threshold, and both score distributions."""
+    genuine = trials.genuine[np.isfinite(trials.genuine)]
+    low = float(min(genuine.min(), trials.strangers.min()))
+    high = float(max(genuine.max(), trials.strangers.max()))
+    thresholds = np.linspace(low, high, CURVE_POINTS)
+    fpir = calibration.false_matches(thresholds, calibration.people) / 1000
+    fnir = [1 - named_rightly(trials, t, calibration.margin).mean() for t in thresholds]
+    edges = np.linspace(low, high, BINS + 1)
+    return Curves(
+        thresholds=thresholds.tolist(),
+        fpir=fpir.tolist(),
+        fnir=[float(rate) for rate in fnir],
+        edges=edges.tolist(),
+        genuine=np.histogram(genuine, edges)[0].tolist(),
+        strangers=np.histogram(trials.strangers, edges)[0].tolist(),
+    )
