@@ -46,7 +46,7 @@ def role_of(route: APIRoute) -> Role:
 
 
 class GuardedRoute(APIRoute):
-    """A route that admits the caller first; with `Once`, a repeated request gets the first reply."""
+    """Admits the caller first; with `Once`, a repeated request gets the first reply."""
 
     def get_route_handler(self) -> Handler:
         """Wrap the handler."""
