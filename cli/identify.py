@@ -155,10 +155,14 @@ def search(
     run: Run,
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="Whose people to look for.")],
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many photos.")] = 10,
+    like: Annotated[
+        bool, typer.Option("--like", help="By how many of the photo's people they show.")
+    ] = False,
 ) -> None:
     """Find the gallery's photos that show the people of a photo, best first."""
     with run.service() as service:
-        hits = service.search(Source(str(photo), photo), limit)
+        ask = service.like if like else service.search
+        hits = ask(Source(str(photo), photo), limit)
     rows = [(h.photo, h.person, f"{h.score:.3f}", "yes" if h.same_person else "") for h in hits]
     document = {"photo": str(photo), "hits": [hit.document() for hit in hits]}
     run.emit(document, lambda: run.table(("photo", "person", "score", "same person"), rows))

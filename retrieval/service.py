@@ -29,6 +29,7 @@ from retrieval.errors import AlreadyExists, ModelMismatch, NotFound
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Gallery
 from retrieval.lens import Lens, newest_stamp, stored_calibration
+from retrieval.likeness import alike, words_of
 from retrieval.naming import photo_answer
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import PhotoFaces, PhotoFailure, Pipeline
@@ -247,12 +248,28 @@ class Service:
                 best[face] = max(float(score), best.get(face, -1.0))
         faces = self.catalogue.faces(list(best))
         ranked = sorted(faces.values(), key=lambda face: -best[face.id])[:limit]
-        gate = lens.gate()
-        threshold = gate.threshold if gate.photo_threshold is None else gate.photo_threshold
+        threshold = _photo_threshold(lens.gate())
         return [
             PhotoHit(face.photo, face.person, best[face.id], best[face.id] >= threshold)
             for face in ranked
         ]
+
+    def like(self, source: Source, limit: int = 10) -> list[PhotoHit]:
+        """Find the gallery's photos that are most like a photo, by whom they show.
+
+        Faces that look like nobody enrolled say nothing.
+
+        Raises:
+            PhotoError: the photo cannot be read or shows no face.
+        """
+        probes = self._one(source, None).faces.vectors
+        lens = self.lens
+        lens.gallery.catch_up()
+        clusters = lens.gallery.clusters()
+        words = words_of(lens.gallery, clusters, probes, _photo_threshold(lens.gate()))
+        sharing = clusters.faces[np.isin(clusters.labels, words)]
+        faces = self.catalogue.faces(sharing.tolist())
+        return alike(lens.gallery, clusters, words, faces, probes)[:limit]
 
     def verify(self, source: Source, other: Source | str) -> Verification:
         """Say whether a photo shows the same person as another photo, or as an enrolled person.
@@ -366,3 +383,8 @@ class Service:
         self.photos.discard(erased.photos)
         self.gallery.snapshot()
         self.catalogue.empty_wal()
+
+
+def _photo_threshold(gate: Gate) -> float:
+    """Smallest cosine of two photos of one person."""
+    return gate.threshold if gate.photo_threshold is None else gate.photo_threshold
