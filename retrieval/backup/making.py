@@ -83,11 +83,11 @@ def back_up(
         recorded = log.begin(file)
         try:
             made = _write(catalogue, home, file, folder / CATALOGUE, passphrase)
-            log.complete(recorded, made.contents.made_at)
         except BaseException:
             with suppress(StoreError):  # what went wrong first is what the user must know
                 log.withdraw(recorded)
             raise
+        log.complete(recorded, made.contents.made_at)
     faces = made.contents.faces
     logger.info("backup: %d faces, %d photos, %d bytes", faces, made.kept_photos, made.bytes)
     return made
