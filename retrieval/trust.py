@@ -7,8 +7,10 @@ from uuid import uuid4
 
 import numpy as np
 
+from retrieval.catalogue.records import EnrolledFace, JournalEntry
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.identities.calibrate import Calibration, calibrate, missing
+from retrieval.identities.health import examine
 from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.lens import Stored
 from retrieval.service import Service
@@ -83,3 +85,140 @@ def forget_calibration(service: Service) -> None:
     """Let a collection use its model's default threshold again, in all processes."""
     service.catalogue.set_calibration(service.collection.id, None)
     service.gallery.snapshot()
+
+
+POOR_PX = 40.0  # of a face's box: below a third of a chip, an embedder mostly sees interpolation
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A photo that looks like another person than the one under whom it is filed.
+
+    Attributes:
+        face: filed under `face.person`.
+        looks_like, looks_like_id: the other person.
+        lead: how much nearer the photo is to its own person; negative.
+    """
+
+    face: EnrolledFace
+    looks_like: str
+    looks_like_id: int
+    lead: float
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlikes:
+    """Two people of whom `share` of the first's photos are hardly told from the second's."""
+
+    person: str
+    other: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """Two photos that are nearly the same, of one person or of two."""
+
+    face: EnrolledFace
+    other: EnrolledFace
+    cosine: float
+
+    @property
+    def one_person(self) -> bool:
+        """Whether both are filed under one person."""
+        return self.face.person_id == self.other.person_id
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is wrong with a collection, worst first.
+
+    Attributes:
+        people, faces: that were examined.
+        misplaced, look_alikes, twins: see there.
+        few: people with fewer than three photos, and how many they have.
+        poor: people all of whose faces are smaller than 40 pixels.
+    """
+
+    people: int
+    faces: int
+    misplaced: tuple[Misplaced, ...]
+    look_alikes: tuple[LookAlikes, ...]
+    twins: tuple[Twins, ...]
+    few: tuple[tuple[str, int], ...]
+    poor: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found."""
+        return not any((self.misplaced, self.look_alikes, self.twins, self.few, self.poor))
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "people": self.people,
+            "faces": self.faces,
+            "mislabelled": [
+                {
+                    "photo": found.face.photo,
+                    "face_id": found.face.id,
+                    "person": found.face.person,
+                    "looks_like": found.looks_like,
+                    "lead": round(found.lead, 4),
+                }
+                for found in self.misplaced
+            ],
+            "look_alikes": [
+                {"person": found.person, "other": found.other, "share": round(found.share, 3)}
+                for found in self.look_alikes
+            ],
+            "copies": [
+                {
+                    "photos": [found.face.photo, found.other.photo],
+                    "people": [found.face.person, found.other.person],
+                    "cosine": round(found.cosine, 4),
+                }
+                for found in self.twins
+            ],
+            "few_photos": [{"person": name, "photos": count} for name, count in self.few],
+            "poor_photos": list(self.poor),
+        }
+
+
+def examine_collection(service: Service) -> Health:
+    """Look for photos under the wrong name, look-alikes, copies and thin enrolments."""
+    ids, people, vectors = service.catalogue.vectors(service.collection.id)
+    fitted = service.gallery.space.matrix is not None
+    found = examine(vectors, people, fitted=fitted)
+    owners, counts = np.unique(people, return_counts=True)
+    names = service.catalogue.names(owners.tolist())
+    faces = service.catalogue.faces(ids.tolist())
+    listed = [faces[face_id] for face_id in ids.tolist() if face_id in faces]
+    usable = {face.person for face in listed if face.size_px >= POOR_PX}
+    sizes = dict(zip(owners.tolist(), counts.tolist(), strict=True))
+
+    def face(row: int) -> EnrolledFace:
+        return faces[int(ids[row])]
+
+    return Health(
+        people=len(owners),
+        faces=len(ids),
+        misplaced=tuple(
+            Misplaced(face(m.row), names[m.looks_like], m.looks_like, m.lead)
+            for m in found.mislabelled
+        ),
+        look_alikes=tuple(
+            LookAlikes(names[a.person], names[a.other], a.share) for a in found.alike
+        ),
+        twins=tuple(Twins(face(c.row), face(c.other_row), c.cosine) for c in found.copies),
+        few=tuple((names[person], sizes[person]) for person in found.few),
+        poor=tuple(sorted(set(names.values()) - usable)),
+    )
+
+
+def move_misplaced(service: Service, health: Health) -> list[JournalEntry]:
+    """File each misplaced photo under the person whom it looks like; each move can be undone."""
+    return [
+        service.catalogue.move_faces(service.collection.id, [m.face.id], m.looks_like_id)
+        for m in health.misplaced
+    ]

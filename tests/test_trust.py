@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,14 +8,19 @@ import pytest
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.identities.decide import decide
 from retrieval.service import Service
-from retrieval.trust import calibrate_collection, forget_calibration
+from retrieval.trust import (
+    calibrate_collection,
+    examine_collection,
+    forget_calibration,
+    move_misplaced,
+)
 from retrieval.values import Outcome
-from tests.identities.made import crowd
-from tests.trusted import DEFAULT, enrol, open_service
+from tests.identities.made import Crowd, crowd
+from tests.trusted import DEFAULT, enrol, new_face, open_service
 
 
 @pytest.fixture
-def service(tmp_path: Path):
+def service(tmp_path: Path) -> Iterator[Service]:
     with open_service(tmp_path) as opened:
         yield opened
 
@@ -127,3 +134,35 @@ def test_decisions_carry_the_false_matches_to_be_expected(service: Service) -> N
     assert known is not None
     assert known < 1
     assert np.median([count for count in strangers if count is not None]) > 100
+
+
+def test_health_names_photos_people_and_copies(service: Service) -> None:
+    gallery = crowd(15, 4, seed=1)
+    vectors = gallery.vectors.copy()
+    vectors[21] = vectors[20]  # both of person 5
+    people = np.where(np.arange(60) == 6, 9, gallery.people)
+    enrol(service, Crowd(vectors, people))
+    enrol(service, crowd(1, 2, seed=9), prefix="new ")
+    health = examine_collection(service)
+    assert not health.sound
+    assert (health.people, health.faces) == (16, 62)
+    (wrong,) = health.misplaced
+    assert (wrong.face.photo, wrong.face.person, wrong.looks_like) == ("9/6.jpg", "9", "1")
+    (copies,) = health.twins
+    assert {copies.face.photo, copies.other.photo} == {"5/20.jpg", "5/21.jpg"}
+    assert copies.one_person
+    assert health.few == (("new 0", 2),)
+    assert health.document()["few_photos"] == [{"person": "new 0", "photos": 2}]
+    move_misplaced(service, health)
+    assert examine_collection(service).misplaced == ()
+
+
+def test_people_with_small_faces_only_are_named(service: Service) -> None:
+    enrol(service, crowd(4, 3, seed=1))
+    face = replace(new_face("far away", "far.jpg", crowd(1, 1, seed=2).vectors[0]), size_px=30.0)
+    service.catalogue.enrol(service.collection.id, [face])
+    assert examine_collection(service).poor == ("far away",)
+
+
+def test_an_empty_collection_is_healthy(service: Service) -> None:
+    assert examine_collection(service).sound

@@ -1,0 +1,94 @@
+"""`health`: photos under the wrong name, look-alikes, copies, thin enrolments."""
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.bench_report import Out
+from cli.options import Run, command
+
+if TYPE_CHECKING:
+    from retrieval.catalogue.records import EnrolledFace
+    from retrieval.service import Service
+    from retrieval.trust import Health
+    from retrieval.values import Pixels
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    command(app)(health)
+
+
+def health(
+    run: Run,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Propose edits; none is applied without --yes.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --fix: apply the edits.")] = False,
+    out: Out = None,
+) -> None:
+    """Find photos under the wrong name, look-alikes, copies and thin enrolments."""
+    from retrieval.trust import examine_collection, move_misplaced
+
+    with run.service() as service:
+        found = examine_collection(service)
+        document: dict[str, Any] = {**found.document(), "collection": service.collection.name}
+        if fix:
+            moved = move_misplaced(service, found) if yes else []
+            document["proposed"] = _proposals(found)
+            document["applied"] = [entry.id for entry in moved]
+        if out is not None:
+            document["files"] = _write(run, service, found, out, document)
+    run.emit(document, lambda: _show(run, found, document))
+
+
+def _proposals(found: "Health") -> list[str]:
+    """The edits as commands: moves can be undone, so only these are applied by `--yes`."""
+    moves = [
+        f"rollcall people move {m.face.person!r} {m.looks_like!r} {m.face.id}"
+        for m in found.misplaced
+    ]
+    copies = [f"rollcall photos remove {t.other.sha256[:12]}" for t in found.twins if t.one_person]
+    return moves + copies
+
+
+def _write(
+    run: Run, service: "Service", found: "Health", out: Any, document: dict[str, Any]
+) -> list[str]:
+    import numpy as np
+    from PIL import Image
+
+    from retrieval.api.pictures import Pictures
+    from retrieval.benchmarks.trust_report import health_report
+    from retrieval.errors import RollcallError
+
+    pictures = Pictures(run.settings)
+
+    def crop(face: "EnrolledFace") -> "Pixels | None":
+        try:
+            picture = Image.open(BytesIO(pictures.cut(service, face)))
+        except RollcallError:
+            return None
+        return np.asarray(picture.convert("RGB"))
+
+    report = health_report(found, service.collection.name, crop)
+    return [str(path) for path in report.write_folder(out, "health", document)]
+
+
+def _show(run: Run, found: "Health", document: dict[str, Any]) -> None:
+    from retrieval.benchmarks.trust_report import health_tables
+
+    for table in health_tables(found):
+        run.table(table.columns, table.cells(), title=table.caption)
+        run.print()
+    if found.sound:
+        run.print(f"Nothing found in {found.faces} photos of {found.people} people.")
+    for proposal in document.get("proposed", []):
+        run.print(proposal, markup=False)
+    if document.get("applied"):
+        run.print(f"Moved {len(document['applied'])} photos; `rollcall people undo` takes it back.")
+    elif document.get("proposed"):
+        run.print("None of these was applied. --yes applies the moves.")
+    for path in document.get("files", []):
+        run.print(f"wrote {path}", markup=False)

@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.catalogue.catalogue import Catalogue
+from tests.cli.running import document, rollcall
+from tests.identities.made import DIMENSION, Crowd, crowd
+from tests.trusted import new_face
+
+
+def _enrol(home: Path, gallery: Crowd) -> None:
+    """People of a collection with dlib's defaults, without photos."""
+    home.mkdir(parents=True, exist_ok=True)
+    with Catalogue.open(f"sqlite:///{home / 'catalogue.db'}") as catalogue:
+        collection = catalogue.create_collection(
+            "default",
+            detector="mtcnn",
+            embedder="dlib-resnet",
+            precision="fp32",
+            mirror=True,
+            fingerprint="made up",
+            dimension=DIMENSION,
+        )
+        catalogue.enrol(
+            collection.id,
+            [
+                new_face(f"p{person}", f"p{person}/{row}.jpg", vector)
+                for row, (person, vector) in enumerate(
+                    zip(gallery.people, gallery.vectors, strict=True)
+                )
+            ],
+        )
+
+
+def test_calibrate_prints_what_was_chosen_and_identification_uses_it(tmp_path: Path) -> None:
+    _enrol(tmp_path, crowd(15, 4, seed=1))
+    result = rollcall(tmp_path, "calibrate", "--fpir", "0.02", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = document(result)
+    assert (found["fpir"], found["people"], found["kept"]) == (0.02, 15, True)
+    assert found["before"]["source"] == "default of dlib-resnet, measured"
+    low, high = found["threshold_interval"]
+    assert low < found["threshold"] < high
+    again = document(rollcall(tmp_path, "calibrate", "--json"))
+    assert again["before"]["source"] == "calibrated for FPIR 0.02 on 15 people"
+
+
+def test_calibrate_writes_a_page_and_its_plots(tmp_path: Path) -> None:
+    _enrol(tmp_path / "home", crowd(15, 4, seed=1))
+    out = tmp_path / "out"
+    result = rollcall(tmp_path / "home", "calibrate", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert "threshold (score + half the lead)" in result.stdout
+    assert {path.name for path in out.iterdir()} == {
+        "calibration.html",
+        "calibration.json",
+        "calibration-scores.png",
+        "calibration-det.png",
+    }
+
+
+def test_a_dry_run_and_a_reset_leave_the_models_default(tmp_path: Path) -> None:
+    _enrol(tmp_path, crowd(15, 4, seed=1))
+    assert rollcall(tmp_path, "calibrate", "--dry-run").exit_code == 0
+    assert rollcall(tmp_path, "calibrate").exit_code == 0
+    result = rollcall(tmp_path, "calibrate", "--reset")
+    assert result.exit_code == 0, result.stderr
+    assert "default of dlib-resnet" in result.stdout
+    before = document(rollcall(tmp_path, "calibrate", "--json", "--dry-run"))["before"]
+    assert before["source"] == "default of dlib-resnet, measured"
+
+
+def test_too_few_photos_are_an_error_that_says_what_is_missing(tmp_path: Path) -> None:
+    _enrol(tmp_path, crowd(6, 2, seed=1))
+    result = rollcall(tmp_path, "calibrate")
+    assert result.exit_code == 2
+    assert "needs 10 people with two photos or more, found 6" in " ".join(result.stderr.split())
+
+
+def test_an_impossible_rate_is_an_error(tmp_path: Path) -> None:
+    _enrol(tmp_path, crowd(15, 4, seed=1))
+    result = rollcall(tmp_path, "calibrate", "--fpir", "1")
+    assert result.exit_code == 2
+    assert "between 0 and 1" in result.stderr
+
+
+def _mislabelled() -> Crowd:
+    gallery = crowd(15, 4, seed=1)
+    return Crowd(gallery.vectors, np.where(np.arange(60) == 6, 9, gallery.people))
+
+
+def test_health_proposes_edits_and_applies_none_unless_told(tmp_path: Path) -> None:
+    _enrol(tmp_path, _mislabelled())
+    found = document(rollcall(tmp_path, "health", "--fix", "--json"))
+    (wrong,) = found["mislabelled"]
+    assert (wrong["photo"], wrong["person"], wrong["looks_like"]) == ("p9/6.jpg", "p9", "p1")
+    assert found["proposed"] == [f"rollcall people move 'p9' 'p1' {wrong['face_id']}"]
+    assert found["applied"] == []
+    assert len(document(rollcall(tmp_path, "health", "--json"))["mislabelled"]) == 1
+
+
+def test_health_moves_what_is_misplaced_and_undo_takes_it_back(tmp_path: Path) -> None:
+    _enrol(tmp_path, _mislabelled())
+    result = rollcall(tmp_path, "health", "--fix", "--yes")
+    assert result.exit_code == 0, result.stderr
+    assert "Moved 1 photos" in result.stdout
+    assert document(rollcall(tmp_path, "health", "--json"))["mislabelled"] == []
+    assert rollcall(tmp_path, "people", "undo").exit_code == 0
+    assert len(document(rollcall(tmp_path, "health", "--json"))["mislabelled"]) == 1
+
+
+def test_a_healthy_collection_is_called_so(tmp_path: Path) -> None:
+    _enrol(tmp_path, crowd(15, 4, seed=1))
+    result = rollcall(tmp_path, "health")
+    assert result.exit_code == 0, result.stderr
+    assert "Nothing found in 60 photos of 15 people." in result.stdout
+
+
+def test_health_writes_a_page(tmp_path: Path) -> None:
+    _enrol(tmp_path / "home", _mislabelled())
+    out = tmp_path / "out"
+    result = rollcall(tmp_path / "home", "health", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert "p9/6.jpg" in (out / "health.html").read_text()
