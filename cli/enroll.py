@@ -15,7 +15,7 @@ from retrieval.errors import DataInvalid, InputError, SettingInvalid
 from retrieval.photos.folders import people_below, photos_below
 
 if TYPE_CHECKING:
-    from retrieval.catalogue.runs import ListedPhoto
+    from retrieval.catalogue.run_records import ListedPhoto
 
 
 def register(app: typer.Typer) -> None:

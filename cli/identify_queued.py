@@ -27,7 +27,7 @@ def identify_queued(
     The answers stay in the catalogue until the file is written, so the same command, run again
     after it was stopped, goes on where it was.
     """
-    from retrieval.catalogue.runs import ListedPhoto, RunState
+    from retrieval.catalogue.run_records import ListedPhoto, RunState
 
     check_results(out)
     source = ", ".join(map(str, named))

@@ -12,8 +12,9 @@ from cli.options import Run
 
 if TYPE_CHECKING:
     from retrieval.bulk import Bulk
-    from retrieval.catalogue.runs import Run as BulkRun
-    from retrieval.catalogue.runs import RunCounts, RunPhoto, Runs
+    from retrieval.catalogue.run_records import Run as BulkRun
+    from retrieval.catalogue.run_records import RunCounts, RunPhoto
+    from retrieval.catalogue.runs import Runs
     from worker.jobs import RqJobQueue
 
 REASONS_SHOWN = 20  # photos that were not taken, in the terminal; the CSV has all

@@ -12,7 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from retrieval.catalogue.runs import ListedPhoto, Run, RunCounts, Runs, RunState
+from retrieval.catalogue.run_records import ListedPhoto, Run, RunCounts, RunState
+from retrieval.catalogue.runs import Runs
 from retrieval.errors import WorkerFailed
 from retrieval.protocols import JobQueue
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_external_id, clean_name
 from retrieval.catalogue.records import Person
-from retrieval.catalogue.runs import ListedPhoto
+from retrieval.catalogue.run_records import ListedPhoto
 from retrieval.errors import DataInvalid, NameInvalid, NotFound
 from retrieval.photos.people_csv import read_people_csv
 

@@ -19,7 +19,8 @@ from retrieval.catalogue.audit import Audit, Happening
 from retrieval.catalogue.erasure import traces
 from retrieval.catalogue.records import NewFace
 from retrieval.catalogue.replies import Replies
-from retrieval.catalogue.runs import ListedPhoto, PhotoOutcome, Runs, Taken
+from retrieval.catalogue.run_records import ListedPhoto, PhotoOutcome, Taken
+from retrieval.catalogue.runs import Runs
 from retrieval.index import snapshot
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
 from retrieval.index.gallery import Gallery

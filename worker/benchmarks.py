@@ -24,7 +24,8 @@ from retrieval.answers import EnrolItem
 from retrieval.build import build_service, open_catalogue
 from retrieval.bulk import Bulk
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.runs import ListedPhoto, RunCounts, Runs
+from retrieval.catalogue.run_records import ListedPhoto, RunCounts
+from retrieval.catalogue.runs import Runs
 from retrieval.errors import NotFound
 from retrieval.settings import Settings
 from worker.jobs import RqJobQueue

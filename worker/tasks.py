@@ -13,7 +13,8 @@ from typing import Any, cast
 from retrieval.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.build import build_service, open_catalogue
 from retrieval.bulk import end, end_if_done, path_of, run_document
-from retrieval.catalogue.runs import PhotoOutcome, Run, RunPhoto, Runs, Taken
+from retrieval.catalogue.run_records import PhotoOutcome, Run, RunPhoto, Taken
+from retrieval.catalogue.runs import Runs
 from retrieval.errors import InputError, NotFound, RollcallError
 from retrieval.protocols import JobQueue
 from retrieval.service import Service

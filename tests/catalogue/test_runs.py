@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.runs import ListedPhoto, PhotoOutcome, Runs, RunState, Taken
+from retrieval.catalogue.run_records import ListedPhoto, PhotoOutcome, RunState, Taken
+from retrieval.catalogue.runs import Runs
 from retrieval.errors import InputError, NotFound
 from tests.catalogue.made import make_collection, new_face, sha256
 from tests.catalogue.postgres import Postgres, running_postgres

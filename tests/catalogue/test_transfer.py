@@ -10,7 +10,8 @@ from sqlalchemy import select
 from retrieval.catalogue.audit import Audit, Happening
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.keys import Keys, Role
-from retrieval.catalogue.runs import ListedPhoto, Runs
+from retrieval.catalogue.run_records import ListedPhoto
+from retrieval.catalogue.runs import Runs
 from retrieval.catalogue.transfer import TABLES, copy_catalogue, migrate
 from retrieval.errors import (
     AlreadyExists,

@@ -17,7 +17,7 @@ from retrieval.build import Workshop, open_catalogue
 from retrieval.bulk import Bulk
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
-from retrieval.catalogue.runs import ListedPhoto, Run, RunCounts
+from retrieval.catalogue.run_records import ListedPhoto, Run, RunCounts
 from retrieval.intake import listed_person
 from retrieval.photos.folders import people_below
 from retrieval.pipeline import Pipeline

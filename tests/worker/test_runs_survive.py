@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 from retrieval.build import open_catalogue
 from retrieval.bulk import Bulk
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.runs import Runs, RunState
+from retrieval.catalogue.run_records import RunState
+from retrieval.catalogue.runs import Runs
 from retrieval.catalogue.schema import changes
 from retrieval.errors import StoreFull, WorkerFailed
 from tests.worker.small_models import (

@@ -13,7 +13,8 @@ from retrieval.answers import EnrolItem
 from retrieval.build import build_service, open_catalogue
 from retrieval.bulk import Bulk
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.runs import ListedPhoto, Runs
+from retrieval.catalogue.run_records import ListedPhoto
+from retrieval.catalogue.runs import Runs
 from retrieval.photos.folders import people_below, photos_below
 from retrieval.settings import Settings
 from retrieval.values import Floats, Source

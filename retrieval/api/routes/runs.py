@@ -23,7 +23,8 @@ from retrieval.api.schemas import RejectsPage, RunShown, RunsShown
 from retrieval.bulk import Bulk, path_of, run_document
 from retrieval.catalogue.audit import Happening
 from retrieval.catalogue.keys import Role
-from retrieval.catalogue.runs import ListedPhoto, Run, Runs, RunState
+from retrieval.catalogue.run_records import ListedPhoto, Run, RunState
+from retrieval.catalogue.runs import Runs
 from retrieval.errors import (
     NotAllowed,
     NotFound,
