@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.bool_]
 
 _ENCODED_AT_ONCE = 65_536  # rows centred and encoded in one call: 32 MB at 128 numbers
 _DEAD_SHARE = 0.1  # of the rows, before the lists are written anew
-_ITERATIONS = 8  # of k-means; on face-like vectors 25 agree no better (docs/tuning.md)
+_ITERATIONS = 8  # of k-means; on face-like vectors 12 agree no better (docs/tuning.md)
 
 
 class Coding(StrEnum):

@@ -16,7 +16,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from retrieval.errors import RollcallError, SettingInvalid, SnapshotInvalid
+from retrieval.errors import RollcallError, SettingInvalid, SnapshotInvalid, StoreError
 from retrieval.index import snapshot
 from retrieval.index.encodings import Encodings, encodings, left_in, shared
 from retrieval.index.exact import ONE_PHOTO, check_k, checked
@@ -275,6 +275,19 @@ class Gallery:
         """Everybody, grouped by person: for what is measured on the live gallery."""
         return replace(self._follow(), lists=None).folded().sealed
 
+    def keep_up(self, progress: Progress = logger.info) -> None:
+        """Train lists, or fold changes into them, where that is due: after bulk work, say.
+
+        Args:
+            progress: is told each step in words.
+        """
+        self._adopt_newer()
+        if due(self._follow(), self._lists_from):
+            self.train(progress=progress)
+        elif _fold_is_due(self._follow()):
+            progress("writing the index")
+            self._fold()
+
     def check(self) -> Check:
         """Compare the view with the catalogue, face by face."""
         with self._changing:
@@ -421,29 +434,28 @@ class Gallery:
         return View.of(_roster(parts), parts[-1].watermark)
 
     def _tend(self, view: View) -> None:
-        """Fold the tail where that takes milliseconds; otherwise in the background, if at all."""
-        slow = view.lists is not None or view.faces >= self._lists_from
-        if not (_fold_is_due(view) or (self._background and due(view, self._lists_from))):
-            return
-        if slow and not self._background:
+        """Keep the index up: at once where that copies arrays alone, else in the background."""
+        training = self._background and due(view, self._lists_from) is not None
+        slow = training or view.lists is not None
+        if not (training or _fold_is_due(view)) or (slow and not self._background):
             return
         if not self._tending.acquire(blocking=False):
             return
-        if not slow:
-            with self._released():
-                self._fold()
+        if slow:
+            self._thread = threading.Thread(target=self._tend_slowly, name="index", daemon=True)
+            self._thread.start()
             return
-        self._thread = threading.Thread(target=self._tend_slowly, name="index", daemon=True)
-        self._thread.start()
+        with self._released():
+            try:
+                self._fold()
+            except StoreError as error:  # a question needs no file: answer from memory
+                logger.warning("%s", error)
+                self._replace(self._follow().folded(), None)
 
     def _tend_slowly(self) -> None:
         with self._released():
             try:
-                self._adopt_newer()
-                if due(self._follow(), self._lists_from):
-                    self.train()
-                elif _fold_is_due(self._follow()):
-                    self._fold()
+                self.keep_up()
             except RollcallError as error:
                 logger.warning("The index was not brought up to date: %s", error)
 

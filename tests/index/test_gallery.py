@@ -305,3 +305,14 @@ def test_a_writer_that_was_killed_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / f"{1:016d}-{1:016x}.{os.getpid()}.part").write_bytes(b"half")
     Gallery(feed, tmp_path).snapshot()
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_folder_that_cannot_be_written_keeps_nobody_from_an_answer(tmp_path: Path) -> None:
+    rng = np.random.default_rng(19)
+    (tmp_path / "in-the-way").write_text("no folder")
+    feed = MemoryFeed(D)
+    gallery = Gallery(feed, tmp_path / "in-the-way" / "index")
+    gallery.catch_up()
+    feed.enrol(np.repeat(np.arange(1, 1501), 4), unit(rng, 6000))
+    assert_right(gallery, feed, unit(rng, 3))
+    assert gallery.status().tail == 0

@@ -221,6 +221,21 @@ def test_lists_are_trained_in_the_background_when_due(
     gallery.close()
 
 
+def test_upkeep_trains_when_that_is_due_and_folds_when_that_is(
+    population: Population, tmp_path: Path
+) -> None:
+    gallery, feed = gallery_of(population, tmp_path)
+    gallery.keep_up()
+    assert gallery.status().kind == "ivf-pq"
+    written = list(tmp_path.glob("*.snapshot"))
+    gallery.keep_up()
+    assert list(tmp_path.glob("*.snapshot")) == written
+    new = np.repeat(np.arange(PEOPLE + 1, PEOPLE + 51), 4)
+    feed.enrol(new, population.photos(new - PEOPLE))
+    gallery.keep_up()
+    assert gallery.status().tail == 200
+
+
 def test_clusters_hold_every_face_once(population: Population) -> None:
     gallery, feed = gallery_of(population, None)
     by_k = gallery.clusters(20)
