@@ -4,10 +4,11 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PIL import Image
+from starlette.responses import Response
 
 from retrieval.catalogue.records import EnrolledFace
 from retrieval.errors import NotFound, PhotoError
@@ -16,9 +17,20 @@ from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Photo
 
+CACHED = {"Cache-Control": "private, max-age=300"}
 SIDE_PX = 224
 _AROUND = 1.7  # of the box's longer side: hair and chin are on the picture
 _HELD = 2_000  # pictures of some 8 kB each
+
+
+def jpeg_or_nothing(picture: Callable[[], bytes], *, optional: bool) -> Response:
+    """The picture, or 204 where it is missing and that is allowed."""
+    try:
+        return Response(picture(), media_type="image/jpeg", headers=CACHED)
+    except NotFound:
+        if not optional:
+            raise
+        return Response(status_code=204)
 
 
 class Pictures:

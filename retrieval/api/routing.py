@@ -153,6 +153,12 @@ def needs(role: Role) -> dict[str, Any]:
     return {"x-role": role.value}
 
 
+# A picture that may be missing: a page asks so, since a browser reports every 404 as an error.
+Optional = Annotated[
+    bool, Query(description="Answer 204 instead of 404 where there is no picture.")
+]
+
+
 # What routes take from a request
 
 

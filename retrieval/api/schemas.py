@@ -437,6 +437,54 @@ class Measured(BaseModel):
     curves: Curves
 
 
+class MislabelledPhoto(BaseModel):
+    """A photo that looks like another person than the one under whom it is filed."""
+
+    photo: str
+    face_id: int
+    person: str
+    looks_like: str
+    looks_like_id: int
+    lead: float
+
+
+class LookAlike(BaseModel):
+    """Two people who are hard to tell apart."""
+
+    person: str
+    other: str
+    share: float = Field(description="Of the first's photos that are hardly told from the other.")
+
+
+class CopiedPhotos(BaseModel):
+    """Two photos that are nearly the same."""
+
+    photos: list[str]
+    people: list[str]
+    face_ids: list[int]
+    cosine: float
+
+
+class FewPhotos(BaseModel):
+    """Somebody with fewer photos than answers need to be sure."""
+
+    person: str
+    photos: int
+
+
+class HealthReport(Document):
+    """What is wrong with a collection, worst first."""
+
+    people: int
+    faces: int
+    mislabelled: list[MislabelledPhoto]
+    look_alikes: list[LookAlike]
+    copies: list[CopiedPhotos]
+    few_photos: list[FewPhotos]
+    poor_photos: list[str] = Field(description="People all of whose faces are small.")
+    sound: bool = Field(description="Whether nothing was found.")
+
+
 class RunTally(BaseModel):
     """How far a run is, in photos."""
 

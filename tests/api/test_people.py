@@ -180,6 +180,7 @@ def test_a_face_has_a_picture_where_photos_are_kept(
         return answer
 
     assert picture(people["Rosa"]).status_code == 404
+    assert client.get("/v1/faces/1/picture?optional=1").status_code == 204
     settings.keep_photos = True
     client.app.state.context.services.close()  # type: ignore[attr-defined]
     shown = picture(enrol(client, "Petra", paint(PINK)))

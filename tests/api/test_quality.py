@@ -5,7 +5,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from retrieval.settings import Settings
-from tests.api.painted import enrol_crowd
+from tests.api.painted import enrol_crowd, painted_service
 
 
 @pytest.fixture
@@ -50,3 +50,18 @@ def test_calibrating_changes_the_threshold_until_it_is_forgotten(
     assert found.json()["before"]["source"] == "painted"
     gone = client.delete("/v1/calibration").json()
     assert (gone["source"], gone["calibration"]) == ("painted", None)
+
+
+def test_the_health_report_names_what_can_be_acted_on(
+    client: TestClient, crowd: None, settings: Settings
+) -> None:
+    clean = client.get("/v1/health-report").json()
+    assert (clean["people"], clean["faces"], clean["mislabelled"]) == (12, 48, [])
+    with painted_service(settings, "default") as service:
+        catalogue, collection = service.catalogue, service.collection.id
+        people = catalogue.people(collection)
+        face = catalogue.faces_of(people[0].id)[0]
+        catalogue.move_faces(collection, [face.id], people[5].id)
+    (found,) = client.get("/v1/health-report").json()["mislabelled"]
+    assert (found["face_id"], found["person"]) == (face.id, people[5].name)
+    assert found["looks_like_id"] == people[0].id

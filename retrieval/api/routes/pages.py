@@ -101,7 +101,7 @@ class View:
             "collections": self.collections,
             "may_edit": caller.role.covers(Role.OPERATOR),
             "may_delete": caller.role.covers(Role.ADMIN),
-            "picture": f"/v1/faces/{{}}/picture?collection={quote(self.collection)}",
+            "picture": f"/v1/faces/{{}}/picture?optional=1&collection={quote(self.collection)}",
         }
         return _rendered(template, {**common, **values}, http_status)
 

@@ -9,6 +9,7 @@ from fastapi import File, Form, Path, Query, Response, UploadFile
 
 from retrieval.answers import EnrolItem, EnrolReport, EnrolResult
 from retrieval.api.context import Context
+from retrieval.api.pictures import CACHED, jpeg_or_nothing
 from retrieval.api.problems import of_error
 from retrieval.api.routing import (
     By,
@@ -16,6 +17,7 @@ from retrieval.api.routing import (
     InGallery,
     InNewGallery,
     Once,
+    Optional,
     needs,
     router,
 )
@@ -398,17 +400,22 @@ def _erased(
 @routes.get(
     "/faces/{face_id}/picture",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}, "description": "The face."}},
+    responses={
+        200: {"content": {"image/jpeg": {}}, "description": "The face."},
+        204: {"description": "No picture, with `optional`."},
+    },
     openapi_extra=VIEWER,
 )
-async def show_face(context: InContext, service: InGallery, face_id: FaceId) -> Response:
+async def show_face(
+    context: InContext, service: InGallery, face_id: FaceId, optional: Optional = False
+) -> Response:
     """Show an enrolled face, where its photo is kept or still lies where it was enrolled from."""
     face = _face(service, face_id)
-    picture = context.pictures.held(face.id)
-    if picture is None:
-        picture = await context.pool.run(lambda: context.pictures.cut(service, face))
-    return Response(
-        picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"}
+    held = context.pictures.held(face.id)
+    if held is not None:
+        return Response(held, media_type="image/jpeg", headers=CACHED)
+    return await context.pool.run(
+        lambda: jpeg_or_nothing(lambda: context.pictures.cut(service, face), optional=optional)
     )
 
 

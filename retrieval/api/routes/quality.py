@@ -1,4 +1,4 @@
-"""/v1/calibration: the threshold, what it is worth, and choosing it from the own photos."""
+"""/v1/calibration, /v1/health-report: what answers are worth, and what is wrong with the photos."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,13 +7,19 @@ import numpy as np
 
 from retrieval.api.context import Context
 from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
-from retrieval.api.schemas import CalibrationShown, Curves, Measured, WantedRate
+from retrieval.api.schemas import CalibrationShown, Curves, HealthReport, Measured, WantedRate
 from retrieval.catalogue.audit import Happening
 from retrieval.catalogue.keys import Role
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
 from retrieval.service import Service
-from retrieval.trust import Calibrated, calibrate_collection, forget_calibration
+from retrieval.trust import (
+    Calibrated,
+    Health,
+    calibrate_collection,
+    examine_collection,
+    forget_calibration,
+)
 
 routes = router("quality")
 VIEWER, ADMIN = needs(Role.VIEWER), needs(Role.ADMIN)
@@ -82,6 +88,22 @@ async def forget(context: InContext, caller: By, service: InGallery) -> Any:
         return calibration_shown(service)
 
     return await context.pool.run(work)
+
+
+@routes.get("/health-report", response_model=HealthReport, openapi_extra=VIEWER)
+async def report_health(context: InContext, service: InGallery) -> Any:
+    """Photos under the wrong name, look-alikes, copies, and people with few or poor photos."""
+    return _with_ids(await context.pool.run(lambda: examine_collection(service)))
+
+
+def _with_ids(health: Health) -> dict[str, Any]:
+    """The command line's document, with the ids by which a program can act on it."""
+    document = health.document()
+    for entry, misplaced in zip(document["mislabelled"], health.misplaced, strict=True):
+        entry["looks_like_id"] = misplaced.looks_like_id
+    for entry, twins in zip(document["copies"], health.twins, strict=True):
+        entry["face_ids"] = [twins.face.id, twins.other.id]
+    return {**document, "sound": health.sound}
 
 
 def _record(

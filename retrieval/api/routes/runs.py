@@ -18,7 +18,8 @@ from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.archives import unpack
 from retrieval.api.context import Context
-from retrieval.api.routing import By, CollectionName, InContext, Once, needs, router
+from retrieval.api.pictures import jpeg_or_nothing
+from retrieval.api.routing import By, CollectionName, InContext, Once, Optional, needs, router
 from retrieval.api.schemas import RejectsPage, RunShown, RunsShown
 from retrieval.bulk import Bulk, path_of, run_document
 from retrieval.catalogue.audit import Happening
@@ -203,7 +204,10 @@ def list_rejects(
 @routes.get(
     "/runs/{run_id}/rejects/{photo_id}/picture",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}, "description": "The photo, small."}},
+    responses={
+        200: {"content": {"image/jpeg": {}}, "description": "The photo, small."},
+        204: {"description": "No picture, with `optional`."},
+    },
     openapi_extra=OPERATOR,
 )
 async def show_reject(
@@ -211,18 +215,19 @@ async def show_reject(
     name: CollectionName,
     run_id: RunId,
     photo_id: Annotated[int, InPath(ge=1, le=2**62)],
+    optional: Optional = False,
 ) -> Response:
     """Show a photo that was not taken, where it can be shown at all."""
     runs = Runs(context.catalogue.database)
 
-    def work() -> bytes:
+    def picture() -> bytes:
         run = own_run(runs, name, run_id)
         found = runs.not_taken(run.id, photo_id - 1, 1)
         if not found or found[0].id != photo_id:
             raise NotFound(f"The run has no rejected photo {photo_id}.")
         return context.pictures.small(path_of(run, found[0].path))
 
-    return Response(await context.pool.run(work), media_type="image/jpeg")
+    return await context.pool.run(lambda: jpeg_or_nothing(picture, optional=optional))
 
 
 @routes.post("/runs/{run_id}/cancel", response_model=RunShown, openapi_extra=OPERATOR)

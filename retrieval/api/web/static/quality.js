@@ -1,6 +1,6 @@
 // Plots of scores and rates, and a slider that says what a threshold is worth.
 
-import { call, showProblem } from "./api.js";
+import { call, element, mayEdit, portrait, rememberUndo, showProblem } from "./api.js";
 
 const by = (id) => document.getElementById(id);
 const LEFT = 64, RIGHT = 10, TOP = 12, BOTTOM = 30, WIDTH = 720, HEIGHT = 300;
@@ -91,7 +91,7 @@ function show(measured, threshold) {
     });
     by("slider-value").textContent = at.toFixed(3);
     slider.setAttribute("aria-valuetext", `${at.toFixed(3)}: FPIR ${percent(curves.fpir[row])}, FNIR ${percent(curves.fnir[row])}`);
-    by("worth").textContent = `Of 1,000 strangers, ${(curves.fpir[row] * 1000).toPrecision(2)} would get a name; of 1,000 photos of known people, ${Math.round(curves.fnir[row] * 1000)} would not get theirs.`;
+    by("worth").textContent = `Of 1,000 strangers, ${Number((curves.fpir[row] * 1000).toPrecision(2))} would get a name; of 1,000 photos of known people, ${Math.round(curves.fnir[row] * 1000)} would not get theirs.`;
   };
   slider.addEventListener("input", move);
   move();
@@ -117,4 +117,59 @@ if (by("measured")) {
       showProblem(by("problem"), error);
     },
   );
+}
+
+// Health
+
+const SHOWN = 12; // of each kind; the command line's report has all
+
+function section(title, remark, rows) {
+  if (!rows.length) return null;
+  const more = rows.length > SHOWN ? [element("p", { class: "small soft" }, `and ${rows.length - SHOWN} more: rollcall health`)] : [];
+  return element("section", {}, element("h3", {}, `${title} (${rows.length})`), element("p", { class: "small soft" }, remark),
+    element("ul", {}, ...rows.slice(0, SHOWN)), ...more);
+}
+
+function moveButton(found) {
+  if (!mayEdit) return null;
+  return element("button", {
+    class: "button small",
+    onclick: async () => {
+      try {
+        rememberUndo(await call("POST", "/v1/people/move", { json: { face_ids: [found.face_id], to_id: found.looks_like_id } }));
+        location.reload();
+      } catch (error) {
+        showProblem(by("health-problem"), error);
+      }
+    },
+  }, `Move to ${found.looks_like}`);
+}
+
+const row = (...parts) => element("li", { class: "row finding" }, ...parts);
+const words = (...parts) => element("span", { class: "grow" }, ...parts);
+
+function showHealth(report) {
+  by("examining").hidden = true;
+  const strong = (name) => element("strong", {}, name);
+  const sections = [
+    section("Perhaps under the wrong name", "Nearer to somebody else than to the own person's photos.", report.mislabelled.map((found) =>
+      row(portrait(found.person, found.face_id, "small-picture"), words("filed under ", strong(found.person), ", looks like ", strong(found.looks_like)), moveButton(found)))),
+    section("Hard to tell apart", "Answers about these people may be ambiguous.", report.look_alikes.map((found) =>
+      row(words(strong(found.person), " and ", strong(found.other)), element("span", { class: "number soft" }, percent(found.share))))),
+    section("Nearly the same photo", "A copy adds nothing; under two names, one is wrong.", report.copies.map((found) =>
+      row(portrait(found.people[0], found.face_ids[0], "small-picture"), portrait(found.people[1], found.face_ids[1], "small-picture"),
+        words(found.people[0] === found.people[1] ? strong(found.people[0]) : element("span", {}, strong(found.people[0]), " and ", strong(found.people[1])))))),
+    section("Few photos", "Three and more make answers surer.", report.few_photos.map((found) =>
+      row(words(strong(found.person)), element("span", { class: "number soft" }, `${found.photos} photo${found.photos === 1 ? "" : "s"}`)))),
+    section("Only small faces", "Larger photos make answers surer.", report.poor_photos.map((name) => row(words(strong(name))))),
+  ].filter(Boolean);
+  by("health").replaceChildren(...(sections.length ? sections :
+    [element("p", {}, `Nothing found in ${report.faces} photos of ${report.people} people.`)]));
+}
+
+if (by("health")) {
+  call("GET", "/v1/health-report").then(showHealth, (error) => {
+    by("examining").hidden = true;
+    showProblem(by("health-problem"), error);
+  });
 }
