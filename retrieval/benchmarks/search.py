@@ -269,6 +269,7 @@ def report(result: Result) -> Report:
         " like those of faces (ORL, dlib's network), ten photos a person.",
     )
     page.table(_galleries_table(result["galleries"]))
+    page.table(_identify_table(result["galleries"]))
     page.table(_level_table(result["at_level"]))
     page.table(_contest_table(result["contest"]))
     page.table(_churn_table(result["churn"]))
@@ -319,6 +320,17 @@ def _galleries_table(rows: Sequence[Result]) -> Table:
     formats = dict.fromkeys(names[3:], ".3g") | {"agreement": ".2%", "recall@10": ".1%"}
     formats |= {"probes/s": ",.0f", "bytes a face": ".0f", "mapped": ".0f"}
     return Table(names, cells, "The whole gallery, fused rule", formats)
+
+
+def _identify_table(rows: Sequence[Result]) -> Table:
+    stages = list(rows[0]["identify_ms"])
+    cells = [
+        [row["faces"], *row["identify_ms"].values(), sum(row["identify_ms"].values())]
+        for row in rows
+    ]
+    names = ["faces", *stages, "sum"]
+    caption = f"Milliseconds of a photo of {GROUP} faces, stage by stage"
+    return Table(names, cells, caption, dict.fromkeys(names[1:], ".2f"))
 
 
 def _contest_table(rows: Sequence[Result]) -> Table:
