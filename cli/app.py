@@ -20,6 +20,7 @@ from cli import (
     models,
     people,
     serve,
+    unknowns,
     worker,
 )
 
@@ -37,6 +38,7 @@ for module in (
     people,
     calibrate,
     health,
+    unknowns,
     clusters,
     index,
     serve,

@@ -232,6 +232,11 @@ class Workshop:
     def _folder(self, kind: str, collection: "Collection") -> Path:
         return _home(self._settings) / kind / str(collection.id)
 
+    @property
+    def unknown_days(self) -> int:
+        """Days for which unknown faces of queries are kept; 0 keeps none."""
+        return self._settings.unknown_days
+
     def gate(self, collection: "Collection") -> Gate:
         """Threshold and margin of a collection that is not calibrated: the manifest's."""
         decision = self._models.manifest.embedder(collection.embedder).decision

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from retrieval.answers import FaceAnswer, NamedCandidate, PhotoAnswer
 from retrieval.catalogue.records import EnrolledFace
+from retrieval.catalogue.unknowns import UnknownFace
 from retrieval.pipeline import PhotoFaces
 from retrieval.values import Decision, Outcome
 
@@ -67,3 +68,28 @@ def _face_answer(
         ),
         false_matches=false_matches,
     )
+
+
+def unknown_faces(photo: PhotoFaces, decisions: Sequence[Decision]) -> list[UnknownFace]:
+    """The faces of a photo that are nobody's, numbered from the left as answers show them."""
+    found, quality = photo.faces.detections, photo.faces.quality
+    from_left = found.boxes[:, 0].argsort(kind="stable").argsort(kind="stable")
+    return [
+        UnknownFace(
+            photo=photo.source.name,
+            sha256=photo.sha256,
+            width=photo.width,
+            height=photo.height,
+            face=int(from_left[row]) + 1,
+            box=found.boxes[row],
+            landmarks=found.landmarks[row],
+            score=float(found.scores[row]),
+            size_px=float(quality.size_px[row]),
+            sharpness=float(quality.sharpness[row]),
+            yaw_deg=float(quality.yaw_deg[row]),
+            cut_off=float(quality.cut_off[row]),
+            vector=photo.faces.vectors[row],
+        )
+        for row, decision in enumerate(decisions)
+        if decision.outcome is Outcome.UNKNOWN
+    ]

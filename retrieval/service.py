@@ -24,13 +24,14 @@ from retrieval.answers import (
 )
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
+from retrieval.catalogue.unknowns import UnknownFace, Unknowns
 from retrieval.enrolling import Enroller, enrollable
 from retrieval.errors import AlreadyExists, ModelMismatch, NotFound
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Gallery
 from retrieval.lens import Lens, newest_stamp, stored_calibration
 from retrieval.likeness import alike, words_of
-from retrieval.naming import photo_answer
+from retrieval.naming import photo_answer, unknown_faces
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import PhotoFaces, PhotoFailure, Pipeline
 from retrieval.protocols import ChangeFeed
@@ -61,6 +62,10 @@ class Parts(Protocol):
 
     def gate(self, collection: Collection) -> Gate:
         """Threshold and margin of a collection that is not calibrated."""
+
+    @property
+    def unknown_days(self) -> int:
+        """Days for which unknown faces of queries are kept; 0 keeps none."""
 
 
 class Service:
@@ -225,11 +230,17 @@ class Service:
         hits = hits.among(names)
         faces = self.catalogue.faces(found_ids(hits.faces))
         answers, start = [], 0
+        unknown: list[UnknownFace] = []
         for photo in photos:
             own = hits.rows(slice(start, start := start + len(photo.faces)))
             decisions = decide(own, photo.faces.quality.reasons, gate)
             expected = lens.false_matches(decisions, gate)
             answers.append(photo_answer(photo, decisions, names, faces, expected))
+            unknown += unknown_faces(photo, decisions)
+        if self._parts.unknown_days:
+            store = Unknowns(self.catalogue.database)
+            asked = {photo.sha256 for photo in photos}
+            store.keep(self.collection.id, asked, unknown, self._parts.unknown_days)
         return answers
 
     def search(self, source: Source, limit: int = 10) -> list[PhotoHit]:

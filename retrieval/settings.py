@@ -110,6 +110,12 @@ class Settings(BaseSettings):
         description="Signs the web app's sessions; one of the home folder's own if unset."
         " Set the same for several services behind one address.",
     )
+    unknown_days: int = Field(
+        0,
+        ge=0,
+        description="Days for which unknown faces of queries are kept, so that strangers who come"
+        " again can be named; 0 keeps none.",
+    )
     audit_days: int = Field(365, ge=1, description="Days for which the audit log is kept.")
     max_archive_bytes: int = Field(
         2_000_000_000, ge=1_000, description="Bytes to which an uploaded archive may unpack."

@@ -6,6 +6,7 @@ import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection, NewFace
+from retrieval.catalogue.unknowns import UnknownFace
 from retrieval.errors import ModelMissing
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
@@ -13,7 +14,7 @@ from retrieval.pipeline import Pipeline
 from retrieval.protocols import ChangeFeed
 from retrieval.service import Service
 from retrieval.space import Space
-from retrieval.values import Gate, Vectors
+from retrieval.values import Floats, Gate, Vectors
 from tests.identities.made import DIMENSION, Crowd
 
 DEFAULT = Gate(0.9, 0.01, "default of vectors, made up")
@@ -47,6 +48,8 @@ class VectorParts:
 
     def drop_files(self, collection: Collection) -> None:
         """Nothing to drop: the folder is the test's own."""
+
+    unknown_days = 0
 
     def gate(self, collection: Collection) -> Gate:
         return DEFAULT
@@ -85,6 +88,25 @@ def new_face(person: str, photo: str, vector: Vectors) -> NewFace:
         size_px=80.0,
         sharpness=100.0,
         yaw_deg=5.0,
+        cut_off=0.0,
+        vector=vector,
+    )
+
+
+def unknown_face(photo: str, vector: Floats, number: int = 1) -> UnknownFace:
+    """A face that a query met, of a photo that nobody took."""
+    return UnknownFace(
+        photo=photo,
+        sha256=photo.encode().hex().rjust(64, "0"),
+        width=100,
+        height=100,
+        face=number,
+        box=np.array([10 * number, 10, 40, 40], np.float32),
+        landmarks=np.zeros((5, 2), np.float32),
+        score=0.9,
+        size_px=40.0,
+        sharpness=50.0,
+        yaw_deg=3.0,
         cut_off=0.0,
         vector=vector,
     )

@@ -23,6 +23,7 @@ from retrieval.catalogue.replies import make_replies
 from retrieval.catalogue.runs import add_runs
 from retrieval.catalogue.schema import meta, metadata
 from retrieval.catalogue.spaces import make_spaces
+from retrieval.catalogue.unknowns import make_unknowns
 from retrieval.errors import AlreadyExists, CatalogueIncompatible
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
@@ -33,6 +34,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     make_spaces,
     make_erasure_log,
     make_backup_log,
+    make_unknowns,
 )
 VERSION = 1 + len(MIGRATIONS)
 COPYING = "copying-"  # in place of the version, while rows of another catalogue come in

@@ -121,6 +121,10 @@ class PaintedParts:
     def drop_files(self, collection: Collection) -> None:
         """Nothing to drop: the folder is the test's own."""
 
+    @property
+    def unknown_days(self) -> int:
+        return self._settings.unknown_days
+
     def gate(self, collection: Collection) -> Gate:
         return Gate(0.9, 0.02, "painted")
 

@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.unknowns import Unknowns
 from tests.cli.running import document, rollcall
 from tests.identities.made import DIMENSION, Crowd, crowd
-from tests.trusted import new_face
+from tests.trusted import new_face, unknown_face
 
 
 def _enrol(home: Path, gallery: Crowd) -> None:
@@ -29,6 +30,16 @@ def _enrol(home: Path, gallery: Crowd) -> None:
                     zip(gallery.people, gallery.vectors, strict=True)
                 )
             ],
+        )
+
+
+def _meet(home: Path, strangers: Crowd) -> None:
+    """Keep strangers as queries would."""
+    faces = [unknown_face(f"query{row}.jpg", v) for row, v in enumerate(strangers.vectors)]
+    with Catalogue.open(f"sqlite:///{home / 'catalogue.db'}") as catalogue:
+        hashes = {face.sha256 for face in faces}
+        Unknowns(catalogue.database).keep(
+            catalogue.collection("default").id, hashes, faces, days=30
         )
 
 
@@ -122,3 +133,27 @@ def test_health_writes_a_page(tmp_path: Path) -> None:
     result = rollcall(tmp_path / "home", "health", "--out", out)
     assert result.exit_code == 0, result.stderr
     assert "p9/6.jpg" in (out / "health.html").read_text()
+
+
+def test_unknown_faces_are_listed_named_and_forgotten(tmp_path: Path) -> None:
+    _enrol(tmp_path, crowd(15, 4, seed=1))
+    strangers = crowd(2, 5, seed=2, noise=0.2)
+    _meet(tmp_path, strangers)
+    groups = document(rollcall(tmp_path, "unknowns", "list", "--json"))["groups"]
+    assert [group["faces"] for group in groups] == [5, 5]
+    result = rollcall(tmp_path, "unknowns", "name", groups[0]["group"], "Grace")
+    assert result.exit_code == 0, result.stderr
+    assert "Enrolled 5 faces as Grace." in result.stdout
+    people = document(rollcall(tmp_path, "people", "list", "--json"))["people"]
+    assert {"person": "Grace", "external_id": None, "photos": 5} in people
+    gone = document(rollcall(tmp_path, "unknowns", "forget", "--yes", "--json"))
+    assert gone == {"deleted": 5}
+    assert document(rollcall(tmp_path, "unknowns", "list", "--json")) == {"groups": []}
+
+
+def test_listing_says_how_unknown_faces_would_be_kept(tmp_path: Path) -> None:
+    _enrol(tmp_path, crowd(3, 2, seed=1))
+    result = rollcall(tmp_path, "unknowns", "list")
+    assert result.exit_code == 0
+    assert "ROLLCALL_UNKNOWN_DAYS" in result.stderr
+    assert rollcall(tmp_path, "unknowns", "name", 5, "Grace").exit_code == 2

@@ -1,0 +1,85 @@
+"""`unknowns`: strangers who come again in queries."""
+
+from typing import Annotated
+
+import typer
+
+from cli.options import Run, command
+
+unknowns = typer.Typer(help="Strangers who come again in queries.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group to the app."""
+    app.add_typer(unknowns, name="unknowns")
+
+
+@command(unknowns, "list")
+def list_unknowns(
+    run: Run,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, help="Only faces seen in these last days.")
+    ] = None,
+    least: Annotated[
+        int, typer.Option("--least", min=1, help="Only groups of so many faces or more.")
+    ] = 1,
+) -> None:
+    """List unknown faces in groups: how often, when and in which photos each was seen."""
+    from retrieval.unknowns import list_groups
+
+    with run.service() as service:
+        groups = list_groups(service, days, least=least)
+    rows = [
+        (
+            group.id,
+            len(group.faces),
+            f"{group.seen[0]:%Y-%m-%d %H:%M}",
+            f"{group.seen[1]:%Y-%m-%d %H:%M}",
+            ", ".join(group.photos),
+        )
+        for group in groups
+    ]
+    columns = ("group", "faces", "first seen", "last seen", "photos")
+    document = {"groups": [group.document() for group in groups]}
+    run.emit(document, lambda: run.table(columns, rows))
+    if not groups and not run.settings.unknown_days:
+        run.remark(
+            "Unknown faces are not kept: set ROLLCALL_UNKNOWN_DAYS to the days they may be kept."
+        )
+
+
+@command(unknowns, "name")
+def name_unknown(
+    run: Run,
+    group: Annotated[int, typer.Argument(metavar="GROUP", help="From `unknowns list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose faces they are.")],
+) -> None:
+    """Enrol a group under a name, and list earlier answers in which that person is now known."""
+    from retrieval.unknowns import name_group
+
+    with run.service() as service:
+        found = name_group(service, group, name)
+
+    def show() -> None:
+        run.print(f"Enrolled {len(found.enrolled)} faces as {found.person}.", markup=False)
+        known = found.document()["now_known"]
+        rows = [(answer["photo"], answer["face"], answer["seen_at"]) for answer in known]
+        run.table(("photo", "face", "asked"), rows, title="Answers that were unknown, now known")
+
+    run.emit(found.document(), show)
+
+
+@command(unknowns, "forget")
+def forget_unknowns(
+    run: Run,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete all unknown faces that were kept, for good."""
+    from retrieval.catalogue.unknowns import Unknowns
+
+    with run.service() as service:
+        if not run.confirm("Delete all unknown faces of this collection?", yes):
+            return
+        count = Unknowns(service.catalogue.database).forget_all(service.collection.id)
+        service.catalogue.empty_wal()
+    run.emit({"deleted": count}, lambda: run.print(f"Deleted {count} unknown faces."))
