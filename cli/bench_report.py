@@ -60,6 +60,8 @@ def _show(run: Run, report: "Report", files: list[Path]) -> None:
         if number:
             run.print()
         run.table(table.columns, table.cells(), title=table.caption)
+    for name, value in report.key_figures.items():
+        run.print(f"{name}: {value}", markup=False)
     for path in files:
         run.print(f"wrote {path}", markup=False)
 

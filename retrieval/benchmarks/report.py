@@ -86,6 +86,7 @@ class Report:
         """
         self.title = title
         self.lead = lead
+        self.key_figures: dict[str, str] = {}
         self.tables: list[Table] = []
         self.figures: dict[str, Figure] = {}
         self._parts: list[dict[str, Any]] = []
@@ -104,6 +105,7 @@ class Report:
 
     def tiles(self, figures: Mapping[str, str]) -> Self:
         """Add key figures, each with its name, set large."""
+        self.key_figures.update(figures)
         return self._add("tiles", tiles=list(figures.items()))
 
     def table(self, table: Table) -> Self:

@@ -189,7 +189,7 @@ def report(result: VisualWords) -> Report:
         .tiles(
             {
                 "photos composed for each company": f"{result['events'] * result['photos']}",
-                "faces found": f"{result['faces_found']:.1%}",
+                "faces found for 100 shown": f"{100 * result['faces_found']:.1f}",
                 f"most surely gained by TF-IDF: {best['vocabulary']}, {best['task']},"
                 f" {best['company']} company": f"{best['gain']:+.3f}",
             }

@@ -57,6 +57,13 @@ def test_a_sweep_goes_on_where_it_was_and_repeats_when_asked_to(data: Path, tmp_
     assert again["trainings"][0]["epochs"] == first["trainings"][0]["epochs"]
 
 
+def test_key_figures_are_printed_below_the_tables(data: Path, tmp_path: Path) -> None:
+    words = ("bench", "fashion-mnist", "sweep", "--data", data, "--epochs", 1)
+    lines = rollcall(tmp_path, *words, "--batch-size", 64).stdout.splitlines()
+    assert "smallest validation loss: batch 64" in lines
+    assert "the assignment's test accuracy: 0.8808" in lines
+
+
 def test_missing_data_exits_with_2_and_the_way_to_get_it(tmp_path: Path) -> None:
     words = ("bench", "fashion-mnist", "histogram", "--data", tmp_path / "none")
     result = rollcall(tmp_path, *words)
