@@ -34,11 +34,15 @@ if (told && String(told.id) === id && told.rejected.length) {
 }
 
 const picked = () => [...document.querySelectorAll("input[name=face]:checked")].map((box) => Number(box.value));
-by("faces-form")?.addEventListener("change", () => {
+function showPicked() {
   const count = picked().length;
   by("picked-bar").hidden = count === 0;
   by("picked-count").textContent = `${count} chosen`;
-});
+}
+if (by("faces-form")) {
+  by("faces-form").addEventListener("change", showPicked);
+  showPicked(); // boxes that were ticked before this script came, or are remembered by the browser
+}
 
 by("remove")?.addEventListener("click", async () => {
   const faces = picked();
@@ -71,9 +75,10 @@ onSubmit("rename-form", async () => {
 });
 
 let into = null;
-by("merge-into")?.addEventListener("input", async (event) => {
-  const people = await suggestNames(event.target, by("names"));
-  into = people.find((person) => person.person === event.target.value.trim() && String(person.id) !== id) ?? null;
+async function previewMerge(wanted) {
+  const people = await suggestNames(by("merge-into"), by("names"));
+  if (by("merge-into").value.trim() !== wanted) return; // somebody typed on meanwhile
+  into = people.find((person) => person.person === wanted && String(person.id) !== id) ?? null;
   by("merge-go").disabled = into === null;
   by("merge-preview").hidden = into === null;
   if (into === null) return;
@@ -81,6 +86,11 @@ by("merge-into")?.addEventListener("input", async (event) => {
   by("merge-preview").replaceChildren(
     element("p", { class: preview.unlike.length ? "notice bad" : "notice" }, `This ${preview.summary}.`),
     element("div", { class: "thumbs" }, ...preview.faces.slice(0, 12).map((face) => portrait(name, face))));
+}
+by("merge-into")?.addEventListener("input", (event) => {
+  const problem = by("merge-form").querySelector("[data-problem]");
+  problem.hidden = true;
+  previewMerge(event.target.value.trim()).catch((error) => showProblem(problem, error));
 });
 onSubmit("merge-form", async () => {
   rememberUndo(await call("POST", "/v1/people/merge", { json: { person_id: Number(id), into_id: into.id } }));
