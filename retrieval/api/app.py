@@ -24,7 +24,16 @@ from retrieval.api.limits import Limits
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
 from retrieval.api.problems import status_of
-from retrieval.api.routes import administration, health, pages, people, quality, questions, runs
+from retrieval.api.routes import (
+    administration,
+    health,
+    pages,
+    people,
+    quality,
+    questions,
+    runs,
+    unknowns,
+)
 from retrieval.api.work import Batcher, Desk, Pool
 from retrieval.catalogue.audit import Audit
 from retrieval.catalogue.catalogue import Catalogue
@@ -78,7 +87,7 @@ def create_app(
         openapi_url="/v1/openapi.json",
     )
     app.state.context = context
-    for module in (questions, people, runs, quality, administration, health):
+    for module in (questions, people, unknowns, runs, quality, administration, health):
         app.include_router(module.routes)
     for router in (health.guarded, pages.login_routes, pages.routes):
         app.include_router(router)

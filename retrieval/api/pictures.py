@@ -4,13 +4,14 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
 from starlette.responses import Response
 
 from retrieval.catalogue.records import EnrolledFace
+from retrieval.catalogue.unknowns import UnknownFace
 from retrieval.errors import NotFound, PhotoError
 from retrieval.photos.decode import decode
 from retrieval.service import Service
@@ -55,18 +56,29 @@ class Pictures:
         Raises:
             NotFound: no copy of its photo is kept, and the file is not there any more.
         """
-        data = service.photos.read(face.sha256) or _original(face, self._settings)
+        data = service.photos.read(face.sha256)
+        data = data or _original(face.photo, face.sha256, self._settings)
         if data is None:
             raise NotFound(
                 f"There is no picture of the face {face.id}: no copy of its photo is kept. Set"
                 " ROLLCALL_KEEP_PHOTOS=true before photos are enrolled."
             )
-        picture = _cut(data, face, self._settings)
+        picture = _cut(data, face.photo, face.box, face.width, face.height, self._settings)
         with self._lock:
             self._held[face.id] = picture
             while len(self._held) > _HELD:
                 self._held.popitem(last=False)
         return picture
+
+    def cut_unknown(self, faces: Sequence[UnknownFace]) -> bytes:
+        """The picture of the first of these faces that has one; unknown photos are not kept."""
+        for face in faces:
+            data = _original(face.photo, face.sha256, self._settings)
+            if data is not None:
+                left, top, width, height = face.box.tolist()
+                shown = (left, top, width, height)
+                return _cut(data, face.photo, shown, face.width, face.height, self._settings)
+        raise NotFound("There is no picture: photos that are asked about are not kept.")
 
     def small(self, path: Path) -> bytes:
         """A small copy of a whole photo as JPEG, or NotFound where it cannot be read."""
@@ -82,25 +94,32 @@ class Pictures:
                 self._held.pop(face_id, None)
 
 
-def _original(face: EnrolledFace, settings: Settings) -> bytes | None:
-    """The file that was enrolled, if it is still there and still the same."""
+def _original(photo: str, sha256: str, settings: Settings) -> bytes | None:
+    """The file that was enrolled or asked about, if it is still there and still the same."""
     try:
-        path = Path(face.photo)
+        path = Path(photo)
         if path.stat().st_size > settings.max_photo_bytes:
             return None
         data = path.read_bytes()
     except (OSError, ValueError):  # ValueError: a name that is no path
         return None
-    return data if hashlib.sha256(data).hexdigest() == face.sha256 else None
+    return data if hashlib.sha256(data).hexdigest() == sha256 else None
 
 
-def _cut(data: bytes, face: EnrolledFace, settings: Settings) -> bytes:
-    left, top, width, height = face.box
-    side = min(max(width, height) * _AROUND, face.width, face.height)
-    working_px = max(int(max(face.width, face.height) * min(SIDE_PX / side, 1)), 1)
-    photo = _decoded(data, face.photo, working_px, settings)
-    x = min(max(left + width / 2 - side / 2, 0), face.width - side)
-    y = min(max(top + height / 2 - side / 2, 0), face.height - side)
+def _cut(
+    data: bytes,
+    name: str,
+    face: tuple[float, float, float, float],
+    photo_width: int,
+    photo_height: int,
+    settings: Settings,
+) -> bytes:
+    left, top, width, height = face
+    side = min(max(width, height) * _AROUND, photo_width, photo_height)
+    working_px = max(int(max(photo_width, photo_height) * min(SIDE_PX / side, 1)), 1)
+    photo = _decoded(data, name, working_px, settings)
+    x = min(max(left + width / 2 - side / 2, 0), photo_width - side)
+    y = min(max(top + height / 2 - side / 2, 0), photo_height - side)
     box = (x / photo.scale, y / photo.scale, (x + side) / photo.scale, (y + side) / photo.scale)
     size = (SIDE_PX, SIDE_PX)
     return _jpeg(Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS, box))

@@ -374,6 +374,44 @@ class Undo(BaseModel):
     edit: int | None = Field(None, description="Null for the newest that stands.", ge=1, le=2**62)
 
 
+class UnknownGroup(BaseModel):
+    """Faces that seem to be one stranger's."""
+
+    group: int
+    faces: int
+    photos: list[str]
+    first_seen: datetime
+    last_seen: datetime
+
+
+class UnknownGroups(BaseModel):
+    """Groups of unknown faces, largest first."""
+
+    groups: list[UnknownGroup]
+
+
+class AnsweredFace(BaseModel):
+    """A face of an earlier question."""
+
+    photo: str
+    face: int
+    seen_at: datetime | None
+
+
+class NamedGroup(BaseModel):
+    """What became of naming a group."""
+
+    person: str
+    enrolled: list[AnsweredFace]
+    now_known: list[AnsweredFace] = Field(description="Earlier answers that were unknown.")
+
+
+class Forgotten(BaseModel):
+    """How many unknown faces were deleted."""
+
+    deleted: int
+
+
 class WantedRate(BaseModel):
     """The rate of wrong names that strangers may get."""
 

@@ -14,7 +14,7 @@ from retrieval.api.app import create_app
 from retrieval.catalogue.keys import Role
 from retrieval.settings import Settings
 from tests.api.conftest import served
-from tests.api.painted import GREEN, RED, catalogue_of, enrol_crowd, paint, painted_service
+from tests.api.painted import BLUE, GREEN, RED, catalogue_of, enrol_crowd, paint, painted_service
 from tests.api.test_runs import PatientQueue
 from worker.tasks import RunTasks
 
@@ -38,7 +38,7 @@ class WorkingQueue(PatientQueue):
 
 @pytest.fixture
 def app(tmp_path: Path) -> FastAPI:
-    settings = Settings(home=tmp_path / "home", keep_photos=True)
+    settings = Settings(home=tmp_path / "home", keep_photos=True, unknown_days=1)
     queue = WorkingQueue()
     queue.tasks = RunTasks(settings, queue, lambda own: painted_service(own, own.collection))
     return create_app(
@@ -71,7 +71,7 @@ def test_every_example_works_as_it_stands(app: FastAPI, tmp_path: Path) -> None:
     (photos / "party.jpg").write_bytes(paint(RED, GREEN, seed=9))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("Grete/1.jpg", paint(GREEN))
+        archive.writestr("Boole/1.jpg", paint(BLUE))
         archive.writestr("Nobody/1.jpg", paint())
     (photos / "people.zip").write_bytes(packed.getvalue())
     _, key = app.state.context.keys.create("admin", Role.ADMIN)

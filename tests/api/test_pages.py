@@ -134,7 +134,7 @@ def test_names_are_shown_as_text_whatever_they_are(client: TestClient) -> None:
         assert "&lt;script&gt;" in page
 
 
-@pytest.mark.parametrize("path", ["/", "/people", "/runs", "/quality", "/index"])
+@pytest.mark.parametrize("path", ["/", "/people", "/unknowns", "/runs", "/quality", "/index"])
 def test_every_page_works_before_anybody_is_enrolled(client: TestClient, path: str) -> None:
     assert client.get(path, headers=HTML).status_code == 200
 

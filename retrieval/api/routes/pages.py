@@ -25,14 +25,17 @@ from retrieval.catalogue.runs import Runs
 from retrieval.errors import KeyRefused, NotFound, RollcallError
 from retrieval.identities.calibrate import missing
 from retrieval.service import Service
+from retrieval.unknowns import list_groups
 
 WEB = Path(__file__).resolve().parents[1] / "web"
 PAGE_PEOPLE = 120
 PAGE_REJECTS = 200
+PAGE_GROUPS = 60
 COLLECTION_COOKIE = "rollcall_collection"
 PAGES = (
     ("/", "identify", "Identify"),
     ("/people", "people", "People"),
+    ("/unknowns", "unknowns", "Unknowns"),
     ("/runs", "runs", "Runs"),
     ("/quality", "quality", "Quality"),
     ("/index", "index", "Index"),
@@ -177,7 +180,8 @@ def on_error(request: Request, error: RollcallError) -> Response:
 def identify_page(request: Request, context: InContext, caller: By) -> Response:
     """Drop a photo and see who is in it."""
     view = View(request, context, caller)
-    return view.page("identify", "identify.html", people=view.counts().people)
+    days = context.settings.unknown_days
+    return view.page("identify", "identify.html", people=view.counts().people, days=days)
 
 
 @routes.get("/people", openapi_extra=VIEWER)
@@ -222,6 +226,20 @@ def person_page(request: Request, context: InContext, caller: By, person_id: int
     person = service.catalogue.person_by_id(service.collection.id, person_id)
     faces = service.catalogue.faces_of(person.id)
     return view.page("people", "person.html", person=person, faces=faces)
+
+
+@routes.get("/unknowns", openapi_extra=VIEWER)
+async def unknowns_page(request: Request, context: InContext, caller: By) -> Response:
+    """Strangers who come again, to be named."""
+    view = await run_in_threadpool(View, request, context, caller)
+    service = await run_in_threadpool(view.service)
+    groups = [] if service is None else await context.pool.run(lambda: list_groups(service))
+    return view.page(
+        "unknowns",
+        "unknowns.html",
+        groups=[group.document() for group in groups[:PAGE_GROUPS]],
+        days=context.settings.unknown_days,
+    )
 
 
 @routes.get("/runs", openapi_extra=VIEWER)
@@ -270,7 +288,7 @@ def quality_page(request: Request, context: InContext, caller: By) -> Response:
 @routes.get("/index", openapi_extra=VIEWER)
 async def index_page(request: Request, context: InContext, caller: By) -> Response:
     """What searches the faces, and how large it is."""
-    view = View(request, context, caller)
+    view = await run_in_threadpool(View, request, context, caller)
     service = await run_in_threadpool(view.service)
     if service is None:
         return view.page("index", "index.html", status=None)

@@ -47,9 +47,8 @@ def address(service_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     logs = tmp_path_factory.mktemp("logs")
     port = free_port()
     home = ("--home", str(service_home))
-    with rollcall(
-        "serve", "--port", str(port), *home, log=logs / "serve", ROLLCALL_KEEP_PHOTOS="true"
-    ) as process:
+    kept = {"ROLLCALL_KEEP_PHOTOS": "true", "ROLLCALL_UNKNOWN_DAYS": "1"}
+    with rollcall("serve", "--port", str(port), *home, log=logs / "serve", **kept) as process:
         wait_until_ready(f"http://127.0.0.1:{port}", process, logs / "serve")
         try:
             redis_server_program()

@@ -18,6 +18,7 @@ PAGES = {
     "people": "/people",
     "runs": "/runs",
     "quality": "/quality",
+    "unknowns": "/unknowns",
     "index": "/index",
     "login": "/login",
 }
@@ -144,6 +145,20 @@ def test_an_unknown_is_named_right_there(page: "Page", family: list[str], people
     assert page.locator(".box .tag").inner_text() == "New Colleague"
     page.goto("/people?search=colleague")
     assert page.locator("#people li").count() == 1
+
+
+def test_a_stranger_who_comes_again_is_named_from_the_page_of_unknowns(
+    page: "Page", family: list[str], people_dir: Path
+) -> None:
+    assert set(names_in_photo(page, people_dir / "queries" / "strangers-3.jpg")) == {"Unknown"}
+    page.goto("/unknowns")
+    before = page.locator("#groups li").count()
+    assert before >= 3
+    group = page.locator("#groups li").first
+    group.get_by_label("Who is this?").fill("Third Colleague")
+    group.get_by_role("button", name="Enrol").click()
+    page.get_by_text("Third Colleague is enrolled with").wait_for()
+    assert page.locator("#groups li").count() == before - 1
 
 
 def test_a_merge_is_previewed_done_and_undone(page: "Page", family: list[str]) -> None:

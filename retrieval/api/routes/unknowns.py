@@ -1,0 +1,90 @@
+"""/v1/unknowns: strangers who come again in questions, in groups that can be named."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Response
+
+from retrieval.api.pictures import jpeg_or_nothing
+from retrieval.api.routing import By, InContext, InGallery, Once, Optional, needs, router
+from retrieval.api.schemas import Forgotten, NamedGroup, NewName, UnknownGroups
+from retrieval.catalogue.audit import Happening
+from retrieval.catalogue.keys import Role
+from retrieval.catalogue.unknowns import Unknowns
+from retrieval.errors import NotFound
+from retrieval.service import Service
+from retrieval.unknowns import Group, list_groups, name_group
+
+routes = router("unknowns")
+VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.ADMIN)
+
+GroupId = Annotated[int, Path(ge=1, le=2**62, description="As listed.")]
+
+
+@routes.get("/unknowns", response_model=UnknownGroups, openapi_extra=VIEWER)
+async def list_unknowns(
+    context: InContext,
+    service: InGallery,
+    days: Annotated[int | None, Query(ge=1, le=36500, description="Only of these last.")] = None,
+    least: Annotated[int, Query(ge=1, le=5000, description="Faces a group at least.")] = 1,
+) -> Any:
+    """List unknown faces in groups, largest first: how often, when and in which photos."""
+    groups = await context.pool.run(lambda: list_groups(service, days, least=least))
+    return {"groups": [group.document() for group in groups]}
+
+
+@routes.post(
+    "/unknowns/{group}/name",
+    response_model=NamedGroup,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+async def name_unknowns(
+    context: InContext, caller: By, service: InGallery, group: GroupId, new: NewName
+) -> Any:
+    """Enrol a group under a name; says which earlier answers would now be known."""
+
+    def work() -> dict[str, Any]:
+        named = name_group(service, group, new.person)
+        told = {"person": named.person, "faces": len(named.enrolled)}
+        name = service.collection.name
+        context.audit.record([Happening(caller.name, "name-unknowns", name, answer=told)])
+        return named.document()
+
+    return await context.pool.run(work)
+
+
+@routes.get(
+    "/unknowns/{group}/picture",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {}}, "description": "A face of the group."},
+        204: {"description": "No picture, with `optional`."},
+    },
+    openapi_extra=VIEWER,
+)
+async def show_unknown(
+    context: InContext, service: InGallery, group: GroupId, optional: Optional = False
+) -> Response:
+    """Show a face of a group, where a photo that it was seen in still lies where it was."""
+
+    def picture() -> bytes:
+        return context.pictures.cut_unknown(_group(service, group).faces)
+
+    return await context.pool.run(lambda: jpeg_or_nothing(picture, optional=optional))
+
+
+def _group(service: Service, group_id: int) -> Group:
+    found = [group for group in list_groups(service) if group.id == group_id]
+    if not found:
+        raise NotFound(f"There is no group {group_id} of unknown faces.")
+    return found[0]
+
+
+@routes.delete("/unknowns", response_model=Forgotten, openapi_extra=ADMIN)
+def forget_unknowns(context: InContext, caller: By, service: InGallery) -> Any:
+    """Delete all unknown faces that were kept, for good."""
+    count = Unknowns(service.catalogue.database).forget_all(service.collection.id)
+    service.catalogue.empty_wal()
+    name = service.collection.name
+    context.audit.record([Happening(caller.name, "forget-unknowns", name, answer={"faces": count})])
+    return {"deleted": count}

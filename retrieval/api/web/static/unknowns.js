@@ -1,0 +1,24 @@
+// Name a group of unknown faces: it is enrolled, and earlier answers become known.
+
+import { call, element, showProblem, suggestNames } from "./api.js";
+
+const by = (id) => document.getElementById(id);
+
+document.querySelectorAll("form[data-group]").forEach((form) => {
+  const input = form.querySelector("input");
+  input.addEventListener("input", () => suggestNames(input, by("names")));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    by("problem").hidden = true;
+    try {
+      const named = await call("POST", `/v1/unknowns/${form.dataset.group}/name`, { json: { person: input.value.trim() } });
+      const photos = [...new Set(named.now_known.map((answer) => answer.photo))];
+      by("named").replaceChildren(element("div", { class: "notice" }, element("div", {},
+        element("strong", {}, `${named.person} is enrolled with ${named.enrolled.length} face${named.enrolled.length === 1 ? "" : "s"}.`),
+        element("p", { class: "small" }, `Now known in: ${photos.join(", ")}`))));
+      form.closest("li").remove();
+    } catch (error) {
+      showProblem(by("problem"), error);
+    }
+  });
+});
