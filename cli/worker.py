@@ -62,11 +62,11 @@ def _start(run: Run, processes: int | None, timeout_s: int) -> None:
             log_level=level,
         )
         supervisor = Supervisor(plan, count, revive=place.revive)
-        run.remark(
-            f"{count} workers of {threads} threads wait for jobs; Ctrl-C or `rollcall worker stop`"
-            " ends them after the batch in hand"
-        )
         with stopping_on_signals(supervisor):
+            run.remark(
+                f"{count} workers of {threads} threads wait for jobs; Ctrl-C or `rollcall worker"
+                " stop` ends them after the batch in hand"
+            )
             supervisor.run()
 
 
