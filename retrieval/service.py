@@ -224,7 +224,8 @@ class Service:
         lens.gallery.catch_up()
         gate = lens.gate()
         if threshold is not None:
-            gate = replace(gate, threshold=threshold, source="given with the question")
+            source = "given with the question"
+            gate = replace(gate, threshold=threshold, person_threshold=None, source=source)
         hits = lens.gallery.search(np.concatenate([p.faces.vectors for p in photos]), CANDIDATES)
         names = self.catalogue.names(found_ids(hits.people))
         hits = hits.among(names)

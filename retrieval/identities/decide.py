@@ -31,7 +31,7 @@ def decide(hits: PeopleHits, unusable: Sequence[str | None], gate: Gate) -> list
     if len(unusable) != len(hits.people):
         raise ValueError(f"{len(hits.people)} faces, but {len(unusable)} reasons")
     usable = np.array([reason is None for reason in unusable], bool)
-    excess = evidence(hits.scores) - np.float32(gate.threshold)
+    excess = evidence(hits.scores) - _thresholds(hits, gate)
     given = np.where(usable[:, None], excess, np.float32(-1))
     chosen = assign(hits.people, given)
     outdone = _outdone(hits.people, given)
@@ -39,6 +39,19 @@ def decide(hits: PeopleHits, unusable: Sequence[str | None], gate: Gate) -> list
         _decision(_Row(hits, excess, row), reason, int(chosen[row]), bool(outdone[row]), gate)
         for row, reason in enumerate(unusable)
     ]
+
+
+def _thresholds(hits: PeopleHits, gate: Gate) -> Floats:
+    """What each face's evidence is compared with: (q, 1).
+
+    Where only one or two people could be meant nobody leads, and the question is that of a
+    comparison with one person; its threshold is lower.
+    """
+    crowd = np.zeros(len(hits.people), bool)
+    if hits.people.shape[1] >= 3:
+        crowd = hits.people[:, 2] >= 0
+    few = gate.threshold if gate.person_threshold is None else gate.person_threshold
+    return np.where(crowd, np.float32(gate.threshold), np.float32(few))[:, None]
 
 
 class _Row:

@@ -95,6 +95,18 @@ def test_a_wide_lead_makes_up_for_half_as_much_score() -> None:
     assert does_not.reason == "below the threshold: 0.890, 0.895 needed"
 
 
+def test_one_or_two_people_are_compared_with_the_threshold_of_one_to_one() -> None:
+    gate = Gate(0.90, 0.01, "a test", person_threshold=0.85)
+    few, alone, crowd = decide(
+        _hits([{A: 0.86, B: 0.80}, {C: 0.86}, {A: 0.86, B: 0.84, C: 0.80}]), [None] * 3, gate
+    )
+    assert (few.outcome, few.person_id) == (MATCH, A)
+    assert few.threshold == pytest.approx(0.85)
+    assert (alone.outcome, alone.person_id) == (MATCH, C)
+    assert crowd.outcome is UNKNOWN
+    assert crowd.threshold == pytest.approx(0.89)
+
+
 def test_one_column_is_enough_for_one_candidate_and_gives_no_margin() -> None:
     (decision,) = decide(_hits([{A: 0.97, B: 0.96}], k=1), [None], GATE)
     assert (decision.outcome, decision.person_id, decision.margin) == (MATCH, A, None)
