@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ import typer
 from cli.options import Run, command
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.answers import EnrolItem, EnrolReport, EnrolResult
-from retrieval.errors import DataInvalid, InputError, SettingInvalid
+from retrieval.errors import DataInvalid, InputError, NotFound, SettingInvalid
 from retrieval.photos.folders import people_below, photos_below
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ def _enrol_here(
             for result in service.enrol(items):
                 report.add(result)
                 advance(enrolled=report.enrolled, rejected=len(report.rejected))
+        if report.enrolled:
+            service.gallery.keep_up(run.remark)
         state = service.state()
     run.rejected = bool(report.rejected)
     run.emit(
@@ -176,6 +179,9 @@ def _enrol_queued(
         if wait:
             steps = chain(steps, opened.bulk.follow(bulk_run.id))
         watch(run, opened, "enrolling" if wait else "queueing", steps)
+        if wait:
+            with run.service() as service, suppress(NotFound):  # nobody could be enrolled
+                service.gallery.keep_up(run.remark)
         report(run, opened, bulk_run, rejects, extra)
 
 

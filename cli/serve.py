@@ -86,7 +86,7 @@ def make_app(run: Run, *, loopback: bool, queue: "JobQueue | None") -> "FastAPI"
         settings,
         open_catalogue(settings),
         lambda name: build_service(
-            settings.model_copy(update={"collection": name}), remark=run.remark
+            settings.model_copy(update={"collection": name}), remark=run.remark, lasting=True
         ),
         loopback=loopback,
         queue=queue,

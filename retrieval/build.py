@@ -33,19 +33,23 @@ _DETECTORS = ("yunet", "mtcnn")
 _EMBEDDERS = ("facenet512", "dlib-resnet")
 
 
-def build_service(settings: Settings, remark: Remark = lambda text: None) -> "Service":
+def build_service(
+    settings: Settings, remark: Remark = lambda text: None, *, lasting: bool = False
+) -> "Service":
     """Open the service over these settings.
 
     Args:
         settings: from an entry point.
         remark: is told in a line which models were chosen, and why.
+        lasting: this process lives long and answers: its index is kept up in the background.
 
     Raises:
         StoreError: the catalogue cannot be opened.
     """
     from retrieval.service import Service
 
-    return Service(open_catalogue(settings), Workshop(settings, remark), settings.collection)
+    workshop = Workshop(settings, remark, lasting)
+    return Service(open_catalogue(settings), workshop, settings.collection)
 
 
 def open_catalogue(settings: Settings) -> "Catalogue":
@@ -150,9 +154,10 @@ def _home(settings: Settings) -> Path:
 class Workshop:
     """Makes the parts of a service from settings."""
 
-    def __init__(self, settings: Settings, remark: Remark) -> None:
+    def __init__(self, settings: Settings, remark: Remark, lasting: bool = False) -> None:
         self._settings = settings
         self._remark = remark
+        self._lasting = lasting
 
     @cached_property
     def _models(self) -> "ModelStore":
@@ -215,6 +220,7 @@ class Workshop:
             space=space,
             threads=threads_of(self._settings),
             goal=Goal(parse_bytes(self._settings.index_memory), self._settings.index_agreement),
+            background=self._lasting,
         )
 
     def photos(self, collection: "Collection") -> "PhotoStore":
