@@ -57,7 +57,7 @@ def make_collection(
     return catalogue.create_collection(
         name,
         detector="yunet",
-        embedder="none",
+        embedder="dlib-resnet",
         precision="fp32",
         mirror=True,
         fingerprint="fingerprint",

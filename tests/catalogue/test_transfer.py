@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
@@ -13,13 +14,14 @@ from retrieval.catalogue.keys import Keys, Role
 from retrieval.catalogue.run_records import ListedPhoto
 from retrieval.catalogue.runs import Runs
 from retrieval.catalogue.transfer import TABLES, copy_catalogue, migrate
+from retrieval.catalogue.unknowns import UnknownFace, Unknowns
 from retrieval.errors import (
     AlreadyExists,
     CatalogueIncompatible,
     CatalogueUnavailable,
     NotFound,
 )
-from tests.catalogue.made import make_collection, new_face, new_faces
+from tests.catalogue.made import make_collection, new_face, new_faces, vector
 from tests.catalogue.postgres import running_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,8 +75,14 @@ def fill(catalogue, faces=40):
     runs.add(run.id, [ListedPhoto("/photos/\udcff.jpg", "Ann"), ListedPhoto("/b", "Bob", "7")])
     Keys(catalogue.database).create("front desk", Role.VIEWER)
     Audit(catalogue.database).record([Happening("local", "identify", answer={"score": 0.1})])
+    Unknowns(catalogue.database).keep(gallery, ["ab"], [_unknown()], days=30)
     catalogue.delete_person(gallery, catalogue.people(gallery)[-1].id)
     return gallery
+
+
+def _unknown():
+    box, landmarks = np.arange(4, dtype=np.float32), np.arange(10, dtype=np.float32).reshape(5, 2)
+    return UnknownFace("p.jpg", "ab", 8, 6, 1, box, landmarks, 0.9, 30, 50, 1, 0, vector(1))
 
 
 def rows_of(catalogue):
