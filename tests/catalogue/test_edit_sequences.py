@@ -1,4 +1,4 @@
-"""Random sequences of edits: catalogue, change log and a plain model stay in agreement."""
+"""Random sequences of edits: catalogue, change log, index and a plain model stay in agreement."""
 
 import copy
 import random
@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.errors import AlreadyExists, InputError, UndoImpossible
+from retrieval.index.gallery import Gallery
 from tests.catalogue.made import make_collection, new_face, sha256, state, vector
 
 NAMES = ["Ann", "Bob", "Cid", "Dora", "Eve"]
@@ -104,9 +105,11 @@ class Edits(RuleBasedStateMachine):
         self.feed = self.catalogue.feed(self.gallery)
         self.follower = {}  # face id -> (person id, vector's bytes): an index in small
         self.watermark = self.feed.head()
+        self.index = Gallery(self.catalogue.feed(self.gallery), Path(self.folder.name) / "index")
         self.photos = 0
 
     def teardown(self):
+        self.index.close()
         self.catalogue.close()
         self.folder.cleanup()
 
@@ -263,6 +266,20 @@ class Edits(RuleBasedStateMachine):
             face: (person_id, vector(self.model.photo[face]).tobytes())
             for face, person_id in self.model.owner.items()
         }
+
+    @rule(fold=st.booleans())
+    def the_index_answers_as_the_model(self, fold):
+        """Faces, whose they are, and everybody's template, after whatever has happened."""
+        self.index.catch_up()
+        if fold:
+            self.index.snapshot()
+        seen = self.index.roster()
+        owners = seen.person_ids[seen.person_of]
+        assert dict(zip(seen.face_ids.tolist(), owners.tolist(), strict=True)) == self.model.owner
+        for person_id, template in zip(seen.person_ids.tolist(), seen.templates, strict=True):
+            own = [vector(self.model.photo[face]) for face in self.model.faces_of(person_id)]
+            mean = np.mean(own, axis=0)
+            np.testing.assert_allclose(template, mean / np.linalg.norm(mean), atol=1e-5)
 
     @invariant()
     def the_catalogue_is_as_the_model(self):
