@@ -36,7 +36,7 @@ from worker.supervisor import Supervisor, workers
 Progress = Callable[[], None]
 
 _WARM_S = 120.0
-_POLL_S = 0.02
+_POLL_S = 0.1  # each look costs this process some milliseconds of a core
 _SMALL_PX = 32
 
 # Each rival in a process of its own: what it loads and how many threads it takes is its own affair.
