@@ -33,7 +33,7 @@ from retrieval.lens import Lens, newest_stamp, stored_calibration
 from retrieval.likeness import alike, words_of
 from retrieval.naming import photo_answer, unknown_faces
 from retrieval.photos.store import PhotoStore
-from retrieval.pipeline import PhotoFaces, PhotoFailure, Pipeline
+from retrieval.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.protocols import ChangeFeed
 from retrieval.space import Space
 from retrieval.values import Gate, Source, found_ids
@@ -312,9 +312,8 @@ class Service:
             threshold = gate.threshold
         return Verification(score >= threshold, score, threshold, gate.source, against)
 
-    def _one(self, source: Source, choose: object) -> PhotoFaces:
-        choice = enrollable if choose is enrollable else None
-        (entry,) = self.pipeline.process([source], choice)
+    def _one(self, source: Source, choose: Choice | None) -> PhotoFaces:
+        (entry,) = self.pipeline.process([source], choose)
         if isinstance(entry, PhotoFailure):
             raise entry.error
         return entry
