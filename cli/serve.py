@@ -32,6 +32,7 @@ def serve(
     """Serve the HTTP API and the web app until it is interrupted."""
     import uvicorn
 
+    from retrieval.api.connections import connection_of
     from retrieval.build import open_catalogue
     from retrieval.catalogue.keys import Keys
 
@@ -52,6 +53,8 @@ def serve(
             make_app(run, loopback=loopback, queue=queue),
             host=host,
             port=port,
+            http=connection_of(run.settings),
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

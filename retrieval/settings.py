@@ -90,6 +90,15 @@ class Settings(BaseSettings):
         200_000_000, ge=1_000, description="Bytes of the largest HTTP request."
     )
     max_request_photos: int = Field(32, ge=1, le=1000, description="Photos of one HTTP request.")
+    max_connections: int = Field(
+        512,
+        ge=1,
+        description="HTTP connections at a time; for one more, the one that has sent nothing for"
+        " longest is closed.",
+    )
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="Seconds in which an HTTP request's head must have arrived."
+    )
     body_timeout_s: float = Field(
         30.0, gt=0, description="Seconds in which an HTTP request must have arrived."
     )

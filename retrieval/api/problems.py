@@ -50,6 +50,12 @@ class BodyTooSlow(errors.RequestRefused):
     code = "body-too-slow"
 
 
+class HeadTooSlow(errors.RequestRefused):
+    """The head of the request did not arrive in time."""
+
+    code = "head-too-slow"
+
+
 class Forged(errors.RequestRefused):
     """A browser sent it for another site, or without the session's token."""
 
@@ -71,6 +77,7 @@ class StillAnswering(errors.RequestRefused):
 _OWN_STATUS: Mapping[type[RollcallError], int] = {
     BodyTooLarge: 413,
     BodyTooSlow: 408,
+    HeadTooSlow: 408,
     Forged: 403,
     RepeatedWrongly: 422,
     StillAnswering: 409,

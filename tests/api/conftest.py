@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from retrieval.api.app import create_app
+from retrieval.api.connections import connection_of
 from retrieval.api.context import Context
 from retrieval.catalogue.keys import Role
 from retrieval.settings import Settings
@@ -76,7 +77,8 @@ def enrol(client: TestClient, name: str, *photos: bytes) -> int:
 @contextmanager
 def served(app: FastAPI) -> Iterator[int]:
     """The application on a port of loopback."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+    http = connection_of(app.state.context.settings)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, http=http, log_config=None))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

@@ -1,0 +1,147 @@
+"""Connections that owe a request: they end in time, and never keep others from being answered."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from retrieval.api.app import create_app
+from retrieval.settings import Settings
+from tests.api.conftest import served
+from tests.api.painted import catalogue_of, painted_service
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+UNFINISHED = (
+    b"POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x"
+)
+
+
+def app_of(home: Path, **limits: float) -> FastAPI:
+    settings = Settings(home=home, **limits)  # type: ignore[arg-type]
+    return create_app(
+        settings,
+        catalogue_of(settings),
+        lambda name: painted_service(settings, name),
+        loopback=True,
+    )
+
+
+@contextmanager
+def port_of(home: Path, **limits: float) -> Iterator[int]:
+    with served(app_of(home, **limits)) as port:
+        yield port
+
+
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def ask(port: int, request: bytes = HEALTH) -> bytes:
+    """The answer of a client that asks on a connection of its own."""
+    with connected(port) as other:
+        other.sendall(request)
+        return other.recv(10_000)
+
+
+def drip(slow: socket.socket, data: bytes, pause_s: float = 0.05) -> bytes:
+    """Send byte after byte until the service ends the connection; return what it said."""
+    said = b""
+    slow.settimeout(pause_s)
+    for byte in data:
+        try:
+            slow.sendall(bytes([byte]))
+            received = slow.recv(10_000)
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            break
+        if not received:
+            break
+        said += received
+    else:
+        pytest.fail("the service took every byte")
+    return said
+
+
+def test_a_head_that_comes_byte_by_byte_is_refused_and_others_are_answered_meanwhile(
+    tmp_path: Path,
+) -> None:
+    with port_of(tmp_path, head_timeout_s=0.5) as port, connected(port) as slow:
+        slow.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
+        assert b" 200 OK" in ask(port)
+        said = drip(slow, b"z" * 200)
+    assert b" 408 " in said
+    assert b"application/problem+json" in said
+    assert b"head-too-slow" in said
+
+
+def test_a_second_head_on_a_kept_connection_has_no_more_time(tmp_path: Path) -> None:
+    with port_of(tmp_path, head_timeout_s=0.5) as port, connected(port) as slow:
+        slow.sendall(HEALTH)
+        assert b" 200 OK" in slow.recv(10_000)
+        assert b" 408 " in drip(slow, b"GET /" + b"z" * 200)
+
+
+def test_a_connection_on_which_nothing_is_sent_is_closed_without_a_word(tmp_path: Path) -> None:
+    with port_of(tmp_path, head_timeout_s=0.3) as port, connected(port) as silent:
+        assert silent.recv(10_000) == b""
+
+
+def test_what_is_left_of_a_refused_body_is_not_awaited_for_long(tmp_path: Path) -> None:
+    large = UNFINISHED.replace(b": 1000", b": 9000000000")
+    with port_of(tmp_path, head_timeout_s=0.5) as port, connected(port) as slow:
+        slow.sendall(large)
+        assert b" 413 " in slow.recv(10_000)
+        drip(slow, b"z" * 200)
+
+
+def test_many_silent_connections_keep_nobody_out(tmp_path: Path) -> None:
+    with port_of(tmp_path, max_connections=20) as port, ExitStack() as opened:
+        silent = [opened.enter_context(connected(port)) for _ in range(200)]
+        for number in range(0, 200, 7):
+            with suppress(OSError):
+                silent[number].sendall(b"GET /")
+        for _ in range(5):
+            assert b" 200 OK" in ask(port)
+        silent[-1].setblocking(False)
+        with pytest.raises(BlockingIOError):  # the newest of them are still there
+            silent[-1].recv(10)
+        assert silent[1].recv(10) == b""  # the oldest are not
+
+
+def test_one_connection_more_than_can_be_answered_gets_503_with_retry_after(
+    tmp_path: Path,
+) -> None:
+    with port_of(tmp_path, max_connections=2, body_timeout_s=1) as port, ExitStack() as opened:
+        busy = [opened.enter_context(connected(port)) for _ in range(2)]
+        for each in busy:
+            each.sendall(UNFINISHED.replace(b"\r\n\r\n--x", b"\r\nExpect: 100-continue\r\n\r\n"))
+            assert b" 100 " in each.recv(10_000)
+        said = ask(port)
+        assert b" 503 " in said
+        assert b"retry-after" in said
+        assert b"application/problem+json" in said
+        assert all(b" 408 " in each.recv(10_000) for each in busy)
+        assert b" 200 OK" in ask(port)
+
+
+def flood(stalled: socket.socket, request: bytes) -> None:
+    """Ask, and take no answer, until the connection ends."""
+    while True:
+        stalled.sendall(request * 100)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="needs Linux")
+def test_a_client_that_takes_no_answer_is_let_go(tmp_path: Path) -> None:
+    document = b"GET /v1/openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with port_of(tmp_path, request_timeout_s=0.5) as port, socket.socket() as stalled:
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.settimeout(20)
+        stalled.connect(("127.0.0.1", port))
+        with pytest.raises(ConnectionError):  # a TimeoutError if the service only takes no more
+            flood(stalled, document)
+        assert b" 200 OK" in ask(port)
