@@ -102,5 +102,4 @@ def stored_calibration(catalogue: Catalogue, collection: Collection) -> tuple[St
     document, matrix = catalogue.calibrated(collection.id)
     if document is None or matrix is None:
         return None if document is None else Stored.read(document), Space()
-    side = collection.dimension
-    return Stored.read(document), Space(np.frombuffer(matrix, np.float32).reshape(side, side))
+    return Stored.read(document), Space(matrix)

@@ -75,8 +75,7 @@ def calibrate_collection(
     if keep:
         stamp, moment = uuid4().hex, datetime.now(UTC).isoformat(timespec="seconds")
         stored = Stored(stamp, moment, result.calibration)
-        space = None if matrix is None else np.ascontiguousarray(matrix).tobytes()
-        service.catalogue.set_calibration(collection.id, stored.document(), space)
+        service.catalogue.set_calibration(collection.id, stored.document(), matrix)
         service.gallery.snapshot()
     return result
 

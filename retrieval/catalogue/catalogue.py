@@ -25,7 +25,7 @@ from retrieval.catalogue.records import (
 from retrieval.catalogue.schema import collections, meta, now
 from retrieval.catalogue.spaces import find_space, put_space
 from retrieval.errors import AlreadyExists
-from retrieval.values import Ints, Vectors
+from retrieval.values import Floats, Ints, Vectors
 
 
 class Catalogue:
@@ -134,7 +134,7 @@ class Catalogue:
             return erasure.delete_collection(connection, found.id)
 
     def set_calibration(
-        self, collection_id: int, document: dict[str, Any] | None, matrix: bytes | None = None
+        self, collection_id: int, document: dict[str, Any] | None, matrix: Floats | None = None
     ) -> None:
         """Keep calibration's results with a collection, in place of those before.
 
@@ -156,7 +156,7 @@ class Catalogue:
             document: dict[str, Any] | None = connection.scalar(query)
             return document
 
-    def calibrated(self, collection_id: int) -> tuple[dict[str, Any] | None, bytes | None]:
+    def calibrated(self, collection_id: int) -> tuple[dict[str, Any] | None, Floats | None]:
         """The document and the matrix that `set_calibration` keeps, of one moment."""
         query = select(collections.c.calibration).where(collections.c.id == collection_id)
         with self.database.reading() as connection:

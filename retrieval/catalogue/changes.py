@@ -20,7 +20,7 @@ import numpy as np
 from sqlalchemy import Connection, Select, func, insert, select, update
 
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.encoding import vectors_from_bytes
+from retrieval.catalogue.encoding import decode_vectors
 from retrieval.catalogue.schema import changes, collections, faces, meta
 from retrieval.errors import NotFound, SnapshotInvalid
 from retrieval.values import Changes, Ints, Vectors, Watermark
@@ -69,7 +69,7 @@ def read_faces(
     cursor = connection.execute(query).cursor
     rows = cursor.fetchall() if cursor is not None else []
     ids, owners, stored = zip(*rows, strict=True) if rows else ((), (), ())
-    vectors = vectors_from_bytes(stored, dimension)
+    vectors = decode_vectors(connection, stored, dimension)
     return np.array(ids, np.int64), np.array(owners, np.int64), vectors
 
 

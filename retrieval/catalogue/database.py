@@ -21,6 +21,7 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from retrieval.catalogue.encoding import CODEC, Codec, PlainCodec
 from retrieval.errors import (
     CatalogueIncompatible,
     CatalogueUnavailable,
@@ -42,13 +43,19 @@ _SQLITE_PRAGMAS = (
 class Database:
     """One database and its transactions. Safe to share between threads, not across a fork."""
 
-    def __init__(self, url: str | Path, timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str | Path,
+        timeout_s: float = BUSY_TIMEOUT_S,
+        codec: Codec | None = None,
+    ) -> None:
         """Prepare to connect; nothing is read yet.
 
         Args:
             url: the path of an SQLite file, or an SQLAlchemy URL: sqlite:////folder/catalogue.db
                 or postgresql://host/name. A path may hold what a URL would have to escape.
             timeout_s: how long another's lock, or a server's answer, is waited for.
+            codec: by which connections write and read vectors; None for plain numbers.
 
         Raises:
             SettingInvalid: no such URL, or its driver is not installed.
@@ -71,6 +78,7 @@ class Database:
                 f"No driver for the catalogue {self.label}: {exc}. "
                 "For PostgreSQL install rollcall[postgres]."
             ) from exc
+        engine = engine.execution_options(**{CODEC: codec or PlainCodec()})
         if self.path is not None:
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)

@@ -1,13 +1,58 @@
-"""How arrays lie in the database: little-endian float32, one value of bytes a row."""
+"""How arrays lie in the database: one value of bytes a row.
+
+Boxes and landmarks are little-endian float32. Vectors, and what is made of vectors, go through the
+codec of the database that a connection belongs to, and through nothing else.
+"""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy import Connection
 
 from retrieval.values import Floats, Vectors
 
+CODEC = "codec"  # the execution option by which a connection knows its database's
 _STORED = np.dtype("<f4")
+
+
+class Codec(Protocol):
+    """Turns vectors into what the database keeps, and back; both inside a transaction."""
+
+    def encode(self, connection: Connection, vectors: Vectors) -> list[bytes]:
+        """A value for each row of (n, d); the transaction is a writer's."""
+
+    def decode(self, connection: Connection, stored: Sequence[bytes], dimension: int) -> Vectors:
+        """The rows (n, d) float32 of n values."""
+
+
+class PlainCodec:
+    """Little-endian float32, row by row."""
+
+    def encode(self, connection: Connection, vectors: Vectors) -> list[bytes]:
+        """A value for each row of (n, d)."""
+        return [to_bytes(row) for row in vectors]
+
+    def decode(self, connection: Connection, stored: Sequence[bytes], dimension: int) -> Vectors:
+        """Many vectors at once, (n, d), as one copy of memory."""
+        return vectors_from_bytes(stored, dimension)
+
+
+def encode_vectors(connection: Connection, vectors: Vectors) -> list[bytes]:
+    """What the connection's database keeps for each row of (n, d), in a writing transaction.
+
+    Call it before the transaction changes rows, but behind `lock_collection`: on PostgreSQL it
+    waits for a change of keys, which waits for rows.
+    """
+    codec: Codec = connection.get_execution_options()[CODEC]
+    return codec.encode(connection, vectors)
+
+
+def decode_vectors(connection: Connection, stored: Sequence[bytes], dimension: int) -> Vectors:
+    """The rows (n, d) float32 of n values that `encode_vectors` made, in the same transaction."""
+    codec: Codec = connection.get_execution_options()[CODEC]
+    return codec.decode(connection, stored, dimension)
 
 
 def to_bytes(array: npt.NDArray[np.float32]) -> bytes:

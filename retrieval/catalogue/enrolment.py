@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import Connection, insert, select, update
 
 from retrieval.catalogue.changes import lock_collection, log_changes
-from retrieval.catalogue.encoding import to_bytes
+from retrieval.catalogue.encoding import encode_vectors, to_bytes
 from retrieval.catalogue.names import clean_external_id, clean_name, folded, storable_path
 from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
 from retrieval.catalogue.schema import chunks, faces, now, people, photos
@@ -167,6 +167,7 @@ def _insert(
     """Insert photos, faces and their log rows, and tell each owner its face's id."""
     if not new:
         return
+    stored = encode_vectors(connection, np.stack([vector for _, vector, _ in new]))
     common = {"collection_id": collection_id, "created_at": now()}
     photo_rows = [
         common | {name: getattr(face, name) for name in ("sha256", "photo", "width", "height")}
@@ -183,9 +184,9 @@ def _insert(
             "person_id": owner.person_id,
             "box": to_bytes(face.box),
             "landmarks": to_bytes(face.landmarks),
-            "vector": to_bytes(vector),
+            "vector": value,
         }
-        for (face, vector, owner), photo_id in zip(new, photo_ids, strict=True)
+        for (face, _, owner), photo_id, value in zip(new, photo_ids, stored, strict=True)
     ]
     inserting = insert(faces).returning(faces.c.id, sort_by_parameter_order=True)
     face_ids = connection.execute(inserting, face_rows).scalars().all()

@@ -21,8 +21,9 @@ from sqlalchemy import (
     update,
 )
 
+from retrieval.catalogue.changes import dimension_of
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.encoding import to_bytes
+from retrieval.catalogue.encoding import decode_vectors, encode_vectors, from_bytes, to_bytes
 from retrieval.catalogue.schema import Id, Moment, chunks, collection_column, metadata, now
 from retrieval.values import Floats, Ints
 
@@ -115,13 +116,16 @@ class Unknowns:
             {
                 "collection_id": collection_id,
                 **{name: getattr(face, name) for name in _KEPT},
-                **{name: to_bytes(getattr(face, name)) for name in ("box", "landmarks", "vector")},
+                **{name: to_bytes(getattr(face, name)) for name in ("box", "landmarks")},
                 "seen_at": moment,
             }
             for face in faces
         ]
         mine = unknowns.c.collection_id == collection_id
         with self._database.writing() as connection:
+            if faces:
+                found = encode_vectors(connection, np.stack([face.vector for face in faces]))
+                rows = [row | {"vector": value} for row, value in zip(rows, found, strict=True)]
             old = unknowns.c.seen_at < moment - timedelta(days=days)
             connection.execute(delete(unknowns).where(mine, old))
             for hashes in chunks(photos):
@@ -143,17 +147,19 @@ class Unknowns:
         query = query.order_by(unknowns.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
+            dimension = dimension_of(connection, collection_id) if rows else 0
+            vectors = decode_vectors(connection, [row.vector for row in rows], dimension)
         return [
             UnknownFace(
                 **{name: row._mapping[name] for name in _KEPT},
-                box=np.frombuffer(row.box, "<f4"),
-                landmarks=np.frombuffer(row.landmarks, "<f4").reshape(5, 2),
-                vector=np.frombuffer(row.vector, "<f4"),
+                box=from_bytes(row.box),
+                landmarks=from_bytes(row.landmarks).reshape(5, 2),
+                vector=vector,
                 id=row.id,
                 group=row.group_id,
                 seen_at=row.seen_at,
             )
-            for row in reversed(rows)
+            for row, vector in zip(reversed(rows), reversed(vectors), strict=True)
         ]
 
     def group(self, ids: Ints, groups: Ints) -> None:

@@ -21,7 +21,7 @@ from retrieval.errors import (
     CatalogueUnavailable,
     NotFound,
 )
-from tests.catalogue.made import make_collection, new_face, new_faces, vector
+from tests.catalogue.made import DIMENSION, make_collection, new_face, new_faces, vector
 from tests.catalogue.postgres import running_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,8 @@ def fill(catalogue, faces=40):
     catalogue.merge_people(gallery, first.id, second.id)
     catalogue.rename_person(gallery, third.id, "Zoë Ünlü 李")
     catalogue.undo(gallery)
-    catalogue.set_calibration(gallery, {"threshold": 0.1 + 0.2, "curve": [[1e-300, None]]}, b"\0m")
+    document = {"threshold": 0.1 + 0.2, "curve": [[1e-300, None]]}
+    catalogue.set_calibration(gallery, document, np.eye(DIMENSION, dtype=np.float32))
     runs = Runs(catalogue.database)
     run = runs.create("enrol", "default", "/photos", {"pose": True})
     runs.add(run.id, [ListedPhoto("/photos/\udcff.jpg", "Ann"), ListedPhoto("/b", "Bob", "7")])
