@@ -13,7 +13,9 @@ from cli.options import Run, command
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.answers import EnrolItem, EnrolReport, EnrolResult
 from retrieval.errors import DataInvalid, InputError, NotFound, SettingInvalid
-from retrieval.photos.folders import people_below, photos_below
+from retrieval.photos.folders import exists, is_folder, people_below, photos_below
+from retrieval.photos.urls import place_of
+from retrieval.values import Place
 
 if TYPE_CHECKING:
     from retrieval.catalogue.run_records import ListedPhoto
@@ -27,10 +29,11 @@ def register(app: typer.Typer) -> None:
 def enroll(
     run: Run,
     paths: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
             metavar="PATH...",
-            help="Folders with a folder a person; with --person, photos of that person.",
+            help="Folders with a folder a person; with --person, photos of that person. A path"
+            " or a URL (s3://bucket/people).",
         ),
     ] = None,
     person: Annotated[
@@ -41,9 +44,11 @@ def enroll(
         typer.Option("--face", min=1, help="Which face is meant, 1 for the leftmost."),
     ] = None,
     manifest: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--manifest", metavar="CSV", help="person, external_id, photo; paths from the CSV."
+            "--manifest",
+            metavar="CSV",
+            help="person, external_id, photo; paths from the CSV, or URLs.",
         ),
     ] = None,
     sync: Annotated[
@@ -79,13 +84,15 @@ def enroll(
         raise SettingInvalid("--sync needs --manifest: the people who are to stay.")
     if not queue and (wait or webhook or rejects):
         raise SettingInvalid("--wait, --webhook and --rejects belong to --queue.")
-    photos = _listed(paths or [], person, manifest)
-    removed = _sync(run, manifest, yes=yes, dry_run=dry_run) if sync and manifest else None
+    places = [place_of(path) for path in paths or []]
+    listing = None if manifest is None else place_of(manifest)
+    photos = _listed(places, person, listing)
+    removed = _sync(run, listing, yes=yes, dry_run=dry_run) if sync and listing else None
     extra = {} if removed is None else {"removed": removed}
     if dry_run:
         _preview(run, photos, extra)
     elif queue:
-        source = str(manifest or ", ".join(map(str, paths or [])))
+        source = str(listing or ", ".join(map(str, places)))
         chosen = options(face=face, person=person, webhook=webhook)
         _enrol_queued(run, photos, source, chosen, wait=wait, rejects=rejects, extra=extra)
     else:
@@ -93,7 +100,7 @@ def enroll(
 
 
 def _listed(
-    paths: Sequence[Path], person: str | None, manifest: Path | None
+    paths: Sequence[Place], person: str | None, manifest: Place | None
 ) -> "Iterator[ListedPhoto]":
     from retrieval.intake import listed_csv, listed_person
 
@@ -101,13 +108,13 @@ def _listed(
         yield from listed_csv(manifest)
     for path in paths:
         if person is not None:
-            photos = photos_below(path) if path.is_dir() else [path]
+            photos: Iterable[Place] = photos_below(path) if is_folder(path) else [path]
             for photo in photos:
                 yield listed_person(person, photo)
-        elif path.is_dir():
+        elif is_folder(path):
             for name, photo in people_below(path):
                 yield listed_person(name, photo)
-        elif path.exists():
+        elif exists(path):
             raise SettingInvalid(f"{path} is a photo: say whom it shows with --person NAME.")
         else:
             raise InputError(f"{path} does not exist. Give a folder with a folder a person.")
@@ -128,7 +135,7 @@ def _enrol_here(
         raise _none_found()
     report = EnrolReport()
     items = [
-        EnrolItem(p.person, p.path, Path(p.path), external_id=p.external_id, face=face)
+        EnrolItem(p.person, p.path, place_of(p.path), external_id=p.external_id, face=face)
         for p in photos
         if p.reason is None
     ]
@@ -192,7 +199,8 @@ def _preview(run: Run, photos: "Iterable[ListedPhoto]", extra: dict[str, Any]) -
     counts: Counter[str] = Counter()
     rejected = []
     with open_catalogue(run.settings) as catalogue:
-        for found in prospects(catalogue, run.settings.collection, photos):
+        limit = run.settings.max_photo_bytes
+        for found in prospects(catalogue, run.settings.collection, photos, limit):
             counts[found.outcome] += 1
             if found.outcome == "rejected":
                 rejected.append(found)
@@ -224,7 +232,7 @@ def _preview(run: Run, photos: "Iterable[ListedPhoto]", extra: dict[str, Any]) -
     run.emit(document, show)
 
 
-def _sync(run: Run, manifest: Path, *, yes: bool, dry_run: bool) -> list[str]:
+def _sync(run: Run, manifest: Place, *, yes: bool, dry_run: bool) -> list[str]:
     """Delete people who are not in the manifest any more; return their names."""
     from retrieval.intake import absent
 

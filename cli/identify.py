@@ -10,8 +10,9 @@ from cli.identify_queued import identify_queued
 from cli.options import Run, command
 from retrieval.answers import FaceAnswer, PhotoAnswer, identification
 from retrieval.errors import SettingInvalid
-from retrieval.photos.folders import photos_below
-from retrieval.values import Source
+from retrieval.photos.folders import is_folder, photos_below
+from retrieval.photos.urls import place_of
+from retrieval.values import Place, Source, Url
 
 BATCH = 16  # photos that are asked about in one call: enough for full embedding batches
 
@@ -24,7 +25,8 @@ def register(app: typer.Typer) -> None:
 
 
 Photos = Annotated[
-    list[Path], typer.Argument(metavar="PHOTO...", help="Photos, or folders of photos.")
+    list[str],
+    typer.Argument(metavar="PHOTO...", help="Photos, or folders of photos: paths or URLs."),
 ]
 Threshold = Annotated[
     float | None,
@@ -55,14 +57,15 @@ def identify(
 ) -> None:
     """Say who is in each photo."""
     run.change(detail=detail)
+    places = [place_of(photo) for photo in photos]
     if queue != (out is not None):
         raise SettingInvalid("--queue and --out FILE belong together.")
     if out is not None:
         if draw is not None:
             raise SettingInvalid("--draw does not go with --queue.")
-        identify_queued(run, photos, _listed(photos), out, detail=detail, threshold=threshold)
+        identify_queued(run, places, _listed(places), out, detail=detail, threshold=threshold)
         return
-    paths = list(_listed(photos))
+    paths = list(_listed(places))
     answers: list[PhotoAnswer] = []
     with run.service() as service, run.progress("identifying", len(paths)) as advance:
         for start in range(0, len(paths), BATCH):
@@ -82,9 +85,9 @@ def identify(
     )
 
 
-def _listed(photos: Sequence[Path]) -> Iterator[Path]:
+def _listed(photos: Sequence[Place]) -> Iterator[Place]:
     for path in photos:
-        if path.is_dir():
+        if is_folder(path):
             yield from photos_below(path)
         else:
             yield path
@@ -115,7 +118,7 @@ def _words(face: FaceAnswer) -> tuple[str, str, str, str]:
 
 
 def draw_all(
-    run: Run, answers: Sequence[PhotoAnswer], paths: Sequence[Path], folder: Path
+    run: Run, answers: Sequence[PhotoAnswer], paths: Sequence[Place], folder: Path
 ) -> list[Path]:
     """Write an annotated copy of each photo that could be read; return where."""
     from retrieval.drawing import annotate
@@ -153,7 +156,7 @@ def _free_name(stem: str, taken: set[str]) -> str:
 
 def search(
     run: Run,
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="Whose people to look for.")],
+    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="Whose people to look for.")],
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many photos.")] = 10,
     like: Annotated[
         bool, typer.Option("--like", help="By how many of the photo's people they show.")
@@ -162,21 +165,23 @@ def search(
     """Find the gallery's photos that show the people of a photo, best first."""
     with run.service() as service:
         ask = service.like if like else service.search
-        hits = ask(Source(str(photo), photo), limit)
+        hits = ask(Source(photo, place_of(photo)), limit)
     rows = [(h.photo, h.person, f"{h.score:.3f}", "yes" if h.same_person else "") for h in hits]
-    document = {"photo": str(photo), "hits": [hit.document() for hit in hits]}
+    document = {"photo": photo, "hits": [hit.document() for hit in hits]}
     run.emit(document, lambda: run.table(("photo", "person", "score", "same person"), rows))
 
 
 def verify(
     run: Run,
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO")],
+    photo: Annotated[str, typer.Argument(metavar="PHOTO")],
     other: Annotated[str, typer.Argument(metavar="PHOTO|PERSON", help="A photo or a name.")],
 ) -> None:
     """Say whether a photo shows the same person as another photo, or as somebody enrolled."""
-    against = Source(other, Path(other)) if Path(other).is_file() else other
+    place = place_of(other)
+    is_photo = isinstance(place, Url) or place.is_file()
+    against = Source(other, place) if is_photo else other
     with run.service() as service:
-        verdict = service.verify(Source(str(photo), photo), against)
+        verdict = service.verify(Source(photo, place_of(photo)), against)
     word = "the same person" if verdict.same else "not shown to be the same person"
     run.emit(
         verdict.document(),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cli.options import Run
 from cli.queued import options, queued, report, watch
 from cli.results import check_results, write_results
+from retrieval.values import Place
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs import Runs
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 def identify_queued(
     run: Run,
-    named: Sequence[Path],
-    photos: Iterable[Path],
+    named: Sequence[Place],
+    photos: Iterable[Place],
     out: Path,
     *,
     detail: str | None,

@@ -88,13 +88,15 @@ def report(
         extra: further words for the JSON document.
     """
     from retrieval.bulk import run_document
+    from retrieval.run_files import forget_old, rejects_of
 
     bulk_run = opened.runs.run(bulk_run.id)
     counts = opened.runs.counts(bulk_run.id)
     not_taken = sum(counts.rejected.values()) + counts.failed
     document = {**run_document(opened.runs, bulk_run), **(extra or {})}
     if not_taken:
-        target = rejects or run.settings.home / "rejects" / f"{bulk_run.id[:8]}.csv"
+        forget_old(run.settings.home, run.settings.upload_days)
+        target = rejects or rejects_of(run.settings.home, bulk_run.id)
         write_rejects(target, all_not_taken(opened.runs, bulk_run.id))
         document["rejects"] = str(target)
         run.remark(f"photos that were not taken: {target} (mend it, then enroll --manifest it)")
@@ -132,6 +134,7 @@ def write_rejects(path: Path, photos: "Iterable[RunPhoto]") -> None:
         StoreError: the file cannot be written.
     """
     from retrieval.errors import StoreError
+    from retrieval.photos.urls import place_of
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,11 +142,12 @@ def write_rejects(path: Path, photos: "Iterable[RunPhoto]") -> None:
             writer = csv.writer(file)
             writer.writerow(("person", "external_id", "photo", "reason", "what_to_do"))
             for photo in photos:
+                place = place_of(photo.path)
                 writer.writerow(
                     (
                         photo.person,
                         photo.external_id or "",
-                        Path(photo.path).absolute(),
+                        place.absolute() if isinstance(place, Path) else place,
                         photo.code,
                         photo.message,
                     )

@@ -15,7 +15,9 @@ from typing import Any
 from retrieval.catalogue.run_records import ListedPhoto, Run, RunCounts, RunState
 from retrieval.catalogue.runs import Runs
 from retrieval.errors import WorkerFailed
+from retrieval.photos.urls import place_of
 from retrieval.protocols import JobQueue
+from retrieval.values import Place, Url
 
 BATCH_PHOTOS = 16  # photos a job: a second or two of work, and full embedding batches
 _LISTED_AT_ONCE = 512
@@ -170,6 +172,7 @@ def run_document(runs: Runs, run: Run) -> dict[str, Any]:
     }
 
 
-def path_of(run: Run, path: str) -> Path:
+def path_of(run: Run, path: str) -> Place:
     """Where a photo of the run lies: relative paths start at the run's base folder."""
-    return Path(run.options.get("base", os.curdir), path)
+    place = place_of(path)
+    return place if isinstance(place, Url) else Path(run.options.get("base", os.curdir), path)

@@ -4,14 +4,16 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_external_id, clean_name
 from retrieval.catalogue.records import Person
 from retrieval.catalogue.run_records import ListedPhoto
-from retrieval.errors import DataInvalid, NameInvalid, NotFound
+from retrieval.errors import DataInvalid, NameInvalid, NotFound, PhotoError
+from retrieval.photos.decode import read
 from retrieval.photos.people_csv import read_people_csv
+from retrieval.photos.urls import place_of
+from retrieval.values import Place, Url
 
 _LOOKED_UP_AT_ONCE = 500
 
@@ -32,7 +34,7 @@ class Prospect:
     message: str | None = None
 
 
-def listed_person(name: str, photo: Path, external_id: str | None = None) -> ListedPhoto:
+def listed_person(name: str, photo: Place, external_id: str | None = None) -> ListedPhoto:
     """A photo of a person, to be listed; one with an impossible name is rejected at once."""
     try:
         clean = clean_name(name, "person's name")
@@ -41,7 +43,7 @@ def listed_person(name: str, photo: Path, external_id: str | None = None) -> Lis
         return ListedPhoto(str(photo), name, reason=(error.code, str(error)))
 
 
-def listed_csv(path: Path) -> Iterator[ListedPhoto]:
+def listed_csv(path: Place) -> Iterator[ListedPhoto]:
     """The photos of a CSV file, to be listed.
 
     Raises:
@@ -52,13 +54,23 @@ def listed_csv(path: Path) -> Iterator[ListedPhoto]:
 
 
 def prospects(
-    catalogue: Catalogue, collection: str, photos: Iterable[ListedPhoto]
+    catalogue: Catalogue, collection: str, photos: Iterable[ListedPhoto], max_bytes: int
 ) -> Iterator[Prospect]:
-    """Say for each photo what would become of it, without decoding any or storing anything."""
+    """Say for each photo what would become of it, without decoding any or storing anything.
+
+    Args:
+        catalogue: where it would be enrolled.
+        collection: by name.
+        photos: listed.
+        max_bytes: of a photo by URL, which is fetched.
+
+    Raises:
+        StorageUnavailable: a URL's server does not answer.
+    """
     owners: dict[str, str] = {}  # of the photos before it, which would be enrolled by then
     remaining = iter(photos)
     while chunk := list(islice(remaining, _LOOKED_UP_AT_ONCE)):
-        hashes = [_sha256(photo) for photo in chunk]
+        hashes = [_sha256(photo, max_bytes) for photo in chunk]
         try:
             collection_id = catalogue.collection(collection).id
             owners |= catalogue.owners(collection_id, [sha for sha in hashes if sha])
@@ -68,7 +80,7 @@ def prospects(
             yield _prospect(photo, sha, owners)
 
 
-def absent(catalogue: Catalogue, collection: str, path: Path) -> list[Person]:
+def absent(catalogue: Catalogue, collection: str, path: Place) -> list[Person]:
     """The people of a collection who are not in a CSV file: neither external id nor name.
 
     Raises:
@@ -90,11 +102,14 @@ def absent(catalogue: Catalogue, collection: str, path: Path) -> list[Person]:
     ]
 
 
-def _sha256(photo: ListedPhoto) -> str | None:
+def _sha256(photo: ListedPhoto, max_bytes: int) -> str | None:
+    place = place_of(photo.path)
     try:
-        with Path(photo.path).open("rb") as file:
+        if isinstance(place, Url):
+            return hashlib.sha256(read(place, photo.path, max_bytes)).hexdigest()
+        with place.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except (OSError, PhotoError):
         return None
 
 

@@ -17,7 +17,9 @@ from retrieval.faces.align import chips
 from retrieval.faces.quality import assess
 from retrieval.photos.decode import decode, read
 from retrieval.protocols import Detector, Embedder
-from retrieval.values import Detections, Faces, Photo, Pixels, Quality, Source
+from retrieval.values import Detections, Faces, Photo, Pixels, Quality, Source, Url
+
+_FETCHED_AT_ONCE = 16  # photos by URL: their servers are waited for, not computed with
 
 Choice = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises an InputError
 
@@ -87,6 +89,7 @@ class Pipeline:
         self._make_detector = make_detector
         self._local = threading.local()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photos")
+        self._fetchers = ThreadPoolExecutor(_FETCHED_AT_ONCE, thread_name_prefix="fetchers")
         self._working_px = working_px
         self._max_pixels = max_pixels
         self._max_bytes = max_bytes
@@ -94,6 +97,7 @@ class Pipeline:
 
     def close(self) -> None:
         """End the threads."""
+        self._fetchers.shutdown(wait=True, cancel_futures=True)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def read(self, sources: Sequence[Source]) -> list[tuple[Source, str] | PhotoFailure]:
@@ -101,15 +105,36 @@ class Pipeline:
 
         Returns:
             An entry a source, in order: the photo by its bytes with their SHA-256, or the failure.
-        """
-        return list(self._pool.map(self._read, sources))
 
-    def _read(self, source: Source) -> tuple[Source, str] | PhotoFailure:
+        Raises:
+            StorageUnavailable: a URL's server does not answer.
+        """
+        return list(self._pool.map(self._read, sources, self._fetched(sources)))
+
+    def _read(
+        self, source: Source, fetched: Source | InputError
+    ) -> tuple[Source, str] | PhotoFailure:
+        if isinstance(fetched, InputError):
+            return PhotoFailure(source, fetched)
         try:
-            data = read(source.content, source.name, self._max_bytes)
+            data = read(fetched.content, source.name, self._max_bytes)
         except InputError as error:
             return PhotoFailure(source, error)
         return Source(source.name, data), hashlib.sha256(data).hexdigest()
+
+    def _fetched(self, sources: Sequence[Source]) -> Sequence[Source | InputError]:
+        """The sources, those by URL with their bytes, or with why there are none."""
+        if not any(isinstance(source.content, Url) for source in sources):
+            return sources
+        return list(self._fetchers.map(self._fetch, sources))
+
+    def _fetch(self, source: Source) -> Source | InputError:
+        if not isinstance(source.content, Url):
+            return source
+        try:
+            return Source(source.name, read(source.content, source.name, self._max_bytes))
+        except InputError as error:
+            return error
 
     def process(
         self, sources: Sequence[Source], choose: Choice | Sequence[Choice] | None = None
@@ -123,10 +148,13 @@ class Pipeline:
 
         Returns:
             An entry a source, in order; one bad photo does not stop the others.
+
+        Raises:
+            StorageUnavailable: a URL's server does not answer.
         """
         choices: Sequence[Choice | None]
         choices = choose if isinstance(choose, Sequence) else [choose] * len(sources)
-        found = list(self._pool.map(self._prepared, sources, choices))
+        found = list(self._pool.map(self._prepared, self._fetched(sources), choices))
         embedded = iter(self.embed([f for f in found if isinstance(f, FoundFaces)]))
         return [
             PhotoFailure(source, entry)
@@ -135,7 +163,11 @@ class Pipeline:
             for source, entry in zip(sources, found, strict=True)
         ]
 
-    def _prepared(self, source: Source, choose: Choice | None) -> FoundFaces | InputError:
+    def _prepared(
+        self, source: Source | InputError, choose: Choice | None
+    ) -> FoundFaces | InputError:
+        if isinstance(source, InputError):
+            return source
         try:
             found = self.align(photo := self.decode(source), self.detect(photo))
             return found if choose is None else _only(found, choose(found))

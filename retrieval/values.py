@@ -9,7 +9,7 @@ the left and the right corner of the mouth.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -60,16 +60,42 @@ def found_ids(ids: Ints) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
+class Url:
+    """Where a photo or a folder lies that fsspec reaches, without a password: s3://bucket/ann."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __truediv__(self, name: str) -> "Url":
+        return Url(f"{self.text.rstrip('/')}/{name}")
+
+    @property
+    def parent(self) -> "Url":
+        """The folder that it lies in."""
+        return Url(self.text.rstrip("/").rpartition("/")[0])
+
+    @property
+    def stem(self) -> str:
+        """Its file's name without the ending."""
+        return PurePosixPath(self.text).stem
+
+
+Place = Path | Url
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where a photo comes from.
 
     Attributes:
         name: what the user calls it.
-        content: its path, or its bytes.
+        content: where it lies, or its bytes.
     """
 
     name: str
-    content: Path | bytes
+    content: Place | bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,8 @@ import pillow_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable
-from retrieval.values import Photo, Pixels
+from retrieval.photos.urls import fetch
+from retrieval.values import Photo, Pixels, Place
 
 _READABLE = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF, PNM or JPEG 2000"
 _BACKGROUND = (255, 255, 255)  # transparent photos are shown on white, as on a page
@@ -45,7 +46,7 @@ _warnings_lock = threading.Lock()
 
 
 def decode(
-    source: Path | bytes,
+    source: Place | bytes,
     *,
     name: str | None = None,
     working_px: int | None,
@@ -55,7 +56,7 @@ def decode(
     """Decode a photo; the first frame of an animated one.
 
     Args:
-        source: a file or its bytes.
+        source: where it lies, or its bytes.
         name: what to call the photo; by default the path.
         working_px: the longer side may be reduced by 2, 4 or 8 as long as it stays at least this;
             None for the full size.
@@ -65,8 +66,9 @@ def decode(
     Raises:
         PhotoUnreadable: missing, empty, truncated or of no known format.
         PhotoTooLarge: above one of the limits.
+        StorageUnavailable: a URL's server does not answer.
     """
-    name = name or (_printable(source) if isinstance(source, Path) else "photo")
+    name = name or ("photo" if isinstance(source, bytes) else _printable(source))
     data = read(source, name, max_bytes)
     image = _open(data, name)
     width, height = image.size
@@ -89,19 +91,27 @@ def decode(
     return Photo(name, hashlib.sha256(data).hexdigest(), width, height, pixels)
 
 
-def _printable(path: Path) -> str:
-    """A path as text that every terminal and database takes, also if its bytes are no UTF-8."""
-    return os.fsencode(path).decode("utf-8", "replace")
+def _printable(place: Place) -> str:
+    """A place as text that every terminal and database takes, also if its bytes are no UTF-8."""
+    return os.fsencode(str(place)).decode("utf-8", "replace")
 
 
-def read(source: Path | bytes, name: str, max_bytes: int) -> bytes:
+def read(source: Place | bytes, name: str, max_bytes: int) -> bytes:
     """Read a photo's bytes without decoding them.
 
     Raises:
         PhotoUnreadable: missing, empty, a folder, or not to be read.
         PhotoTooLarge: more than `max_bytes`.
+        StorageUnavailable: a URL's server does not answer.
     """
-    data = source if isinstance(source, bytes) else _read_file(source, name, max_bytes)
+    if isinstance(source, bytes):
+        data = source
+    elif isinstance(source, Path):
+        data = _read_file(source, name, max_bytes)
+    else:
+        data, found = fetch(source, max_bytes)
+        if found > max_bytes:
+            raise _too_many_bytes(name, found, max_bytes)
     if not data:
         raise PhotoUnreadable(f"{name}: the file is empty. Copy it anew from where it came from.")
     if len(data) > max_bytes:

@@ -1,32 +1,38 @@
 """A CSV file that says whom photos show: person, external_id (optional), photo."""
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
-from retrieval.errors import DataInvalid
+from retrieval.errors import DataInvalid, PhotoUnreadable
+from retrieval.photos.urls import fetch, place_of
+from retrieval.values import Place
 
+_MOST_BYTES = 1 << 29  # of a CSV file by URL, which is fetched whole: some five million rows
 _DELIMITERS = ",;\t"  # spreadsheets of some countries write semicolons
 
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """One row; the photo's path is relative to the CSV file's folder, or absolute."""
+    """One row; the photo is a URL, or a path from the CSV file's folder, or absolute."""
 
     person: str
     external_id: str | None
-    photo: Path
+    photo: Place
 
 
-def read_people_csv(path: Path) -> Iterator[CsvRow]:
+def read_people_csv(path: Place) -> Iterator[CsvRow]:
     """The rows of the file, read as they are needed; further columns are passed over.
 
     Raises:
         DataInvalid: the file cannot be read, has no such columns, or has a row without a photo.
+        StorageUnavailable: a URL's server does not answer.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _text(path) as file:
             header = file.readline()
             delimiter = max(_DELIMITERS, key=header.count)
             columns = [
@@ -45,7 +51,19 @@ def read_people_csv(path: Path) -> Iterator[CsvRow]:
         raise DataInvalid(f"{path} cannot be read: {exc.strerror}. Check the path.") from exc
 
 
-def _check(path: Path, columns: list[str]) -> None:
+def _text(path: Place) -> TextIO:
+    if isinstance(path, Path):
+        return path.open(encoding="utf-8-sig", newline="")
+    try:
+        data, size = fetch(path, _MOST_BYTES)
+    except PhotoUnreadable as error:
+        raise DataInvalid(str(error)) from error
+    if size > _MOST_BYTES:
+        raise DataInvalid(f"{path} has more than {_MOST_BYTES:,} bytes. Split the file.")
+    return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
+
+
+def _check(path: Place, columns: list[str]) -> None:
     missing = [column for column in ("person", "photo") if column not in columns]
     if missing:
         raise DataInvalid(
@@ -55,8 +73,11 @@ def _check(path: Path, columns: list[str]) -> None:
         )
 
 
-def _row(path: Path, row: dict[str, str | None]) -> CsvRow:
+def _row(path: Place, row: dict[str, str | None]) -> CsvRow:
     photo = (row.get("photo") or "").strip()
     if not photo:
         raise DataInvalid(f"{path}: the row of {row.get('person') or 'nobody'} names no photo.")
-    return CsvRow(row.get("person") or "", row.get("external_id") or None, path.parent / photo)
+    place = place_of(photo)
+    if isinstance(place, Path) and not place.is_absolute():
+        place = path.parent / photo
+    return CsvRow(row.get("person") or "", row.get("external_id") or None, place)
