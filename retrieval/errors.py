@@ -33,9 +33,9 @@ RollcallError
 │   ├── CatalogueUnavailable   cannot be opened, reached or locked in time
 │   ├── CatalogueIncompatible  written by a newer Rollcall, or by something else
 │   ├── StoreFull              no space left on the device
+│   ├── StorageUnavailable     photos by URL: the server, or the package for it, is not there
 │   ├── SnapshotInvalid        an index snapshot that does not fit or is damaged: it is rebuilt
 │   └── IndexFailed            FAISS or the index server failed
-│   ├── StorageUnavailable     photos by URL: the server, or the package for it, is not there
 ├── ServiceBusy                the service has as much to do as it may (HTTP); worth a retry
 └── QueueError                 the queue cannot be used now (exit 5); worth a retry
     ├── QueueUnavailable       no Redis answers, or none can be started
@@ -252,6 +252,12 @@ class StoreFull(StoreError):
     code = "disk-full"
 
 
+class StorageUnavailable(StoreError):
+    """What holds photos by URL does not answer, or the package that speaks to it is missing."""
+
+    code = "storage-unavailable"
+
+
 class SnapshotInvalid(StoreError):
     """An index snapshot that does not fit or is damaged; it is rebuilt."""
 
@@ -266,12 +272,6 @@ class IndexFailed(StoreError):
 
 class ServiceBusy(RollcallError):
     """The service has as much to do as it may."""
-class StorageUnavailable(StoreError):
-    """What holds photos by URL does not answer, or the package that speaks to it is missing."""
-
-    code = "storage-unavailable"
-
-
 
     code = "busy"
     exit_code = 5
