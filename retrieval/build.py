@@ -5,7 +5,7 @@ It imports inside functions, so that `--help` and enqueuing load no OpenCV, ONNX
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from retrieval.values import Gate
 if TYPE_CHECKING:
     from retrieval.catalogue.catalogue import Catalogue
     from retrieval.catalogue.records import Collection
+    from retrieval.catalogue.run_records import Run
     from retrieval.index.gallery import Gallery
     from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
     from retrieval.inference.store import ModelStore
@@ -230,10 +231,13 @@ class Workshop:
         folder = self._folder("photos", collection)
         return PhotoStore(folder, keeps=self._settings.keep_photos)
 
-    def drop_files(self, collection: "Collection") -> None:
-        """Delete the index's files and the kept photos of a collection."""
+    def drop_files(self, collection: "Collection", runs: "Sequence[Run]") -> None:
+        """Delete the index's files and the kept photos of a collection, and what its runs left."""
+        from retrieval.run_files import discard_runs
+
         for kind in ("index", "photos"):
             shutil.rmtree(self._folder(kind, collection), ignore_errors=True)
+        discard_runs(self._settings.home, runs)
 
     def _folder(self, kind: str, collection: "Collection") -> Path:
         return _home(self._settings) / kind / str(collection.id)

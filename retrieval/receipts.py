@@ -5,15 +5,12 @@ photos by their hashes. After the deletion every file is searched for it. What a
 somebody else, as a copy of the same photo does, is no trace.
 """
 
-import csv
-import io
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unicodedata import normalize
 
 import numpy as np
 
@@ -22,12 +19,11 @@ from retrieval.catalogue.erasure import enrolled_still, traces
 from retrieval.catalogue.journal import names_of
 from retrieval.catalogue.runs import Runs
 from retrieval.errors import SettingInvalid
-from retrieval.photos.folders import people_below
+from retrieval.run_files import discard_person
 from retrieval.service import Service
 from retrieval.values import Ints
 
 WAIT_S = 20.0  # for readers of the catalogue to end
-_RUNS = 10_000  # newest runs whose uploads are looked through; uploads are kept for days only
 _NOT_SEARCHED = (
     "memory: another process forgets at its next question; index files that it has mapped are"
     " deleted, and their space is free when it lets go of them",
@@ -176,8 +172,8 @@ def forget_with_receipt(service: Service, name: str, home: Path, wait_s: float =
     with service.catalogue.database.reading() as connection:
         names = names_of(connection, service.collection.id, person.id)
     erased = service.forget(name)
-    _discard_uploads(service, home, names)
-    _discard_rejects(home, names)
+    runs = Runs(service.catalogue.database).of_collection(service.collection.name)
+    discard_person(home, runs, names)
     emptied = service.catalogue.empty_wal(wait_s)
     found, sought = _proven(service, home, sought)
     since = min((face.created_at for face in enrolled), default=person.created_at)
@@ -268,25 +264,3 @@ def _still_open(wait_s: float) -> str:
         " keeps what that reader may see: end it; the log is emptied when the last process closes"
         " the catalogue"
     )
-
-
-def _discard_uploads(service: Service, home: Path, names: Collection[str]) -> None:
-    """Delete the person's photos in archives that were uploaded for this collection."""
-    uploads = home.absolute() / "uploads"
-    for run in Runs(service.catalogue.database).newest(_RUNS):
-        base = Path(run.options.get("base", ""))
-        own = run.collection == service.collection.name and base.is_relative_to(uploads)
-        for name, photo in people_below(base) if own and base.is_dir() else ():
-            if normalize("NFC", name).strip() in names:
-                photo.unlink(missing_ok=True)
-
-
-def _discard_rejects(home: Path, names: Collection[str]) -> None:
-    """Take the person's lines out of the lists of photos that runs did not take."""
-    for path in home.glob("rejects/*.csv"):
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
-        kept = [row for row in rows if not row or row[0] not in names]
-        if len(kept) < len(rows):
-            text = io.StringIO(newline="")
-            csv.writer(text).writerows(kept)
-            path.write_text(text.getvalue(), encoding="utf-8", newline="")

@@ -24,6 +24,8 @@ from retrieval.answers import (
 )
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
+from retrieval.catalogue.run_records import Run
+from retrieval.catalogue.runs import Runs
 from retrieval.catalogue.unknowns import UnknownFace, Unknowns
 from retrieval.enrolling import Enroller, enrollable
 from retrieval.errors import AlreadyExists, ModelMismatch, NotFound
@@ -54,8 +56,8 @@ class Parts(Protocol):
     def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
         """Open this process's view of the collection's faces, in a space."""
 
-    def drop_files(self, collection: Collection) -> None:
-        """Delete the index's files and the kept photos of a collection."""
+    def drop_files(self, collection: Collection, runs: Sequence[Run]) -> None:
+        """Delete the index's files and the kept photos of a collection, and what its runs left."""
 
     def photos(self, collection: Collection) -> PhotoStore:
         """Where copies of the collection's photos are kept, if they are."""
@@ -359,14 +361,15 @@ class Service:
         return self._parts.new_collection(self.catalogue, name)
 
     def delete_collection(self, name: str) -> Counts:
-        """Delete a collection with all its people for good, and its index's files.
+        """Delete a collection with all its people for good, and its files.
 
         Raises:
             NotFound: there is none of that name.
         """
         collection = self.catalogue.collection(name)
+        runs = Runs(self.catalogue.database).of_collection(name)
         counts = self.catalogue.delete_collection(name)
-        self._parts.drop_files(collection)
+        self._parts.drop_files(collection, runs)
         self.catalogue.empty_wal()
         return counts
 

@@ -130,7 +130,10 @@ class Settings(BaseSettings):
         2_000_000_000, ge=1_000, description="Bytes to which an uploaded archive may unpack."
     )
     upload_days: int = Field(
-        7, ge=1, description="Days for which an unpacked archive is kept, to look at rejects."
+        7,
+        ge=1,
+        description="Days for which unpacked archives, to look at rejects, and the lists of rejects"
+        " under the home folder are kept.",
     )
     ingest_folders: tuple[Path, ...] = Field(
         (),

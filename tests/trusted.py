@@ -1,11 +1,13 @@
 """A service over made-up vectors: people without photos, for what never looks at pixels."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection, NewFace
+from retrieval.catalogue.run_records import Run
 from retrieval.catalogue.unknowns import UnknownFace
 from retrieval.errors import ModelMissing
 from retrieval.index.gallery import Gallery
@@ -46,7 +48,7 @@ class VectorParts:
     def photos(self, collection: Collection) -> PhotoStore:
         return PhotoStore(self._home / "photos", keeps=False)
 
-    def drop_files(self, collection: Collection) -> None:
+    def drop_files(self, collection: Collection, runs: Sequence[Run]) -> None:
         """Nothing to drop: the folder is the test's own."""
 
     unknown_days = 0

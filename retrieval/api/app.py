@@ -41,6 +41,7 @@ from retrieval.catalogue.keys import Keys
 from retrieval.catalogue.replies import Replies
 from retrieval.errors import NotFound, RollcallError, StoreError
 from retrieval.protocols import JobQueue
+from retrieval.run_files import forget_old
 from retrieval.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -151,13 +152,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _every_day(context: Context) -> None:
-    """Forget audit entries and uploads that are older than the settings allow."""
+    """Forget audit entries and files of runs that are older than the settings allow."""
     while True:
         try:
             await run_in_threadpool(context.audit.purge, context.settings.audit_days)
-            await run_in_threadpool(runs.forget_uploads, context.settings)
+            await run_in_threadpool(forget_old, context.settings.home, context.settings.upload_days)
         except (StoreError, OSError) as error:
-            logger.warning("Old audit entries and uploads stay for now: %s", error)
+            logger.warning("Old audit entries and files of runs stay for now: %s", error)
         await asyncio.sleep(_DAY_S)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnElement,
     Connection,
     Double,
     Index,
@@ -22,6 +23,8 @@ from sqlalchemy import (
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.mentions import Mentions
 from retrieval.catalogue.schema import Id, Moment, Name, chunks, collections, metadata, now
+
+ABOUT_KEYS = ("create-key", "revoke-key")  # actions
 
 audit = Table(
     "audit",
@@ -153,11 +156,25 @@ def erase_person(
     That somebody was asked about or changed, when and by whom, stays.
     """
     mentions = Mentions(names)
-    named = select(collections.c.name).where(collections.c.id == collection_id)
-    own = audit.c.collection == named.scalar_subquery()
+    own = _of_collection(collection_id)
     for some in chunks(sha256s):
         connection.execute(update(audit).where(own, audit.c.photo.in_(some)).values(photo=None))
     query = select(audit.c.id, audit.c.answer).where(own, mentions.possible(audit.c.answer))
     for row in connection.execute(query).all():
         answer = mentions.taken_out(row.answer)
         connection.execute(update(audit).where(audit.c.id == row.id).values(answer=answer))
+
+
+def erase_collection(connection: Connection, collection_id: int) -> None:
+    """Take answers and photos out of the entries of a collection that is about to be erased.
+
+    That somebody was asked about or changed, when and by whom, stays, and so do entries about keys,
+    which name no people.
+    """
+    about_people = _of_collection(collection_id) & audit.c.action.not_in(ABOUT_KEYS)
+    connection.execute(update(audit).where(about_people).values(photo=None, answer=None))
+
+
+def _of_collection(collection_id: int) -> ColumnElement[bool]:
+    named = select(collections.c.name).where(collections.c.id == collection_id)
+    return audit.c.collection == named.scalar_subquery()

@@ -45,6 +45,7 @@ def delete_collection(connection: Connection, collection_id: int) -> Counts:
 
 def _delete_collection(connection: Connection, collection_id: int) -> None:
     runs.erase_collection(connection, collection_id)
+    audit.erase_collection(connection, collection_id)
     connection.execute(delete(collections).where(collections.c.id == collection_id))
 
 

@@ -131,6 +131,12 @@ class Runs:
         with self._database.reading() as connection:
             return [_as_run(row) for row in connection.execute(query)]
 
+    def of_collection(self, name: str) -> list[Run]:
+        """All runs of a collection."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_RUN.where(runs.c.collection == name))
+            return [_as_run(row) for row in rows]
+
     def unfinished(
         self, kind: str, collection: str, source: str, options: Mapping[str, Any]
     ) -> Run | None:

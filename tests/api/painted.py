@@ -5,6 +5,7 @@ direction, so that two squares of one colour are the same person.
 """
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from PIL import Image
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
+from retrieval.catalogue.run_records import Run
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Pipeline
@@ -118,7 +120,7 @@ class PaintedParts:
         folder = self._settings.home / "photos" / str(collection.id)
         return PhotoStore(folder, keeps=self._settings.keep_photos)
 
-    def drop_files(self, collection: Collection) -> None:
+    def drop_files(self, collection: Collection, runs: Sequence[Run]) -> None:
         """Nothing to drop: the folder is the test's own."""
 
     @property

@@ -3,9 +3,7 @@
 import asyncio
 import json
 import logging
-import shutil
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,7 +33,7 @@ from retrieval.errors import (
 )
 from retrieval.intake import listed_person
 from retrieval.photos.folders import people_below
-from retrieval.settings import Settings
+from retrieval.run_files import uploads_below
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +104,7 @@ def _bulk(context: Context) -> Bulk:
 
 def _unpacked(context: Context, archive: UploadFile) -> Path:
     settings = context.settings
-    folder = settings.home.absolute() / "uploads" / uuid4().hex
+    folder = uploads_below(settings.home) / uuid4().hex
     unpack(
         archive.file,
         folder,
@@ -114,14 +112,6 @@ def _unpacked(context: Context, archive: UploadFile) -> Path:
         max_photo_bytes=settings.max_photo_bytes,
     )
     return folder
-
-
-def forget_uploads(settings: Settings) -> None:
-    """Delete unpacked archives that are older than the settings allow."""
-    oldest = time.time() - settings.upload_days * 24 * 3600
-    for folder in (settings.home / "uploads").glob("*"):
-        if folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _allowed(context: Context, folder: str) -> Path:
