@@ -133,6 +133,7 @@ def build_embedder(
         mirror=settings.mirror if mirror is None else mirror,
         batch_size=settings.batch_size,
         threads=threads_of(settings),
+        provider=settings.provider,
     )
 
 

@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     threads: int = Field(
         0, ge=0, description="Threads of ONNX Runtime, OpenCV and FAISS; 0 for all cores."
     )
+    provider: str = Field(
+        "auto",
+        description="What ONNX Runtime runs embedders on: cpu, cuda or another of its execution"
+        " providers; auto is cuda where it can be had. Detectors stay on the processor.",
+    )
     batch_size: int = Field(
         32, ge=1, le=1024, description="Chips a run of the embedder; a mirror image counts as one."
     )

@@ -10,7 +10,7 @@ import numpy as np
 from retrieval.embeddings.preprocessing import prepare
 from retrieval.errors import InferenceFailed, ModelMismatch
 from retrieval.inference.manifest import EmbedderEntry, Precision
-from retrieval.inference.session import Session
+from retrieval.inference.session import PROCESSOR, Session
 from retrieval.values import Floats, Pixels, Vectors, check_rows
 
 # Files of our own exporters: they take raw pixels, and name what they were made from in this
@@ -32,6 +32,7 @@ class OnnxEmbedder:
         mirror: bool = True,
         batch_size: int = 32,
         threads: int = 0,
+        provider: str = PROCESSOR,
     ) -> None:
         """Load an embedder.
 
@@ -43,12 +44,13 @@ class OnnxEmbedder:
             mirror: average the vectors of each chip and of its mirror image.
             batch_size: forward passes a run of the network, at most.
             threads: of ONNX Runtime; 0 for all cores.
+            provider: what ONNX Runtime computes on.
 
         Raises:
             ModelMismatch: the file's input or output is not what the entry says.
         """
         self._entry = entry
-        self._session = Session(path, threads)
+        self._session = Session(path, threads, provider=provider)
         self._mirror = mirror
         self._batch = batch_size
         self._input, self._raw = _input(self._session, entry, path)

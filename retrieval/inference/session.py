@@ -8,37 +8,70 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from retrieval.errors import InferenceFailed, ModelCorrupt, ModelMissing
+from retrieval.errors import InferenceFailed, ModelCorrupt, ModelMissing, SettingInvalid
 
 _ERRORS_ONLY = 3  # onnxruntime's log severity
-# A GPU where the package onnxruntime-gpu is installed, else the processor.
-_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+_SUFFIX = "ExecutionProvider"
+PROCESSOR = "cpu"
+
+
+def available_providers() -> dict[str, str]:
+    """What this ONNX Runtime can compute on: its own names by short ones, as "cpu" or "cuda"."""
+    names = onnxruntime.get_available_providers()
+    return {name.removesuffix(_SUFFIX).lower(): name for name in names}
+
+
+def chosen_provider(wanted: str) -> str:
+    """The short name of what is computed on: cuda for auto where it can be had, else cpu.
+
+    Raises:
+        SettingInvalid: this ONNX Runtime has no such provider.
+    """
+    found = available_providers()
+    if wanted == "auto":
+        return "cuda" if "cuda" in found else PROCESSOR
+    if wanted not in found:
+        raise SettingInvalid(
+            f"This ONNX Runtime cannot compute on {wanted!r}, only on {', '.join(found)}. Set"
+            " ROLLCALL_PROVIDER to one of them or to auto, or install the package that brings"
+            f" {wanted!r} in place of onnxruntime, for example onnxruntime-gpu for cuda."
+        )
+    return wanted
 
 
 class Session:
     """A loaded network. Safe to share between threads, not between processes."""
 
     def __init__(
-        self, path: Path, threads: int = 0, *, rewrite: Callable[[Path], bytes] | None = None
+        self,
+        path: Path,
+        threads: int = 0,
+        *,
+        provider: str = PROCESSOR,
+        rewrite: Callable[[Path], bytes] | None = None,
     ) -> None:
         """Load a network.
 
         Args:
             path: an ONNX file.
             threads: threads within one operator; 0 for all cores.
+            provider: what to compute on, see `chosen_provider`; the processor takes what it cannot
+                do.
             rewrite: reads the file and returns the network that is to be loaded in its place.
 
         Raises:
             ModelMissing: there is no such file.
             ModelCorrupt: it is no ONNX file that this ONNX Runtime reads.
+            SettingInvalid: the provider is not available, or does not start.
         """
         if not path.is_file():
             raise ModelMissing(f"There is no model file {path}. Run: rollcall models list")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = _ERRORS_ONLY
-        available = onnxruntime.get_available_providers()
-        providers = [name for name in _PROVIDERS if name in available]
+        found = available_providers()
+        first = found[chosen_provider(provider)]
+        providers = list(dict.fromkeys([first, found[PROCESSOR]]))
         try:
             model = str(path) if rewrite is None else rewrite(path)
             self._session = onnxruntime.InferenceSession(model, options, providers=providers)
@@ -47,6 +80,12 @@ class Session:
                 f"ONNX Runtime cannot load {path}: {_first_line(error)} Delete it, or run: "
                 "rollcall models verify"
             ) from error
+        started = first in self._session.get_providers()  # ONNX Runtime goes on without it
+        if not started and provider != "auto":
+            raise SettingInvalid(
+                f"ONNX Runtime has {first}, but it does not start: its device or its libraries are"
+                " missing. Mend that, or set ROLLCALL_PROVIDER=cpu."
+            )
         self._path = path
         self._outputs = [output.name for output in self._session.get_outputs()]
 

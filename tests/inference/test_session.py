@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from retrieval.errors import InferenceFailed, ModelCorrupt, ModelMissing
-from retrieval.inference.session import Session
+from retrieval.errors import InferenceFailed, ModelCorrupt, ModelMissing, SettingInvalid
+from retrieval.inference.session import Session, available_providers, chosen_provider
 
 
 @pytest.fixture
@@ -52,3 +52,15 @@ def test_a_file_that_is_no_network_is_corrupt(tmp_path: Path) -> None:
 def test_a_failing_run_names_the_file_and_the_shapes(doubler: Path) -> None:
     with pytest.raises(InferenceFailed, match=r"doubler\.onnx failed on inputs .*\(1, 3\)"):
         Session(doubler).run({"x": np.zeros((1, 3), np.float32)})
+
+
+def test_the_processor_is_always_there_and_auto_takes_what_is_best() -> None:
+    found = available_providers()
+    assert found["cpu"] == "CPUExecutionProvider"
+    assert chosen_provider("cpu") == "cpu"
+    assert chosen_provider("auto") == ("cuda" if "cuda" in found else "cpu")
+
+
+def test_a_provider_that_is_not_there_is_an_error_that_names_those_that_are(doubler: Path) -> None:
+    with pytest.raises(SettingInvalid, match=r"'abacus', only on .*cpu.*ROLLCALL_PROVIDER"):
+        Session(doubler, provider="abacus")
