@@ -216,9 +216,9 @@ class Workshop:
 
         return Gallery(
             feed,
-            self._folder("index", collection),
+            self._index_folder(collection),
             collection=str(collection.id),
-            fingerprint=collection.fingerprint,
+            fingerprint=collection.series,
             space=space,
             threads=threads_of(self._settings),
             goal=Goal(parse_bytes(self._settings.index_memory), self._settings.index_agreement),
@@ -275,3 +275,17 @@ def chosen_precision(manifest: "Manifest", name: str, wanted: str) -> "Precision
     raise SettingInvalid(
         f"{name} has no {wanted} variant, only {', '.join(precisions)}: set ROLLCALL_PRECISION."
     )
+    def drop_other_indexes(self, collection: "Collection") -> None:
+        """Delete the index of every model of a collection but this one."""
+        from retrieval.index import snapshot
+
+        folder = self._folder("index", collection)
+        for found in (folder, *folder.glob("*/")):
+            if found != self._index_folder(collection) and found.is_dir():
+                with snapshot.writing(found):  # whoever is writing ends first
+                    snapshot.retire(found, keep=None)
+
+    def _index_folder(self, collection: "Collection") -> Path:
+        """Of its first model's index; below it a folder for each later one."""
+        return self._folder("index", collection) / collection.term
+

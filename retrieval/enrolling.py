@@ -37,7 +37,8 @@ class Enroller:
                 results[row] = _rejected(batch[row], entry.error)
             else:
                 new[row] = _new_face(batch[row], entry)
-        enrolments = self.catalogue.enrol(self.collection.id, list(new.values()))
+        collection = self.collection
+        enrolments = self.catalogue.enrol(collection.id, list(new.values()), collection.fingerprint)
         for row, enrolment in zip(new, enrolments, strict=True):
             results[row] = _enrolled(batch[row], new[row].sha256, enrolment)
             if self.photos.keeps and enrolment.outcome is EnrolmentOutcome.ENROLLED:

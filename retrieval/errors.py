@@ -16,6 +16,7 @@ RollcallError
 │   ├── VectorInvalid          vectors with NaN, infinities or a wrong shape or dtype
 │   ├── RequestRefused         an HTTP request: too large, too slow, forged, repeated wrongly
 │   ├── DataInvalid            a data file (CSV, idx.gz, archive, folder) is not what it should be
+│   ├── SwapIncomplete         a change of model while faces lack a vector of the new one
 │   └── SettingInvalid         a setting or an option has no meaning
 ├── AccessError                whoever asks may not, or not so often (HTTP; exit 2)
 │   ├── KeyRefused             no key, an unknown one or a revoked one
@@ -26,6 +27,7 @@ RollcallError
 │   ├── ModelCorrupt           the file's SHA-256 is not the manifest's
 │   ├── ModelManifestInvalid   models/manifest.toml, or the user's own, does not fit its schema
 │   ├── ModelMismatch          the collection was made with another model
+│   ├── ModelSwitched          the collection changed its model meanwhile: ask again
 │   ├── DownloadFailed         the network or the server said no
 │   ├── ExportFailed           the weight file does not hold the layers that it should
 │   └── InferenceFailed        ONNX Runtime or OpenCV failed on an input that passed all checks
@@ -144,6 +146,12 @@ class DataInvalid(InputError):
 
 
 class SettingInvalid(InputError):
+class SwapIncomplete(InputError):
+    """Faces lack a vector of the model that the collection is to change to."""
+
+    code = "swap-incomplete"
+
+
     """A setting or an option has no meaning."""
 
     code = "setting"
@@ -210,6 +218,12 @@ class ModelMismatch(ModelError):
 
 
 class DownloadFailed(ModelError):
+class ModelSwitched(ModelError):
+    """The collection changed its model between two steps of one request: asked again, it works."""
+
+    code = "model-switched"
+
+
     """The network or the server said no."""
 
     code = "download"

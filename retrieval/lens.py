@@ -10,11 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.records import Collection
 from retrieval.identities.calibrate import Calibration
 from retrieval.index.gallery import Gallery
-from retrieval.space import Space
 from retrieval.values import Decision, Gate
 
 
@@ -91,15 +88,6 @@ class Lens:
         return [None if np.isnan(count) else count for count in counts]
 
 
-def newest_stamp(catalogue: Catalogue, collection: Collection) -> str | None:
-    """Which calibration the collection has now."""
-    document = catalogue.calibration(collection.id)
+def stamp_of(document: Mapping[str, Any] | None) -> str | None:
+    """Which calibration a document is of."""
     return None if document is None else str(document["stamp"])
-
-
-def stored_calibration(catalogue: Catalogue, collection: Collection) -> tuple[Stored | None, Space]:
-    """The collection's calibration, if it has one, and the space that this fitted."""
-    document, matrix = catalogue.calibrated(collection.id)
-    if document is None or matrix is None:
-        return None if document is None else Stored.read(document), Space()
-    return Stored.read(document), Space(matrix)

@@ -5,12 +5,11 @@ opened when they are first needed, so that listing people loads no network.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
-from typing import Protocol
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,51 +22,25 @@ from retrieval.answers import (
     Verification,
 )
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.changes import LogFeed
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
-from retrieval.catalogue.run_records import Run
 from retrieval.catalogue.runs import Runs
-from retrieval.catalogue.unknowns import UnknownFace, Unknowns
+from retrieval.catalogue.spares import Spare, Spares
+from retrieval.catalogue.unknowns import Unknowns
 from retrieval.enrolling import Enroller, enrollable
-from retrieval.errors import AlreadyExists, ModelMismatch, NotFound
-from retrieval.identities.decide import decide
-from retrieval.index.gallery import Gallery
-from retrieval.lens import Lens, newest_stamp, stored_calibration
+from retrieval.errors import AlreadyExists, ModelMismatch, ModelSwitched, NotFound
+from retrieval.index.gallery import Clusters, Gallery
+from retrieval.kit import Kit, Parts
+from retrieval.lens import Lens, stamp_of
 from retrieval.likeness import alike, words_of
-from retrieval.naming import photo_answer, unknown_faces
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
-from retrieval.protocols import ChangeFeed
-from retrieval.space import Space
-from retrieval.values import Gate, Source, found_ids
+from retrieval.values import Gate, Source
+
+T = TypeVar("T")
 
 BATCH_PHOTOS = 32  # photos a transaction when enrolling; bounds the memory of a batch as well
-CANDIDATES = 5  # people that an answer names
-
-
-class Parts(Protocol):
-    """What a service is made of; `retrieval.build` makes them."""
-
-    def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
-        """Create a collection with the models that the settings ask for."""
-
-    def pipeline(self, collection: Collection) -> Pipeline:
-        """Load the collection's models."""
-
-    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
-        """Open this process's view of the collection's faces, in a space."""
-
-    def drop_files(self, collection: Collection, runs: Sequence[Run]) -> None:
-        """Delete the index's files and the kept photos of a collection, and what its runs left."""
-
-    def photos(self, collection: Collection) -> PhotoStore:
-        """Where copies of the collection's photos are kept, if they are."""
-
-    def gate(self, collection: Collection) -> Gate:
-        """Threshold and margin of a collection that is not calibrated."""
-
-    @property
-    def unknown_days(self) -> int:
-        """Days for which unknown faces of queries are kept; 0 keeps none."""
+_MOST_SWITCHES = 5  # changes of model that one request may meet; each takes a second and more
 
 
 class Service:
@@ -77,8 +50,11 @@ class Service:
         self.catalogue = catalogue
         self.collection_name = collection
         self._parts = parts
-        self._lens: Lens | None = None
+        self._found: Collection | None = None
+        self._kit: Kit | None = None
+        self._pipelines: dict[str, Pipeline] = {}
         self._looking = threading.Lock()
+        self._loading = threading.Lock()
 
     def __enter__(self) -> "Service":
         return self
@@ -88,54 +64,114 @@ class Service:
 
     def close(self) -> None:
         """Let go of models, index and catalogue."""
-        opened = vars(self)
-        if "pipeline" in opened:
-            self.pipeline.close()
-        if self._lens is not None:
-            self._lens.gallery.close()
+        for pipeline in self._pipelines.values():
+            pipeline.close()
+        if self._kit is not None:
+            self._kit.close()
         self.catalogue.close()
 
     # What it is made of, opened when first needed
 
-    @cached_property
+    @property
     def collection(self) -> Collection:
-        """The collection.
+        """The collection, with the model that it had when it was last asked.
 
         Raises:
             NotFound: nobody was enrolled in it yet.
         """
-        return self.catalogue.collection(self.collection_name)
+        if self._kit is not None:
+            return self._kit.collection
+        if self._found is None:
+            self._found = self.catalogue.collection(self.collection_name)
+        return self._found
 
-    @cached_property
-    def pipeline(self) -> Pipeline:
-        """The collection's models."""
-        pipeline = self._parts.pipeline(self.collection)
-        if pipeline.embedder.fingerprint != self.collection.fingerprint:
+    @property
+    def kit(self) -> Kit:
+        """Model, index, space and thresholds as they are now, whichever process changed them.
+
+        What belongs together is asked of one kit: the next may be of another model.
+        """
+        collection, calibration = self.catalogue.seen(self.collection.id)
+        kit = self._kit
+        if kit is not None and kit.is_of(collection, stamp_of(calibration)):
+            return kit
+        with self._looking:
+            collection, calibration, matrix = self.catalogue.calibrated(collection.id)
+            kit = self._kit
+            if kit is None or not kit.is_of(collection, stamp_of(calibration)):
+                feed = LogFeed(self.catalogue.database, collection)
+                kit = Kit(
+                    self.catalogue,
+                    self._parts,
+                    collection,
+                    calibration,
+                    matrix,
+                    feed,
+                    self.pipeline_of,
+                )
+                self._kit = kit
+            return kit
+
+    def spare_kit(self, spare: Spare) -> Kit:
+        """The collection's other model, to prepare it; it is asked by nobody else."""
+        spares, active = Spares(self.catalogue.database), self.kit.collection
+        calibration, matrix = spares.calibrated(active.id)
+        feed = spares.feed(active)
+        return Kit(
+            self.catalogue,
+            self._parts,
+            spare.of(active),
+            calibration,
+            matrix,
+            feed,
+            self.pipeline_of,
+        )
+
+    def steadily(self, work: Callable[[Kit], T]) -> T:
+        """Do what one model must do from beginning to end; anew where it was changed meanwhile."""
+        for _ in range(_MOST_SWITCHES):
+            with suppress(ModelSwitched):
+                return work(self.kit)
+        return work(self.kit)
+
+    def pipeline_of(self, collection: Collection) -> Pipeline:
+        """The models that a collection has, or had: loaded once.
+
+        Raises:
+            ModelMismatch: this machine has other weights.
+        """
+        with self._loading:
+            pipeline = self._pipelines.get(collection.fingerprint)
+            if pipeline is None:
+                pipeline = self._loaded(collection)
+                # A request may still be busy with another: whoever holds it last lets it go.
+                kept = {self.collection.fingerprint, collection.fingerprint}
+                self._pipelines = {
+                    name: each for name, each in self._pipelines.items() if name in kept
+                }
+                self._pipelines[collection.fingerprint] = pipeline
+            return pipeline
+
+    def _loaded(self, collection: Collection) -> Pipeline:
+        pipeline = self._parts.pipeline(collection)
+        if pipeline.embedder.fingerprint != collection.fingerprint:
             raise ModelMismatch(
-                f"Collection {self.collection.name!r} was made with"
-                f" {self.collection.fingerprint}, but this machine has"
+                f"Collection {collection.name!r} was made with"
+                f" {collection.fingerprint}, but this machine has"
                 f" {pipeline.embedder.fingerprint}. Vectors of two models cannot be compared: run"
                 " `rollcall models verify`, or enrol into another --collection."
             )
         return pipeline
 
     @property
+    def pipeline(self) -> Pipeline:
+        """The collection's models, as it has them now."""
+        return self.kit.pipeline
+
+    @property
     def lens(self) -> Lens:
-        """Index, space and thresholds, of the newest calibration of any process.
-
-        What belongs together is asked of one lens: the next may be another calibration's.
-        """
-        stamp = newest_stamp(self.catalogue, self.collection)
-        with self._looking:
-            if self._lens is None or self._lens.stamp != stamp:
-                self._lens = self._opened()
-            return self._lens
-
-    def _opened(self) -> Lens:
-        feed = self.catalogue.feed(self.collection.id)
-        stored, space = stored_calibration(self.catalogue, self.collection)
-        gallery = self._parts.gallery(self.collection, feed, space)
-        return Lens(gallery, stored, self._parts.gate(self.collection))
+        """Index, space and thresholds, of the newest model and calibration of any process."""
+        return self.kit.lens
 
     @property
     def gallery(self) -> Gallery:
@@ -163,17 +199,7 @@ class Service:
 
     def state(self) -> GalleryState:
         """Against what questions are asked now."""
-        lens = self.lens
-        index, gate = lens.gallery.status(), lens.gate()
-        return GalleryState(
-            collection=self.collection.name,
-            model=self.collection.embedder,
-            people=index.people,
-            faces=index.faces,
-            index=index.kind,
-            threshold=gate.threshold,
-            threshold_source=gate.source,
-        )
+        return self.steadily(Kit.state)
 
     # Enrolling
 
@@ -189,11 +215,14 @@ class Service:
         Yields:
             a result an item, in order.
         """
-        collection = self.ensure_collection()
-        enroller = Enroller(self.catalogue, collection, self.pipeline, self.photos)
+        self.ensure_collection()
         remaining = iter(items)
         while batch := list(islice(remaining, BATCH_PHOTOS)):
-            yield from enroller.take(batch)
+            yield from self.steadily(partial(self._take, batch=batch))
+
+    def _take(self, kit: Kit, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
+        enroller = Enroller(self.catalogue, kit.collection, kit.pipeline, self.photos)
+        return enroller.take(batch)
 
     # Asking
 
@@ -209,42 +238,33 @@ class Service:
         Returns:
             An answer a photo, in order; a photo that cannot be read has an error in it.
         """
-        found = self.pipeline.process(sources)
+        return self.ask(sources, threshold)[0]
+
+    def ask(
+        self, sources: Sequence[Source], threshold: float | None = None
+    ) -> tuple[list[PhotoAnswer], GalleryState]:
+        """Say who is in each photo, as `identify`, and against what was asked: of one model."""
+        return self.steadily(partial(self._ask, sources=sources, threshold=threshold))
+
+    def _ask(
+        self, kit: Kit, sources: Sequence[Source], threshold: float | None
+    ) -> tuple[list[PhotoAnswer], GalleryState]:
+        found = kit.pipeline.process(sources)
         read = [entry for entry in found if isinstance(entry, PhotoFaces)]
-        answers = iter(self._answers(read, threshold))
+        answered, unknown = kit.answers(read, threshold)
+        state = kit.state()
+        if self._parts.unknown_days and read:
+            store = Unknowns(self.catalogue.database)
+            asked, days = {photo.sha256 for photo in read}, self._parts.unknown_days
+            model = kit.collection.fingerprint
+            store.keep(kit.collection.id, asked, unknown, days, model)
+        answers = iter(answered)
         return [
             PhotoAnswer(entry.source.name, "", 0, 0, (), str(entry.error), entry.error.code)
             if isinstance(entry, PhotoFailure)
             else next(answers)
             for entry in found
-        ]
-
-    def _answers(self, photos: Sequence[PhotoFaces], threshold: float | None) -> list[PhotoAnswer]:
-        if not photos:
-            return []
-        lens = self.lens
-        lens.gallery.catch_up()
-        gate = lens.gate()
-        if threshold is not None:
-            source = "given with the question"
-            gate = replace(gate, threshold=threshold, person_threshold=None, source=source)
-        hits = lens.gallery.search(np.concatenate([p.faces.vectors for p in photos]), CANDIDATES)
-        names = self.catalogue.names(found_ids(hits.people))
-        hits = hits.among(names)
-        faces = self.catalogue.faces(found_ids(hits.faces))
-        answers, start = [], 0
-        unknown: list[UnknownFace] = []
-        for photo in photos:
-            own = hits.rows(slice(start, start := start + len(photo.faces)))
-            decisions = decide(own, photo.faces.quality.reasons, gate)
-            expected = lens.false_matches(decisions, gate)
-            answers.append(photo_answer(photo, decisions, names, faces, expected))
-            unknown += unknown_faces(photo, decisions)
-        if self._parts.unknown_days:
-            store = Unknowns(self.catalogue.database)
-            asked = {photo.sha256 for photo in photos}
-            store.keep(self.collection.id, asked, unknown, self._parts.unknown_days)
-        return answers
+        ], state
 
     def search(self, source: Source, limit: int = 10) -> list[PhotoHit]:
         """Find the gallery's photos that show the people of a photo, best first.
@@ -252,8 +272,11 @@ class Service:
         Raises:
             PhotoError: the photo cannot be read or shows no face.
         """
-        photo = self._one(source, None)
-        lens = self.lens
+        return self.steadily(partial(self._search, source=source, limit=limit))
+
+    def _search(self, kit: Kit, source: Source, limit: int) -> list[PhotoHit]:
+        photo = _one(kit, source, None)
+        lens = kit.lens
         lens.gallery.catch_up()
         found = lens.gallery.search_faces(photo.faces.vectors, limit)
         best: dict[int, float] = {}
@@ -276,8 +299,11 @@ class Service:
         Raises:
             PhotoError: the photo cannot be read or shows no face.
         """
-        probes = self._one(source, None).faces.vectors
-        lens = self.lens
+        return self.steadily(partial(self._like, source=source, limit=limit))
+
+    def _like(self, kit: Kit, source: Source, limit: int) -> list[PhotoHit]:
+        probes = _one(kit, source, None).faces.vectors
+        lens = kit.lens
         lens.gallery.catch_up()
         clusters = lens.gallery.clusters()
         words = words_of(lens.gallery, clusters, probes, _photo_threshold(lens.gate()))
@@ -296,29 +322,26 @@ class Service:
             PhotoError: a photo cannot be read, or shows no face or several.
             NotFound: nobody of that name is enrolled.
         """
-        lens = self.lens
+        return self.steadily(partial(self._verify, source=source, other=other))
+
+    def _verify(self, kit: Kit, source: Source, other: Source | str) -> Verification:
+        lens = kit.lens
         gate = lens.gate()
-        probe = self._one(source, enrollable).faces.vectors
+        probe = _one(kit, source, enrollable).faces.vectors
         if isinstance(other, str):
-            person = self.catalogue.person(self.collection.id, other)
+            person = self.catalogue.person(kit.collection.id, other)
             lens.gallery.catch_up()
             hits = lens.gallery.search(probe, 1, people=np.array([person.id], np.int64))
             score, against = float(hits.scores[0, 0]), f"person {person.name}"
             threshold = gate.person_threshold
         else:
-            pair = np.concatenate([probe, self._one(other, enrollable).faces.vectors])
+            pair = np.concatenate([probe, _one(kit, other, enrollable).faces.vectors])
             first, second = lens.gallery.space.of(pair)
             score, against = float(first @ second), f"photo {other.name}"
             threshold = gate.photo_threshold
         if threshold is None:
             threshold = gate.threshold
         return Verification(score >= threshold, score, threshold, gate.source, against)
-
-    def _one(self, source: Source, choose: Choice | None) -> PhotoFaces:
-        (entry,) = self.pipeline.process([source], choose)
-        if isinstance(entry, PhotoFailure):
-            raise entry.error
-        return entry
 
     # People and photos
 
@@ -382,9 +405,7 @@ class Service:
         Raises:
             SettingInvalid: k is below 1 or above the number of faces.
         """
-        gallery = self.gallery
-        gallery.catch_up()
-        found = gallery.clusters(k)
+        found = self.steadily(partial(_clusters, k=k))
         faces = self.catalogue.faces(found.faces.tolist())
         groups: dict[int, list[EnrolledFace]] = {}
         for face_id, label in zip(found.faces.tolist(), found.labels.tolist(), strict=True):
@@ -395,8 +416,34 @@ class Service:
     def _forget_everywhere(self, erased: Erased) -> None:
         """Leave nothing of it in kept photos, the index's files or SQLite's log."""
         self.photos.discard(erased.photos)
-        self.gallery.snapshot()
+        self.write_index()
+        if Spares(self.catalogue.database).find(self.collection.id) is not None:
+            self.drop_other_indexes()
         self.catalogue.empty_wal()
+
+    def write_index(self) -> None:
+        """Write the index as it is, in place of what was written before."""
+        self.steadily(_written)
+
+    def drop_other_indexes(self) -> None:
+        """Delete the index of every model but the active one; it can be made again."""
+        self._parts.drop_other_indexes(self.kit.collection)
+
+
+def _one(kit: Kit, source: Source, choose: Choice | None) -> PhotoFaces:
+    (entry,) = kit.pipeline.process([source], choose)
+    if isinstance(entry, PhotoFailure):
+        raise entry.error
+    return entry
+
+
+def _clusters(kit: Kit, k: int | None) -> Clusters:
+    kit.lens.gallery.catch_up()
+    return kit.lens.gallery.clusters(k)
+
+
+def _written(kit: Kit) -> None:
+    kit.lens.gallery.snapshot()
 
 
 def _photo_threshold(gate: Gate) -> float:

@@ -60,7 +60,7 @@ def calibrate_collection(
     """
     if not 0 < fpir < 1:
         raise SettingInvalid(f"A false positive rate lies between 0 and 1; found {fpir}.")
-    collection = service.collection
+    collection = service.kit.collection
     before = service.gate
     _, people, vectors = service.catalogue.vectors(collection.id)
     lacking = missing(people)
@@ -75,15 +75,16 @@ def calibrate_collection(
     if keep:
         stamp, moment = uuid4().hex, datetime.now(UTC).isoformat(timespec="seconds")
         stored = Stored(stamp, moment, result.calibration)
-        service.catalogue.set_calibration(collection.id, stored.document(), matrix)
-        service.gallery.snapshot()
+        model = collection.fingerprint
+        service.catalogue.set_calibration(collection.id, stored.document(), matrix, model)
+        service.write_index()
     return result
 
 
 def forget_calibration(service: Service) -> None:
     """Let a collection use its model's default threshold again, in all processes."""
     service.catalogue.set_calibration(service.collection.id, None)
-    service.gallery.snapshot()
+    service.write_index()
 
 
 POOR_PX = 40.0  # of a face's box: below a third of a chip, an embedder mostly sees interpolation

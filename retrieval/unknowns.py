@@ -14,8 +14,9 @@ from retrieval.catalogue.unknowns import UnknownFace, Unknowns
 from retrieval.errors import NotFound
 from retrieval.identities.decide import decide
 from retrieval.identities.groups import group, learn_distance, nearest_group
-from retrieval.service import CANDIDATES, Service
-from retrieval.values import Ints, Outcome, Vectors
+from retrieval.kit import CANDIDATES
+from retrieval.service import Service
+from retrieval.values import Floats, Ints, Outcome, Vectors
 
 MOST_FACES = 5_000  # the newest; grouping holds a distance for each pair of them
 _REGROUP_SHARE = 0.1  # of faces that joined groups one by one, before all are grouped anew
@@ -121,15 +122,16 @@ def name_group(service: Service, group_id: int, name: str) -> Naming:
     """
     name = clean_name(name)
     store = Unknowns(service.catalogue.database)
+    model = service.kit.collection.fingerprint  # read before the faces: both are of one model
     kept = store.newest(service.collection.id, MOST_FACES, None)
     faces = [face for face in kept if face.group == group_id]
     if not faces:
         raise NotFound(
             f"There is no group {group_id} of unknown faces. `rollcall unknowns list` shows them."
         )
-    _enrol(service, faces, name)
+    _enrol(service, faces, name, model)
     others = [face for face in kept if face.group != group_id]
-    known = _named(service, others, name)
+    known = _named(service, others, name, model)
     store.forget(face.id for face in (*faces, *known))
     return Naming(name, tuple(faces), tuple(known))
 
@@ -159,21 +161,25 @@ def _grouped(ids: Ints, vectors: Vectors, before: Ints, distance: float) -> Ints
     return groups
 
 
-def _enrol(service: Service, faces: Sequence[UnknownFace], name: str) -> None:
+def _enrol(service: Service, faces: Sequence[UnknownFace], name: str, model: str) -> None:
     """Enrol faces; a photo that shows somebody enrolled as well is known by its part."""
     new = [_new_face(face, name) for face in faces]
-    results = service.catalogue.enrol(service.collection.id, new)
+    results = service.catalogue.enrol(service.collection.id, new, model)
     again = [
         replace(face, sha256=_part(face))
         for face, result in zip(new, results, strict=True)
         if result.outcome is EnrolmentOutcome.OTHER_PERSON
     ]
-    service.catalogue.enrol(service.collection.id, again)
+    service.catalogue.enrol(service.collection.id, again, model)
 
 
 def _part(face: NewFace) -> str:
+    return part_sha256(face.sha256, face.box)
+
+
+def part_sha256(photo: str, box: Floats) -> str:
     """The identity of a part of a photo: a photo itself is enrolled for one person only."""
-    return sha256(f"{face.sha256} {face.box.tolist()}".encode()).hexdigest()
+    return sha256(f"{photo} {box.tolist()}".encode()).hexdigest()
 
 
 def _new_face(face: UnknownFace, name: str) -> NewFace:
@@ -195,12 +201,15 @@ def _new_face(face: UnknownFace, name: str) -> NewFace:
     )
 
 
-def _named(service: Service, faces: Sequence[UnknownFace], name: str) -> list[UnknownFace]:
+def _named(
+    service: Service, faces: Sequence[UnknownFace], name: str, model: str
+) -> list[UnknownFace]:
     """Of faces that were unknown, those that are this person's now."""
-    if not faces:
+    kit = service.kit
+    if not faces or kit.collection.fingerprint != model:
         return []
     person = service.catalogue.person(service.collection.id, name)
-    lens = service.lens
+    lens = kit.lens
     lens.gallery.catch_up()
     hits = lens.gallery.search(np.stack([face.vector for face in faces]), CANDIDATES)
     gate = lens.gate()

@@ -31,10 +31,14 @@ ServiceMaker = Callable[[Settings], Service]
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A service, and what it was opened on: it is opened anew when that has changed."""
+    """A service, and the id of the collection that it was opened on.
+
+    It follows the collection's model and calibration by itself, but not a collection that was
+    deleted and made again.
+    """
 
     service: Service
-    stamp: tuple[Any, ...]
+    collection: int
 
 
 class RunTasks:
@@ -152,25 +156,23 @@ class RunTasks:
         end_if_done(self._runs, self._queue, self._runs.run(run_id))
 
     def _service(self, collection: str, detail: str) -> Service:
-        """The service of a collection, as long as the collection stays what it is."""
-        stamp = self._stamp(collection)
+        """The service of a collection, as long as it is the same one."""
         opened = self._services.get((collection, detail))
-        if opened is not None and opened.stamp == stamp:
+        if opened is not None and opened.collection == self._id_of(collection):
             return opened.service
         if opened is not None:
             opened.service.close()
         settings = self._settings.model_copy(update={"collection": collection, "detail": detail})
         service = self._make_service(settings)
-        service.ensure_collection()
-        self._services[collection, detail] = _Opened(service, self._stamp(collection))
+        made = service.ensure_collection()
+        self._services[collection, detail] = _Opened(service, made.id)
         return service
 
-    def _stamp(self, name: str) -> tuple[Any, ...]:
+    def _id_of(self, name: str) -> int | None:
         try:
-            collection = self._catalogue.collection(name)
+            return self._catalogue.collection(name).id
         except NotFound:
-            return ()
-        return collection, self._catalogue.calibration(collection.id)
+            return None
 
 
 def build_tasks(settings: Settings, queue: JobQueue) -> RunTasks:

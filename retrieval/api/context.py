@@ -157,8 +157,8 @@ def _answered(questions: Sequence[Question]) -> Sequence[Identified | RollcallEr
     """Ask as one; if that fails, each alone, so that nobody suffers for another's photo."""
     service, threshold = questions[0].service, questions[0].threshold
     try:
-        every = iter(service.identify([s for q in questions for s in q.sources], threshold))
-        state = service.state()
+        found, state = service.ask([s for q in questions for s in q.sources], threshold)
+        every = iter(found)
     except RollcallError as error:
         if len(questions) == 1:
             return [error]

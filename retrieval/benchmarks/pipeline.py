@@ -13,9 +13,10 @@ import onnxruntime
 from retrieval.benchmarks.timing import Stopwatch
 from retrieval.errors import DataInvalid
 from retrieval.identities.decide import decide
+from retrieval.kit import CANDIDATES
 from retrieval.pipeline import FoundFaces
 from retrieval.protocols import Embedder
-from retrieval.service import CANDIDATES, Service
+from retrieval.service import Service
 from retrieval.values import Floats, Pixels, Source
 
 RAW_BATCH = 32

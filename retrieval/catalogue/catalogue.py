@@ -8,7 +8,7 @@ from typing import Any, Self
 from sqlalchemy import insert, select, update
 
 from retrieval.catalogue import enrolment, erasure, journal, lookups
-from retrieval.catalogue.changes import LogFeed, dimension_of, lock_collection, renew_epoch
+from retrieval.catalogue.changes import LogFeed, check_model, lock_collection, renew_epoch
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.migrations import prepare
 from retrieval.catalogue.names import clean_name
@@ -134,7 +134,11 @@ class Catalogue:
             return erasure.delete_collection(connection, found.id)
 
     def set_calibration(
-        self, collection_id: int, document: dict[str, Any] | None, matrix: Floats | None = None
+        self,
+        collection_id: int,
+        document: dict[str, Any] | None,
+        matrix: Floats | None = None,
+        fingerprint: str | None = None,
     ) -> None:
         """Keep calibration's results with a collection, in place of those before.
 
@@ -156,15 +160,31 @@ class Catalogue:
             document: dict[str, Any] | None = connection.scalar(query)
             return document
 
-    def calibrated(self, collection_id: int) -> tuple[dict[str, Any] | None, Floats | None]:
-        """The document and the matrix that `set_calibration` keeps, of one moment."""
-        query = select(collections.c.calibration).where(collections.c.id == collection_id)
+    def seen(self, collection_id: int) -> tuple[Collection, dict[str, Any] | None]:
+        """The collection as it is now, by id, and its calibration's document: asked often."""
         with self.database.reading() as connection:
-            return connection.scalar(query), find_space(connection, collection_id)
+            return lookups.seen(connection, collection_id)
 
+    def calibrated(
+        self, collection_id: int
+    ) -> tuple[Collection, dict[str, Any] | None, Floats | None]:
+        """The collection, and the document and the matrix of `set_calibration`, of one moment."""
+        with self.database.reading() as connection:
+            collection, document = lookups.seen(connection, collection_id)
+            return collection, document, find_space(connection, collection_id)
+
+            fingerprint: of the model whose scores were calibrated; None where there are none.
+
+        Raises:
+            NotFound: no such collection.
+            ModelSwitched: it has another model now. Nothing stored.
     # Enrolment
 
-    def enrol(self, collection_id: int, faces: Sequence[NewFace]) -> list[Enrolment]:
+    def enrol(
+        self, collection_id: int, faces: Sequence[NewFace], fingerprint: str | None = None
+    ) -> list[Enrolment]:
+            if fingerprint is not None:
+                check_model(connection, collection_id, fingerprint)
         """Take a batch of faces in one transaction; people are made by name where missing.
 
         A photo belongs to one person: the same bytes under the same name are a duplicate, under
@@ -179,7 +199,7 @@ class Catalogue:
             VectorInvalid: vectors with NaN or of another dimension. Nothing stored.
         """
         with self.database.writing() as connection:
-            return enrolment.enrol(connection, collection_id, faces)
+            return enrolment.enrol(connection, collection_id, faces, fingerprint)
 
     def owners(self, collection_id: int, sha256s: Iterable[str]) -> dict[str, str]:
         """The name under which each of these photos is enrolled; unknown photos are left out."""
@@ -190,6 +210,11 @@ class Catalogue:
 
     def people(
         self,
+        Args:
+            collection_id: whose.
+            faces: with vectors of the collection's model.
+            fingerprint: of the model that made them; None where they are sure to be of it.
+
         collection_id: int,
         *,
         search: str | None = None,
@@ -197,6 +222,7 @@ class Catalogue:
         limit: int | None = None,
     ) -> list[Person]:
         """People by name (code point order).
+            ModelSwitched: the collection has another model now. Nothing stored.
 
         Args:
             collection_id: whose.
@@ -400,8 +426,8 @@ class Catalogue:
     def feed(self, collection_id: int) -> LogFeed:
         """The change log of a collection, for an index. NotFound if there is no such collection."""
         with self.database.reading() as connection:
-            dimension = dimension_of(connection, collection_id)
-        return LogFeed(self.database, collection_id, dimension)
+            collection = lookups.collection_by_id(connection, collection_id)
+        return LogFeed(self.database, collection)
 
     def new_epoch(self) -> str:
         """Make every index start anew from the catalogue, as after a restore."""

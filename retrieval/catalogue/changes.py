@@ -21,8 +21,9 @@ from sqlalchemy import Connection, Select, func, insert, select, update
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encoding import decode_vectors
-from retrieval.catalogue.schema import changes, collections, faces, meta
-from retrieval.errors import NotFound, SnapshotInvalid
+from retrieval.catalogue.records import Collection
+from retrieval.catalogue.schema import NO_VECTOR, changes, collections, faces, meta
+from retrieval.errors import ModelSwitched, NotFound, SnapshotInvalid
 from retrieval.values import Changes, Ints, Vectors, Watermark
 
 
@@ -74,13 +75,28 @@ def read_faces(
 
 
 class LogFeed:
-    """One collection's change log: the ChangeFeed of every index."""
+    """One collection's change log: the ChangeFeed of every index.
 
-    def __init__(self, database: Database, collection_id: int, dimension: int) -> None:
+    It is bound to the model that the collection had when it was made: once that is another one,
+    every question raises ModelSwitched, so no index mixes the vectors of two models.
+    """
+
+    def __init__(
+        self, database: Database, collection: Collection, columns: Select[Any] | None = None
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            database: of the catalogue.
+            collection: as it is now; `dimension` is of the vectors that `columns` gives.
+            columns: (face id, person id, vector) of faces; None for the active model's.
+        """
         self._database = database
-        self._collection_id = collection_id
-        self._dimension = dimension
-        self._head_query = _head_query(collection_id)  # built once: it is asked all the time
+        self._collection_id = collection.id
+        self._dimension = collection.dimension
+        self._model = (collection.fingerprint, collection.term)
+        self._columns = face_columns() if columns is None else columns
+        self._head_query = _head_query(collection.id)  # built once: it is asked all the time
 
     @property
     def dimension(self) -> int:
@@ -92,6 +108,7 @@ class LogFeed:
 
         Raises:
             NotFound: the collection was deleted.
+            ModelSwitched: it has another model now.
         """
         with self._database.reading() as connection:
             return self._head(connection)
@@ -101,6 +118,7 @@ class LogFeed:
 
         Raises:
             NotFound: the collection was deleted.
+            ModelSwitched: it has another model now.
             SnapshotInvalid: `since` is not of this log: another epoch, or beyond its end.
         """
         with self._database.reading() as connection:
@@ -129,12 +147,13 @@ class LogFeed:
 
         Raises:
             NotFound: the collection was deleted.
+            ModelSwitched: it has another model now.
         """
         with self._database.reading() as connection:
             head = self._head(connection)
             last, complete = 0, False
             while not complete:
-                query = _face_columns().where(
+                query = self._columns.where(
                     faces.c.collection_id == self._collection_id, faces.c.id > last
                 )
                 ids, people, vectors = read_faces(
@@ -149,7 +168,10 @@ class LogFeed:
         row = connection.execute(self._head_query).one_or_none()
         if row is None:
             raise _gone(self._collection_id)
-        return Watermark(row[0], row[1] or 0)
+        epoch, seq, *model = row
+        if tuple(model) != self._model:
+            raise switched(self._model[0], model[0])
+        return Watermark(epoch, seq or 0)
 
     def _span(self, connection: Connection, since: int, limit: int) -> Ints:
         """The log's rows after `since` as (n, 2): seq, face id."""
@@ -167,22 +189,47 @@ class LogFeed:
             changes.c.seq > since,
             changes.c.seq <= upto,
         )
-        query = _face_columns().where(faces.c.id.in_(touched)).order_by(faces.c.id)
+        query = self._columns.where(faces.c.id.in_(touched)).order_by(faces.c.id)
         return read_faces(connection, query, self._dimension)
 
 
 def _head_query(collection_id: int) -> Select[Any]:
-    """One row, epoch and newest seq; no row where the collection is gone."""
+    """One row, epoch, newest seq and the model; no row where the collection is gone."""
     newest = select(func.max(changes.c.seq)).where(changes.c.collection_id == collection_id)
     return (
-        select(meta.c.value, newest.scalar_subquery())
+        select(
+            meta.c.value,
+            newest.scalar_subquery(),
+            collections.c.fingerprint,
+            collections.c.term,
+        )
         .select_from(collections.join(meta, meta.c.key == "epoch"))
         .where(collections.c.id == collection_id)
     )
 
 
-def _face_columns() -> Select[Any]:
-    return select(faces.c.id, faces.c.person_id, faces.c.vector)
+def face_columns() -> Select[Any]:
+    """Id, person and vector of the faces of which the active model has one."""
+    return select(faces.c.id, faces.c.person_id, faces.c.vector).where(faces.c.vector != NO_VECTOR)
+
+
+def check_model(connection: Connection, collection_id: int, fingerprint: str) -> None:
+    """See that vectors of this model may be written; behind `lock_collection`.
+
+    Raises:
+        ModelSwitched: the collection has another model now.
+    """
+    query = select(collections.c.fingerprint).where(collections.c.id == collection_id)
+    active = connection.scalar(query)
+    if active != fingerprint:
+        raise switched(fingerprint, str(active))
+
+
+def switched(before: str, now: str) -> ModelSwitched:
+    """What whoever still works with the model from before is told."""
+    return ModelSwitched(
+        f"The collection went from {before} to {now} meanwhile. Do it again: nothing was changed."
+    )
 
 
 def _gone(collection_id: int) -> NotFound:

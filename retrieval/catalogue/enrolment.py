@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from sqlalchemy import Connection, insert, select, update
 
-from retrieval.catalogue.changes import lock_collection, log_changes
+from retrieval.catalogue.changes import check_model, lock_collection, log_changes
 from retrieval.catalogue.encoding import encode_vectors, to_bytes
 from retrieval.catalogue.names import clean_external_id, clean_name, folded, storable_path
 from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
@@ -78,9 +78,16 @@ class _People:
             self.names[external_id] = name
 
 
-def enrol(connection: Connection, collection_id: int, batch: Sequence[NewFace]) -> list[Enrolment]:
+def enrol(
+    connection: Connection,
+    collection_id: int,
+    batch: Sequence[NewFace],
+    fingerprint: str | None = None,
+) -> list[Enrolment]:
     """Take a batch of faces, all in this transaction; see `Catalogue.enrol`."""
     dimension = lock_collection(connection, collection_id)
+    if fingerprint is not None:
+        check_model(connection, collection_id, fingerprint)
     if not batch:
         return []
     vectors = check_vectors(np.stack([face.vector for face in batch]), dimension)

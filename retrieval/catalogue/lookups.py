@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
-from retrieval.catalogue.changes import dimension_of, read_faces
+from retrieval.catalogue.changes import dimension_of, face_columns, read_faces
 from retrieval.catalogue.encoding import from_bytes
 from retrieval.catalogue.names import folded
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Person
@@ -61,6 +61,23 @@ def find_collection(connection: Connection, name: str) -> Collection:
             "Make it with rollcall collections create, or by enrolling into it."
         )
     return Collection(*row)
+
+
+def collection_by_id(connection: Connection, collection_id: int) -> Collection:
+    """One collection as it is now, by id."""
+    row = connection.execute(_COLLECTION.where(collections.c.id == collection_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no collection with id {collection_id} any more.")
+    return Collection(*row)
+
+
+def seen(connection: Connection, collection_id: int) -> tuple[Collection, dict[str, Any] | None]:
+    """One collection as it is now and its calibration's document, in one query."""
+    query = _COLLECTION.add_columns(collections.c.calibration)
+    row = connection.execute(query.where(collections.c.id == collection_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no collection with id {collection_id} any more.")
+    return Collection(*row[:-1]), row[-1]
 
 
 def list_people(
@@ -186,9 +203,7 @@ def vectors(
 ) -> tuple[Ints, Ints, Vectors]:
     """Ids, people and vectors of a collection's faces, ascending; all, or those that are asked."""
     dimension = dimension_of(connection, collection_id)
-    query = select(faces.c.id, faces.c.person_id, faces.c.vector).where(
-        faces.c.collection_id == collection_id
-    )
+    query = face_columns().where(faces.c.collection_id == collection_id)
     if face_ids is None:
         return read_faces(connection, query.order_by(faces.c.id), dimension)
     wanted = np.unique(np.asarray(face_ids, np.int64)).tolist()

@@ -23,6 +23,7 @@ from retrieval.catalogue.replies import make_replies
 from retrieval.catalogue.runs import add_runs
 from retrieval.catalogue.schema import meta, metadata
 from retrieval.catalogue.spaces import make_spaces
+from retrieval.catalogue.spares import make_spares
 from retrieval.catalogue.unknowns import make_unknowns
 from retrieval.errors import AlreadyExists, CatalogueIncompatible
 
@@ -35,6 +36,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     make_erasure_log,
     make_backup_log,
     make_unknowns,
+    make_spares,
 )
 VERSION = 1 + len(MIGRATIONS)
 COPYING = "copying-"  # in place of the version, while rows of another catalogue come in

@@ -18,6 +18,7 @@ class Collection:
         fingerprint: of the model; vectors of another fingerprint never enter.
         dimension: numbers a vector.
         created_at: in UTC.
+        term: another one whenever all vectors were made anew; empty for the first ones.
     """
 
     id: int
@@ -29,6 +30,12 @@ class Collection:
     fingerprint: str
     dimension: int
     created_at: datetime
+    term: str = ""
+
+    @property
+    def series(self) -> str:
+        """Names the vectors that belong together in an index: the model, and its term."""
+        return f"{self.fingerprint}@{self.term}" if self.term else self.fingerprint
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,6 +28,8 @@ from sqlalchemy import (
 
 T = TypeVar("T")
 
+NO_VECTOR = b""  # of a face that the collection's model could not embed: nothing sees it
+
 metadata = MetaData()
 
 Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite autoincrements INTEGER only
@@ -89,6 +91,7 @@ collections = Table(
     Column("dimension", Integer, nullable=False),
     Column("calibration", JSON(none_as_null=True)),
     Column("created_at", Moment, nullable=False),
+    Column("term", Text, nullable=False, server_default=""),  # of the model, see records.Collection
     sqlite_autoincrement=True,
 )
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Select,
     Table,
     Text,
     UniqueConstraint,
@@ -24,7 +25,15 @@ from sqlalchemy import (
 from retrieval.catalogue.changes import dimension_of
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encoding import decode_vectors, encode_vectors, from_bytes, to_bytes
-from retrieval.catalogue.schema import Id, Moment, chunks, collection_column, metadata, now
+from retrieval.catalogue.schema import (
+    Id,
+    Moment,
+    chunks,
+    collection_column,
+    collections,
+    metadata,
+    now,
+)
 from retrieval.values import Floats, Ints
 
 unknowns = Table(
@@ -47,6 +56,7 @@ unknowns = Table(
     Column("vector", LargeBinary, nullable=False),
     Column("group_id", Id),  # its group's first face; null until it is grouped
     Column("seen_at", Moment, nullable=False),
+    Column("fingerprint", Text, nullable=False, server_default=""),  # of the model that saw it
     UniqueConstraint("collection_id", "sha256", "face"),
     Index("unknowns_by_moment", "collection_id", "seen_at"),
     sqlite_autoincrement=True,
@@ -101,7 +111,12 @@ class Unknowns:
         self._database = database
 
     def keep(
-        self, collection_id: int, photos: Iterable[str], faces: Sequence[UnknownFace], days: int
+        self,
+        collection_id: int,
+        photos: Iterable[str],
+        faces: Sequence[UnknownFace],
+        days: int,
+        fingerprint: str | None = None,
     ) -> None:
         """Keep the unknown faces of photos, and forget those seen more than `days` ago.
 
@@ -110,6 +125,7 @@ class Unknowns:
             photos: SHA-256 of the photos that were asked about: what they left before goes.
             faces: that were nobody's in these.
             days: to live.
+            fingerprint: of the model that made their vectors; None for the collection's present.
         """
         moment = now()
         rows = [
@@ -123,6 +139,8 @@ class Unknowns:
         ]
         mine = unknowns.c.collection_id == collection_id
         with self._database.writing() as connection:
+            model = fingerprint or connection.scalar(_model(collection_id))
+            rows = [row | {"fingerprint": model} for row in rows]
             if faces:
                 found = encode_vectors(connection, np.stack([face.vector for face in faces]))
                 rows = [row | {"vector": value} for row, value in zip(rows, found, strict=True)]
@@ -134,14 +152,17 @@ class Unknowns:
                 connection.execute(insert(unknowns), rows)
 
     def newest(self, collection_id: int, limit: int, days: int | None) -> list[UnknownFace]:
-        """The newest faces, oldest first.
+        """The newest faces that the collection's present model saw, oldest first.
 
         Args:
             collection_id: whose.
             limit: how many at most.
             days: none that was seen earlier; None for all.
         """
-        query = select(unknowns).where(unknowns.c.collection_id == collection_id)
+        query = select(unknowns).where(
+            unknowns.c.collection_id == collection_id,
+            unknowns.c.fingerprint == _model(collection_id).scalar_subquery(),
+        )
         if days is not None:
             query = query.where(unknowns.c.seen_at >= now() - timedelta(days=days))
         query = query.order_by(unknowns.c.id.desc()).limit(limit)
@@ -181,3 +202,7 @@ class Unknowns:
         with self._database.writing() as connection:
             mine = delete(unknowns).where(unknowns.c.collection_id == collection_id)
             return connection.execute(mine).rowcount
+
+
+def _model(collection_id: int) -> Select[tuple[str]]:
+    return select(collections.c.fingerprint).where(collections.c.id == collection_id)

@@ -13,6 +13,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.keys import Keys, Role
 from retrieval.catalogue.run_records import ListedPhoto
 from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.spares import Spares
 from retrieval.catalogue.transfer import TABLES, copy_catalogue, migrate
 from retrieval.catalogue.unknowns import UnknownFace, Unknowns
 from retrieval.errors import (
@@ -69,10 +70,22 @@ def fill(catalogue, faces=40):
     catalogue.merge_people(gallery, first.id, second.id)
     catalogue.rename_person(gallery, third.id, "Zoë Ünlü 李")
     catalogue.undo(gallery)
+    _embed_anew(Spares(catalogue.database), gallery)
     document = {"threshold": 0.1 + 0.2, "curve": [[1e-300, None]]}
     catalogue.set_calibration(gallery, document, np.eye(DIMENSION, dtype=np.float32))
     runs = Runs(catalogue.database)
     run = runs.create("enrol", "default", "/photos", {"pose": True})
+def _embed_anew(spares, gallery):
+    """Another model beside the collection's, for the first five faces."""
+    spares.begin(
+        gallery, embedder="other", precision="int8", mirror=False, fingerprint="o", dimension=5
+    )
+    first = [face.id for face in spares.faces(gallery, limit=5)]
+    spares.put(gallery, "o", first, np.stack([vector(face_id, 5) for face_id in first]))
+    spares.set_calibration(gallery, "o", {"stamp": "1"}, np.eye(5, dtype=np.float32))
+    spares.begin_term(gallery)
+
+
     runs.add(run.id, [ListedPhoto("/photos/\udcff.jpg", "Ann"), ListedPhoto("/b", "Bob", "7")])
     Keys(catalogue.database).create("front desk", Role.VIEWER)
     Audit(catalogue.database).record([Happening("local", "identify", answer={"score": 0.1})])
