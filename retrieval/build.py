@@ -240,6 +240,20 @@ class Workshop:
             shutil.rmtree(self._folder(kind, collection), ignore_errors=True)
         discard_runs(self._settings.home, runs)
 
+    def drop_other_indexes(self, collection: "Collection") -> None:
+        """Delete the index of every model of a collection but this one."""
+        from retrieval.index import snapshot
+
+        folder = self._folder("index", collection)
+        for found in (folder, *folder.glob("*/")):
+            if found != self._index_folder(collection) and found.is_dir():
+                with snapshot.writing(found):  # whoever is writing ends first
+                    snapshot.retire(found, keep=None)
+
+    def _index_folder(self, collection: "Collection") -> Path:
+        """Of its first model's index; below it a folder for each later one."""
+        return self._folder("index", collection) / collection.term
+
     def _folder(self, kind: str, collection: "Collection") -> Path:
         return _home(self._settings) / kind / str(collection.id)
 
@@ -275,17 +289,3 @@ def chosen_precision(manifest: "Manifest", name: str, wanted: str) -> "Precision
     raise SettingInvalid(
         f"{name} has no {wanted} variant, only {', '.join(precisions)}: set ROLLCALL_PRECISION."
     )
-    def drop_other_indexes(self, collection: "Collection") -> None:
-        """Delete the index of every model of a collection but this one."""
-        from retrieval.index import snapshot
-
-        folder = self._folder("index", collection)
-        for found in (folder, *folder.glob("*/")):
-            if found != self._index_folder(collection) and found.is_dir():
-                with snapshot.writing(found):  # whoever is writing ends first
-                    snapshot.retire(found, keep=None)
-
-    def _index_folder(self, collection: "Collection") -> Path:
-        """Of its first model's index; below it a folder for each later one."""
-        return self._folder("index", collection) / collection.term
-

@@ -145,13 +145,13 @@ class DataInvalid(InputError):
     code = "data"
 
 
-class SettingInvalid(InputError):
 class SwapIncomplete(InputError):
     """Faces lack a vector of the model that the collection is to change to."""
 
     code = "swap-incomplete"
 
 
+class SettingInvalid(InputError):
     """A setting or an option has no meaning."""
 
     code = "setting"
@@ -217,13 +217,13 @@ class ModelMismatch(ModelError):
     code = "model-mismatch"
 
 
-class DownloadFailed(ModelError):
 class ModelSwitched(ModelError):
     """The collection changed its model between two steps of one request: asked again, it works."""
 
     code = "model-switched"
 
 
+class DownloadFailed(ModelError):
     """The network or the server said no."""
 
     code = "download"

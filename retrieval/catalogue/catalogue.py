@@ -146,9 +146,16 @@ class Catalogue:
             collection_id: whose.
             document: JSON; None for no calibration.
             matrix: of the space that was fitted, (d, d) float32; None for the embedder's own.
+            fingerprint: of the model whose scores were calibrated; None where there are none.
+
+        Raises:
+            NotFound: no such collection.
+            ModelSwitched: it has another model now. Nothing stored.
         """
         with self.database.writing() as connection:
             lock_collection(connection, collection_id)
+            if fingerprint is not None:
+                check_model(connection, collection_id, fingerprint)
             chosen = update(collections).where(collections.c.id == collection_id)
             connection.execute(chosen.values(calibration=document))
             put_space(connection, collection_id, matrix)
@@ -173,22 +180,20 @@ class Catalogue:
             collection, document = lookups.seen(connection, collection_id)
             return collection, document, find_space(connection, collection_id)
 
-            fingerprint: of the model whose scores were calibrated; None where there are none.
-
-        Raises:
-            NotFound: no such collection.
-            ModelSwitched: it has another model now. Nothing stored.
     # Enrolment
 
     def enrol(
         self, collection_id: int, faces: Sequence[NewFace], fingerprint: str | None = None
     ) -> list[Enrolment]:
-            if fingerprint is not None:
-                check_model(connection, collection_id, fingerprint)
         """Take a batch of faces in one transaction; people are made by name where missing.
 
         A photo belongs to one person: the same bytes under the same name are a duplicate, under
         another name they are not taken. An external id is set where the person had none.
+
+        Args:
+            collection_id: whose.
+            faces: with vectors of the collection's model.
+            fingerprint: of the model that made them; None where they are sure to be of it.
 
         Returns:
             What became of each face, in their order; see `EnrolmentOutcome`.
@@ -197,6 +202,7 @@ class Catalogue:
             NotFound: no such collection.
             NameInvalid: a name in the batch is; check names by `clean_name` first. Nothing stored.
             VectorInvalid: vectors with NaN or of another dimension. Nothing stored.
+            ModelSwitched: the collection has another model now. Nothing stored.
         """
         with self.database.writing() as connection:
             return enrolment.enrol(connection, collection_id, faces, fingerprint)
@@ -210,11 +216,6 @@ class Catalogue:
 
     def people(
         self,
-        Args:
-            collection_id: whose.
-            faces: with vectors of the collection's model.
-            fingerprint: of the model that made them; None where they are sure to be of it.
-
         collection_id: int,
         *,
         search: str | None = None,
@@ -222,7 +223,6 @@ class Catalogue:
         limit: int | None = None,
     ) -> list[Person]:
         """People by name (code point order).
-            ModelSwitched: the collection has another model now. Nothing stored.
 
         Args:
             collection_id: whose.

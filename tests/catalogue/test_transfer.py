@@ -70,11 +70,19 @@ def fill(catalogue, faces=40):
     catalogue.merge_people(gallery, first.id, second.id)
     catalogue.rename_person(gallery, third.id, "Zoë Ünlü 李")
     catalogue.undo(gallery)
-    _embed_anew(Spares(catalogue.database), gallery)
     document = {"threshold": 0.1 + 0.2, "curve": [[1e-300, None]]}
     catalogue.set_calibration(gallery, document, np.eye(DIMENSION, dtype=np.float32))
     runs = Runs(catalogue.database)
     run = runs.create("enrol", "default", "/photos", {"pose": True})
+    runs.add(run.id, [ListedPhoto("/photos/\udcff.jpg", "Ann"), ListedPhoto("/b", "Bob", "7")])
+    Keys(catalogue.database).create("front desk", Role.VIEWER)
+    Audit(catalogue.database).record([Happening("local", "identify", answer={"score": 0.1})])
+    Unknowns(catalogue.database).keep(gallery, ["ab"], [_unknown()], days=30)
+    _embed_anew(Spares(catalogue.database), gallery)
+    catalogue.delete_person(gallery, catalogue.people(gallery)[-1].id)
+    return gallery
+
+
 def _embed_anew(spares, gallery):
     """Another model beside the collection's, for the first five faces."""
     spares.begin(
@@ -84,14 +92,6 @@ def _embed_anew(spares, gallery):
     spares.put(gallery, "o", first, np.stack([vector(face_id, 5) for face_id in first]))
     spares.set_calibration(gallery, "o", {"stamp": "1"}, np.eye(5, dtype=np.float32))
     spares.begin_term(gallery)
-
-
-    runs.add(run.id, [ListedPhoto("/photos/\udcff.jpg", "Ann"), ListedPhoto("/b", "Bob", "7")])
-    Keys(catalogue.database).create("front desk", Role.VIEWER)
-    Audit(catalogue.database).record([Happening("local", "identify", answer={"score": 0.1})])
-    Unknowns(catalogue.database).keep(gallery, ["ab"], [_unknown()], days=30)
-    catalogue.delete_person(gallery, catalogue.people(gallery)[-1].id)
-    return gallery
 
 
 def _unknown():
