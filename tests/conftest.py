@@ -1,5 +1,6 @@
 """Where the tests find real photos and models: beside the checkout, where they exist."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from retrieval.benchmarks.face_folder import FaceFolder, photos_of_people, read
 from retrieval.build import build_models, build_service
 from retrieval.samples import write_samples
 from retrieval.settings import Settings
+from tests.catalogue.postgres import Postgres, running_postgres
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared"
 
@@ -54,6 +56,29 @@ def home(tmp_path: Path, models_home: Path) -> Path:
     home.mkdir()
     (home / "models").symlink_to(models_home / "models", target_is_directory=True)
     return home
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL server; whoever stops it starts it again."""
+    pytest.importorskip("psycopg", reason="needs the extra postgres")
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_file(tmp_path: Path) -> Path:
+    """Where `url` has its SQLite catalogue."""
+    return tmp_path / "catalogue.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, sqlite_file: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{sqlite_file}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.empty_database()
 
 
 @pytest.fixture(scope="session")

@@ -33,24 +33,14 @@ from retrieval.errors import (
 from retrieval.index.gallery import Gallery
 from retrieval.settings import Settings
 from tests.catalogue.made import make_collection, new_face, new_faces, sha256, state, vector
-from tests.catalogue.postgres import running_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = 6
 
 
-@pytest.fixture(scope="module")
-def postgres():
-    pytest.importorskip("psycopg", reason="needs the extra postgres")
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, home):
-    if request.param == "sqlite":
-        return f"sqlite:///{home}/catalogue.db"
-    return request.getfixturevalue("postgres").empty_database()
+@pytest.fixture
+def sqlite_file(home):
+    return home / "catalogue.db"
 
 
 @pytest.fixture

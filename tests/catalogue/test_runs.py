@@ -1,7 +1,6 @@
 """Runs: the list of what is to do, what became of each photo, and how a run ends."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -11,22 +10,6 @@ from retrieval.catalogue.run_records import ListedPhoto, PhotoOutcome, RunState,
 from retrieval.catalogue.runs import Runs
 from retrieval.errors import InputError, NotFound
 from tests.catalogue.made import make_collection, new_face, sha256
-from tests.catalogue.postgres import Postgres, running_postgres
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    pytest.importorskip("psycopg", reason="needs the extra postgres")
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'catalogue.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.empty_database()
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from retrieval.errors import (
     NotFound,
 )
 from tests.catalogue.made import DIMENSION, make_collection, new_face, new_faces, vector
-from tests.catalogue.postgres import running_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = 2_100  # more than one step
@@ -40,13 +39,6 @@ def kill(table, rows):
 with Catalogue.open(sys.argv[1]) as source:
     migrate(source, sys.argv[2], kill)
 """
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    pytest.importorskip("psycopg", reason="needs the extra postgres")
-    with running_postgres() as server:
-        yield server
 
 
 @pytest.fixture(params=["to postgresql", "to sqlite"])

@@ -31,21 +31,6 @@ from tests.catalogue.made import (
     state,
     vector,
 )
-from tests.catalogue.postgres import running_postgres
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    pytest.importorskip("psycopg", reason="needs the extra postgres")
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/catalogue.db"
-    return request.getfixturevalue("postgres").empty_database()
 
 
 @pytest.fixture
