@@ -50,21 +50,27 @@ def _show(run: Run, times: "ServeTimes") -> None:
         (
             load.clients,
             f"{load.photos_per_s:.1f}",
-            f"{load.photos_per_s / times.in_process_per_s:.2f}",
+            f"{times.of_in_process(load):.2f}",
             f"{load.p50_ms:.0f}",
             f"{load.p95_ms:.0f}",
             f"{load.p99_ms:.0f}",
             load.refused,
             sum(load.failed.values()),
-            load.memory_mb,
+            *(
+                ()
+                if load.memory is None
+                else (load.memory.warm, load.memory.middle, load.memory.end)
+            ),
         )
         for load in times.loads
     ]
     columns = (
         *("clients", "photos/s", "of in-process", "p50 ms", "p95 ms", "p99 ms"),
-        *("503", "failed", "memory MB"),
+        *("503", "failed", "MB warm", "middle", "end"),
     )
     title = (
         f"{times.photos} photos of {times.people} people; in-process {times.in_process_per_s:.1f}/s"
     )
     run.table(columns, rows, title=title)
+    for holds, text in times.verdicts():
+        run.print(f"{'yes' if holds else 'NO'}: {text}")

@@ -5,21 +5,17 @@ A closed loop: so many clients on loopback, each with one question at a time, on
 
 import asyncio
 import itertools
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from retrieval.answers import EnrolItem
-from retrieval.errors import DataInvalid, ServiceBusy
+from retrieval.benchmarks.serving import Running, read_answer, served, upload
+from retrieval.errors import DataInvalid
 from retrieval.photos.folders import people_below
 from retrieval.service import Service
 from retrieval.values import Source
@@ -27,8 +23,23 @@ from retrieval.values import Source
 Say = Callable[[str], None]
 
 IN_PROCESS_BATCH = 16  # photos a call, as `rollcall identify` asks
-_START_S = 60.0
-_BOUNDARY = "rollcall-bench"
+WANTED_OF_IN_PROCESS, WANTED_AT = 0.8, 8  # the goal for throughput, and at how many clients
+FLAT = 0.02  # memory may grow by this share from a load's middle to its end
+_WARM = 0.25  # of a load's time: by then every buffer has been as large as this load makes it
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of the service, in MB, during a load: when it had warmed up, in the middle, at the end."""
+
+    warm: float
+    middle: float
+    end: float
+
+    @property
+    def growth(self) -> float:
+        """From the middle to the end, as a share."""
+        return self.end / self.middle - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,7 @@ class Load:
         failed: all others, by status; 0 where the connection broke.
         photos_per_s: answered, a second.
         p50_ms, p95_ms, p99_ms: of the answered.
-        memory_mb: of the service at the end; None where the system does not say.
+        memory: of the service; None where the system does not say.
     """
 
     clients: int
@@ -53,7 +64,7 @@ class Load:
     p50_ms: float
     p95_ms: float
     p99_ms: float
-    memory_mb: float | None
+    memory: Memory | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,31 @@ class ServeTimes:
     in_process_per_s: float
     loads: tuple[Load, ...]
 
+    def of_in_process(self, load: Load) -> float:
+        """A load's throughput, as a share of what this process does."""
+        return load.photos_per_s / self.in_process_per_s
+
+    def verdicts(self) -> Iterator[tuple[bool, str]]:
+        """Sentences about what was measured, each with whether it is as it should be."""
+        for load in self.loads:
+            if load.clients == WANTED_AT:
+                share = self.of_in_process(load)
+                yield (
+                    share >= WANTED_OF_IN_PROCESS,
+                    f"{WANTED_AT} clients get {share:.2f} of the photos a second that this process"
+                    f" does; at least {WANTED_OF_IN_PROCESS} is wanted",
+                )
+        failed = sum(sum(load.failed.values()) for load in self.loads)
+        refused = sum(load.refused for load in self.loads)
+        yield failed == 0, f"{failed} errors; {refused} times 503 with Retry-After"
+        grown = [load.memory.growth for load in self.loads if load.memory is not None]
+        if grown:
+            yield (
+                max(grown) <= FLAT,
+                f"memory grew by {100 * max(grown):.1f} % at most from a load's middle to its end;"
+                f" up to {100 * FLAT:.0f} % is called flat",
+            )
+
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {
@@ -85,14 +121,15 @@ class ServeTimes:
                     "refused_503": load.refused,
                     "failed": load.failed,
                     "photos_per_s": round(load.photos_per_s, 2),
-                    "of_in_process": round(load.photos_per_s / self.in_process_per_s, 3),
+                    "of_in_process": round(self.of_in_process(load), 3),
                     "p50_ms": round(load.p50_ms, 1),
                     "p95_ms": round(load.p95_ms, 1),
                     "p99_ms": round(load.p99_ms, 1),
-                    "memory_mb": load.memory_mb,
+                    "memory_mb": None if load.memory is None else asdict(load.memory),
                 }
                 for load in self.loads
             ],
+            "verdicts": [{"holds": holds, "text": text} for holds, text in self.verdicts()],
         }
 
 
@@ -127,11 +164,11 @@ def run(
     photos = [Source(path.name, path.read_bytes()) for _, path in found]
     say("asking in this process")
     rates = [_in_process(service, photos, seconds / 2)]
-    with _served(home, service.collection.name) as (process, port):
+    with served(home, service.collection.name) as running:
         loads = []
         for count in clients:
             say(f"asking over HTTP, {count} at a time")
-            loads.append(_load(port, process.pid, photos, count, seconds))
+            loads.append(measure_load(running, photos, count, seconds))
     say("asking in this process again")
     rates.append(_in_process(service, photos, seconds / 2))
     people = service.catalogue.counts(service.collection.id).people
@@ -148,38 +185,12 @@ def _in_process(service: Service, photos: Sequence[Source], seconds: float) -> f
     return asked / (time.perf_counter() - begun)
 
 
-@contextmanager
-def _served(home: Path, collection: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """`rollcall serve` in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    options = ["--home", str(home), "--collection", collection, "--quiet"]
-    command = [sys.executable, "-m", "cli", "serve", "--port", str(port), *options]
-    process = subprocess.Popen(command, env={**os.environ})
-    try:
-        _wait(port, process)
-        yield process, port
-    finally:
-        process.terminate()
-        process.wait(_START_S)
-
-
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise ServiceBusy("`rollcall serve` did not start. Start it by hand to see why.")
-
-
-def _load(port: int, pid: int, photos: Sequence[Source], clients: int, seconds: float) -> Load:
+def measure_load(running: Running, photos: Sequence[Source], clients: int, seconds: float) -> Load:
+    """Ask about the photos again and again, by so many clients at a time."""
     requests = [_request(photo) for photo in photos]
-    statuses, latencies_s, elapsed_s = asyncio.run(_ask_all(port, requests, clients, seconds))
+    statuses, latencies_s, elapsed_s, memory = asyncio.run(
+        _ask_all(running, requests, clients, seconds)
+    )
     answered, refused = statuses.pop(200, 0), statuses.pop(503, 0)
     cuts = statistics.quantiles(latencies_s or [0.0, 0.0], n=100, method="inclusive")
     return Load(
@@ -191,20 +202,20 @@ def _load(port: int, pid: int, photos: Sequence[Source], clients: int, seconds: 
         p50_ms=cuts[49] * 1000,
         p95_ms=cuts[94] * 1000,
         p99_ms=cuts[98] * 1000,
-        memory_mb=_memory_mb(pid),
+        memory=memory,
     )
 
 
 async def _ask_all(
-    port: int, requests: Sequence[bytes], clients: int, seconds: float
-) -> tuple[Counter[int], list[float], float]:
+    running: Running, requests: Sequence[bytes], clients: int, seconds: float
+) -> tuple[Counter[int], list[float], float, Memory | None]:
     statuses: Counter[int] = Counter()
     latencies_s: list[float] = []
     begun = time.perf_counter()
 
     async def client(number: int) -> None:
         turn = itertools.islice(itertools.cycle(requests), number, None)
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await running.connect()
         while time.perf_counter() - begun < seconds:
             asked = time.perf_counter()
             status, pause_s = await _ask(reader, writer, next(turn))
@@ -212,12 +223,23 @@ async def _ask_all(
             if status == 200:
                 latencies_s.append(time.perf_counter() - asked)
             if status == 0:
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                reader, writer = await running.connect()
             await asyncio.sleep(pause_s)
         writer.close()
 
+    watched = asyncio.create_task(_watch(running, seconds))
     await asyncio.gather(*(client(number) for number in range(clients)))
-    return statuses, latencies_s, time.perf_counter() - begun
+    return statuses, latencies_s, time.perf_counter() - begun, await watched
+
+
+async def _watch(running: Running, seconds: float) -> Memory | None:
+    await asyncio.sleep(_WARM * seconds)
+    warm = running.memory_mb()
+    await asyncio.sleep((0.5 - _WARM) * seconds)
+    middle = running.memory_mb()
+    await asyncio.sleep(0.5 * seconds)
+    end = running.memory_mb()
+    return None if warm is None or middle is None or end is None else Memory(warm, middle, end)
 
 
 async def _ask(
@@ -227,37 +249,15 @@ async def _ask(
     try:
         writer.write(request)
         await writer.drain()
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
-        headers = dict(line.split(": ", 1) for line in head[1:] if ": " in line)
-        await reader.readexactly(int(headers["content-length"]))
-    except (OSError, EOFError, KeyError):
+    except OSError:
         return 0, 0.0
-    status = int(head[0].split()[1])
-    if status == 503 and "retry-after" not in headers:
+    answer = await read_answer(reader)
+    if answer.status == 503 and "retry-after" not in answer.headers:
         return 0, 0.0
-    return status, float(headers.get("retry-after", 0))
+    return answer.status, float(answer.headers.get("retry-after", 0))
 
 
 def _request(photo: Source) -> bytes:
-    """A whole POST /v1/identify; the connection is kept."""
     if not isinstance(photo.content, bytes):
         raise TypeError("photos are read before they are sent")
-    part = (
-        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="photos"; filename="p.jpg"\r\n'
-        "Content-Type: image/jpeg\r\n\r\n"
-    ).encode()
-    body = part + photo.content + f"\r\n--{_BOUNDARY}--\r\n".encode()
-    head = (
-        "POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-def _memory_mb(pid: int) -> float | None:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return None
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+    return upload("/v1/identify", "photos", "p.jpg", photo.content)
