@@ -1,6 +1,7 @@
 """`backup` and `restore`: everything that is truth in one file, and back."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,6 +74,14 @@ def restore(
             "--receipt", metavar="FILE", help="Of a deletion, to be applied; can be repeated."
         ),
     ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-file",
+            metavar="FILE",
+            help="Key of the vectors in the backup, where it is another than the catalogue's.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Make a backup the truth again, while the service goes on.
@@ -81,7 +90,8 @@ def restore(
     """
     from retrieval.backup.restoring import check_backup
     from retrieval.backup.restoring import restore as restore_backup
-    from retrieval.build import open_catalogue
+    from retrieval.build import open_catalogue, user_key_of
+    from retrieval.sealing.keys import read_key_file
 
     def passphrase() -> str:
         return _given(run) or _asked(file)
@@ -105,7 +115,14 @@ def restore(
         question = f"Replace what is in {catalogue.url} by {file}?"
         if not run.confirm(question, yes):
             return
-        done = restore_backup(catalogue, home, file, passphrase=passphrase, receipts=receipt or ())
+        done = restore_backup(
+            catalogue,
+            home,
+            file,
+            passphrase=passphrase,
+            receipts=receipt or (),
+            user_key=partial(read_key_file, key_file) if key_file else user_key_of(run.settings),
+        )
     contents = done.backup.contents
     sentence = f"Restored {_held(contents, done.kept_photos)}"
     if done.erasures:

@@ -45,6 +45,7 @@ def doctor(run: Run) -> None:
         *_checked("provider", lambda: _provider(run)),
         *_checked("models", lambda: _models(run)),
         *_checked("catalogue", lambda: _catalogue(run)),
+        *_checked("encryption", lambda: _encryption(run)),
         *_checked("queue", lambda: _queue(run)),
     ]
     broken = [finding.error for finding in findings if finding.error is not None]
@@ -113,6 +114,31 @@ def _catalogue(run: Run) -> Iterator[Finding]:
         if not check.sound:
             raise StoreError("The index differs from the catalogue. Run: rollcall index rebuild")
         yield Finding("index", "ok", f"{check.faces} faces, exactly as in the catalogue")
+
+
+def _encryption(run: Run) -> Iterator[Finding]:
+    from retrieval.build import open_catalogue
+    from retrieval.encryption import lying_otherwise
+
+    settings = run.settings
+    with open_catalogue(settings) as catalogue:
+        key = catalogue.sealer.active()
+        others = lying_otherwise(catalogue, settings.home)
+    if key is None:
+        yield Finding("encryption", "note", "off: vectors and kept photos lie in the clear")
+    else:
+        yield Finding("encryption", "ok", f"on, by the data key {key.id.hex()}")
+    file = settings.data_key_file
+    if file is not None and file.resolve().is_relative_to(settings.home.resolve()):
+        yield Finding("key file", "note", f"{file} lies beside what it locks: keep it elsewhere")
+    if others.photos or others.snapshots:
+        again = "encrypt" if key else "decrypt, with the key from before"
+        yield Finding(
+            "files beside it",
+            "note",
+            f"{others.photos} kept photos and {others.snapshots} index files lie otherwise; run "
+            f"`rollcall catalogue {again}`",
+        )
 
 
 def _queue(run: Run) -> Iterator[Finding]:

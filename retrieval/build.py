@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from retrieval.inference.store import ModelStore
     from retrieval.photos.store import PhotoStore
     from retrieval.pipeline import Pipeline
+    from retrieval.sealing.files import Sealer
+    from retrieval.sealing.keys import UserKeySource
     from retrieval.service import Service
     from retrieval.space import Space
 
@@ -49,19 +51,46 @@ def build_service(
     """
     from retrieval.service import Service
 
-    workshop = Workshop(settings, remark, lasting)
-    return Service(open_catalogue(settings), workshop, settings.collection)
+    catalogue = open_catalogue(settings)
+    workshop = Workshop(settings, catalogue.sealer, remark, lasting)
+    return Service(catalogue, workshop, settings.collection)
 
 
-def open_catalogue(settings: Settings) -> "Catalogue":
+def open_catalogue(settings: Settings, *, check_key: bool = True) -> "Catalogue":
     """Open the catalogue: by its URL, or SQLite under the home folder.
+
+    Args:
+        settings: from an entry point.
+        check_key: refuse a key that is not the right one, missing or needless.
 
     Raises:
         StoreError: it cannot be opened.
+        SettingInvalid: there is a key, but it is not encrypted.
     """
     from retrieval.catalogue.catalogue import Catalogue
 
-    return Catalogue.open(settings.catalogue_url or _home(settings) / "catalogue.db")
+    url = settings.catalogue_url or _home(settings) / "catalogue.db"
+    return Catalogue.open(url, user_key_of(settings), check_key=check_key)
+
+
+def user_key_of(settings: Settings) -> "UserKeySource | None":
+    """What gives the user's key of vectors at rest; None where the settings have none.
+
+    Raises:
+        SettingInvalid: they have two, or that is no key.
+    """
+    from retrieval.sealing.keys import read_key_file, read_user_key
+
+    secret, file = settings.data_key, settings.data_key_file
+    if secret is None and file is None:
+        return None
+    if secret is not None and file is not None:
+        raise SettingInvalid("Set ROLLCALL_DATA_KEY or ROLLCALL_DATA_KEY_FILE, not both.")
+    if file is not None:
+        read_key_file(file)
+        return partial(read_key_file, file)
+    key = read_user_key(secret.get_secret_value() if secret else "", "ROLLCALL_DATA_KEY")
+    return lambda: key
 
 
 def build_models(settings: Settings) -> "ModelStore":
@@ -156,8 +185,11 @@ def _home(settings: Settings) -> Path:
 class Workshop:
     """Makes the parts of a service from settings."""
 
-    def __init__(self, settings: Settings, remark: Remark, lasting: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, sealer: "Sealer", remark: Remark, lasting: bool = False
+    ) -> None:
         self._settings = settings
+        self._sealer = sealer
         self._remark = remark
         self._lasting = lasting
 
@@ -223,6 +255,7 @@ class Workshop:
             threads=threads_of(self._settings),
             goal=Goal(parse_bytes(self._settings.index_memory), self._settings.index_agreement),
             background=self._lasting,
+            sealer=self._sealer,
         )
 
     def photos(self, collection: "Collection") -> "PhotoStore":
@@ -230,7 +263,7 @@ class Workshop:
         from retrieval.photos.store import PhotoStore
 
         folder = self._folder("photos", collection)
-        return PhotoStore(folder, keeps=self._settings.keep_photos)
+        return PhotoStore(folder, keeps=self._settings.keep_photos, sealer=self._sealer)
 
     def drop_files(self, collection: "Collection", runs: "Sequence[Run]") -> None:
         """Delete the index's files and the kept photos of a collection, and what its runs left."""

@@ -34,6 +34,7 @@ RollcallError
 ├── StoreError                 catalogue, index or files (exit 4)
 │   ├── CatalogueUnavailable   cannot be opened, reached or locked in time
 │   ├── CatalogueIncompatible  written by a newer Rollcall, or by something else
+│   ├── CatalogueSealed        encrypted, and the key is missing or another
 │   ├── StoreFull              no space left on the device
 │   ├── StorageUnavailable     photos by URL: the server, or the package for it, is not there
 │   ├── SnapshotInvalid        an index snapshot that does not fit or is damaged: it is rebuilt
@@ -258,6 +259,12 @@ class CatalogueIncompatible(StoreError):
     """Written by a newer Rollcall, or by something else."""
 
     code = "catalogue-incompatible"
+
+
+class CatalogueSealed(StoreError):
+    """Encrypted, and the key is missing or another."""
+
+    code = "catalogue-sealed"
 
 
 class StoreFull(StoreError):

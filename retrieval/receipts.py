@@ -119,7 +119,7 @@ class Sought:
 
     Attributes:
         faces, people: ids.
-        vectors: as the catalogue holds them.
+        vectors: as they are, and as the catalogue holds them if it is encrypted.
         sha256s: of photos.
         plain: byte strings as they lie in the index's files.
         packed: PQ's codes, which do not lie in a file as they are.
@@ -198,11 +198,12 @@ def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> 
     ids, owners = np.array(list(faces), np.int64), np.array(list(people), np.int64)
     known = service.catalogue.faces(ids.tolist())
     vectors = service.catalogue.vectors(service.collection.id, ids)[2]
+    stored = service.catalogue.stored_vectors(ids.tolist())
     held = service.gallery.encodings(ids, owners)
     return Sought(
         faces=ids,
         people=owners,
-        vectors=frozenset(row.tobytes() for row in vectors),
+        vectors=frozenset([row.tobytes() for row in vectors] + stored),
         sha256s=frozenset(face.sha256 for face in known.values()),
         plain=held.plain,
         packed=held.packed,

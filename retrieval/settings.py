@@ -87,6 +87,13 @@ class Settings(BaseSettings):
         False, description="Keep copies of enrolled photos under the home folder."
     )
 
+    data_key: SecretStr | None = Field(
+        None, description="Key of vectors and kept photos at rest; see docs/encryption.md."
+    )
+    data_key_file: Path | None = Field(
+        None, description="File with that key, in place of ROLLCALL_DATA_KEY."
+    )
+
     backup_passphrase: SecretStr | None = Field(
         None, description="Encrypts backups, and opens them again; see docs/backup.md."
     )

@@ -9,6 +9,7 @@ from typing import Any
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.errors import DataInvalid
 from retrieval.photos.store import PhotoStore
+from retrieval.sealing.files import Sealer
 
 SUMMARY = "backup.json"
 CATALOGUE = "catalogue.db"
@@ -81,6 +82,6 @@ class Contents:
             raise DataInvalid(f"The backup's {SUMMARY} cannot be read: {error!r}.") from error
 
 
-def kept_photos(home: Path, collection_id: int) -> PhotoStore:
-    """Where copies of a collection's photos are kept."""
-    return PhotoStore(home / PHOTOS / str(collection_id), keeps=True)
+def kept_photos(home: Path, collection_id: int, sealer: Sealer | None = None) -> PhotoStore:
+    """Where copies of a collection's photos are kept; without a sealer, as they lie there."""
+    return PhotoStore(home / PHOTOS / str(collection_id), keeps=True, sealer=sealer)

@@ -55,7 +55,8 @@ def back_up(
     """Write everything that is truth into one file: a state of the catalogue that existed.
 
     That is the catalogue, kept photos and the user's own manifest; indexes are made again from
-    the catalogue, models are pulled or exported again. Others go on reading and writing.
+    the catalogue, models are pulled or exported again. Others go on reading and writing. What is
+    encrypted at rest is so in the file, which then needs the user's key of that time.
 
     Args:
         catalogue: on SQLite or PostgreSQL.
@@ -98,7 +99,7 @@ def _write(
 ) -> Made:
     copy_catalogue(catalogue, copy)
     made_at = now()
-    with Catalogue.open(copy) as held:
+    with Catalogue.open(copy, check_key=False) as held:
         with held.database.writing() as connection:
             connection.execute(delete(replies))  # good for a day only
             epoch = select(meta.c.value).where(meta.c.key == "epoch")

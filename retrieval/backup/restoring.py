@@ -19,6 +19,9 @@ from retrieval.catalogue.erasure_log import read_receipt
 from retrieval.catalogue.restoring import replace_catalogue
 from retrieval.errors import DataInvalid, StoreError, StoreFull
 from retrieval.index import snapshot
+from retrieval.photos.store import opened
+from retrieval.sealing.files import Sealer, is_sealed
+from retrieval.sealing.keys import UserKeySource
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +77,7 @@ def check_backup(home: Path, file: Path, passphrase: Passphrase | None = None) -
     """
     with BackupReader(file, passphrase) as backup, workspace(home) as folder:
         checked = _verify(backup, folder / CATALOGUE)
-        with Catalogue.open(folder / CATALOGUE) as held:
+        with Catalogue.open(folder / CATALOGUE, check_key=False) as held:
             held.check()
         return checked
 
@@ -86,6 +89,7 @@ def restore(
     *,
     passphrase: Passphrase | None = None,
     receipts: Sequence[Path] = (),
+    user_key: UserKeySource | None = None,
 ) -> Restored:
     """Make a backup the truth again; services that run go on with it.
 
@@ -99,9 +103,12 @@ def restore(
         file: the backup.
         passphrase: is called if the file is encrypted.
         receipts: of deletions, as `rollcall people delete --receipt` writes them.
+        user_key: of vectors and photos in the backup, where they are encrypted; they become so as
+            the catalogue is, by its own keys.
 
     Raises:
         DataInvalid: backup or receipt is damaged, and where; or it is none.
+        CatalogueSealed: the backup's vectors are encrypted under another key.
         SettingInvalid: the passphrase is wrong, or there is none.
         CatalogueIncompatible: a newer Rollcall made it.
         AlreadyExists: the home is another catalogue's.
@@ -110,11 +117,11 @@ def restore(
     told = [read_receipt(path) for path in receipts]
     with BackupReader(file, passphrase) as backup, workspace(home) as folder:
         checked = _verify(backup, folder / CATALOGUE)
-        with Catalogue.open(folder / CATALOGUE) as held:
+        with Catalogue.open(folder / CATALOGUE, user_key, check_key=False) as held:
             held.check()
             before = list(_lying(home))
             done = replace_catalogue(held, catalogue, checked.contents.made_at, told)
-        put = _put_back(backup, home, done.photos)
+            put = _put_back(backup, home, done.photos, held.sealer, catalogue.sealer)
     _discard_others(catalogue, home, before)
     _retire_indexes(home)
     catalogue.empty_wal()
@@ -154,17 +161,29 @@ def _unpack(member: BinaryIO, path: Path) -> None:
 
 
 def _check_photo(path: Path, digest: str, data: bytes) -> None:
-    if sha256(data).hexdigest() != digest:
+    """See that a photo is the one that it is called; an encrypted one says so when it is opened."""
+    if not is_sealed(data) and sha256(data).hexdigest() != digest:
         raise DataInvalid(f"{path}: the photo {digest[:12]} has other bytes than it should.")
 
 
-def _put_back(backup: BackupReader, home: Path, wanted: frozenset[tuple[int, str]]) -> int:
+def _put_back(
+    backup: BackupReader,
+    home: Path,
+    wanted: frozenset[tuple[int, str]],
+    from_sealer: Sealer,
+    to_sealer: Sealer,
+) -> int:
     """Put the manifest and the kept photos of those who are enrolled in their places."""
     count = 0
     for name, member in backup.members():
         found = _PHOTO.fullmatch(name)
         if found and (int(found[1]), found[2]) in wanted:
-            kept_photos(home, int(found[1])).keep(found[2], member.read())
+            try:
+                photo = opened(found[2], member.read(), from_sealer)
+            except StoreError as error:  # it was so when the backup was made
+                logger.warning("Not put back: %s", error)
+                continue
+            kept_photos(home, int(found[1]), to_sealer).keep(found[2], photo)
             count += 1
         elif name == MODELS:
             _put_manifest(home / MODELS, member.read())

@@ -23,8 +23,10 @@ from retrieval.catalogue.records import (
     Person,
 )
 from retrieval.catalogue.schema import collections, meta, now
+from retrieval.catalogue.sealer import CatalogueSealer
 from retrieval.catalogue.spaces import find_space, put_space
 from retrieval.errors import AlreadyExists
+from retrieval.sealing.keys import UserKeySource
 from retrieval.values import Floats, Ints, Vectors
 
 
@@ -44,22 +46,40 @@ class Catalogue:
         """Where it is, without a password."""
         return self.database.label
 
+    @property
+    def sealer(self) -> CatalogueSealer:
+        """Its data keys, for files that are encrypted as its vectors are."""
+        return CatalogueSealer(self.database)
+
     @classmethod
-    def open(cls, url: str | Path) -> Self:
+    def open(
+        cls,
+        url: str | Path,
+        user_key: UserKeySource | None = None,
+        *,
+        check_key: bool = True,
+    ) -> Self:
         """Open a catalogue; make it if there is none, migrate it if it is older.
 
         Args:
             url: the path of an SQLite file, or an SQLAlchemy URL: sqlite:////folder/catalogue.db or
                 postgresql://user@host/name.
+            user_key: gives the key of a catalogue that is encrypted; a new one is encrypted then.
+            check_key: refuse a key that is not the right one, missing or needless; with False all
+                but encrypted vectors can be read without it.
 
         Raises:
-            SettingInvalid: no such URL, or its driver is not installed.
+            SettingInvalid: no such URL, its driver is not installed, or a key where none is needed.
             CatalogueUnavailable: cannot be opened, reached or locked in time.
             CatalogueIncompatible: written by a newer Rollcall, or by something else.
+            CatalogueSealed: encrypted, and the key is missing or another.
         """
-        database = Database(url)
+        database = Database(url, user_key=user_key)
         try:
             prepare(database)
+            if check_key:
+                with database.reading() as connection:
+                    database.keyring.check(connection, database.label)
         except BaseException:
             database.close()
             raise
@@ -304,6 +324,11 @@ class Catalogue:
         """
         with self.database.reading() as connection:
             return lookups.vectors(connection, collection_id, face_ids)
+
+    def stored_vectors(self, face_ids: Iterable[int]) -> list[bytes]:
+        """The vectors of faces as they lie in the database, to look for their traces."""
+        with self.database.reading() as connection:
+            return lookups.stored_vectors(connection, face_ids)
 
     # Edits that can be undone
 

@@ -21,7 +21,8 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from retrieval.catalogue.encoding import CODEC, Codec, PlainCodec
+from retrieval.catalogue.data_keys import Keyring
+from retrieval.catalogue.encoding import CODEC
 from retrieval.errors import (
     CatalogueIncompatible,
     CatalogueUnavailable,
@@ -29,6 +30,7 @@ from retrieval.errors import (
     StoreError,
     StoreFull,
 )
+from retrieval.sealing.keys import UserKeySource
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Database:
         self,
         url: str | Path,
         timeout_s: float = BUSY_TIMEOUT_S,
-        codec: Codec | None = None,
+        user_key: UserKeySource | None = None,
     ) -> None:
         """Prepare to connect; nothing is read yet.
 
@@ -55,7 +57,7 @@ class Database:
             url: the path of an SQLite file, or an SQLAlchemy URL: sqlite:////folder/catalogue.db
                 or postgresql://host/name. A path may hold what a URL would have to escape.
             timeout_s: how long another's lock, or a server's answer, is waited for.
-            codec: by which connections write and read vectors; None for plain numbers.
+            user_key: gives the key of a catalogue that is encrypted; None for one that is not.
 
         Raises:
             SettingInvalid: no such URL, or its driver is not installed.
@@ -78,7 +80,8 @@ class Database:
                 f"No driver for the catalogue {self.label}: {exc}. "
                 "For PostgreSQL install rollcall[postgres]."
             ) from exc
-        engine = engine.execution_options(**{CODEC: codec or PlainCodec()})
+        self.keyring = Keyring(user_key)
+        engine = engine.execution_options(**{CODEC: self.keyring})
         if self.path is not None:
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
@@ -132,6 +135,24 @@ class Database:
         with self._errors_translated():
             busy = self._pragma("wal_checkpoint(TRUNCATE)", timeout_s)[0]
         return not busy
+
+    def compact(self) -> None:
+        """Write SQLite's file anew, without what rows have left behind; others go on meanwhile.
+
+        A server does that itself, see docs/encryption.md.
+
+        Raises:
+            StoreFull: it takes the file's size once more, twice for a moment.
+            CatalogueUnavailable: another process wrote all the time.
+        """
+        if self.path is None:
+            return
+        connection = self._engine.raw_connection()
+        try:
+            with self._errors_translated():
+                connection.cursor().execute("VACUUM")
+        finally:
+            connection.close()
 
     def copy_to(self, path: Path) -> None:
         """Copy SQLite's database as it is at one moment, while others write: its online backup.

@@ -1,7 +1,7 @@
 """How arrays lie in the database: one value of bytes a row.
 
 Boxes and landmarks are little-endian float32. Vectors, and what is made of vectors, go through the
-codec of the database that a connection belongs to, and through nothing else.
+codec of the database that a connection belongs to, and through nothing else: they may be encrypted.
 """
 
 from collections.abc import Sequence
@@ -25,18 +25,6 @@ class Codec(Protocol):
 
     def decode(self, connection: Connection, stored: Sequence[bytes], dimension: int) -> Vectors:
         """The rows (n, d) float32 of n values."""
-
-
-class PlainCodec:
-    """Little-endian float32, row by row."""
-
-    def encode(self, connection: Connection, vectors: Vectors) -> list[bytes]:
-        """A value for each row of (n, d)."""
-        return [to_bytes(row) for row in vectors]
-
-    def decode(self, connection: Connection, stored: Sequence[bytes], dimension: int) -> Vectors:
-        """Many vectors at once, (n, d), as one copy of memory."""
-        return vectors_from_bytes(stored, dimension)
 
 
 def encode_vectors(connection: Connection, vectors: Vectors) -> list[bytes]:

@@ -198,6 +198,15 @@ def counts(connection: Connection, collection_id: int) -> Counts:
     return Counts(people=count(people), photos=count(photos), faces=count(faces))
 
 
+def stored_vectors(connection: Connection, face_ids: Iterable[int]) -> list[bytes]:
+    """The vectors of faces as they lie in the database, encrypted or not."""
+    return [
+        stored
+        for some in chunks(face_ids)
+        for stored in connection.scalars(select(faces.c.vector).where(faces.c.id.in_(some)))
+    ]
+
+
 def vectors(
     connection: Connection, collection_id: int, face_ids: Sequence[int] | Ints | None
 ) -> tuple[Ints, Ints, Vectors]:

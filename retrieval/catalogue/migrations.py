@@ -16,6 +16,7 @@ from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from retrieval.catalogue.audit import make_audit
 from retrieval.catalogue.backup_log import make_backup_log
+from retrieval.catalogue.data_keys import Keyring, make_data_keys
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.erasure_log import make_erasure_log
 from retrieval.catalogue.keys import make_keys
@@ -37,6 +38,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     make_backup_log,
     make_unknowns,
     make_spares,
+    make_data_keys,
 )
 VERSION = 1 + len(MIGRATIONS)
 COPYING = "copying-"  # in place of the version, while rows of another catalogue come in
@@ -60,7 +62,7 @@ def prepare(database: Database) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         version = _version(connection, database.label)  # another process may have been faster
         if version is None:
-            _make(connection, str(VERSION))
+            _make(connection, str(VERSION), database.keyring)
         else:
             _migrate(connection, version)
 
@@ -75,7 +77,7 @@ def begin_copy(connection: Connection, label: str) -> None:
         CatalogueIncompatible: the part was copied by another version of Rollcall.
     """
     if not inspect(connection).get_table_names():
-        _make(connection, f"{COPYING}{VERSION}")
+        _make(connection, f"{COPYING}{VERSION}", Keyring())
         return
     found = None
     if inspect(connection).has_table(meta.name):
@@ -123,8 +125,9 @@ def _version(connection: Connection, label: str) -> int | None:
     return int(found)
 
 
-def _make(connection: Connection, version: str) -> None:
+def _make(connection: Connection, version: str, keyring: Keyring) -> None:
     metadata.create_all(connection)
+    keyring.begin(connection)
     rows = [{"key": "schema", "value": version}, {"key": "epoch", "value": str(uuid4())}]
     connection.execute(insert(meta), rows)
 

@@ -1,21 +1,25 @@
 """A catalogue becomes what a backup holds, in one transaction, while others use it.
 
-Whoever reads sees the old state or the new one. What must not come back does not: erasures that
-came after the backup are applied to it, and keys that were revoked since stay revoked. The logs of
-erasures and backups are joined, no id is given out twice, and a new epoch tells every index to
-start anew.
+Whoever reads sees the old state or the new one. Vectors are written as the catalogue writes them,
+by its own data keys, whichever way the backup holds them. What must not come back does not:
+erasures that came after the backup are applied to it, and keys that were revoked since stay
+revoked. The logs of erasures and backups are joined, no id is given out twice, and a new epoch
+tells every index to start anew.
 """
 
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, Table, delete, select, text, update
 
 from retrieval.catalogue.backup_log import add_backups, backups, logged_backups
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.changes import renew_epoch
+from retrieval.catalogue.data_keys import Keyring, data_keys, is_sealed
 from retrieval.catalogue.erasure import erase_again
 from retrieval.catalogue.erasure_log import (
     Erasure,
@@ -25,12 +29,13 @@ from retrieval.catalogue.erasure_log import (
     mark_of,
 )
 from retrieval.catalogue.keys import keys
+from retrieval.catalogue.recoding import VECTOR_COLUMNS
 from retrieval.catalogue.replies import replies
 from retrieval.catalogue.schema import collections, now, photos
 from retrieval.catalogue.transfer import TABLES, bring_over, keep_last_ids, last_ids
 from retrieval.errors import AlreadyExists
 
-_KEPT = (erasures, backups, replies)  # joined, or for a day only
+_KEPT = (erasures, backups, replies, data_keys)  # joined, for a day only, or the catalogue's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,14 @@ def replace_catalogue(
 
     Raises:
         AlreadyExists: the catalogue has other collections under the ids of the backup's.
+        CatalogueSealed: the backup's vectors are encrypted under another key.
     """
     with kept.database.reading() as source, catalogue.database.writing() as connection:
+        if is_sealed(source):
+            kept.database.keyring.check(source, kept.url)
         _keep_writers_out(connection)
+        own = catalogue.database.keyring
+        rewrite = partial(_rewrite_vectors, source, kept.database.keyring, own)
         _check_kinship(source, connection, catalogue.url)
         used, revoked = last_ids(source), _revoked(connection)
         known = logged_erasures(source)
@@ -74,6 +84,7 @@ def replace_catalogue(
             source,
             lambda: nullcontext(connection),
             [table for table in TABLES if table not in _KEPT],
+            translate=rewrite,
         )
         connection.execute(delete(replies))
         keep_last_ids(connection, used)
@@ -107,7 +118,23 @@ def _keep_writers_out(connection: Connection) -> None:
     A writer that waited for a row that is replaced would find it gone, and write unlocked.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE collections, meta IN EXCLUSIVE MODE"))
+        connection.execute(text("LOCK TABLE collections, meta, data_keys IN EXCLUSIVE MODE"))
+
+
+def _rewrite_vectors(
+    source: Connection,
+    keyring: Keyring,
+    own: Keyring,
+    connection: Connection,
+    table: Table,
+    rows: list[dict[str, Any]],
+) -> None:
+    """Encrypt, or not, as the catalogue does, whatever the backup did."""
+    for name in [column.name for column in VECTOR_COLUMNS if column.table is table]:
+        held = [row for row in rows if row[name]]  # some have none
+        opened = keyring.open(source, [row[name] for row in held])
+        for row, value in zip(held, own.seal(connection, opened), strict=True):
+            row[name] = value
 
 
 def _check_kinship(source: Connection, target: Connection, label: str) -> None:

@@ -43,6 +43,7 @@ _ROUNDS = 5  # while the source changes; each brings over only what changed sinc
 Key = tuple[Any, ...]
 Writing = Callable[[], AbstractContextManager[Connection]]
 Progress = Callable[[str, int], None]  # a table's name, rows that were looked at
+Translate = Callable[[Connection, Table, list[dict[str, Any]]], None]  # changes rows to be added
 
 TABLES: tuple[Table, ...] = tuple(
     table for table in metadata.sorted_tables if table is not meta
@@ -144,6 +145,7 @@ def bring_over(
     target: Writing,
     tables: Sequence[Table],
     progress: Progress = lambda table, n: None,
+    translate: Translate = lambda connection, table, rows: None,
 ) -> Tally:
     """Make the target's rows those of the source.
 
@@ -152,11 +154,12 @@ def bring_over(
         target: begins a transaction; one a table or a step, or always the same one.
         tables: referenced ones first.
         progress: is told how far it is.
+        translate: changes rows before they are added to the target.
     """
     removed = sum(_remove_what_differs(source, target, table) for table in reversed(tables))
     rows = added = 0
     for table in tables:
-        for looked_at, new in _add_what_is_missing(source, target, table):
+        for looked_at, new in _add_what_is_missing(source, target, table, translate):
             rows, added = rows + looked_at, added + new
             progress(table.name, looked_at)
     return Tally(rows, added, removed)
@@ -184,7 +187,7 @@ def _differing(source: Connection, table: Table, rows: Sequence[Row[Any]]) -> li
 
 
 def _add_what_is_missing(
-    source: Connection, target: Writing, table: Table
+    source: Connection, target: Writing, table: Table, translate: Translate
 ) -> Iterator[tuple[int, int]]:
     """Add rows that the target does not have; yields rows looked at and rows added, a step each."""
     key_of = _key_of(table)
@@ -200,6 +203,7 @@ def _add_what_is_missing(
                 if key not in there
             ]
             if new:
+                translate(connection, table, new)
                 connection.execute(insert(table), new)
         yield len(rows), len(new)
 

@@ -26,6 +26,7 @@ from retrieval.index.snapshot import Stamp
 from retrieval.index.training import LISTS_FROM, Goal, Progress, due, train
 from retrieval.index.view import View
 from retrieval.protocols import ChangeFeed
+from retrieval.sealing.files import Sealer
 from retrieval.space import Space, SpacedFeed
 from retrieval.values import Changes, Floats, Ints, PeopleHits, SearchResult, Vectors, Watermark
 
@@ -132,6 +133,7 @@ class Gallery:
         goal: Goal | None = None,
         lists_from: int = LISTS_FROM,
         background: bool = False,
+        sealer: Sealer | None = None,
     ) -> None:
         """Prepare a view; nothing is read before it is asked.
 
@@ -146,10 +148,12 @@ class Gallery:
             lists_from: faces from which lists are used instead of exact search.
             background: train lists, and fold changes into them, in a thread when that is due;
                 for processes that live long. Otherwise `train` and `snapshot` do it.
+            sealer: encrypts the snapshots, where it has a key.
         """
         self._space = space or Space()
         self._feed = SpacedFeed(feed, self._space)
         self._folder = folder
+        self._sealer = sealer
         self._collection = collection
         self._fingerprint = fingerprint + self._space.name
         self._goal = goal or Goal()
@@ -502,7 +506,9 @@ class Gallery:
             path = None if trained else self._newest_at(view.watermark)
             if path is None:
                 view = view.folded(trained)
-                path = snapshot.write(folder, self._stamp(view.watermark), *view.packed())
+                path = snapshot.write(
+                    folder, self._stamp(view.watermark), *view.packed(), sealer=self._sealer
+                )
             snapshot.retire(folder, keep=path)
             self._replace(self._load(path, view.watermark), path)
             return path
@@ -533,7 +539,7 @@ class Gallery:
         return None
 
     def _load(self, path: Path, newest: Watermark) -> View:
-        found = snapshot.load(path, self._stamp(newest))
+        found = snapshot.load(path, self._stamp(newest), self._sealer)
         return View.unpacked(found.arrays, found.notes, found.stamp.watermark)
 
     def _written(self) -> Iterator[tuple[Path, View]]:

@@ -5,6 +5,9 @@ stamp, where the arrays lie, a CRC-32 for each 16 MiB of the body) and a trailer
 length and CRC-32, and a magic number). Every byte lies under a checksum, so a file that is
 truncated anywhere, or has any byte changed, is refused.
 
+With a sealer the whole file is a sealed one: it is decrypted into memory instead of mapped, and one
+that lies in the clear is refused.
+
 Files are never changed: they are written beside, synced and renamed, named by watermark, and
 deleted when a newer one is in place; who has mapped a deleted one keeps it until unmapping.
 """
@@ -22,12 +25,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.errors import SnapshotInvalid, StoreError, StoreFull
+from retrieval.errors import CatalogueSealed, SnapshotInvalid, StoreError, StoreFull
+from retrieval.sealing.files import HEAD, Sealer, SealingFile, sealed_by, unseal
+from retrieval.sealing.keys import DataKey, WrongSeal
 from retrieval.values import Watermark
 
 Array = npt.NDArray[Any]
@@ -37,6 +42,7 @@ _ALIGN = 64  # a cache line; every dtype's own alignment divides it
 _TRAILER = struct.Struct("<QI12s")  # footer's length, footer's CRC-32, magic
 _MAGIC = b"rollcall-ix1"
 _SUFFIX = ".snapshot"
+_LABEL = b"snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +70,13 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """A verified, mapped file.
+    """A verified file, mapped or, where it was sealed, decrypted into memory.
 
     Attributes:
         path: where it was when it was opened.
         stamp: what it was made of.
         notes: JSON values kept beside the arrays.
-        arrays: read-only views into the mapping, by name.
+        arrays: read-only views into it, by name.
     """
 
     path: Path
@@ -95,9 +101,19 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def write(
-    folder: Path, stamp: Stamp, arrays: Mapping[str, Array], notes: Mapping[str, Any]
+    folder: Path,
+    stamp: Stamp,
+    arrays: Mapping[str, Array],
+    notes: Mapping[str, Any],
+    sealer: Sealer | None = None,
 ) -> Path:
     """Write a snapshot beside its place, sync it and rename it.
+
+    Args:
+        folder: of the index.
+        stamp: what it is made of.
+        arrays, notes: what it holds.
+        sealer: encrypts it, where it has a key.
 
     Raises:
         StoreFull: no space is left; nothing has changed.
@@ -105,11 +121,17 @@ def write(
     """
     path = folder / f"{stamp.seq:016d}-{time.time_ns():016x}{_SUFFIX}"
     beside = path.with_suffix(f".{os.getpid()}.part")
+    key = sealer.active() if sealer else None
     with _translated(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with beside.open("wb") as file:
-                _write_file(file, stamp, arrays, notes)
+                if key is None:
+                    _write_file(file, stamp, arrays, notes)
+                else:
+                    sealing = SealingFile(file, key, _LABEL)
+                    _write_file(cast(BinaryIO, sealing), stamp, arrays, notes)
+                    sealing.finish()
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
@@ -132,32 +154,70 @@ def retire(folder: Path, keep: Path | None) -> None:
             path.unlink(missing_ok=True)
 
 
-def load(path: Path, expected: Stamp) -> Snapshot:
+def load(path: Path, expected: Stamp, sealer: Sealer | None = None) -> Snapshot:
     """Map a snapshot and verify every byte of it.
 
     Args:
         path: of the file.
         expected: what it must have been made of; its `seq` is the newest that may be there.
+        sealer: decrypts it; where that has a key, the file must be a sealed one.
 
     Raises:
-        SnapshotInvalid: damaged, of another collection, model, dimension or epoch, or ahead of
-            the catalogue.
+        SnapshotInvalid: damaged, of another collection, model, dimension or epoch, ahead of the
+            catalogue, in the clear where it should not be, or sealed by a key that is not there.
     """
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size < _TRAILER.size:
-                raise SnapshotInvalid(f"{path.name} has {size} bytes, too few for a snapshot.")
-            flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
-            content = memoryview(mmap.mmap(file.fileno(), size, flags=flags, prot=mmap.PROT_READ))
-    except OSError as error:
-        raise SnapshotInvalid(f"{path.name} cannot be read: {error.strerror}.") from error
+    content = _content(path, sealer if sealer and sealer.active() else None)
     footer, end = _footer(path, content)
     stamp = Stamp(**footer["stamp"])
     _check_fit(path, stamp, expected)
     _check_body(path, content[:end], footer["checksums"])
     arrays = {name: _view(content, place) for name, place in footer["arrays"].items()}
     return Snapshot(path, stamp, footer["notes"], arrays)
+
+
+def write_anew(folder: Path, sealer: Sealer) -> int:
+    """Encrypt or decrypt a folder's snapshots as the sealer's active key says; return how many.
+
+    One that cannot be read is deleted: an index is made from the catalogue at any time.
+
+    Raises:
+        StoreFull: no space is left.
+        StoreError: the folder cannot be written to.
+    """
+    with writing(folder), _translated(folder):
+        key = sealer.active()
+        others = [
+            path for path in newest_first(folder) if key_of(path) != (key.id if key else None)
+        ]
+        for path in others:
+            try:
+                content = _content(path, sealer if key_of(path) else None)
+                _copy(path, content, key)
+            except SnapshotInvalid:
+                path.unlink(missing_ok=True)
+        for path in folder.glob("*.part"):
+            path.unlink(missing_ok=True)
+        return len(others)
+
+
+def key_of(path: Path) -> bytes | None:
+    """The id of the data key of a snapshot; None where it lies in the clear."""
+    with path.open("rb") as file:
+        return sealed_by(file.read(HEAD))
+
+
+def _copy(path: Path, content: memoryview, key: DataKey | None) -> None:
+    beside = path.with_suffix(f".{os.getpid()}.part")
+    with beside.open("wb") as file:
+        if key is None:
+            file.write(content)
+        else:
+            sealing = SealingFile(file, key, _LABEL)
+            sealing.write(content)
+            sealing.finish()
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
 
 
 class _Body:
@@ -209,6 +269,27 @@ def _footer(path: Path, content: memoryview) -> tuple[dict[str, Any], int]:
     if zlib.crc32(footer) != checksum:
         raise SnapshotInvalid(f"{path.name} is damaged: its footer's checksum does not fit.")
     return json.loads(footer), end
+
+
+def _content(path: Path, sealer: Sealer | None) -> memoryview:
+    """The bytes of a snapshot: mapped, or decrypted."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size < _TRAILER.size:
+                raise SnapshotInvalid(f"{path.name} has {size} bytes, too few for a snapshot.")
+            flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+            content = memoryview(mmap.mmap(file.fileno(), size, flags=flags, prot=mmap.PROT_READ))
+    except OSError as error:
+        raise SnapshotInvalid(f"{path.name} cannot be read: {error.strerror}.") from error
+    if sealer is None:
+        return content
+    try:
+        return unseal(content, sealer.find, _LABEL).toreadonly()
+    except (WrongSeal, CatalogueSealed) as error:
+        raise SnapshotInvalid(
+            f"{path.name} is not encrypted by a key of this catalogue, or is damaged."
+        ) from error
 
 
 def _check_fit(path: Path, found: Stamp, expected: Stamp) -> None:

@@ -21,6 +21,7 @@ from retrieval.catalogue.run_records import ListedPhoto, Run, RunCounts
 from retrieval.intake import listed_person
 from retrieval.photos.folders import people_below
 from retrieval.pipeline import Pipeline
+from retrieval.sealing.files import Sealer
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Detections, Pixels, Vectors
@@ -68,8 +69,8 @@ class Sums:
 class SmallWorkshop(Workshop):
     """Makes services of these."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, lambda text: None)
+    def __init__(self, settings: Settings, sealer: Sealer) -> None:
+        super().__init__(settings, sealer, lambda text: None)
         self._home = settings.home
 
     def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
@@ -96,7 +97,8 @@ class SmallWorkshop(Workshop):
 
 
 def small_service(settings: Settings) -> Service:
-    return Service(open_catalogue(settings), SmallWorkshop(settings), settings.collection)
+    catalogue = open_catalogue(settings)
+    return Service(catalogue, SmallWorkshop(settings, catalogue.sealer), settings.collection)
 
 
 def build_tasks(settings: Settings, queue: RqJobQueue) -> RunTasks:
