@@ -133,7 +133,7 @@ class Roster:
             k: people a probe.
             keep: (p,) bool, who may be found; None for all.
         """
-        if not len(self):
+        if not len(self) or not len(probes):
             return no_hits(len(probes), k)
         return stacked([self._search_block(block, k, keep) for block in blocks(probes, len(self))])
 

@@ -49,6 +49,15 @@ def test_a_photo_that_cannot_be_read_does_not_stop_the_others(
     assert good["faces"][0]["person"] == "Rosa"
 
 
+def test_a_photo_without_faces_is_answered_with_none(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    client.app.state.context.services.get("default").gallery.rebuild()  # type: ignore[attr-defined]
+    answer = client.post("/v1/identify", files=photos(wall=paint(seed=9)))
+    assert answer.status_code == 200
+    assert [photo["faces"] for photo in answer.json()["photos"]] == [[]]
+
+
 def test_a_request_without_one_readable_photo_is_refused(
     client: TestClient, people: dict[str, int]
 ) -> None:

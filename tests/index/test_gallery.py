@@ -119,6 +119,20 @@ def test_an_empty_gallery_names_nobody() -> None:
     assert gallery.search(np.zeros((0, D), np.float32), 5).people.shape == (0, 5)
 
 
+def test_a_photo_without_faces_asks_nothing_and_is_answered_so() -> None:
+    rng = np.random.default_rng(30)
+    feed = MemoryFeed(D)
+    gallery = Gallery(feed, None)
+    none = np.zeros((0, D), np.float32)
+    for _ in range(2):  # in the tail, then among those that were sealed
+        feed.enrol(rng.integers(1, 40, 50), unit(rng, 50))
+        gallery.catch_up()
+        assert gallery.search(none, 5).people.shape == (0, 5)
+        assert gallery.search(none, 5, np.array([1, 2])).people.shape == (0, 5)
+        assert gallery.search_faces(none, 2).ids.shape == (0, 2)
+        gallery.rebuild()
+
+
 def test_fewer_people_than_asked_for_are_padded() -> None:
     rng = np.random.default_rng(7)
     feed = MemoryFeed(D)

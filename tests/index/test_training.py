@@ -63,6 +63,8 @@ def test_training_reaches_the_goal_on_faces_it_never_saw(
     found = lists.people(roster, probes, 1, None, None)
     exact = roster.search(probes, 1)
     assert agreement(found.people[:, 0], exact.people[:, 0]) >= 0.98
+    assert lists.people(roster, probes[:0], 1, None, None).people.shape == (0, 1)
+    assert lists.nearest_faces(probes[:0], 2, None).ids.shape == (0, 2)
 
 
 def test_more_faces_are_visited_for_a_higher_goal(roster: Roster) -> None:
