@@ -62,7 +62,7 @@ def check(run: Run) -> None:
     """Compare the index with the catalogue, face by face; exit code 1 where they differ."""
     with run.service() as service:
         found = service.gallery.check()
-    kinds = ("missing", "extra", "misplaced", "altered")
+    kinds = ("missing", "extra", "misplaced", "altered", "templates")
     counts = {kind: len(getattr(found, kind)) for kind in kinds}
     rows = [("in the catalogue", found.faces), *counts.items()]
     run.emit(
@@ -95,7 +95,7 @@ def _rows(found: "IndexStatus") -> dict[str, Any]:
             "lists": f"{found.nlist:,}",
             "lists visited for faces": f"{found.nprobe:,}",
             "lists visited for people": f"{found.visited:,}",
-            "imbalance": f"{found.imbalance:.2f}",
+            "imbalance": "unknown" if found.imbalance is None else f"{found.imbalance:.2f}",
             "agreement with exact": f"{trained.agreement:.2%}",
             "of faces alone": f"{trained.faces_agreement:.2%}",
             "recall@10 of faces": f"{trained.recall_at_10:.2%}",

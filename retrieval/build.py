@@ -17,14 +17,15 @@ from retrieval.values import Gate
 
 if TYPE_CHECKING:
     from retrieval.catalogue.catalogue import Catalogue
+    from retrieval.catalogue.index_log import IndexLog
     from retrieval.catalogue.records import Collection
     from retrieval.catalogue.run_records import Run
-    from retrieval.index.gallery import Gallery
+    from retrieval.index.milvus.server import MilvusServer
+    from retrieval.index.people_index import PeopleIndex
     from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
     from retrieval.inference.store import ModelStore
     from retrieval.photos.store import PhotoStore
     from retrieval.pipeline import Pipeline
-    from retrieval.sealing.files import Sealer
     from retrieval.sealing.keys import UserKeySource
     from retrieval.service import Service
     from retrieval.space import Space
@@ -52,7 +53,7 @@ def build_service(
     from retrieval.service import Service
 
     catalogue = open_catalogue(settings)
-    workshop = Workshop(settings, catalogue.sealer, remark, lasting)
+    workshop = Workshop(settings, catalogue, remark, lasting)
     return Service(catalogue, workshop, settings.collection)
 
 
@@ -166,6 +167,28 @@ def build_embedder(
     )
 
 
+def milvus_server(settings: Settings) -> "MilvusServer":
+    """The index server that the settings name; nothing is asked yet.
+
+    Raises:
+        SettingInvalid: pymilvus is not installed, or vectors are encrypted, which they would not be
+            on the server.
+    """
+    if settings.data_key is not None or settings.data_key_file is not None:
+        raise SettingInvalid(
+            "Vectors are encrypted (ROLLCALL_DATA_KEY), but Milvus would hold them in the clear."
+            " Unset ROLLCALL_INDEX_URL: the index is then kept in memory and encrypted files."
+        )
+    try:
+        from retrieval.index.milvus.server import MilvusServer
+    except ModuleNotFoundError as error:
+        raise SettingInvalid(
+            f"ROLLCALL_INDEX_URL is set, but {error.name} is not installed. Run: pip install"
+            " 'rollcall[milvus]'"
+        ) from error
+    return MilvusServer(settings.index_url or "")
+
+
 def threads_of(settings: Settings) -> int:
     """The number of threads: the setting, or the cores that this process may use."""
     return settings.threads or len(os.sched_getaffinity(0))
@@ -186,10 +209,10 @@ class Workshop:
     """Makes the parts of a service from settings."""
 
     def __init__(
-        self, settings: Settings, sealer: "Sealer", remark: Remark, lasting: bool = False
+        self, settings: Settings, catalogue: "Catalogue", remark: Remark, lasting: bool = False
     ) -> None:
         self._settings = settings
-        self._sealer = sealer
+        self._catalogue = catalogue
         self._remark = remark
         self._lasting = lasting
 
@@ -241,11 +264,25 @@ class Workshop:
             min_face_px=settings.min_face_px,
         )
 
-    def gallery(self, collection: "Collection", feed: ChangeFeed, space: "Space") -> "Gallery":
-        """Open this process's view of the collection's faces, in a space."""
+    def gallery(self, collection: "Collection", feed: ChangeFeed, space: "Space") -> "PeopleIndex":
+        """Open what searches the collection's faces in a space: of this process, or on a server."""
         from retrieval.index.gallery import Gallery
         from retrieval.index.training import Goal, parse_bytes
 
+        goal = Goal(parse_bytes(self._settings.index_memory), self._settings.index_agreement)
+        if self._settings.index_url is not None:
+            server = self._milvus  # says so where pymilvus is missing
+            from retrieval.index.milvus.gallery import MilvusGallery
+
+            return MilvusGallery(
+                feed,
+                self._places(collection),
+                server,
+                fingerprint=collection.series,
+                space=space,
+                goal=goal,
+                background=self._lasting,
+            )
         return Gallery(
             feed,
             self._index_folder(collection),
@@ -253,17 +290,27 @@ class Workshop:
             fingerprint=collection.series,
             space=space,
             threads=threads_of(self._settings),
-            goal=Goal(parse_bytes(self._settings.index_memory), self._settings.index_agreement),
+            goal=goal,
             background=self._lasting,
-            sealer=self._sealer,
+            sealer=self._catalogue.sealer,
         )
+
+    @cached_property
+    def _milvus(self) -> "MilvusServer":
+        """The index server, which all collections of the process share."""
+        return milvus_server(self._settings)
+
+    def _places(self, collection: "Collection") -> "IndexLog":
+        from retrieval.catalogue.index_log import IndexLog
+
+        return IndexLog(self._catalogue.database, collection.id)
 
     def photos(self, collection: "Collection") -> "PhotoStore":
         """Where copies of the collection's photos are kept, if they are."""
         from retrieval.photos.store import PhotoStore
 
         folder = self._folder("photos", collection)
-        return PhotoStore(folder, keeps=self._settings.keep_photos, sealer=self._sealer)
+        return PhotoStore(folder, keeps=self._settings.keep_photos, sealer=self._catalogue.sealer)
 
     def drop_files(self, collection: "Collection", runs: "Sequence[Run]") -> None:
         """Delete the index's files and the kept photos of a collection, and what its runs left."""
@@ -271,6 +318,10 @@ class Workshop:
 
         for kind in ("index", "photos"):
             shutil.rmtree(self._folder(kind, collection), ignore_errors=True)
+        if self._settings.index_url is not None:
+            from retrieval.index.milvus.pair import drop_indexes
+
+            drop_indexes(self._milvus, self._places(collection), collection.dimension)
         discard_runs(self._settings.home, runs)
 
     def drop_other_indexes(self, collection: "Collection") -> None:
@@ -282,6 +333,11 @@ class Workshop:
             if found != self._index_folder(collection) and found.is_dir():
                 with snapshot.writing(found):  # whoever is writing ends first
                     snapshot.retire(found, keep=None)
+        if self._settings.index_url is not None:
+            from retrieval.index.milvus.pair import drop_indexes
+
+            keep = collection.series
+            drop_indexes(self._milvus, self._places(collection), collection.dimension, keep)
 
     def _index_folder(self, collection: "Collection") -> Path:
         """Of its first model's index; below it a folder for each later one."""

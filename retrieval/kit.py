@@ -19,7 +19,7 @@ from retrieval.catalogue.records import Collection
 from retrieval.catalogue.run_records import Run
 from retrieval.catalogue.unknowns import UnknownFace
 from retrieval.identities.decide import decide
-from retrieval.index.gallery import Gallery
+from retrieval.index.people_index import PeopleIndex
 from retrieval.lens import Lens, Stored, stamp_of
 from retrieval.naming import photo_answer, unknown_faces
 from retrieval.photos.store import PhotoStore
@@ -40,7 +40,7 @@ class Parts(Protocol):
     def pipeline(self, collection: Collection) -> Pipeline:
         """Load the collection's models."""
 
-    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
+    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> PeopleIndex:
         """Open this process's view of the collection's faces, in a space."""
 
     def drop_files(self, collection: Collection, runs: Sequence[Run]) -> None:

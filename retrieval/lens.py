@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from retrieval.identities.calibrate import Calibration
-from retrieval.index.gallery import Gallery
+from retrieval.index.people_index import PeopleIndex
 from retrieval.values import Decision, Gate
 
 
@@ -54,7 +54,7 @@ class Lens:
         default: the gate where there is none.
     """
 
-    gallery: Gallery
+    gallery: PeopleIndex
     stored: Stored | None
     default: Gate
 

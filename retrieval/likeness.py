@@ -6,14 +6,15 @@ import numpy as np
 
 from retrieval.answers import PhotoHit
 from retrieval.catalogue.records import EnrolledFace
-from retrieval.index.gallery import Clusters, Gallery
+from retrieval.index.gallery import Clusters
+from retrieval.index.people_index import PeopleIndex
 from retrieval.index.word_index import Weights, WordIndex
 from retrieval.values import Floats, Ints, Vectors
 
 _RANKED = 1000  # nearest faces of each word that give equally alike photos their order
 
 
-def words_of(gallery: Gallery, clusters: Clusters, probes: Vectors, threshold: float) -> Ints:
+def words_of(gallery: PeopleIndex, clusters: Clusters, probes: Vectors, threshold: float) -> Ints:
     """The clusters of a question's faces: each has that of its nearest enrolled face.
 
     Args:
@@ -31,7 +32,7 @@ def words_of(gallery: Gallery, clusters: Clusters, probes: Vectors, threshold: f
 
 
 def alike(
-    gallery: Gallery,
+    gallery: PeopleIndex,
     clusters: Clusters,
     words: Ints,
     faces: Mapping[int, EnrolledFace],
@@ -69,7 +70,7 @@ def alike(
     return [PhotoHit(best.photo, best.person, score, True) for score, _, best in hits]
 
 
-def _cosines(gallery: Gallery, ids: Ints, probes: Vectors) -> dict[int, float]:
+def _cosines(gallery: PeopleIndex, ids: Ints, probes: Vectors) -> dict[int, float]:
     """The best cosine of each face to any of the probes, for the nearest of them."""
     found = gallery.search_faces(probes, min(len(ids), _RANKED), ids)
     scores: Floats = found.scores

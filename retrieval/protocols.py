@@ -11,6 +11,7 @@ from retrieval.values import (
     Changes,
     Detections,
     FailedJob,
+    IndexPlace,
     Ints,
     Pixels,
     SearchResult,
@@ -71,6 +72,34 @@ class ChangeFeed(Protocol):
 
         Chunks come from one read transaction; an empty collection yields one empty chunk.
         """
+
+    def of_people(self, people: Ints) -> Changes:
+        """All faces that some people have now; nothing of people who are gone."""
+
+
+class IndexPlaces(Protocol):
+    """Which shared indexes a collection has, how far each is fed, and who may feed them."""
+
+    def place(self, key: str) -> IndexPlace | None:
+        """The newest index of this key that may be asked."""
+
+    def places(self) -> list[IndexPlace]:
+        """All that were made and not dropped, oldest first."""
+
+    def lease(self, key: str, holder: str, seconds: float) -> bool:
+        """Take or renew the lease on feeding the key's indexes; False while another holds it."""
+
+    def release(self, key: str, holder: str) -> None:
+        """Give the lease back, if it is still held."""
+
+    def begin(self, key: str, holder: str, epoch: str) -> IndexPlace | None:
+        """Write an index down before it is made; None if the lease is not held."""
+
+    def advance(self, before: IndexPlace, after: IndexPlace, holder: str) -> bool:
+        """Move an index's place on, if it is still at `before` and the lease is held."""
+
+    def forget(self, place: IndexPlace) -> None:
+        """Strike out an index that is lost or dropped."""
 
 
 class VectorIndex(Protocol):

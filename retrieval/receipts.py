@@ -187,10 +187,15 @@ def forget_with_receipt(service: Service, name: str, home: Path, wait_s: float =
         patterns=len(sought),
         traces=_named(found.traces, home),
         open=() if emptied else (_still_open(wait_s),),
-        not_searched=_NOT_SEARCHED if service.catalogue.files() else (_SERVER, *_NOT_SEARCHED),
+        not_searched=_not_searched(service),
         erasure=erased.erasure,
         backups=tuple(backup.path for backup in held),
     )
+
+
+def _not_searched(service: Service) -> tuple[str, ...]:
+    server = () if service.catalogue.files() else (_SERVER,)
+    return (*server, *service.gallery.elsewhere, *_NOT_SEARCHED)
 
 
 def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> Sought:

@@ -29,7 +29,8 @@ from retrieval.catalogue.spares import Spare, Spares
 from retrieval.catalogue.unknowns import Unknowns
 from retrieval.enrolling import Enroller, enrollable
 from retrieval.errors import AlreadyExists, ModelMismatch, ModelSwitched, NotFound
-from retrieval.index.gallery import Clusters, Gallery
+from retrieval.index.gallery import Clusters
+from retrieval.index.people_index import PeopleIndex
 from retrieval.kit import Kit, Parts
 from retrieval.lens import Lens, stamp_of
 from retrieval.likeness import alike, words_of
@@ -174,7 +175,7 @@ class Service:
         return self.kit.lens
 
     @property
-    def gallery(self) -> Gallery:
+    def gallery(self) -> PeopleIndex:
         """This process's view of the collection's faces."""
         return self.lens.gallery
 

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         200_000_000, ge=1, description="Bytes of the largest photo that is read."
     )
     min_face_px: int = Field(24, ge=8, description="Smaller faces are unusable.")
+    index_url: str | None = Field(
+        None,
+        description="Milvus server of the index, http://user:password@host:19530, or a path that"
+        " ends in .db for Milvus Lite; an index of the process's own if unset.",
+    )
     index_memory: str = Field(
         "2G", description="Memory that an index's lists and codes may take: 2G, 512M."
     )

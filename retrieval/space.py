@@ -108,5 +108,9 @@ class SpacedFeed:
         """All faces that exist now, in ascending chunks with one common watermark."""
         return map(self._seen, self._feed.everything(chunk))
 
+    def of_people(self, people: Ints) -> Changes:
+        """All faces that some people have now."""
+        return self._seen(self._feed.of_people(people))
+
     def _seen(self, changes: Changes) -> Changes:
         return replace(changes, vectors=self._space.of(changes.vectors))

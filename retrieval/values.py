@@ -300,6 +300,30 @@ class Watermark:
     seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class IndexPlace:
+    """Where an index that several processes share stands.
+
+    Attributes:
+        id: of the index; never used twice.
+        collection_id: whose faces it holds.
+        key: tells the collection's indexes apart, by model and space.
+        watermark: how far it is fed.
+        ready: whether it may be asked; otherwise it is being made.
+        faces, people: in it.
+        recipe: of its lists, as JSON; None while it is searched exactly.
+    """
+
+    id: int
+    collection_id: int
+    key: str
+    watermark: Watermark
+    ready: bool
+    faces: int
+    people: int
+    recipe: dict[str, Any] | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Changes:
     """What happened to a collection's faces after a watermark, already folded to the net effect.

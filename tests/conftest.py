@@ -10,6 +10,7 @@ from retrieval.build import build_models, build_service
 from retrieval.samples import write_samples
 from retrieval.settings import Settings
 from tests.catalogue.postgres import Postgres, running_postgres
+from tests.milvus_server import RunningMilvus, running_milvus
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared"
 
@@ -56,6 +57,13 @@ def home(tmp_path: Path, models_home: Path) -> Path:
     home.mkdir()
     (home / "models").symlink_to(models_home / "models", target_is_directory=True)
     return home
+
+
+@pytest.fixture(scope="session")
+def milvus() -> Iterator[RunningMilvus]:
+    """A real Milvus server, for tests that do not end it."""
+    with running_milvus() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

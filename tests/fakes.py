@@ -68,6 +68,11 @@ class MemoryFeed:
             part = faces[start : start + chunk]
             yield self._changes([], part, self.head(), start + chunk >= len(faces))
 
+    def of_people(self, people: Ints) -> Changes:
+        wanted = set(people.tolist())
+        faces = [face for face in sorted(self.people) if self.people[face] in wanted]
+        return self._changes([], faces, self.head(), True)
+
     def _changes(
         self, removed: list[int], added: list[int], watermark: Watermark, complete: bool
     ) -> Changes:

@@ -105,3 +105,6 @@ class _Log:
 
     def everything(self, chunk: int = 50_000) -> Iterator[Changes]:
         return iter([self._changes])
+
+    def of_people(self, people: Ints) -> Changes:
+        return self._changes

@@ -6,6 +6,7 @@ Other rules answer the same draws. No rule sees the people or photos that it is 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -267,6 +268,13 @@ class _Enrolled:
 
     def everything(self, chunk: int = 50_000) -> Iterator[Changes]:
         yield self.changes(self.head())
+
+    def of_people(self, people: Ints) -> Changes:
+        every = self.changes(self.head())
+        own = np.isin(every.people, people)
+        return replace(
+            every, added=every.added[own], people=every.people[own], vectors=every.vectors[own]
+        )
 
 
 # Other rules, on the same draws

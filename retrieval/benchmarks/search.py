@@ -63,6 +63,14 @@ class Feed:
         """What was there at first; a gallery is opened before anything changes."""
         yield self._log[0]
 
+    def of_people(self, people: Ints) -> Changes:
+        """Of what was there at first."""
+        first = self._log[0]
+        own = np.isin(first.people, people)
+        return replace(
+            first, added=first.added[own], people=first.people[own], vectors=first.vectors[own]
+        )
+
 
 class Town:
     """A gallery of made people, its probes and their exact answers."""

@@ -19,6 +19,7 @@ from retrieval.catalogue.backup_log import make_backup_log
 from retrieval.catalogue.data_keys import Keyring, make_data_keys
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.erasure_log import make_erasure_log
+from retrieval.catalogue.index_log import make_index_log
 from retrieval.catalogue.keys import make_keys
 from retrieval.catalogue.replies import make_replies
 from retrieval.catalogue.runs import add_runs
@@ -39,6 +40,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     make_unknowns,
     make_spares,
     make_data_keys,
+    make_index_log,
 )
 VERSION = 1 + len(MIGRATIONS)
 COPYING = "copying-"  # in place of the version, while rows of another catalogue come in

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import faiss
@@ -45,7 +45,7 @@ class IndexStatus:
     """What an index is and how good it was when it was last measured.
 
     Attributes:
-        kind: exact, ivf-flat, ivf-sq8 or ivf-pq.
+        kind: exact, ivf-flat, ivf-sq8 or ivf-pq; milvus-flat or milvus-ivf-flat on a server.
         faces, people: that a search can find.
         watermark: how far the change log has been followed.
         dead_share: of the sealed rows, those that are passed over.
@@ -53,7 +53,7 @@ class IndexStatus:
         bytes_a_face: of memory that searching reads before rescoring.
         mapped_bytes_a_face: of exact vectors in the mapped file, which the system may drop.
         nlist, nprobe, visited: lists, lists visited for faces, and for people; None if exact.
-        imbalance: the factor by which uneven lists cost more than even ones; None if exact.
+        imbalance: the factor by which uneven lists cost more than even ones; None if unknown.
         trained: the measurement of the lists; None if exact.
         due: why the lists should be trained (anew), None if they need not.
         problem: why a snapshot was refused when the gallery was opened, else None.
@@ -85,6 +85,7 @@ class Check:
         missing, extra: ids of faces that the view lacks, or has too many.
         misplaced: ids of faces that the view gives to another person.
         altered: ids of faces whose vectors differ.
+        templates: ids of people whose template, where it is kept apart, is not that of their faces.
     """
 
     faces: int
@@ -92,11 +93,13 @@ class Check:
     extra: Ints
     misplaced: Ints
     altered: Ints
+    templates: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def sound(self) -> bool:
         """Whether the view is exactly what the catalogue says."""
-        return not any(map(len, (self.missing, self.extra, self.misplaced, self.altered)))
+        kinds = (self.missing, self.extra, self.misplaced, self.altered, self.templates)
+        return not any(map(len, kinds))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -341,10 +344,8 @@ class Gallery:
         view = self._follow()
         everybody = self.roster()
         if k is None and view.lists is not None:
-            centres = view.lists.faces.centres()
-        else:
-            centres = _means(everybody.vectors, len(everybody.person_ids) if k is None else k)
-        return _clustered(everybody, centres)
+            return _clustered(everybody, view.lists.faces.centres())
+        return clustered(everybody, len(everybody.person_ids) if k is None else k)
 
     def rebuild(self, progress: Progress = logger.info) -> IndexStatus:
         """Read everything from the catalogue again, train lists if due, write a new snapshot.
@@ -381,6 +382,11 @@ class Gallery:
     def space(self) -> Space:
         """In which vectors and probes are compared."""
         return self._space
+
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """What of deleted faces no search of files can look into: nothing."""
+        return ()
 
     def _moved(self, probes: Vectors) -> Vectors:
         return self._space.of(checked(probes, self._feed.dimension))
@@ -570,6 +576,15 @@ def _roster(parts: list[Changes]) -> Roster:
         np.concatenate([part.people for part in parts]),
         np.concatenate([part.vectors for part in parts]),
     )
+
+
+def clustered(roster: Roster, k: int) -> Clusters:
+    """Cluster faces by k-means.
+
+    Raises:
+        SettingInvalid: k is below 1 or above the number of faces.
+    """
+    return _clustered(roster, _means(roster.vectors, k))
 
 
 def _means(vectors: Vectors, k: int) -> Vectors:

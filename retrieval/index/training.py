@@ -35,7 +35,7 @@ _SAMPLE_A_LIST = 50  # vectors a list to learn from; Faiss asks for 39 at least
 _SAMPLE_LEAST = 20_000  # vectors to learn codes from
 # Of the templates' codes that are looked at for a probe, and as many of the faces' codes.
 _SHARES = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.25, 0.5, 1, 2, 5, 10, 100)
-_FLAT_TEMPLATES = 30_000  # people: up to here one list of all templates is scanned fastest
+FLAT_TEMPLATES = 30_000  # people: up to here one list of all templates is scanned fastest
 _FETCHES = (16, 32, 64)  # candidates a probe, from faces and from templates each
 _GROWN = 2.0  # times the faces, or its inverse, after which lists are too long or too short
 _DRIFTED = 1.5  # times the imbalance of the lists when they were trained
@@ -80,11 +80,18 @@ def due(view: View, lists_from: int = LISTS_FROM) -> str | None:
     if view.lists is None:
         return f"{view.faces:,} faces are searched sooner with lists"
     trained = view.lists.trained
-    if not trained.faces / _GROWN <= view.faces <= trained.faces * _GROWN:
-        return f"{view.faces:,} faces now, {trained.faces:,} when the lists were trained"
+    if reason := outgrown(view.faces, trained.faces):
+        return reason
     if view.lists.faces.imbalance > _DRIFTED * trained.imbalance:
         return f"the lists have drifted: imbalance {view.lists.faces.imbalance:.2f}"
     return None
+
+
+def outgrown(faces: int, trained: int) -> str | None:
+    """Why lists that were trained on fewer or more faces are too long or too short, or None."""
+    if trained / _GROWN <= faces <= trained * _GROWN:
+        return None
+    return f"{faces:,} faces now, {trained:,} when the lists were trained"
 
 
 def train(
@@ -196,18 +203,18 @@ def _tuned(exam: _Exam, coding: Coding, wanted: float, faces_wanted: float, seed
     nlist = nlist_for(len(rest))
     faces = _trained(rest.vectors, rest.face_ids, Recipe(coding, nlist, 1, seed=seed))
     faces = _first(
-        [faces.using(replace(faces.recipe, nprobe=nprobe)) for nprobe in _visits(nlist)],
+        [faces.using(replace(faces.recipe, nprobe=nprobe)) for nprobe in visits(nlist)],
         lambda faces: exam.faces_agreement(faces) >= faces_wanted,
     )
     people = len(rest.person_ids)
-    nlist = nlist_for(people) if people > _FLAT_TEMPLATES else 1
+    nlist = nlist_for(people) if people > FLAT_TEMPLATES else 1
     templates = _trained(
         rest.templates, rest.person_ids, Recipe(Coding.PQ, nlist, 1, _FETCHES[0], seed)
     )
     untold = Trained(len(rest), faces.imbalance, len(exam.probes), 0, 0, 0, "")
     lists = _first(
         _ways(Lists(faces, templates, 1, _FETCHES[0], untold), people),
-        lambda lists: exam.agreement(lists) >= _above(wanted),
+        lambda lists: exam.agreement(lists) >= above(wanted),
     )
     told = replace(
         untold,
@@ -255,10 +262,10 @@ def _affordable(roster: Roster, memory: int) -> list[Coding]:
     return fitting
 
 
-def _visits(most: int) -> list[int]:
+def visits(most: int) -> list[int]:
     """Numbers of lists to try, in steps of about a half: 1, 2, 3, 4, 6, 8, 12, ... `most`."""
     steps = sorted({round(2 ** (step / 2) + 1e-9) for step in range(2 * most.bit_length() + 1)})
-    return [visits for visits in steps if visits < most] + [most]
+    return [step for step in steps if step < most] + [most]
 
 
 def _first(choices: list[_Choice], suffices: Callable[[_Choice], bool]) -> _Choice:
@@ -266,7 +273,7 @@ def _first(choices: list[_Choice], suffices: Callable[[_Choice], bool]) -> _Choi
     return next((choice for choice in choices if suffices(choice)), choices[-1])
 
 
-def _above(wanted: float) -> float:
+def above(wanted: float) -> float:
     """Half of the way from the goal to perfection: a sample may flatter."""
     return (1 + wanted) / 2
 

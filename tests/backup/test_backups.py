@@ -433,6 +433,6 @@ def test_a_full_disk_leaves_no_backup_and_no_record_of_one(catalogue, home, gall
 
 
 def test_photos_are_put_where_the_service_keeps_them(catalogue, home, gallery):
-    workshop = Workshop(Settings(home=home), catalogue.sealer, lambda text: None)
+    workshop = Workshop(Settings(home=home), catalogue, lambda text: None)
     service_keeps = workshop.photos(catalogue.collection("default"))
     assert service_keeps.folder == kept_photos(home, gallery).folder

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from retrieval.catalogue.audit import Audit, Happening
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.index_log import IndexLog
 from retrieval.catalogue.keys import Keys, Role
 from retrieval.catalogue.run_records import ListedPhoto
 from retrieval.catalogue.runs import Runs
@@ -71,6 +72,9 @@ def fill(catalogue, faces=40):
     Audit(catalogue.database).record([Happening("local", "identify", answer={"score": 0.1})])
     Unknowns(catalogue.database).keep(gallery, ["ab"], [_unknown()], days=30)
     _embed_anew(Spares(catalogue.database), gallery)
+    places = IndexLog(catalogue.database, gallery)
+    places.lease("key", "holder", 60)
+    places.begin("key", "holder", "epoch")
     catalogue.delete_person(gallery, catalogue.people(gallery)[-1].id)
     return gallery
 

@@ -9,13 +9,17 @@ import pytest
 from retrieval.errors import DimensionMismatch, SettingInvalid, VectorInvalid
 from retrieval.index.exact import Exact
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
+from retrieval.index.milvus.server import MilvusServer
+from retrieval.index.milvus.vectors import Lists, MilvusVectors
 from retrieval.protocols import VectorIndex
 from retrieval.values import Ints, Vectors
+from tests.milvus_server import RunningMilvus
 
 D, N, LISTS = 32, 1_500, 20
 TIE = 1e-5  # cosines of float32 vectors that differ by less count as equal
 
 Make = Callable[[], VectorIndex]
+MILVUS = ["milvus_lite", "milvus_server", "milvus_lists"]
 
 
 def unit(n: int, seed: int) -> Vectors:
@@ -54,10 +58,44 @@ def one_thread() -> Iterator[None]:
     faiss.omp_set_num_threads(threads)
 
 
-@pytest.fixture(params=[exact, ivf_flat, ivf_sq8, ivf_pq])
+@pytest.fixture(scope="module")
+def milvus_lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
+    pytest.importorskip("milvus_lite", reason="needs the package milvus-lite")
+    server = MilvusServer(str(tmp_path_factory.mktemp("milvus") / "lite.db"))
+    yield in_milvus(server, None)
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def milvus_server(milvus: RunningMilvus) -> Iterator[Make]:
+    server = MilvusServer(milvus.url)
+    yield in_milvus(server, None)
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def milvus_lists(milvus: RunningMilvus) -> Iterator[Make]:
+    server = MilvusServer(milvus.url)
+    yield in_milvus(server, Lists(LISTS, LISTS))
+    server.close()
+
+
+def in_milvus(server: MilvusServer, lists: Lists | None) -> Make:
+    """One collection, emptied again and again: to make one takes seconds."""
+    vectors = MilvusVectors(server, f"contract_{'flat' if lists is None else 'lists'}", D, lists)
+    vectors.create()
+
+    def make() -> VectorIndex:
+        vectors.discard(np.arange(10 * N + 2))
+        return vectors
+
+    return make
+
+
+@pytest.fixture(params=[exact, ivf_flat, ivf_sq8, ivf_pq, *MILVUS])
 def make(request: pytest.FixtureRequest) -> Make:
-    found: Make = request.param
-    return found
+    found: Make | str = request.param
+    return request.getfixturevalue(found) if isinstance(found, str) else found
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from retrieval.catalogue.run_records import ListedPhoto, Run, RunCounts
 from retrieval.intake import listed_person
 from retrieval.photos.folders import people_below
 from retrieval.pipeline import Pipeline
-from retrieval.sealing.files import Sealer
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Detections, Pixels, Vectors
@@ -69,8 +68,8 @@ class Sums:
 class SmallWorkshop(Workshop):
     """Makes services of these."""
 
-    def __init__(self, settings: Settings, sealer: Sealer) -> None:
-        super().__init__(settings, sealer, lambda text: None)
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+        super().__init__(settings, catalogue, lambda text: None)
         self._home = settings.home
 
     def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
@@ -98,7 +97,7 @@ class SmallWorkshop(Workshop):
 
 def small_service(settings: Settings) -> Service:
     catalogue = open_catalogue(settings)
-    return Service(catalogue, SmallWorkshop(settings, catalogue.sealer), settings.collection)
+    return Service(catalogue, SmallWorkshop(settings, catalogue), settings.collection)
 
 
 def build_tasks(settings: Settings, queue: RqJobQueue) -> RunTasks:

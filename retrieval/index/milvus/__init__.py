@@ -1,0 +1,1 @@
+"""Searching vectors in Milvus: a server's collections, fed by the change log."""

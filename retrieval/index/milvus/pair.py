@@ -1,0 +1,145 @@
+"""The two collections of an index: its faces, and its people by their templates."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from retrieval.index.lists import Trained
+from retrieval.index.milvus.server import MilvusServer
+from retrieval.index.milvus.vectors import Lists, MilvusVectors
+from retrieval.index.roster import Roster
+from retrieval.protocols import ChangeFeed, IndexPlaces
+from retrieval.values import Changes, IndexPlace, Ints
+
+_PEOPLE_AT_ONCE = 5_000  # whose faces are read to make their templates
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How an index is searched that has lists.
+
+    Attributes:
+        faces: lists over faces, and how many of them a search for faces visits.
+        templates: lists over templates; None to compare with all.
+        visited: lists of faces that a search for people visits; templates find most of them.
+        trained: how right they were when they were made.
+    """
+
+    faces: Lists
+    templates: Lists | None
+    visited: int
+    trained: Trained
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """From `document`."""
+        templates = document["templates"]
+        return cls(
+            faces=Lists(**document["faces"]),
+            templates=None if templates is None else Lists(**templates),
+            visited=document["visited"],
+            trained=Trained(**document["trained"]),
+        )
+
+
+class Pair:
+    """An index on the server, named by its row in the catalogue."""
+
+    def __init__(self, server: MilvusServer, place: IndexPlace, dimension: int) -> None:
+        self.recipe = None if place.recipe is None else Recipe.read(place.recipe)
+        faces = None if self.recipe is None else self.recipe.faces
+        templates = None if self.recipe is None else self.recipe.templates
+        name = _name(place)
+        self.faces = MilvusVectors(server, f"{name}_faces", dimension, faces, fresh=False)
+        self.people = MilvusVectors(server, f"{name}_people", dimension, templates, fresh=False)
+        self._dimension = dimension
+
+    def create(self) -> None:
+        """Make both collections, empty."""
+        self.faces.create()
+        self.people.create()
+
+    def drop(self) -> None:
+        """Delete both collections."""
+        self.faces.drop()
+        self.people.drop()
+
+    def counted(self, place: IndexPlace) -> IndexPlace:
+        """The place with the numbers of faces and people that every search sees from now on."""
+        return replace(place, faces=len(self.faces), people=len(self.people))
+
+    def apply(self, changes: Changes, feed: ChangeFeed) -> None:
+        """Follow changes; to do so twice, or after a part of it, comes to the same.
+
+        Templates come first: whose faces are touched is asked of the faces as they were.
+        """
+        touched = np.union1d(changes.removed, changes.added)
+        if len(touched):
+            owners = np.union1d(self.faces.owners(touched)[1], changes.people)
+            self.write_people(owners, feed)
+            self.faces.discard(changes.removed)
+            self.faces.add(changes.added, changes.vectors, changes.people)
+
+    def write_people(self, people: Ints, feed: ChangeFeed, without: Ints | None = None) -> None:
+        """Make the templates of people anew from all of their faces, as they are now.
+
+        Args:
+            people: ids; who has no face any more is removed.
+            feed: gives the faces.
+            without: ids of faces to leave out.
+        """
+        for start in range(0, len(people), _PEOPLE_AT_ONCE):
+            some = people[start : start + _PEOPLE_AT_ONCE]
+            roster = roster_of(feed.of_people(some), without)
+            self.people.discard(np.setdiff1d(some, roster.person_ids))
+            self.people.add(roster.person_ids, roster.templates)
+
+
+def key_of(fingerprint: str, space: str) -> str:
+    """Tells the indexes of a collection apart; those of one model begin with `key_of(model, "")`.
+
+    Args:
+        fingerprint: of the model.
+        space: its name; empty for none.
+    """
+    return _short(fingerprint) + (_short(space) if space else "")
+
+
+def drop_indexes(
+    server: MilvusServer, places: IndexPlaces, dimension: int, keep: str | None = None
+) -> None:
+    """Drop a collection's indexes.
+
+    Args:
+        server: that holds them.
+        places: which there are.
+        dimension: numbers a vector.
+        keep: the fingerprint of the model whose indexes stay.
+    """
+    for place in places.places():
+        if keep is None or not place.key.startswith(key_of(keep, "")):
+            Pair(server, place, dimension).drop()
+            places.forget(place)
+
+
+def roster_of(faces: Changes, without: Ints | None = None) -> Roster:
+    """People with their faces, grouped."""
+    stay = np.isin(faces.added, [] if without is None else without, invert=True)
+    return Roster.build(faces.added[stay], faces.people[stay], faces.vectors[stay])
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _name(place: IndexPlace) -> str:
+    """Of an epoch of one catalogue, so that catalogues that share a server share nothing there."""
+    model = place.key.partition("~")[0]
+    return f"rollcall_{place.watermark.epoch[:8]}_{place.collection_id}_{model}_{place.id}"

@@ -1,0 +1,165 @@
+"""A Milvus server: one connection, bounded waits, and what its errors mean.
+
+A server that restarts answers again after seconds, so a question waits `PATIENCE_S` for it before
+it fails. pymilvus keeps a lost connection in a state that never heals, so a connection that failed
+is thrown away and the next question opens another.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import grpc
+from pymilvus import MilvusClient, MilvusException
+
+from retrieval.errors import IndexFailed, RollcallError, SettingInvalid
+
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors are raised as ours
+
+CALL_S = 15.0  # seconds of one call
+PATIENCE_S = 15.0  # seconds for which a server that does not answer is asked again
+_CONNECT_S = 5.0
+_PAUSE_S = 0.2
+# gRPC shares connections, and the pauses after failed ones, between all channels of a process.
+_OPTIONS = {"grpc.use_local_subchannel_pool": 1}
+
+# Milvus, pkg/merr: what the numbers mean; 1 is also what pymilvus says of a closed connection.
+_NOT_FOUND = 100
+_NOT_LOADED = 101
+_PASSING = {1, 2, 3, 7, 8, 102, 103, 500, 503, 901, 902}
+_REFUSED = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
+
+
+class CollectionLost(Exception):
+    """The server does not have a collection that should be there; this package makes it anew."""
+
+
+class MilvusServer:
+    """A server, by its URL. Safe to share between threads; opened when first asked.
+
+    Attributes:
+        label: the URL without its password.
+        connections: how often it was opened; behind another one, another state may be.
+    """
+
+    def __init__(self, url: str, *, patience_s: float = PATIENCE_S) -> None:
+        """Prepare to connect.
+
+        Args:
+            url: http://user:password@host:port/database, https://, unix:/socket, or a path that
+                ends in .db for Milvus Lite, in this process.
+            patience_s: how long a server that does not answer is asked again.
+        """
+        self.label = _without_password(url)
+        self.connections = 0
+        self._url = url
+        self._patience_s = patience_s
+        self._client: MilvusClient | None = None
+        self._connecting = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of the connection; the next question opens another."""
+        with self._connecting:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def version(self) -> str:
+        """The server's version."""
+        return str(self.ask("get_server_version"))
+
+    def ask(self, method: str, /, *arguments: Any, **named: Any) -> Any:
+        """Call a method of MilvusClient, again while the server does not answer.
+
+        Only calls that may be repeated go through here.
+
+        Raises:
+            CollectionLost: there is no such collection.
+            SettingInvalid: no such URL, or name and password are refused.
+            IndexFailed: no answer in time, or the server failed.
+        """
+        deadline = time.monotonic() + self._patience_s
+        named = {"timeout": CALL_S, **named}
+        while True:
+            try:
+                return getattr(self._connected(), method)(*arguments, **named)
+            except (MilvusException, grpc.RpcError) as error:
+                again = self._recover(error, arguments)
+                if not again or time.monotonic() > deadline:
+                    raise self._meaning(error) from error
+            time.sleep(_PAUSE_S)
+
+    def _connected(self) -> MilvusClient:
+        with self._connecting:
+            if self._client is None:
+                self._client = MilvusClient(
+                    uri=self._url, timeout=_CONNECT_S, dedicated=True, grpc_options=_OPTIONS
+                )
+                self.connections += 1
+            return self._client
+
+    def _recover(self, error: Exception, arguments: tuple[Any, ...]) -> bool:
+        """Do what may help; whether to ask again."""
+        code = getattr(error, "code", None)
+        if code == _NOT_LOADED:
+            self.load(arguments[0])
+            return True
+        if code == _NOT_FOUND or _refused(error) or _is_bad_url(error):
+            return False
+        if isinstance(error, MilvusException) and code not in _PASSING:
+            return False
+        self.close()
+        return True
+
+    def load(self, name: str) -> None:
+        """Have the server hold a collection in memory, as a search needs it."""
+        try:
+            self._connected().load_collection(name, timeout=CALL_S)
+        except (MilvusException, grpc.RpcError) as error:
+            raise self._meaning(error) from error
+
+    def _meaning(self, error: Exception) -> RollcallError | CollectionLost:
+        if getattr(error, "code", None) == _NOT_FOUND:
+            return CollectionLost(str(error))
+        if _is_bad_url(error):
+            return SettingInvalid(
+                f"ROLLCALL_INDEX_URL {self.label!r} names no Milvus: {_words(error)}. It looks like"
+                " http://user:password@host:19530, or is a path that ends in .db."
+            )
+        if _refused(error):
+            return SettingInvalid(
+                f"Milvus at {self.label} refuses the name or the password. Give them in"
+                " ROLLCALL_INDEX_URL: http://user:password@host:19530."
+            )
+        if isinstance(error, MilvusException) and error.code not in _PASSING:
+            return IndexFailed(f"Milvus at {self.label} failed: {_words(error)}.")
+        return IndexFailed(
+            f"Milvus at {self.label} does not answer: {_words(error)}. Check that the server runs"
+            " and can be reached, then try again; the catalogue has lost nothing."
+        )
+
+
+def _refused(error: Exception) -> bool:
+    cause = error if isinstance(error, grpc.RpcError) else error.__cause__
+    code: Callable[[], Any] | None = getattr(cause, "code", None)
+    return callable(code) and code() in _REFUSED
+
+
+def _is_bad_url(error: Exception) -> bool:
+    return type(error).__name__ == "ConnectionConfigException"
+
+
+def _words(error: Exception) -> str:
+    text = str(getattr(error, "message", "") or error).strip()
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
