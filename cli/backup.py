@@ -48,6 +48,7 @@ def backup(
         made = back_up(
             catalogue, run.settings.home, file, passphrase=passphrase, overwrite=overwrite
         )
+        at_rest = catalogue.sealer.active() is not None
     document = {
         "backup": str(made.path),
         "bytes": made.bytes,
@@ -58,8 +59,11 @@ def backup(
     }
     sentence = f"{made.path}: {_held(made.contents, made.kept_photos)}, {made.bytes:,} bytes"
     run.emit(document, lambda: run.print(f"{sentence}.", markup=False))
+    if at_rest:
+        run.remark("Vectors and kept photos in it are encrypted; it needs the key they have now.")
     if not made.encrypted:
-        run.remark("It is not encrypted: keep it as safe as the photos themselves.")
+        rest = "Names and all else in it are" if at_rest else "It is"
+        run.remark(f"{rest} not encrypted: keep it as safe as the photos themselves.")
 
 
 def restore(

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from retrieval.errors import CatalogueSealed
+from retrieval.sealing.keys import DataKey
 from retrieval.values import Changes, Ints, Vectors, Watermark
 
 
@@ -85,3 +87,19 @@ class MemoryFeed:
             watermark=watermark,
             complete=complete,
         )
+
+
+class Keys:
+    """Data keys as a catalogue would know them; the last one is active."""
+
+    def __init__(self, *keys: DataKey | None) -> None:
+        self.keys = list(keys)
+
+    def active(self) -> DataKey | None:
+        return self.keys[-1]
+
+    def find(self, key_id: bytes) -> DataKey:
+        for key in self.keys:
+            if key is not None and key.id == key_id:
+                return key
+        raise CatalogueSealed("no such key")

@@ -11,26 +11,13 @@ from retrieval.catalogue.schema import faces, metadata
 from retrieval.catalogue.unknowns import Unknowns
 from retrieval.errors import CatalogueSealed, SettingInvalid, StoreError
 from tests.catalogue.made import make_collection, new_faces
-from tests.catalogue.postgres import running_postgres
 from tests.catalogue.sealed import user_key
 from tests.catalogue.test_transfer import fill
 
+pytest.importorskip("cryptography", reason="needs the extra encryption")
+
 # Boxes, replies of the HTTP API, names of files, and data keys that are wrapped already.
 NO_VECTORS = {"box", "landmarks", "body", "path", "wrapped"}
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    pytest.importorskip("psycopg", reason="needs the extra postgres")
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/catalogue.db"
-    return request.getfixturevalue("postgres").empty_database()
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ from retrieval.catalogue.data_keys import PLAIN, Role, data_keys
 from retrieval.catalogue.schema import faces
 from retrieval.errors import CatalogueSealed, SettingInvalid, StoreError
 from tests.catalogue.made import make_collection, new_face, new_faces, sha256, vector
-from tests.catalogue.postgres import running_postgres
 from tests.catalogue.sealed import user_key
 from tests.catalogue.test_data_keys import content
 from tests.catalogue.test_transfer import fill
+
+pytest.importorskip("cryptography", reason="needs the extra encryption")
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = 2_500  # more than two steps
@@ -38,20 +39,6 @@ with Catalogue.open(sys.argv[1], user_key(1), check_key=False) as catalogue:
         if rows >= int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    pytest.importorskip("psycopg", reason="needs the extra postgres")
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/catalogue.db"
-    return request.getfixturevalue("postgres").empty_database()
 
 
 def encrypt(url, key=OLD):

@@ -9,8 +9,9 @@ from retrieval.errors import SnapshotInvalid, StoreError
 from retrieval.index import snapshot
 from retrieval.index.gallery import Gallery
 from retrieval.index.snapshot import Stamp
+from retrieval.sealing.keys import DataKey
 from retrieval.values import Vectors
-from tests.fakes import MemoryFeed
+from tests.fakes import Keys, MemoryFeed
 
 STAMP = Stamp("1", "model", 4, "epoch", 7)
 ARRAYS = {
@@ -97,3 +98,59 @@ def test_a_folder_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match="cannot be written"):
         _gallery(MemoryFeed(8), tmp_path / "file" / "index").snapshot()
+
+
+def test_an_encrypted_snapshot_comes_back_whole_and_holds_nothing_in_the_clear(
+    tmp_path: Path,
+) -> None:
+    keys = Keys(DataKey.new())
+    path = snapshot.write(tmp_path, STAMP, ARRAYS, {"kind": "exact"}, keys)
+    found = snapshot.load(path, STAMP, keys)
+    assert found.notes == {"kind": "exact"}
+    assert set(found.arrays) == set(ARRAYS)
+    for name, array in ARRAYS.items():
+        assert np.array_equal(found.arrays[name], array)
+        assert array.nbytes < 16 or array.tobytes()[:16] not in path.read_bytes()
+        assert not found.arrays[name].flags.writeable
+
+
+def test_any_changed_or_missing_byte_of_an_encrypted_snapshot_is_refused(tmp_path: Path) -> None:
+    keys = Keys(DataKey.new())
+    path = snapshot.write(tmp_path, STAMP, ARRAYS, {}, keys)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(SnapshotInvalid):
+            snapshot.load(path, STAMP, keys)
+        path.write_bytes(whole[:place])
+        with pytest.raises(SnapshotInvalid):
+            snapshot.load(path, STAMP, keys)
+
+
+def test_a_snapshot_in_the_clear_is_refused_where_it_should_be_encrypted_and_the_other_way_round(
+    tmp_path: Path,
+) -> None:
+    clear = snapshot.write(tmp_path, STAMP, ARRAYS, {})
+    sealed = snapshot.write(tmp_path, STAMP, ARRAYS, {}, Keys(DataKey.new()))
+    for path, keys in (
+        (clear, Keys(DataKey.new())),
+        (sealed, Keys(DataKey.new())),
+        (sealed, Keys(None)),
+        (sealed, None),
+    ):
+        with pytest.raises(SnapshotInvalid):
+            snapshot.load(path, STAMP, keys)
+
+
+def test_snapshots_follow_the_active_key(tmp_path: Path) -> None:
+    keys = Keys(None)
+    path = snapshot.write(tmp_path, STAMP, ARRAYS, {}, keys)
+    (tmp_path / f"{'9' * 16}-0.snapshot").write_bytes(b"Rollcall sealed 1\n and cut")
+    (tmp_path / "left.1.part").write_bytes(b"by a killed writer")
+    for key in (DataKey.new(), DataKey.new(), None):
+        keys.keys.append(key)
+        assert snapshot.write_anew(tmp_path, keys) == (2 if len(keys.keys) == 2 else 1)
+        assert snapshot.key_of(path) == (key.id if key else None)
+        assert np.array_equal(snapshot.load(path, STAMP, keys).arrays["a"], ARRAYS["a"])
+        assert snapshot.newest_first(tmp_path) == [path]
+        assert not list(tmp_path.glob("*.part"))

@@ -1,5 +1,6 @@
 import errno
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 
 from retrieval.errors import NotFound, StoreError, StoreFull
 from retrieval.photos.store import PhotoStore, store_error
+from retrieval.sealing.files import sealed_by
+from retrieval.sealing.keys import DataKey
+from tests.fakes import Keys
 
 DATA = b"the bytes of a photo"
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -58,3 +62,65 @@ def test_a_full_disk_says_so_and_what_to_do(number: int) -> None:
     error = store_error(Path("kept/ab"), OSError(number, "no space"))
     assert isinstance(error, StoreFull)
     assert "Free some" in str(error)
+
+
+def test_with_a_key_a_copy_is_encrypted_and_comes_back(tmp_path: Path) -> None:
+    keys = Keys(DataKey.new())
+    store = PhotoStore(tmp_path, keeps=True, sealer=keys)
+    store.keep(SHA256, DATA)
+    lying = PhotoStore(tmp_path, keeps=False).read(SHA256)
+    assert lying is not None
+    assert DATA not in lying
+    assert sealed_by(lying) == keys.keys[-1].id
+    assert store.read(SHA256) == DATA
+
+
+def test_copies_follow_the_active_key_and_older_ones_can_be_read_until_then(tmp_path: Path) -> None:
+    keys = Keys(None)
+    store = PhotoStore(tmp_path, keeps=True, sealer=keys)
+    store.keep(SHA256, DATA)
+    for key in (DataKey.new(), DataKey.new(), None):
+        keys.keys.append(key)
+        assert store.read(SHA256) == DATA
+        assert store.write_anew(SHA256)
+        assert not store.write_anew(SHA256), "nothing is left to do"
+        assert store.key_of(SHA256) == (key.id if key else None)
+        assert store.read(SHA256) == DATA
+    assert store.kept() == [SHA256]
+    store.discard([SHA256])
+    assert not store.write_anew(SHA256)
+
+
+def test_a_damaged_encrypted_copy_is_an_error_and_stays_as_it_is(tmp_path: Path) -> None:
+    keys = Keys(DataKey.new())
+    store = PhotoStore(tmp_path, keeps=True, sealer=keys)
+    store.keep(SHA256, DATA)
+    path = tmp_path / SHA256[:2] / SHA256
+    damaged = path.read_bytes()[:-1] + b"?"
+    path.write_bytes(damaged)
+    keys.keys.append(None)
+    for call in (store.read, store.write_anew):
+        with pytest.raises(StoreError, match="damaged or was changed"):
+            call(SHA256)
+    assert path.read_bytes() == damaged
+
+
+def test_an_encrypted_copy_under_another_photos_name_is_an_error(tmp_path: Path) -> None:
+    store = PhotoStore(tmp_path, keeps=True, sealer=Keys(DataKey.new()))
+    store.keep(SHA256, DATA)
+    other = "0" * 64
+    (tmp_path / "00").mkdir()
+    (tmp_path / SHA256[:2] / SHA256).rename(tmp_path / "00" / other)
+    with pytest.raises(StoreError, match="damaged or was changed"):
+        store.read(other)
+
+
+def test_old_drafts_of_killed_processes_are_dropped(tmp_path: Path) -> None:
+    store = PhotoStore(tmp_path, keeps=True)
+    store.keep(SHA256, DATA)
+    old, young = (tmp_path / SHA256[:2] / name for name in (".old", ".young"))
+    old.write_bytes(DATA)
+    young.write_bytes(DATA)
+    os.utime(old, (0, 0))
+    store.drop_drafts()
+    assert (old.exists(), young.exists(), store.read(SHA256)) == (False, True, DATA)

@@ -7,6 +7,8 @@ import pytest
 from retrieval.sealing.files import HEAD, is_sealed, seal, sealed_by, unseal
 from retrieval.sealing.keys import DataKey, WrongSeal
 
+pytest.importorskip("cryptography", reason="needs the extra encryption")
+
 KEY = DataKey.new()
 MIB = 1 << 20
 BLOCK = MIB + 28

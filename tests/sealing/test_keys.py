@@ -16,6 +16,8 @@ from retrieval.sealing.keys import (
     write_key_file,
 )
 
+pytest.importorskip("cryptography", reason="needs the extra encryption")
+
 SECRET = bytes(range(32))
 
 
