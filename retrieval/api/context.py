@@ -45,9 +45,13 @@ class Services:
             if service is not None and _is_current(service):
                 return service
             service = self._open_service(name)
-            if create:
-                service.ensure_collection()
-            _ = service.collection, service.pipeline, service.gallery  # opened under the lock
+            try:
+                if create:
+                    service.ensure_collection()
+                _ = service.collection, service.pipeline, service.gallery  # under the lock
+            except BaseException:
+                service.close()
+                raise
             self._services[name] = service
             return service
 

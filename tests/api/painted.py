@@ -134,7 +134,7 @@ class PaintedParts:
 def catalogue_of(settings: Settings) -> Catalogue:
     """The catalogue under the settings' home folder."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    return Catalogue.open(f"sqlite:///{settings.home / 'catalogue.db'}")
+    return Catalogue.open(settings.catalogue_url or f"sqlite:///{settings.home / 'catalogue.db'}")
 
 
 def painted_service(settings: Settings, collection: str) -> Service:

@@ -35,6 +35,10 @@ class Postgres:
         """Stop at once, as a crash would."""
         self._control("stop", "-m", "immediate")
 
+    def runs(self) -> bool:
+        """Whether it is started."""
+        return (self._folder / "data" / "postmaster.pid").exists()
+
     def initialise(self) -> None:
         """Make the server's files."""
         data = str(self._folder / "data")
