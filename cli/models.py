@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.options import Run, command
+from cli.swap import swap
 from retrieval.errors import ModelError, SettingInvalid
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     command(models)(pull)
     command(models)(export)
     command(models)(verify)
+    command(models)(swap)
 
 
 def list_models(run: Run) -> None:

@@ -93,12 +93,12 @@ def report(
     counts = opened.runs.counts(bulk_run.id)
     not_taken = sum(counts.rejected.values()) + counts.failed
     document = {**run_document(opened.runs, bulk_run), **(extra or {})}
-    if not_taken:
+    run.rejected = run.rejected or bool(not_taken)
+    if not_taken and bulk_run.kind != "embed":  # nothing to enrol again
         target = rejects or run.settings.home / "rejects" / f"{bulk_run.id[:8]}.csv"
         write_rejects(target, all_not_taken(opened.runs, bulk_run.id))
         document["rejects"] = str(target)
         run.remark(f"photos that were not taken: {target} (mend it, then enroll --manifest it)")
-        run.rejected = True
     run.emit(document, lambda: _show(run, opened, bulk_run, counts))
 
 
@@ -110,6 +110,8 @@ def _show(run: Run, opened: Opened, bulk_run: "BulkRun", counts: "RunCounts") ->
     parts = [f"{counts.found} photos found", f"{counts.waiting} waiting"]
     if bulk_run.kind == "enrol":
         parts += [f"{counts.enrolled} enrolled", f"{counts.duplicates} known before"]
+    elif bulk_run.kind == "embed":
+        parts += [f"{counts.embedded} embedded"]
     else:
         parts += [f"{counts.answered} answered"]
     parts += [f"{count} rejected: {code}" for code, count in counts.rejected.items()]

@@ -6,6 +6,7 @@ It imports inside functions, so that `--help` and enqueuing load no OpenCV, ONNX
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -164,6 +165,30 @@ def build_embedder(
         batch_size=settings.batch_size,
         threads=threads_of(settings),
         provider=settings.provider,
+    )
+
+
+def other_model(
+    settings: Settings, collection: "Collection", name: str, precision: str | None = None
+) -> "Collection":
+    """A collection as it would be with another embedder, which is loaded to know it.
+
+    Raises:
+        NotFound: the manifest has none of that name.
+        SettingInvalid: the embedder has no such variant.
+        ModelError: its files are not there or damaged.
+    """
+    variant = chosen_precision(
+        build_models(settings).manifest, name, precision or settings.precision
+    )
+    embedder = build_embedder(settings, name, variant, collection.mirror)
+    return replace(
+        collection,
+        embedder=name,
+        precision=variant,
+        fingerprint=embedder.fingerprint,
+        dimension=embedder.dimension,
+        term="",
     )
 
 

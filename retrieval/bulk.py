@@ -40,7 +40,7 @@ class Bulk:
         """Begin a run, or go on with the same one that did not come to its end.
 
         Args:
-            kind: enrol or identify.
+            kind: enrol, identify or embed.
             collection: by name.
             source: what the user named.
             options: for the workers: base (the folder that relative paths start from), face,
@@ -166,6 +166,7 @@ def run_document(runs: Runs, run: Run) -> dict[str, Any]:
             "enrolled": counts.enrolled,
             "duplicates": counts.duplicates,
             "answered": counts.answered,
+            "embedded": counts.embedded,
             "rejected": dict(counts.rejected),
             "failed": counts.failed,
         },

@@ -17,7 +17,17 @@ from retrieval.faces.align import chips
 from retrieval.faces.quality import assess
 from retrieval.photos.decode import decode, read
 from retrieval.protocols import Detector, Embedder
-from retrieval.values import Detections, Faces, Photo, Pixels, Quality, Source, Url
+from retrieval.values import (
+    Detections,
+    Faces,
+    Floats,
+    Photo,
+    Pixels,
+    Quality,
+    Source,
+    Url,
+    Vectors,
+)
 
 _FETCHED_AT_ONCE = 16  # photos by URL: their servers are waited for, not computed with
 
@@ -173,6 +183,33 @@ class Pipeline:
             return found if choose is None else _only(found, choose(found))
         except InputError as error:
             return error
+
+    def embed_at(
+        self, sources: Sequence[Source], landmarks: Floats
+    ) -> list[Vectors | PhotoFailure]:
+        """Embed one face of each photo, whose place is known, without looking for it.
+
+        Args:
+            sources: the photos.
+            landmarks: (n, 5, 2), in pixels of the upright originals.
+
+        Returns:
+            the (1, d) vector or the failure of each source, in order.
+        """
+        cut = list(self._pool.map(self._chip, sources, landmarks))
+        chips_there = [entry for entry in cut if not isinstance(entry, PhotoFailure)]
+        if not chips_there:
+            return [entry for entry in cut if isinstance(entry, PhotoFailure)]
+        vectors = iter(self.embedder.embed(np.concatenate(chips_there))[:, None])
+        return [entry if isinstance(entry, PhotoFailure) else next(vectors) for entry in cut]
+
+    def _chip(self, source: Source, landmarks: Floats) -> Pixels | PhotoFailure:
+        try:
+            photo = self.decode(source)
+        except InputError as error:
+            return PhotoFailure(source, error)
+        found = landmarks[None] / np.float32(photo.scale)
+        return chips(photo.pixels, found, self.embedder.template, self.embedder.chip_px)
 
     def decode(self, source: Source) -> Photo:
         """Decode one photo.

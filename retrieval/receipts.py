@@ -18,6 +18,7 @@ from retrieval.catalogue.backup_log import BackupLog
 from retrieval.catalogue.erasure import enrolled_still, traces
 from retrieval.catalogue.journal import names_of
 from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.spares import Spares
 from retrieval.errors import SettingInvalid
 from retrieval.run_files import discard_person
 from retrieval.service import Service
@@ -204,11 +205,12 @@ def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> 
     known = service.catalogue.faces(ids.tolist())
     vectors = service.catalogue.vectors(service.collection.id, ids)[2]
     stored = service.catalogue.stored_vectors(ids.tolist())
+    others = Spares(service.catalogue.database).bytes_of(service.collection.id, ids.tolist())
     held = service.gallery.encodings(ids, owners)
     return Sought(
         faces=ids,
         people=owners,
-        vectors=frozenset([row.tobytes() for row in vectors] + stored),
+        vectors=frozenset([row.tobytes() for row in vectors] + stored) | others,
         sha256s=frozenset(face.sha256 for face in known.values()),
         plain=held.plain,
         packed=held.packed,

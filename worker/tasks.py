@@ -5,9 +5,11 @@ photo that is enrolled already is known by its hash.
 """
 
 import logging
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from retrieval.answers import EnrolItem, EnrolResult, PhotoAnswer
@@ -19,6 +21,7 @@ from retrieval.errors import InputError, NotFound, RollcallError
 from retrieval.protocols import JobQueue
 from retrieval.service import Service
 from retrieval.settings import Settings
+from retrieval.swapping import Missed, embed_faces
 from retrieval.values import Source
 from worker import benchmarks_job
 from worker.webhooks import send
@@ -62,6 +65,7 @@ class RunTasks:
         self._tasks: dict[str, Callable[[Run, Payload], None]] = {
             "enrol": self._enrol,
             "identify": self._identify,
+            "embed": self._embed,
             "reject": self._reject,
             "webhook": self._webhook,
         }
@@ -135,6 +139,16 @@ class RunTasks:
             answers = service.identify(sources, run.options.get("threshold"))
             self._record(run.id, [_answered(*pair) for pair in zip(photos, answers, strict=True)])
 
+    def _embed(self, run: Run, payload: Payload) -> None:
+        photos = self._runs.to_do(run.id, payload["photos"])
+        if photos:
+            service = self._service(run.collection, self._settings.detail)
+            faces = [int(photo.external_id or 0) for photo in photos]
+            base = Path(run.options.get("base", os.curdir))
+            missed = embed_faces(service, run.options["model"], faces, base)
+            why = {str(found.face_id): found for found in missed}
+            self._record(run.id, [_embedded(photo, why) for photo in photos])
+
     def _reject(self, run: Run, payload: Payload) -> None:
         reason = payload["reason"]
         rejected = [
@@ -197,6 +211,13 @@ def _enrolled(photo: RunPhoto, result: EnrolResult) -> PhotoOutcome:
         result.outcome, Taken.REJECTED
     )
     return PhotoOutcome(photo.id, taken, result.code, result.message, sha256=result.sha256)
+
+
+def _embedded(photo: RunPhoto, why: Mapping[str, Missed]) -> PhotoOutcome:
+    missed = why.get(photo.external_id or "")
+    if missed is None:
+        return PhotoOutcome(photo.id, Taken.EMBEDDED)
+    return PhotoOutcome(photo.id, Taken.REJECTED, missed.code, missed.message)
 
 
 def _answered(photo: RunPhoto, answer: PhotoAnswer) -> PhotoOutcome:

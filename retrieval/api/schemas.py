@@ -531,6 +531,7 @@ class RunTally(BaseModel):
     enrolled: int
     duplicates: int
     answered: int
+    embedded: int
     rejected: dict[str, int] = Field(description="By reason.")
     failed: int
 

@@ -26,6 +26,7 @@ from retrieval.catalogue.schema import (
     people,
     photos,
 )
+from retrieval.catalogue.spares import spare_vectors
 from retrieval.errors import InputError, NotFound, StoreError
 
 _PIECE_BYTES = 256  # SQLite may lay a long value over several pages
@@ -179,7 +180,8 @@ def enrolled_still(connection: Connection, vectors: Iterable[bytes]) -> frozense
     """
     found: set[bytes] = set()
     for some in chunks(vectors):
-        found.update(connection.scalars(select(faces.c.vector).where(faces.c.vector.in_(some))))
+        for column in (faces.c.vector, spare_vectors.c.vector):
+            found.update(connection.scalars(select(column).where(column.in_(some))))
     return frozenset(found)
 
 

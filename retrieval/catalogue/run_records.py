@@ -21,6 +21,7 @@ class Taken(StrEnum):
     ENROLLED = "enrolled"
     DUPLICATE = "duplicate"  # was enrolled under the same person before
     ANSWERED = "answered"
+    EMBEDDED = "embedded"  # with another model
     REJECTED = "rejected"  # the photo is at fault: mend it and run it again
     FAILED = "failed"  # something else is at fault: retry the run
 
@@ -31,7 +32,7 @@ class Run:
 
     Attributes:
         id: 32 hexadecimal digits.
-        kind: enrol or identify.
+        kind: enrol, identify or embed.
         collection: by name.
         source: the folder or file that was named.
         options: the command's own, as JSON.
@@ -108,7 +109,7 @@ class RunCounts:
     Attributes:
         found: photos that were listed.
         waiting: those still to be done.
-        enrolled, duplicates, answered, failed: done, by what became of them.
+        enrolled, duplicates, answered, embedded, failed: done, by what became of them.
         rejected: by reason.
     """
 
@@ -117,6 +118,7 @@ class RunCounts:
     enrolled: int = 0
     duplicates: int = 0
     answered: int = 0
+    embedded: int = 0
     failed: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
 

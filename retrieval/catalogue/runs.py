@@ -57,7 +57,7 @@ runs = Table(
     "runs",
     metadata,
     Column("id", Text, primary_key=True),  # a UUID's 32 digits
-    Column("kind", Text, nullable=False),  # enrol or identify
+    Column("kind", Text, nullable=False),  # enrol, identify or embed
     Column("collection", Name, nullable=False),  # by name: a worker makes it if it is missing
     Column("source", Text, nullable=False),  # what the user named: a folder, a CSV
     Column("options", JSON, nullable=False),
@@ -243,8 +243,8 @@ class Runs:
             return ended.rowcount == 1
 
     def forget_taken(self, run_id: str) -> None:
-        """Take photos that were enrolled, known or answered off the list; counts stay."""
-        for taken in (Taken.ENROLLED, Taken.DUPLICATE, Taken.ANSWERED):
+        """Take photos that were enrolled, known, answered or embedded off the list; counts stay."""
+        for taken in (Taken.ENROLLED, Taken.DUPLICATE, Taken.ANSWERED, Taken.EMBEDDED):
             while self._forget_some(run_id, taken):
                 pass
         with self._database.writing() as connection:
@@ -289,6 +289,7 @@ class Runs:
             enrolled=taken[Taken.ENROLLED],
             duplicates=taken[Taken.DUPLICATE],
             answered=taken[Taken.ANSWERED],
+            embedded=taken[Taken.EMBEDDED],
             failed=taken[Taken.FAILED],
             rejected=dict(rejected.most_common()),
         )

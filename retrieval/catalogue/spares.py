@@ -306,9 +306,27 @@ class Spares:
                 return none, none, np.zeros((0, 0), np.float32)
             query = _spare_columns(spare.fingerprint).order_by(faces.c.id)
             query = query.where(faces.c.collection_id == collection_id)
-            if face_ids is not None:
-                query = query.where(faces.c.id.in_(face_ids))
-            return read_faces(connection, query, spare.dimension)
+            if face_ids is None:
+                return read_faces(connection, query, spare.dimension)
+            parts = [
+                read_faces(connection, query.where(faces.c.id.in_(some)), spare.dimension)
+                for some in chunks(sorted(face_ids) or [0])
+            ]
+            ids, owners, found = zip(*parts, strict=True)
+            return np.concatenate(ids), np.concatenate(owners), np.concatenate(found)
+
+    def bytes_of(self, collection_id: int, face_ids: Sequence[int]) -> frozenset[bytes]:
+        """The other model's vectors of faces, as numbers and as they are stored, to look for."""
+        query = select(spare_vectors.c.vector)
+        with self._database.reading() as connection:
+            stored = [
+                value
+                for some in chunks(face_ids)
+                for value in connection.scalars(query.where(spare_vectors.c.face_id.in_(some)))
+            ]
+        return frozenset(stored) | {
+            row.tobytes() for row in self.vectors(collection_id, face_ids)[2]
+        }
 
     def feed(self, collection: Collection) -> LogFeed:
         """The change log with the other model's vectors, while the active one stays `collection`'s.

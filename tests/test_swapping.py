@@ -1,0 +1,339 @@
+"""A collection changes its model while it answers: nothing fails, is mixed or is lost."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.answers import EnrolItem, GalleryState, PhotoAnswer
+from retrieval.build import build_service, other_model
+from retrieval.catalogue.spares import Spares
+from retrieval.errors import SettingInvalid, SwapIncomplete
+from retrieval.receipts import forget_with_receipt
+from retrieval.service import Service
+from retrieval.settings import Settings
+from retrieval.swapping import begin, drop, follow_up, prepare, status, survey, switch
+from retrieval.unknowns import list_groups
+from retrieval.values import Source
+from tests.two_models import DIMENSION, SMALL, write_small_embedder
+
+PEOPLE, ENROLLED, ASKED = 12, 4, 3
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    # ORL's faces are small here.
+    write_small_embedder(home)
+    return Settings(home=home, min_face_px=8, detector="mtcnn", threads=1, unknown_days=30)
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[Service]:
+    with build_service(settings) as opened:
+        opened.ensure_collection()
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def faces(orl_dir: Path) -> list[EnrolItem]:
+    """Photos of people, in the order of the people."""
+    return [
+        EnrolItem(f"s{person}", str(photo), photo)
+        for person in range(1, PEOPLE + 1)
+        for photo in [orl_dir / f"s{person}" / f"{n}.pgm" for n in range(1, ENROLLED + 1)]
+    ]
+
+
+@pytest.fixture(scope="session")
+def queries(orl_dir: Path) -> list[Source]:
+    """Other photos of them, and of strangers."""
+    people = range(1, PEOPLE + 5)
+    photos = [orl_dir / f"s{p}" / f"{n}.pgm" for n in range(8, 8 + ASKED) for p in people]
+    return [Source(str(photo), photo) for photo in photos]
+
+
+def enrol(service: Service, items: list[EnrolItem]) -> None:
+    assert {result.outcome for result in service.enrol(items)} == {"enrolled"}
+
+
+def embed(service: Service, name: str = SMALL) -> str:
+    """Embed a collection anew; return the other model's fingerprint."""
+    settings: Settings = service._parts._settings  # type: ignore[attr-defined]
+    spare = begin(service, other_model(settings, service.kit.collection, name))
+    assert follow_up(service, spare.fingerprint) == []
+    return spare.fingerprint
+
+
+def vectors(service: Service) -> tuple[list[int], np.ndarray]:
+    ids, _, found = service.catalogue.vectors(service.collection.id)
+    return ids.tolist(), found
+
+
+def test_embedding_anew_gives_the_vectors_that_enrolling_gives_and_back_the_first_ones(
+    service: Service, settings: Settings, people_dir: Path, samples: Path, tmp_path: Path
+) -> None:
+    """On photos that are decoded at a reduced size, too."""
+    photos = sorted((people_dir / "employees").glob("*/*.jpg"))
+    photos += sorted((samples / "employees").glob("*/*.jpg"))
+    items = [EnrolItem(photo.parent.name, str(photo), photo) for photo in photos]
+    settings = settings.model_copy(update={"working_px": 160})
+    with build_service(settings) as service:
+        results = list(service.enrol(items))
+        enrolled = [i for i, r in zip(items, results, strict=True) if r.outcome == "enrolled"]
+        assert len(enrolled) > 10
+        ids, before = vectors(service)
+        other = embed(service)
+        switch(service)
+        assert service.kit.collection.fingerprint == other
+        after_ids, after = vectors(service)
+        assert after.shape == (len(ids), DIMENSION)
+        again = settings.model_copy(
+            update={
+                "catalogue_url": f"sqlite:///{tmp_path / 'direct.db'}",
+                "embedder": SMALL,
+            }
+        )
+        with build_service(again) as direct:
+            enrol(direct, enrolled)
+            np.testing.assert_allclose(after, vectors(direct)[1], atol=2e-4)
+        switch(service, back=True)
+        back_ids, back = vectors(service)
+    assert ids == after_ids == back_ids
+    np.testing.assert_array_equal(back, before)
+
+
+@dataclass
+class Asker(threading.Thread):
+    """Asks one photo after another, and writes down what it was told."""
+
+    service: Service
+    queries: list[Source]
+    told: list[tuple[str, PhotoAnswer, GalleryState]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._enough = threading.Event()
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def run(self) -> None:
+        while not self._enough.is_set():
+            for query in self.queries:
+                try:
+                    (answer,), state = self.service.ask([query])
+                except Exception as error:  # noqa: BLE001  whatever it is, it is a failed answer
+                    self.failures.append(error)
+                    return
+                self.told.append((query.name, answer, state))
+
+    def stop(self) -> None:
+        self._enough.set()
+        self.join()
+
+
+def answers(service: Service, queries: list[Source]) -> dict[str, tuple[PhotoAnswer, GalleryState]]:
+    asked = {query.name: service.ask([query]) for query in queries}
+    return {name: (answer, state) for name, ((answer,), state) in asked.items()}
+
+
+def test_under_load_every_answer_is_wholly_of_one_model_and_none_fails(
+    service: Service, settings: Settings, faces: list[EnrolItem], queries: list[Source]
+) -> None:
+    enrol(service, faces)
+    before = answers(service, queries)
+    with build_service(settings) as other:  # as another process would, with views of its own
+        askers = [Asker(service, queries), Asker(service, queries[::-1]), Asker(other, queries)]
+        for asker in askers:
+            asker.start()
+        embed(service)
+        found = prepare(service)
+        switch(service)
+        after = answers(service, queries)
+        switch(service, back=True)
+        again = answers(service, queries)
+        for asker in askers:
+            asker.stop()
+    assert again == before, "back and forth restores the first answers exactly"
+    assert all(after[name] != before[name] for name in before)
+    assert found.own_photos.agreement is not None
+    for asker in askers:
+        assert asker.failures == []
+        models = []
+        for name, answer, state in asker.told:
+            assert (answer, state) in (before[name], after[name])
+            models.append("before" if (answer, state) == before[name] else "after")
+        assert [model for model, _ in groupby(models)] == ["before", "after", "before"]
+
+
+def test_the_comparison_says_what_each_model_is_worth_and_where_they_differ(
+    service: Service, faces: list[EnrolItem], queries: list[Source]
+) -> None:
+    enrol(service, faces)
+    service.identify(queries)  # strangers are kept as unknown: these photos are at hand
+    embed(service)
+    found = prepare(service, fpir=0.05)
+    own = found.own_photos
+    assert own.before is not None
+    assert own.after is not None
+    assert own.agreement is not None
+    assert (own.before.fpir, own.after.fpir) == (0.05, 0.05)
+    assert own.agreement.asked == len(faces)
+    assert own.agreement.named[0] > own.agreement.named[1], "dlib's network is the better one"
+    assert own.before.fnir < own.after.fnir
+    assert len(own.agreement.changes) >= own.agreement.named[0] - own.agreement.named[1]
+    assert found.queries is not None
+    assert 0 < found.queries.asked <= len(queries)
+    document = found.document()
+    assert document["own_photos"]["agreement"] == round(own.agreement.share, 4)
+    switch(service)
+    assert service.gate.threshold == pytest.approx(own.after.threshold, abs=0.05)
+    assert "calibrated for FPIR 0.05" in service.gate.source
+
+
+def test_a_request_that_meets_a_change_is_done_again_with_the_new_model(
+    service: Service, faces: list[EnrolItem], queries: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between embedding and search, and between embedding and writing."""
+    enrol(service, faces[:-1])
+    embed(service)
+    prepare(service)
+    embedder = service.pipeline.embedder
+    plain, switched = type(embedder).embed, []
+
+    def embed_and_switch(self, chips):  # type: ignore[no-untyped-def]
+        found = plain(self, chips)
+        if self is embedder and not switched:
+            switched.append(True)
+            switch(service)
+        return found
+
+    monkeypatch.setattr(type(embedder), "embed", embed_and_switch)
+    (answer,), state = service.ask([queries[0]])
+    assert switched
+    assert state.model == SMALL
+    assert ((answer,), state) == (tuple(service.identify([queries[0]])), service.state())
+    embedder = service.pipeline.embedder
+    switch(service, back=True)
+    embedder = service.pipeline.embedder
+    switched.clear()
+    (result,) = service.enrol([faces[-1]])
+    assert switched
+    ids, found = vectors(service)
+    assert found.shape == (len(faces), DIMENSION)
+    service.remove_photo(faces[-1].photo)
+    (again,) = service.enrol([faces[-1]])
+    assert (result.outcome, again.outcome) == ("enrolled", "enrolled")
+    np.testing.assert_array_equal(vectors(service)[1][-1], found[ids.index(result.face_id or 0)])
+
+
+def test_a_face_without_a_photo_is_told_of_left_out_only_when_asked_to_and_comes_back(
+    service: Service, orl_dir: Path, faces: list[EnrolItem], tmp_path: Path
+) -> None:
+    copies = []
+    for item in faces[:8]:
+        copy = tmp_path / "photos" / item.person / Path(item.photo).name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(item.photo, copy)
+        copies.append(EnrolItem(item.person, str(copy), copy))
+    enrol(service, copies)
+    _, before = vectors(service)
+    Path(copies[2].photo).unlink()
+    Path(copies[5].photo).write_bytes(Path(copies[6].photo).read_bytes())
+    settings: Settings = service._parts._settings  # type: ignore[attr-defined]
+    target = other_model(settings, service.kit.collection, SMALL)
+    missed = survey(service, target)
+    assert [found.photo for found in missed] == [copies[2].photo, copies[5].photo]
+    assert "other bytes" in missed[1].message
+    begin(service, target)
+    assert follow_up(service, target.fingerprint) == missed
+    with pytest.raises(SwapIncomplete, match="2 faces cannot be embedded"):
+        switch(service)
+    assert service.kit.collection.fingerprint != target.fingerprint
+    assert switch(service, without_missing=True) == missed
+    assert service.state().faces == 6
+    assert status(service).lacking == 2
+    shutil.copy(faces[2].photo, copies[2].photo)  # somebody finds one of the photos
+    assert follow_up(service, target.fingerprint) == missed[1:]
+    assert service.state().faces == 7
+    with pytest.raises(SwapIncomplete):
+        drop(service)
+    switch(service, back=True)
+    np.testing.assert_array_equal(vectors(service)[1], before)
+    with pytest.raises(SettingInvalid, match="use --switch"):
+        switch(service, back=True)
+
+
+def test_kept_copies_are_embedded_where_the_photos_are_gone(
+    settings: Settings, faces: list[EnrolItem]
+) -> None:
+    settings = settings.model_copy(update={"keep_photos": True})
+    with build_service(settings) as service:
+        data = [Path(item.photo).read_bytes() for item in faces[:4]]
+        enrol(service, [EnrolItem("Ann", f"{n}.pgm", content) for n, content in enumerate(data)])
+        embed(service)
+        switch(service)
+        assert vectors(service)[1].shape == (4, DIMENSION)
+
+
+def test_unknown_faces_are_shown_by_the_model_that_saw_them(
+    service: Service, faces: list[EnrolItem], queries: list[Source]
+) -> None:
+    enrol(service, faces[:4])
+    service.identify(queries[4:6])
+    seen = {face.photo for group in list_groups(service) for face in group.faces}
+    assert seen
+    embed(service)
+    switch(service)
+    assert list_groups(service) == []
+    service.identify(queries[6:8])
+    assert all(face.vector.shape == (DIMENSION,) for g in list_groups(service) for face in g.faces)
+    switch(service, back=True)
+    assert {face.photo for group in list_groups(service) for face in group.faces} == seen
+
+
+def test_a_deleted_person_leaves_no_bytes_in_either_model(
+    service: Service, settings: Settings, faces: list[EnrolItem]
+) -> None:
+    enrol(service, faces)
+    embed(service)
+    prepare(service)
+    _, _, others = Spares(service.catalogue.database).vectors(service.collection.id)
+    (index,) = (settings.home / "index" / str(service.collection.id)).glob("*/*.snapshot")
+    assert service.catalogue.traces([others[0].tobytes()])
+    receipt = forget_with_receipt(service, "s1", settings.home)
+    assert receipt.clean, receipt.sentence()
+    assert receipt.patterns > 2 * ENROLLED
+    assert not index.exists()
+    service.catalogue.empty_wal()
+    assert service.catalogue.traces([row.tobytes() for row in others[:ENROLLED]]) == []
+    switch(service)
+    assert service.state().people == PEOPLE - 1
+    assert service.gallery.check().sound
+
+
+def test_the_index_made_beside_is_the_one_that_answers_after_the_switch(
+    service: Service, settings: Settings, faces: list[EnrolItem]
+) -> None:
+    enrol(service, faces[:8])
+    service.gallery.snapshot()
+    embed(service)
+    prepare(service)
+    folder = settings.home / "index" / str(service.collection.id)
+    before, beside = set(folder.glob("*.snapshot")), set(folder.glob("*/*.snapshot"))
+    assert len(before) == len(beside) == 1
+    enrol(service, faces[8:10])
+    switch(service)
+    assert service.gallery.status().problem is None
+    assert service.gallery.check().sound
+    assert service.state().faces == 10
+    drop(service)
+    assert set(folder.glob("*.snapshot")) == set()
+    assert len(set(folder.glob("*/*.snapshot"))) == 1
+    assert status(service).spare is None
