@@ -129,7 +129,7 @@ class Keyring:
         key = self.active(connection, lock=True)
         if key is None:
             return list(values)
-        return [key.id + key.seal(value, _LABEL) for value in values]
+        return key.seal_rows(values, _LABEL)
 
     def open(self, connection: Connection, values: Sequence[bytes]) -> list[bytes]:
         """Read values, whichever way each is written.
@@ -138,19 +138,22 @@ class Keyring:
             CatalogueSealed: the user's key is missing or another.
             StoreError: a value is damaged, or lies in the clear where none should.
         """
+        heads = [value[:KEY_ID] for value in values]
         plain = False
-        if not {value[:KEY_ID] for value in values} <= self._known.keys():
+        if not self._known.keys() >= set(heads):
             plain = self._read(connection)
-        known = self._known
-        try:
-            return [
-                known[value[:KEY_ID]].open(value[KEY_ID:], _LABEL)
-                if value[:KEY_ID] in known
-                else _in_the_clear(value, plain)
-                for value in values
-            ]
-        except WrongSeal as error:
-            raise _damaged() from error
+        known, opened = self._known, list(values)
+        for head in set(heads) & known.keys():
+            rows = [row for row, its in enumerate(heads) if its == head]
+            try:
+                found = known[head].open_rows([values[row] for row in rows], _LABEL)
+            except WrongSeal as error:
+                raise _damaged() from error
+            for row, value in zip(rows, found, strict=True):
+                opened[row] = value
+        if not plain and not known.keys() >= set(heads):
+            raise _damaged()
+        return opened
 
     # Keys
 
@@ -265,12 +268,6 @@ def _seals(row: Row[tuple[str, ...]]) -> bool:
 def _unwrapped(row: Row[tuple[str, ...]], user_key: UserKey) -> tuple[bytes, DataKey]:
     key_id = bytes.fromhex(row.id)
     return key_id, user_key.unwrap(key_id, row.wrapped)
-
-
-def _in_the_clear(value: bytes, allowed: bool) -> bytes:
-    if not allowed:
-        raise WrongSeal
-    return value
 
 
 def _damaged() -> StoreError:
