@@ -10,7 +10,7 @@ from cli import bench_faces, bench_gallery
 from cli.bench_fashion import fashion
 from cli.bench_ingest import ingest
 from cli.bench_search import search
-from cli.bench_serve import serve
+from cli.bench_serve import attacks, serve
 from cli.options import Run, command
 from retrieval.errors import DataInvalid
 
@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     command(bench)(search)
     command(bench)(ingest)
     command(bench)(serve)
+    command(bench)(attacks)
     app.add_typer(bench, name="bench")
 
 

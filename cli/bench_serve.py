@@ -1,6 +1,8 @@
-"""`bench serve`: the HTTP service under load."""
+"""`bench serve`, `bench attacks`: the HTTP service under load, and under attack."""
 
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,12 +11,16 @@ import typer
 from cli.options import Run
 
 if TYPE_CHECKING:
+    from retrieval.benchmarks.attacks import Outcome
     from retrieval.benchmarks.serve import ServeTimes
+    from retrieval.service import Service
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder a person.")]
 
 
 def serve(
     run: Run,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder a person.")],
+    folder: Folder,
     clients: Annotated[
         list[int] | None, typer.Option("--clients", min=1, help="At a time; 1, 8 and 32.")
     ] = None,
@@ -25,23 +31,16 @@ def serve(
     Enrols the folder's people in a home folder of its own, which is deleted afterwards.
     """
     from retrieval.benchmarks.serve import run as measure
-    from retrieval.build import build_service
 
-    with tempfile.TemporaryDirectory(prefix="rollcall-") as made:
-        home = Path(made)
-        models = run.settings.home.absolute() / "models"
-        models.mkdir(parents=True, exist_ok=True)
-        (home / "models").symlink_to(models, target_is_directory=True)
-        run.change(home=home)
-        with build_service(run.settings, remark=run.remark) as service:
-            times = measure(
-                service,
-                home,
-                folder,
-                clients=clients or (1, 8, 32),
-                seconds=seconds,
-                say=run.remark,
-            )
+    with _own_home(run) as service:
+        times = measure(
+            service,
+            run.settings.home,
+            folder,
+            clients=clients or (1, 8, 32),
+            seconds=seconds,
+            say=run.remark,
+        )
     run.emit(times.document(), lambda: _show(run, times))
 
 
@@ -74,3 +73,60 @@ def _show(run: Run, times: "ServeTimes") -> None:
     run.table(columns, rows, title=title)
     for holds, text in times.verdicts():
         run.print(f"{'yes' if holds else 'NO'}: {text}")
+
+
+def attacks(
+    run: Run,
+    folder: Folder,
+    photos: Annotated[
+        int, typer.Option("--photos", min=1, help="Malformed photos to send.")
+    ] = 10_000,
+) -> None:
+    """Attack the HTTP service, and see whether it holds and answers others meanwhile.
+
+    Enrols the folder's people in a home folder of its own, which is deleted afterwards. Exit code 1
+    if an attack was not answered as it should be.
+    """
+    from retrieval.benchmarks.attacks import run as attack
+
+    with _own_home(run) as service:
+        outcomes = attack(service, run.settings.home, folder, photos=photos, say=run.remark)
+    held = all(outcome.held for outcome in outcomes)
+    run.rejected = not held
+    document = {"held": held, "attacks": [outcome.document() for outcome in outcomes]}
+    run.emit(document, lambda: _show_attacks(run, outcomes))
+
+
+def _show_attacks(run: Run, outcomes: "Sequence[Outcome]") -> None:
+    rows = [
+        (
+            outcome.attack.name,
+            "yes" if outcome.held else "NO",
+            _counted(outcome.statuses),
+            _counted(outcome.bystander),
+            f"{outcome.slowest_ms:.0f}",
+            outcome.memory_mb,
+        )
+        for outcome in outcomes
+    ]
+    columns = ("attack", "held", "answers", "to others", "slowest ms", "memory MB")
+    run.table(columns, rows)
+
+
+def _counted(statuses: Mapping[int, int]) -> str:
+    return ", ".join(f"{count:,} x {status or 'closed'}" for status, count in statuses.items())
+
+
+@contextmanager
+def _own_home(run: Run) -> "Iterator[Service]":
+    """A service over an empty home folder that has this home's models; deleted afterwards."""
+    from retrieval.build import build_service
+
+    with tempfile.TemporaryDirectory(prefix="rollcall-") as made:
+        home = Path(made)
+        models = run.settings.home.absolute() / "models"
+        models.mkdir(parents=True, exist_ok=True)
+        (home / "models").symlink_to(models, target_is_directory=True)
+        run.change(home=home)
+        with build_service(run.settings, remark=run.remark) as service:
+            yield service

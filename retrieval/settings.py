@@ -110,8 +110,8 @@ class Settings(BaseSettings):
     max_connections: int = Field(
         512,
         ge=1,
-        description="HTTP connections at a time; for one more, the one that has sent nothing for"
-        " longest is closed.",
+        description="HTTP connections at a time, for a second twice as many; those that have sent"
+        " no request for longest are closed.",
     )
     head_timeout_s: float = Field(
         10.0, gt=0, description="Seconds in which an HTTP request's head must have arrived."

@@ -16,6 +16,10 @@ from retrieval.api.problems import HeadTooSlow, of_error
 from retrieval.errors import ServiceBusy
 from retrieval.settings import Settings
 
+# When many connect at once, an honest client's request may be on its way still: so long its
+# connection is spared, unless there are twice as many as there should be.
+_SPARED_S = 1.0
+
 
 @dataclass(slots=True)
 class Waiting:
@@ -24,7 +28,7 @@ class Waiting:
     Attributes:
         head_timeout_s: from a request's first byte, or a connection's beginning, to its head's end.
         stall_timeout_s: for which a client may take nothing of an answer.
-        most: connections; when there are more, the one that has waited longest is closed.
+        most: connections; when there are more, those that have waited longest are closed.
         idle: those whose client owes a request, the longest first; an ordered set.
     """
 
@@ -55,13 +59,12 @@ class Connection(H11Protocol):
         assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
         _end_when_stalled(transport, self.waiting.stall_timeout_s)
-        if len(self.connections) > self.waiting.most:
-            longest = next(iter(self.waiting.idle), None)
-            if longest is None:
+        most = self.waiting.most
+        if len(self.connections) > most:
+            if not self.waiting.idle:
                 self.app = _refuse
-            else:
-                longest.transport.abort()
-                longest._settle()
+            self.loop.call_later(_SPARED_S, self._make_room, most)
+            self._make_room(2 * most)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -83,6 +86,14 @@ class Connection(H11Protocol):
         self._settle()
         if self._owes_a_request():
             self._wait()
+
+    def _make_room(self, most: int) -> None:
+        """Close connections that wait, the longest first, until there are not too many."""
+        while self.waiting.idle and len(self.connections) > most:
+            longest = next(iter(self.waiting.idle))
+            self.connections.discard(longest)
+            longest._settle()
+            longest.transport.abort()
 
     def _owes_a_request(self) -> bool:
         """The client does: none is being answered. What is left of an answered one counts too."""

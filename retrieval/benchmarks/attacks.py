@@ -1,0 +1,311 @@
+"""What is thrown at the HTTP service to break it, and whether others are answered meanwhile.
+
+Each attack has the statuses that it should get. Beside it a bystander asks who is in a good photo,
+again and again; for them nothing may fail.
+"""
+
+import asyncio
+import io
+import resource
+import tarfile
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from retrieval.answers import EnrolItem
+from retrieval.benchmarks.malformed import malformed, shrunken
+from retrieval.benchmarks.serving import (
+    HOST,
+    Running,
+    form_start,
+    read_answer,
+    served,
+    upload,
+    upload_head,
+)
+from retrieval.errors import DataInvalid
+from retrieval.photos.folders import people_below
+from retrieval.service import Service
+
+Say = Callable[[str], None]
+Statuses = Counter[int]
+
+MALFORMED_PHOTOS = 10_000
+_TIMEOUT_S = 5  # for heads and bodies: the defaults would only make this take longer
+_BODY_BYTES = 2_000_000_000
+_ARCHIVE_BYTES = 100_000_000
+_SILENT = 1_000
+_CLIENTS = 8
+_PATIENCE_S = 120.0
+SETTINGS = {
+    "ROLLCALL_HEAD_TIMEOUT_S": str(_TIMEOUT_S),
+    "ROLLCALL_BODY_TIMEOUT_S": str(_TIMEOUT_S),
+    "ROLLCALL_MAX_ARCHIVE_BYTES": str(_ARCHIVE_BYTES),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """One way to ask for trouble.
+
+    Attributes:
+        name: in words.
+        wanted: statuses that are right; 0 is a connection that is closed without an answer.
+        launch: sends it; gives the statuses.
+    """
+
+    name: str
+    wanted: frozenset[int]
+    launch: Callable[[Running], Awaitable[Statuses]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an attack.
+
+    Attributes:
+        attack: which.
+        statuses: how often each was the answer.
+        bystander: statuses of the good questions meanwhile.
+        slowest_ms: of the good questions' answers.
+        memory_mb: of the service afterwards.
+    """
+
+    attack: Attack
+    statuses: Statuses
+    bystander: Statuses
+    slowest_ms: float
+    memory_mb: float | None
+
+    @property
+    def held(self) -> bool:
+        """Whether the attack got what it should, and the bystander an answer every time."""
+        right = self.statuses.keys() <= self.attack.wanted and self.statuses.total() > 0
+        return right and self.bystander.keys() == {200}
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "attack": self.attack.name,
+            "wanted": sorted(self.attack.wanted),
+            "statuses": dict(self.statuses),
+            "bystander": dict(self.bystander),
+            "bystander_slowest_ms": round(self.slowest_ms, 1),
+            "memory_mb": self.memory_mb,
+            "held": self.held,
+        }
+
+
+def run(
+    service: Service,
+    home: Path,
+    folder: Path,
+    *,
+    photos: int = MALFORMED_PHOTOS,
+    say: Say = lambda text: None,
+) -> list[Outcome]:
+    """Enrol a folder's people, serve them, and attack the service.
+
+    Args:
+        service: over an empty collection in `home`.
+        home: its home folder; nobody has made keys there.
+        folder: a folder a person.
+        photos: malformed ones to send.
+        say: is told what is done.
+
+    Raises:
+        DataInvalid: the folder has no photos of people.
+    """
+    found = list(people_below(folder))
+    if not found:
+        raise DataInvalid(f"{folder} has no photos. Give a folder that holds a folder a person.")
+    for _ in service.enrol(EnrolItem(person, str(path), path) for person, path in found):
+        pass
+    originals = [path.read_bytes() for _, path in found]
+    good = [shrunken(photo, format_) for photo in originals for format_ in ("JPEG", "PNG", "WEBP")]
+    outcomes = []
+    with served(home, service.collection.name, **SETTINGS) as running:
+        for attack in attacks(malformed(good, photos), photos):
+            say(attack.name)
+            outcomes.append(asyncio.run(beside_a_bystander(running, attack, originals[0])))
+    return outcomes
+
+
+def attacks(photos: Iterator[bytes], count: int) -> Iterator[Attack]:
+    """All attacks, the malformed photos last."""
+    size = f"{_BODY_BYTES / 1e9:.0f} GB"
+    for name, status, launch in (
+        ("a photo bomb (400 million pixels in 50 kB)", 413, _asking("/v1/identify", _photo_bomb())),
+        (f"a body that announces {size}", 413, _announced),
+        (f"a body of {size} in chunks", 413, _chunked),
+        ("a body of one byte a second", 408, _slow_body),
+        ("a head of one byte a second", 408, _slow_head),
+        (f"{_SILENT:,} connections on which nothing is sent", 0, _silent),
+        ("a zip bomb (400 MB in 400 kB)", 422, _archive(_zip_bomb())),
+        ("an archive with paths upwards", 422, _archive(_zip_of("../../../evil.jpg"))),
+        ("an archive with absolute paths", 422, _archive(_zip_of("/tmp/evil.jpg"))),
+        ("an archive with a link", 422, _archive(_tar_with_a_link())),
+    ):
+        # What is large may also be too slow, where much else is going on.
+        yield Attack(name, frozenset({status, 408} if status == 413 else {status}), launch)
+    # Some kinds of damage leave a photo that can be read, and others one with more pixels.
+    readable = frozenset({200, 413, 422})
+    yield Attack(f"{count:,} malformed photos", readable, lambda running: _all(running, photos))
+
+
+async def beside_a_bystander(running: Running, attack: Attack, photo: bytes) -> Outcome:
+    """Attack while somebody else asks about a good photo."""
+    over = asyncio.Event()
+    asking = asyncio.create_task(_bystander(running, photo, over))
+    await asyncio.sleep(0)
+    try:
+        statuses = await attack.launch(running)
+    finally:
+        over.set()
+    bystander, slowest_s = await asking
+    return Outcome(attack, statuses, bystander, slowest_s * 1000, running.memory_mb())
+
+
+async def _bystander(running: Running, photo: bytes, over: asyncio.Event) -> tuple[Statuses, float]:
+    statuses, slowest_s = Statuses(), 0.0
+    request = upload("/v1/identify", "photos", "good.jpg", photo)
+    while True:
+        begun = time.perf_counter()
+        statuses[await _ask(running, request)] += 1
+        slowest_s = max(slowest_s, time.perf_counter() - begun)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), 0.2)
+            return statuses, slowest_s
+
+
+async def _ask(running: Running, *pieces: bytes) -> int:
+    """The status of a request on a connection of its own."""
+    reader, writer = await running.connect()
+    try:
+        with suppress(OSError):  # it may have been answered before all was sent
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+        async with asyncio.timeout(_PATIENCE_S):
+            return (await read_answer(reader)).status
+    finally:
+        writer.transport.abort()
+
+
+def _asking(path: str, photo: bytes) -> Callable[[Running], Awaitable[Statuses]]:
+    async def launch(running: Running) -> Statuses:
+        return Statuses([await _ask(running, upload(path, "photos", "photo", photo))])
+
+    return launch
+
+
+def _archive(content: bytes) -> Callable[[Running], Awaitable[Statuses]]:
+    async def launch(running: Running) -> Statuses:
+        return Statuses([await _ask(running, upload("/v1/runs", "archive", "people", content))])
+
+    return launch
+
+
+async def _announced(running: Running) -> Statuses:
+    return Statuses([await _ask(running, upload_head("/v1/identify", _BODY_BYTES))])
+
+
+async def _chunked(running: Running) -> Statuses:
+    reader, writer = await running.connect()
+    answer = asyncio.create_task(read_answer(reader))
+    piece = bytes(1_000_000)
+    with suppress(OSError):
+        writer.write(upload_head("/v1/identify", None))
+        writer.write(_chunk(form_start("photos", "large.jpg")))
+        for _ in range(_BODY_BYTES // len(piece)):
+            writer.write(_chunk(piece))
+            await writer.drain()
+            if answer.done():
+                break
+    status = (await answer).status
+    writer.transport.abort()
+    return Statuses([status])
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+async def _slow_body(running: Running) -> Statuses:
+    begun = upload_head("/v1/identify", 1_000_000) + form_start("photos", "slow.jpg")
+    return await _drip(running, begun)
+
+
+async def _slow_head(running: Running) -> Statuses:
+    return await _drip(running, f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\nX-Slow: ".encode())
+
+
+async def _drip(running: Running, begin: bytes) -> Statuses:
+    reader, writer = await running.connect()
+    answer = asyncio.create_task(read_answer(reader))
+    writer.write(begin)
+    while not answer.done():
+        with suppress(OSError):
+            writer.write(b"z")
+            await writer.drain()
+        await asyncio.wait([answer], timeout=1)
+    writer.transport.abort()
+    return Statuses([answer.result().status])
+
+
+async def _silent(running: Running) -> Statuses:
+    room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100
+    opened = await asyncio.gather(*(running.connect() for _ in range(min(_SILENT, room))))
+    answers = await asyncio.gather(*(read_answer(reader) for reader, _ in opened))
+    for _, writer in opened:
+        writer.transport.abort()
+    return Statuses(answer.status for answer in answers)
+
+
+async def _all(running: Running, photos: Iterator[bytes]) -> Statuses:
+    """Ask about photo after photo, a few at a time; who is told to come back does."""
+    statuses = Statuses()
+
+    async def client() -> None:
+        for photo in photos:
+            request = upload("/v1/identify", "photos", "p.jpg", photo)
+            while (status := await _ask(running, request)) == 503:
+                await asyncio.sleep(1)
+            statuses[status] += 1
+
+    await asyncio.gather(*(client() for _ in range(_CLIENTS)))
+    return statuses
+
+
+def _photo_bomb() -> bytes:
+    written = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(written, "PNG")
+    return written.getvalue()
+
+
+def _zip_bomb() -> bytes:
+    return _zip_of(*(f"Ann/{number}.jpg" for number in range(4)), content=bytes(_ARCHIVE_BYTES))
+
+
+def _zip_of(*names: str, content: bytes = b"a photo") -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, content)
+    return written.getvalue()
+
+
+def _tar_with_a_link() -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w:gz") as archive:
+        link = tarfile.TarInfo("Ann/1.jpg")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return written.getvalue()
