@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import faiss
 import numpy as np
+from matplotlib.figure import Figure
 
-from retrieval.benchmarks.plots import canvas, label
+from retrieval.benchmarks.plots import PALETTE, canvas, label
 from retrieval.benchmarks.report import Report, Table, environment
-from retrieval.benchmarks.search_rivals import Contestant, exact, installed, ours, rival
+from retrieval.benchmarks.search_rivals import Contestant, exact, fused, installed, ours, rival
 from retrieval.benchmarks.synthetic import ORL, Population
 from retrieval.identities.decide import decide
 from retrieval.index.exact import nearest
@@ -21,7 +22,7 @@ from retrieval.index.faiss_ivf import Coding, Recipe
 from retrieval.index.gallery import Gallery
 from retrieval.index.recall import agreement, exact_people, recall
 from retrieval.index.roster import Roster
-from retrieval.index.training import nlist_for
+from retrieval.index.training import Goal, nlist_for, train
 from retrieval.values import Changes, Gate, Ints, PeopleHits, SearchResult, Vectors, Watermark
 
 Progress = Callable[[str], None]
@@ -30,10 +31,13 @@ _T = TypeVar("_T")
 
 SIZES = (10_000, 100_000, 1_000_000)
 PHOTOS = 10  # a person
-LEVELS = {"templates": 0.999, "faces": 0.995}  # agreement at which contestants are compared
+# Agreement at which contestants are compared; nobody else searches by the fused rule.
+LEVELS = {"templates": 0.999, "faces": 0.995, "fused": 0.995}
 GROUP = 10  # faces of a group photo
 _QUESTIONS = 300  # that are asked one after the other
 _CAUGHT_UP = 10_000  # faces that join for the catch-up
+# The first word of a contestant's name that is here; lists have the colour of their coding.
+_COLOURS = dict(zip(("PQ", "SQ8", "hnswlib", "usearch", "exact", ""), PALETTE, strict=False))
 _VISITS = (16, 32, 64, 96, 128, 192, 256, 384)
 
 
@@ -170,7 +174,7 @@ def measure_gallery(town: Town, progress: Progress) -> Result:
             "mapped_bytes_a_face": status.mapped_bytes_a_face,
             "agreement": agreement(hits.people[:, 0], town.people),
             "recall_at_10": recall(found, _named(town.faces, roster.face_ids)),
-            **_rate(lambda: gallery.search(town.probes, 5), len(town.probes)),
+            **_rates([lambda: gallery.search(town.probes, 5)], len(town.probes))[0],
             "one_face_ms": _latencies(gallery, town.probes, 1),
             "group_ms": _latencies(gallery, town.probes, GROUP),
             "decide_ms": _deciding(gallery.search(town.probes[:GROUP], 5)),
@@ -185,7 +189,8 @@ def measure_gallery(town: Town, progress: Progress) -> Result:
 
 
 def contest(town: Town, rivals: Sequence[str], threads: int, progress: Progress) -> list[Result]:
-    """Search templates alone and faces alone with every contestant, at every effort."""
+    """Search templates, faces, and people by the fused rule, with every contestant and effort."""
+    faiss.omp_set_num_threads(threads)  # a gallery asks about few faces with one
     roster = town.roster
     person_of = roster.person_of.astype(np.int64)
     people = np.arange(len(roster.person_ids))
@@ -202,7 +207,7 @@ def contest(town: Town, rivals: Sequence[str], threads: int, progress: Progress)
     sample = roster.templates[:: max(len(people) // 50_000, 1)]
     built = [exact(roster.templates), *ours(roster.templates, sample, templates, _VISITS)]
     built += [_rival(name, roster.templates, threads, progress) for name in rivals]
-    rows = _asked("templates", built, people, town.templates.ids[:, 0], town.probes)
+    rows = _asked("templates", built, people, town.templates.ids[:, 0], town.probes, len(people))
     sample = roster.vectors[:: max(len(roster) // (50 * nlist), 1)]
     built = [exact(roster.vectors)]
     for coding in (Coding.PQ, Coding.SQ8):
@@ -211,7 +216,9 @@ def contest(town: Town, rivals: Sequence[str], threads: int, progress: Progress)
     built += [_rival(name, roster.vectors, threads, progress) for name in rivals]
     progress("asking all")
     truth = person_of[town.faces.ids[:, 0]]
-    return rows + _asked("faces", built, person_of, truth, town.probes)
+    rows += _asked("faces", built, person_of, truth, town.probes, len(roster))
+    built = fused(roster, train(roster, Goal(), progress=progress))
+    return rows + _asked("fused", built, roster.person_ids, town.people, town.probes, len(roster))
 
 
 def _rival(name: str, vectors: Vectors, threads: int, progress: Progress) -> Contestant:
@@ -281,10 +288,23 @@ def report(result: Result) -> Report:
     page.table(_level_table(result["at_level"]))
     page.table(_contest_table(result["contest"]))
     page.table(_churn_table(result["churn"]))
-    figure, axes = canvas(9.5, 4.2, columns=len(LEVELS))
+    return page.figure("agreement", _plot(result), "Right and fast is up and to the right.")
+
+
+def _plot(result: Result) -> Figure:
+    """Agreement against probes a second; FAISS alone is dashed, in the colour of the same lists."""
+    figure, axes = canvas(13.5, 4.2, columns=len(LEVELS))
+    largest = result["galleries"][-1]
+    titles = {
+        "templates": f"{largest['people']:,} templates",
+        "faces": f"{largest['faces']:,} faces",
+        "fused": f"{largest['people']:,} people by faces and templates",
+    }
     for ax, what in zip(axes, LEVELS, strict=True):
         rows = [row for row in result["contest"] if row["what"] == what]
         for name in dict.fromkeys(row["contestant"] for row in rows):
+            if name.endswith("not rescored"):
+                continue
             own = [row for row in rows if row["contestant"] == name]
             ax.plot(
                 [100 * row["agreement"] for row in own],
@@ -292,13 +312,13 @@ def report(result: Result) -> Report:
                 marker="o",
                 markersize=4,
                 linewidth=1.2,
+                linestyle="--" if name.startswith("FAISS") else "-",
+                color=next(colour for word, colour in _COLOURS.items() if word in name),
                 label=name,
             )
         ax.set_yscale("log")
-        entries = result["galleries"][-1]["people" if what == "templates" else "faces"]
-        title = f"{entries:,} {what}"
-        label(ax, title=title, x="identity agreement, %", y="probes a second", legend=True)
-    return page.figure("agreement", figure, "Right and fast is up and to the right.")
+        label(ax, title=titles[what], x="identity agreement, %", y="probes a second", legend=True)
+    return figure
 
 
 def _galleries_table(rows: Sequence[Result]) -> Table:
@@ -383,26 +403,33 @@ def _churn_table(row: Result) -> Table:
 
 
 def _asked(
-    what: str, contestants: Sequence[Contestant], owner: Ints, truth: Ints, probes: Vectors
+    what: str,
+    contestants: Sequence[Contestant],
+    owner: Ints,
+    truth: Ints,
+    probes: Vectors,
+    entries: int,
 ) -> list[Result]:
-    rows = []
-    for contestant in contestants:
-        for effort in contestant.efforts:
-            ask = partial(contestant.search, probes, effort)
-            found = owner[ask()]
-            rows.append(
-                {
-                    "what": what,
-                    "contestant": contestant.name,
-                    "effort": effort,
-                    "agreement": agreement(found, truth),
-                    **_rate(ask, len(probes)),
-                    "build_s": contestant.build_s,
-                    "build_core_s": contestant.build_core_s,
-                    "bytes_an_entry": contestant.bytes / len(owner),
-                }
-            )
-    return rows
+    asking = [
+        (contestant, effort, partial(contestant.search, probes, effort))
+        for contestant in contestants
+        for effort in contestant.efforts
+    ]
+    right = [agreement(owner[ask()], truth) for *_, ask in asking]
+    rates = _rates([ask for *_, ask in asking], len(probes))
+    return [
+        {
+            "what": what,
+            "contestant": contestant.name,
+            "effort": effort,
+            "agreement": agreed,
+            **rate,
+            "build_s": contestant.build_s,
+            "build_core_s": contestant.build_core_s,
+            "bytes_an_entry": contestant.bytes / entries,
+        }
+        for (contestant, effort, _), agreed, rate in zip(asking, right, rates, strict=True)
+    ]
 
 
 def _timed(call: Callable[[], _T]) -> tuple[float, _T]:
@@ -411,18 +438,25 @@ def _timed(call: Callable[[], _T]) -> tuple[float, _T]:
     return time.perf_counter() - started, answer
 
 
-def _rate(call: Callable[[], object], n: int) -> dict[str, float]:
-    """Probes a second, and microseconds of all cores a probe: the best of three runs.
+def _rates(calls: Sequence[Callable[[], object]], n: int) -> list[dict[str, float]]:
+    """Probes a second, and microseconds of all cores a probe, of each call: the best of three.
 
-    Other processes can only slow a run; the time of the cores is nearly free of them.
+    Other processes can only slow a run, and come and go: so all are asked once before any is asked
+    again. The time of the cores is nearly free of them.
     """
-    runs = []
-    for _ in range(3):
-        started, cores = time.perf_counter(), time.process_time()
-        call()
-        runs.append((time.perf_counter() - started, time.process_time() - cores))
-    wall, cpu = map(min, zip(*runs, strict=True))
-    return {"probes_per_s": n / wall, "cpu_us": 1e6 * cpu / n}
+    runs = np.array([[_spent(call) for call in calls] for _ in range(3)])
+    wall, cores = np.moveaxis(runs.min(axis=0), 1, 0)
+    return [
+        {"probes_per_s": n / seconds, "cpu_us": 1e6 * core / n}
+        for seconds, core in zip(wall.tolist(), cores.tolist(), strict=True)
+    ]
+
+
+def _spent(call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds that a call takes, and seconds of all cores."""
+    cores = time.process_time()
+    wall, _ = _timed(call)
+    return wall, time.process_time() - cores
 
 
 def _latencies(gallery: Gallery, probes: Vectors, faces: int) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,11 +10,14 @@ import faiss
 import numpy as np
 
 from retrieval.index.faiss_ivf import FaissIvf, Recipe
+from retrieval.index.lists import Lists
+from retrieval.index.roster import Roster
 from retrieval.values import Ints, Vectors
 
 RIVALS = ("hnswlib", "usearch")
 EFFORTS = (16, 32, 64, 128, 256, 512)  # ef of a search, hnswlib's and usearch's alike
 _LINKS = 16  # the default of both: hnswlib's M, usearch's connectivity
+_TRAINED = 4  # of the efforts of a fused search: as much as training chose
 _BUILD_EFFORT = {"hnswlib": 200, "usearch": 128}  # their defaults
 
 
@@ -66,8 +69,7 @@ def ours(
     index.add(np.arange(len(vectors)), vectors)
     built = clock.read()
     coding = at(efforts[0]).coding.upper()
-    arrays = index.arrays()
-    alone, mean = faiss.deserialize_index(arrays["lists"]), arrays["mean"]
+    alone = _faiss_alone(index)
 
     def rescored(probes: Vectors, effort: int) -> Ints:
         return index.using(at(effort)).search(probes, 1).ids[:, 0]
@@ -78,8 +80,7 @@ def ours(
 
     def faiss_alone(probes: Vectors, effort: int) -> Ints:
         recipe = at(effort)
-        chosen = faiss.SearchParametersIVF(nprobe=recipe.nprobe)
-        return np.asarray(alone.search(probes - mean, recipe.fetch, params=chosen)[1][:, 0])
+        return alone(probes, recipe.fetch, recipe.nprobe)[:, 0]
 
     size = index.memory_bytes
     return [
@@ -87,6 +88,65 @@ def ours(
         Contestant(f"Rollcall {coding}, not rescored", None, None, size, efforts, by_code),
         Contestant(f"FAISS alone, {coding}, same lists", None, None, size, efforts, faiss_alone),
     ]
+
+
+def fused(roster: Roster, trained: Lists) -> list[Contestant]:
+    """People by the fused rule, our candidates alone, and FAISS alone with the same lists.
+
+    Who is not rescored is named by the nearest template.
+
+    Args:
+        roster: everybody.
+        trained: lists; efforts are quarters of what their training found to suffice.
+    """
+    clock = _Clock()
+    lists = trained.over(roster)
+    built = clock.read()
+    of_faces, of_templates = _faiss_alone(lists.faces), _faiss_alone(lists.templates)
+
+    def at(effort: int) -> Lists:
+        def scaled(visited: int, nlist: int) -> int:
+            return min(max(effort * visited // _TRAINED, 1), nlist)
+
+        recipe = lists.templates.recipe
+        nprobe = scaled(recipe.nprobe, recipe.nlist)
+        return replace(
+            lists,
+            visited=scaled(lists.visited, lists.faces.recipe.nlist),
+            templates=lists.templates.using(replace(recipe, nprobe=nprobe)),
+        )
+
+    def rescored(probes: Vectors, effort: int) -> Ints:
+        return roster.positions(at(effort).people(roster, probes, 1, None, None).people[:, 0])
+
+    def by_code(probes: Vectors, effort: int) -> Ints:
+        chosen = at(effort)
+        chosen.faces.candidates(probes, chosen.fetch, None, chosen.visited)
+        return chosen.templates.candidates(probes, chosen.fetch)[:, 0]
+
+    def faiss_alone(probes: Vectors, effort: int) -> Ints:
+        chosen = at(effort)
+        of_faces(probes, chosen.fetch, chosen.visited)
+        return of_templates(probes, chosen.fetch, chosen.templates.recipe.nprobe)[:, 0]
+
+    size, efforts = lists.memory_bytes, (1, 2, 4, 8, 16)
+    return [
+        Contestant("Rollcall", *built, size, efforts, rescored),
+        Contestant("Rollcall, not rescored", None, None, size, efforts, by_code),
+        Contestant("FAISS alone, both lists", None, None, size, efforts, faiss_alone),
+    ]
+
+
+def _faiss_alone(index: FaissIvf) -> Callable[[Vectors, int, int], Ints]:
+    """FAISS's own search of the same lists: (probes, k, nprobe) -> (q, k) rows."""
+    arrays = index.arrays()
+    lists, mean = faiss.deserialize_index(arrays["lists"]), arrays["mean"]
+
+    def search(probes: Vectors, k: int, nprobe: int) -> Ints:
+        chosen = faiss.SearchParametersIVF(nprobe=nprobe)
+        return np.asarray(lists.search(probes - mean, k, params=chosen)[1])
+
+    return search
 
 
 def exact(vectors: Vectors) -> Contestant:

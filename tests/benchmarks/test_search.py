@@ -37,6 +37,13 @@ def test_ours_and_faiss_alone_find_the_same_by_code(result: search.Result) -> No
         for coding in ("PQ", "SQ8"):
             alone = found.get(f"FAISS alone, {coding}, same lists")
             assert alone == found.get(f"Rollcall {coding}, not rescored")
+        assert found.get("FAISS alone, both lists") == found.get("Rollcall, not rescored")
+
+
+def test_the_fused_rule_finds_whom_its_exact_self_finds(result: search.Result) -> None:
+    rows = [row for row in result["contest"] if row["contestant"] == "Rollcall"]
+    assert {row["what"] for row in rows} == {"fused"}
+    assert max(row["agreement"] for row in rows) == 1
 
 
 def test_contestants_are_compared_at_the_wanted_agreement(result: search.Result) -> None:
