@@ -166,7 +166,7 @@ class _Exam:
 
     @classmethod
     def of(cls, roster: Roster, seed: int) -> "_Exam":
-        held = np.random.default_rng(seed).permutation(len(roster))[: _held_out(len(roster))]
+        held = np.random.default_rng(seed).permutation(len(roster))[: held_out(len(roster))]
         stay = np.ones(len(roster), np.bool_)
         stay[held] = False
         rows = np.flatnonzero(stay)
@@ -278,5 +278,5 @@ def above(wanted: float) -> float:
     return (1 + wanted) / 2
 
 
-def _held_out(n: int) -> int:
+def held_out(n: int) -> int:
     return max(min(_PROBES, n // 5), 1)

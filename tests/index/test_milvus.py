@@ -1,17 +1,24 @@
 """An index on a Milvus server answers as the one in memory, whatever happens to it."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
+from retrieval.build import milvus_server
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.index_log import IndexLog
+from retrieval.errors import DimensionMismatch, IndexFailed, SettingInvalid
 from retrieval.index.gallery import Gallery
 from retrieval.index.milvus.gallery import MilvusGallery
+from retrieval.index.milvus.pair import Pair, drop_indexes
 from retrieval.index.milvus.server import MilvusServer
-from retrieval.values import Floats, Ints, PeopleHits
+from retrieval.settings import Settings
+from retrieval.space import Space
+from retrieval.values import Floats, IndexPlace, Ints, PeopleHits
 from tests.fakes import MemoryFeed
 from tests.milvus_server import RunningMilvus
 
@@ -115,3 +122,229 @@ def test_it_answers_as_the_index_in_memory_through_all_changes(world: World) -> 
     world.assert_same()
     world.feed.remove(np.array(sorted(world.feed.people)))
     world.assert_same()
+
+
+def test_lists_are_made_beside_what_answers_and_reach_the_agreement(
+    real: MilvusServer, catalogue: Catalogue
+) -> None:
+    world = World(real, catalogue)
+    world.enrol(people(200, 10), 1)
+    index = world.opened(lists_from=2_000)
+    index.catch_up()
+    assert "lists" in (index.status().due or "")
+    steps: list[str] = []
+    status = index.train(progress=steps.append)
+    assert status.kind == "milvus-ivf-flat"
+    assert status.trained is not None
+    assert min(status.trained.agreement, status.trained.faces_agreement) >= 0.995
+    assert status.due is None
+    assert any("agreement" in step for step in steps)
+    assert index.check().sound  # those that were held out are there as well
+    assert [place.ready for place in world.places.places()] == [True]
+    world.feed.remove(np.arange(1, 11))
+    world.enrol(np.full(3, 77), 2)
+    for view in (index, world.index):  # another process finds it too
+        view.catch_up()
+        assert (view.status().faces, view.status().kind) == (1993, "milvus-ivf-flat")
+        assert view.check().sound
+    world.exact.catch_up()
+    probes = unit(200, 5)
+    agreeing = index.search(probes, 1).people == world.exact.search(probes, 1).people
+    assert agreeing.mean() >= 0.98
+
+
+@pytest.fixture
+def small(lite: MilvusServer, catalogue: Catalogue) -> World:
+    """A few people, in Milvus Lite: what the server does not decide."""
+    world = World(lite, catalogue)
+    world.enrol(people(12), 1)
+    return world
+
+
+def test_who_was_deleted_or_moved_is_not_named_before_the_server_knows(small: World) -> None:
+    small.index.catch_up()
+    probes = np.stack([small.feed.vectors[face] for face in (1, 5)])
+    assert small.index.search(probes, 1).people.tolist() == [[1], [2]]
+    small.feed.remove(np.arange(1, 5))
+    small.feed.move(np.arange(5, 9), 9)
+    found = small.index.search(probes, 3).people  # nobody caught up
+    assert not np.isin(found, [1, 2]).any()
+
+
+def test_chosen_people_are_searched_alone(small: World) -> None:
+    small.index.catch_up()
+    small.exact.catch_up()
+    probes, chosen = unit(3, 5), np.array([3, 4, 4, 99])
+    assert_equal(small.index.search(probes, 3, chosen), small.exact.search(probes, 3, chosen))
+    allowed = np.array([2, 9, 1_000])
+    found = small.index.search_faces(probes, 5, allowed).ids
+    assert found.tolist() == small.exact.search_faces(probes, 5, allowed).ids.tolist()
+
+
+def test_clusters_are_those_of_the_index_in_memory(small: World) -> None:
+    for k in (None, 3):
+        found, wanted = small.index.clusters(k), small.exact.clusters(k)
+        assert found.labels.tolist() == wanted.labels.tolist()
+
+
+def test_another_that_feeds_is_waited_for_and_then_its_being_busy_is_told(small: World) -> None:
+    small.index.catch_up()
+    key = small.places.places()[0].key
+    assert small.places.lease(key, "another", 60)
+    small.enrol(people(1, 1), 2)
+    late = small.opened(wait_s=0.2)
+    with pytest.raises(IndexFailed, match="another process has been feeding"):
+        late.catch_up()
+    small.places.release(key, "another")
+    assert late.catch_up() == small.feed.head()
+
+
+def test_a_feeder_that_died_is_succeeded_when_its_lease_ends(small: World) -> None:
+    small.index.catch_up()
+    key = small.places.places()[0].key
+    small.places.lease(key, "dead", 0.3)
+    small.enrol(people(2, 1), 2)
+    small.assert_same()
+
+
+def test_a_batch_that_was_written_but_not_noted_is_written_again(
+    small: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.index.catch_up()
+    small.feed.move(np.array([1, 2]), 12)
+    small.feed.remove(np.arange(5, 9))
+    small.enrol(np.array([7, 99]), 3)
+    with monkeypatch.context() as patch:  # as if killed between Milvus and the catalogue
+        patch.setattr(small.places, "advance", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            small.index.catch_up()
+    small.feed.move(np.array([3]), 11)
+    small.assert_same(small.opened())
+
+
+def _killed(*_: object) -> bool:
+    raise KeyboardInterrupt
+
+
+def test_one_that_slept_through_its_lease_moves_nothing_on(
+    small: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.index.catch_up()
+    small.enrol(people(2, 1), 2)
+    advance = small.places.advance
+    key = small.places.places()[0].key
+
+    def slow(before: IndexPlace, after: IndexPlace, holder: str) -> bool:
+        monkeypatch.undo()
+        small.places.lease(key, holder, -1)
+        assert small.places.lease(key, "quicker", 0.2)
+        return advance(before, after, holder)
+
+    monkeypatch.setattr(small.places, "advance", slow)
+    small.assert_same()
+
+
+def test_what_a_late_writer_left_is_found_and_mended(small: World) -> None:
+    small.index.catch_up()
+    small.feed.remove(np.array([1]))
+    small.index.catch_up()
+    pair = Pair(small.server, small.places.places()[0], D)
+    pair.faces.add(np.array([1]), unit(1, 1), np.array([1]))  # a stopped process goes on
+    pair.people.remove(np.array([2]))
+    found = small.index.check()
+    assert (found.extra.tolist(), found.templates.tolist()) == ([1], [2])
+    assert not found.sound
+    small.index.rebuild()
+    small.assert_same()
+
+
+def test_an_index_that_the_server_lost_is_made_anew(small: World) -> None:
+    small.index.catch_up()
+    lost = small.places.places()[0]
+    Pair(small.server, lost, D).faces.drop()
+    assert small.index.search(unit(1, 5), 1).people.shape == (1, 1)
+    assert small.places.places()[0].id > lost.id
+    small.assert_same()
+    Pair(small.server, small.places.places()[0], D).drop()
+    small.enrol(people(1, 1), 2)  # noticed by whoever feeds
+    small.assert_same()
+
+
+def test_writes_that_the_server_lost_are_noticed_by_the_next_process(small: World) -> None:
+    small.index.catch_up()
+    Pair(small.server, small.places.places()[0], D).faces.remove(np.array([1, 2]))
+    small.assert_same(small.opened())
+
+
+def test_after_a_restore_the_index_is_made_anew_and_the_former_goes_at_a_rebuild(
+    small: World,
+) -> None:
+    small.index.catch_up()
+    former = small.places.places()[0]
+    small.feed.epoch = f"{small.number:08x}-restored"
+    small.feed.remove(np.arange(1, 5))
+    small.assert_same()
+    assert Pair(small.server, former, D).faces.exists()  # it may be another catalogue's
+    small.index.rebuild()
+    assert not Pair(small.server, former, D).faces.exists()
+    small.assert_same()
+    assert len(small.places.places()) == 1
+
+
+def test_a_new_space_has_an_index_of_its_own_and_the_outdated_one_is_dropped(small: World) -> None:
+    small.index.catch_up()
+    matrix = np.diag(np.linspace(1, 2, D)).astype(np.float32)
+    space = Space(matrix)
+    new = MilvusGallery(small.feed, small.places, small.server, fingerprint="f", space=space)
+    new.snapshot()
+    assert [place.watermark for place in small.places.places()] == [small.feed.head()]
+    small.exact = Gallery(small.feed, None, space=space)
+    small.assert_same(new)
+
+
+def test_all_indexes_of_a_collection_can_be_dropped(small: World) -> None:
+    small.index.catch_up()
+    place = small.places.places()[0]
+    drop_indexes(small.server, small.places, D, keep="f")
+    assert small.places.places() == [place]
+    drop_indexes(small.server, small.places, D)
+    assert small.places.places() == []
+    assert not Pair(small.server, place, D).people.exists()
+
+
+def test_vectors_of_another_model_are_refused(small: World) -> None:
+    small.index.catch_up()
+    with pytest.raises(DimensionMismatch):
+        small.index.search(np.ones((1, D + 1), np.float32))
+    with pytest.raises(SettingInvalid):
+        small.index.search_faces(unit(1, 1), 0)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "redis://localhost:1"])
+def test_a_url_of_no_milvus_is_refused(url: str) -> None:
+    with pytest.raises(SettingInvalid, match="names no Milvus"):
+        MilvusServer(url).version()
+
+
+def test_a_server_that_is_not_there_is_told_soon_and_without_its_password() -> None:
+    server = MilvusServer("http://root:secret@127.0.0.1:1", patience_s=0.5)
+    with pytest.raises(IndexFailed, match="does not answer") as caught:
+        server.version()
+    assert "secret" not in str(caught.value)
+    assert caught.value.exit_code == 4
+
+
+def test_without_pymilvus_the_setting_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, index_url="http://localhost:19530")
+    monkeypatch.delitem(sys.modules, "retrieval.index.milvus.server", raising=False)
+    monkeypatch.setitem(sys.modules, "pymilvus", None)
+    with pytest.raises(SettingInvalid, match=r"rollcall\[milvus\]"):
+        milvus_server(settings)
+
+
+def test_encrypted_vectors_do_not_go_to_a_server(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, index_url="http://localhost", data_key=SecretStr("x" * 43))
+    with pytest.raises(SettingInvalid, match="in the clear"):
+        milvus_server(settings)

@@ -16,11 +16,17 @@ from retrieval.index.milvus.candidates import search_people
 from retrieval.index.milvus.pair import Pair, Recipe
 from retrieval.index.milvus.vectors import Lists
 from retrieval.index.recall import agreement, recall
-from retrieval.index.training import FLAT_TEMPLATES, Goal, Progress, above, nlist_for, visits
+from retrieval.index.training import (
+    FLAT_TEMPLATES,
+    Goal,
+    Progress,
+    above,
+    held_out,
+    nlist_for,
+    visits,
+)
 from retrieval.protocols import ChangeFeed
 from retrieval.values import Changes, IndexPlace, Ints
-
-_PROBES = 1_000  # held-out faces, about: agreement is known to 0.2 points
 
 
 class Making:
@@ -82,7 +88,7 @@ class Exam(Making):
         self._feed = feed
         self._goal = goal
         self._progress = progress
-        self._share = _PROBES / max(place.faces, _PROBES)
+        self._share = held_out(place.faces) / max(place.faces, 1)
         self._random = np.random.default_rng(seed)
         self._held: list[Changes] = []
         progress(f"making {faces:,} lists a segment")
