@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.options import Run, command
+from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from retrieval.encryption import Rewritten
@@ -75,6 +76,12 @@ def encrypt(run: Run) -> None:
     """
     from retrieval.encryption import encrypt as encrypt_all
 
+    if run.settings.index_url is not None:
+        raise SettingInvalid(
+            "ROLLCALL_INDEX_URL is set, and that server holds vectors in the clear. Delete "
+            "Rollcall's collections there and unset it: the index is then kept in memory and in "
+            "encrypted files."
+        )
     _rewrite(run, encrypt_all)
 
 

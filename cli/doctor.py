@@ -131,6 +131,8 @@ def _encryption(run: Run) -> Iterator[Finding]:
     file = settings.data_key_file
     if file is not None and file.resolve().is_relative_to(settings.home.resolve()):
         yield Finding("key file", "note", f"{file} lies beside what it locks: keep it elsewhere")
+    if file is not None and file.stat().st_mode & 0o077:
+        yield Finding("key file", "note", f"{file} can be read by others: chmod 600")
     if others.photos or others.snapshots:
         again = "encrypt" if key else "decrypt, with the key from before"
         yield Finding(

@@ -61,7 +61,11 @@ def test_a_key_file_is_not_written_over_and_a_wrong_one_is_refused(used: Path) -
     again = rollcall(used, "catalogue", "new-key", file)
     assert (again.exit_code, "is there already" in again.stderr) == (2, True)
     assert rollcall(used, "catalogue", "encrypt", **keyed(file)).exit_code == 0
-    assert "lies beside what it locks" in doctor(used, **keyed(file))["key file"]
+    found = document(rollcall(used, "doctor", "--json", **keyed(file)))["checks"]
+    assert [each["state"] for each in found if each["what"] == "key file"] == ["note"]
+    file.chmod(0o640)
+    found = document(rollcall(used, "doctor", "--json", **keyed(file)))["checks"]
+    assert "can be read by others" in [e for e in found if e["what"] == "key file"][-1]["found"]
     file.write_text("secret")
     refused = rollcall(used, "people", "list", **keyed(file))
     assert (refused.exit_code, "holds no key" in refused.stderr) == (2, True)
@@ -73,6 +77,17 @@ def test_without_a_key_there_is_nothing_to_encrypt_with(used: Path, words: list[
     refused = rollcall(used, "catalogue", *words)
     assert (refused.exit_code, "rollcall catalogue new-key" in refused.stderr) == (2, True)
     assert names(used) == ["Ann", "Bob"]
+
+
+def test_vectors_on_an_index_server_are_not_forgotten(used: Path, tmp_path: Path) -> None:
+    rollcall(used, "catalogue", "new-key", tmp_path / "key")
+    milvus = keyed(tmp_path / "key") | {"ROLLCALL_INDEX_URL": "http://127.0.0.1:1"}
+    refused = rollcall(used, "catalogue", "encrypt", **milvus)
+    assert (refused.exit_code, "holds vectors in the clear" in refused.stderr) == (2, True)
+    assert names(used) == ["Ann", "Bob"]
+    rollcall(used, "catalogue", "encrypt", **keyed(tmp_path / "key"))
+    refused = rollcall(used, "index", "status", **milvus)
+    assert (refused.exit_code, "ROLLCALL_INDEX_URL" in refused.stderr) == (2, True)
 
 
 def test_a_backup_says_what_of_it_is_encrypted_and_is_restored_with_its_key(
