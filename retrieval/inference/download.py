@@ -3,20 +3,25 @@
 import errno
 import hashlib
 import http.client
+import logging
 import os
 import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from retrieval.errors import DownloadFailed, ModelMissing, StoreError, StoreFull
 
+logger = logging.getLogger(__name__)
+
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
 
 _CHUNK_BYTES = 1 << 18
+_NETWORK = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 _TIMEOUT_S = 30.0  # without a single byte
 _INSTEAD = "Try again, or download it elsewhere and run: rollcall models pull NAME --from PATH"
 
@@ -50,30 +55,82 @@ def writing_beside(target: Path) -> Iterator[Path]:
 def download(
     url: str, target: Path, progress: Progress | None = None, *, instead: str = _INSTEAD
 ) -> str:
-    """Download to `target`, replacing it; return the SHA-256. Nothing remains of a broken one.
+    """Download to `target`, replacing it; return the SHA-256.
 
-    `instead` ends the error's message: what else the user can do.
+    Where a connection breaks, the next one goes on from there, as long as each brings something.
+
+    Args:
+        url: http or https.
+        target: the file.
+        progress: is told how far it is.
+        instead: ends the error's message: what else the user can do.
 
     Raises:
         DownloadFailed: no network, the server said no, or the connection broke.
     """
-    try:
-        # Only http and https get here: the manifest's schema allows no other scheme.
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, target.open("wb") as file:
-            length = answer.headers.get("Content-Length")
-            total = int(length) if length else None
-            digest, size = _pour(answer, file, total, progress)
-    except urllib.error.HTTPError as error:
-        raise _failed(url, f"the server answered {error.code} {error.reason}", instead) from error
-    except urllib.error.URLError as error:
-        raise _failed(url, f"no connection: {error.reason}", instead) from error
-    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        raise _failed(
-            url, f"the connection broke: {error or type(error).__name__}", instead
-        ) from error
-    if total is not None and size != total:
-        raise _failed(url, f"the connection broke after {size} of {total} bytes", instead)
-    return digest
+    part = _Part()
+    with target.open("wb") as file:
+        while True:
+            before = part.size
+            try:
+                _fetch(url, file, part, progress)
+                break
+            except urllib.error.HTTPError as error:
+                why = f"the server answered {error.code} {error.reason}"
+                raise _failed(url, why, instead) from error
+            except _NETWORK as error:
+                if part.size == before:
+                    raise _failed(url, _broken(error, part), instead) from error
+                logger.warning("%s: the connection broke; going on from %d", url, part.size)
+    return part.digest.hexdigest()
+
+
+@dataclass(slots=True)
+class _Part:
+    """What has arrived of a file; `tag` names the version of it that the server has."""
+
+    size: int = 0
+    total: int | None = None
+    tag: str | None = None
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+
+def _fetch(url: str, file: BinaryIO, part: _Part, progress: Progress | None) -> None:
+    """Get the rest of a file, or all of it from a server that gives no rest."""
+    wanted = {"Range": f"bytes={part.size}-"} if part.size else {}
+    if part.size and part.tag:
+        wanted["If-Range"] = part.tag
+    # Only http and https get here: the manifest's schema allows no other scheme.
+    request = urllib.request.Request(url, headers=wanted)
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+        if part.size and not _continues(answer, part.size):
+            file.seek(0)
+            file.truncate()
+            part.size, part.digest = 0, hashlib.sha256()
+        length = answer.headers.get("Content-Length")
+        part.total = part.size + int(length) if length else None
+        part.tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
+        for chunk in _chunks(answer):
+            file.write(chunk)
+            part.digest.update(chunk)
+            part.size += len(chunk)
+            if progress is not None:
+                progress(part.size, part.total)
+    if part.total is not None and part.size < part.total:
+        raise ConnectionError("the connection was closed")
+
+
+def _continues(answer: "http.client.HTTPResponse", size: int) -> bool:
+    found = answer.headers.get("Content-Range", "")
+    return answer.status == 206 and found.startswith(f"bytes {size}-")
+
+
+def _broken(error: Exception, part: _Part) -> str:
+    if isinstance(error, urllib.error.URLError):
+        return f"no connection: {error.reason}"
+    if part.size and part.total is not None:
+        return f"the connection broke after {part.size} of {part.total} bytes"
+    return f"the connection broke: {error or type(error).__name__}"
 
 
 def copy(source: Path, target: Path, progress: Progress | None = None) -> str:
@@ -84,25 +141,20 @@ def copy(source: Path, target: Path, progress: Progress | None = None) -> str:
     """
     if not source.is_file():
         raise ModelMissing(f"There is no file {source} to take the model from. Check the path.")
+    digest, size, total = hashlib.sha256(), 0, source.stat().st_size
     with source.open("rb") as opened, target.open("wb") as file:
-        return _pour(opened, file, source.stat().st_size, progress)[0]
+        for chunk in _chunks(opened):
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+            if progress is not None:
+                progress(size, total)
+    return digest.hexdigest()
 
 
-def _pour(
-    source: "BinaryIO | http.client.HTTPResponse",
-    target: BinaryIO,
-    total: int | None,
-    progress: Progress | None,
-) -> tuple[str, int]:
-    """Copy all bytes; return their SHA-256 and count."""
-    digest, size = hashlib.sha256(), 0
+def _chunks(source: "BinaryIO | http.client.HTTPResponse") -> Iterator[bytes]:
     while chunk := source.read(_CHUNK_BYTES):
-        target.write(chunk)
-        digest.update(chunk)
-        size += len(chunk)
-        if progress is not None:
-            progress(size, total)
-    return digest.hexdigest(), size
+        yield chunk
 
 
 def _failed(url: str, why: str, instead: str) -> DownloadFailed:

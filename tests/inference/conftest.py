@@ -26,11 +26,16 @@ WEIGHTS = bytes(range(256)) * 4096
 
 @dataclass
 class FileServer:
-    """Serves `files` by path; cuts an answer short after `cut_after` bytes."""
+    """Serves `files` by path; cuts an answer short after `cut_after` bytes.
+
+    With `ranges` it goes on where it is asked to, unless the file is another one by now.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     cut_after: int | None = None
+    ranges: bool = False
+    next_version: bytes | None = None  # of the file, whole, from the second request on
     url: str = ""
 
 
@@ -45,10 +50,19 @@ def server() -> Iterator[FileServer]:
             if body is None:
                 self.send_error(404)
                 return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
+            start, tag = 0, f'"{hashlib.sha256(body).hexdigest()}"'
+            if shared.ranges and self.headers.get("If-Range") == tag:
+                start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+            self.send_response(206 if start else 200)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            self.send_header("ETag", tag)
+            self.send_header("Content-Length", str(len(body) - start))
             self.end_headers()
-            self.wfile.write(body[: shared.cut_after])
+            self.wfile.write(body[start:][: shared.cut_after])
+            if shared.next_version is not None:
+                shared.files[self.path], shared.next_version = shared.next_version, None
+                shared.cut_after = None
 
         def log_message(self, format: str, *arguments: object) -> None:
             pass

@@ -87,6 +87,27 @@ def test_a_connection_that_breaks_leaves_nothing_and_the_next_pull_succeeds(
     assert store.available("pulled-detector")
 
 
+def test_a_download_goes_on_where_its_connection_broke(
+    store: ModelStore, server: FileServer
+) -> None:
+    server.cut_after, server.ranges = 400_000, True
+    seen: list[tuple[int, int | None]] = []
+    (path,) = store.pull("pulled-detector", progress=lambda *far: seen.append(far))
+    assert path.read_bytes() == WEIGHTS
+    assert len(server.requests) == 3
+    assert seen == sorted(seen)
+    assert {total for _, total in seen} == {len(WEIGHTS)}
+
+
+def test_a_file_that_is_another_by_now_is_taken_whole(
+    store: ModelStore, server: FileServer
+) -> None:
+    server.files["/weights.h5"] = b"an older version " * 40_000
+    server.cut_after, server.ranges, server.next_version = 600_000, True, WEIGHTS
+    (path,) = store.pull("pulled-detector")
+    assert path.read_bytes() == WEIGHTS
+
+
 def test_a_server_that_says_no_is_quoted(store: ModelStore, server: FileServer) -> None:
     server.files.clear()
     with pytest.raises(DownloadFailed, match="404"):
