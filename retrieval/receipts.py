@@ -35,6 +35,8 @@ _SERVER = (
     " until VACUUM, and in its write-ahead log until that is recycled"
 )
 
+_SHELF = "kept photos at {}: their copies are deleted; what the server keeps of them is its own"
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -196,7 +198,9 @@ def forget_with_receipt(service: Service, name: str, home: Path, wait_s: float =
 
 def _not_searched(service: Service) -> tuple[str, ...]:
     server = () if service.catalogue.files() else (_SERVER,)
-    return (*server, *service.gallery.elsewhere, *_NOT_SEARCHED)
+    photos = service.photos.folder
+    shelf = () if isinstance(photos, Path) else (_SHELF.format(photos),)
+    return (*server, *shelf, *service.gallery.elsewhere, *_NOT_SEARCHED)
 
 
 def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> Sought:
@@ -205,12 +209,12 @@ def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> 
     known = service.catalogue.faces(ids.tolist())
     vectors = service.catalogue.vectors(service.collection.id, ids)[2]
     stored = service.catalogue.stored_vectors(ids.tolist())
-    others = Spares(service.catalogue.database).bytes_of(service.collection.id, ids.tolist())
+    others = Spares(service.catalogue.database).vectors(service.collection.id, ids.tolist())[2]
     held = service.gallery.encodings(ids, owners)
     return Sought(
         faces=ids,
         people=owners,
-        vectors=frozenset([row.tobytes() for row in vectors] + stored) | others,
+        vectors=frozenset([row.tobytes() for row in (*vectors, *others)] + stored),
         sha256s=frozenset(face.sha256 for face in known.values()),
         plain=held.plain,
         packed=held.packed,
@@ -229,8 +233,10 @@ def search(service: Service, home: Path, sought: Sought) -> Found:
     others = {path for path in indexes if not path.is_relative_to(own)}
     found = {*traces(files, sought.vectors)}
     found |= {*traces(set(files) - others, sought.plain - sought.vectors)}
-    kept = {path for path in files if path.is_relative_to(service.photos.folder)}
-    found |= {path for path in kept if path.name in sought.sha256s}
+    photos = service.photos.folder
+    if isinstance(photos, Path):
+        kept = {path for path in files if path.is_relative_to(photos)}
+        found |= {path for path in kept if path.name in sought.sha256s}
     found |= {*service.gallery.left_packed(sought.faces, sought.people, sought.packed)}
     return Found(tuple(files), tuple(sorted(found)))
 

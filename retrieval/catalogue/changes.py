@@ -21,8 +21,9 @@ from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, 
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encoding import decode_vectors
+from retrieval.catalogue.model_vectors import face_columns
 from retrieval.catalogue.records import Collection
-from retrieval.catalogue.schema import NO_VECTOR, changes, chunks, collections, faces, meta
+from retrieval.catalogue.schema import changes, chunks, collections, faces, meta
 from retrieval.errors import ModelSwitched, NotFound, SnapshotInvalid
 from retrieval.values import Changes, Ints, Vectors, Watermark
 
@@ -95,7 +96,7 @@ class LogFeed:
         self._collection_id = collection.id
         self._dimension = collection.dimension
         self._model = (collection.fingerprint, collection.term)
-        self._columns = face_columns() if columns is None else columns
+        self._columns = face_columns(collection) if columns is None else columns
         self._head_query = _head_query(collection.id)  # built once: it is asked all the time
 
     @property
@@ -232,11 +233,6 @@ def _head_query(collection_id: int) -> Select[Any]:
 def _no_faces(dimension: int) -> tuple[Ints, Ints, Vectors]:
     none = np.zeros(0, np.int64)
     return none, none, np.zeros((0, dimension), np.float32)
-
-
-def face_columns() -> Select[Any]:
-    """Id, person and vector of the faces of which the active model has one."""
-    return select(faces.c.id, faces.c.person_id, faces.c.vector).where(faces.c.vector != NO_VECTOR)
 
 
 def check_model(connection: Connection, collection_id: int, fingerprint: str) -> None:

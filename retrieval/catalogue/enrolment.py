@@ -8,9 +8,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from retrieval.catalogue.changes import check_model, lock_collection, log_changes
 from retrieval.catalogue.encoding import encode_vectors, to_bytes
+from retrieval.catalogue.model_vectors import model_vectors
 from retrieval.catalogue.names import clean_external_id, clean_name, folded, storable_path
 from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
-from retrieval.catalogue.schema import chunks, faces, now, people, photos
+from retrieval.catalogue.schema import NO_VECTOR, chunks, collections, faces, now, people, photos
 from retrieval.values import Floats, check_vectors
 
 
@@ -175,6 +176,7 @@ def _insert(
     if not new:
         return
     stored = encode_vectors(connection, np.stack([vector for _, vector, _ in new]))
+    aside = _aside(connection, collection_id)
     common = {"collection_id": collection_id, "created_at": now()}
     photo_rows = [
         common | {name: getattr(face, name) for name in ("sha256", "photo", "width", "height")}
@@ -191,12 +193,26 @@ def _insert(
             "person_id": owner.person_id,
             "box": to_bytes(face.box),
             "landmarks": to_bytes(face.landmarks),
-            "vector": value,
+            "vector": NO_VECTOR if aside else value,
         }
         for (face, _, owner), photo_id, value in zip(new, photo_ids, stored, strict=True)
     ]
     inserting = insert(faces).returning(faces.c.id, sort_by_parameter_order=True)
     face_ids = connection.execute(inserting, face_rows).scalars().all()
+    if aside:
+        rows = [
+            {"face_id": face_id, "fingerprint": aside, "vector": value}
+            for face_id, value in zip(face_ids, stored, strict=True)
+        ]
+        connection.execute(insert(model_vectors), rows)
     for (_, _, owner), face_id in zip(new, face_ids, strict=True):
         owner.face_id = face_id
     log_changes(connection, collection_id, face_ids)
+
+
+def _aside(connection: Connection, collection_id: int) -> str | None:
+    """The model's fingerprint where its vectors stand in `model_vectors`, else None."""
+    query = select(collections.c.fingerprint).where(
+        collections.c.id == collection_id, collections.c.aside
+    )
+    return connection.scalar(query)

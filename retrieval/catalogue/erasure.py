@@ -15,6 +15,7 @@ from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.erasure_log import Erasure, ErasureKind, log_erasure
 from retrieval.catalogue.journal import names_of
 from retrieval.catalogue.lookups import counts, person_by_id, vectors
+from retrieval.catalogue.model_vectors import model_vectors
 from retrieval.catalogue.names import storable_path
 from retrieval.catalogue.records import Counts, Erased, Person
 from retrieval.catalogue.schema import (
@@ -26,7 +27,6 @@ from retrieval.catalogue.schema import (
     people,
     photos,
 )
-from retrieval.catalogue.spares import spare_vectors
 from retrieval.errors import InputError, NotFound, StoreError
 
 _PIECE_BYTES = 256  # SQLite may lay a long value over several pages
@@ -180,7 +180,7 @@ def enrolled_still(connection: Connection, vectors: Iterable[bytes]) -> frozense
     """
     found: set[bytes] = set()
     for some in chunks(vectors):
-        for column in (faces.c.vector, spare_vectors.c.vector):
+        for column in (faces.c.vector, model_vectors.c.vector):
             found.update(connection.scalars(select(column).where(column.in_(some))))
     return frozenset(found)
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
-from retrieval.catalogue.changes import dimension_of, face_columns, read_faces
+from retrieval.catalogue.changes import read_faces
 from retrieval.catalogue.encoding import from_bytes
+from retrieval.catalogue.model_vectors import face_columns, model_vectors
 from retrieval.catalogue.names import folded
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Person
 from retrieval.catalogue.schema import chunks, collections, faces, people, photos
@@ -199,11 +200,14 @@ def counts(connection: Connection, collection_id: int) -> Counts:
 
 
 def stored_vectors(connection: Connection, face_ids: Iterable[int]) -> list[bytes]:
-    """The vectors of faces as they lie in the database, encrypted or not."""
+    """The vectors of faces, of all models, as they lie in the database, encrypted or not."""
+    places = ((faces.c.vector, faces.c.id), (model_vectors.c.vector, model_vectors.c.face_id))
     return [
         stored
         for some in chunks(face_ids)
-        for stored in connection.scalars(select(faces.c.vector).where(faces.c.id.in_(some)))
+        for vector, face_id in places
+        for stored in connection.scalars(select(vector).where(face_id.in_(some)))
+        if stored
     ]
 
 
@@ -211,8 +215,9 @@ def vectors(
     connection: Connection, collection_id: int, face_ids: Sequence[int] | Ints | None
 ) -> tuple[Ints, Ints, Vectors]:
     """Ids, people and vectors of a collection's faces, ascending; all, or those that are asked."""
-    dimension = dimension_of(connection, collection_id)
-    query = face_columns().where(faces.c.collection_id == collection_id)
+    collection = collection_by_id(connection, collection_id)
+    dimension = collection.dimension
+    query = face_columns(collection).where(faces.c.collection_id == collection_id)
     if face_ids is None:
         return read_faces(connection, query.order_by(faces.c.id), dimension)
     wanted = np.unique(np.asarray(face_ids, np.int64)).tolist()

@@ -19,6 +19,7 @@ class Collection:
         dimension: numbers a vector.
         created_at: in UTC.
         term: another one whenever all vectors were made anew; empty for the first ones.
+        aside: whether the vectors stand in `model_vectors`, see there.
     """
 
     id: int
@@ -31,6 +32,7 @@ class Collection:
     dimension: int
     created_at: datetime
     term: str = ""
+    aside: bool = False
 
     @property
     def series(self) -> str:

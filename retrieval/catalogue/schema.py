@@ -24,11 +24,12 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 T = TypeVar("T")
 
-NO_VECTOR = b""  # of a face that the collection's model could not embed: nothing sees it
+NO_VECTOR = b""  # in `faces` of a face whose vectors stand elsewhere, or that has none
 
 metadata = MetaData()
 
@@ -92,6 +93,7 @@ collections = Table(
     Column("calibration", JSON(none_as_null=True)),
     Column("created_at", Moment, nullable=False),
     Column("term", Text, nullable=False, server_default=""),  # of the model, see records.Collection
+    Column("aside", Boolean, nullable=False, server_default=false()),  # likewise
     sqlite_autoincrement=True,
 )
 
@@ -138,7 +140,7 @@ faces = Table(
     Column("created_at", Moment, nullable=False),
     Column("box", LargeBinary, nullable=False),  # 4 little-endian float32, xywh
     Column("landmarks", LargeBinary, nullable=False),  # 10 little-endian float32, five (x, y)
-    Column("vector", LargeBinary, nullable=False),  # d little-endian float32
+    Column("vector", LargeBinary, nullable=False),  # of the collection's first model, or NO_VECTOR
     Index("faces_by_collection", "collection_id", "id"),
     Index("faces_by_photo", "photo_id"),
     Index("faces_by_person", "person_id"),

@@ -1,9 +1,9 @@
 """The other model of a collection: its vectors beside the active ones, and the switch to it.
 
-`faces.vector` and the collection's row always hold the active model. Here stand the other one and
-its vectors: of a model that is being prepared, or of the one from before a switch. An exchange is
-one transaction, so whoever reads sees one model or the other. A face for which the active model has
-no vector holds none (no bytes), and no index, search or calibration sees it until it has one.
+The collection's row always holds the active model; here stands the other one: a model that is being
+prepared, or the one from before a switch. The switch exchanges the two rows in one transaction, so
+whoever reads sees one model or the other; vectors stay where they are (`model_vectors`). A face of
+which the active model has no vector is seen by no index, search or calibration until it has one.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,6 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     LargeBinary,
-    Select,
     Table,
     Text,
     and_,
@@ -39,9 +38,16 @@ from retrieval.catalogue.changes import LogFeed, lock_collection, log_changes, r
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encoding import decode_vectors, encode_vectors, from_bytes
 from retrieval.catalogue.lookups import collection_by_id
+from retrieval.catalogue.model_vectors import (
+    Model,
+    face_columns,
+    forget_some,
+    lacks_vector,
+    model_vectors,
+    put_vectors,
+)
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.schema import (
-    NO_VECTOR,
     Id,
     Moment,
     chunks,
@@ -68,26 +74,22 @@ spare_models = Table(
     Column("calibration", JSON(none_as_null=True)),
     Column("matrix", LargeBinary),  # of the space that calibration fitted, as in spaces
     Column("term", Text),  # as in collections; null while its index is not prepared
+    Column("aside", Boolean, nullable=False),  # likewise
     Column("former", Boolean, nullable=False),  # whether it was active before the swap
     Column("created_at", Moment, nullable=False),
 )
 
-spare_vectors = Table(
-    "spare_vectors",
-    metadata,
-    Column("face_id", Id, ForeignKey("faces.id", ondelete="CASCADE"), primary_key=True),
-    Column("fingerprint", Text, primary_key=True),
-    Column("vector", LargeBinary, nullable=False),  # as in faces
-)
-
-_MODEL = ("embedder", "precision", "mirror", "fingerprint", "dimension")
+_MODEL = ("embedder", "precision", "mirror", "fingerprint", "dimension", "aside")
+_FORGOTTEN = 2_000  # vectors a transaction, so that writers wait for a moment only
 
 
 def make_spares(connection: Connection) -> None:
     """Migration: a catalogue from before collections could change their model."""
-    metadata.create_all(connection, tables=[spare_models, spare_vectors])
+    metadata.create_all(connection, tables=[spare_models, model_vectors])
     added = "ALTER TABLE {} ADD COLUMN {} TEXT NOT NULL DEFAULT ''"
     connection.execute(text(added.format("collections", "term")))
+    aside = "ALTER TABLE collections ADD COLUMN aside BOOLEAN NOT NULL DEFAULT FALSE"
+    connection.execute(text(aside))
     columns = {column["name"] for column in inspect(connection).get_columns("unknowns")}
     if "fingerprint" not in columns:  # else this very migration has just made the table
         connection.execute(text(added.format("unknowns", "fingerprint")))
@@ -106,6 +108,7 @@ class Spare:
     Attributes:
         embedder, precision, mirror, fingerprint, dimension: as of a collection.
         term: names its prepared index; None while there is none.
+        aside: as of a collection.
         former: whether it was active before the swap: `--back` leads to it, not `--switch`.
         created_at: when the swap was begun, in UTC.
     """
@@ -116,6 +119,7 @@ class Spare:
     fingerprint: str
     dimension: int
     term: str | None
+    aside: bool
     former: bool
     created_at: datetime
 
@@ -179,7 +183,12 @@ class Spares:
                 raise AlreadyExists(f"The collection uses {fingerprint} already.")
             there = _find(connection, collection_id)
             if there is None:
-                row = {"collection_id": collection_id, "former": False, "created_at": now()}
+                row = {
+                    "collection_id": collection_id,
+                    "aside": True,
+                    "former": False,
+                    "created_at": now(),
+                }
                 connection.execute(insert(spare_models), {**row, **model})
             elif there.fingerprint != fingerprint:
                 raise AlreadyExists(
@@ -272,22 +281,12 @@ class Spares:
             ]
             if not new:
                 return 0
-            stored = encode_vectors(connection, np.stack([rows[face_id] for face_id in new]))
+            put_vectors(connection, model, {face_id: rows[face_id] for face_id in new})
             if active:
-                for face_id, value in zip(new, stored, strict=True):
-                    chosen = update(faces).where(faces.c.id == face_id)
-                    connection.execute(chosen.values(vector=value))
                 log_changes(connection, collection_id, new)
-                return len(new)
-            connection.execute(
-                insert(spare_vectors),
-                [
-                    {"face_id": face_id, "fingerprint": fingerprint, "vector": value}
-                    for face_id, value in zip(new, stored, strict=True)
-                ],
-            )
-            mine = spare_models.c.collection_id == collection_id
-            connection.execute(update(spare_models).where(mine).values(term=None))
+            else:
+                mine = spare_models.c.collection_id == collection_id
+                connection.execute(update(spare_models).where(mine).values(term=None))
             return len(new)
 
     def vectors(
@@ -304,7 +303,7 @@ class Spares:
             if spare is None:
                 none = np.zeros(0, np.int64)
                 return none, none, np.zeros((0, 0), np.float32)
-            query = _spare_columns(spare.fingerprint).order_by(faces.c.id)
+            query = face_columns(spare).order_by(faces.c.id)
             query = query.where(faces.c.collection_id == collection_id)
             if face_ids is None:
                 return read_faces(connection, query, spare.dimension)
@@ -315,19 +314,6 @@ class Spares:
             ids, owners, found = zip(*parts, strict=True)
             return np.concatenate(ids), np.concatenate(owners), np.concatenate(found)
 
-    def bytes_of(self, collection_id: int, face_ids: Sequence[int]) -> frozenset[bytes]:
-        """The other model's vectors of faces, as numbers and as they are stored, to look for."""
-        query = select(spare_vectors.c.vector)
-        with self._database.reading() as connection:
-            stored = [
-                value
-                for some in chunks(face_ids)
-                for value in connection.scalars(query.where(spare_vectors.c.face_id.in_(some)))
-            ]
-        return frozenset(stored) | {
-            row.tobytes() for row in self.vectors(collection_id, face_ids)[2]
-        }
-
     def feed(self, collection: Collection) -> LogFeed:
         """The change log with the other model's vectors, while the active one stays `collection`'s.
 
@@ -335,8 +321,8 @@ class Spares:
         """
         with self._database.reading() as connection:
             spare = _found(connection, collection.id)
-        columns = _spare_columns(spare.fingerprint)
-        return LogFeed(self._database, replace(collection, dimension=spare.dimension), columns)
+        other = replace(collection, dimension=spare.dimension)
+        return LogFeed(self._database, other, face_columns(spare))
 
     # Calibration, index, switch
 
@@ -410,15 +396,12 @@ class Spares:
         with self._database.writing() as connection:
             lock_collection(connection, collection_id)
             active = collection_by_id(connection, collection_id)
-            spare = _found(connection, collection_id)
-            if spare.fingerprint != fingerprint:
-                raise _no_spare(fingerprint)
+            spare = _check_spare(connection, collection_id, fingerprint)
             missing = _lacking_count(connection, collection_id, fingerprint)
             if missing > may_lack:
                 raise SwapIncomplete(
                     f"{missing} faces have no vector of {fingerprint} yet. Embed them first."
                 )
-            _exchange_vectors(connection, active, spare)
             _exchange_models(connection, active, spare)
             return missing
 
@@ -433,20 +416,27 @@ class Spares:
             NotFound: there is none.
             SwapIncomplete: there are such faces.
         """
-        with self._database.writing() as connection:
-            lock_collection(connection, collection_id)
+        with self._database.reading() as connection:
             spare = _found(connection, collection_id)
             active = collection_by_id(connection, collection_id)
             left_out = _lacking_count(connection, collection_id, active.fingerprint)
-            if left_out and not without_missing:
-                raise SwapIncomplete(
-                    f"{left_out} faces have a vector of {spare.fingerprint} only: nobody would find"
-                    " them any more. Go `--back`, or give them up with --without-missing."
-                )
-            connection.execute(delete(spare_vectors).where(_of(collection_id)))
-            mine = spare_models.c.collection_id == collection_id
-            connection.execute(delete(spare_models).where(mine))
-            return spare
+        if left_out and not without_missing:
+            raise SwapIncomplete(
+                f"{left_out} faces have a vector of {spare.fingerprint} only: nobody would find"
+                " them any more. Go `--back`, or give them up with --without-missing."
+            )
+        forgotten = _FORGOTTEN
+        while (
+            forgotten == _FORGOTTEN
+        ):  # then the model itself: killed before, the same call goes on
+            with self._database.writing() as connection:
+                lock_collection(connection, collection_id)
+                _check_spare(connection, collection_id, spare.fingerprint)
+                forgotten = forget_some(connection, spare, collection_id, _FORGOTTEN)
+                if forgotten < _FORGOTTEN:
+                    mine = spare_models.c.collection_id == collection_id
+                    connection.execute(delete(spare_models).where(mine))
+        return spare
 
 
 _SPARE = select(*(spare_models.c[name] for name in Spare.__slots__))
@@ -480,25 +470,22 @@ def _found(connection: Connection, collection_id: int) -> Spare:
     return spare
 
 
-def _no_spare(fingerprint: str) -> NotFound:
-    return NotFound(
-        f"{fingerprint} is not beside the collection's model any more: the swap was ended or went"
-        " on meanwhile. `rollcall models swap --status` shows how it stands."
-    )
+def _check_spare(connection: Connection, collection_id: int, fingerprint: str) -> Spare:
+    spare = _find(connection, collection_id)
+    if spare is None or spare.fingerprint != fingerprint:
+        raise NotFound(
+            f"{fingerprint} is not beside the collection's model any more: the swap was ended or"
+            " went on meanwhile. `rollcall models swap --status` shows how it stands."
+        )
+    return spare
 
 
 def _lacks(connection: Connection, collection_id: int, fingerprint: str) -> ColumnElement[bool]:
     """Which faces of a collection have no vector of one of its two models."""
-    mine = faces.c.collection_id == collection_id
-    if collection_by_id(connection, collection_id).fingerprint == fingerprint:
-        return and_(mine, faces.c.vector == NO_VECTOR)
-    spare = _find(connection, collection_id)
-    if spare is None or spare.fingerprint != fingerprint:
-        raise _no_spare(fingerprint)
-    there = select(spare_vectors.c.face_id).where(
-        spare_vectors.c.face_id == faces.c.id, spare_vectors.c.fingerprint == fingerprint
-    )
-    return and_(mine, ~there.exists())
+    model: Model = collection_by_id(connection, collection_id)
+    if model.fingerprint != fingerprint:
+        model = _check_spare(connection, collection_id, fingerprint)
+    return and_(faces.c.collection_id == collection_id, lacks_vector(model))
 
 
 def _lacking_count(connection: Connection, collection_id: int, fingerprint: str) -> int:
@@ -513,44 +500,10 @@ def _known(row: Any) -> KnownFace:
     return KnownFace(row.id, row.person, row.photo, row.sha256, box, landmarks)
 
 
-def _spare_columns(fingerprint: str) -> Select[Any]:
-    joined = faces.join(
-        spare_vectors,
-        and_(spare_vectors.c.face_id == faces.c.id, spare_vectors.c.fingerprint == fingerprint),
-    )
-    return select(faces.c.id, faces.c.person_id, spare_vectors.c.vector).select_from(joined)
-
-
-def _of(collection_id: int) -> ColumnElement[bool]:
-    """The spare vectors of a collection's faces."""
-    mine = select(faces.c.id).where(faces.c.collection_id == collection_id)
-    return spare_vectors.c.face_id.in_(mine)
-
-
-def _exchange_vectors(connection: Connection, active: Collection, spare: Spare) -> None:
-    kept = select(faces.c.id, text(":fingerprint"), faces.c.vector).where(
-        faces.c.collection_id == active.id, faces.c.vector != NO_VECTOR
-    )
-    names = ["face_id", "fingerprint", "vector"]
-    connection.execute(
-        insert(spare_vectors).from_select(names, kept), {"fingerprint": active.fingerprint}
-    )
-    coming = select(spare_vectors.c.vector).where(
-        spare_vectors.c.face_id == faces.c.id, spare_vectors.c.fingerprint == spare.fingerprint
-    )
-    connection.execute(
-        update(faces)
-        .where(faces.c.collection_id == active.id)
-        .values(vector=func.coalesce(coming.scalar_subquery(), NO_VECTOR))
-    )
-    used = spare_vectors.c.fingerprint == spare.fingerprint
-    connection.execute(delete(spare_vectors).where(_of(active.id), used))
-
-
 def _exchange_models(connection: Connection, active: Collection, spare: Spare) -> None:
     calibration = select(collections.c.calibration).where(collections.c.id == active.id)
     own_space = spaces.c.collection_id == active.id
-    kept = {
+    kept: dict[str, Any] = {
         **{name: getattr(active, name) for name in _MODEL},
         "calibration": connection.scalar(calibration),
         "matrix": connection.scalar(select(spaces.c.matrix).where(own_space)),

@@ -191,5 +191,27 @@ def test_one_other_model_at_a_time(catalogue, gallery, spares):
     spares.drop(gallery)
     assert spares.find(gallery) is None
     assert spares.vectors(gallery)[0].tolist() == []
-    with pytest.raises(NotFound, match="rollcall models swap NAME"):
+    with pytest.raises(NotFound, match="the swap was ended"):
         spares.exchange(gallery, "other:1")
+    with pytest.raises(NotFound, match="rollcall models swap NAME"):
+        spares.get(gallery)
+
+
+def test_a_first_model_that_is_dropped_leaves_no_vector_and_later_ones_go_on(
+    catalogue, gallery, spares
+):
+    first = catalogue.stored_vectors(range(1, 7))
+    embed(spares, gallery)
+    spares.exchange(gallery, "other:1")
+    spares.drop(gallery)
+    assert not set(first) & set(catalogue.stored_vectors(range(1, 7)))
+    assert len(catalogue.stored_vectors(range(1, 7))) == 6
+    catalogue.enrol(gallery, [new_face("Cid", 9, dimension=5)])
+    spares.begin(gallery, **{**OTHER, "fingerprint": "third", "dimension": 7})
+    ids = [face.id for face in spares.lacking(gallery, "third")]
+    assert len(ids) == 7
+    spares.put(gallery, "third", ids, np.stack([vector(face_id, 7) for face_id in ids]))
+    spares.exchange(gallery, "third")
+    assert seen(catalogue, gallery)[2].shape == (7, 7)
+    spares.exchange(gallery, "other:1")
+    assert seen(catalogue, gallery)[2].shape == (7, 5)
