@@ -44,6 +44,7 @@ def doctor(run: Run) -> None:
         *_versions(),
         *_checked("provider", lambda: _provider(run)),
         *_checked("models", lambda: _models(run)),
+        *_checked("index server", lambda: _index_server(run)),
         *_checked("catalogue", lambda: _catalogue(run)),
         *_checked("encryption", lambda: _encryption(run)),
         *_checked("queue", lambda: _queue(run)),
@@ -141,6 +142,15 @@ def _encryption(run: Run) -> Iterator[Finding]:
             f"{others.photos} kept photos and {others.snapshots} index files lie otherwise; run "
             f"`rollcall catalogue {again}`",
         )
+
+
+def _index_server(run: Run) -> Iterator[Finding]:
+    from retrieval.build import milvus_server
+
+    if run.settings.index_url is not None:
+        server = milvus_server(run.settings)
+        yield Finding("index server", "ok", f"Milvus {server.version()} at {server.label}")
+        server.close()
 
 
 def _queue(run: Run) -> Iterator[Finding]:

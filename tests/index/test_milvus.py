@@ -262,6 +262,9 @@ def test_an_index_that_the_server_lost_is_made_anew(small: World) -> None:
     small.index.catch_up()
     lost = small.places.places()[0]
     Pair(small.server, lost, D).faces.drop()
+    small.assert_same(small.opened())
+    lost = small.places.places()[0]
+    Pair(small.server, lost, D).faces.drop()
     assert small.index.search(unit(1, 5), 1).people.shape == (1, 1)
     assert small.places.places()[0].id > lost.id
     small.assert_same()
@@ -300,6 +303,14 @@ def test_a_new_space_has_an_index_of_its_own_and_the_outdated_one_is_dropped(sma
     assert [place.watermark for place in small.places.places()] == [small.feed.head()]
     small.exact = Gallery(small.feed, None, space=space)
     small.assert_same(new)
+
+
+def test_deleting_does_not_fail_with_a_server_that_is_away(
+    small: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = MilvusServer("http://127.0.0.1:1", patience_s=0.1)
+    MilvusGallery(small.feed, small.places, nowhere, fingerprint="f").snapshot()
+    assert "until it is fed" in caplog.text
 
 
 def test_all_indexes_of_a_collection_can_be_dropped(small: World) -> None:

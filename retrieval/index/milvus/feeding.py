@@ -91,22 +91,29 @@ class Feeder:
                 self._feeding.give_back()
         raise IndexFailed("The index in Milvus is taken away again and again while it is fed.")
 
-    def verified(self, place: IndexPlace) -> IndexPlace:
-        """The index, made anew if the server holds less or more of it than was written.
+    def verified(self, head: Watermark) -> IndexPlace:
+        """As `reach`, made anew if the server holds less or more than was written.
 
         So a server that lost writes, or was given older files, is noticed where its numbers differ.
         """
-        if _agrees(place, self.pair(place).counted(place)) or not self._feeding.take():
+        place = self.reach(head)
+        if self._holds(place) or not self._feeding.take():
             return place
         try:
-            newest = self.place()
-            if newest is None or _agrees(newest, self.pair(newest).counted(newest)):
-                return newest or self._fed()
-            logger.warning("Milvus does not hold what was written to it: the index is made anew")
-            self._places.forget(newest)
-            return self._fed()
+            newest = self.place()  # nobody feeds it now
+            if newest is not None and not self._holds(newest):
+                logger.warning("Milvus does not hold what was written to it: it is made anew")
+                self._places.forget(newest)
         finally:
             self._feeding.give_back()
+        return self.reach(head)
+
+    def _holds(self, place: IndexPlace) -> bool:
+        try:
+            found = self.pair(place).counted(place)
+        except CollectionLost:
+            return False
+        return (place.faces, place.people) == (found.faces, found.people)
 
     def lost(self, place: IndexPlace) -> None:
         """The server does not have this index: strike it out, unless a newer one is there."""
@@ -263,10 +270,6 @@ class Feeder:
 def reaches(watermark: Watermark, head: Watermark) -> bool:
     """Whether an index at this watermark holds all that the log had at `head`."""
     return watermark.epoch == head.epoch and watermark.seq >= head.seq
-
-
-def _agrees(place: IndexPlace, found: IndexPlace) -> bool:
-    return (place.faces, place.people) == (found.faces, found.people)
 
 
 def _parts(people: Ints) -> list[Ints]:

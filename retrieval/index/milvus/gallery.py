@@ -116,8 +116,9 @@ class MilvusGallery:
     def elsewhere(self) -> tuple[str, ...]:
         """What of deleted faces no search of files can look into, in words."""
         return (
-            f"the index server at {self._server.label}: it finds the faces no more and was asked to"
-            " write its files anew, but keeps the old ones until it has done so and collected them",
+            f"the index server at {self._server.label}: it removes the faces when it is fed, at the"
+            " next question at the latest, and then is asked to write its files anew; it keeps the"
+            " old ones until it has done so",
         )
 
     def catch_up(self) -> Watermark:
@@ -241,15 +242,16 @@ class MilvusGallery:
         return self.status()
 
     def snapshot(self) -> Path | None:
-        """Feed what is new, drop outdated indexes, and ask the server to let go of what is gone."""
-        self._follow()
-        self._feeder.drop_outdated()
+        """Feed what is new, drop outdated indexes, and ask the server to let go of what is gone.
 
-        def compact(pair: Pair) -> None:
-            pair.faces.compact()
-            pair.people.compact()
-
-        self._asked(compact)
+        A server that does not answer does this when it is next fed.
+        """
+        try:
+            self._follow()
+            self._feeder.drop_outdated()
+            self._asked(Pair.compact)
+        except IndexFailed as error:  # who is deleted is not named, whatever the server holds
+            logger.warning("What is deleted stays on the index server until it is fed: %s", error)
         return None
 
     def clusters(self, k: int | None = None) -> Clusters:
@@ -310,9 +312,8 @@ class MilvusGallery:
         if self._is_good(place) and place is not None and reaches(place.watermark, head):
             return place
         with self._changing:
-            place = self._feeder.reach(head)
-            if not self._is_good(self._place) or self._place is None:
-                place = self._feeder.verified(place)
+            good = self._is_good(self._place)
+            place = self._feeder.reach(head) if good else self._feeder.verified(head)
             self._place, self._connection = place, self._server.connections
             return place
 

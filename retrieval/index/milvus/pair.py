@@ -72,6 +72,11 @@ class Pair:
         self.faces.drop()
         self.people.drop()
 
+    def compact(self) -> None:
+        """Ask the server to write both collections' files anew, without what was removed."""
+        self.faces.compact()
+        self.people.compact()
+
     def counted(self, place: IndexPlace) -> IndexPlace:
         """The place with the numbers of faces and people that every search sees from now on."""
         return replace(place, faces=len(self.faces), people=len(self.people))
