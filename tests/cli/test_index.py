@@ -36,6 +36,7 @@ def test_check_compares_with_the_catalogue(home: Path) -> None:
         "extra": 0,
         "misplaced": 0,
         "altered": 0,
+        "templates": 0,
     }
 
 
@@ -71,3 +72,31 @@ def test_clusters_are_printed_with_their_photos(home: Path) -> None:
     found = document(rollcall(home, "clusters", "--k", "2", "--json"))["clusters"]
     assert len(found) == 2
     assert sum(map(len, found)) == 6
+
+
+def test_an_index_on_a_server_is_described_checked_made_anew_and_named_by_doctor(
+    home: Path,
+) -> None:
+    pytest.importorskip("milvus_lite", reason="needs the package milvus-lite")
+    url = {"ROLLCALL_INDEX_URL": str(home / "milvus.db")}
+    found = document(rollcall(home, "index", "status", "--json", **url))
+    assert (found["kind"], found["faces"], found["people"]) == ("milvus-flat", 6, 2)
+    assert "milvus-flat" in rollcall(home, "index", "status", **url).stdout
+    assert document(rollcall(home, "index", "check", "--json", **url))["sound"]
+    assert document(rollcall(home, "index", "rebuild", "--json", **url))["faces"] == 6
+    checks = document(rollcall(home, "doctor", "--json", **url))["checks"]
+    states = {check["what"]: (check["state"], check["found"]) for check in checks}
+    assert states["index server"][0] == "ok"
+    assert states["index server"][1].startswith("Milvus ")
+    assert states["index"] == ("ok", "6 faces, exactly as in the catalogue")
+
+
+def test_an_index_server_that_is_away_is_a_store_that_fails(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.index.milvus.server.PATIENCE_S", 0.1)
+    url = {"ROLLCALL_INDEX_URL": "http://root:secret@127.0.0.1:1"}
+    result = rollcall(home, "index", "status", **url)
+    assert result.exit_code == 4
+    assert "root:***@127.0.0.1:1 does not answer" in " ".join(result.stderr.split())
+    assert "secret" not in result.stderr

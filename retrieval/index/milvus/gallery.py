@@ -99,8 +99,9 @@ class MilvusGallery:
         self._connection = 0
 
     def close(self) -> None:
-        """Wait for what runs in the background; the server's connection is shared."""
+        """Wait for what runs in the background; whoever shares the connection opens another."""
         self.settle()
+        self._server.close()
 
     def settle(self) -> None:
         """Wait for what runs in the background."""

@@ -45,18 +45,18 @@ class MilvusServer:
         connections: how often it was opened; behind another one, another state may be.
     """
 
-    def __init__(self, url: str, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, url: str, *, patience_s: float | None = None) -> None:
         """Prepare to connect.
 
         Args:
             url: http://user:password@host:port/database, https://, unix:/socket, or a path that
                 ends in .db for Milvus Lite, in this process.
-            patience_s: how long a server that does not answer is asked again.
+            patience_s: how long a server that does not answer is asked again; None for the usual.
         """
         self.label = _without_password(url)
         self.connections = 0
         self._url = url
-        self._patience_s = patience_s
+        self._patience_s = PATIENCE_S if patience_s is None else patience_s
         self._client: MilvusClient | None = None
         self._connecting = threading.Lock()
 
