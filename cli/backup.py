@@ -41,12 +41,17 @@ def backup(
     That is the catalogue, kept photos and models.toml. Indexes are made again from it.
     """
     from retrieval.backup.making import back_up
-    from retrieval.build import open_catalogue
+    from retrieval.build import open_catalogue, photos_root
 
     passphrase = _given(run) or (_asked(file, twice=True) if encrypt else None)
     with open_catalogue(run.settings) as catalogue:
         made = back_up(
-            catalogue, run.settings.home, file, passphrase=passphrase, overwrite=overwrite
+            catalogue,
+            run.settings.home,
+            file,
+            passphrase=passphrase,
+            overwrite=overwrite,
+            photos_at=photos_root(run.settings),
         )
         at_rest = catalogue.sealer.active() is not None
     document = {
@@ -94,7 +99,7 @@ def restore(
     """
     from retrieval.backup.restoring import check_backup
     from retrieval.backup.restoring import restore as restore_backup
-    from retrieval.build import open_catalogue, user_key_of
+    from retrieval.build import open_catalogue, photos_root, user_key_of
     from retrieval.sealing.keys import read_key_file
 
     def passphrase() -> str:
@@ -126,6 +131,7 @@ def restore(
             passphrase=passphrase,
             receipts=receipt or (),
             user_key=partial(read_key_file, key_file) if key_file else user_key_of(run.settings),
+            photos_at=photos_root(run.settings),
         )
     contents = done.backup.contents
     sentence = f"Restored {_held(contents, done.kept_photos)}"

@@ -117,14 +117,16 @@ def rotate_key(
 
 
 def _rewrite(run: Run, change: Any) -> None:
-    from retrieval.build import open_catalogue
+    from retrieval.build import open_catalogue, photos_root
 
     settings = run.settings
     with (
         open_catalogue(settings, check_key=False) as opened,
         run.progress("vectors and photos", None) as advance,
     ):
-        done: Rewritten = change(opened, settings.home, progress=advance)
+        done: Rewritten = change(
+            opened, settings.home, progress=advance, photos_at=photos_root(settings)
+        )
         server = not opened.files()
     document = {
         "encrypted": done.key is not None,

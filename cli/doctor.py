@@ -118,13 +118,13 @@ def _catalogue(run: Run) -> Iterator[Finding]:
 
 
 def _encryption(run: Run) -> Iterator[Finding]:
-    from retrieval.build import open_catalogue
+    from retrieval.build import open_catalogue, photos_root
     from retrieval.encryption import lying_otherwise
 
     settings = run.settings
     with open_catalogue(settings) as catalogue:
         key = catalogue.sealer.active()
-        others = lying_otherwise(catalogue, settings.home)
+        others = lying_otherwise(catalogue, settings.home, photos_root(settings))
     if key is None:
         yield Finding("encryption", "note", "off: vectors and kept photos lie in the clear")
     else:

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.errors import SettingInvalid
+from retrieval.errors import InputError, SettingInvalid
 from retrieval.protocols import ChangeFeed, Detector, Embedder
 from retrieval.settings import Settings
 from retrieval.values import Gate
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from retrieval.sealing.keys import UserKeySource
     from retrieval.service import Service
     from retrieval.space import Space
+    from retrieval.values import Place
 
 Remark = Callable[[str], None]
 
@@ -219,6 +220,29 @@ def threads_of(settings: Settings) -> int:
     return settings.threads or len(os.sched_getaffinity(0))
 
 
+def photos_root(settings: Settings) -> "Place":
+    """Where kept photos lie, a folder a collection.
+
+    Raises:
+        SettingInvalid: ROLLCALL_PHOTOS_URL is no URL that can be stored.
+    """
+    from retrieval.photos.urls import place_of
+    from retrieval.values import Url
+
+    if settings.photos_url is None:
+        return _home(settings) / "photos"
+    try:
+        place = place_of(settings.photos_url)
+    except InputError as error:
+        raise SettingInvalid(f"ROLLCALL_PHOTOS_URL: {error}") from error
+    if not isinstance(place, Url):
+        raise SettingInvalid(
+            f"ROLLCALL_PHOTOS_URL is no URL: {settings.photos_url!r}. Expected s3://bucket/folder,"
+            " ftp://user@host/folder or the like."
+        )
+    return place
+
+
 def _home(settings: Settings) -> Path:
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
@@ -334,15 +358,15 @@ class Workshop:
         """Where copies of the collection's photos are kept, if they are."""
         from retrieval.photos.store import PhotoStore
 
-        folder = self._folder("photos", collection)
+        folder = photos_root(self._settings) / str(collection.id)
         return PhotoStore(folder, keeps=self._settings.keep_photos, sealer=self._catalogue.sealer)
 
     def drop_files(self, collection: "Collection", runs: "Sequence[Run]") -> None:
         """Delete the index's files and the kept photos of a collection, and what its runs left."""
         from retrieval.run_files import discard_runs
 
-        for kind in ("index", "photos"):
-            shutil.rmtree(self._folder(kind, collection), ignore_errors=True)
+        shutil.rmtree(self._folder("index", collection), ignore_errors=True)
+        self.photos(collection).clear()
         if self._settings.index_url is not None:
             from retrieval.index.milvus.pair import drop_indexes
 

@@ -13,8 +13,10 @@ from retrieval.catalogue import recoding
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.errors import StoreError, StoreFull
 from retrieval.index import snapshot
+from retrieval.photos.shelves import shelves_below
 from retrieval.photos.store import PhotoStore
 from retrieval.sealing.keys import UserKey
+from retrieval.values import Place
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +59,12 @@ class Clear:
     snapshots: int
 
 
-def encrypt(catalogue: Catalogue, home: Path, progress: Progress = lambda n: None) -> Rewritten:
+def encrypt(
+    catalogue: Catalogue,
+    home: Path,
+    progress: Progress = lambda n: None,
+    photos_at: Place | None = None,
+) -> Rewritten:
     """Encrypt vectors, kept photos and snapshots; what is already encrypted stays as it is.
 
     Raises:
@@ -67,10 +74,15 @@ def encrypt(catalogue: Catalogue, home: Path, progress: Progress = lambda n: Non
     """
     recoding.begin_encrypting(catalogue.database)
     key = catalogue.database.keyring.user_key()
-    return _rewrite(catalogue, home, progress, key)
+    return _rewrite(catalogue, home, progress, key, photos_at)
 
 
-def decrypt(catalogue: Catalogue, home: Path, progress: Progress = lambda n: None) -> Rewritten:
+def decrypt(
+    catalogue: Catalogue,
+    home: Path,
+    progress: Progress = lambda n: None,
+    photos_at: Place | None = None,
+) -> Rewritten:
     """Let vectors, kept photos and snapshots lie in the clear again.
 
     Raises:
@@ -78,11 +90,15 @@ def decrypt(catalogue: Catalogue, home: Path, progress: Progress = lambda n: Non
         StoreError: a vector is damaged, or a file cannot be written.
     """
     recoding.begin_decrypting(catalogue.database)
-    return _rewrite(catalogue, home, progress, None)
+    return _rewrite(catalogue, home, progress, None, photos_at)
 
 
 def rotate(
-    catalogue: Catalogue, home: Path, new: UserKey | None, progress: Progress = lambda n: None
+    catalogue: Catalogue,
+    home: Path,
+    new: UserKey | None,
+    progress: Progress = lambda n: None,
+    photos_at: Place | None = None,
 ) -> Rewritten:
     """Make a new data key and write everything by it.
 
@@ -91,6 +107,7 @@ def rotate(
         home: its folder.
         new: the user's key that opens it from now on; None for the present one.
         progress: is told how far it is.
+        photos_at: where photos are kept; the folder `photos` of the home if None.
 
     Raises:
         SettingInvalid: not encrypted, or a change to another key is under way.
@@ -98,18 +115,23 @@ def rotate(
         StoreError: a vector is damaged, or a file cannot be written.
     """
     recoding.begin_rotating(catalogue.database, new)
-    return _rewrite(catalogue, home, progress, new or catalogue.database.keyring.user_key())
+    key = new or catalogue.database.keyring.user_key()
+    return _rewrite(catalogue, home, progress, key, photos_at)
 
 
 def _rewrite(
-    catalogue: Catalogue, home: Path, progress: Progress, key: UserKey | None
+    catalogue: Catalogue,
+    home: Path,
+    progress: Progress,
+    key: UserKey | None,
+    photos_at: Place | None,
 ) -> Rewritten:
     vectors = 0
     for count in recoding.recode(catalogue.database):
         vectors += count
         progress(count)
     photos = unreadable = 0
-    for good in _photos(catalogue, home):
+    for good in _photos(catalogue, photos_at or home / "photos"):
         photos, unreadable = photos + good, unreadable + (not good)
         progress(1)
     snapshots = sum(snapshot.write_anew(folder, catalogue.sealer) for folder in _indexes(home))
@@ -130,19 +152,19 @@ def _rewrite(
     )
 
 
-def lying_otherwise(catalogue: Catalogue, home: Path) -> Clear:
+def lying_otherwise(catalogue: Catalogue, home: Path, photos_at: Place | None = None) -> Clear:
     """Files of this home that are not written as the active data key says."""
     active = catalogue.sealer.active()
     wanted = active.id if active else None
-    stores = [store for _, store in _stores(catalogue, home)]
+    stores = [store for _, store in _stores(catalogue, photos_at or home / "photos")]
     photos = sum(store.key_of(name) != wanted for store in stores for name in store.kept())
     found = [path for folder in _indexes(home) for path in snapshot.newest_first(folder)]
     return Clear(photos, sum(snapshot.key_of(path) != wanted for path in found))
 
 
-def _photos(catalogue: Catalogue, home: Path) -> Iterator[bool]:
+def _photos(catalogue: Catalogue, root: Place) -> Iterator[bool]:
     """Write kept copies anew; whether each could be read."""
-    for collection_id, store in _stores(catalogue, home):
+    for collection_id, store in _stores(catalogue, root):
         store.drop_drafts()
         for sha256 in store.kept():
             try:
@@ -158,10 +180,9 @@ def _photos(catalogue: Catalogue, home: Path) -> Iterator[bool]:
                 yield False
 
 
-def _stores(catalogue: Catalogue, home: Path) -> Iterator[tuple[int, PhotoStore]]:
-    for folder in sorted((home / "photos").glob("*")):
-        if folder.name.isdecimal():
-            yield int(folder.name), PhotoStore(folder, keeps=False, sealer=catalogue.sealer)
+def _stores(catalogue: Catalogue, root: Place) -> Iterator[tuple[int, PhotoStore]]:
+    for collection_id, place in shelves_below(root):
+        yield collection_id, PhotoStore(place, keeps=False, sealer=catalogue.sealer)
 
 
 def _indexes(home: Path) -> list[Path]:

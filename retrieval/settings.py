@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         le=1,
         description="Share of probes for which the index must name whom exact search names.",
     )
+    photos_url: str | None = Field(
+        None,
+        description="URL of a folder that fsspec reaches, for kept photos; photos/ under the home"
+        " folder if unset.",
+    )
     keep_photos: bool = Field(
         False, description="Keep copies of enrolled photos under the home folder."
     )

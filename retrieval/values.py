@@ -72,6 +72,11 @@ class Url:
         return Url(f"{self.text.rstrip('/')}/{name}")
 
     @property
+    def protocol(self) -> str:
+        """What it is reached by: s3, ftp, ..."""
+        return self.text.partition(":")[0].lower()
+
+    @property
     def parent(self) -> "Url":
         """The folder that it lies in."""
         return Url(self.text.rstrip("/").rpartition("/")[0])

@@ -3,13 +3,13 @@
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.errors import DataInvalid
 from retrieval.photos.store import PhotoStore
 from retrieval.sealing.files import Sealer
+from retrieval.values import Place
 
 SUMMARY = "backup.json"
 CATALOGUE = "catalogue.db"
@@ -82,6 +82,9 @@ class Contents:
             raise DataInvalid(f"The backup's {SUMMARY} cannot be read: {error!r}.") from error
 
 
-def kept_photos(home: Path, collection_id: int, sealer: Sealer | None = None) -> PhotoStore:
-    """Where copies of a collection's photos are kept; without a sealer, as they lie there."""
-    return PhotoStore(home / PHOTOS / str(collection_id), keeps=True, sealer=sealer)
+def kept_photos(root: Place, collection_id: int, sealer: Sealer | None = None) -> PhotoStore:
+    """Copies of a collection's photos, below the root of all; without a sealer, as they lie there.
+
+    The root is the folder `photos` of a home, unless the settings say otherwise.
+    """
+    return PhotoStore(root / str(collection_id), keeps=True, sealer=sealer)

@@ -17,6 +17,7 @@ from retrieval.catalogue.replies import replies
 from retrieval.catalogue.schema import meta, now, photos
 from retrieval.catalogue.transfer import copy_catalogue
 from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
+from retrieval.values import Place
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def back_up(
     *,
     passphrase: str | None = None,
     overwrite: bool = False,
+    photos_at: Place | None = None,
 ) -> Made:
     """Write everything that is truth into one file: a state of the catalogue that existed.
 
@@ -64,6 +66,7 @@ def back_up(
         file: to be written.
         passphrase: to encrypt it with, or None.
         overwrite: whether an older file may be replaced.
+        photos_at: where photos are kept; the folder `photos` of the home if None.
 
     Raises:
         AlreadyExists: the file is there.
@@ -83,7 +86,8 @@ def back_up(
     with workspace(home) as folder:
         recorded = log.begin(file)
         try:
-            made = _write(catalogue, home, file, folder / CATALOGUE, passphrase)
+            root = photos_at or home / PHOTOS
+            made = _write(catalogue, home, root, file, folder / CATALOGUE, passphrase)
         except BaseException:
             with suppress(StoreError):  # what went wrong first is what the user must know
                 log.withdraw(recorded)
@@ -95,7 +99,7 @@ def back_up(
 
 
 def _write(
-    catalogue: Catalogue, home: Path, file: Path, copy: Path, passphrase: str | None
+    catalogue: Catalogue, home: Path, root: Place, file: Path, copy: Path, passphrase: str | None
 ) -> Made:
     copy_catalogue(catalogue, copy)
     made_at = now()
@@ -112,7 +116,7 @@ def _write(
         if (home / MODELS).is_file():
             archive.add(MODELS, (home / MODELS).read_bytes())
         for collection_id, sha256 in enrolled:
-            data = kept_photos(home, collection_id).read(sha256)
+            data = kept_photos(root, collection_id).read(sha256)
             if data is not None:  # not kept, or erased since the copy was made
                 archive.add(f"{PHOTOS}/{collection_id}/{sha256}", data)
                 count += 1

@@ -19,9 +19,11 @@ from retrieval.catalogue.erasure_log import read_receipt
 from retrieval.catalogue.restoring import replace_catalogue
 from retrieval.errors import DataInvalid, StoreError, StoreFull
 from retrieval.index import snapshot
+from retrieval.photos.shelves import shelves_below
 from retrieval.photos.store import opened
 from retrieval.sealing.files import Sealer, is_sealed
 from retrieval.sealing.keys import UserKeySource
+from retrieval.values import Place
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +92,7 @@ def restore(
     passphrase: Passphrase | None = None,
     receipts: Sequence[Path] = (),
     user_key: UserKeySource | None = None,
+    photos_at: Place | None = None,
 ) -> Restored:
     """Make a backup the truth again; services that run go on with it.
 
@@ -105,6 +108,7 @@ def restore(
         receipts: of deletions, as `rollcall people delete --receipt` writes them.
         user_key: of vectors and photos in the backup, where they are encrypted; they become so as
             the catalogue is, by its own keys.
+        photos_at: where photos are kept; the folder `photos` of the home if None.
 
     Raises:
         DataInvalid: backup or receipt is damaged, and where; or it is none.
@@ -115,14 +119,15 @@ def restore(
         StoreFull: no space is left.
     """
     told = [read_receipt(path) for path in receipts]
+    root = photos_at or home / PHOTOS
     with BackupReader(file, passphrase) as backup, workspace(home) as folder:
         checked = _verify(backup, folder / CATALOGUE)
         with Catalogue.open(folder / CATALOGUE, user_key, check_key=False) as held:
             held.check()
-            before = list(_lying(home))
+            before = list(_lying(root))
             done = replace_catalogue(held, catalogue, checked.contents.made_at, told)
-            put = _put_back(backup, home, done.photos, held.sealer, catalogue.sealer)
-    _discard_others(catalogue, home, before)
+            put = _put_back(backup, home, root, done.photos, held.sealer, catalogue.sealer)
+    _discard_others(catalogue, root, before)
     _retire_indexes(home)
     catalogue.empty_wal()
     logger.info("restore: %d faces, %d photos", checked.contents.faces, put)
@@ -169,6 +174,7 @@ def _check_photo(path: Path, digest: str, data: bytes) -> None:
 def _put_back(
     backup: BackupReader,
     home: Path,
+    root: Place,
     wanted: frozenset[tuple[int, str]],
     from_sealer: Sealer,
     to_sealer: Sealer,
@@ -183,7 +189,7 @@ def _put_back(
             except StoreError as error:  # it was so when the backup was made
                 logger.warning("Not put back: %s", error)
                 continue
-            kept_photos(home, int(found[1]), to_sealer).keep(found[2], photo)
+            kept_photos(root, int(found[1]), to_sealer).keep(found[2], photo)
             count += 1
         elif name == MODELS:
             _put_manifest(home / MODELS, member.read())
@@ -202,19 +208,19 @@ def _put_manifest(path: Path, data: bytes) -> None:
         ) from error
 
 
-def _lying(home: Path) -> Iterator[tuple[int, str]]:
+def _lying(root: Place) -> Iterator[tuple[int, str]]:
     """Photos that are kept now, as (collection's id, SHA-256)."""
-    for path in (home / PHOTOS).glob("*/??/*"):
-        if path.parts[-3].isdecimal() and re.fullmatch(r"[0-9a-f]{64}", path.name):
-            yield int(path.parts[-3]), path.name
+    for collection_id, _ in shelves_below(root):
+        for digest in kept_photos(root, collection_id).kept():
+            yield collection_id, digest
 
 
-def _discard_others(catalogue: Catalogue, home: Path, before: list[tuple[int, str]]) -> None:
+def _discard_others(catalogue: Catalogue, root: Place, before: list[tuple[int, str]]) -> None:
     """Delete kept photos that were there before the restore and are nobody's after it."""
     for collection_id in {collection_id for collection_id, _ in before}:
         lay = {digest for owner, digest in before if owner == collection_id}
         owned = catalogue.owners(collection_id, lay)
-        kept_photos(home, collection_id).discard(lay - set(owned))
+        kept_photos(root, collection_id).discard(lay - set(owned))
 
 
 def _retire_indexes(home: Path) -> None:

@@ -6,7 +6,7 @@ Who may read there is fsspec's configuration or the protocol's own (AWS_*, FSSPE
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from retrieval.errors import (
     RollcallError,
     SettingInvalid,
     StorageUnavailable,
+    StoreError,
 )
 from retrieval.values import Place, Url
 
@@ -61,6 +62,67 @@ def fetch(url: Url, limit: int) -> tuple[bytes, int]:
             return b"", int(size)
         data: bytes = file.read(limit + 1)
         return data, len(data)
+
+
+def beginning(url: Url, most: int) -> bytes:
+    """The first bytes of a file, all of them if there are no more than `most`.
+
+    Raises:
+        PhotoUnreadable, StorageUnavailable, SettingInvalid: see `fetch`.
+    """
+    with _reading(url), _opened(url) as (files, path), files.open(path, "rb") as file:
+        size = getattr(file, "size", None)
+        data: bytes = file.read(most if size is None else min(most, size))
+        return data
+
+
+def put(url: Url, data: bytes, draft: Url | None) -> None:
+    """Write a file.
+
+    Args:
+        url: where to; what is there is replaced.
+        data: its bytes.
+        draft: where it is written first, to be moved when it is whole; None writes it at once.
+
+    Raises:
+        StoreError: there is no permission.
+        StorageUnavailable, SettingInvalid: see `fetch`.
+    """
+    try:
+        with _opened(url) as (files, path):
+            if draft is None:
+                files.pipe_file(path, data)
+                return
+            beside = str(files._strip_protocol(draft.text))  # as url_to_fs does
+            files.makedirs(beside.rpartition("/")[0], exist_ok=True)
+            try:
+                files.pipe_file(beside, data)
+                files.mv(beside, path)
+            except BaseException:
+                with suppress(Exception):
+                    files.rm_file(beside)
+                raise
+    except _OF_ONE_FILE as error:
+        raise StoreError(
+            f"{url} cannot be written: {_said(error)}. Check the permissions there."
+        ) from error
+
+
+def delete(url: Url, *, recursive: bool = False) -> None:
+    """Delete a file, or a folder with everything in it, if it is there.
+
+    Raises:
+        StoreError: there is no permission.
+        StorageUnavailable, SettingInvalid: see `fetch`.
+    """
+    try:
+        with _opened(url) as (files, path), suppress(FileNotFoundError):
+            if files.exists(path):
+                files.rm(path, recursive=recursive)
+    except _OF_ONE_FILE as error:
+        raise StoreError(
+            f"{url} cannot be deleted: {_said(error)}. Check the permissions there."
+        ) from error
 
 
 @contextmanager

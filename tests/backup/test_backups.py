@@ -78,7 +78,7 @@ def enrol(catalogue, home, gallery, person, numbers):
     """Enrol photos, and keep copies of them."""
     catalogue.enrol(gallery, new_faces(person, numbers))
     for number in numbers:
-        kept_photos(home, gallery).keep(sha256(number), f"photo {number}".encode())
+        kept_photos(home / "photos", gallery).keep(sha256(number), f"photo {number}".encode())
 
 
 def kept(home):
@@ -137,7 +137,7 @@ def test_everything_that_is_truth_comes_back_and_what_came_later_is_gone(url, ho
         catalogue.enrol(gallery, [new_face("Anna", 7)])
         make_collection(catalogue, "later")
         (home / "models.toml").write_text("# changed\n")
-        kept_photos(home, gallery).discard([sha256(1)])
+        kept_photos(home / "photos", gallery).discard([sha256(1)])
         done = restore(catalogue, home, file)
         assert (done.kept_photos, done.erasures, done.revoked_keys) == (3, 0, 0)
         assert state(catalogue, gallery) == before
@@ -435,4 +435,4 @@ def test_a_full_disk_leaves_no_backup_and_no_record_of_one(catalogue, home, gall
 def test_photos_are_put_where_the_service_keeps_them(catalogue, home, gallery):
     workshop = Workshop(Settings(home=home), catalogue, lambda text: None)
     service_keeps = workshop.photos(catalogue.collection("default"))
-    assert service_keeps.folder == kept_photos(home, gallery).folder
+    assert service_keeps.folder == kept_photos(home / "photos", gallery).folder

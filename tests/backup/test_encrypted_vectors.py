@@ -49,7 +49,7 @@ def make(catalogue, home):
     for face, sha256 in zip(faces, HASHES, strict=True):
         object.__setattr__(face, "sha256", sha256)
     catalogue.enrol(gallery, faces)
-    store = kept_photos(home, gallery, catalogue.sealer)
+    store = kept_photos(home / "photos", gallery, catalogue.sealer)
     for sha256, photo in zip(HASHES, PHOTOS, strict=True):
         store.keep(sha256, photo)
     return gallery
@@ -57,7 +57,8 @@ def make(catalogue, home):
 
 def photos(catalogue, home, gallery):
     """Each kept photo, and whether it lies encrypted."""
-    store, lying = kept_photos(home, gallery, catalogue.sealer), kept_photos(home, gallery)
+    store = kept_photos(home / "photos", gallery, catalogue.sealer)
+    lying = kept_photos(home / "photos", gallery)
     return [store.read(sha256) for sha256 in HASHES], {is_sealed(lying.read(h)) for h in HASHES}
 
 
@@ -74,7 +75,7 @@ def test_a_backup_holds_vectors_and_photos_as_they_lie_and_comes_back(url, home,
         catalogue.delete_person(
             gallery, catalogue.enrol(gallery, [new_face("Bob", 9)])[0].person_id
         )
-        kept_photos(home, gallery).discard(HASHES[1:])
+        kept_photos(home / "photos", gallery).discard(HASHES[1:])
         check_backup(home, file)
         assert restore(catalogue, home, file, user_key=OLD).kept_photos == 3
         assert state(catalogue, gallery) == before
@@ -105,7 +106,7 @@ def test_a_backup_from_before_the_key_was_changed_is_restored_with_both(url, hom
         catalogue.delete_person(
             gallery, catalogue.enrol(gallery, [new_face("Bob", 9)])[0].person_id
         )
-        kept_photos(home, gallery).discard(HASHES[1:])
+        kept_photos(home / "photos", gallery).discard(HASHES[1:])
         with pytest.raises(CatalogueSealed, match="yours is"):
             restore(catalogue, home, file, user_key=NEW)
         restore(catalogue, home, file, user_key=OLD)
@@ -122,7 +123,7 @@ def test_a_backup_in_the_clear_becomes_encrypted_where_the_catalogue_is(url, hom
         back_up(catalogue, home, file)
     with Catalogue.open(url, OLD, check_key=False) as catalogue:
         encrypt(catalogue, home)
-        kept_photos(home, gallery).discard(HASHES[1:])
+        kept_photos(home / "photos", gallery).discard(HASHES[1:])
         restore(catalogue, home, file, user_key=OLD)
         assert state(catalogue, gallery) == before
         assert photos(catalogue, home, gallery) == (PHOTOS, {True})

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import NotFound, StoreError, StoreFull
-from retrieval.photos.store import PhotoStore, store_error
+from retrieval.photos.shelves import store_error
+from retrieval.photos.store import PhotoStore
 from retrieval.sealing.files import sealed_by
 from retrieval.sealing.keys import DataKey
 from tests.fakes import Keys
