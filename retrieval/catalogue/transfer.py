@@ -16,10 +16,12 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
+    Boolean,
+    Column,
     ColumnElement,
     Connection,
-    Row,
     Select,
     String,
     Table,
@@ -41,6 +43,7 @@ ROWS = 2_000  # rows a step: a transaction of the target's when a catalogue move
 _ROUNDS = 5  # while the source changes; each brings over only what changed since the one before
 
 Key = tuple[Any, ...]
+Values = tuple[Any, ...]  # of a row
 Writing = Callable[[], AbstractContextManager[Connection]]
 Progress = Callable[[str, int], None]  # a table's name, rows that were looked at
 Translate = Callable[[Connection, Table, list[dict[str, Any]]], None]  # changes rows to be added
@@ -169,20 +172,18 @@ def _remove_what_differs(source: Connection, target: Writing, table: Table) -> i
     """Take away rows that the source does not have, or has otherwise."""
     with target() as connection:
         doomed = [
-            key
-            for rows in _steps(connection, select(table))
-            for key in _differing(source, table, rows)
+            key for rows in _steps(connection, table) for key in _differing(source, table, rows)
         ]
         for some in chunks(doomed):
             connection.execute(delete(table).where(_among(table, some)))
     return len(doomed)
 
 
-def _differing(source: Connection, table: Table, rows: Sequence[Row[Any]]) -> list[Key]:
+def _differing(source: Connection, table: Table, rows: Sequence[Values]) -> list[Key]:
     key_of = _key_of(table)
-    found = {key_of(row): tuple(row) for row in rows}
-    query = select(table).where(_among(table, list(found)))
-    right = {key_of(row): tuple(row) for row in source.execute(query)}
+    found = {key_of(row): row for row in rows}
+    query = select(table).where(_near(table, list(found)))
+    right = {key_of(row): row for row in _read(source, table, query)}
     return [key for key, row in found.items() if right.get(key) != row]
 
 
@@ -192,11 +193,11 @@ def _add_what_is_missing(
     """Add rows that the target does not have; yields rows looked at and rows added, a step each."""
     key_of = _key_of(table)
     names = [column.name for column in table.columns]
-    for rows in _steps(source, select(table)):
+    for rows in _steps(source, table):
         with target() as connection:
             keys = [key_of(row) for row in rows]
-            query = select(*table.primary_key.columns).where(_among(table, keys))
-            there = {tuple(row) for row in connection.execute(query)}
+            query = select(*table.primary_key.columns).where(_near(table, keys))
+            there = {*_read(connection, table, query)}
             new = [
                 dict(zip(names, row, strict=True))
                 for key, row in zip(keys, rows, strict=True)
@@ -204,16 +205,81 @@ def _add_what_is_missing(
             ]
             if new:
                 translate(connection, table, new)
-                connection.execute(insert(table), new)
+                _insert(connection, table, new)
         yield len(rows), len(new)
 
 
-def _steps(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
-    """The rows of a query, `ROWS` at a time, never all in memory."""
-    yield from connection.execute(query.execution_options(yield_per=ROWS)).partitions()
+# Tables of many rows have whole numbers as keys, and columns that every driver gives and takes as
+# they are. They are read in the order of their keys and written without SQLAlchemy's types, which
+# would take several times as long.
 
 
-def _key_of(table: Table) -> Callable[[Row[Any]], Key]:
+def _is_plain(table: Table) -> bool:
+    return table.autoincrement_column is not None and not any(
+        isinstance(column.type, JSON | Boolean) for column in table.columns
+    )
+
+
+def _steps(connection: Connection, table: Table) -> Iterator[Sequence[Values]]:
+    """A table's rows, `ROWS` at a time, never all in memory."""
+    if not _is_plain(table):
+        query = select(table).execution_options(yield_per=ROWS)
+        for part in connection.execute(query).partitions():
+            yield [tuple(row) for row in part]
+        return
+    key = _only_key(table)
+    place = list(table.columns).index(key)
+    query = select(table).order_by(key).limit(ROWS)
+    rows = _read(connection, table, query)
+    while rows:
+        yield rows
+        last = rows[-1][place]
+        rows = _read(connection, table, query.where(key > last)) if len(rows) == ROWS else []
+
+
+def _near(table: Table, keys: Sequence[Key]) -> ColumnElement[bool]:
+    """The rows with these keys, or with others between them."""
+    if not _is_plain(table):
+        return _among(table, keys)
+    numbers = [key[0] for key in keys]
+    return _only_key(table).between(min(numbers), max(numbers))
+
+
+def _read(connection: Connection, table: Table, query: Select[Any]) -> list[Values]:
+    result = connection.execute(query)
+    if _is_plain(table) and result.cursor is not None:
+        return [*map(tuple, result.cursor.fetchall())]
+    return [tuple(row) for row in result]
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if not _is_plain(table):
+        connection.execute(insert(table), rows)
+        return
+    names = [column.name for column in table.columns]
+    into = f"INSERT INTO {table.name} ({', '.join(names)})"
+    if connection.dialect.name == "sqlite":
+        values = ", ".join(f":{name}" for name in names)
+        connection.exec_driver_sql(f"{into} VALUES ({values})", rows)
+        return
+    # One statement with a column an array: a row a statement would wait for the server each time.
+    kinds = [
+        column.type.compile(connection.dialect).partition(" COLLATE ")[0]
+        for column in table.columns
+    ]
+    arrays = ", ".join(f"%({n})s::{kind}[]" for n, kind in zip(names, kinds, strict=True))
+    connection.exec_driver_sql(
+        f"{into} SELECT * FROM unnest({arrays})",
+        {name: [row[name] for row in rows] for name in names},
+    )
+
+
+def _only_key(table: Table) -> Column[Any]:
+    (key,) = table.primary_key.columns
+    return key
+
+
+def _key_of(table: Table) -> Callable[[Values], Key]:
     columns = list(table.columns)
     places = [columns.index(column) for column in table.primary_key.columns]
     if len(places) == 1:
