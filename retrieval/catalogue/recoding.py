@@ -43,7 +43,7 @@ VECTOR_COLUMNS: tuple[Column[Any], ...] = tuple(
     for name in ("vector", "matrix")
     if name in table.columns
 )
-_ROWS = 1_000  # a transaction: others wait for one on SQLite, 20 ms
+ROWS = 1_000  # a transaction: others wait for one on SQLite, 20 ms
 _PAUSE_S = 0.05  # for writers who hold rows on PostgreSQL
 
 
@@ -131,8 +131,15 @@ def _check_same_rotation(connection: Connection, active: str, new: UserKey | Non
         )
 
 
-def recode(database: Database) -> Iterator[int]:
-    """Write anew what is not written as the active entry says; yields rows, a batch each.
+def recode(database: Database, rows: int = ROWS) -> Iterator[int]:
+    """Write anew what is not written as the active entry says.
+
+    Args:
+        database: of the catalogue.
+        rows: a transaction.
+
+    Yields:
+        how many rows, a transaction each.
 
     Raises:
         CatalogueSealed: the key is missing or another.
@@ -141,7 +148,7 @@ def recode(database: Database) -> Iterator[int]:
     for column in VECTOR_COLUMNS:
         last: tuple[object, ...] | None = None
         while True:
-            count, last = _recode_some(database, column, last)
+            count, last = _recode_some(database, column, last, rows)
             yield count
             if last is None:
                 with database.reading() as connection:
@@ -151,7 +158,7 @@ def recode(database: Database) -> Iterator[int]:
 
 
 def _recode_some(
-    database: Database, column: Column[Any], last: tuple[object, ...] | None
+    database: Database, column: Column[Any], last: tuple[object, ...] | None, most: int
 ) -> tuple[int, tuple[object, ...] | None]:
     """A batch behind a key; returns rows, and the key of the last one, None at the end."""
     keys = list(column.table.primary_key.columns)
@@ -161,7 +168,7 @@ def _recode_some(
         if last is not None:
             query = query.where(tuple_(*keys) > last)
         # Whoever holds a row may wait for another one of ours: never wait for rows.
-        query = query.limit(_ROWS).with_for_update(skip_locked=True)
+        query = query.limit(most).with_for_update(skip_locked=True)
         rows = connection.execute(query).all()
         if not rows:
             return 0, None

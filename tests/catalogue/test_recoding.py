@@ -22,7 +22,7 @@ from tests.catalogue.test_transfer import fill
 pytest.importorskip("cryptography", reason="needs the extra encryption")
 
 ROOT = Path(__file__).resolve().parents[2]
-FACES = 2_500  # more than two steps
+FACES, STEP = 250, 100
 OLD, NEW = user_key(1), user_key(2)
 
 _KILLED_AFTER_SOME_ROWS = """
@@ -34,7 +34,7 @@ from tests.catalogue.sealed import user_key
 with Catalogue.open(sys.argv[1], user_key(1), check_key=False) as catalogue:
     {begin}
     rows = 0
-    for count in recoding.recode(catalogue.database):
+    for count in recoding.recode(catalogue.database, 100):
         rows += count
         if rows >= int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -100,7 +100,7 @@ def test_encrypting_twice_writes_nothing_anew(url):
         encrypt(url, NEW)
 
 
-@pytest.mark.parametrize("rows", [0, 1_000])
+@pytest.mark.parametrize("rows", [0, STEP])
 def test_encrypting_goes_on_after_a_kill(url, rows):
     with Catalogue.open(url) as clear:
         gallery = fill(clear, FACES)
@@ -122,7 +122,7 @@ def test_a_change_of_keys_goes_on_after_a_kill_with_either_key_until_then(url):
     with Catalogue.open(url, OLD) as sealed:
         gallery = fill(sealed, FACES)
         before = content(sealed, gallery)
-    die(url, "recoding.begin_rotating(catalogue.database, user_key(2)())", 1_000)
+    die(url, "recoding.begin_rotating(catalogue.database, user_key(2)())", STEP)
     for key in (OLD, NEW):
         with Catalogue.open(url, key) as both:
             assert len(heads(both, [faces.c.vector])) == 2
@@ -154,7 +154,7 @@ def test_others_enrol_and_read_while_keys_change(url):
     """The other processes have the old key; whoever met the new data key goes on with it."""
     with Catalogue.open(url, OLD) as sealed:
         gallery = make_collection(sealed).id
-        sealed.enrol(gallery, new_faces("Ann", range(1_500)))
+        sealed.enrol(gallery, new_faces("Ann", range(500)))
         command = [sys.executable, "-m", "tests.catalogue.enrolling", url, "5000", "400", "5"]
         with subprocess.Popen(
             [*command, "--user-key", "1"], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -163,7 +163,7 @@ def test_others_enrol_and_read_while_keys_change(url):
             recoding.begin_rotating(sealed.database, NEW())
             with Catalogue.open(url, OLD) as reader, ThreadPoolExecutor(1) as thread:
                 reading = thread.submit(lambda: [len(reader.vectors(gallery)[0]) for _ in range(9)])
-                assert sum(recoding.recode(sealed.database)) >= 1_500
+                assert sum(recoding.recode(sealed.database, STEP)) >= 500
                 counts = reading.result()
                 assert counts == sorted(counts)
             rest = enrolling.stdout.read().split()
@@ -174,7 +174,7 @@ def test_others_enrol_and_read_while_keys_change(url):
     with Catalogue.open(url, NEW) as sealed:
         assert heads(sealed) == {active(sealed)}
         ids, _, vectors = sealed.vectors(gallery)
-        numbers = [*range(1_500), *range(5_000, 5_400)]
+        numbers = [*range(500), *range(5_000, 5_400)]
         known = {face.sha256: face.id for face in sealed.faces(ids.tolist()).values()}
         assert set(known) == {sha256(number) for number in numbers}
         rows = np.searchsorted(ids, [known[sha256(number)] for number in numbers])
