@@ -277,9 +277,12 @@ def list_collections(run: Run) -> None:
 @command(collections, "show")
 def show_collection(run: Run, name: Name) -> None:
     """Show a collection's models and how much it holds."""
+    from retrieval.catalogue.spares import Spares
+
     with run.service() as service:
         found = service.catalogue.collection(name)
         counts = service.catalogue.counts(found.id)
+        other = Spares(service.catalogue.database).find(found.id)
     document = {
         "collection": found.name,
         "people": counts.people,
@@ -291,6 +294,7 @@ def show_collection(run: Run, name: Name) -> None:
         "mirror": found.mirror,
         "dimension": found.dimension,
         "fingerprint": found.fingerprint,
+        "other_model": None if other is None else other.fingerprint,
         "created_at": found.created_at.isoformat(timespec="seconds"),
     }
     run.emit(document, lambda: run.table(("", found.name), list(document.items())[1:]))

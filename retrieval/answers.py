@@ -102,10 +102,14 @@ class PhotoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GalleryState:
-    """Against what a question was asked: it stands beside every answer."""
+    """Against what a question was asked: it stands beside every answer.
+
+    `fingerprint` names the model's weights, for the audit log.
+    """
 
     collection: str
     model: str
+    fingerprint: str
     people: int
     faces: int
     index: str

@@ -123,6 +123,7 @@ class Kit:
         return GalleryState(
             collection=self.collection.name,
             model=self.collection.embedder,
+            fingerprint=self.collection.fingerprint,
             people=index.people,
             faces=index.faces,
             index=index.kind,

@@ -188,7 +188,7 @@ def _happenings(question: Question, identified: Identified) -> list[Happening]:
             if answer.error is None
             else {"error": answer.error_code},
             threshold=threshold,
-            model=state.model,
+            model=state.fingerprint,
         )
         for answer in identified.answers
     ]

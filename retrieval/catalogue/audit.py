@@ -60,7 +60,7 @@ class Happening:
         photo: SHA-256 of the photo that it is about, or None.
         answer: what was answered or changed: names, decisions, scores, ids.
         threshold: that the answer used, or None.
-        model: that the answer used, or None.
+        model: fingerprint of the one that the answer used, or None.
     """
 
     who: str

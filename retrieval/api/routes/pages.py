@@ -25,6 +25,7 @@ from retrieval.catalogue.runs import Runs
 from retrieval.errors import KeyRefused, NotFound, RollcallError
 from retrieval.identities.calibrate import missing
 from retrieval.service import Service
+from retrieval.swapping import status as status_of_models
 from retrieval.unknowns import list_groups
 
 WEB = Path(__file__).resolve().parents[1] / "web"
@@ -292,9 +293,12 @@ async def index_page(request: Request, context: InContext, caller: By) -> Respon
     service = await run_in_threadpool(view.service)
     if service is None:
         return view.page("index", "index.html", status=None)
+    models = await context.pool.run(lambda: status_of_models(service))
     return view.page(
         "index",
         "index.html",
+        other=models.spare,
+        lacking=models.spare_lacking,
         status=await context.pool.run(lambda: service.gallery.status()),
         model=service.collection,
         gate=await run_in_threadpool(lambda: service.gate),

@@ -240,7 +240,7 @@ def _enrolled(
                 collection=service.collection.name,
                 photo=result.sha256,
                 answer={"person": name, "outcome": result.outcome, "reason": result.code},
-                model=service.collection.embedder,
+                model=service.collection.fingerprint,
             )
             for result in results
         ]

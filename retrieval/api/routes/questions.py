@@ -104,5 +104,5 @@ def _asked(
         photo=hashlib.sha256(source.content).hexdigest(),
         answer=answer,
         threshold=service.gate.threshold,
-        model=service.collection.embedder,
+        model=service.collection.fingerprint,
     )
