@@ -165,7 +165,8 @@ def lying_otherwise(catalogue: Catalogue, home: Path, photos_at: Place | None = 
 def _photos(catalogue: Catalogue, root: Place) -> Iterator[bool]:
     """Write kept copies anew; whether each could be read."""
     for collection_id, store in _stores(catalogue, root):
-        store.drop_drafts()
+        if isinstance(root, Path):  # behind a URL, drafts may be somebody's who writes now
+            store.drop_drafts()
         for sha256 in store.kept():
             try:
                 if not store.write_anew(sha256):
