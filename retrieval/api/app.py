@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from uuid import uuid4
@@ -13,9 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from retrieval.api import problems
 from retrieval.api.auth import Access, session_secret
@@ -94,9 +94,9 @@ def create_app(
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=pages.WEB / "static"))
     app.add_exception_handler(RollcallError, _on_error)
-    app.add_exception_handler(HTTPException, problems.on_http_exception)
-    app.add_exception_handler(RequestValidationError, problems.on_invalid)
-    app.add_exception_handler(Exception, problems.on_crash)
+    app.add_exception_handler(HTTPException, _shown(problems.on_http_exception))
+    app.add_exception_handler(RequestValidationError, _shown(problems.on_invalid))
+    app.add_exception_handler(Exception, _shown(problems.on_crash))
     app.add_middleware(Limits, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
     app.add_middleware(Outermost, metrics=context.metrics)
     return app
@@ -167,6 +167,15 @@ async def _on_error(request: Request, error: Exception) -> Response:
     if status_of(error) >= 500:
         logger.warning("%s failed: %s", request.url.path, error)
     return await run_in_threadpool(pages.on_error, request, error)
+
+
+def _shown(handler: Callable[[Request, Exception], Awaitable[JSONResponse]]) -> ExceptionHandler:
+    """The handler, with a page for people."""
+
+    async def handled(request: Request, error: Exception) -> Response:
+        return pages.as_page(request, await handler(request, error))
+
+    return handled
 
 
 class Outermost:

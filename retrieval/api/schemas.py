@@ -599,7 +599,7 @@ class Followed(BaseModel):
 class IndexState(BaseModel):
     """What the collection's index is, in this process, and how right it was when measured."""
 
-    kind: str = Field(description="exact, ivf-flat, ivf-sq8 or ivf-pq.")
+    kind: str = Field(description="exact, ivf-flat, ivf-sq8, ivf-pq, or milvus-... on a server.")
     faces: int
     people: int
     watermark: Followed

@@ -1,16 +1,23 @@
 """The web app's doors: logging in, what a session may do, what a page shows to whom."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from retrieval.api.app import create_app
 from retrieval.api.auth import COOKIE
 from retrieval.api.context import Context
 from retrieval.catalogue.keys import Role
+from retrieval.catalogue.records import Collection
+from retrieval.index.gallery import Gallery, IndexStatus
+from retrieval.protocols import ChangeFeed
+from retrieval.service import Service
 from retrieval.settings import Settings
-from tests.api.painted import RED, paint
+from retrieval.space import Space
+from tests.api.painted import RED, PaintedParts, catalogue_of, paint
 
 HTML = {"Accept": "text/html"}
 
@@ -146,3 +153,47 @@ def test_what_is_not_there_is_a_page_for_people_and_a_problem_for_programs(
     assert page.status_code == 404
     assert "There is no person with id 77" in page.text
     assert client.get("/v1/people/77", headers=HTML).headers["content-type"].endswith("json")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/people/x", 422)])
+def test_what_the_framework_refuses_is_a_page_for_people_too(
+    client: TestClient, path: str, status: int
+) -> None:
+    page = client.get(path, headers=HTML)
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert "Back to the start" in page.text
+    assert client.get(path).headers["content-type"] == "application/problem+json"
+
+
+class OnAServer(Gallery):
+    """A gallery that says of itself what one on an index server can say."""
+
+    def status(self) -> IndexStatus:
+        return replace(
+            super().status(),
+            kind="milvus-ivf-flat",
+            bytes_a_face=0.0,
+            mapped_bytes_a_face=0.0,
+            nlist=64,
+            nprobe=8,
+        )
+
+
+class PartsOnAServer(PaintedParts):
+    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
+        return OnAServer(feed, None, collection=collection.name, fingerprint="colours", space=space)
+
+
+def test_the_index_page_shows_what_an_index_server_can_say(settings: Settings) -> None:
+    def open_service(name: str) -> Service:
+        return Service(catalogue_of(settings), PartsOnAServer(settings), name)
+
+    with open_service("default") as service:
+        service.ensure_collection()
+    app = create_app(settings, catalogue_of(settings), open_service, loopback=True)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        page = client.get("/index", headers=HTML).text
+        assert client.get("/v1/index").json()["kind"] == "milvus-ivf-flat"
+    assert "milvus-ivf-flat" in page
+    assert "64, of which 8 are visited for faces" in page
+    assert "Memory a face" not in page

@@ -1,5 +1,6 @@
 """The web app's pages: HTML from templates; what they do afterwards, they do through the API."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Annotated, Any
@@ -7,7 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 
@@ -161,17 +162,33 @@ def _own_path(path: str) -> str:
 
 def on_error(request: Request, error: RollcallError) -> Response:
     """What a browser sees in place of a page; programs get problem details."""
-    if request.url.path.startswith("/v1/") or "text/html" not in request.headers.get("accept", ""):
+    if not _wants_page(request):
         return of_error(error)
     if isinstance(error, KeyRefused):
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?next={quote(path)}", 303)
     caller = getattr(request.state, "caller", None)
     if caller is None:
-        return of_error(error)
+        return as_page(request, of_error(error))
     title = (type(error).__doc__ or "").splitlines()[0].rstrip(".")
+    title = "Not found" if status_of(error) == 404 else title
     view = View(request, request.app.state.context, caller)
     return view.page("", "error.html", status_of(error), title=title, detail=str(error))
+
+
+def as_page(request: Request, answer: JSONResponse) -> Response:
+    """A problem document as a browser shows it to a person; itself for programs."""
+    if not _wants_page(request):
+        return answer
+    problem = json.loads(bytes(answer.body))
+    page = _rendered("problem.html", problem, answer.status_code)
+    page.headers.update({k: v for k, v in answer.headers.items() if k == "retry-after"})
+    return page
+
+
+def _wants_page(request: Request) -> bool:
+    program = request.url.path.startswith("/v1/")
+    return not program and "text/html" in request.headers.get("accept", "")
 
 
 # Pages

@@ -4,6 +4,9 @@ import { address, call, droppable, element, imageFiles, mayEdit, portrait, showP
 
 const by = (id) => document.getElementById(id);
 const WORDS = { match: "match", ambiguous: "ambiguous", unknown: "unknown", unusable: "not usable" };
+const PLACES = ["high", "low", "inside"]; // where a name can be, seen from its box
+const MANY = 8; // faces; more of them have no room for whole names
+const TINY_PX = 56; // a box as narrow as this holds no name that can be read
 let shown = []; // {file, url, photo}: the photos of the last question
 let current = 0;
 let identification = null;
@@ -85,7 +88,7 @@ function showStage(url, photo, faces) {
     by("stage").replaceChildren(element("p", { class: "empty" }, "This photo cannot be shown."));
     return;
   }
-  const holder = element("div", { class: "stage-photo" }, element("img", { src: url, alt: photo.photo }));
+  const holder = element("div", { class: `stage-photo${faces.length > MANY ? " many" : ""}` }, element("img", { src: url, alt: photo.photo }));
   faces.forEach((face, number) => {
     const [left, top, width, height] = face.box;
     const toTheLeft = left / photo.width > 0.72;
@@ -107,15 +110,24 @@ function showStage(url, photo, faces) {
   new ResizeObserver(() => partTags(holder)).observe(holder);
 }
 
-// Names of faces that stand close together go below the box where they would lie on each other.
+// A name goes above its box, else below, else inside: the first of these where it lies on the photo
+// and not on another name. Among many faces it is as wide as the box, and left out where that is tiny.
 function partTags(holder) {
   const taken = [];
+  const photo = holder.getBoundingClientRect();
   const overlaps = (a) => taken.some((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom);
   for (const box of holder.querySelectorAll(".box")) {
+    box.classList.toggle("tiny", box.offsetWidth < TINY_PX);
     const tag = box.querySelector(".tag");
-    box.classList.toggle("low", box.offsetTop < tag.offsetHeight);
-    if (overlaps(tag.getBoundingClientRect())) box.classList.toggle("low");
-    taken.push(tag.getBoundingClientRect());
+    const at = (place) => {
+      box.classList.remove(...PLACES);
+      box.classList.add(place);
+      return tag.getBoundingClientRect();
+    };
+    const onPhoto = (place) => at(place).top >= photo.top && at(place).bottom <= photo.bottom;
+    const possible = PLACES.filter(onPhoto);
+    const place = possible.find((each) => !overlaps(at(each))) ?? possible[0] ?? "inside";
+    taken.push(at(place));
   }
 }
 
