@@ -20,7 +20,7 @@ from retrieval.settings import Settings
 from retrieval.space import Space
 from retrieval.values import Floats, IndexPlace, Ints, PeopleHits
 from tests.fakes import MemoryFeed
-from tests.milvus_server import RunningMilvus
+from tests.milvus_server import RunningMilvus, running_milvus
 
 D = 16
 SAME = 1e-5
@@ -343,6 +343,12 @@ def test_a_server_that_is_not_there_is_told_soon_and_without_its_password() -> N
         server.version()
     assert "secret" not in str(caught.value)
     assert caught.value.exit_code == 4
+
+
+def test_a_server_that_wants_a_password_says_where_to_give_it() -> None:
+    refused = pytest.raises(SettingInvalid, match="refuses the name or the password")
+    with running_milvus(password=True) as locked, refused:
+        MilvusServer(locked.url).version()
 
 
 def test_without_pymilvus_the_setting_says_what_to_install(

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -105,7 +106,7 @@ class MilvusServer:
         """Do what may help; whether to ask again."""
         code = getattr(error, "code", None)
         if code == _NOT_LOADED:
-            self.load(arguments[0])
+            self._load(arguments[0])
             return True
         if code == _NOT_FOUND or _refused(error) or _is_bad_url(error):
             return False
@@ -114,12 +115,10 @@ class MilvusServer:
         self.close()
         return True
 
-    def load(self, name: str) -> None:
-        """Have the server hold a collection in memory, as a search needs it."""
-        try:
-            self._connected().load_collection(name, timeout=CALL_S)
-        except (MilvusException, grpc.RpcError) as error:
-            raise self._meaning(error) from error
+    def _load(self, name: str) -> None:
+        """Have the server hold a collection in memory, as after a restart it does by and by."""
+        with suppress(MilvusException, grpc.RpcError):  # what is asked next says whether it does
+            self._connected().load_collection(name, timeout=_CONNECT_S)
 
     def _meaning(self, error: Exception) -> RollcallError | CollectionLost:
         if getattr(error, "code", None) == _NOT_FOUND:

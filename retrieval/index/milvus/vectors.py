@@ -220,7 +220,9 @@ class MilvusVectors:
             pages.close()
 
     def seal(self, alive: Callable[[], None]) -> None:
-        """Have the server make the lists over what was written, and wait for it.
+        """Have the server make the lists over what was written, and wait until it uses them.
+
+        Meanwhile it answers nobody.
 
         Args:
             alive: is called now and then.
@@ -235,12 +237,16 @@ class MilvusVectors:
             told = self._ask("describe_index", "vector")
             left = int(told.get("pending_index_rows", 0))
             if not left and told.get("state", "Finished") == "Finished":
-                return
+                break
             if left != pending:
                 pending, deadline = left, time.monotonic() + _STANDSTILL_S
             elif time.monotonic() > deadline:
                 raise IndexFailed(f"Milvus makes no lists of {self.name}: {told}.")
             time.sleep(_POLL_S)
+        # Loaded again, it is searched by the lists; otherwise by all until the server gets to it.
+        self._ask("release_collection")
+        alive()
+        self._ask("load_collection", timeout=_FLUSH_S)
 
     def compact(self) -> None:
         """Ask the server to write its files anew without what was removed; it does so later."""
