@@ -35,6 +35,7 @@ RollcallError
 │   ├── CatalogueUnavailable   cannot be opened, reached or locked in time
 │   ├── CatalogueIncompatible  written by a newer Rollcall, or by something else
 │   ├── CatalogueSealed        encrypted, and the key is missing or another
+│   ├── VectorDamaged          a vector in the catalogue is not what was written
 │   ├── StoreFull              no space left on the device
 │   ├── StorageUnavailable     photos by URL: the server, or the package for it, is not there
 │   ├── SnapshotInvalid        an index snapshot that does not fit or is damaged: it is rebuilt
@@ -265,6 +266,12 @@ class CatalogueSealed(StoreError):
     """Encrypted, and the key is missing or another."""
 
     code = "catalogue-sealed"
+
+
+class VectorDamaged(StoreError):
+    """A vector in the catalogue is not what was written."""
+
+    code = "vector-damaged"
 
 
 class StoreFull(StoreError):

@@ -23,9 +23,11 @@ from retrieval.catalogue.database import Database
 from retrieval.catalogue.encoding import decode_vectors
 from retrieval.catalogue.model_vectors import face_columns
 from retrieval.catalogue.records import Collection
-from retrieval.catalogue.schema import changes, chunks, collections, faces, meta
-from retrieval.errors import ModelSwitched, NotFound, SnapshotInvalid
+from retrieval.catalogue.schema import changes, chunks, collections, faces, meta, photos
+from retrieval.errors import ModelSwitched, NotFound, SnapshotInvalid, VectorDamaged
 from retrieval.values import Changes, Ints, Vectors, Watermark
+
+_NAMED = 5  # photos that a message names
 
 
 def lock_collection(connection: Connection, collection_id: int) -> int:
@@ -66,13 +68,39 @@ def renew_epoch(connection: Connection) -> str:
 def read_faces(
     connection: Connection, query: Select[Any], dimension: int
 ) -> tuple[Ints, Ints, Vectors]:
-    """Run a query for (face id, person id, vector) and return its columns as arrays."""
+    """Run a query for (face id, person id, vector) and return its columns as arrays.
+
+    Raises:
+        VectorDamaged: some are not what was written; of which photos.
+    """
     # The driver's own tuples: SQLAlchemy's rows would double the time of a million faces.
     cursor = connection.execute(query).cursor
     rows = cursor.fetchall() if cursor is not None else []
     ids, owners, stored = zip(*rows, strict=True) if rows else ((), (), ())
-    vectors = decode_vectors(connection, stored, dimension)
+    try:
+        vectors = decode_vectors(connection, stored, dimension)
+    except VectorDamaged as error:
+        raise _which_are_damaged(connection, rows, dimension) from error
     return np.array(ids, np.int64), np.array(owners, np.int64), vectors
+
+
+def _which_are_damaged(
+    connection: Connection, rows: Sequence[tuple[Any, ...]], dimension: int
+) -> VectorDamaged:
+    damaged = []
+    for face_id, _, value in rows:
+        try:
+            decode_vectors(connection, [value], dimension)
+        except VectorDamaged:
+            damaged.append(face_id)
+    shown = select(photos.c.sha256).join(faces, faces.c.photo_id == photos.c.id)
+    hashes = connection.scalars(shown.where(faces.c.id.in_(damaged[:_NAMED]))).all()
+    names = ", ".join(sha256[:12] for sha256 in hashes) + (", ..." * (len(damaged) > _NAMED))
+    return VectorDamaged(
+        f"The vectors of {len(damaged)} faces in the catalogue are damaged or were changed. Remove "
+        f"their photos ({names}) by `rollcall photos remove` and enrol them again, or restore a "
+        "backup."
+    )
 
 
 class LogFeed:

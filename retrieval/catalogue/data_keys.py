@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from retrieval.catalogue.encoding import to_bytes, vectors_from_bytes
 from retrieval.catalogue.schema import Moment, metadata, now
-from retrieval.errors import CatalogueSealed, SettingInvalid, StoreError
+from retrieval.errors import CatalogueSealed, SettingInvalid, StoreError, VectorDamaged
 from retrieval.sealing.keys import KEY_ID, DataKey, UserKey, UserKeySource, WrongSeal
 from retrieval.values import Vectors
 
@@ -113,7 +113,7 @@ class Keyring:
 
         Raises:
             CatalogueSealed: a value is sealed, and the user's key is missing or another.
-            StoreError: a value is damaged.
+            VectorDamaged: one is not what was written.
         """
         opened = self.open(connection, stored) if self._user_key else stored
         if sum(map(len, opened)) != 4 * dimension * len(opened):
@@ -136,7 +136,7 @@ class Keyring:
 
         Raises:
             CatalogueSealed: the user's key is missing or another.
-            StoreError: a value is damaged, or lies in the clear where none should.
+            VectorDamaged: a value is damaged, or lies in the clear where none should.
         """
         heads = [value[:KEY_ID] for value in values]
         plain = False
@@ -270,8 +270,8 @@ def _unwrapped(row: Row[tuple[str, ...]], user_key: UserKey) -> tuple[bytes, Dat
     return key_id, user_key.unwrap(key_id, row.wrapped)
 
 
-def _damaged() -> StoreError:
-    return StoreError(
+def _damaged() -> VectorDamaged:
+    return VectorDamaged(
         "A vector in the catalogue is damaged or was changed: it is not what was written. Run "
         "rollcall doctor; restore a backup."
     )

@@ -5,9 +5,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from retrieval.catalogue import audit, bytesearch, replies, runs
@@ -27,7 +29,7 @@ from retrieval.catalogue.schema import (
     people,
     photos,
 )
-from retrieval.errors import InputError, NotFound, StoreError
+from retrieval.errors import InputError, NotFound, StoreError, VectorDamaged
 
 _PIECE_BYTES = 256  # SQLite may lay a long value over several pages
 _HASH_PREFIX = re.compile(r"[0-9a-f]{6,64}")
@@ -156,7 +158,9 @@ def _erase_photos(
 
 def _delete_faces(connection: Connection, collection_id: int, face_ids: Sequence[int]) -> Erased:
     """Delete faces, and the photos that have none left."""
-    gone = vectors(connection, collection_id, face_ids)[2]
+    gone = np.zeros((0, 0), np.float32)
+    with suppress(VectorDamaged):  # what is damaged goes as well
+        gone = vectors(connection, collection_id, face_ids)[2]
     hashes: list[str] = []
     log_changes(connection, collection_id, face_ids)
     for some in chunks(face_ids):

@@ -9,8 +9,8 @@ from retrieval.catalogue.data_keys import PLAIN, data_keys
 from retrieval.catalogue.recoding import VECTOR_COLUMNS
 from retrieval.catalogue.schema import faces, metadata
 from retrieval.catalogue.unknowns import Unknowns
-from retrieval.errors import CatalogueSealed, SettingInvalid, StoreError
-from tests.catalogue.made import make_collection, new_faces
+from retrieval.errors import CatalogueSealed, SettingInvalid, StoreError, VectorDamaged
+from tests.catalogue.made import make_collection, new_faces, sha256
 from tests.catalogue.sealed import user_key
 from tests.catalogue.test_transfer import fill
 
@@ -92,7 +92,7 @@ def test_a_key_for_a_catalogue_in_the_clear_is_refused(tmp_path):
         Catalogue.open(tmp_path / "clear.db", user_key(1))
 
 
-def test_a_damaged_vector_is_an_error_and_others_can_be_read(catalogue):
+def test_a_damaged_vector_is_named_and_can_be_removed_and_others_be_read(catalogue):
     gallery = make_collection(catalogue).id
     first, second = catalogue.enrol(gallery, new_faces("Ann", range(2)))
     with catalogue.database.reading() as connection:
@@ -101,9 +101,12 @@ def test_a_damaged_vector_is_an_error_and_others_can_be_read(catalogue):
         with catalogue.database.writing() as connection:
             chosen = update(faces).where(faces.c.id == first.face_id)
             connection.execute(chosen.values(vector=damaged))
-        with pytest.raises(StoreError, match="damaged or was changed"):
-            catalogue.vectors(gallery, [first.face_id])
+        with pytest.raises(VectorDamaged, match=f"1 faces .*{sha256(0)[:12]}"):
+            list(catalogue.feed(gallery).everything())
         assert len(catalogue.vectors(gallery, [second.face_id])[2]) == 1
+    catalogue.remove_photo(gallery, sha256(0))
+    (rest,) = catalogue.feed(gallery).everything()
+    assert rest.added.tolist() == [second.face_id]
 
 
 def test_a_damaged_data_key_is_an_error(url, catalogue):
@@ -122,5 +125,5 @@ def test_a_damaged_vector_in_the_clear_is_an_error_as_well(tmp_path):
         clear.enrol(gallery, new_faces("Ann", range(2)))
         with clear.database.writing() as connection:
             connection.execute(update(faces).values(vector=b"\0" * 5))
-        with pytest.raises(StoreError, match="damaged or was changed"):
+        with pytest.raises(VectorDamaged, match="2 faces"):
             clear.vectors(gallery)
