@@ -124,7 +124,7 @@ async def _fingerprint(request: Request) -> str:
     return digest.hexdigest()
 
 
-def _idempotency_key(
+async def _idempotency_key(
     key: Annotated[
         str | None,
         Header(
@@ -159,15 +159,16 @@ Optional = Annotated[
 ]
 
 
-# What routes take from a request
+# What routes take from a request. FastAPI runs plain functions in threads of its pool, which takes
+# more than these do; where the catalogue is asked, that is right.
 
 
-def _context(request: Request) -> Context:
+async def _context(request: Request) -> Context:
     context: Context = request.app.state.context
     return context
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
 
@@ -176,7 +177,7 @@ InContext = Annotated[Context, Depends(_context)]
 By = Annotated[Caller, Depends(_caller)]
 
 
-def _collection(
+async def _collection(
     context: InContext,
     caller: By,
     collection: Annotated[

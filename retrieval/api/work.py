@@ -14,9 +14,11 @@ T = TypeVar("T")
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
 
-# A request that arrives within this time after the first of a batch is answered with it: a
-# hundredth of what a batch takes, so that waiting costs nothing that can be measured.
+# A request that arrives within this time after another is answered with it. Where nothing is worked
+# on, that is a tenth of what one photo takes; else the cores have enough to do meanwhile, and of a
+# larger batch each photo takes less.
 GATHER_S = 0.002
+GATHER_MEANWHILE_S = 0.01
 
 
 class Desk:
@@ -108,6 +110,8 @@ class Batcher(Generic[Ask, Answer]):
         self._timeout_s = timeout_s
         self._queue: queue.SimpleQueue[_Waiting[Ask, Answer] | None] = queue.SimpleQueue()
         self._gathering = threading.Lock()
+        self._counting = threading.Lock()
+        self._working = 0
         self._threads = [
             threading.Thread(target=self._serve, name=f"batch-{number}", daemon=True)
             for number in range(threads)
@@ -140,6 +144,8 @@ class Batcher(Generic[Ask, Answer]):
             wanted = [each for each in batch if each.done.set_running_or_notify_cancel()]
             if wanted:
                 self._answer(wanted)
+            with self._counting:
+                self._working -= 1
 
     def _gather(self) -> list[_Waiting[Ask, Answer]]:
         """The next batch; empty when the batcher is closed."""
@@ -149,8 +155,9 @@ class Batcher(Generic[Ask, Answer]):
                 return []
             batch, places = [first], first.places
             while places < self._largest:
+                patience_s = GATHER_MEANWHILE_S if self._working else GATHER_S
                 try:
-                    following = self._queue.get(timeout=GATHER_S)
+                    following = self._queue.get(timeout=patience_s)
                 except queue.Empty:
                     break
                 if following is None:
@@ -158,6 +165,8 @@ class Batcher(Generic[Ask, Answer]):
                     break
                 batch.append(following)
                 places += following.places
+            with self._counting:
+                self._working += 1
             return batch
 
     def _answer(self, batch: Sequence[_Waiting[Ask, Answer]]) -> None:
