@@ -26,6 +26,14 @@ def search(
     rivals: Annotated[
         bool, typer.Option("--rivals/--no-rivals", help="hnswlib and usearch, where installed.")
     ] = True,
+    large: Annotated[
+        int,
+        typer.Option(
+            "--large",
+            min=0,
+            help="Faces of one more index, in SQ8; ten million need 10 GB of memory.",
+        ),
+    ] = 0,
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
@@ -40,14 +48,15 @@ def search(
         dimension=dimension,
         threads=threads_of(run.settings),
         seed=seed,
-        photo_ms=None if photo is None else _stages(run, photo),
+        photo=None if photo is None else _stages(run, photo),
+        large=large,
         progress=run.remark,
     )
     finish(run, "search", result, module.report(result), out)
 
 
 def _stages(run: Run, photo: Path) -> dict[str, float]:
-    """Milliseconds of the stages before the search."""
+    """Milliseconds of the stages before the search, and the photo's `faces`."""
     from retrieval.benchmarks.pipeline import run as measure
     from retrieval.build import build_models, chosen_precision, threads_of
 
@@ -62,4 +71,5 @@ def _stages(run: Run, photo: Path) -> dict[str, float]:
             threads=threads_of(run.settings),
         )
     run.remark(f"{times.faces} faces found in {photo}")
-    return {stage: times.stage_ms[stage] for stage in ("decode", "detect", "align", "embed")}
+    stages = {stage: times.stage_ms[stage] for stage in ("decode", "detect", "align", "embed")}
+    return {"faces": times.faces, **stages}

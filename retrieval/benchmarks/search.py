@@ -1,5 +1,6 @@
 """How fast and how right the index is, on face-like vectors, beside its rivals, in one run."""
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from retrieval.benchmarks.plots import PALETTE, canvas, label
 from retrieval.benchmarks.report import Report, Table, environment
 from retrieval.benchmarks.search_rivals import Contestant, exact, fused, installed, ours, rival
 from retrieval.benchmarks.synthetic import ORL, Population
+from retrieval.errors import SettingInvalid
 from retrieval.identities.decide import decide
 from retrieval.index.exact import nearest
 from retrieval.index.faiss_ivf import Coding, Recipe
@@ -99,7 +101,8 @@ def run(
     dimension: int = 128,
     threads: int = 2,
     seed: int = 0,
-    photo_ms: Mapping[str, float] | None = None,
+    photo: Mapping[str, float] | None = None,
+    large: int = 0,
     progress: Progress = lambda step: None,
 ) -> Result:
     """Measure galleries of several sizes, and all contestants on the largest.
@@ -111,13 +114,19 @@ def run(
         dimension: numbers a vector.
         threads: of everybody.
         seed: of the vectors.
-        photo_ms: milliseconds of a ten-face photo's stages before the search, if measured.
+        photo: milliseconds of a group photo's stages before the search, and its `faces`.
+        large: faces of one more index, SQ8 and nothing else, since little else fits into memory.
         progress: is told each step in words.
 
     Returns:
         A JSON document: `galleries` (a row a size), `contest` (a row a contestant and effort),
-        `at_level` (each contestant at the wanted agreement), `churn`.
+        `at_level` (each contestant at the wanted agreement), `churn`, `large` (a row an effort).
+
+    Raises:
+        SettingInvalid: the memory does not allow `large`.
     """
+    if large:
+        _check_memory(large, dimension)
     faiss.omp_set_num_threads(threads)
     result: Result = {
         "environment": environment(),
@@ -125,13 +134,16 @@ def run(
         "probes": probes,
         "threads": threads,
         "seed": seed,
+        "photo_faces": GROUP if photo is None else int(photo["faces"]),
         "galleries": [],
+        "large_faces": large,
+        "large": [],
     }
     for faces in sizes:
         progress(f"drawing {faces:,} faces and asking exactly")
         town = Town(faces, probes=probes, dimension=dimension, seed=seed)
         row = measure_gallery(town, progress)
-        before = dict(photo_ms or {})
+        before = {stage: ms for stage, ms in (photo or {}).items() if stage != "faces"}
         row["identify_ms"] = {
             **before,
             "search": row["group_ms"]["p50"],
@@ -142,6 +154,9 @@ def run(
     result["at_level"] = at_level(result["contest"])
     progress("removing 30 %, adding 10 %")
     result["churn"] = churn(town, seed)
+    del town
+    if large:
+        result["large"] = measure_large(large, probes, dimension, threads, seed, progress)
     return result
 
 
@@ -276,6 +291,40 @@ def churn(town: Town, seed: int) -> Result:
     }
 
 
+def measure_large(
+    faces: int, probes: int, dimension: int, threads: int, seed: int, progress: Progress
+) -> list[Result]:
+    """Search faces alone with SQ8 lists, in a gallery too large for a roster beside them."""
+    faiss.omp_set_num_threads(threads)
+    progress(f"drawing {faces:,} faces and asking exactly")
+    population = Population(faces // PHOTOS, dimension=dimension, seed=seed)
+    owner = np.repeat(np.arange(1, faces // PHOTOS + 1), PHOTOS)
+    vectors = population.photos(owner)
+    asked = population.photos(np.random.default_rng(seed + 1).choice(owner, probes))
+    truth = owner[nearest(asked, vectors, np.arange(faces), 1).ids[:, 0]]
+    progress(f"building ours over {faces:,} faces, coding {Coding.SQ8}")
+    nlist = nlist_for(faces)
+
+    def recipe(nprobe: int) -> Recipe:
+        return Recipe(Coding.SQ8, nlist, min(nprobe, nlist), 32)
+
+    sample = vectors[:: max(faces // (50 * nlist), 1)]
+    (rescored, *_) = ours(vectors, sample, recipe, _VISITS)
+    progress(f"asking {faces:,} faces")
+    return _asked("faces", [rescored], owner, truth, asked, faces)
+
+
+def _check_memory(faces: int, dimension: int) -> None:
+    """A large index needs its vectors, and thrice codes of a quarter of that."""
+    needed = 2.0 * faces * dimension * 4
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if free < needed:
+        raise SettingInvalid(
+            f"{faces:,} faces take {needed / 1e9:.0f} GB of memory; {free / 1e9:.0f} GB are free."
+            " Measure fewer with --large."
+        )
+
+
 def report(result: Result) -> Report:
     """The tables, and the plot of agreement against probes a second."""
     page = Report(
@@ -284,10 +333,13 @@ def report(result: Result) -> Report:
         " like those of faces (ORL, dlib's network), ten photos a person.",
     )
     page.table(_galleries_table(result["galleries"]))
-    page.table(_identify_table(result["galleries"]))
+    page.table(_identify_table(result["galleries"], result["photo_faces"]))
     page.table(_level_table(result["at_level"]))
     page.table(_contest_table(result["contest"]))
     page.table(_churn_table(result["churn"]))
+    if result["large"]:
+        entries = result["large_faces"]
+        page.table(_table(result["large"], f"{entries:,} faces in SQ8, without templates", {}))
     return page.figure("agreement", _plot(result), "Right and fast is up and to the right.")
 
 
@@ -350,7 +402,7 @@ def _galleries_table(rows: Sequence[Result]) -> Table:
     return Table(names, cells, "The whole gallery, fused rule", formats)
 
 
-def _identify_table(rows: Sequence[Result]) -> Table:
+def _identify_table(rows: Sequence[Result], photo_faces: int) -> Table:
     stages = list(rows[0]["identify_ms"])
     cells = [
         [row["faces"], *row["identify_ms"].values(), sum(row["identify_ms"].values())]
@@ -358,6 +410,8 @@ def _identify_table(rows: Sequence[Result]) -> Table:
     ]
     names = ["faces", *stages, "sum"]
     caption = f"Milliseconds of a photo of {GROUP} faces, stage by stage"
+    if photo_faces != GROUP:
+        caption += f"; before the search, of one with {photo_faces}"
     return Table(names, cells, caption, dict.fromkeys(names[1:], ".2f"))
 
 

@@ -8,13 +8,16 @@ import pytest
 from retrieval.benchmarks import search
 from retrieval.benchmarks.search_rivals import exact, installed, rival
 from retrieval.benchmarks.synthetic import Population
+from retrieval.errors import SettingInvalid
 
 
 @pytest.fixture(scope="module")
 def result() -> search.Result:
     """A small run, as `rollcall bench search` does it."""
     threads = faiss.omp_get_max_threads()
-    found = search.run([2_000, 3_000], rivals=False, probes=60, dimension=32, threads=1)
+    found = search.run(
+        [2_000, 3_000], rivals=False, probes=60, dimension=32, threads=1, large=4_000
+    )
     faiss.omp_set_num_threads(threads)
     return found
 
@@ -50,6 +53,16 @@ def test_contestants_are_compared_at_the_wanted_agreement(result: search.Result)
     for row in result["at_level"]:
         assert row["reached"] == (row["agreement"] >= row["level"])
     assert {"exact", "Rollcall PQ"} <= {row["contestant"] for row in result["at_level"]}
+
+
+def test_a_large_index_is_measured_beside(result: search.Result) -> None:
+    assert max(row["agreement"] for row in result["large"]) == 1
+    assert all(row["bytes_an_entry"] < 4 * 32 for row in result["large"])
+
+
+def test_what_does_not_fit_into_memory_is_refused_at_once() -> None:
+    with pytest.raises(SettingInvalid, match="GB are free"):
+        search.run([2_000], large=10**12)
 
 
 def test_the_report_shows_it_all(result: search.Result, tmp_path: Path) -> None:
