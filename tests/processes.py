@@ -36,12 +36,17 @@ def rollcall(*arguments: str, log: Path, **environment: str) -> Iterator[subproc
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
 
 
 def wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until the service answers."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(f"{address}/readyz", timeout=5).close()
