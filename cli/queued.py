@@ -88,6 +88,7 @@ def report(
         extra: further words for the JSON document.
     """
     from retrieval.bulk import run_document
+    from retrieval.run_files import forget_old, rejects_of
 
     bulk_run = opened.runs.run(bulk_run.id)
     counts = opened.runs.counts(bulk_run.id)
@@ -95,7 +96,8 @@ def report(
     document = {**run_document(opened.runs, bulk_run), **(extra or {})}
     run.rejected = run.rejected or bool(not_taken)
     if not_taken and bulk_run.kind != "embed":  # nothing to enrol again
-        target = rejects or run.settings.home / "rejects" / f"{bulk_run.id[:8]}.csv"
+        forget_old(run.settings.home, run.settings.upload_days)
+        target = rejects or rejects_of(run.settings.home, bulk_run.id)
         write_rejects(target, all_not_taken(opened.runs, bulk_run.id))
         document["rejects"] = str(target)
         run.remark(f"photos that were not taken: {target} (mend it, then enroll --manifest it)")
