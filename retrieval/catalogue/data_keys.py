@@ -97,11 +97,6 @@ class Keyring:
         self._user_key = user_key
         self._known: dict[bytes, DataKey] = {}
 
-    @property
-    def has_user_key(self) -> bool:
-        """Whether the user gave a key."""
-        return self._user_key is not None
-
     # The codec
 
     def encode(self, connection: Connection, vectors: Vectors) -> list[bytes]:

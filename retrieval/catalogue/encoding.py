@@ -30,8 +30,8 @@ class Codec(Protocol):
 def encode_vectors(connection: Connection, vectors: Vectors) -> list[bytes]:
     """What the connection's database keeps for each row of (n, d), in a writing transaction.
 
-    Call it before the transaction changes rows, but behind `lock_collection`: on PostgreSQL it
-    waits for a change of keys, which waits for rows.
+    Call it behind a lock of the collection and before rows are changed. On PostgreSQL it waits for
+    a change of keys, and a restore, which locks both tables in this order, waits for it.
     """
     codec: Codec = connection.get_execution_options()[CODEC]
     return codec.encode(connection, vectors)

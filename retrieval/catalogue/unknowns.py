@@ -142,6 +142,8 @@ class Unknowns:
             model = fingerprint or connection.scalar(_model(collection_id))
             rows = [row | {"fingerprint": model} for row in rows]
             if faces:
+                owner = select(collections.c.id).where(collections.c.id == collection_id)
+                connection.execute(owner.with_for_update(read=True, key_share=True))
                 found = encode_vectors(connection, np.stack([face.vector for face in faces]))
                 rows = [row | {"vector": value} for row, value in zip(rows, found, strict=True)]
             old = unknowns.c.seen_at < moment - timedelta(days=days)
