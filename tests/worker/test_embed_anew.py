@@ -13,6 +13,7 @@ from retrieval.catalogue.runs import Runs
 from retrieval.catalogue.spares import Spares
 from retrieval.settings import Settings
 from retrieval.swapping import begin, drop, follow_up, listed, switch
+from tests.cli.running import document, rollcall
 from tests.two_models import SMALL, write_small_embedder
 from tests.worker.small_models import follow
 from worker.jobs import RqJobQueue
@@ -91,3 +92,22 @@ def test_a_worker_follows_the_model_and_photos_of_one_name_are_told_apart(
         threshold = answer["faces"][0]["threshold"]
         assert threshold == pytest.approx(0.9), "of the model that answers now"
     tasks.close()
+
+
+def test_the_command_leaves_embedding_to_workers_and_compares_when_they_are_done(
+    home: Path, samples: Path
+) -> None:
+    write_small_embedder(home)
+    assert rollcall(home, "enroll", samples / "employees").exit_code == 0
+    photos = len(list((samples / "employees").glob("*/*.jpg")))
+    with EmbeddedRedis(home) as server:
+        plan = WorkerPlan(Settings(home=home, threads=1), server.url, "rollcall")
+        with workers(plan, 1, beat_s=0.3):
+            begun = document(rollcall(home, "models", "swap", SMALL, "--queue", "--json"))
+            assert begun["kind"] == "embed"
+            shown = document(rollcall(home, "jobs", "show", begun["run"], "--wait", "--json"))
+            assert (shown["state"], shown["counts"]["embedded"]) == ("finished", photos)
+            words = ("models", "swap", SMALL, "--queue", "--wait", "--json")
+            found = document(rollcall(home, *words))
+    assert found["other"]["embedded"] == photos
+    assert "needs 10 people" in found["comparison"]["not_calibrated"]
