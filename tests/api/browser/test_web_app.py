@@ -39,7 +39,7 @@ def browser(chromium: str) -> Iterator["Browser"]:
 def page(browser: "Browser", address: str) -> Iterator["Page"]:
     """A page that must write no error to the console and ask no other host for anything."""
     context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)  # a loaded machine is no failure
     page = context.new_page()
     troubles: list[str] = []
     page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
