@@ -10,7 +10,7 @@ from retrieval.errors import DimensionMismatch, SettingInvalid, VectorInvalid
 from retrieval.index.exact import Exact
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
 from retrieval.index.milvus.server import MilvusServer
-from retrieval.index.milvus.vectors import Lists, MilvusVectors
+from retrieval.index.milvus.vectors import MilvusVectors
 from retrieval.protocols import VectorIndex
 from retrieval.values import Ints, Vectors
 from tests.milvus_server import RunningMilvus
@@ -19,7 +19,7 @@ D, N, LISTS = 32, 1_500, 20
 TIE = 1e-5  # cosines of float32 vectors that differ by less count as equal
 
 Make = Callable[[], VectorIndex]
-MILVUS = ["milvus_lite", "milvus_server", "milvus_lists"]
+MILVUS = ["milvus_lite", "milvus_server"]
 
 
 def unit(n: int, seed: int) -> Vectors:
@@ -62,27 +62,20 @@ def one_thread() -> Iterator[None]:
 def milvus_lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
     pytest.importorskip("milvus_lite", reason="needs the package milvus-lite")
     server = MilvusServer(str(tmp_path_factory.mktemp("milvus") / "lite.db"))
-    yield in_milvus(server, None)
+    yield in_milvus(server)
     server.close()
 
 
 @pytest.fixture(scope="module")
 def milvus_server(milvus: RunningMilvus) -> Iterator[Make]:
     server = MilvusServer(milvus.url)
-    yield in_milvus(server, None)
+    yield in_milvus(server)
     server.close()
 
 
-@pytest.fixture(scope="module")
-def milvus_lists(milvus: RunningMilvus) -> Iterator[Make]:
-    server = MilvusServer(milvus.url)
-    yield in_milvus(server, Lists(LISTS, LISTS))
-    server.close()
-
-
-def in_milvus(server: MilvusServer, lists: Lists | None) -> Make:
+def in_milvus(server: MilvusServer) -> Make:
     """One collection, emptied again and again: to make one takes seconds."""
-    vectors = MilvusVectors(server, f"contract_{'flat' if lists is None else 'lists'}", D, lists)
+    vectors = MilvusVectors(server, "contract", D)
     vectors.create()
 
     def make() -> VectorIndex:

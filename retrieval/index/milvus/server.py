@@ -152,7 +152,9 @@ def _is_bad_url(error: Exception) -> bool:
 
 
 def _words(error: Exception) -> str:
-    text = str(getattr(error, "message", "") or error).strip()
+    details: Callable[[], Any] | None = getattr(error, "details", None)
+    told = details() if callable(details) else getattr(error, "message", "")
+    text = str(told or error).strip()
     return text.splitlines()[0].rstrip(".") if text else type(error).__name__
 
 

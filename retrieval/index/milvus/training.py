@@ -28,6 +28,8 @@ from retrieval.index.training import (
 from retrieval.protocols import ChangeFeed
 from retrieval.values import Changes, IndexPlace, Ints
 
+_SEALED_FROM = 5_000  # faces; what Milvus still collects it searches several times as slowly
+
 
 class Making:
     """How an index is made anew: with what lists, and what is done before it is asked.
@@ -56,6 +58,8 @@ class Making:
             pair: that holds everything that was to be kept.
             alive: is called now and then while it takes long.
         """
+        if len(pair.faces) >= _SEALED_FROM:
+            pair.seal(alive)
         return place
 
 
@@ -107,8 +111,7 @@ class Exam(Making):
     def finish(self, place: IndexPlace, pair: Pair, alive: Callable[[], None]) -> IndexPlace:
         """Measure, then write the faces that were held out."""
         self._progress("waiting until the server has made them")
-        for vectors in (pair.faces, pair.people):
-            vectors.seal(alive)
+        pair.seal(alive)
         recipe = self._measured(pair, alive)
         for part in self._held:
             alive()

@@ -19,7 +19,7 @@ from retrieval.values import Floats, Ints, SearchResult, Vectors
 
 _MESSAGE_BYTES = 4 << 20  # of vectors a call; Milvus takes 64 MB, its message queues like less
 _IDS_A_FILTER = 10_000  # parsed in about 0.1 s
-_PROBES_A_CALL = 512
+_PROBES_A_CALL = 128  # compared with a million faces without lists, they take seconds
 _HITS_A_PROBE = 16_384  # Milvus gives no more
 _ROWS_A_PAGE = 2_000
 _FLUSH_S = 120.0  # seconds for writing what the server holds in memory
