@@ -204,11 +204,8 @@ def embed_faces(
         NotFound: the collection has no such model (any more).
     """
     spares = Spares(service.catalogue.database)
-    collection = service.kit.collection
-    model = collection
-    if fingerprint != collection.fingerprint:
-        model = spares.get(collection.id).of(collection)
-    faces = spares.lacking_among(collection.id, fingerprint, face_ids)
+    model = spares.model(service.collection.id, fingerprint)  # whichever side it is on by now
+    faces = spares.lacking_among(model.id, fingerprint, face_ids)
     if not faces:
         return []
     read = _originals(service, faces, base)
@@ -227,7 +224,7 @@ def embed_faces(
             ids.append(faces[row].id)
             vectors.append(found)
     if ids:
-        spares.put(collection.id, fingerprint, ids, np.concatenate(vectors))
+        spares.put(model.id, fingerprint, ids, np.concatenate(vectors))
     return missed
 
 
@@ -308,7 +305,8 @@ def switch(
 ) -> list[Missed]:
     """Make the other model the one that answers, in all processes from their next question on.
 
-    What is still to be embedded is embedded first, and once more for faces that were left out.
+    What is still to be embedded or calibrated is done first; faces that are left out are tried once
+    more afterwards.
 
     Args:
         service: of the collection.
@@ -343,7 +341,9 @@ def switch(
                 f" {missed[0].message} Bring their photos back, or leave these faces out with"
                 " --without-missing."
             )
-        if spares.get(collection).term is None:
+        if not back and spares.calibrated(collection)[0] is None:
+            prepare(service, queries=(), progress=progress)
+        elif spares.get(collection).term is None:
             make_index(service, progress)
         progress("switching")
         try:

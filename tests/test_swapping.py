@@ -270,6 +270,37 @@ def test_a_face_without_a_photo_is_told_of_left_out_only_when_asked_to_and_comes
         switch(service, back=True)
 
 
+def test_a_batch_that_meets_the_switch_is_embedded_by_the_model_that_was_asked_for(
+    service: Service, faces: list[EnrolItem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(service, faces[:4])
+    settings: Settings = service._parts._settings  # type: ignore[attr-defined]
+    spare = begin(service, other_model(settings, service.kit.collection, SMALL))
+    spares, collection = Spares(service.catalogue.database), service.collection.id
+    pipeline = type(service.pipeline)
+    read = pipeline.read
+
+    def read_and_switch(self, sources):  # type: ignore[no-untyped-def]
+        if service.kit.collection.fingerprint != spare.fingerprint:
+            spares.exchange(collection, spare.fingerprint, may_lack=4)
+        return read(self, sources)
+
+    monkeypatch.setattr(pipeline, "read", read_and_switch)
+    assert follow_up(service, spare.fingerprint) == []
+    monkeypatch.undo()
+    assert vectors(service)[1].shape == (4, DIMENSION)
+    assert service.state().faces == 4
+
+
+def test_a_switch_without_a_comparison_calibrates_first(
+    service: Service, faces: list[EnrolItem]
+) -> None:
+    enrol(service, faces)
+    embed(service)
+    switch(service)
+    assert "calibrated for FPIR 0.01" in service.gate.source
+
+
 def test_kept_copies_are_embedded_where_the_photos_are_gone(
     settings: Settings, faces: list[EnrolItem]
 ) -> None:

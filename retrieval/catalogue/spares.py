@@ -207,6 +207,18 @@ class Spares:
         with self._database.reading() as connection:
             return _found(connection, collection_id)
 
+    def model(self, collection_id: int, fingerprint: str) -> Collection:
+        """The collection as it is with one of its two models.
+
+        Raises:
+            NotFound: it has no such model (any more).
+        """
+        with self._database.reading() as connection:
+            active = collection_by_id(connection, collection_id)
+            if active.fingerprint == fingerprint:
+                return active
+            return _check_spare(connection, collection_id, fingerprint).of(active)
+
     # Vectors
 
     def lacking(
