@@ -11,6 +11,7 @@ from retrieval.samples import write_samples
 from retrieval.settings import Settings
 from tests.catalogue.postgres import Postgres, running_postgres
 from tests.milvus_server import RunningMilvus, running_milvus
+from worker.redis_server import EmbeddedRedis
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared"
 
@@ -20,6 +21,14 @@ def _beside(path: str) -> Path:
     if not found.exists():
         pytest.skip(f"needs real data that is not beside this checkout: ../shared/{path}")
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_redis_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Stop the embedded servers whose last user was killed, as some tests do."""
+    yield
+    for pid in tmp_path_factory.getbasetemp().glob("**/redis/pid"):
+        EmbeddedRedis(pid.parents[1]).stop()
 
 
 @pytest.fixture(scope="session")
