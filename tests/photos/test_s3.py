@@ -4,9 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from retrieval.errors import DataInvalid, PhotoTooLarge, PhotoUnreadable, StorageUnavailable
+from retrieval.errors import (
+    DataInvalid,
+    PhotoTooLarge,
+    PhotoUnreadable,
+    StorageUnavailable,
+    StoreError,
+)
 from retrieval.photos.decode import read
 from retrieval.photos.folders import is_folder, people_below, photos_below
+from retrieval.photos.shelves import shelves_below
+from retrieval.photos.store import PhotoStore
 from retrieval.values import Url
 from tests.processes import free_port
 from tests.storage_servers import s3_server
@@ -16,6 +24,7 @@ pytest.importorskip("moto", reason="needs moto (pip install 'moto[s3,server]')")
 fsspec = pytest.importorskip("fsspec")
 
 SECRET = "secret-5108"
+SHA256 = "0123456789abcdef" * 4
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +81,21 @@ def test_what_is_not_there_is_named(people: Url) -> None:
         read(Url("s3://no-such-bucket/a.jpg"), "a", max_bytes=10)
     with pytest.raises(DataInvalid, match="no such folder or bucket"):
         list(photos_below(Url("s3://no-such-bucket/people")))
+
+
+def test_copies_of_photos_are_kept_in_a_bucket(people: Url) -> None:
+    store = PhotoStore(Url("s3://staff/kept/7"), keeps=True)
+    assert (store.read(SHA256), store.kept()) == (None, [])
+    store.keep(SHA256, b"photo")
+    assert (store.read(SHA256), store.kept()) == (b"photo", [SHA256])
+    assert shelves_below(Url("s3://staff/kept")) == [(7, store.folder)]
+    store.discard([SHA256, SHA256])
+    assert (store.read(SHA256), store.kept()) == (None, [])
+    store.keep(SHA256, b"photo")
+    store.clear()
+    assert store.kept() == []
+    with pytest.raises(StoreError, match=r"cannot be (written|reached)"):
+        PhotoStore(Url("s3://no-such-bucket/7"), keeps=True).keep(SHA256, b"photo")
 
 
 def test_an_endpoint_that_does_not_answer_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
