@@ -323,6 +323,23 @@ def test_all_indexes_of_a_collection_can_be_dropped(small: World) -> None:
     assert not Pair(small.server, place, D).people.exists()
 
 
+def test_a_process_that_lives_long_makes_lists_by_itself_and_pauses_when_another_does(
+    small: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = small.opened(lists_from=10, background=True)
+    begun: list[int] = []
+
+    def busy() -> None:
+        begun.append(1)
+        raise IndexFailed("Another process is making this index anew.")
+
+    monkeypatch.setattr(index, "keep_up", busy)
+    for _ in range(3):
+        index.catch_up()
+        index.settle()
+    assert begun == [1]
+
+
 def test_vectors_of_another_model_are_refused(small: World) -> None:
     small.index.catch_up()
     with pytest.raises(DimensionMismatch):

@@ -5,6 +5,8 @@ vectors of the few candidates are read and scored by the fused rule. So a person
 moved a moment ago is never named, even if the server does not know yet.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from retrieval.index.milvus.pair import Pair, roster_of
@@ -41,8 +43,10 @@ def search_people(
     for start in range(0, len(probes), _PROBES):
         some = probes[start : start + _PROBES]
         visited = visits[0] or (0 if pair.recipe is None else pair.recipe.visited)
-        faces = pair.faces.hits(some, FETCH, nprobe=visited)
-        people = pair.people.hits(some, FETCH, owners=False, nprobe=visits[1])
+        with ThreadPoolExecutor(1) as pool:  # the server answers both at once
+            asked = pool.submit(pair.people.hits, some, FETCH, owners=False, nprobe=visits[1])
+            faces = pair.faces.hits(some, FETCH, nprobe=visited)
+            people = asked.result()
         wanted = candidates(faces, people, max(_SCORED, 3 * k))
         roster = roster_of(feed.of_people(np.unique(wanted[wanted >= 0])), without)
         parts.append(scored(roster, some, wanted, k))

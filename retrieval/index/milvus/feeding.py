@@ -97,20 +97,20 @@ class Feeder:
         So a server that lost writes, or was given older files, is noticed where its numbers differ.
         """
         place = self.reach(head)
-        if self._holds(place) or not self._feeding.take():
+        if self._holds(place, fresh=False) or not self._feeding.take():
             return place
         try:
             newest = self.place()  # nobody feeds it now
-            if newest is not None and not self._holds(newest):
+            if newest is not None and not self._holds(newest, fresh=True):
                 logger.warning("Milvus does not hold what was written to it: it is made anew")
                 self._places.forget(newest)
         finally:
             self._feeding.give_back()
         return self.reach(head)
 
-    def _holds(self, place: IndexPlace) -> bool:
+    def _holds(self, place: IndexPlace, *, fresh: bool) -> bool:
         try:
-            found = self.pair(place).counted(place)
+            found = self.pair(place).counted(place, fresh=fresh)
         except CollectionLost:
             return False
         return (place.faces, place.people) == (found.faces, found.people)

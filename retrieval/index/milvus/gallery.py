@@ -7,6 +7,7 @@ anew whenever the server has lost it.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _ATTEMPTS = 3  # with an index that was exchanged, or lost, while it was asked
+_TEND_AGAIN_S = 60.0  # after another process was found to make the lists already, or it failed
 _PEOPLE_AT_ONCE = 5_000  # chosen people, who are scored by the catalogue's vectors alone
 _ROW_BYTES = 16  # of an entry on the server, beside its vector: id and owner
 
@@ -97,6 +99,7 @@ class MilvusGallery:
         self._thread: threading.Thread | None = None
         self._place: IndexPlace | None = None
         self._connection = 0
+        self._tend_after = 0.0
 
     def close(self) -> None:
         """Wait for what runs in the background; whoever shares the connection opens another."""
@@ -336,7 +339,7 @@ class MilvusGallery:
         return outgrown(place.faces, recipe.trained.faces)
 
     def _tend(self, place: IndexPlace) -> None:
-        due = self._background and self._due(place)
+        due = self._background and time.monotonic() > self._tend_after and self._due(place)
         if due and self._tending.acquire(blocking=False):
             self._thread = threading.Thread(target=self._tend_slowly, name="index", daemon=True)
             self._thread.start()
@@ -346,6 +349,7 @@ class MilvusGallery:
             try:
                 self.keep_up()
             except RollcallError as error:
+                self._tend_after = time.monotonic() + _TEND_AGAIN_S
                 logger.warning("The index was not brought up to date: %s", error)
 
     @contextmanager

@@ -86,10 +86,17 @@ class Pair:
         self.faces.compact()
         self.people.compact()
 
-    def counted(self, place: IndexPlace) -> IndexPlace:
-        """The place with the numbers of faces and people that every search sees from now on."""
+    def counted(self, place: IndexPlace, *, fresh: bool = True) -> IndexPlace:
+        """The place with the numbers of faces and people.
+
+        Args:
+            place: where it stands.
+            fresh: wait until every search sees what was written before.
+        """
         with ThreadPoolExecutor(2) as pool:  # each waits for the server's clock to tick
-            faces, people = pool.map(len, (self.faces, self.people))
+            faces, people = pool.map(
+                lambda vectors: vectors.count(fresh=fresh), (self.faces, self.people)
+            )
         return replace(place, faces=faces, people=people)
 
     def apply(self, changes: Changes, feed: ChangeFeed) -> None:

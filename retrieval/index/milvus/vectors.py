@@ -105,7 +105,11 @@ class MilvusVectors:
 
     def __len__(self) -> int:
         """Entries that a search can return, as of now."""
-        counted = self._ask("query", filter="", output_fields=["count(*)"], fresh=True)
+        return self.count(fresh=True)
+
+    def count(self, *, fresh: bool) -> int:
+        """Entries, after all that was written before, or as of seconds ago, which is quicker."""
+        counted = self._ask("query", filter="", output_fields=["count(*)"], fresh=fresh)
         return int(counted[0]["count(*)"])
 
     def add(self, ids: Ints, vectors: Vectors, owners: Ints | None = None) -> None:
