@@ -152,10 +152,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _every_day(context: Context) -> None:
-    """Forget audit entries and files of runs that are older than the settings allow."""
+    """Forget audit entries, replies and files of runs that were kept for their time."""
     while True:
         try:
             await run_in_threadpool(context.audit.purge, context.settings.audit_days)
+            await run_in_threadpool(context.replies.purge)
             await run_in_threadpool(forget_old, context.settings.home, context.settings.upload_days)
         except (StoreError, OSError) as error:
             logger.warning("Old audit entries and files of runs stay for now: %s", error)

@@ -77,12 +77,16 @@ class Replies:
         row = {"who": who, "token": token, "fingerprint": fingerprint, "created_at": now()}
         mine = (replies.c.who == who) & (replies.c.token == token)
         with self._database.writing() as connection:
-            old = replies.c.created_at < now() - timedelta(hours=KEPT_HOURS)
-            connection.execute(delete(replies).where(old))
+            _forget_old(connection)
             if connection.execute(_insert_if_new(connection, row)).rowcount:
                 return None
             found = connection.execute(select(replies).where(mine)).one()
         return Reply(found.fingerprint, found.status, found.media_type, found.body)
+
+    def purge(self) -> int:
+        """Forget replies that were kept for their time; return how many."""
+        with self._database.writing() as connection:
+            return _forget_old(connection)
 
     def keep(self, who: str, token: str, status: int, media_type: str, body: bytes) -> None:
         """Keep the reply to a claimed request."""
@@ -96,6 +100,11 @@ class Replies:
         mine = (replies.c.who == who) & (replies.c.token == token)
         with self._database.writing() as connection:
             connection.execute(delete(replies).where(mine))
+
+
+def _forget_old(connection: Connection) -> int:
+    old = replies.c.created_at < now() - timedelta(hours=KEPT_HOURS)
+    return connection.execute(delete(replies).where(old)).rowcount
 
 
 def erase_person(connection: Connection, names: Iterable[str]) -> None:
