@@ -1,11 +1,18 @@
 """A collection changes its model while it answers: nothing fails, is mixed or is lost."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,19 +29,44 @@ from retrieval.unknowns import list_groups
 from retrieval.values import Source
 from tests.two_models import DIMENSION, SMALL, write_small_embedder
 
-PEOPLE, ENROLLED, ASKED = 12, 4, 3
+PEOPLE, ENROLLED, ASKED = 12, 4, 1
+
+# A process that asks about photos until a file says stop; whatever goes wrong ends it.
+ASKER = """
+import json, sys
+from pathlib import Path
+from retrieval.build import build_service
+from retrieval.settings import Settings
+from retrieval.values import Source
+
+home, *names = sys.argv[1:]
+settings = Settings(home=Path(home), min_face_px=8, detector="mtcnn", threads=1)
+with build_service(settings) as service:
+    while not Path(home, "stop").exists():
+        for name in names:
+            (answer,), state = service.ask([Source(name, Path(name))])
+            print(json.dumps([name, answer.document(), state.document()]), flush=True)
+"""
 
 
 @pytest.fixture
 def settings(home: Path) -> Settings:
     # ORL's faces are small here.
     write_small_embedder(home)
-    return Settings(home=home, min_face_px=8, detector="mtcnn", threads=1, unknown_days=30)
+    return Settings(home=home, min_face_px=8, detector="mtcnn", threads=1)
 
 
 @pytest.fixture
 def service(settings: Settings) -> Iterator[Service]:
     with build_service(settings) as opened:
+        opened.ensure_collection()
+        yield opened
+
+
+@pytest.fixture
+def keeping(settings: Settings) -> Iterator[Service]:
+    """A service that keeps unknown faces."""
+    with build_service(settings.model_copy(update={"unknown_days": 30})) as opened:
         opened.ensure_collection()
         yield opened
 
@@ -143,38 +175,74 @@ def answers(service: Service, queries: list[Source]) -> dict[str, tuple[PhotoAns
     return {name: (answer, state) for name, ((answer,), state) in asked.items()}
 
 
+@contextmanager
+def asking_process(home: Path, queries: list[Source], told: Path) -> Iterator[None]:
+    """Another process that asks all the time, and writes down what it was told."""
+    stop = home / "stop"
+    command = [sys.executable, "-c", ASKER, str(home), *(query.name for query in queries)]
+    with told.open("w") as file, subprocess.Popen(command, stdout=file) as process:
+        while told.stat().st_size == 0 and process.poll() is None:
+            time.sleep(0.05)
+        yield
+        stop.touch()
+        assert process.wait(timeout=120) == 0
+
+
 def test_under_load_every_answer_is_wholly_of_one_model_and_none_fails(
-    service: Service, settings: Settings, faces: list[EnrolItem], queries: list[Source]
+    service: Service,
+    settings: Settings,
+    faces: list[EnrolItem],
+    queries: list[Source],
+    tmp_path: Path,
 ) -> None:
+    """Two threads of one service and another process; ROLLCALL_SWAP_ROUNDS for a longer run."""
+    rounds = int(os.environ.get("ROLLCALL_SWAP_ROUNDS", "1"))
     enrol(service, faces)
     before = answers(service, queries)
-    with build_service(settings) as other:  # as another process would, with views of its own
-        askers = [Asker(service, queries), Asker(service, queries[::-1]), Asker(other, queries)]
+    askers = [Asker(service, queries), Asker(service, queries[::-1])]
+    with asking_process(settings.home, queries, tmp_path / "told"):
         for asker in askers:
             asker.start()
         embed(service)
-        found = prepare(service)
-        switch(service)
-        after = answers(service, queries)
-        switch(service, back=True)
-        again = answers(service, queries)
+        assert prepare(service).own_photos.agreement is not None
+        for _ in range(rounds):
+            switch(service)
+            after = answers(service, queries)
+            switch(service, back=True)
+            assert answers(service, queries) == before, "back restores the first answers exactly"
         for asker in askers:
             asker.stop()
-    assert again == before, "back and forth restores the first answers exactly"
     assert all(after[name] != before[name] for name in before)
-    assert found.own_photos.agreement is not None
+    there_and_back = ["before", *["after", "before"] * rounds]
     for asker in askers:
         assert asker.failures == []
-        models = []
-        for name, answer, state in asker.told:
-            assert (answer, state) in (before[name], after[name])
-            models.append("before" if (answer, state) == before[name] else "after")
-        assert [model for model, _ in groupby(models)] == ["before", "after", "before"]
+        told = [(name, (answer, state)) for name, answer, state in asker.told]
+        assert models(told, before, after) == there_and_back
+    lines = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
+    documents = [
+        {name: documented(*answer) for name, answer in known.items()} for known in (before, after)
+    ]
+    assert models([(name, said) for name, *said in lines], *documents) == there_and_back
+
+
+def documented(answer: PhotoAnswer, state: GalleryState) -> list[Any]:
+    """An answer as it comes out of JSON."""
+    found: list[Any] = json.loads(json.dumps([answer.document(), state.document()]))
+    return found
+
+
+def models(told: list[tuple[str, Any]], before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Of which model the answers were, in their order, each change of it once."""
+    for name, answer in told:
+        assert answer in (before[name], after[name])
+    of = ["before" if answer == before[name] else "after" for name, answer in told]
+    return [model for model, _ in groupby(of)]
 
 
 def test_the_comparison_says_what_each_model_is_worth_and_where_they_differ(
-    service: Service, faces: list[EnrolItem], queries: list[Source]
+    keeping: Service, faces: list[EnrolItem], queries: list[Source]
 ) -> None:
+    service = keeping
     enrol(service, faces)
     service.identify(queries)  # strangers are kept as unknown: these photos are at hand
     embed(service)
@@ -314,8 +382,9 @@ def test_kept_copies_are_embedded_where_the_photos_are_gone(
 
 
 def test_unknown_faces_are_shown_by_the_model_that_saw_them(
-    service: Service, faces: list[EnrolItem], queries: list[Source]
+    keeping: Service, faces: list[EnrolItem], queries: list[Source]
 ) -> None:
+    service = keeping
     enrol(service, faces[:4])
     service.identify(queries[4:6])
     seen = {face.photo for group in list_groups(service) for face in group.faces}
