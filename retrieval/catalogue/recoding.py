@@ -30,7 +30,7 @@ from sqlalchemy import (
     update,
 )
 
-from retrieval.catalogue.data_keys import PLAIN, Role, data_keys, put_key
+from retrieval.catalogue.data_keys import PLAIN, Role, data_keys, is_sealed, put_key
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.transfer import TABLES
 from retrieval.errors import SettingInvalid, StoreError
@@ -56,8 +56,10 @@ def begin_encrypting(database: Database) -> bool:
     """
     user_key = database.keyring.user_key()
     with database.writing() as connection:
-        if _active(connection) != PLAIN:
-            database.keyring.active(connection)  # the user's key is the right one
+        already = _active(connection) != PLAIN
+        if is_sealed(connection):  # also while `decrypt` has not come to its end
+            database.keyring.check(connection, database.label)
+        if already:
             return False
         _replace_active(connection)
         put_key(connection, DataKey.new(), user_key, Role.ACTIVE)

@@ -100,6 +100,19 @@ def test_encrypting_twice_writes_nothing_anew(url):
         encrypt(url, NEW)
 
 
+def test_half_decrypted_vectors_are_not_encrypted_under_a_key_that_cannot_open_the_rest(url):
+    with Catalogue.open(url, OLD) as sealed:
+        gallery = fill(sealed)
+        before = content(sealed, gallery)
+        recoding.begin_decrypting(sealed.database)
+    with pytest.raises(CatalogueSealed, match=f"under the key {OLD().id}; yours is {NEW().id}"):
+        encrypt(url, NEW)
+    assert encrypt(url) > 35
+    with Catalogue.open(url, OLD) as sealed:
+        for found, expected in zip(content(sealed, gallery), before, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("rows", [0, STEP])
 def test_encrypting_goes_on_after_a_kill(url, rows):
     with Catalogue.open(url) as clear:
