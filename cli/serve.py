@@ -2,9 +2,10 @@
 
 import ipaddress
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -48,6 +49,7 @@ def serve(
     if not run.quiet:
         logging.getLogger("retrieval.api").setLevel(logging.INFO)
     run.remark(f"Rollcall on http://{_shown(host)}:{port} ({who}); Ctrl-C ends it")
+    signal.signal(signal.SIGTERM, _leave)
     with queue_of(run) as queue:
         uvicorn.run(
             make_app(run, loopback=loopback, queue=queue),
@@ -60,6 +62,14 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=10,
         )
+
+
+def _leave(signum: int, frame: object) -> NoReturn:
+    """End as after any command: uvicorn, once it is shut down, has SIGTERM do what it did before.
+
+    To die of the signal would leave the queue's embedded server without a user.
+    """
+    raise SystemExit(0)
 
 
 @contextmanager

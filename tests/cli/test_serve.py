@@ -1,0 +1,25 @@
+"""`rollcall serve` as a process."""
+
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from retrieval.errors import QueueUnavailable
+from tests.processes import free_port, rollcall, wait_until_ready
+from worker.redis_server import EmbeddedRedis, redis_server_program
+
+
+def test_sigterm_ends_the_service_and_the_queue_that_only_it_used(tmp_path: Path) -> None:
+    try:
+        redis_server_program()
+    except QueueUnavailable:
+        pytest.skip("needs redis-server")
+    port, log, home = free_port(), tmp_path / "log", tmp_path / "home"
+    with rollcall("serve", "--port", str(port), "--home", str(home), log=log) as process:
+        wait_until_ready(f"http://127.0.0.1:{port}", process, log)
+        queue = EmbeddedRedis(home).socket
+        assert Redis(unix_socket_path=str(queue)).ping()
+        process.terminate()
+        assert process.wait(60) == 0, log.read_text()
+    assert not queue.exists()
