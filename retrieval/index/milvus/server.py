@@ -21,7 +21,7 @@ from retrieval.errors import IndexFailed, RollcallError, SettingInvalid
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors are raised as ours
 
 CALL_S = 15.0  # seconds of one call
-PATIENCE_S = 15.0  # seconds for which a server that does not answer is asked again
+PATIENCE_S = 20.0  # seconds for which a server that does not answer is asked again
 _CONNECT_S = 5.0
 _PAUSE_S = 0.2
 # gRPC shares connections, and the pauses after failed ones, between all channels of a process.
