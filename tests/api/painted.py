@@ -132,7 +132,7 @@ class PaintedParts:
 
 
 def catalogue_of(settings: Settings) -> Catalogue:
-    """The catalogue under the settings' home folder."""
+    """The settings' catalogue: by its URL, or under the home folder."""
     settings.home.mkdir(parents=True, exist_ok=True)
     return Catalogue.open(settings.catalogue_url or f"sqlite:///{settings.home / 'catalogue.db'}")
 
