@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     )
     max_request_photos: int = Field(32, ge=1, le=1000, description="Photos of one HTTP request.")
     max_connections: int = Field(
-        512,
+        400,
         ge=1,
         description="HTTP connections at a time, for a second twice as many; those that have sent"
         " no request for longest are closed.",

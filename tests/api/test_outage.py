@@ -1,4 +1,4 @@
-"""The catalogue's server goes away and comes back: a clear answer meanwhile, the right one after."""
+"""The catalogue's server goes away and comes back: a clear answer meanwhile, then the right one."""
 
 from collections.abc import Iterator
 from pathlib import Path
