@@ -14,11 +14,8 @@ T = TypeVar("T")
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
 
-# A request that arrives within this time after another is answered with it. Where nothing is worked
-# on, that is a tenth of what one photo takes; else the cores have enough to do meanwhile, and of a
-# larger batch each photo takes less.
-GATHER_S = 0.002
-GATHER_MEANWHILE_S = 0.01
+# For a request that is to share a batch; others are worked on meanwhile, so no core is idle.
+GATHER_S = 0.01
 
 
 class Desk:
@@ -110,8 +107,6 @@ class Batcher(Generic[Ask, Answer]):
         self._timeout_s = timeout_s
         self._queue: queue.SimpleQueue[_Waiting[Ask, Answer] | None] = queue.SimpleQueue()
         self._gathering = threading.Lock()
-        self._counting = threading.Lock()
-        self._working = 0
         self._threads = [
             threading.Thread(target=self._serve, name=f"batch-{number}", daemon=True)
             for number in range(threads)
@@ -144,8 +139,6 @@ class Batcher(Generic[Ask, Answer]):
             wanted = [each for each in batch if each.done.set_running_or_notify_cancel()]
             if wanted:
                 self._answer(wanted)
-            with self._counting:
-                self._working -= 1
 
     def _gather(self) -> list[_Waiting[Ask, Answer]]:
         """The next batch; empty when the batcher is closed."""
@@ -154,10 +147,9 @@ class Batcher(Generic[Ask, Answer]):
             if first is None:
                 return []
             batch, places = [first], first.places
-            while places < self._largest:
-                patience_s = GATHER_MEANWHILE_S if self._working else GATHER_S
+            while places < min(self._largest, self._share()):
                 try:
-                    following = self._queue.get(timeout=patience_s)
+                    following = self._queue.get(timeout=GATHER_S)
                 except queue.Empty:
                     break
                 if following is None:
@@ -165,9 +157,15 @@ class Batcher(Generic[Ask, Answer]):
                     break
                 batch.append(following)
                 places += following.places
-            with self._counting:
-                self._working += 1
             return batch
+
+    def _share(self) -> int:
+        """A thread's part of the photos that are here, rounded up.
+
+        Were a batch to take all that wait, one thread would come to do nearly everything, and the
+        other photos one by one: each batch is answered at once, so its clients ask together again.
+        """
+        return -(-self._desk.taken // len(self._threads))
 
     def _answer(self, batch: Sequence[_Waiting[Ask, Answer]]) -> None:
         try:
