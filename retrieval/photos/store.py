@@ -7,7 +7,7 @@ that can be read as well.
 import re
 from collections.abc import Iterable
 
-from retrieval.errors import NotFound
+from retrieval.errors import CatalogueSealed, NotFound
 from retrieval.photos.shelves import shelf_of
 from retrieval.sealing.files import HEAD, Sealer, damaged, is_sealed, seal, sealed_by, unseal
 from retrieval.sealing.keys import DataKey, WrongSeal
@@ -38,11 +38,20 @@ class PhotoStore:
             NotFound: that is no SHA-256.
             StoreFull: no space is left.
             StoreError: the folder cannot be written to.
+            CatalogueSealed: the catalogue was encrypted, and its key is not to be had.
         """
         name = _checked(sha256)
-        if not self._shelf.has(name):
-            key = self._sealer.active() if self._sealer else None
-            self._shelf.write(name, _as_wanted(name, data, key))
+        if self._shelf.has(name):
+            return
+        key = self._active()
+        self._shelf.write(name, _as_wanted(name, data, key))
+        try:  # whoever changed the key meanwhile saw no copy
+            while _id(key) != _id(key := self._active()):
+                self._shelf.write(name, _as_wanted(name, data, key))
+        except CatalogueSealed:
+            if self.key_of(name) is None:
+                self._shelf.delete(name)
+            raise
 
     def read(self, sha256: str) -> bytes | None:
         """A photo's bytes, None where none are kept.
@@ -68,8 +77,8 @@ class PhotoStore:
             StoreError: the copy is damaged, or the folder cannot be written to.
             CatalogueSealed: its key is not to be had.
         """
-        key = self._sealer.active() if self._sealer else None
-        if self.key_of(sha256) == (key.id if key else None):
+        key = self._active()
+        if self.key_of(sha256) == _id(key):
             return False
         data = self.read(sha256)
         if data is not None:
@@ -102,6 +111,9 @@ class PhotoStore:
         """Delete all of them."""
         self._shelf.clear()
 
+    def _active(self) -> DataKey | None:
+        return self._sealer.active() if self._sealer else None
+
 
 def opened(sha256: str, data: bytes, sealer: Sealer) -> bytes:
     """A copy's photo.
@@ -120,6 +132,10 @@ def opened(sha256: str, data: bytes, sealer: Sealer) -> bytes:
 
 def _as_wanted(sha256: str, data: bytes, key: DataKey | None) -> bytes:
     return data if key is None else seal(data, key, _label(sha256))
+
+
+def _id(key: DataKey | None) -> bytes | None:
+    return None if key is None else key.id
 
 
 def _label(sha256: str) -> bytes:

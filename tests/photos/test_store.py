@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.errors import NotFound, StoreError, StoreFull
+from retrieval.errors import CatalogueSealed, NotFound, StoreError, StoreFull
 from retrieval.photos.shelves import store_error
 from retrieval.photos.store import PhotoStore
 from retrieval.sealing.files import sealed_by
@@ -90,6 +90,42 @@ def test_copies_follow_the_active_key_and_older_ones_can_be_read_until_then(tmp_
     assert store.kept() == [SHA256]
     store.discard([SHA256])
     assert not store.write_anew(SHA256)
+
+
+class _Spanned(Keys):
+    """Keys that change while a copy is written: each call finds the next one active."""
+
+    def active(self) -> DataKey | None:
+        self.turn = min(getattr(self, "turn", -1) + 1, len(self.keys) - 1)
+        return self.keys[self.turn]
+
+
+def test_a_copy_whose_writing_spans_a_change_of_keys_is_written_anew(tmp_path: Path) -> None:
+    for number, changes in enumerate([(None, DataKey.new()), (None, DataKey.new(), DataKey.new())]):
+        store = PhotoStore(tmp_path / str(number), keeps=True, sealer=_Spanned(*changes))
+        store.keep(SHA256, DATA)
+        assert changes[-1] is not None
+        assert store.key_of(SHA256) == changes[-1].id
+        assert store.read(SHA256) == DATA
+
+
+class _Locked(Keys):
+    """A catalogue that is encrypted while a process without the key writes a copy."""
+
+    asked = False
+
+    def active(self) -> DataKey | None:
+        if self.asked:
+            raise CatalogueSealed("no key")
+        self.asked = True
+        return None
+
+
+def test_a_process_without_the_key_leaves_no_copy_in_the_clear(tmp_path: Path) -> None:
+    store = PhotoStore(tmp_path, keeps=True, sealer=_Locked())
+    with pytest.raises(CatalogueSealed):
+        store.keep(SHA256, DATA)
+    assert store.kept() == []
 
 
 def test_a_damaged_encrypted_copy_is_an_error_and_stays_as_it_is(tmp_path: Path) -> None:
