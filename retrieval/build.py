@@ -3,6 +3,7 @@
 It imports inside functions, so that `--help` and enqueuing load no OpenCV, ONNX Runtime or FAISS.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.errors import InputError, SettingInvalid
+from retrieval.errors import InputError, SettingInvalid, StoreError
 from retrieval.protocols import ChangeFeed, Detector, Embedder
 from retrieval.settings import Settings
 from retrieval.values import Gate
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from retrieval.space import Space
     from retrieval.values import Place
 
+logger = logging.getLogger(__name__)
 Remark = Callable[[str], None]
 
 # What `auto` takes: the first that is there without a download, see docs/tuning.md.
@@ -323,6 +325,7 @@ class Workshop:
             server = self._milvus  # says so where pymilvus is missing
             from retrieval.index.milvus.gallery import MilvusGallery
 
+            self._drop_orphans()
             return MilvusGallery(
                 feed,
                 self._places(collection),
@@ -364,14 +367,30 @@ class Workshop:
     def drop_files(self, collection: "Collection", runs: "Sequence[Run]") -> None:
         """Delete the index's files and the kept photos of a collection, and what its runs left."""
         from retrieval.run_files import discard_runs
+        from retrieval.steps import try_each
 
-        shutil.rmtree(self._folder("index", collection), ignore_errors=True)
-        self.photos(collection).clear()
+        try_each(
+            partial(shutil.rmtree, self._folder("index", collection), ignore_errors=True),
+            partial(discard_runs, self._settings.home, runs),
+            lambda: self.photos(collection).clear(),
+            partial(self._drop_from_server, self._places(collection)),
+        )
+
+    def _drop_from_server(self, places: "IndexLog") -> None:
         if self._settings.index_url is not None:
             from retrieval.index.milvus.pair import drop_indexes
 
-            drop_indexes(self._milvus, self._places(collection), collection.dimension)
-        discard_runs(self._settings.home, runs)
+            drop_indexes(self._milvus, places, 0)  # to drop, no dimension is needed
+
+    def _drop_orphans(self) -> None:
+        """Drop the indexes of collections that were deleted while the server was away."""
+        from retrieval.catalogue.index_log import orphans
+
+        for places in orphans(self._catalogue.database):
+            try:
+                self._drop_from_server(places)
+            except StoreError as error:
+                logger.warning("The index of a deleted collection stays for now: %s", error)
 
     def drop_other_indexes(self, collection: "Collection") -> None:
         """Delete the index of every model of a collection but this one."""

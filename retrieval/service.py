@@ -28,7 +28,7 @@ from retrieval.catalogue.runs import Runs
 from retrieval.catalogue.spares import Spare, Spares
 from retrieval.catalogue.unknowns import Unknowns
 from retrieval.enrolling import Enroller, enrollable
-from retrieval.errors import AlreadyExists, ModelMismatch, ModelSwitched, NotFound
+from retrieval.errors import AlreadyExists, ModelMismatch, ModelSwitched, NotFound, StoreError
 from retrieval.index.gallery import Clusters
 from retrieval.index.people_index import PeopleIndex
 from retrieval.kit import Kit, Parts
@@ -36,6 +36,7 @@ from retrieval.lens import Lens, stamp_of
 from retrieval.likeness import alike, words_of
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
+from retrieval.steps import try_each
 from retrieval.values import Gate, Source
 
 T = TypeVar("T")
@@ -360,21 +361,20 @@ class Service:
 
         Raises:
             NotFound: nobody of that name is enrolled.
+            StoreError: the person is gone from the catalogue, but a file could not be written anew
+                or deleted; the next deletion does that.
         """
         person = self.catalogue.person(self.collection.id, name)
-        erased = self.catalogue.delete_person(self.collection.id, person.id)
-        self._forget_everywhere(erased)
-        return erased
+        return self._erase(partial(self.catalogue.delete_person, person_id=person.id))
 
     def remove_photo(self, photo: str) -> Erased:
         """Remove one enrolled photo, named by its path or by the beginning of its SHA-256.
 
         Raises:
             NotFound: no such photo, or several that begin so.
+            StoreError: see `forget`.
         """
-        erased = self.catalogue.remove_photo(self.collection.id, photo)
-        self._forget_everywhere(erased)
-        return erased
+        return self._erase(partial(self.catalogue.remove_photo, photo=photo))
 
     def create_collection(self, name: str) -> Collection:
         """Create a collection with the models that the settings ask for.
@@ -393,8 +393,8 @@ class Service:
         collection = self.catalogue.collection(name)
         runs = Runs(self.catalogue.database).of_collection(name)
         counts = self.catalogue.delete_collection(name)
-        self._parts.drop_files(collection, runs)
-        self.catalogue.empty_wal()
+        drop_files = partial(self._parts.drop_files, collection, runs)
+        try_each(self.catalogue.empty_wal, drop_files)
         return counts
 
     def clusters(self, k: int | None = None) -> list[list[EnrolledFace]]:
@@ -414,13 +414,31 @@ class Service:
                 groups.setdefault(label, []).append(faces[face_id])
         return sorted(groups.values(), key=len, reverse=True)
 
-    def _forget_everywhere(self, erased: Erased) -> None:
-        """Leave nothing of it in kept photos, the index's files or SQLite's log."""
-        self.photos.discard(erased.photos)
-        self.write_index()
-        if Spares(self.catalogue.database).find(self.collection.id) is not None:
-            self.drop_other_indexes()
-        self.catalogue.empty_wal()
+    def _erase(self, erase: Callable[[int], Erased]) -> Erased:
+        """Erase, and leave nothing of it in the index's files, SQLite's log or kept photos."""
+        unfinished = self.catalogue.begin_erasure(self.collection.id)
+        erased = erase(self.collection.id)
+        try_each(
+            self.write_index,
+            self.drop_other_indexes,
+            self.catalogue.empty_wal,
+            partial(self._discard, set(erased.photos), unfinished),  # may be far away: the last
+        )
+        return erased
+
+    def _discard(self, photos: set[str], unfinished: bool) -> None:
+        """Delete kept photos, and those that an erasure which was not finished has left."""
+        try:
+            if unfinished:
+                kept = self.photos.kept()
+                photos |= set(kept) - set(self.catalogue.owners(self.collection.id, kept))
+            self.photos.discard(photos)
+        except StoreError as error:
+            raise type(error)(
+                f"{error} Everything else is erased; the kept copies that are left are deleted with"
+                " the next person or photo that is deleted from this collection."
+            ) from error
+        self.catalogue.end_erasure(self.collection.id)
 
     def write_index(self) -> None:
         """Write the index as it is, in place of what was written before."""
@@ -428,7 +446,9 @@ class Service:
 
     def drop_other_indexes(self) -> None:
         """Delete the index of every model but the active one; it can be made again."""
-        self._parts.drop_other_indexes(self.kit.collection)
+        collection = self.kit.collection
+        Spares(self.catalogue.database).forget_index(collection.id)
+        self._parts.drop_other_indexes(collection)
 
 
 def _one(kit: Kit, source: Source, choose: Choice | None) -> PhotoFaces:

@@ -30,6 +30,7 @@ from retrieval.lens import Stored
 from retrieval.photos.urls import place_of
 from retrieval.pipeline import PhotoFailure
 from retrieval.service import Service
+from retrieval.steps import try_each
 from retrieval.unknowns import part_sha256
 from retrieval.values import Source
 
@@ -293,6 +294,7 @@ def make_index(service: Service, progress: Callable[[str], None] = lambda text: 
         kit.close()
         if spares.get(collection).term == term:
             return
+        service.drop_other_indexes()  # somebody may be in it who was erased meanwhile
 
 
 def switch(
@@ -365,10 +367,11 @@ def drop(service: Service, *, without_missing: bool = False) -> Spare:
         SwapIncomplete: faces have a vector of that one only, and `without_missing` was not said.
     """
     spares = Spares(service.catalogue.database)
-    dropped = spares.drop(service.collection.id, without_missing=without_missing)
-    service.drop_other_indexes()
-    service.catalogue.empty_wal()
-    return dropped
+    try:
+        return spares.drop(service.collection.id, without_missing=without_missing)
+    finally:
+        if spares.find(service.collection.id) is None:  # also where a call was killed just here
+            try_each(service.drop_other_indexes, service.catalogue.empty_wal)
 
 
 def _originals(service: Service, faces: Sequence[KnownFace], base: Path) -> list[Source | Missed]:

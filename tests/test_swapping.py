@@ -20,11 +20,11 @@ import pytest
 from retrieval.answers import EnrolItem, GalleryState, PhotoAnswer
 from retrieval.build import build_service, other_model
 from retrieval.catalogue.spares import Spares
-from retrieval.errors import SettingInvalid, SwapIncomplete
+from retrieval.errors import NotFound, SettingInvalid, SwapIncomplete
 from retrieval.receipts import forget_with_receipt
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.swapping import begin, drop, follow_up, prepare, status, survey, switch
+from retrieval.swapping import begin, drop, follow_up, make_index, prepare, status, survey, switch
 from retrieval.unknowns import list_groups
 from retrieval.values import Source
 from tests.two_models import DIMENSION, SMALL, write_small_embedder
@@ -411,11 +411,46 @@ def test_a_deleted_person_leaves_no_bytes_in_either_model(
     assert receipt.clean, receipt.sentence()
     assert receipt.patterns > 2 * ENROLLED
     assert not index.exists()
+    assert status(service).document()["other"]["index"] == "not made yet"
     service.catalogue.empty_wal()
     assert service.catalogue.traces([row.tobytes() for row in others[:ENROLLED]]) == []
     switch(service)
     assert service.state().people == PEOPLE - 1
     assert service.gallery.check().sound
+
+
+@pytest.mark.parametrize("mended_by", ["deletion", "drop"])
+def test_the_index_that_a_killed_drop_left_is_deleted_later(
+    service: Service, settings: Settings, faces: list[EnrolItem], mended_by: str
+) -> None:
+    enrol(service, faces[:8])
+    embed(service)
+    make_index(service)
+    (index,) = (settings.home / "index" / str(service.collection.id)).glob("*/*.snapshot")
+    Spares(service.catalogue.database).drop(service.collection.id)  # then it is killed
+    if mended_by == "deletion":
+        service.forget("s1")
+    else:
+        with pytest.raises(NotFound):
+            drop(service)
+    assert not index.exists()
+
+
+def test_an_index_made_while_somebody_is_erased_is_made_again(
+    service: Service, settings: Settings, faces: list[EnrolItem]
+) -> None:
+    enrol(service, faces[:8])
+    embed(service)
+    names = ["s1"]
+
+    def erase(step: str) -> None:
+        if names:
+            service.forget(names.pop())
+
+    make_index(service, erase)
+    folder = settings.home / "index" / str(service.collection.id)
+    term = status(service).spare.term
+    assert [path.parent.name for path in folder.glob("*/*.snapshot")] == [term]
 
 
 def test_the_index_made_beside_is_the_one_that_answers_after_the_switch(

@@ -51,6 +51,9 @@ class VectorParts:
     def drop_files(self, collection: Collection, runs: Sequence[Run]) -> None:
         """Nothing to drop: the folder is the test's own."""
 
+    def drop_other_indexes(self, collection: Collection) -> None:
+        """There is no other."""
+
     unknown_days = 0
 
     def gate(self, collection: Collection) -> Gate:

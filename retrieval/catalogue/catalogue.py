@@ -399,6 +399,16 @@ class Catalogue:
 
     # Deletion
 
+    def begin_erasure(self, collection_id: int) -> bool:
+        """Note that kept photos may be left; whether an earlier erasure was not finished."""
+        with self.database.writing() as connection:
+            return erasure.begin(connection, collection_id)
+
+    def end_erasure(self, collection_id: int) -> None:
+        """Strike that note out: no kept photo is left that is nobody's."""
+        with self.database.writing() as connection:
+            erasure.end(connection, collection_id)
+
     def delete_person(self, collection_id: int, person_id: int) -> Erased:
         """Erase a person for good, or NotFound; then call `empty_wal` to be rid of the bytes."""
         with self.database.writing() as connection:

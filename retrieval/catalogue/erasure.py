@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from retrieval.catalogue import audit, bytesearch, replies, runs
 from retrieval.catalogue.changes import lock_collection, log_changes
@@ -26,6 +26,7 @@ from retrieval.catalogue.schema import (
     faces,
     journal,
     journal_people,
+    meta,
     people,
     photos,
 )
@@ -33,6 +34,25 @@ from retrieval.errors import InputError, NotFound, StoreError, VectorDamaged
 
 _PIECE_BYTES = 256  # SQLite may lay a long value over several pages
 _HASH_PREFIX = re.compile(r"[0-9a-f]{6,64}")
+
+
+def begin(connection: Connection, collection_id: int) -> bool:
+    """Note that kept photos may be nobody's; whether that was noted already."""
+    lock_collection(connection, collection_id)
+    mine = meta.c.key == _note(collection_id)
+    if connection.execute(select(meta.c.key).where(mine)).one_or_none() is not None:
+        return True
+    connection.execute(insert(meta), {"key": _note(collection_id), "value": ""})
+    return False
+
+
+def end(connection: Connection, collection_id: int) -> None:
+    """Strike the note out."""
+    connection.execute(delete(meta).where(meta.c.key == _note(collection_id)))
+
+
+def _note(collection_id: int) -> str:
+    return f"erasing:{collection_id}"
 
 
 def delete_collection(connection: Connection, collection_id: int) -> Counts:
@@ -43,6 +63,7 @@ def delete_collection(connection: Connection, collection_id: int) -> Counts:
     rows = [(collection_id, connection.execute(created).scalar_one())]
     log_erasure(connection, ErasureKind.COLLECTION, collection_id, rows)
     _delete_collection(connection, collection_id)
+    end(connection, collection_id)
     return held
 
 

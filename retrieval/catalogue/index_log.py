@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.schema import Id, Moment, metadata, now
+from retrieval.catalogue.schema import Id, Moment, collections, meta, metadata, now
 from retrieval.values import IndexPlace, Watermark
 
 indexes = Table(
@@ -176,6 +176,19 @@ class IndexLog:
         )
         until = connection.scalar(query.with_for_update())
         return until is not None and until >= _clock(connection)
+
+
+def orphans(database: Database) -> list[IndexLog]:
+    """Of each collection that was deleted since the catalogue was made or restored, with indexes.
+
+    Its deletion was interrupted, or the server was away. Indexes from before a restore are left
+    out: the catalogue may be a copy.
+    """
+    epoch = select(meta.c.value).where(meta.c.key == "epoch").scalar_subquery()
+    gone = indexes.c.collection_id.not_in(select(collections.c.id))
+    query = select(indexes.c.collection_id).where(gone, indexes.c.epoch == epoch).distinct()
+    with database.reading() as connection:
+        return [IndexLog(database, collection_id) for collection_id in connection.scalars(query)]
 
 
 def _place(row: Any) -> IndexPlace:

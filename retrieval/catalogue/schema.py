@@ -75,7 +75,7 @@ def collection_column() -> Column[int]:
 meta = Table(
     "meta",
     metadata,
-    Column("key", Text, primary_key=True),  # "schema": the version; "epoch": a UUID
+    Column("key", Text, primary_key=True),  # "schema": the version; "epoch": a UUID; "erasing:ID"
     Column("value", Text, nullable=False),
 )
 

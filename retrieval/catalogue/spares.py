@@ -389,6 +389,12 @@ class Spares:
                 connection.execute(update(spare_models).where(mine).values(term=term))
             return term
 
+    def forget_index(self, collection_id: int) -> None:
+        """Say that the other model's index, if there is such a model, is to be made anew."""
+        mine = spare_models.c.collection_id == collection_id
+        with self._database.writing() as connection:
+            connection.execute(update(spare_models).where(mine).values(term=None))
+
     def exchange(self, collection_id: int, fingerprint: str, *, may_lack: int = 0) -> int:
         """Make the other model the active one, and the active one the other, in one transaction.
 

@@ -123,6 +123,9 @@ class PaintedParts:
     def drop_files(self, collection: Collection, runs: Sequence[Run]) -> None:
         """Nothing to drop: the folder is the test's own."""
 
+    def drop_other_indexes(self, collection: Collection) -> None:
+        """There is no other."""
+
     @property
     def unknown_days(self) -> int:
         return self._settings.unknown_days
