@@ -16,6 +16,7 @@ from retrieval.index.gallery import Gallery
 from retrieval.index.milvus.gallery import MilvusGallery
 from retrieval.index.milvus.pair import Pair, drop_indexes
 from retrieval.index.milvus.server import MilvusServer
+from retrieval.index.milvus.training import Making
 from retrieval.settings import Settings
 from retrieval.space import Space
 from retrieval.values import Floats, IndexPlace, Ints, PeopleHits
@@ -197,6 +198,31 @@ def test_another_that_feeds_is_waited_for_and_then_its_being_busy_is_told(small:
         late.catch_up()
     small.places.release(key, "another")
     assert late.catch_up() == small.feed.head()
+
+
+def test_an_exchange_excludes_the_questions_and_rebuilds_of_its_own_process_as_well(
+    small: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.index.catch_up()
+    key = small.places.places()[0].key
+    index = small.opened(wait_s=0.2)
+    advance, exchanges = small.places.advance, []
+
+    def asked_meanwhile(before: IndexPlace, after: IndexPlace, holder: str) -> bool:
+        if after.ready and not before.ready:
+            exchanges.append(after)
+            small.enrol(people(1, 1), 2)
+            with pytest.raises(IndexFailed, match="another process has been feeding"):
+                index.catch_up()
+            with pytest.raises(IndexFailed, match="making this index anew"):
+                index._feeder.remake(Making())
+            assert not small.places.lease(key, "another", 60)
+        return advance(before, after, holder)
+
+    monkeypatch.setattr(small.places, "advance", asked_meanwhile)
+    index._feeder.remake(Making())
+    assert len(exchanges) == 1
+    small.assert_same(index)
 
 
 def test_a_feeder_that_died_is_succeeded_when_its_lease_ends(small: World) -> None:

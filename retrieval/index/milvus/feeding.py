@@ -61,8 +61,8 @@ class Feeder:
         self._feed = feed
         self._places = places
         self._wait_s = wait_s
-        self._feeding = Lease(places, self.key, lease_s)
-        self._making = Lease(places, f"{self.key}~", lease_s)
+        self._lease_s = lease_s
+        self._feeding = self._lease()
 
     def pair(self, place: IndexPlace) -> Pair:
         """The index at a place."""
@@ -131,22 +131,23 @@ class Feeder:
         Raises:
             IndexFailed: another process makes one already.
         """
-        if not self._making.take():
+        lease = self._lease("~")
+        if not lease.take():
             raise IndexFailed(
                 "Another process is making this index anew. Wait for it, then look at"
                 " rollcall index status."
             )
         try:
-            made = self._made(self._making, making)
-            with self._only_feeder():
-                return self._exchanged(made, self._making)
+            made = self._made(lease, making)
+            with self._only_feeder(lease):
+                return self._exchanged(made, lease)
         except (LeaseLost, CollectionLost, SnapshotInvalid) as error:
             raise IndexFailed(
                 f"The index was changed while another was made ({error}); the present one goes on"
                 " answering. Try again."
             ) from error
         finally:
-            self._making.give_back()
+            lease.give_back()
 
     def drop_outdated(self) -> None:
         """Drop the model's indexes of other spaces, which nobody asks any more."""
@@ -166,18 +167,23 @@ class Feeder:
             if place.watermark.epoch != epoch:
                 self._drop(place)
 
+    def _lease(self, suffix: str = "") -> Lease:
+        """One with a holder of its own: it excludes this process's other threads as well."""
+        return Lease(self._places, self.key + suffix, self._lease_s)
+
     @contextmanager
-    def _only_feeder(self) -> Iterator[None]:
+    def _only_feeder(self, making: Lease) -> Iterator[None]:
+        feeding = self._lease()
         deadline = time.monotonic() + self._wait_s
-        while not self._feeding.take():
-            self._making.keep()
+        while not feeding.take():
+            making.keep()
             if time.monotonic() > deadline:
                 raise IndexFailed("Another process feeds the index without an end. Try again.")
             time.sleep(_POLL_S)
         try:
             yield
         finally:
-            self._feeding.give_back()
+            feeding.give_back()
 
     def _waited_for(self, head: Watermark, deadline: float) -> IndexPlace | None:
         """The index once it is far enough; None once the lease is held and it is to be fed."""
