@@ -23,11 +23,10 @@ def make_spaces(connection: Connection) -> None:
 
 def put_space(connection: Connection, collection_id: int, matrix: Floats | None) -> None:
     """Keep a matrix in place of the one that is there; None keeps none."""
+    values = [] if matrix is None else encode_vectors(connection, np.reshape(matrix, (1, -1)))
     connection.execute(delete(spaces).where(spaces.c.collection_id == collection_id))
-    if matrix is not None:
-        (value,) = encode_vectors(connection, np.reshape(matrix, (1, -1)))
-        row = {"collection_id": collection_id, "matrix": value}
-        connection.execute(insert(spaces), row)
+    for value in values:
+        connection.execute(insert(spaces), {"collection_id": collection_id, "matrix": value})
 
 
 def find_space(connection: Connection, collection_id: int) -> Floats | None:
