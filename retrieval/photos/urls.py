@@ -21,7 +21,9 @@ from retrieval.errors import (
 from retrieval.values import Place, Url
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_PASSWORD = re.compile(r"//[^/@\s]*:[^/@\s]*@")
+_PASSWORD = re.compile(r"//.*:.*@")  # a slash or an @ in it, unescaped, does not end it
+_USER = re.compile(r"//[^/]*@")
+_SIGNED = re.compile(r"[?&][^=&]*(sig|token|key|secret|password|credential)[^=&]*=", re.IGNORECASE)
 _WORDS = 200  # characters of another library's message that are repeated
 
 
@@ -34,7 +36,8 @@ def place_of(text: str) -> Place:
     if not _URL.match(text):
         return Path(text)
     protocol = text.partition(":")[0].lower()
-    if _PASSWORD.search(text) or (protocol in ("http", "https") and "?" in text):
+    web = protocol in ("http", "https") and ("?" in text or _USER.search(text))
+    if web or _PASSWORD.search(text) or _SIGNED.search(text):
         raise DataInvalid(
             f"A {protocol}:// URL holds a password or a signature, which would be stored with the "
             "photo. Leave it out: fsspec takes credentials from the environment "

@@ -125,19 +125,30 @@ def test_a_server_that_lets_nobody_in_or_is_not_there_may_come_back(
         "ftp://anna:secret@host/people",
         "s3://key:secret@bucket/people",
         "https://host/photo.jpg?X-Amz-Signature=secret",
+        "sftp://user:sec/secret@host/x",
+        "sftp://anna@example.org:secret@host/x",
+        "https://secret@host/x",
+        "abfs://c@account/x?sv=1&sig=secret",
+        "s3://bucket/x?X-Amz-Signature=secret",
+        "gs://bucket/x?access_token=secret",
     ],
 )
 def test_a_url_with_a_secret_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(DataInvalid, match="password or a signature") as refused:
         place_of(text)
-    assert "secret@" not in str(refused.value)
-    assert "=secret" not in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_paths_stay_paths() -> None:
     for text in ("photo.jpg", "/a/b", "s3:/bucket", "C:x"):
         assert place_of(text) == Path(text)
-    assert place_of("s3://bucket/a?b.jpg") == Url("s3://bucket/a?b.jpg")
+    for url in (
+        "s3://bucket/a?b.jpg",
+        "abfs://c@account/x",
+        "sftp://anna@host/a",
+        "s3://b/a@b.jpg",
+    ):
+        assert place_of(url) == Url(url)
     with pytest.raises(DataInvalid, match="chains"):
         place_of("zip://a.jpg::s3://bucket/a.zip")
 
