@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from retrieval.build import milvus_server
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.index_log import IndexLog
-from retrieval.errors import DimensionMismatch, IndexFailed, SettingInvalid
+from retrieval.errors import DimensionMismatch, IndexFailed, RollcallError, SettingInvalid
 from retrieval.index.gallery import Gallery
 from retrieval.index.milvus.gallery import MilvusGallery
 from retrieval.index.milvus.pair import Pair, drop_indexes
@@ -386,6 +386,23 @@ def test_a_server_that_is_not_there_is_told_soon_and_without_its_password() -> N
         server.version()
     assert "secret" not in str(caught.value)
     assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/?token=secret",
+        "http://secret@127.0.0.1:1",
+        "http://root:sec/secret@127.0.0.1:1",
+        "http://root:1/secret@127.0.0.1:1",
+        "root:secret@127.0.0.1:1",
+        "redis://root:secret@127.0.0.1:1",
+    ],
+)
+def test_no_error_shows_what_may_be_secret_in_a_url(url: str) -> None:
+    with pytest.raises(RollcallError) as caught:
+        MilvusServer(url, patience_s=0.1).version()
+    assert "secret" not in str(caught.value)
 
 
 def test_a_server_that_wants_a_password_says_where_to_give_it() -> None:

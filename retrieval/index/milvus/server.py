@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import grpc
 from pymilvus import MilvusClient, MilvusException
@@ -42,7 +42,7 @@ class MilvusServer:
     """A server, by its URL. Safe to share between threads; opened when first asked.
 
     Attributes:
-        label: the URL without its password.
+        label: where it is: host and port, or a path; nothing secret.
         connections: how often it was opened; behind another one, another state may be.
     """
 
@@ -53,8 +53,11 @@ class MilvusServer:
             url: http://user:password@host:port/database, https://, unix:/socket, or a path that
                 ends in .db for Milvus Lite, in this process.
             patience_s: how long a server that does not answer is asked again; None for the usual.
+
+        Raises:
+            SettingInvalid: the URL's parts cannot be told apart.
         """
-        self.label = _without_password(url)
+        self.label = _label(url)
         self.connections = 0
         self._url = url
         self._patience_s = PATIENCE_S if patience_s is None else patience_s
@@ -125,7 +128,7 @@ class MilvusServer:
             return CollectionLost(str(error))
         if _is_bad_url(error):
             return SettingInvalid(
-                f"ROLLCALL_INDEX_URL {self.label!r} names no Milvus: {_words(error)}. It looks like"
+                f"ROLLCALL_INDEX_URL {self.label!r} names no Milvus. It looks like"
                 " http://user:password@host:19530, or is a path that ends in .db."
             )
         if _refused(error):
@@ -158,9 +161,18 @@ def _words(error: Exception) -> str:
     return text.splitlines()[0].rstrip(".") if text else type(error).__name__
 
 
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.password is None:
+def _label(url: str) -> str:
+    """Where a URL leads: its host and port, or its path, and nothing that may be secret."""
+    if "://" not in url and ("@" not in url or url.endswith(".db")):
         return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or "@" in parts.path + parts.query + parts.fragment:
+        raise SettingInvalid(
+            "ROLLCALL_INDEX_URL names no Milvus. It looks like http://user:password@host:19530;"
+            " in the name and the password write %2F for /, %3F for ?, %23 for # and %40 for @."
+        )
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
