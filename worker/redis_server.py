@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
-from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -75,8 +74,8 @@ def connect(url: str, *, reconnects: int = _RECONNECTS) -> Redis:
         )
     except ValueError as exc:
         raise SettingInvalid(
-            f"ROLLCALL_REDIS_URL is no Redis URL ({exc}); found scheme {urlsplit(url).scheme!r}. "
-            "Use redis://, rediss:// or unix://."
+            f"ROLLCALL_REDIS_URL is no Redis URL; found scheme {url.partition(':')[0]!r}. "
+            "Use redis://, rediss:// or unix://; in a password write %2F for /."
         ) from exc
 
 

@@ -139,6 +139,12 @@ def test_a_url_that_is_no_redis_url_is_refused(url: str) -> None:
         connect(url)
 
 
+def test_a_password_that_breaks_a_url_is_not_repeated() -> None:
+    with pytest.raises(SettingInvalid, match="%2F for /") as refused:
+        connect("redis://someone:secret/1@host")
+    assert "secret" not in str(refused.value)
+
+
 def test_passwords_and_tls_in_urls_reach_the_client() -> None:
     with connect("rediss://someone:secret@host:6380/2") as client:
         chosen = client.connection_pool.connection_kwargs
