@@ -3,7 +3,9 @@
 import csv
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -29,10 +31,14 @@ pytest.importorskip("pyftpdlib", reason="needs pyftpdlib, an FTP server")
 
 
 @pytest.fixture(autouse=True)
-def password(monkeypatch: pytest.MonkeyPatch) -> None:
+def password(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As users give it: in the environment of whoever reads."""
     monkeypatch.setenv("FSSPEC_FTP_PASSWORD", PASSWORD)
     monkeypatch.setitem(fsspec.config.conf, "ftp", {"password": PASSWORD})
+    # Workers get the environment that was there when the first of them was started.
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    yield
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 def test_a_company_on_a_server_is_enrolled_asked_about_and_its_password_is_nowhere(
