@@ -5,8 +5,10 @@ both models, each at the threshold that its own calibration chose for the same F
 the same, so the two answers about each can be compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -14,10 +16,10 @@ import numpy as np
 
 from retrieval.answers import PhotoAnswer
 from retrieval.bulk import path_of
-from retrieval.catalogue.run_records import Run
 from retrieval.catalogue.runs import Runs
 from retrieval.catalogue.spares import Spares
 from retrieval.catalogue.unknowns import Unknowns
+from retrieval.errors import InputError, StorageUnavailable
 from retrieval.identities.calibrate import Calibration, calibrate, missing
 from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.kit import Kit
@@ -25,7 +27,7 @@ from retrieval.photos.urls import place_of
 from retrieval.pipeline import PhotoFaces
 from retrieval.service import Service
 from retrieval.space import Space, fit_space
-from retrieval.values import Ints, Source
+from retrieval.values import Ints, Place, Source, Url
 
 FPIR = 0.01  # of a calibration, where the collection has none to take it from
 MOST_QUERIES = 200  # newest photos that were asked about
@@ -192,29 +194,36 @@ def recent_queries(service: Service) -> list[Source]:
     kept = Unknowns(service.catalogue.database)
     faces = kept.newest(service.collection.id, 10 * MOST_QUERIES, None)
     wanted = {face.photo: face.sha256 for face in reversed(faces)}
-    sources = [Source(name, place_of(name)) for name in islice(wanted, MOST_QUERIES)]
-    read = service.pipeline.read(sources)
-    found = {
-        entry[1]: entry[0]
-        for entry, sha256 in zip(read, wanted.values(), strict=False)
-        if isinstance(entry, tuple) and entry[1] == sha256
-    }
-    for entry in service.pipeline.read(_of_runs(service)):
-        if isinstance(entry, tuple):
-            found.setdefault(entry[1], entry[0])
+    read = _read(service, list(islice(wanted, MOST_QUERIES)), place_of)
+    found = {sha256: source for source, sha256 in read if sha256 == wanted[source.name]}
+    for source, sha256 in _of_runs(service):
+        found.setdefault(sha256, source)
     return list(islice(found.values(), MOST_QUERIES))
 
 
-def _of_runs(service: Service) -> list[Source]:
-    runs, sources = Runs(service.catalogue.database), []
+def _of_runs(service: Service) -> Iterator[tuple[Source, str]]:
+    runs, left = Runs(service.catalogue.database), MOST_QUERIES
     for run in runs.newest(_RUNS):
         if run.kind == "identify" and run.collection == service.collection.name:
-            sources += [_source(run, answer) for _, answer in runs.answers(run.id)]
-    return sources[:MOST_QUERIES]
+            names = [answer["photo"] for _, answer in runs.answers(run.id)][:left]
+            yield from _read(service, names, partial(path_of, run))
+            left -= len(names)
 
 
-def _source(run: Run, answer: dict[str, Any]) -> Source:
-    return Source(answer["photo"], path_of(run, answer["photo"]))
+def _read(
+    service: Service, names: Sequence[str], place: Callable[[str], Place]
+) -> Iterator[tuple[Source, str]]:
+    """Those of the photos that can be read, by their bytes, with their SHA-256."""
+    sources = []
+    for name in names:
+        with suppress(InputError):  # a name that is no place
+            sources.append(Source(name, place(name)))
+    try:
+        entries = service.pipeline.read(sources)
+    except StorageUnavailable:  # a server is away: compare on what lies on this machine
+        here = [source for source in sources if not isinstance(source.content, Url)]
+        entries = service.pipeline.read(here)
+    return (entry for entry in entries if isinstance(entry, tuple))
 
 
 def _answers(kit: Kit, sources: Sequence[Source]) -> list[PhotoAnswer]:

@@ -115,10 +115,14 @@ class Service:
             return kit
 
     def spare_kit(self, spare: Spare) -> Kit:
-        """The collection's other model, to prepare it; it is asked by nobody else."""
+        """The collection's other model, to prepare it; it is asked by nobody else.
+
+        Raises:
+            NotFound: it is not the other model (any more).
+        """
         spares, active = Spares(self.catalogue.database), self.kit.collection
-        calibration, matrix = spares.calibrated(active.id)
-        feed = spares.feed(active)
+        calibration, matrix = spares.calibrated(active.id, spare.fingerprint)
+        feed = spares.feed(active, spare.fingerprint)
         return Kit(
             self.catalogue,
             self._parts,

@@ -135,7 +135,7 @@ def survey(
         base: where relative paths of photos start.
         progress: is told how many faces more were looked at.
     """
-    spares, spare = Spares(service.catalogue.database), None
+    spares = Spares(service.catalogue.database)
     spare = spares.find(target.id)
     known = target.fingerprint in (
         service.kit.collection.fingerprint,
@@ -288,6 +288,8 @@ def make_index(service: Service, progress: Callable[[str], None] = lambda text: 
     """Make the other model's index beside the active one, of all vectors that there are."""
     spares, collection = Spares(service.catalogue.database), service.collection.id
     for _ in range(_ROUNDS):
+        if spares.get(collection).term is None:
+            service.drop_other_indexes()  # made of fewer vectors
         term = spares.begin_term(collection)
         kit = service.spare_kit(spares.get(collection))
         kit.lens.gallery.rebuild(progress)
@@ -343,7 +345,7 @@ def switch(
                 f" {missed[0].message} Bring their photos back, or leave these faces out with"
                 " --without-missing."
             )
-        if not back and spares.calibrated(collection)[0] is None:
+        if not back and spares.calibrated(collection, spare.fingerprint)[0] is None:
             prepare(service, queries=(), progress=progress)
         elif spares.get(collection).term is None:
             make_index(service, progress)
@@ -376,16 +378,23 @@ def drop(service: Service, *, without_missing: bool = False) -> Spare:
 
 def _originals(service: Service, faces: Sequence[KnownFace], base: Path) -> list[Source | Missed]:
     """The photo of each face by its bytes, from the kept copy or from where it was enrolled."""
-    sources = []
-    for face in faces:
-        kept = service.photos.read(face.sha256)
-        place = place_of(face.photo)
-        at = base / place if isinstance(place, Path) else place
-        sources.append(Source(face.photo, at if kept is None else kept))
+    found = [_original(service, face, base) for face in faces]
+    read = iter(service.pipeline.read([each for each in found if isinstance(each, Source)]))
     return [
-        _verified(face, entry)
-        for face, entry in zip(faces, service.pipeline.read(sources), strict=True)
+        each if isinstance(each, Missed) else _verified(face, next(read))
+        for face, each in zip(faces, found, strict=True)
     ]
+
+
+def _original(service: Service, face: KnownFace, base: Path) -> Source | Missed:
+    kept = service.photos.read(face.sha256)
+    if kept is not None:
+        return Source(face.photo, kept)
+    try:
+        place = place_of(face.photo)
+    except InputError as error:  # enrolled from elsewhere, under a name that is no place
+        return _missed(face, error)
+    return Source(face.photo, base / place if isinstance(place, Path) else place)
 
 
 def _verified(face: KnownFace, entry: tuple[Source, str] | PhotoFailure) -> Source | Missed:

@@ -1,5 +1,6 @@
 """A collection changes its model while it answers: nothing fails, is mixed or is lost."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,7 +20,8 @@ import pytest
 
 from retrieval.answers import EnrolItem, GalleryState, PhotoAnswer
 from retrieval.build import build_service, other_model
-from retrieval.catalogue.spares import Spares
+from retrieval.catalogue.spares import Spare, Spares
+from retrieval.comparing import recent_queries
 from retrieval.errors import NotFound, SettingInvalid, SwapIncomplete
 from retrieval.receipts import forget_with_receipt
 from retrieval.service import Service
@@ -381,6 +383,37 @@ def test_kept_copies_are_embedded_where_the_photos_are_gone(
         assert vectors(service)[1].shape == (4, DIMENSION)
 
 
+def test_a_photo_whose_name_is_no_place_stops_nobody(
+    settings: Settings, faces: list[EnrolItem]
+) -> None:
+    kept, gone = (Path(item.photo).read_bytes() for item in faces[:2])
+    settings = settings.model_copy(update={"keep_photos": True, "unknown_days": 1})
+    with build_service(settings) as service:
+        enrol(service, [EnrolItem("Ann", "s3://a::b.jpg", kept)])
+        enrol(service, [EnrolItem("Ann", "ftp://me:hush7@host/x.jpg", gone)])
+        service.identify([Source("s3://a::c.jpg", Path(faces[20].photo).read_bytes())])
+        (lost,) = service.catalogue.owners(service.collection.id, service.photos.kept()).keys() - {
+            hashlib.sha256(kept).hexdigest()
+        }
+        service.photos.discard([lost])
+        target = other_model(settings, service.kit.collection, SMALL)
+        (missed,) = survey(service, target)
+        assert "hush7" not in missed.message
+        assert recent_queries(service) == []
+
+
+def test_queries_on_a_server_that_is_away_are_passed_over(
+    settings: Settings, faces: list[EnrolItem]
+) -> None:
+    settings = settings.model_copy(update={"unknown_days": 1})
+    with build_service(settings) as service:
+        enrol(service, faces[:1])
+        here, there = Path(faces[20].photo), Path(faces[30].photo)
+        away = Source("http://127.0.0.1:9/x.jpg", there.read_bytes())
+        service.identify([Source(str(here), here), away])
+        assert [source.name for source in recent_queries(service)] == [str(here)]
+
+
 def test_unknown_faces_are_shown_by_the_model_that_saw_them(
     keeping: Service, faces: list[EnrolItem], queries: list[Source]
 ) -> None:
@@ -451,6 +484,39 @@ def test_an_index_made_while_somebody_is_erased_is_made_again(
     folder = settings.home / "index" / str(service.collection.id)
     term = status(service).spare.term
     assert [path.parent.name for path in folder.glob("*/*.snapshot")] == [term]
+
+
+def test_an_index_that_was_made_of_fewer_faces_does_not_stay(
+    service: Service, settings: Settings, faces: list[EnrolItem]
+) -> None:
+    folder = settings.home / "index"
+    for start in (0, 4, 8):
+        enrol(service, faces[start : start + 4])
+        embed(service)
+        make_index(service)
+        assert len(list(folder.glob(f"{service.collection.id}/*/*.snapshot"))) == 1
+
+
+def test_a_switch_while_an_index_is_made_lets_no_model_take_the_place_of_the_other(
+    service: Service, faces: list[EnrolItem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(service, faces[:8])
+    embed(service)
+    prepare(service)
+    seen = Spares.get
+
+    def switched_after(self: Spares, collection_id: int) -> Spare:
+        spare = seen(self, collection_id)
+        monkeypatch.undo()
+        self.exchange(collection_id, spare.fingerprint)
+        return spare
+
+    spare = status(service).spare
+    assert spare is not None
+    monkeypatch.setattr(Spares, "get", switched_after)
+    with pytest.raises(NotFound, match="went on meanwhile"):
+        service.spare_kit(Spares(service.catalogue.database).get(service.collection.id))
+    assert service.gallery.check().sound
 
 
 def test_the_index_made_beside_is_the_one_that_answers_after_the_switch(

@@ -326,13 +326,16 @@ class Spares:
             ids, owners, found = zip(*parts, strict=True)
             return np.concatenate(ids), np.concatenate(owners), np.concatenate(found)
 
-    def feed(self, collection: Collection) -> LogFeed:
+    def feed(self, collection: Collection, fingerprint: str) -> LogFeed:
         """The change log with the other model's vectors, while the active one stays `collection`'s.
 
         That a vector is added here is no change of the log: an index is made once all are there.
+
+        Raises:
+            NotFound: that is not the other model (any more).
         """
         with self._database.reading() as connection:
-            spare = _found(connection, collection.id)
+            spare = _check_spare(connection, collection.id, fingerprint)
         other = replace(collection, dimension=spare.dimension)
         return LogFeed(self._database, other, face_columns(spare))
 
@@ -345,27 +348,32 @@ class Spares:
         document: dict[str, Any] | None,
         matrix: Floats | None,
     ) -> None:
-        """Keep the other model's calibration, see `Catalogue.set_calibration`."""
-        mine = (spare_models.c.collection_id == collection_id) & (
-            spare_models.c.fingerprint == fingerprint
-        )
+        """Keep the other model's calibration, see `Catalogue.set_calibration`.
+
+        Raises:
+            NotFound: that is not the other model (any more).
+        """
+        mine = spare_models.c.collection_id == collection_id
         with self._database.writing() as connection:
             lock_collection(connection, collection_id)
+            _check_spare(connection, collection_id, fingerprint)
             stored = None
             if matrix is not None:
                 (stored,) = encode_vectors(connection, np.reshape(matrix, (1, -1)))
             chosen = update(spare_models).where(mine)
             connection.execute(chosen.values(calibration=document, matrix=stored))
 
-    def calibrated(self, collection_id: int) -> tuple[dict[str, Any] | None, Floats | None]:
+    def calibrated(
+        self, collection_id: int, fingerprint: str
+    ) -> tuple[dict[str, Any] | None, Floats | None]:
         """The document and the matrix (d, d) that `set_calibration` keeps.
 
         Raises:
-            NotFound: there is no other model.
+            NotFound: that is not the other model (any more).
         """
         query = select(spare_models.c.calibration, spare_models.c.matrix)
         with self._database.reading() as connection:
-            side = _found(connection, collection_id).dimension
+            side = _check_spare(connection, collection_id, fingerprint).dimension
             row = connection.execute(
                 query.where(spare_models.c.collection_id == collection_id)
             ).one()

@@ -87,7 +87,7 @@ def test_there_and_back_leaves_model_vectors_and_calibration_as_they_were(
 
 
 def test_a_feed_of_one_model_never_gives_vectors_of_another(catalogue, gallery, spares):
-    ours, theirs = catalogue.feed(gallery), spares.feed(catalogue.collection("default"))
+    ours, theirs = catalogue.feed(gallery), spares.feed(catalogue.collection("default"), "other:1")
     start = ours.head()
     embed(spares, gallery)
     (part,) = theirs.everything()
@@ -102,6 +102,19 @@ def test_a_feed_of_one_model_never_gives_vectors_of_another(catalogue, gallery, 
             with pytest.raises(ModelSwitched, match="went from fingerprint to other:1"):
                 ask()
     assert catalogue.feed(gallery).dimension == 5
+
+
+def test_what_is_prepared_for_one_model_is_not_taken_from_the_other(catalogue, gallery, spares):
+    embed(spares, gallery)
+    spares.exchange(gallery, "other:1")
+    collection = catalogue.collection("default")
+    for ask in (
+        lambda: spares.feed(collection, "other:1"),
+        lambda: spares.calibrated(gallery, "other:1"),
+        lambda: spares.set_calibration(gallery, "other:1", {"stamp": "2"}, None),
+    ):
+        with pytest.raises(NotFound, match="went on meanwhile"):
+            ask()
 
 
 def test_what_one_model_made_is_not_written_into_another(catalogue, gallery, spares):
