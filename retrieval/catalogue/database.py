@@ -41,6 +41,8 @@ _SQLITE_PRAGMAS = (
     "PRAGMA secure_delete = ON",  # a freed vector is overwritten with zeros
 )
 
+_SECRETS = {"password", "sslpassword"}  # of libpq: shown where they stand in a query
+
 
 class Database:
     """One database and its transactions. Safe to share between threads, not across a fork."""
@@ -226,6 +228,11 @@ def _parse(url: str | Path) -> URL:
     if _is_sqlite(parsed) and parsed.database in (None, "", ":memory:"):
         raise SettingInvalid(
             f"The catalogue needs a file; found {parsed}. Use sqlite:////folder/catalogue.db."
+        )
+    if "@" in (parsed.host or "") or _SECRETS & parsed.query.keys():
+        raise SettingInvalid(
+            "The catalogue's URL holds its password where messages would show it. Write"
+            " postgresql://user:password@host/name, with %40 for @ and %2F for / in the password."
         )
     if parsed.drivername == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")

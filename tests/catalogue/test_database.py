@@ -126,6 +126,19 @@ def test_a_password_is_never_shown():
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://rollcall@host/name?password=hush7",
+        "postgresql://rollcall:first@hush7@host/name",
+    ],
+)
+def test_a_password_where_messages_would_show_it_is_refused(url):
+    with pytest.raises(SettingInvalid, match="Write postgresql://") as refused:
+        Database(url)
+    assert "hush7" not in str(refused.value)
+
+
 def test_a_folder_in_the_files_place_is_unavailable(path, url):
     path.mkdir()
     with pytest.raises(CatalogueUnavailable):
