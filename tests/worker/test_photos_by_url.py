@@ -3,9 +3,7 @@
 import csv
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -31,14 +29,10 @@ pytest.importorskip("pyftpdlib", reason="needs pyftpdlib, an FTP server")
 
 
 @pytest.fixture(autouse=True)
-def password(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def password(monkeypatch: pytest.MonkeyPatch) -> None:
     """As users give it: in the environment of whoever reads."""
     monkeypatch.setenv("FSSPEC_FTP_PASSWORD", PASSWORD)
     monkeypatch.setitem(fsspec.config.conf, "ftp", {"password": PASSWORD})
-    # Workers get the environment that was there when the first of them was started.
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
-    yield
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 def test_a_company_on_a_server_is_enrolled_asked_about_and_its_password_is_nowhere(
@@ -52,7 +46,8 @@ def test_a_company_on_a_server_is_enrolled_asked_about_and_its_password_is_nowhe
     shutil.copytree(samples, photos)
     (photos / "employees" / "Grace Hopper" / "broken.jpg").write_bytes(b"no photo at all")
     own = {"ROLLCALL_REDIS_URL": redis_server.url}
-    plan = WorkerPlan(Settings(home=home, threads=1), redis_server.url, "rollcall")
+    tasks = "tests.worker.password_workers:build_tasks"
+    plan = WorkerPlan(Settings(home=home, threads=1), redis_server.url, "rollcall", tasks)
     with ftp_server(photos) as url, workers(plan, 1):
         people = f"{url}/employees"
         queued = rollcall(home, "enroll", people, "--queue", "--wait", "--json", **own)
@@ -101,7 +96,9 @@ def test_a_server_that_goes_away_in_the_middle_costs_no_photo(
     plan: WorkerPlan, redis_server: EmbeddedRedis, queue: RqJobQueue, tmp_path: Path
 ) -> None:
     photos = write_photos(tmp_path / "photos", people=8, photos=10)
-    plan = replace(plan, tasks="tests.worker.small_models:build_tasks", pauses_s=(1, 1, 1, 1, 1, 1))
+    plan = replace(
+        plan, tasks="tests.worker.password_workers:build_small_tasks", pauses_s=(1, 1, 1, 1, 1, 1)
+    )
     queue = RqJobQueue(queue.connection, pauses_s=plan.pauses_s)
     port = free_port()
     with open_catalogue(plan.settings) as catalogue, workers(plan, 2, beat_s=0.3):
