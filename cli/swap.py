@@ -76,6 +76,10 @@ def swap(
         raise SettingInvalid("Give an embedder's NAME, --switch, --back, --drop or --status.")
     if wait and not queue:
         raise SettingInvalid("--wait belongs to --queue.")
+    given = {"--precision": precision, "--fpir": fpir, "--queries": queries, "--queue": queue}
+    useless = [option for option, value in (given | {"--dry-run": dry_run}).items() if value]
+    if name is None and useless:
+        raise SettingInvalid(f"{', '.join(useless)} belongs to an embedder's NAME.")
     with run.service() as service:
         if name is not None:
             target = _target(run, service, name, precision)

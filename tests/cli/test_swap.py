@@ -79,6 +79,7 @@ def test_the_table_of_both_models_is_shown_and_leads_on(home: Path, photos: Path
         (("--back",), "use --switch"),
         (("--switch", "--back"), "Give an embedder's NAME"),
         ((SMALL, "--wait"), "--wait belongs to --queue"),
+        (("--switch", "--fpir", "0.1", "--dry-run"), "--fpir, --dry-run belongs to an embedder"),
         (("nobody",), "no embedder 'nobody'"),
     ):
         wrong = rollcall(home, "models", "swap", *words, **SMALL_FACES)
