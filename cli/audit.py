@@ -31,7 +31,7 @@ def audit(
 ) -> None:
     """List what was asked and changed over HTTP, newest first."""
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.audit import Audit
+    from retrieval.catalogue.http.audit import Audit
 
     with open_catalogue(run.settings) as catalogue:
         entries = Audit(catalogue.database).entries(

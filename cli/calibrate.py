@@ -30,7 +30,7 @@ def calibrate(
 ) -> None:
     """Choose threshold and margin from the collection's own photos, and say what they are worth."""
     from retrieval.benchmarks.trust_report import calibration_report, calibration_table
-    from retrieval.trust import calibrate_collection, forget_calibration
+    from retrieval.upkeep.trust import calibrate_collection, forget_calibration
 
     with run.service() as service:
         if reset:

@@ -10,7 +10,7 @@ from cli.options import Run, command
 from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
-    from retrieval.encryption import Rewritten
+    from retrieval.upkeep.encryption import Rewritten
 
 catalogue = typer.Typer(help="The database that holds everything.", no_args_is_help=True)
 
@@ -37,7 +37,7 @@ def migrate(
     ROLLCALL_CATALOGUE_URL to the new one afterwards.
     """
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.transfer import migrate as copy
+    from retrieval.catalogue.copying.transfer import migrate as copy
 
     run.change(catalogue_url=origin)
     with open_catalogue(run.settings) as source, run.progress("rows", None) as advance:
@@ -60,7 +60,7 @@ def new_key(
 
     Keep a copy of it away from this machine: without the key, what is encrypted is lost.
     """
-    from retrieval.sealing.keys import write_key_file
+    from retrieval.encryption.keys import write_key_file
 
     key = write_key_file(file)
     sentence = f"{file} holds the key {key.id}. Keep a copy elsewhere; nobody can replace it."
@@ -74,7 +74,7 @@ def encrypt(run: Run) -> None:
     Whoever uses the catalogue must be started again with that key. Interrupted, even killed, the
     same command goes on.
     """
-    from retrieval.encryption import encrypt as encrypt_all
+    from retrieval.upkeep.encryption import encrypt as encrypt_all
 
     if run.settings.index_url is not None:
         raise SettingInvalid(
@@ -91,7 +91,7 @@ def decrypt(run: Run) -> None:
 
     Interrupted, even killed, the same command goes on.
     """
-    from retrieval.encryption import decrypt as decrypt_all
+    from retrieval.upkeep.encryption import decrypt as decrypt_all
 
     _rewrite(run, decrypt_all)
 
@@ -109,8 +109,8 @@ def rotate_key(
     Others go on reading and writing meanwhile, with the old key or the new one. At the end the old
     one opens nothing any more. Interrupted, even killed, the same command goes on.
     """
-    from retrieval.encryption import rotate
-    from retrieval.sealing.keys import read_key_file
+    from retrieval.encryption.keys import read_key_file
+    from retrieval.upkeep.encryption import rotate
 
     new = read_key_file(to) if to else None
     _rewrite(run, partial(rotate, new=new))

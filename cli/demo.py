@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.options import Run, command
-from retrieval.answers import EnrolItem, EnrolReport, PhotoAnswer, identification
+from retrieval.collection.answers import EnrolItem, EnrolReport, PhotoAnswer, identification
 from retrieval.errors import DataInvalid
 from retrieval.photos.folders import people_below, photos_below
 from retrieval.values import Source
@@ -37,7 +37,7 @@ def demo(
     run.change(collection="demo")
     folder = run.settings.home / "demo"
     if photos is None:
-        from retrieval.samples import write_samples
+        from retrieval.photos.samples import write_samples
 
         photos = folder / "samples"
         write_samples(photos)

@@ -119,7 +119,7 @@ def _catalogue(run: Run) -> Iterator[Finding]:
 
 def _encryption(run: Run) -> Iterator[Finding]:
     from retrieval.build import open_catalogue, photos_root
-    from retrieval.encryption import lying_otherwise
+    from retrieval.upkeep.encryption import lying_otherwise
 
     settings = run.settings
     with open_catalogue(settings) as catalogue:

@@ -11,14 +11,14 @@ import typer
 
 from cli.options import Run, command
 from cli.queued import check_webhook, options, queued, report, watch
-from retrieval.answers import EnrolItem, EnrolReport, EnrolResult
+from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
 from retrieval.errors import DataInvalid, InputError, NotFound, SettingInvalid
 from retrieval.photos.folders import exists, is_folder, people_below, photos_below
 from retrieval.photos.urls import place_of
 from retrieval.values import Place
 
 if TYPE_CHECKING:
-    from retrieval.catalogue.run_records import ListedPhoto
+    from retrieval.catalogue.runs.run_records import ListedPhoto
 
 
 def register(app: typer.Typer) -> None:
@@ -102,7 +102,7 @@ def enroll(
 def _listed(
     paths: Sequence[Place], person: str | None, manifest: Place | None
 ) -> "Iterator[ListedPhoto]":
-    from retrieval.intake import listed_csv, listed_person
+    from retrieval.people.intake import listed_csv, listed_person
 
     if manifest is not None:
         yield from listed_csv(manifest)
@@ -194,7 +194,7 @@ def _enrol_queued(
 
 def _preview(run: Run, photos: "Iterable[ListedPhoto]", extra: dict[str, Any]) -> None:
     from retrieval.build import open_catalogue
-    from retrieval.intake import prospects
+    from retrieval.people.intake import prospects
 
     counts: Counter[str] = Counter()
     rejected = []
@@ -234,7 +234,7 @@ def _preview(run: Run, photos: "Iterable[ListedPhoto]", extra: dict[str, Any]) -
 
 def _sync(run: Run, manifest: Place, *, yes: bool, dry_run: bool) -> list[str]:
     """Delete people who are not in the manifest any more; return their names."""
-    from retrieval.intake import absent
+    from retrieval.people.intake import absent
 
     with run.service() as service:
         gone = absent(service.catalogue, run.settings.collection, manifest)

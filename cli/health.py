@@ -11,7 +11,7 @@ from cli.options import Run, command
 if TYPE_CHECKING:
     from retrieval.catalogue.records import EnrolledFace
     from retrieval.service import Service
-    from retrieval.trust import Health
+    from retrieval.upkeep.trust import Health
     from retrieval.values import Pixels
 
 
@@ -29,7 +29,7 @@ def health(
     out: Out = None,
 ) -> None:
     """Find photos under the wrong name, look-alikes, copies and thin enrolments."""
-    from retrieval.trust import examine_collection, move_misplaced
+    from retrieval.upkeep.trust import examine_collection, move_misplaced
 
     with run.service() as service:
         found = examine_collection(service)

@@ -8,7 +8,7 @@ import typer
 
 from cli.identify_queued import identify_queued
 from cli.options import Run, command
-from retrieval.answers import FaceAnswer, PhotoAnswer, identification
+from retrieval.collection.answers import FaceAnswer, PhotoAnswer, identification
 from retrieval.errors import SettingInvalid
 from retrieval.photos.folders import is_folder, photos_below
 from retrieval.photos.urls import place_of
@@ -121,7 +121,7 @@ def draw_all(
     run: Run, answers: Sequence[PhotoAnswer], paths: Sequence[Place], folder: Path
 ) -> list[Path]:
     """Write an annotated copy of each photo that could be read; return where."""
-    from retrieval.drawing import annotate
+    from retrieval.collection.drawing import annotate
     from retrieval.photos.decode import decode
 
     try:

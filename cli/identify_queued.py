@@ -11,7 +11,7 @@ from cli.results import check_results, write_results
 from retrieval.values import Place
 
 if TYPE_CHECKING:
-    from retrieval.catalogue.runs import Runs
+    from retrieval.catalogue.runs.runs import Runs
 
 
 def identify_queued(
@@ -28,7 +28,7 @@ def identify_queued(
     The answers stay in the catalogue until the file is written, so the same command, run again
     after it was stopped, goes on where it was.
     """
-    from retrieval.catalogue.run_records import ListedPhoto, RunState
+    from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
 
     check_results(out)
     source = ", ".join(map(str, named))

@@ -30,8 +30,8 @@ def list_jobs(
 ) -> None:
     """List runs, newest first."""
     from retrieval.build import open_catalogue
-    from retrieval.bulk import run_document
-    from retrieval.catalogue.runs import Runs
+    from retrieval.catalogue.runs.runs import Runs
+    from retrieval.runs.bulk import run_document
 
     with open_catalogue(run.settings) as catalogue:
         runs = Runs(catalogue.database)

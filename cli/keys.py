@@ -7,7 +7,7 @@ import typer
 from cli.options import Run, command
 
 if TYPE_CHECKING:
-    from retrieval.catalogue.keys import Key
+    from retrieval.catalogue.http.api_keys import Key
 
 keys = typer.Typer(help="Keys of the HTTP service.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def create(
 ) -> None:
     """Make a key. It is shown this once and kept nowhere."""
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.keys import Keys, Role
+    from retrieval.catalogue.http.api_keys import Keys, Role
 
     with open_catalogue(run.settings) as catalogue:
         key, token = Keys(catalogue.database).create(name, Role(role), only, requests_per_minute)
@@ -48,7 +48,7 @@ def create(
 def list_keys(run: Run) -> None:
     """List keys, revoked ones too."""
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.keys import Keys
+    from retrieval.catalogue.http.api_keys import Keys
 
     with open_catalogue(run.settings) as catalogue:
         found = Keys(catalogue.database).all()
@@ -64,7 +64,7 @@ def list_keys(run: Run) -> None:
 def revoke(run: Run, name: Name) -> None:
     """End a key, by its name or handle, at once and for good."""
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.keys import Keys
+    from retrieval.catalogue.http.api_keys import Keys
 
     with open_catalogue(run.settings) as catalogue:
         key = Keys(catalogue.database).revoke(name)

@@ -10,7 +10,7 @@ from cli.options import Run, command
 
 if TYPE_CHECKING:
     from retrieval.catalogue.records import JournalEntry
-    from retrieval.editing import Preview
+    from retrieval.people.editing import Preview
 
 people = typer.Typer(help="Who is enrolled.", no_args_is_help=True)
 photos = typer.Typer(help="The photos that are enrolled.", no_args_is_help=True)
@@ -100,7 +100,7 @@ def merge(
     dry_run: DryRun = False,
 ) -> None:
     """Give all faces of a person to another one; can be undone."""
-    from retrieval import editing
+    from retrieval.people import editing
 
     with run.service() as service:
         preview = editing.preview_merge(service, name, into)
@@ -116,7 +116,7 @@ def move(
     dry_run: DryRun = False,
 ) -> None:
     """Give some of a person's photos to another person; can be undone."""
-    from retrieval import editing
+    from retrieval.people import editing
 
     with run.service() as service:
         preview = editing.preview_move(service, name, chosen, to)
@@ -132,7 +132,7 @@ def split(
     dry_run: DryRun = False,
 ) -> None:
     """Make a new person of some of a person's photos; can be undone."""
-    from retrieval import editing
+    from retrieval.people import editing
 
     with run.service() as service:
         preview = editing.preview_split(service, name, chosen, new_name)
@@ -202,7 +202,7 @@ def delete(
     dry_run: DryRun = False,
 ) -> None:
     """Delete a person for good: faces, vectors, and the index's entries. Cannot be undone."""
-    from retrieval.receipts import forget_with_receipt
+    from retrieval.erasing.receipts import forget_with_receipt
 
     with run.service() as service:
         person = service.catalogue.person(service.collection.id, name)
@@ -277,7 +277,7 @@ def list_collections(run: Run) -> None:
 @command(collections, "show")
 def show_collection(run: Run, name: Name) -> None:
     """Show a collection's models and how much it holds."""
-    from retrieval.catalogue.spares import Spares
+    from retrieval.catalogue.models.other_models import Spares
 
     with run.service() as service:
         found = service.catalogue.collection(name)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from cli.options import Run
 
 if TYPE_CHECKING:
-    from retrieval.bulk import Bulk
-    from retrieval.catalogue.run_records import Run as BulkRun
-    from retrieval.catalogue.run_records import RunCounts, RunPhoto
-    from retrieval.catalogue.runs import Runs
+    from retrieval.catalogue.runs.run_records import Run as BulkRun
+    from retrieval.catalogue.runs.run_records import RunCounts, RunPhoto
+    from retrieval.catalogue.runs.runs import Runs
+    from retrieval.runs.bulk import Bulk
     from worker.jobs import RqJobQueue
 
 REASONS_SHOWN = 20  # photos that were not taken, in the terminal; the CSV has all
@@ -41,8 +41,8 @@ def queued(run: Run) -> Iterator[Opened]:
         QueueUnavailable: no Redis answers, or none can be started.
     """
     from retrieval.build import open_catalogue
-    from retrieval.bulk import Bulk
-    from retrieval.catalogue.runs import Runs
+    from retrieval.catalogue.runs.runs import Runs
+    from retrieval.runs.bulk import Bulk
     from worker.jobs import RqJobQueue
     from worker.redis_server import connect, redis_of
 
@@ -87,8 +87,8 @@ def report(
         rejects: the CSV file; under the home folder if None.
         extra: further words for the JSON document.
     """
-    from retrieval.bulk import run_document
-    from retrieval.run_files import forget_old, rejects_of
+    from retrieval.runs.bulk import run_document
+    from retrieval.runs.files import forget_old, rejects_of
 
     bulk_run = opened.runs.run(bulk_run.id)
     counts = opened.runs.counts(bulk_run.id)

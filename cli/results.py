@@ -13,7 +13,7 @@ from typing import Any
 
 from retrieval.errors import SettingInvalid, StoreError, StoreFull
 
-Answer = Mapping[str, Any]  # of one photo, see retrieval.answers.PhotoAnswer.document
+Answer = Mapping[str, Any]  # of one photo, see retrieval.collection.answers.PhotoAnswer.document
 Row = dict[str, Any]
 
 _TEXTS = ("photo", "decision", "reason", "person", "candidates", "error")

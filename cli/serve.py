@@ -35,7 +35,7 @@ def serve(
 
     from retrieval.api.connections import connection_of
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.keys import Keys
+    from retrieval.catalogue.http.api_keys import Keys
 
     loopback = is_loopback(host)
     with open_catalogue(run.settings) as catalogue:

@@ -14,9 +14,9 @@ from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from retrieval.catalogue.records import Collection
-    from retrieval.comparing import Agreement, Comparison
     from retrieval.service import Service
-    from retrieval.swapping import Missed, Status
+    from retrieval.upkeep.model_comparison import Agreement, Comparison
+    from retrieval.upkeep.model_swap import Missed, Status
     from retrieval.values import Source
 
 _SHOWN = 20  # faces or changes in the terminal; --json has all
@@ -115,7 +115,7 @@ def _target(run: Run, service: "Service", name: str, precision: str | None) -> "
 
 
 def _surveyed(run: Run, service: "Service", target: "Collection", photos: Path) -> "list[Missed]":
-    from retrieval.swapping import survey
+    from retrieval.upkeep.model_swap import survey
 
     faces = service.catalogue.counts(target.id).faces
     with run.progress("looking for photos", faces) as advance:
@@ -162,36 +162,36 @@ def _show_missed(run: Run, missed: "Sequence[Missed]") -> None:
 def _embed(
     run: Run, service: "Service", target: "Collection", missed: "Sequence[Missed]", how: _How
 ) -> None:
-    from retrieval import swapping
+    from retrieval.upkeep import model_swap
 
     active = target.fingerprint == service.kit.collection.fingerprint
-    mending = active and swapping.status(service).lacking > 0
+    mending = active and model_swap.status(service).lacking > 0
     if not mending:
-        swapping.begin(service, target)
+        model_swap.begin(service, target)
     if how.queue and not _embedded_by_workers(run, service, target, how):
         return
     lacking = service.catalogue.counts(target.id).faces
     with run.progress("embedding", lacking) as advance:
-        left = swapping.follow_up(service, target.fingerprint, how.photos, advance)
+        left = model_swap.follow_up(service, target.fingerprint, how.photos, advance)
     run.rejected = bool(left)
     document: dict[str, Any] = {
         "collection": target.name,
         "missing": [found.document() for found in left],
-        **swapping.status(service).document(),
+        **model_swap.status(service).document(),
         "comparison": None,
     }
     if mending:
-        run.emit(document, lambda: _show_status(run, swapping.status(service)))
+        run.emit(document, lambda: _show_status(run, model_swap.status(service)))
         return
-    found = swapping.prepare(service, how.fpir, _sources(how.queries), run.remark)
-    document |= swapping.status(service).document()
+    found = model_swap.prepare(service, how.fpir, _sources(how.queries), run.remark)
+    document |= model_swap.status(service).document()
     document["comparison"] = found.document()
     run.emit(document, lambda: _show_comparison(run, found, left))
 
 
 def _embedded_by_workers(run: Run, service: "Service", target: "Collection", how: _How) -> bool:
     """Queue what is to be embedded; whether it was also waited for."""
-    from retrieval.swapping import listed
+    from retrieval.upkeep.model_swap import listed
 
     with queued(run) as opened:
         chosen = {**options(model=target.fingerprint), "base": str(how.photos.absolute())}
@@ -265,12 +265,12 @@ def _show_changes(run: Run, found: "Agreement") -> None:
 def _switch(
     run: Run, service: "Service", photos: Path, *, back: bool, without_missing: bool
 ) -> None:
-    from retrieval import swapping
+    from retrieval.upkeep import model_swap
 
-    left = swapping.switch(
+    left = model_swap.switch(
         service, back=back, without_missing=without_missing, base=photos, progress=run.remark
     )
-    found = swapping.status(service)
+    found = model_swap.status(service)
     document = {**found.document(), "missing": [missed.document() for missed in left]}
 
     def show() -> None:
@@ -287,8 +287,8 @@ def _switch(
 
 
 def _drop(run: Run, service: "Service", *, without_missing: bool, yes: bool) -> None:
-    from retrieval.catalogue.spares import Spares
-    from retrieval.swapping import drop
+    from retrieval.catalogue.models.other_models import Spares
+    from retrieval.upkeep.model_swap import drop
 
     spare = Spares(service.catalogue.database).get(service.collection.id)
     if not run.confirm(f"Forget {spare.fingerprint} and its vectors for good?", yes):
@@ -299,9 +299,9 @@ def _drop(run: Run, service: "Service", *, without_missing: bool, yes: bool) -> 
 
 
 def _status(run: Run, service: "Service") -> None:
-    from retrieval import swapping
+    from retrieval.upkeep import model_swap
 
-    found = swapping.status(service)
+    found = model_swap.status(service)
     run.emit(found.document(), lambda: _show_status(run, found))
 
 

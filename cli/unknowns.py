@@ -25,7 +25,7 @@ def list_unknowns(
     ] = 1,
 ) -> None:
     """List unknown faces in groups: how often, when and in which photos each was seen."""
-    from retrieval.unknowns import list_groups
+    from retrieval.people.strangers import list_groups
 
     with run.service() as service:
         groups = list_groups(service, days, least=least)
@@ -55,7 +55,7 @@ def name_unknown(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose faces they are.")],
 ) -> None:
     """Enrol a group under a name, and list earlier answers in which that person is now known."""
-    from retrieval.unknowns import name_group
+    from retrieval.people.strangers import name_group
 
     with run.service() as service:
         found = name_group(service, group, name)
@@ -75,7 +75,7 @@ def forget_unknowns(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete all unknown faces that were kept, for good."""
-    from retrieval.catalogue.unknowns import Unknowns
+    from retrieval.catalogue.strangers import Unknowns
 
     with run.service() as service:
         if not run.confirm("Delete all unknown faces of this collection?", yes):

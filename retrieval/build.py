@@ -19,18 +19,18 @@ from retrieval.values import Gate
 
 if TYPE_CHECKING:
     from retrieval.catalogue.catalogue import Catalogue
-    from retrieval.catalogue.index_log import IndexLog
+    from retrieval.catalogue.index_registry import IndexLog
     from retrieval.catalogue.records import Collection
-    from retrieval.catalogue.run_records import Run
+    from retrieval.catalogue.runs.run_records import Run
+    from retrieval.encryption.keys import UserKeySource
     from retrieval.index.milvus.server import MilvusServer
     from retrieval.index.people_index import PeopleIndex
     from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
     from retrieval.inference.store import ModelStore
     from retrieval.photos.store import PhotoStore
     from retrieval.pipeline import Pipeline
-    from retrieval.sealing.keys import UserKeySource
+    from retrieval.scoring.space import Space
     from retrieval.service import Service
-    from retrieval.space import Space
     from retrieval.values import Place
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def user_key_of(settings: Settings) -> "UserKeySource | None":
     Raises:
         SettingInvalid: they have two, or that is no key.
     """
-    from retrieval.sealing.keys import read_key_file, read_user_key
+    from retrieval.encryption.keys import read_key_file, read_user_key
 
     secret, file = settings.data_key, settings.data_key_file
     if secret is None and file is None:
@@ -353,7 +353,7 @@ class Workshop:
         return milvus_server(self._settings)
 
     def _places(self, collection: "Collection") -> "IndexLog":
-        from retrieval.catalogue.index_log import IndexLog
+        from retrieval.catalogue.index_registry import IndexLog
 
         return IndexLog(self._catalogue.database, collection.id)
 
@@ -366,7 +366,7 @@ class Workshop:
 
     def drop_files(self, collection: "Collection", runs: "Sequence[Run]") -> None:
         """Delete the index's files and the kept photos of a collection, and what its runs left."""
-        from retrieval.run_files import discard_runs
+        from retrieval.runs.files import discard_runs
         from retrieval.steps import try_each
 
         try_each(
@@ -384,7 +384,7 @@ class Workshop:
 
     def _drop_orphans(self) -> None:
         """Drop the indexes of collections that were deleted while the server was away."""
-        from retrieval.catalogue.index_log import orphans
+        from retrieval.catalogue.index_registry import orphans
 
         for places in orphans(self._catalogue.database):
             try:

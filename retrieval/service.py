@@ -13,7 +13,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from retrieval.answers import (
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.changes import LogFeed
+from retrieval.catalogue.models.other_models import Spare, Spares
+from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
+from retrieval.catalogue.runs.runs import Runs
+from retrieval.catalogue.strangers import Unknowns
+from retrieval.collection.active_model import Kit, Parts
+from retrieval.collection.answers import (
     EnrolItem,
     EnrolResult,
     GalleryState,
@@ -21,19 +28,12 @@ from retrieval.answers import (
     PhotoHit,
     Verification,
 )
-from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.changes import LogFeed
-from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
-from retrieval.catalogue.runs import Runs
-from retrieval.catalogue.spares import Spare, Spares
-from retrieval.catalogue.unknowns import Unknowns
-from retrieval.enrolling import Enroller, enrollable
+from retrieval.collection.enrolling import Enroller, enrollable
+from retrieval.collection.lens import Lens, stamp_of
+from retrieval.collection.likeness import alike, words_of
 from retrieval.errors import AlreadyExists, ModelMismatch, ModelSwitched, NotFound, StoreError
 from retrieval.index.gallery import Clusters
 from retrieval.index.people_index import PeopleIndex
-from retrieval.kit import Kit, Parts
-from retrieval.lens import Lens, stamp_of
-from retrieval.likeness import alike, words_of
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.steps import try_each

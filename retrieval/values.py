@@ -410,7 +410,7 @@ class Gate:
 
     Attributes:
         threshold: smallest evidence of a match: fused score plus half the lead over the second
-            person, see `retrieval.rules.evidence`.
+            person, see `retrieval.scoring.rule.evidence`.
         margin: smallest lead over the second person of a match.
         source: where the numbers come from, in words.
         photo_threshold, person_threshold: smallest score of one and the same person when a photo is

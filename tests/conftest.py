@@ -7,7 +7,7 @@ import pytest
 
 from retrieval.benchmarks.face_folder import FaceFolder, photos_of_people, read
 from retrieval.build import build_models, build_service
-from retrieval.samples import write_samples
+from retrieval.photos.samples import write_samples
 from retrieval.settings import Settings
 from tests.catalogue.postgres import Postgres, running_postgres
 from tests.milvus_server import RunningMilvus, running_milvus

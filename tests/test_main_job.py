@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.build import build_models, build_service
+from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.photos.folders import people_below
 from retrieval.service import Service
 from retrieval.settings import Settings

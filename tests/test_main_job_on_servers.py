@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retrieval.answers import EnrolItem, PhotoHit
 from retrieval.benchmarks.face_folder import FaceFolder
 from retrieval.build import build_service
+from retrieval.collection.answers import EnrolItem, PhotoHit
 from retrieval.errors import IndexFailed
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Gallery

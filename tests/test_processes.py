@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval.answers import EnrolItem
 from retrieval.build import build_service
+from retrieval.collection.answers import EnrolItem
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source
@@ -25,7 +25,7 @@ from retrieval.values import Source
 SERVER = """
 import json, sys
 from pathlib import Path
-from retrieval.answers import EnrolItem
+from retrieval.collection.answers import EnrolItem
 from retrieval.build import build_service
 from retrieval.pipeline import Source
 from retrieval.settings import Settings
@@ -47,7 +47,7 @@ with build_service(Settings(home=Path(sys.argv[1]))) as service:
 ENROLLER = """
 import json, sys
 from pathlib import Path
-from retrieval.answers import EnrolItem
+from retrieval.collection.answers import EnrolItem
 from retrieval.build import build_service
 from retrieval.photos.folders import people_below
 from retrieval.settings import Settings

@@ -7,15 +7,15 @@ import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection, NewFace
-from retrieval.catalogue.run_records import Run
-from retrieval.catalogue.unknowns import UnknownFace
+from retrieval.catalogue.runs.run_records import Run
+from retrieval.catalogue.strangers import UnknownFace
 from retrieval.errors import ModelMissing
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Pipeline
 from retrieval.protocols import ChangeFeed
+from retrieval.scoring.space import Space
 from retrieval.service import Service
-from retrieval.space import Space
 from retrieval.values import Floats, Gate, Vectors
 from tests.identities.made import DIMENSION, Crowd
 

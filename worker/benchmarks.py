@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from retrieval.answers import EnrolItem
 from retrieval.build import build_service, open_catalogue
-from retrieval.bulk import Bulk
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.run_records import ListedPhoto, RunCounts
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.runs.run_records import ListedPhoto, RunCounts
+from retrieval.catalogue.runs.runs import Runs
+from retrieval.collection.answers import EnrolItem
 from retrieval.errors import NotFound
+from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan

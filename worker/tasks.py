@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from retrieval.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.build import build_service, open_catalogue
-from retrieval.bulk import end, end_if_done, path_of, run_document
-from retrieval.catalogue.run_records import PhotoOutcome, Run, RunPhoto, Taken
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.runs.run_records import PhotoOutcome, Run, RunPhoto, Taken
+from retrieval.catalogue.runs.runs import Runs
+from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.errors import InputError, NotFound, RollcallError
 from retrieval.protocols import JobQueue
+from retrieval.runs.bulk import end, end_if_done, path_of, run_document
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.swapping import Missed, embed_faces
+from retrieval.upkeep.model_swap import Missed, embed_faces
 from retrieval.values import Source
 from worker import benchmarks_job
 from worker.webhooks import send

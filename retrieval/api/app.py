@@ -35,13 +35,13 @@ from retrieval.api.routes import (
     unknowns,
 )
 from retrieval.api.work import Batcher, Desk, Pool
-from retrieval.catalogue.audit import Audit
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.keys import Keys
-from retrieval.catalogue.replies import Replies
+from retrieval.catalogue.http.api_keys import Keys
+from retrieval.catalogue.http.audit import Audit
+from retrieval.catalogue.http.replies import Replies
 from retrieval.errors import NotFound, RollcallError, StoreError
 from retrieval.protocols import JobQueue
-from retrieval.run_files import forget_old
+from retrieval.runs.files import forget_old
 from retrieval.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from retrieval.api.problems import Forged
-from retrieval.catalogue.keys import Key, Keys, Role
+from retrieval.catalogue.http.api_keys import Key, Keys, Role
 from retrieval.errors import KeyRefused, NotAllowed, StoreError, TooManyRequests
 from retrieval.settings import Settings
 

@@ -4,15 +4,15 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from retrieval.answers import GalleryState, PhotoAnswer
 from retrieval.api.auth import Access
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
 from retrieval.api.work import Batcher, Desk, Pool
-from retrieval.catalogue.audit import Audit, Happening
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.keys import Keys
-from retrieval.catalogue.replies import Replies
+from retrieval.catalogue.http.api_keys import Keys
+from retrieval.catalogue.http.audit import Audit, Happening
+from retrieval.catalogue.http.replies import Replies
+from retrieval.collection.answers import GalleryState, PhotoAnswer
 from retrieval.errors import InputError, NotFound, PhotoTooLarge, PhotoUnreadable, RollcallError
 from retrieval.protocols import JobQueue
 from retrieval.service import Service

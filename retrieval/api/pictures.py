@@ -11,7 +11,7 @@ from PIL import Image
 from starlette.responses import Response
 
 from retrieval.catalogue.records import EnrolledFace
-from retrieval.catalogue.unknowns import UnknownFace
+from retrieval.catalogue.strangers import UnknownFace
 from retrieval.errors import NotFound, PhotoError
 from retrieval.photos.decode import decode
 from retrieval.service import Service

@@ -18,8 +18,8 @@ from retrieval.api.auth import Caller
 from retrieval.api.context import Context
 from retrieval.api.problems import MEDIA_TYPE, RepeatedWrongly, StillAnswering
 from retrieval.api.schemas import Problem
-from retrieval.catalogue.keys import Role
-from retrieval.catalogue.replies import Reply
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.replies import Reply
 from retrieval.service import Service
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.values import Outcome
 
 _CANDIDATE: dict[str, Any] = {

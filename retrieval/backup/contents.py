@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.encryption.files import Sealer
 from retrieval.errors import DataInvalid
 from retrieval.photos.store import PhotoStore
-from retrieval.sealing.files import Sealer
 from retrieval.values import Place
 
 SUMMARY = "backup.json"

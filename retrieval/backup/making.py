@@ -11,11 +11,11 @@ from sqlalchemy import delete, select
 from retrieval.backup.archive import writing_backup
 from retrieval.backup.contents import CATALOGUE, MODELS, PHOTOS, SUMMARY, Contents, kept_photos
 from retrieval.backup.workspace import workspace
-from retrieval.catalogue.backup_log import BackupLog
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.replies import replies
+from retrieval.catalogue.copying.backup_log import BackupLog
+from retrieval.catalogue.copying.transfer import copy_catalogue
+from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.schema import meta, now, photos
-from retrieval.catalogue.transfer import copy_catalogue
 from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
 from retrieval.values import Place
 

@@ -15,14 +15,14 @@ from retrieval.backup.contents import CATALOGUE, MODELS, PHOTOS, SUMMARY, Conten
 from retrieval.backup.frames import Passphrase
 from retrieval.backup.workspace import workspace
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.erasure_log import read_receipt
-from retrieval.catalogue.restoring import replace_catalogue
+from retrieval.catalogue.copying.restoring import replace_catalogue
+from retrieval.catalogue.erasing.erasure_log import read_receipt
+from retrieval.encryption.files import Sealer, is_sealed
+from retrieval.encryption.keys import UserKeySource
 from retrieval.errors import DataInvalid, StoreError, StoreFull
 from retrieval.index import snapshot
 from retrieval.photos.shelves import shelves_below
 from retrieval.photos.store import opened
-from retrieval.sealing.files import Sealer, is_sealed
-from retrieval.sealing.keys import UserKeySource
 from retrieval.values import Place
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,6 @@ from typing import Any
 
 from PIL import Image
 
-from retrieval.answers import EnrolItem
 from retrieval.benchmarks.malformed import malformed, shrunken
 from retrieval.benchmarks.serving import (
     HOST,
@@ -30,6 +29,7 @@ from retrieval.benchmarks.serving import (
     upload,
     upload_head,
 )
+from retrieval.collection.answers import EnrolItem
 from retrieval.errors import DataInvalid
 from retrieval.photos.folders import people_below
 from retrieval.service import Service

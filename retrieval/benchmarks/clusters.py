@@ -19,7 +19,7 @@ from retrieval.benchmarks.plots import QUIET, canvas, label
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.benchmarks.report import Cell, Report, Table
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
-from retrieval.rules import evidence, fuse, templates
+from retrieval.scoring.rule import evidence, fuse, templates
 from retrieval.values import Floats, Ints, Vectors
 
 ASSIGNMENT_K = 6

@@ -20,8 +20,8 @@ from retrieval.identities.calibrate import Calibration, calibrate
 from retrieval.identities.decide import decide
 from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.index.gallery import Gallery
-from retrieval.rules import evidence, grouped, templates
-from retrieval.space import Space, SpacedFeed, fit_space
+from retrieval.scoring.rule import evidence, grouped, templates
+from retrieval.scoring.space import Space, SpacedFeed, fit_space
 from retrieval.values import Changes, Floats, Gate, Ints, Outcome, PeopleHits, Vectors, Watermark
 
 Bools = npt.NDArray[np.bool_]

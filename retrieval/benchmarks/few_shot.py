@@ -22,7 +22,7 @@ from retrieval.benchmarks.plots import PALETTE, canvas, label
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.benchmarks.report import Cell, Report, Table
 from retrieval.index.exact import Exact
-from retrieval.rules import evidence, fuse, templates
+from retrieval.scoring.rule import evidence, fuse, templates
 from retrieval.values import Floats, Ints, Vectors
 
 PHOTOS = (1, 2, 3, 5)

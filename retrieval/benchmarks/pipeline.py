@@ -11,9 +11,9 @@ import numpy as np
 import onnxruntime
 
 from retrieval.benchmarks.timing import Stopwatch
+from retrieval.collection.active_model import CANDIDATES
 from retrieval.errors import DataInvalid
 from retrieval.identities.decide import decide
-from retrieval.kit import CANDIDATES
 from retrieval.pipeline import FoundFaces
 from retrieval.protocols import Embedder
 from retrieval.service import Service

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retrieval.answers import EnrolItem
 from retrieval.build import build_service
+from retrieval.collection.answers import EnrolItem
 from retrieval.pipeline import PhotoFaces
 from retrieval.settings import Settings
 from retrieval.values import Source

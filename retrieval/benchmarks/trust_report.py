@@ -9,7 +9,7 @@ from retrieval.benchmarks.plots import PALETTE, canvas, label
 from retrieval.benchmarks.report import Cell, Report, Table
 from retrieval.catalogue.records import EnrolledFace
 from retrieval.identities.calibrate import VERIFY_FMR, named_rightly, strangers_tail
-from retrieval.trust import Calibrated, Health
+from retrieval.upkeep.trust import Calibrated, Health
 from retrieval.values import Pixels
 
 _SHOWN = 12  # pairs of crops on a page

@@ -7,10 +7,13 @@ from typing import Any, Self
 
 from sqlalchemy import insert, select, update
 
-from retrieval.catalogue import enrolment, erasure, journal, lookups
+from retrieval.catalogue import enrolment, journal, lookups
 from retrieval.catalogue.changes import LogFeed, check_model, lock_collection, renew_epoch
 from retrieval.catalogue.database import Database
+from retrieval.catalogue.encrypted.sealer import CatalogueSealer
+from retrieval.catalogue.erasing import erasure
 from retrieval.catalogue.migrations import prepare
+from retrieval.catalogue.models.spaces import find_space, put_space
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import (
     Collection,
@@ -23,10 +26,8 @@ from retrieval.catalogue.records import (
     Person,
 )
 from retrieval.catalogue.schema import collections, meta, now
-from retrieval.catalogue.sealer import CatalogueSealer
-from retrieval.catalogue.spaces import find_space, put_space
+from retrieval.encryption.keys import UserKeySource
 from retrieval.errors import AlreadyExists
-from retrieval.sealing.keys import UserKeySource
 from retrieval.values import Floats, Ints, Vectors
 
 

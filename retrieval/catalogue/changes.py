@@ -20,8 +20,8 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.encoding import decode_vectors
-from retrieval.catalogue.model_vectors import face_columns
+from retrieval.catalogue.encrypted.encoding import decode_vectors
+from retrieval.catalogue.models.vectors import face_columns
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.schema import changes, chunks, collections, faces, meta, photos
 from retrieval.errors import ModelSwitched, NotFound, SnapshotInvalid, VectorDamaged

@@ -21,8 +21,9 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from retrieval.catalogue.data_keys import Keyring
-from retrieval.catalogue.encoding import CODEC
+from retrieval.catalogue.encrypted.data_keys import Keyring
+from retrieval.catalogue.encrypted.encoding import CODEC
+from retrieval.encryption.keys import UserKeySource
 from retrieval.errors import (
     CatalogueIncompatible,
     CatalogueUnavailable,
@@ -30,7 +31,6 @@ from retrieval.errors import (
     StoreError,
     StoreFull,
 )
-from retrieval.sealing.keys import UserKeySource
 
 logger = logging.getLogger(__name__)
 

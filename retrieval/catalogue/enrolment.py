@@ -7,8 +7,8 @@ import numpy as np
 from sqlalchemy import Connection, insert, select, update
 
 from retrieval.catalogue.changes import check_model, lock_collection, log_changes
-from retrieval.catalogue.encoding import encode_vectors, to_bytes
-from retrieval.catalogue.model_vectors import model_vectors
+from retrieval.catalogue.encrypted.encoding import encode_vectors, to_bytes
+from retrieval.catalogue.models.vectors import model_vectors
 from retrieval.catalogue.names import clean_external_id, clean_name, folded, storable_path
 from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
 from retrieval.catalogue.schema import NO_VECTOR, chunks, collections, faces, now, people, photos

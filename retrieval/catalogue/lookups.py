@@ -8,8 +8,8 @@ import numpy as np
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from retrieval.catalogue.changes import read_faces
-from retrieval.catalogue.encoding import from_bytes
-from retrieval.catalogue.model_vectors import face_columns, model_vectors
+from retrieval.catalogue.encrypted.encoding import from_bytes
+from retrieval.catalogue.models.vectors import face_columns, model_vectors
 from retrieval.catalogue.names import folded
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Person
 from retrieval.catalogue.schema import chunks, collections, faces, people, photos

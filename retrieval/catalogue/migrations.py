@@ -14,19 +14,19 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from retrieval.catalogue.audit import make_audit
-from retrieval.catalogue.backup_log import make_backup_log
-from retrieval.catalogue.data_keys import Keyring, make_data_keys
+from retrieval.catalogue.copying.backup_log import make_backup_log
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.erasure_log import make_erasure_log
-from retrieval.catalogue.index_log import make_index_log
-from retrieval.catalogue.keys import make_keys
-from retrieval.catalogue.replies import make_replies
-from retrieval.catalogue.runs import add_runs
+from retrieval.catalogue.encrypted.data_keys import Keyring, make_data_keys
+from retrieval.catalogue.erasing.erasure_log import make_erasure_log
+from retrieval.catalogue.http.api_keys import make_keys
+from retrieval.catalogue.http.audit import make_audit
+from retrieval.catalogue.http.replies import make_replies
+from retrieval.catalogue.index_registry import make_index_log
+from retrieval.catalogue.models.other_models import make_spares
+from retrieval.catalogue.models.spaces import make_spaces
+from retrieval.catalogue.runs.runs import add_runs
 from retrieval.catalogue.schema import meta, metadata
-from retrieval.catalogue.spaces import make_spaces
-from retrieval.catalogue.spares import make_spares
-from retrieval.catalogue.unknowns import make_unknowns
+from retrieval.catalogue.strangers import make_unknowns
 from retrieval.errors import AlreadyExists, CatalogueIncompatible
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from retrieval.identities.tail import Tail, fit_tail
 from retrieval.identities.trials import Trials
-from retrieval.rules import grouped
+from retrieval.scoring.rule import grouped
 from retrieval.values import Floats, Gate, Ints
 
 LEAST_PEOPLE = 10  # with fewer, FPIR was 1.6 times the wanted one and more on ORL

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.identities.assign import assign
-from retrieval.rules import evidence
+from retrieval.scoring.rule import evidence
 from retrieval.values import Candidate, Decision, Floats, Gate, Ints, Outcome, PeopleHits
 
 
@@ -14,7 +14,7 @@ def decide(hits: PeopleHits, unusable: Sequence[str | None], gate: Gate) -> list
     """Answer for all faces of one photo together.
 
     One person is named at most once. A plain match is asked for four things: its evidence (score
-    and lead, see `retrieval.rules`) reaches the threshold, its lead over the second person is wide
+    and lead, see `scoring.rule`) reaches the threshold, its lead over the second person is wide
     enough, the assignment gave the face its own best person, and no other face of the photo looks
     more like that person. Where one of the last three fails the answer is ambiguous, and the
     candidates say between whom.

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
-from retrieval.rules import grouped
+from retrieval.scoring.rule import grouped
 from retrieval.values import Floats, Ints, Vectors
 
 LEAST_PEOPLE = 10  # with photos of so many, two or more each, a distance can be learned

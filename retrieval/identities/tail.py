@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from retrieval.rules import grouped
+from retrieval.scoring.rule import grouped
 from retrieval.values import Ints
 
 Numbers = npt.NDArray[np.float64]

@@ -2,8 +2,8 @@
 
 Each photo is asked twice: with its person enrolled by the other photos (a genuine search, leaving
 one photo out), and with its person not enrolled at all (a stranger's search, leaving one person
-out). The scores are those of `retrieval.rules`. Where the gallery has a fitted space, each person
-is asked in a space that was fitted without that person.
+out). The scores are those of `retrieval.scoring.rule`. Where the gallery has a fitted space, each
+person is asked in a space that was fitted without that person.
 """
 
 from dataclasses import dataclass, fields
@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.rules import evidence, fuse, grouped, templates
-from retrieval.space import Space, fit_space
+from retrieval.scoring.rule import evidence, fuse, grouped, templates
+from retrieval.scoring.space import Space, fit_space
 from retrieval.values import Floats, Ints, Vectors
 
 MOST_PROBES = 4000  # of large galleries, the photos of some people are asked, against everybody

@@ -16,6 +16,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
+from retrieval.encryption.files import Sealer
 from retrieval.errors import RollcallError, SettingInvalid, SnapshotInvalid, StoreError
 from retrieval.index import snapshot
 from retrieval.index.encodings import Encodings, encodings, left_in, shared
@@ -26,8 +27,7 @@ from retrieval.index.snapshot import Stamp
 from retrieval.index.training import LISTS_FROM, Goal, Progress, due, train
 from retrieval.index.view import View
 from retrieval.protocols import ChangeFeed
-from retrieval.sealing.files import Sealer
-from retrieval.space import Space, SpacedFeed
+from retrieval.scoring.space import Space, SpacedFeed
 from retrieval.values import Changes, Floats, Ints, PeopleHits, SearchResult, Vectors, Watermark
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import Protocol
 from retrieval.index.encodings import Encodings
 from retrieval.index.gallery import Check, Clusters, IndexStatus
 from retrieval.index.training import Goal, Progress
-from retrieval.space import Space
+from retrieval.scoring.space import Space
 from retrieval.values import Ints, PeopleHits, SearchResult, Vectors, Watermark
 
 

@@ -30,9 +30,9 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.encryption.files import HEAD, Sealer, SealingFile, sealed_by, unseal
+from retrieval.encryption.keys import DataKey, WrongSeal
 from retrieval.errors import CatalogueSealed, SnapshotInvalid, StoreError, StoreFull
-from retrieval.sealing.files import HEAD, Sealer, SealingFile, sealed_by, unseal
-from retrieval.sealing.keys import DataKey, WrongSeal
 from retrieval.values import Watermark
 
 Array = npt.NDArray[Any]

@@ -72,7 +72,7 @@ Scaling = Annotated[FixedScaling | PerImageScaling, Field(discriminator="kind")]
 
 
 class DecisionDefaults(_Entry):
-    """Default threshold and margin of a match, for the score that `retrieval.rules` defines.
+    """Default threshold and margin of a match, for the score that `retrieval.scoring.rule` defines.
 
     Attributes:
         measured: whether by us; if not, the number is only as good as its source.

@@ -7,10 +7,10 @@ that can be read as well.
 import re
 from collections.abc import Iterable
 
+from retrieval.encryption.files import HEAD, Sealer, damaged, is_sealed, seal, sealed_by, unseal
+from retrieval.encryption.keys import DataKey, WrongSeal
 from retrieval.errors import CatalogueSealed, NotFound
 from retrieval.photos.shelves import shelf_of
-from retrieval.sealing.files import HEAD, Sealer, damaged, is_sealed, seal, sealed_by, unseal
-from retrieval.sealing.keys import DataKey, WrongSeal
 from retrieval.values import Place
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from retrieval.api.app import create_app
 from retrieval.api.connections import connection_of
 from retrieval.api.context import Context
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
 from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
 

@@ -14,14 +14,14 @@ from PIL import Image
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
-from retrieval.catalogue.run_records import Run
+from retrieval.catalogue.runs.run_records import Run
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Pipeline
 from retrieval.protocols import ChangeFeed
+from retrieval.scoring.space import Space
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.space import Space
 from retrieval.values import Detections, Floats, Gate, Pixels, Vectors
 from tests.catalogue.made import new_face
 

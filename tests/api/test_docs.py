@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from retrieval.api.app import create_app
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
 from tests.api.conftest import served
 from tests.api.painted import BLUE, GREEN, RED, catalogue_of, enrol_crowd, paint, painted_service

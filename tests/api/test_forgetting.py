@@ -9,10 +9,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from retrieval.api.context import Context
-from retrieval.catalogue.audit import Happening, audit
-from retrieval.catalogue.replies import replies
+from retrieval.catalogue.http.audit import Happening, audit
+from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.schema import now
-from retrieval.run_files import rejects_of, uploads_below
+from retrieval.runs.files import rejects_of, uploads_below
 from retrieval.settings import Settings
 
 LONG_AGO = now() - timedelta(days=400)

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from retrieval.api.context import Context
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
 from tests.api.conftest import enrol
 from tests.api.painted import RED, paint

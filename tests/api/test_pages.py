@@ -10,13 +10,13 @@ from fastapi.testclient import TestClient
 from retrieval.api.app import create_app
 from retrieval.api.auth import COOKIE
 from retrieval.api.context import Context
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.records import Collection
 from retrieval.index.gallery import Gallery, IndexStatus
 from retrieval.protocols import ChangeFeed
+from retrieval.scoring.space import Space
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.space import Space
 from tests.api.painted import RED, PaintedParts, catalogue_of, paint
 
 HTML = {"Accept": "text/html"}

@@ -2,8 +2,8 @@
 
 from fastapi.testclient import TestClient
 
-from retrieval.answers import identification
 from retrieval.api.context import Context
+from retrieval.collection.answers import identification
 from retrieval.settings import Settings
 from retrieval.values import Source
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service

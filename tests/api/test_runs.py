@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from retrieval.api.app import create_app
-from retrieval.bulk import Bulk
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.runs.runs import Runs
 from retrieval.protocols import FailedJob
+from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
 from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
 from worker.tasks import RunTasks

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as seeded
 
 from retrieval.api.app import create_app
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
 from tests.api.conftest import served
 from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
@@ -32,7 +32,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     own = Settings(home=home, requests_per_minute=1_000_000)
     app = create_app(own, catalogue_of(own), lambda name: painted_service(own, name), loopback=True)
     with painted_service(own, "default") as service:
-        from retrieval.answers import EnrolItem
+        from retrieval.collection.answers import EnrolItem
 
         people = {"Rosa": RED, "Gustav": GREEN}
         items = [EnrolItem(name, f"{name}.png", paint(c)) for name, c in people.items()]

@@ -16,10 +16,10 @@ from retrieval.backup.making import back_up
 from retrieval.backup.restoring import check_backup, restore
 from retrieval.backup.workspace import workspace
 from retrieval.build import Workshop
-from retrieval.catalogue.backup_log import BackupLog
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.keys import Keys, Role
-from retrieval.catalogue.replies import Replies
+from retrieval.catalogue.copying.backup_log import BackupLog
+from retrieval.catalogue.http.api_keys import Keys, Role
+from retrieval.catalogue.http.replies import Replies
 from retrieval.catalogue.schema import meta
 from retrieval.errors import (
     AlreadyExists,

@@ -4,21 +4,21 @@ import hashlib
 
 import numpy as np
 import pytest
+from tests.catalogue.test_data_keys import content
+from tests.catalogue.test_recoding import active, heads
+from tests.catalogue.test_transfer import fill
 
 from retrieval.backup.archive import BackupReader
 from retrieval.backup.contents import kept_photos
 from retrieval.backup.making import back_up
 from retrieval.backup.restoring import check_backup, restore
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.transfer import migrate
-from retrieval.encryption import encrypt, rotate
+from retrieval.catalogue.copying.transfer import migrate
+from retrieval.encryption.files import is_sealed
 from retrieval.errors import CatalogueSealed
-from retrieval.sealing.files import is_sealed
+from retrieval.upkeep.encryption import encrypt, rotate
 from tests.catalogue.made import make_collection, new_face, state
 from tests.catalogue.sealed import user_key
-from tests.catalogue.test_data_keys import content
-from tests.catalogue.test_recoding import active, heads
-from tests.catalogue.test_transfer import fill
 
 pytest.importorskip("cryptography", reason="needs the extra encryption")
 

@@ -2,7 +2,7 @@
 
 import random
 
-from retrieval.sealing.keys import UserKey
+from retrieval.encryption.keys import UserKey
 
 
 def user_key(number):

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
-from retrieval.answers import EnrolItem
 from retrieval.build import build_service
+from retrieval.collection.answers import EnrolItem
 from retrieval.photos.folders import photos_below
 from retrieval.settings import Settings
 from tests.cli.running import document, rollcall

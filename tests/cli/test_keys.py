@@ -6,7 +6,7 @@ import pytest
 
 from cli.serve import is_loopback
 from retrieval.build import open_catalogue
-from retrieval.catalogue.audit import Audit, Happening
+from retrieval.catalogue.http.audit import Audit, Happening
 from retrieval.settings import Settings
 from tests.cli.running import document, rollcall
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.unknowns import Unknowns
+from retrieval.catalogue.strangers import Unknowns
 from tests.cli.running import document, rollcall
 from tests.identities.made import DIMENSION, Crowd, crowd
 from tests.trusted import new_face, unknown_face

@@ -12,8 +12,8 @@ from retrieval.identities.calibrate import (
     named_rightly,
 )
 from retrieval.identities.trials import Trials, ask_gallery
-from retrieval.rules import evidence, fuse, grouped, templates
-from retrieval.space import Space, fit_space
+from retrieval.scoring.rule import evidence, fuse, grouped, templates
+from retrieval.scoring.space import Space, fit_space
 from retrieval.values import Floats
 from tests.identities.made import Crowd, crowd
 

@@ -3,7 +3,7 @@ import pytest
 
 from retrieval.identities import trials as module
 from retrieval.identities.trials import Trials, ask_gallery
-from retrieval.rules import evidence, fuse, templates
+from retrieval.scoring.rule import evidence, fuse, templates
 from retrieval.values import Floats, Ints
 from tests.identities.made import Crowd, crowd
 

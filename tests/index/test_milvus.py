@@ -10,15 +10,15 @@ from pydantic import SecretStr
 
 from retrieval.build import milvus_server
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.index_log import IndexLog
+from retrieval.catalogue.index_registry import IndexLog
 from retrieval.errors import DimensionMismatch, IndexFailed, RollcallError, SettingInvalid
 from retrieval.index.gallery import Gallery
 from retrieval.index.milvus.gallery import MilvusGallery
 from retrieval.index.milvus.pair import Pair, drop_indexes
 from retrieval.index.milvus.server import MilvusServer
 from retrieval.index.milvus.training import Making
+from retrieval.scoring.space import Space
 from retrieval.settings import Settings
-from retrieval.space import Space
 from retrieval.values import Floats, IndexPlace, Ints, PeopleHits
 from tests.fakes import MemoryFeed
 from tests.milvus_server import RunningMilvus, running_milvus

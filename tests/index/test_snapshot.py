@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retrieval.encryption.keys import DataKey
 from retrieval.errors import SnapshotInvalid, StoreError
 from retrieval.index import snapshot
 from retrieval.index.gallery import Gallery
 from retrieval.index.snapshot import Stamp
-from retrieval.sealing.keys import DataKey
 from retrieval.values import Vectors
 from tests.fakes import Keys, MemoryFeed
 

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
+from retrieval.encryption.keys import DataKey
 from retrieval.errors import StorageUnavailable
 from retrieval.photos.shelves import shelf_of, shelves_below
 from retrieval.photos.store import PhotoStore
-from retrieval.sealing.keys import DataKey
 from retrieval.values import Place, Url
 from tests.photos.test_store import DATA, SHA256, Keys
 from tests.processes import free_port

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.encryption.files import sealed_by
+from retrieval.encryption.keys import DataKey
 from retrieval.errors import CatalogueSealed, NotFound, StoreError, StoreFull
 from retrieval.photos.shelves import store_error
 from retrieval.photos.store import PhotoStore
-from retrieval.sealing.files import sealed_by
-from retrieval.sealing.keys import DataKey
 from tests.fakes import Keys
 
 DATA = b"the bytes of a photo"

@@ -14,13 +14,13 @@ import numpy as np
 from PIL import Image
 
 from retrieval.build import Workshop, open_catalogue
-from retrieval.bulk import Bulk
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
-from retrieval.catalogue.run_records import ListedPhoto, Run, RunCounts
-from retrieval.intake import listed_person
+from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunCounts
+from retrieval.people.intake import listed_person
 from retrieval.photos.folders import people_below
 from retrieval.pipeline import Pipeline
+from retrieval.runs.bulk import Bulk
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Detections, Pixels, Vectors

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.answers import EnrolItem
 from retrieval.build import build_service, other_model
-from retrieval.bulk import Bulk
-from retrieval.catalogue.run_records import ListedPhoto, RunState
-from retrieval.catalogue.runs import Runs
-from retrieval.catalogue.spares import Spares
+from retrieval.catalogue.models.other_models import Spares
+from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
+from retrieval.catalogue.runs.runs import Runs
+from retrieval.collection.answers import EnrolItem
+from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
-from retrieval.swapping import begin, drop, follow_up, listed, switch
+from retrieval.upkeep.model_swap import begin, drop, follow_up, listed, switch
 from tests.cli.running import document, rollcall
 from tests.two_models import SMALL, write_small_embedder
 from tests.worker.small_models import follow

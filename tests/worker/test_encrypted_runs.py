@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.test_encryption import KEY, OTHER, holding, secrets, strangers
 
 from retrieval.build import open_catalogue
-from retrieval.bulk import Bulk
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import CatalogueSealed
+from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
-from tests.test_encryption import KEY, OTHER, holding, secrets, strangers
 from tests.worker.small_models import begin, follow, small_service, write_photos
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from retrieval.build import open_catalogue
-from retrieval.bulk import Bulk
-from retrieval.catalogue.runs import Runs
-from retrieval.intake import listed_person
+from retrieval.catalogue.runs.runs import Runs
+from retrieval.people.intake import listed_person
 from retrieval.photos.folders import people_below
+from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
 from retrieval.values import Url
 from tests.cli.running import document, rollcall

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from retrieval.build import open_catalogue
-from retrieval.bulk import Bulk
-from retrieval.catalogue.run_records import RunState
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.runs.run_records import RunState
+from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import CatalogueUnavailable
+from retrieval.runs.bulk import Bulk
 from tests.catalogue.postgres import Postgres
 from tests.worker.small_models import begin, follow, write_photos
 from worker.jobs import RqJobQueue

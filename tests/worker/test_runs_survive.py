@@ -16,12 +16,12 @@ from redis import Redis
 from sqlalchemy import func, select
 
 from retrieval.build import open_catalogue
-from retrieval.bulk import Bulk
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.run_records import RunState
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.runs.run_records import RunState
+from retrieval.catalogue.runs.runs import Runs
 from retrieval.catalogue.schema import changes
 from retrieval.errors import StoreFull, WorkerFailed
+from retrieval.runs.bulk import Bulk
 from tests.worker.small_models import (
     begin,
     follow,

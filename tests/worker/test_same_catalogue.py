@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.answers import EnrolItem
 from retrieval.build import build_service, open_catalogue
-from retrieval.bulk import Bulk
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.run_records import ListedPhoto
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.runs.run_records import ListedPhoto
+from retrieval.catalogue.runs.runs import Runs
+from retrieval.collection.answers import EnrolItem
 from retrieval.photos.folders import people_below, photos_below
+from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
 from retrieval.values import Floats, Source
 from tests.worker.small_models import begin, follow

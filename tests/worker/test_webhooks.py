@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from retrieval.build import open_catalogue
-from retrieval.bulk import Bulk
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import InputError, QueueError, SettingInvalid
+from retrieval.runs.bulk import Bulk
 from tests.worker.small_models import follow, listed, write_photos
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan

@@ -12,8 +12,8 @@ import pytest
 from redis import Redis
 
 from retrieval.build import open_catalogue
-from retrieval.bulk import Bulk
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.runs.runs import Runs
+from retrieval.runs.bulk import Bulk
 from tests.worker.small_models import begin, follow, write_photos
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan

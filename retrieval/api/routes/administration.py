@@ -16,8 +16,8 @@ from retrieval.api.schemas import (
     KeyRow,
     NewKey,
 )
-from retrieval.catalogue.audit import Happening
-from retrieval.catalogue.keys import Key, Role
+from retrieval.catalogue.http.api_keys import Key, Role
+from retrieval.catalogue.http.audit import Happening
 from retrieval.errors import NotAllowed, NotFound
 
 routes = router("administration")

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from retrieval.api.routing import PROBLEMS, GuardedRoute, InContext, needs
 from retrieval.api.schemas import Health, Readiness
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
 
 routes = APIRouter(tags=["health"])
 guarded = APIRouter(tags=["health"], route_class=GuardedRoute, responses=PROBLEMS)

@@ -19,15 +19,15 @@ from retrieval.api.routes.people import cursor_of_name, name_of_cursor
 from retrieval.api.routes.quality import calibration_shown
 from retrieval.api.routes.runs import own_run
 from retrieval.api.routing import By, GuardedRoute, InContext, needs
-from retrieval.bulk import run_document
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.records import Counts
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import KeyRefused, NotFound, RollcallError
 from retrieval.identities.calibrate import missing
+from retrieval.people.strangers import list_groups
+from retrieval.runs.bulk import run_document
 from retrieval.service import Service
-from retrieval.swapping import status as status_of_models
-from retrieval.unknowns import list_groups
+from retrieval.upkeep.model_swap import status as status_of_models
 
 WEB = Path(__file__).resolve().parents[1] / "web"
 PAGE_PEOPLE = 120

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import File, Form, Path, Query, Response, UploadFile
 
-from retrieval.answers import EnrolItem, EnrolReport, EnrolResult
 from retrieval.api.context import Context
 from retrieval.api.pictures import CACHED, jpeg_or_nothing
 from retrieval.api.problems import of_error
@@ -38,13 +37,14 @@ from retrieval.api.schemas import (
     Undo,
 )
 from retrieval.api.uploads import check_count, photo_sources
-from retrieval.catalogue.audit import Happening
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.audit import Happening
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
-from retrieval.editing import preview_merge
+from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
+from retrieval.erasing.receipts import forget_with_receipt
 from retrieval.errors import DataInvalid, NotFound, SettingInvalid
-from retrieval.receipts import forget_with_receipt
+from retrieval.people.editing import preview_merge
 from retrieval.service import Service
 from retrieval.values import Source
 

@@ -8,12 +8,12 @@ import numpy as np
 from retrieval.api.context import Context
 from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
 from retrieval.api.schemas import CalibrationShown, Curves, HealthReport, Measured, WantedRate
-from retrieval.catalogue.audit import Happening
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.audit import Happening
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
 from retrieval.service import Service
-from retrieval.trust import (
+from retrieval.upkeep.trust import (
     Calibrated,
     Health,
     calibrate_collection,

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from fastapi import File, Form, UploadFile
 from fastapi.responses import JSONResponse
 
-from retrieval.answers import identification
 from retrieval.api.context import Question, refuse_if_none_was_read
 from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
 from retrieval.api.schemas import Identification, SearchAnswer, Verdict
 from retrieval.api.uploads import Photo, check_count, photo_source, photo_sources
-from retrieval.catalogue.audit import Happening
-from retrieval.catalogue.keys import Role
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.audit import Happening
+from retrieval.collection.answers import identification
 from retrieval.errors import SettingInvalid
 from retrieval.values import Source
 

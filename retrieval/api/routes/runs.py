@@ -19,11 +19,10 @@ from retrieval.api.context import Context
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import By, CollectionName, InContext, Once, Optional, needs, router
 from retrieval.api.schemas import RejectsPage, RunShown, RunsShown
-from retrieval.bulk import Bulk, path_of, run_document
-from retrieval.catalogue.audit import Happening
-from retrieval.catalogue.keys import Role
-from retrieval.catalogue.run_records import ListedPhoto, Run, RunState
-from retrieval.catalogue.runs import Runs
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.audit import Happening
+from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
+from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import (
     NotAllowed,
     NotFound,
@@ -31,9 +30,10 @@ from retrieval.errors import (
     RollcallError,
     SettingInvalid,
 )
-from retrieval.intake import listed_person
+from retrieval.people.intake import listed_person
 from retrieval.photos.folders import people_below
-from retrieval.run_files import uploads_below
+from retrieval.runs.bulk import Bulk, path_of, run_document
+from retrieval.runs.files import uploads_below
 
 logger = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from fastapi import Path, Query, Response
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import By, InContext, InGallery, Once, Optional, needs, router
 from retrieval.api.schemas import Forgotten, NamedGroup, NewName, UnknownGroups
-from retrieval.catalogue.audit import Happening
-from retrieval.catalogue.keys import Role
-from retrieval.catalogue.unknowns import Unknowns
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.audit import Happening
+from retrieval.catalogue.strangers import Unknowns
 from retrieval.errors import NotFound
+from retrieval.people.strangers import Group, list_groups, name_group
 from retrieval.service import Service
-from retrieval.unknowns import Group, list_groups, name_group
 
 routes = router("unknowns")
 VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.ADMIN)

@@ -29,7 +29,7 @@ from retrieval.index.milvus.training import Exam, Making
 from retrieval.index.roster import Roster, joined, no_hits
 from retrieval.index.training import LISTS_FROM, Goal, Progress, nlist_for, outgrown
 from retrieval.protocols import ChangeFeed, IndexPlaces
-from retrieval.space import Space, SpacedFeed
+from retrieval.scoring.space import Space, SpacedFeed
 from retrieval.values import (
     IndexPlace,
     Ints,

@@ -1,0 +1,1 @@
+"""Copies of a catalogue: moved to another database, backed up, restored."""

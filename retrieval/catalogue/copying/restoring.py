@@ -1,0 +1,168 @@
+"""A catalogue becomes what a backup holds, in one transaction, while others use it.
+
+Whoever reads sees the old state or the new one. Vectors are written as the catalogue writes them,
+by its own data keys, whichever way the backup holds them. What must not come back does not:
+erasures that came after the backup are applied to it, and keys that were revoked since stay
+revoked. The logs of erasures and backups are joined, no id is given out twice, and a new epoch
+tells every index to start anew.
+"""
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, select, text, update
+
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.changes import renew_epoch
+from retrieval.catalogue.copying.backup_log import add_backups, backups, logged_backups
+from retrieval.catalogue.copying.transfer import TABLES, bring_over, keep_last_ids, last_ids
+from retrieval.catalogue.encrypted.data_keys import Keyring, data_keys, is_sealed
+from retrieval.catalogue.encrypted.recoding import VECTOR_COLUMNS
+from retrieval.catalogue.erasing.erasure import erase_again
+from retrieval.catalogue.erasing.erasure_log import (
+    Erasure,
+    add_erasures,
+    erasures,
+    logged_erasures,
+    mark_of,
+)
+from retrieval.catalogue.http.api_keys import keys
+from retrieval.catalogue.http.replies import replies
+from retrieval.catalogue.schema import collections, now, photos
+from retrieval.errors import AlreadyExists
+
+_KEPT = (erasures, backups, replies, data_keys)  # joined, for a day only, or the catalogue's own
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a restore did to a catalogue.
+
+    Attributes:
+        erasures: that came after the backup and were applied to it.
+        faces: that they took.
+        revoked: keys that stay revoked.
+        photos: (collection's id, SHA-256) of all photos that are enrolled now.
+    """
+
+    erasures: int
+    faces: int
+    revoked: int
+    photos: frozenset[tuple[int, str]]
+
+
+def replace_catalogue(
+    kept: Catalogue, catalogue: Catalogue, made_at: datetime, receipts: Iterable[Erasure] = ()
+) -> Replaced:
+    """Make a catalogue what a backup holds.
+
+    Args:
+        kept: the backup's.
+        catalogue: to be replaced.
+        made_at: when the backup was made, for receipts from before there was a log.
+        receipts: erasures that the catalogue may not know of.
+
+    Raises:
+        AlreadyExists: the catalogue has other collections under the ids of the backup's.
+        CatalogueSealed: the backup's vectors are encrypted under another key.
+    """
+    with kept.database.reading() as source, catalogue.database.writing() as connection:
+        if is_sealed(source):
+            kept.database.keyring.check(source, kept.url)
+        _keep_writers_out(connection)
+        own = catalogue.database.keyring
+        rewrite = partial(_rewrite_vectors, source, kept.database.keyring, own)
+        _check_kinship(source, connection, catalogue.url)
+        used, revoked = last_ids(source), _revoked(connection)
+        known = logged_erasures(source)
+        later = _not_in(known, made_at, [*logged_erasures(connection), *receipts])
+        bring_over(
+            source,
+            lambda: nullcontext(connection),
+            [table for table in TABLES if table not in _KEPT],
+            translate=rewrite,
+        )
+        connection.execute(delete(replies))
+        keep_last_ids(connection, used)
+        add_backups(connection, logged_backups(source))
+        add_erasures(connection, [*known, *(erasure for erasure in later if erasure.id)])
+        faces = _apply(connection, later)
+        still = update(keys).where(keys.c.handle.in_(revoked), keys.c.revoked_at.is_(None))
+        count = connection.execute(still.values(revoked_at=now())).rowcount
+        renew_epoch(connection)
+        enrolled = connection.execute(select(photos.c.collection_id, photos.c.sha256))
+        return Replaced(len(later), faces, count, frozenset((row[0], row[1]) for row in enrolled))
+
+
+def _apply(connection: Connection, later: list[Erasure]) -> int:
+    """Erase once more; return how many faces that took."""
+    if not later:
+        return 0
+    enrolled = connection.scalars(select(photos.c.sha256).distinct())
+    sha256s = {mark_of(sha256): sha256 for sha256 in enrolled}
+    return sum(
+        erase_again(
+            connection, erasure, [sha256s[mark] for mark in erasure.marks if mark in sha256s]
+        )
+        for erasure in later
+    )
+
+
+def _keep_writers_out(connection: Connection) -> None:
+    """On PostgreSQL, let nobody lock a collection meanwhile; readers go on.
+
+    A writer that waited for a row that is replaced would find it gone, and write unlocked.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE collections, meta, data_keys IN EXCLUSIVE MODE"))
+
+
+def _rewrite_vectors(
+    source: Connection,
+    keyring: Keyring,
+    own: Keyring,
+    connection: Connection,
+    table: Table,
+    rows: list[dict[str, Any]],
+) -> None:
+    """Encrypt, or not, as the catalogue does, whatever the backup did."""
+    for name in [column.name for column in VECTOR_COLUMNS if column.table is table]:
+        held = [row for row in rows if row[name]]  # some have none
+        opened = keyring.open(source, [row[name] for row in held])
+        for row, value in zip(held, own.seal(connection, opened), strict=True):
+            row[name] = value
+
+
+def _check_kinship(source: Connection, target: Connection, label: str) -> None:
+    """Refuse to put another catalogue's collections under ids that are in use.
+
+    A service that runs knows its collection by id, and would enrol vectors of its model there.
+    """
+    query = select(collections.c.id, collections.c.name, collections.c.created_at)
+    coming = {row.id: (row.name, row.created_at) for row in source.execute(query)}
+    for row in target.execute(query):
+        if coming.get(row.id, (row.name, row.created_at)) != (row.name, row.created_at):
+            raise AlreadyExists(
+                f"{label} is another catalogue than the backup's: its collection {row.name!r} was "
+                f"created {row.created_at:%Y-%m-%d %H:%M}, the backup has "
+                f"{coming[row.id][0]!r} of {coming[row.id][1]:%Y-%m-%d %H:%M} in that place. "
+                "Nothing was changed; restore into an empty home (--home DIR) or database."
+            )
+
+
+def _revoked(connection: Connection) -> list[str]:
+    return list(connection.scalars(select(keys.c.handle).where(keys.c.revoked_at.is_not(None))))
+
+
+def _not_in(known: list[Erasure], made_at: datetime, others: list[Erasure]) -> list[Erasure]:
+    """The erasures that came after the backup, each once, oldest first."""
+    ids = {erasure.id for erasure in known}
+    later: dict[str, Erasure] = {}
+    for number, erasure in enumerate(others):
+        if erasure.id not in ids and (erasure.id or erasure.at >= made_at):
+            later.setdefault(erasure.id or f"receipt {number}", erasure)
+    return sorted(later.values(), key=lambda erasure: erasure.at)

@@ -1,0 +1,1 @@
+"""How vectors lie in the database, encrypted or not."""

@@ -1,0 +1,1 @@
+"""Deleting people for good, and the search for what mentions them."""

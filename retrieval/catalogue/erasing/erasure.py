@@ -1,0 +1,243 @@
+"""Deletion is final: rows go, the change log tells every index, freed bytes are overwritten."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+
+from retrieval.catalogue.changes import lock_collection, log_changes
+from retrieval.catalogue.erasing import bytesearch
+from retrieval.catalogue.erasing.erasure_log import Erasure, ErasureKind, log_erasure
+from retrieval.catalogue.http import audit, replies
+from retrieval.catalogue.journal import names_of
+from retrieval.catalogue.lookups import counts, person_by_id, vectors
+from retrieval.catalogue.models.vectors import model_vectors
+from retrieval.catalogue.names import storable_path
+from retrieval.catalogue.records import Counts, Erased, Person
+from retrieval.catalogue.runs import runs
+from retrieval.catalogue.schema import (
+    chunks,
+    collections,
+    faces,
+    journal,
+    journal_people,
+    meta,
+    people,
+    photos,
+)
+from retrieval.errors import InputError, NotFound, StoreError, VectorDamaged
+
+_PIECE_BYTES = 256  # SQLite may lay a long value over several pages
+_HASH_PREFIX = re.compile(r"[0-9a-f]{6,64}")
+
+
+def begin(connection: Connection, collection_id: int) -> bool:
+    """Note that kept photos may be nobody's; whether that was noted already."""
+    lock_collection(connection, collection_id)
+    mine = meta.c.key == _note(collection_id)
+    if connection.execute(select(meta.c.key).where(mine)).one_or_none() is not None:
+        return True
+    connection.execute(insert(meta), {"key": _note(collection_id), "value": ""})
+    return False
+
+
+def end(connection: Connection, collection_id: int) -> None:
+    """Strike the note out."""
+    connection.execute(delete(meta).where(meta.c.key == _note(collection_id)))
+
+
+def _note(collection_id: int) -> str:
+    return f"erasing:{collection_id}"
+
+
+def delete_collection(connection: Connection, collection_id: int) -> Counts:
+    """Erase a collection with all that refers to it; its indexes find it gone."""
+    lock_collection(connection, collection_id)
+    held = counts(connection, collection_id)
+    created = select(collections.c.created_at).where(collections.c.id == collection_id)
+    rows = [(collection_id, connection.execute(created).scalar_one())]
+    log_erasure(connection, ErasureKind.COLLECTION, collection_id, rows)
+    _delete_collection(connection, collection_id)
+    end(connection, collection_id)
+    return held
+
+
+def _delete_collection(connection: Connection, collection_id: int) -> None:
+    runs.erase_collection(connection, collection_id)
+    audit.erase_collection(connection, collection_id)
+    connection.execute(delete(collections).where(collections.c.id == collection_id))
+
+
+def delete_person(connection: Connection, collection_id: int, person_id: int) -> Erased:
+    """Erase a person with faces and photos, and their names wherever they stand."""
+    lock_collection(connection, collection_id)
+    person = person_by_id(connection, collection_id, person_id)
+    erased = _delete_person(connection, collection_id, person)
+    rows = [(person.id, person.created_at)]
+    logged = log_erasure(
+        connection, ErasureKind.PERSON, collection_id, rows, erased.faces, erased.photos
+    )
+    return replace(erased, erasure=logged)
+
+
+def _delete_person(connection: Connection, collection_id: int, person: Person) -> Erased:
+    person_id = person.id
+    names = names_of(connection, collection_id, person_id)
+    owned = select(faces.c.id).where(faces.c.person_id == person_id)
+    erased = _delete_faces(connection, collection_id, connection.scalars(owned).all())
+    runs.erase_person(connection, collection_id, names)
+    audit.erase_person(connection, collection_id, names, erased.photos)
+    replies.erase_person(connection, names)
+    entries = select(journal_people.c.entry_id).where(journal_people.c.person_id == person_id)
+    connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))
+    connection.execute(delete(people).where(people.c.id == person_id))
+    return Erased((person_id,), erased.faces, erased.photos, erased.vectors)
+
+
+def remove_photo(connection: Connection, collection_id: int, photo: str) -> Erased:
+    """Erase one photo, given by its path or by the first digits of its SHA-256."""
+    lock_collection(connection, collection_id)
+    chosen = photos.c.photo == storable_path(photo)
+    if _HASH_PREFIX.fullmatch(photo):
+        chosen |= photos.c.sha256.between(photo, photo.ljust(64, "f"))
+    query = select(photos.c.id, photos.c.sha256).where(photos.c.collection_id == collection_id)
+    found = connection.execute(query.where(chosen).limit(9)).all()
+    if not found:
+        raise NotFound(
+            f"There is no photo {photo!r} in this collection. Give its path as it was enrolled, "
+            "or at least 6 digits of its SHA-256; see rollcall photos list."
+        )
+    if len(found) > 1:
+        hashes = ", ".join(row.sha256[:12] for row in found)
+        raise InputError(f"{photo!r} names several photos: {hashes}. Give the one's SHA-256.")
+    shown = select(faces.c.id).where(faces.c.photo_id == found[0].id)
+    erased = _delete_faces(connection, collection_id, connection.scalars(shown).all())
+    logged = log_erasure(
+        connection, ErasureKind.PHOTO, collection_id, (), erased.faces, erased.photos
+    )
+    return replace(erased, erasure=logged)
+
+
+def erase_again(connection: Connection, erasure: Erasure, sha256s: Iterable[str]) -> int:
+    """Apply an erasure, with these photos, to a catalogue from before it.
+
+    A person goes who is the very row that was erased, or whose last photo an erasure of a person
+    takes: before a merge that person may have had another name.
+
+    Returns:
+        How many faces it took.
+    """
+    query = select(collections.c.id, collections.c.created_at)
+    found = connection.execute(query.where(collections.c.name == erasure.collection)).one_or_none()
+    if found is None:
+        return 0
+    collection_id = found.id
+    lock_collection(connection, collection_id)
+    before = counts(connection, collection_id).faces
+    if erasure.kind is ErasureKind.COLLECTION:
+        if (found.id, found.created_at) not in erasure.rows:
+            return 0
+        _delete_collection(connection, collection_id)
+        return before
+    _erase_rows(connection, collection_id, erasure)
+    _erase_photos(connection, collection_id, erasure.kind, sha256s)
+    return before - counts(connection, collection_id).faces
+
+
+def _erase_rows(connection: Connection, collection_id: int, erasure: Erasure) -> None:
+    for person_id, created_at in erasure.rows:
+        same = (people.c.id == person_id) & (people.c.created_at == created_at)
+        own = select(people.c.id).where(same, people.c.collection_id == collection_id)
+        if connection.scalar(own):
+            _delete_person(
+                connection, collection_id, person_by_id(connection, collection_id, person_id)
+            )
+
+
+def _erase_photos(
+    connection: Connection, collection_id: int, kind: ErasureKind, sha256s: Iterable[str]
+) -> None:
+    for some in chunks(sha256s):
+        query = (
+            select(faces.c.id, faces.c.person_id)
+            .join(photos, photos.c.id == faces.c.photo_id)
+            .where(photos.c.collection_id == collection_id, photos.c.sha256.in_(some))
+        )
+        shown = connection.execute(query).all()
+        _delete_faces(connection, collection_id, [row.id for row in shown])
+        if kind is ErasureKind.PERSON:
+            for person_id in sorted({row.person_id for row in shown}):
+                person = person_by_id(connection, collection_id, person_id)
+                if not person.faces:
+                    _delete_person(connection, collection_id, person)
+
+
+def _delete_faces(connection: Connection, collection_id: int, face_ids: Sequence[int]) -> Erased:
+    """Delete faces, and the photos that have none left."""
+    gone = np.zeros((0, 0), np.float32)
+    with suppress(VectorDamaged):  # what is damaged goes as well
+        gone = vectors(connection, collection_id, face_ids)[2]
+    hashes: list[str] = []
+    log_changes(connection, collection_id, face_ids)
+    for some in chunks(face_ids):
+        query = select(faces.c.photo_id).where(faces.c.id.in_(some))
+        photo_ids = connection.scalars(query).all()
+        connection.execute(delete(faces).where(faces.c.id.in_(some)))
+        empty = photos.c.id.in_(photo_ids) & ~_has_faces(photos.c.id)
+        hashes += connection.scalars(select(photos.c.sha256).where(empty))
+        connection.execute(delete(photos).where(empty))
+    return Erased((), tuple(sorted(face_ids)), tuple(hashes), gone)
+
+
+def _has_faces(photo_id: ColumnElement[int]) -> ColumnElement[bool]:
+    return select(faces.c.id).where(faces.c.photo_id == photo_id).exists()
+
+
+def enrolled_still(connection: Connection, vectors: Iterable[bytes]) -> frozenset[bytes]:
+    """Those of the vectors that are somebody's, in any collection.
+
+    It reads all faces: no index leads from a vector to its face.
+    """
+    found: set[bytes] = set()
+    for some in chunks(vectors):
+        for column in (faces.c.vector, model_vectors.c.vector):
+            found.update(connection.scalars(select(column).where(column.in_(some))))
+    return frozenset(found)
+
+
+def traces(files: Iterable[Path], values: Iterable[bytes]) -> list[Path]:
+    """The files in which one of these values occurs, whole or in a piece of 256 bytes.
+
+    A file that is not there holds none. The search runs in a process of its own, see `bytesearch`.
+
+    Args:
+        files: what to look through.
+        values: for example erased vectors as they were stored; empty ones are ignored.
+
+    Raises:
+        StoreError: a file cannot be read.
+    """
+    pieces = {
+        value[start : start + _PIECE_BYTES]
+        for value in values
+        for start in range(0, len(value), _PIECE_BYTES)
+    }
+    question = {
+        "files": [str(path) for path in files],
+        "patterns": sorted(piece.hex() for piece in pieces),
+    }
+    command = [sys.executable, bytesearch.__file__]
+    try:
+        found = subprocess.run(
+            command, input=json.dumps(question), capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StoreError(f"The search for traces of what was erased failed: {error}.") from error
+    return [Path(path) for path in json.loads(found.stdout)]

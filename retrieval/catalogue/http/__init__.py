@@ -1,0 +1,1 @@
+"""What the HTTP service keeps: API keys, replies to repeated requests, the audit log."""

@@ -1,0 +1,180 @@
+"""The audit log: who asked or changed what, and what the answer was. Never pixels or vectors."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Connection,
+    Double,
+    Index,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from retrieval.catalogue.database import Database
+from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.schema import Id, Moment, Name, chunks, collections, metadata, now
+
+ABOUT_KEYS = ("create-key", "revoke-key")  # actions
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("who", Name, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("collection", Name),
+    Column("photo", Text),  # SHA-256
+    Column("answer", JSON(none_as_null=True)),
+    Column("threshold", Double),
+    Column("model", Text),
+    Index("audit_by_moment", "at"),
+    Index("audit_by_photo", "photo"),
+    sqlite_autoincrement=True,
+)
+
+
+def make_audit(connection: Connection) -> None:
+    """Migration: a catalogue from before the service."""
+    audit.create(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A question or an edit, to be written down.
+
+    Attributes:
+        who: the key's name, or "local" where the service has no keys.
+        action: identify, search, verify, enrol, rename, delete, ...
+        collection: in which.
+        photo: SHA-256 of the photo that it is about, or None.
+        answer: what was answered or changed: names, decisions, scores, ids.
+        threshold: that the answer used, or None.
+        model: fingerprint of the one that the answer used, or None.
+    """
+
+    who: str
+    action: str
+    collection: str | None = None
+    photo: str | None = None
+    answer: dict[str, Any] | None = None
+    threshold: float | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A line of the audit log: a happening, its number and its moment in UTC."""
+
+    id: int
+    at: datetime
+    happening: Happening
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        told = {name: getattr(self.happening, name) for name in Happening.__slots__}
+        return {"id": self.id, "at": self.at.isoformat(), **told}
+
+
+class Audit:
+    """The audit log of a catalogue. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, happenings: Sequence[Happening]) -> None:
+        """Write down what happened, in one transaction."""
+        if not happenings:
+            return
+        moment = now()
+        rows = [
+            {"at": moment, **{name: getattr(each, name) for name in Happening.__slots__}}
+            for each in happenings
+        ]
+        with self._database.writing() as connection:
+            connection.execute(insert(audit), rows)
+
+    def entries(
+        self,
+        *,
+        collection: str | None = None,
+        who: str | None = None,
+        photo: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[AuditEntry]:
+        """Entries, newest first.
+
+        Args:
+            collection, who: only of these.
+            photo: only about the photo with this SHA-256, or one that begins so.
+            before: only entries older than this number: the last of the page before.
+            limit: how many.
+        """
+        query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        if collection is not None:
+            query = query.where(audit.c.collection == collection)
+        if who is not None:
+            query = query.where(audit.c.who == who)
+        if photo is not None:
+            query = query.where(audit.c.photo.startswith(photo, autoescape=True))
+        if before is not None:
+            query = query.where(audit.c.id < before)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [
+            AuditEntry(
+                row.id,
+                row.at,
+                Happening(**{name: row._mapping[name] for name in Happening.__slots__}),
+            )
+            for row in rows
+        ]
+
+    def purge(self, days: int) -> int:
+        """Delete entries that are older than so many days; return how many."""
+        old = audit.c.at < now() - timedelta(days=days)
+        with self._database.writing() as connection:
+            return connection.execute(delete(audit).where(old)).rowcount
+
+
+def erase_person(
+    connection: Connection, collection_id: int, names: Iterable[str], sha256s: Iterable[str]
+) -> None:
+    """Take a person's names, and the hashes of the person's photos, out of a collection's entries.
+
+    That somebody was asked about or changed, when and by whom, stays.
+    """
+    mentions = Mentions(names)
+    own = _of_collection(collection_id)
+    for some in chunks(sha256s):
+        connection.execute(update(audit).where(own, audit.c.photo.in_(some)).values(photo=None))
+    query = select(audit.c.id, audit.c.answer).where(own, mentions.possible(audit.c.answer))
+    for row in connection.execute(query).all():
+        answer = mentions.taken_out(row.answer)
+        connection.execute(update(audit).where(audit.c.id == row.id).values(answer=answer))
+
+
+def erase_collection(connection: Connection, collection_id: int) -> None:
+    """Take answers and photos out of the entries of a collection that is about to be erased.
+
+    That somebody was asked about or changed, when and by whom, stays, and so do entries about keys,
+    which name no people.
+    """
+    about_people = _of_collection(collection_id) & audit.c.action.not_in(ABOUT_KEYS)
+    connection.execute(update(audit).where(about_people).values(photo=None, answer=None))
+
+
+def _of_collection(collection_id: int) -> ColumnElement[bool]:
+    named = select(collections.c.name).where(collections.c.id == collection_id)
+    return audit.c.collection == named.scalar_subquery()

@@ -1,0 +1,1 @@
+"""The vectors and spaces of a collection's models."""

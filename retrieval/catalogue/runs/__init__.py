@@ -1,0 +1,1 @@
+"""Runs: bulk work with progress."""

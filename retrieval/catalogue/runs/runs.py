@@ -1,0 +1,452 @@
+"""Runs: bulk work on many photos, and what became of each photo.
+
+A run's photos are listed here before workers take them, so a job needs to carry nothing but their
+ids, and whatever is lost elsewhere, this list says what is still to do. Photos that were taken
+leave the list when the run is finished; rejected and failed ones stay, with the reason.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from retrieval.catalogue.database import Database
+from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.names import storable_path
+from retrieval.catalogue.runs.run_records import (
+    ListedPhoto,
+    PhotoOutcome,
+    Run,
+    RunCounts,
+    RunPhoto,
+    RunState,
+    Taken,
+)
+from retrieval.catalogue.schema import (
+    Id,
+    Moment,
+    Name,
+    chunks,
+    collections,
+    metadata,
+    now,
+    photos,
+)
+from retrieval.errors import InputError, NotFound
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),  # a UUID's 32 digits
+    Column("kind", Text, nullable=False),  # enrol, identify or embed
+    Column("collection", Name, nullable=False),  # by name: a worker makes it if it is missing
+    Column("source", Text, nullable=False),  # what the user named: a folder, a CSV
+    Column("options", JSON, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("listed", Boolean, nullable=False),  # whether all photos of the source are in the list
+    Column("counts", JSON, nullable=False),  # of photos that have left the list
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+)
+
+run_photos = Table(
+    "run_photos",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("path", LargeBinary, nullable=False),  # as the file system has it, which may be no text
+    Column("person", Name, nullable=False),  # empty where nobody is meant
+    Column("external_id", Text),
+    Column("outcome", Text),  # null while it is to be done
+    Column("code", Text),
+    Column("message", Text),
+    Column("answer", JSON(none_as_null=True)),
+    Index("run_photos_by_outcome", "run_id", "outcome", "code"),
+    Index("run_photos_by_path", "run_id", "path", "person", unique=True),
+    sqlite_autoincrement=True,
+)
+
+
+def add_runs(connection: Connection) -> None:
+    """The migration that brings these tables."""
+    metadata.create_all(connection, tables=[runs, run_photos])
+
+
+class Runs:
+    """The runs of a catalogue. Every method is one transaction, and may raise a StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, kind: str, collection: str, source: str, options: Mapping[str, Any]) -> Run:
+        """Begin a run that has no photos yet."""
+        run_id = uuid4().hex
+        row = {
+            "id": run_id,
+            "kind": kind,
+            "collection": collection,
+            "source": storable_path(source),
+            "options": dict(options),
+            "state": RunState.WORKING,
+            "listed": False,
+            "counts": {},
+            "started_at": now(),
+        }
+        with self._database.writing() as connection:
+            connection.execute(insert(runs), row)
+            return _run(connection, run_id)
+
+    def run(self, run_id: str) -> Run:
+        """A run, named by its id or the beginning of it.
+
+        Raises:
+            NotFound: there is none.
+            InputError: several begin so.
+        """
+        with self._database.reading() as connection:
+            return _run(connection, run_id)
+
+    def newest(self, limit: int = 50) -> list[Run]:
+        """The newest runs, newest first."""
+        query = _RUN.order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
+        with self._database.reading() as connection:
+            return [_as_run(row) for row in connection.execute(query)]
+
+    def of_collection(self, name: str) -> list[Run]:
+        """All runs of a collection."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_RUN.where(runs.c.collection == name))
+            return [_as_run(row) for row in rows]
+
+    def unfinished(
+        self, kind: str, collection: str, source: str, options: Mapping[str, Any]
+    ) -> Run | None:
+        """The newest run of the same kind, source and options that did not come to its end.
+
+        A finished run whose answers are still there counts as well: nobody has fetched them.
+        """
+        answers = select(run_photos.c.id).where(
+            run_photos.c.run_id == runs.c.id, run_photos.c.answer.is_not(None)
+        )
+        query = _RUN.where(
+            runs.c.kind == kind,
+            runs.c.collection == collection,
+            runs.c.source == storable_path(source),
+            (runs.c.state != RunState.FINISHED) | answers.exists(),
+        ).order_by(runs.c.started_at.desc())
+        with self._database.reading() as connection:
+            found = (_as_run(row) for row in connection.execute(query))
+            return next((run for run in found if run.options == dict(options)), None)
+
+    # Listing
+
+    def add(self, run_id: str, photos: Sequence[ListedPhoto]) -> list[int]:
+        """List photos, leaving out those that are listed already; return the ids of those to do."""
+        with self._database.writing() as connection:
+            known = _known_paths(connection, run_id, photos)
+            rows = {
+                (os.fsencode(photo.path), photo.person): _row(run_id, photo) for photo in photos
+            }
+            new = [row for key, row in rows.items() if key not in known]
+            if not new:
+                return []
+            inserting = insert(run_photos).returning(
+                run_photos.c.id, run_photos.c.outcome, sort_by_parameter_order=True
+            )
+            inserted = connection.execute(inserting, new).all()
+            return [row.id for row in inserted if row.outcome is None]
+
+    def all_listed(self, run_id: str) -> None:
+        """Say that the source holds no more photos; the run ends when all are done."""
+        with self._database.writing() as connection:
+            connection.execute(update(runs).where(runs.c.id == run_id).values(listed=True))
+
+    # Doing
+
+    def to_do(self, run_id: str, ids: Sequence[int]) -> list[RunPhoto]:
+        """Those of the photos that are still to be done, in order; none of a cancelled run."""
+        query = _PHOTO.join(runs, runs.c.id == run_photos.c.run_id).where(
+            runs.c.id == run_id,
+            runs.c.state == RunState.WORKING,
+            run_photos.c.outcome.is_(None),
+        )
+        with self._database.reading() as connection:
+            return [
+                _as_photo(row)
+                for some in chunks(ids)
+                for row in connection.execute(
+                    query.where(run_photos.c.id.in_(some)).order_by(run_photos.c.id)
+                )
+            ]
+
+    def waiting(self, run_id: str, after: int = 0, limit: int = 1000) -> list[int]:
+        """Ids of photos that are to be done, ascending, behind the one with id `after`."""
+        query = (
+            select(run_photos.c.id)
+            .where(
+                run_photos.c.run_id == run_id,
+                run_photos.c.outcome.is_(None),
+                run_photos.c.id > after,
+            )
+            .order_by(run_photos.c.id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return list(connection.scalars(query))
+
+    def record(self, run_id: str, outcomes: Iterable[PhotoOutcome]) -> None:
+        """Write down what became of photos; the first word about a photo stands."""
+        with self._database.writing() as connection:
+            for outcome in outcomes:
+                own = outcome.outcome is Taken.DUPLICATE and _is_own(connection, run_id, outcome)
+                values = {
+                    "outcome": Taken.ENROLLED if own else outcome.outcome,
+                    "code": outcome.code,
+                    "message": outcome.message,
+                    "answer": outcome.answer,
+                }
+                connection.execute(
+                    update(run_photos)
+                    .where(run_photos.c.id == outcome.id, run_photos.c.outcome.is_(None))
+                    .values(**values)
+                )
+
+    def is_done(self, run_id: str) -> bool:
+        """Whether the run works, is wholly listed, and nothing is left to do."""
+        with self._database.reading() as connection:
+            return connection.execute(select(runs.c.id).where(_done(run_id))).first() is not None
+
+    def finish_if_done(self, run_id: str) -> bool:
+        """End the run if nothing is left to do; return whether it was this call that ended it."""
+        ending = update(runs).where(_done(run_id))
+        with self._database.writing() as connection:
+            ended = connection.execute(ending.values(state=RunState.FINISHED, finished_at=now()))
+            return ended.rowcount == 1
+
+    def forget_taken(self, run_id: str) -> None:
+        """Take photos that were enrolled, known, answered or embedded off the list; counts stay."""
+        for taken in (Taken.ENROLLED, Taken.DUPLICATE, Taken.ANSWERED, Taken.EMBEDDED):
+            while self._forget_some(run_id, taken):
+                pass
+        with self._database.writing() as connection:
+            answered = (run_photos.c.run_id == run_id) & run_photos.c.answer.is_not(None)
+            connection.execute(update(run_photos).where(answered).values(answer=None))
+
+    def _forget_some(self, run_id: str, taken: Taken, limit: int = 10_000) -> bool:
+        some = (
+            select(run_photos.c.id)
+            .where(run_photos.c.run_id == run_id, run_photos.c.outcome == taken)
+            .limit(limit)
+        )
+        with self._database.writing() as connection:
+            gone = connection.execute(delete(run_photos).where(run_photos.c.id.in_(some))).rowcount
+            left = select(runs.c.counts).where(runs.c.id == run_id)
+            counts = Counter(connection.execute(left).scalar_one())
+            counts[taken.value] += gone
+            connection.execute(update(runs).where(runs.c.id == run_id).values(counts=dict(counts)))
+        return gone == limit
+
+    # Looking, stopping, going on
+
+    def counts(self, run_id: str) -> RunCounts:
+        """How far the run is."""
+        query = (
+            select(run_photos.c.outcome, run_photos.c.code, func.count())
+            .where(run_photos.c.run_id == run_id)
+            .group_by(run_photos.c.outcome, run_photos.c.code)
+        )
+        with self._database.reading() as connection:
+            left = connection.execute(select(runs.c.counts).where(runs.c.id == run_id))
+            taken = Counter(left.scalar_one_or_none() or {})
+            rejected: Counter[str] = Counter()
+            for outcome, code, count in connection.execute(query):
+                if outcome == Taken.REJECTED:
+                    rejected[code] += count
+                else:
+                    taken[outcome or "waiting"] += count
+        return RunCounts(
+            found=taken.total() + rejected.total(),
+            waiting=taken["waiting"],
+            enrolled=taken[Taken.ENROLLED],
+            duplicates=taken[Taken.DUPLICATE],
+            answered=taken[Taken.ANSWERED],
+            embedded=taken[Taken.EMBEDDED],
+            failed=taken[Taken.FAILED],
+            rejected=dict(rejected.most_common()),
+        )
+
+    def not_taken(self, run_id: str, after: int = 0, limit: int = 1000) -> list[RunPhoto]:
+        """Photos that were rejected or failed, in the order of the source, a page at a time."""
+        query = (
+            _PHOTO.where(
+                run_photos.c.run_id == run_id,
+                run_photos.c.outcome.in_([Taken.REJECTED, Taken.FAILED]),
+                run_photos.c.id > after,
+            )
+            .order_by(run_photos.c.id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [_as_photo(row) for row in connection.execute(query)]
+
+    def answers(
+        self, run_id: str, after: int = 0, limit: int = 500
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Answers with their photos' ids, in the order of the source, a page at a time."""
+        query = (
+            select(run_photos.c.id, run_photos.c.answer)
+            .where(
+                run_photos.c.run_id == run_id,
+                run_photos.c.answer.is_not(None),
+                run_photos.c.id > after,
+            )
+            .order_by(run_photos.c.id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [(row.id, row.answer) for row in connection.execute(query)]
+
+    def cancel(self, run_id: str) -> bool:
+        """Stop the run: workers leave its photos alone; return whether it was working."""
+        with self._database.writing() as connection:
+            stopped = connection.execute(
+                update(runs)
+                .where(runs.c.id == run_id, runs.c.state == RunState.WORKING)
+                .values(state=RunState.CANCELLED, finished_at=now())
+            )
+            return stopped.rowcount == 1
+
+    def reopen(self, run_id: str) -> None:
+        """Let a run go on: photos that failed are to be done again."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(run_photos)
+                .where(run_photos.c.run_id == run_id, run_photos.c.outcome == Taken.FAILED)
+                .values(outcome=None, code=None, message=None)
+            )
+            connection.execute(
+                update(runs)
+                .where(runs.c.id == run_id)
+                .values(state=RunState.WORKING, finished_at=None)
+            )
+
+
+def erase_person(connection: Connection, collection_id: int, names: Iterable[str]) -> None:
+    """Take a person's photos out of the lists of all runs of a collection, and names from the rest.
+
+    Args:
+        connection: of the transaction.
+        collection_id: whose runs.
+        names: that the person has had.
+    """
+    mentions = Mentions(names)
+    collection = select(collections.c.name).where(collections.c.id == collection_id)
+    own = select(runs.c.id).where(runs.c.collection == collection.scalar_subquery())
+    listed = run_photos.c.run_id.in_(own)
+    connection.execute(delete(run_photos).where(listed, run_photos.c.person.in_(names)))
+    naming = mentions.possible(run_photos.c.answer) | mentions.possible(run_photos.c.message)
+    query = select(run_photos.c.id, run_photos.c.answer, run_photos.c.message)
+    for row in connection.execute(query.where(listed, naming)).all():
+        told = {"answer": row.answer, "message": row.message}
+        connection.execute(
+            update(run_photos).where(run_photos.c.id == row.id).values(mentions.taken_out(told))
+        )
+
+
+def erase_collection(connection: Connection, collection_id: int) -> None:
+    """Erase the runs of a collection that is about to be erased."""
+    collection = select(collections.c.name).where(collections.c.id == collection_id)
+    connection.execute(delete(runs).where(runs.c.collection == collection.scalar_subquery()))
+
+
+_RUN = select(*(runs.c[name] for name in Run.__slots__))
+_PHOTO = select(*(run_photos.c[name] for name in RunPhoto.__slots__))
+
+
+def _as_run(row: Any) -> Run:
+    return Run(**{**row._mapping, "state": RunState(row.state)})
+
+
+def _as_photo(row: Any) -> RunPhoto:
+    outcome = None if row.outcome is None else Taken(row.outcome)
+    return RunPhoto(**{**row._mapping, "path": os.fsdecode(row.path), "outcome": outcome})
+
+
+def _run(connection: Connection, run_id: str) -> Run:
+    begins = runs.c.id.startswith(run_id.lower(), autoescape=True)
+    rows = connection.execute(_RUN.where(begins).limit(2)).all() if run_id else []
+    if not rows:
+        raise NotFound(f"There is no run {run_id!r}. See `rollcall jobs list`.")
+    if len(rows) > 1:
+        raise InputError(f"Several runs begin with {run_id!r}. Give more of the id.")
+    return _as_run(rows[0])
+
+
+def _done(run_id: str) -> ColumnElement[bool]:
+    waits = select(run_photos.c.id).where(
+        run_photos.c.run_id == run_id, run_photos.c.outcome.is_(None)
+    )
+    works = (runs.c.id == run_id) & (runs.c.state == RunState.WORKING)
+    return works & runs.c.listed & ~waits.exists()
+
+
+def _row(run_id: str, photo: ListedPhoto) -> dict[str, Any]:
+    code, message = photo.reason or (None, None)
+    return {
+        "run_id": run_id,
+        "path": os.fsencode(photo.path),
+        "person": storable_path(photo.person),
+        "external_id": photo.external_id,
+        "outcome": Taken.REJECTED if photo.reason else None,
+        "code": code,
+        "message": message,
+    }
+
+
+def _known_paths(
+    connection: Connection, run_id: str, photos: Sequence[ListedPhoto]
+) -> set[tuple[bytes, str]]:
+    query = select(run_photos.c.path, run_photos.c.person).where(run_photos.c.run_id == run_id)
+    return {
+        (row.path, row.person)
+        for some in chunks({os.fsencode(photo.path) for photo in photos})
+        for row in connection.execute(query.where(run_photos.c.path.in_(some)))
+    }
+
+
+def _is_own(connection: Connection, run_id: str, outcome: PhotoOutcome) -> bool:
+    """Whether this run enrolled the photo from this very path."""
+    listed = connection.execute(
+        select(run_photos.c.path, runs.c.started_at, collections.c.id)
+        .join(runs, runs.c.id == run_photos.c.run_id)
+        .join(collections, collections.c.name == runs.c.collection)
+        .where(run_photos.c.id == outcome.id)
+    ).first()
+    if listed is None:  # the collection is gone meanwhile
+        return False
+    query = select(photos.c.id).where(
+        photos.c.collection_id == listed.id,
+        photos.c.sha256 == outcome.sha256,
+        photos.c.photo == storable_path(os.fsdecode(listed.path)),
+        photos.c.created_at >= listed.started_at,
+    )
+    return connection.execute(query).first() is not None

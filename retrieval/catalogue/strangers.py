@@ -1,0 +1,215 @@
+"""Unknown faces that queries met, kept for a time: strangers who come again can be named."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from sqlalchemy import (
+    Column,
+    Connection,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from retrieval.catalogue.changes import dimension_of
+from retrieval.catalogue.database import Database
+from retrieval.catalogue.encrypted.encoding import (
+    decode_vectors,
+    encode_vectors,
+    from_bytes,
+    to_bytes,
+)
+from retrieval.catalogue.schema import (
+    Id,
+    Moment,
+    chunks,
+    collection_column,
+    collections,
+    metadata,
+    now,
+)
+from retrieval.values import Floats, Ints
+
+unknowns = Table(
+    "unknowns",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    collection_column(),
+    Column("sha256", Text, nullable=False),  # of the photo
+    Column("face", Integer, nullable=False),  # 1, 2, ... from the left
+    Column("photo", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("size_px", Double, nullable=False),
+    Column("sharpness", Double, nullable=False),
+    Column("yaw_deg", Double, nullable=False),
+    Column("cut_off", Double, nullable=False),
+    Column("box", LargeBinary, nullable=False),  # as in faces
+    Column("landmarks", LargeBinary, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Column("group_id", Id),  # its group's first face; null until it is grouped
+    Column("seen_at", Moment, nullable=False),
+    Column("fingerprint", Text, nullable=False, server_default=""),  # of the model that saw it
+    UniqueConstraint("collection_id", "sha256", "face"),
+    Index("unknowns_by_moment", "collection_id", "seen_at"),
+    sqlite_autoincrement=True,
+)
+
+
+def make_unknowns(connection: Connection) -> None:
+    """Migration: a catalogue from before unknown faces were kept."""
+    unknowns.create(connection)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnknownFace:
+    """A face that was nobody's when it was asked about.
+
+    Attributes:
+        photo, sha256, width, height: of the photo.
+        face: its number in the photo, 1 for the leftmost.
+        box: (4,) float32, xywh in pixels of the photo.
+        landmarks: (5, 2) float32.
+        score, size_px, sharpness, yaw_deg, cut_off: as of an enrolled face.
+        vector: (d,) float32 of unit length.
+        id, group, seen_at: given by the catalogue; `group` is None until the face is grouped.
+    """
+
+    photo: str
+    sha256: str
+    width: int
+    height: int
+    face: int
+    box: Floats
+    landmarks: Floats
+    score: float
+    size_px: float
+    sharpness: float
+    yaw_deg: float
+    cut_off: float
+    vector: Floats
+    id: int = 0
+    group: int | None = None
+    seen_at: datetime | None = None
+
+
+_KEPT = ("photo", "sha256", "width", "height", "face", "score", "size_px", "sharpness", "yaw_deg",
+         "cut_off")  # fmt: skip
+
+
+class Unknowns:
+    """The unknown faces of a catalogue. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(
+        self,
+        collection_id: int,
+        photos: Iterable[str],
+        faces: Sequence[UnknownFace],
+        days: int,
+        fingerprint: str | None = None,
+    ) -> None:
+        """Keep the unknown faces of photos, and forget those seen more than `days` ago.
+
+        Args:
+            collection_id: which collection was asked.
+            photos: SHA-256 of the photos that were asked about: what they left before goes.
+            faces: that were nobody's in these.
+            days: to live.
+            fingerprint: of the model that made their vectors; None for the collection's present.
+        """
+        moment = now()
+        rows = [
+            {
+                "collection_id": collection_id,
+                **{name: getattr(face, name) for name in _KEPT},
+                **{name: to_bytes(getattr(face, name)) for name in ("box", "landmarks")},
+                "seen_at": moment,
+            }
+            for face in faces
+        ]
+        mine = unknowns.c.collection_id == collection_id
+        with self._database.writing() as connection:
+            model = fingerprint or connection.scalar(_model(collection_id))
+            rows = [row | {"fingerprint": model} for row in rows]
+            if faces:
+                owner = select(collections.c.id).where(collections.c.id == collection_id)
+                connection.execute(owner.with_for_update(read=True, key_share=True))
+                found = encode_vectors(connection, np.stack([face.vector for face in faces]))
+                rows = [row | {"vector": value} for row, value in zip(rows, found, strict=True)]
+            old = unknowns.c.seen_at < moment - timedelta(days=days)
+            connection.execute(delete(unknowns).where(mine, old))
+            for hashes in chunks(photos):
+                connection.execute(delete(unknowns).where(mine, unknowns.c.sha256.in_(hashes)))
+            if rows:
+                connection.execute(insert(unknowns), rows)
+
+    def newest(self, collection_id: int, limit: int, days: int | None) -> list[UnknownFace]:
+        """The newest faces that the collection's present model saw, oldest first.
+
+        Args:
+            collection_id: whose.
+            limit: how many at most.
+            days: none that was seen earlier; None for all.
+        """
+        query = select(unknowns).where(
+            unknowns.c.collection_id == collection_id,
+            unknowns.c.fingerprint == _model(collection_id).scalar_subquery(),
+        )
+        if days is not None:
+            query = query.where(unknowns.c.seen_at >= now() - timedelta(days=days))
+        query = query.order_by(unknowns.c.id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+            dimension = dimension_of(connection, collection_id) if rows else 0
+            vectors = decode_vectors(connection, [row.vector for row in rows], dimension)
+        return [
+            UnknownFace(
+                **{name: row._mapping[name] for name in _KEPT},
+                box=from_bytes(row.box),
+                landmarks=from_bytes(row.landmarks).reshape(5, 2),
+                vector=vector,
+                id=row.id,
+                group=row.group_id,
+                seen_at=row.seen_at,
+            )
+            for row, vector in zip(reversed(rows), reversed(vectors), strict=True)
+        ]
+
+    def group(self, ids: Ints, groups: Ints) -> None:
+        """Say of which group each face is."""
+        with self._database.writing() as connection:
+            for number in np.unique(groups).tolist():
+                for some in chunks(ids[groups == number].tolist()):
+                    chosen = update(unknowns).where(unknowns.c.id.in_(some))
+                    connection.execute(chosen.values(group_id=number))
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Delete faces for good."""
+        with self._database.writing() as connection:
+            for some in chunks(ids):
+                connection.execute(delete(unknowns).where(unknowns.c.id.in_(some)))
+
+    def forget_all(self, collection_id: int) -> int:
+        """Delete all unknown faces of a collection for good; return how many there were."""
+        with self._database.writing() as connection:
+            mine = delete(unknowns).where(unknowns.c.collection_id == collection_id)
+            return connection.execute(mine).rowcount
+
+
+def _model(collection_id: int) -> Select[tuple[str]]:
+    return select(collections.c.fingerprint).where(collections.c.id == collection_id)

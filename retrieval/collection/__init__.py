@@ -1,0 +1,1 @@
+"""One collection: its active model, enrolment, answers."""

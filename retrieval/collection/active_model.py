@@ -1,0 +1,169 @@
+"""What answers for a collection at one moment: its model, index, space and thresholds.
+
+They belong together: a vector of one model means nothing to the index of another. A collection may
+change its model or its calibration at any time, so whoever asks takes one kit and keeps to it from
+the photo to the answer. If the model was changed meanwhile, the kit's index says so before it
+answers (ModelSwitched), and the question is asked again with the new kit.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.records import Collection
+from retrieval.catalogue.runs.run_records import Run
+from retrieval.catalogue.strangers import UnknownFace
+from retrieval.collection.answers import GalleryState, PhotoAnswer
+from retrieval.collection.lens import Lens, Stored, stamp_of
+from retrieval.collection.naming import photo_answer, unknown_faces
+from retrieval.identities.decide import decide
+from retrieval.index.people_index import PeopleIndex
+from retrieval.photos.store import PhotoStore
+from retrieval.pipeline import PhotoFaces, Pipeline
+from retrieval.protocols import ChangeFeed
+from retrieval.scoring.space import Space
+from retrieval.values import Floats, Gate, found_ids
+
+CANDIDATES = 5  # people that an answer names
+
+
+class Parts(Protocol):
+    """What a service is made of; `retrieval.build` makes them."""
+
+    def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
+        """Create a collection with the models that the settings ask for."""
+
+    def pipeline(self, collection: Collection) -> Pipeline:
+        """Load the collection's models."""
+
+    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> PeopleIndex:
+        """Open this process's view of the collection's faces, in a space."""
+
+    def drop_files(self, collection: Collection, runs: Sequence[Run]) -> None:
+        """Delete the index's files and the kept photos of a collection, and what its runs left."""
+
+    def drop_other_indexes(self, collection: Collection) -> None:
+        """Delete the index of every model of a collection but this one."""
+
+    def photos(self, collection: Collection) -> PhotoStore:
+        """Where copies of the collection's photos are kept, if they are."""
+
+    def gate(self, collection: Collection) -> Gate:
+        """Threshold and margin of a collection that is not calibrated."""
+
+    @property
+    def unknown_days(self) -> int:
+        """Days for which unknown faces of queries are kept; 0 keeps none."""
+
+
+class Kit:
+    """One model of a collection, with all that belongs to it, opened when first needed.
+
+    Args:
+        catalogue: for names.
+        parts: of the service.
+        collection: as it is with this model.
+        calibration: the document that the catalogue keeps, or None.
+        matrix: of the space that was fitted, or None.
+        feed: the change log, with this model's vectors.
+        load: gives the collection's pipeline, which outlives a calibration.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        parts: Parts,
+        collection: Collection,
+        calibration: Mapping[str, Any] | None,
+        matrix: Floats | None,
+        feed: ChangeFeed,
+        load: Callable[[Collection], Pipeline],
+    ) -> None:
+        self.collection = collection
+        self.stamp = stamp_of(calibration)
+        self._catalogue = catalogue
+        self._parts = parts
+        self._stored = None if calibration is None else Stored.read(calibration)
+        self._space = Space(matrix)
+        self._feed = feed
+        self._load = load
+        self._opening = threading.Lock()
+        self._lens: Lens | None = None
+
+    def is_of(self, collection: Collection, stamp: str | None) -> bool:
+        """Whether it is of this model and this calibration."""
+        return (self.collection.series, self.stamp) == (collection.series, stamp)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The models: photo -> faces -> vectors."""
+        return self._load(self.collection)
+
+    @property
+    def lens(self) -> Lens:
+        """Index, space and thresholds."""
+        with self._opening:
+            if self._lens is None:
+                gallery = self._parts.gallery(self.collection, self._feed, self._space)
+                self._lens = Lens(gallery, self._stored, self._parts.gate(self.collection))
+            return self._lens
+
+    def close(self) -> None:
+        """Let go of the index."""
+        if self._lens is not None:
+            self._lens.gallery.close()
+
+    def state(self) -> GalleryState:
+        """Against what questions are asked now."""
+        index, gate = self.lens.gallery.status(), self.lens.gate()
+        return GalleryState(
+            collection=self.collection.name,
+            model=self.collection.embedder,
+            fingerprint=self.collection.fingerprint,
+            people=index.people,
+            faces=index.faces,
+            index=index.kind,
+            threshold=gate.threshold,
+            threshold_source=gate.source,
+        )
+
+    def answers(
+        self, photos: Sequence[PhotoFaces], threshold: float | None = None
+    ) -> tuple[list[PhotoAnswer], list[UnknownFace]]:
+        """Say who is in photos that this kit's pipeline has read.
+
+        Args:
+            photos: with vectors of this model.
+            threshold: in place of the collection's own.
+
+        Returns:
+            an answer a photo, in order, and the faces that were nobody's.
+
+        Raises:
+            ModelSwitched: the collection has another model now.
+        """
+        if not photos:
+            return [], []
+        lens = self.lens
+        lens.gallery.catch_up()
+        gate = lens.gate()
+        if threshold is not None:
+            source = "given with the question"
+            gate = replace(gate, threshold=threshold, person_threshold=None, source=source)
+        hits = lens.gallery.search(np.concatenate([p.faces.vectors for p in photos]), CANDIDATES)
+        names = self._catalogue.names(found_ids(hits.people))
+        hits = hits.among(names)
+        faces = self._catalogue.faces(found_ids(hits.faces))
+        answers, start = [], 0
+        unknown: list[UnknownFace] = []
+        for photo in photos:
+            own = hits.rows(slice(start, start := start + len(photo.faces)))
+            decisions = decide(own, photo.faces.quality.reasons, gate)
+            expected = lens.false_matches(decisions, gate)
+            answers.append(photo_answer(photo, decisions, names, faces, expected))
+            unknown += unknown_faces(photo, decisions)
+        return answers, unknown

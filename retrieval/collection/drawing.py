@@ -1,0 +1,86 @@
+"""Annotated copies of photos: boxes in the colour of the decision, with names."""
+
+from pathlib import Path
+
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+
+from retrieval.collection.answers import FaceAnswer, PhotoAnswer
+from retrieval.values import Outcome, Pixels
+
+# Told apart by colour-blind readers too, and by the words on the label.
+COLOURS = {
+    Outcome.MATCH: (22, 131, 74),
+    Outcome.AMBIGUOUS: (180, 106, 0),
+    Outcome.UNKNOWN: (47, 93, 170),
+    Outcome.UNUSABLE: (110, 110, 110),
+}
+_Area = tuple[float, float, float, float]  # left, top, right, bottom
+_FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
+
+
+def annotate(pixels: Pixels, answer: PhotoAnswer) -> Image.Image:
+    """Draw an answer's boxes and names over its photo.
+
+    Args:
+        pixels: (h, w, 3) RGB uint8, the upright photo, at any reduced size.
+        answer: what was found in it.
+
+    Returns:
+        a new picture of the size of `pixels`.
+    """
+    picture = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(picture)
+    scale = picture.width / answer.width
+    line = max(round(max(picture.size) / 400), 2)
+    boxes = [tuple(side * scale for side in face.box) for face in answer.faces]
+    for face, (left, top, width, height) in zip(answer.faces, boxes, strict=True):
+        corners = (left, top, left + width, top + height)
+        draw.rectangle(corners, outline=COLOURS[face.decision], width=line)
+    placed: list[_Area] = []
+    for face, box in zip(answer.faces, boxes, strict=True):
+        size = max(min(round(box[2] / 6), line * 8), 11)
+        font = ImageFont.truetype(str(_FONT), size)
+        text = label(face)
+        area = _free_place(box, draw.textlength(text, font=font), size, line, picture, placed)
+        placed.append(area)
+        draw.rectangle(area, fill=COLOURS[face.decision])
+        draw.text((area[0] + line, area[1] + line / 2), text, font=font, fill="white")
+    return picture
+
+
+def _free_place(
+    box: tuple[float, ...],
+    text_width: float,
+    text_height: float,
+    pad: int,
+    picture: Image.Image,
+    taken: list[_Area],
+) -> _Area:
+    """Where a label goes: over its box, else under it, else as near as other labels allow."""
+    left, top, _, box_height = box
+    width, height = text_width + 2 * pad, text_height + 2 * pad
+    x = min(max(left, 0), max(picture.width - width, 0))
+    rows = [top - height, top + box_height]
+    rows += [top - height * (1 + step) for step in range(1, 6)]
+    areas = [(x, y, x + width, y + height) for y in rows if 0 <= y <= picture.height - height]
+    areas.append((x, max(top, 0), x + width, max(top, 0) + height))
+    return next((area for area in areas if not any(_meet(area, o) for o in taken)), areas[0])
+
+
+def _meet(first: _Area, second: _Area) -> bool:
+    return (
+        first[0] < second[2]
+        and second[0] < first[2]
+        and first[1] < second[3]
+        and second[1] < first[3]
+    )
+
+
+def label(face: FaceAnswer) -> str:
+    """What stands on a face's box: the name and score of a match, else the decision."""
+    if face.person is not None and face.score is not None:
+        return f"{face.person} {face.score:.3f}"
+    if face.decision is Outcome.AMBIGUOUS and face.candidates:
+        return f"{face.candidates[0].person}?"
+    return face.decision.value

@@ -1,0 +1,136 @@
+"""Taking photos in: what each photo of a batch becomes, and one transaction for those that stay."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace
+from retrieval.collection.answers import EnrolItem, EnrolResult
+from retrieval.errors import FaceUnusable, InputError, NameInvalid
+from retrieval.faces.quality import dominant
+from retrieval.photos.store import PhotoStore
+from retrieval.pipeline import FoundFaces, PhotoFaces, PhotoFailure, Pipeline
+from retrieval.values import Source
+
+
+class Enroller:
+    """Enrols batches of photos into one collection."""
+
+    def __init__(
+        self, catalogue: Catalogue, collection: Collection, pipeline: Pipeline, photos: PhotoStore
+    ) -> None:
+        self.catalogue = catalogue
+        self.collection = collection
+        self.pipeline = pipeline
+        self.photos = photos
+
+    def take(self, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
+        """Enrol a batch in one transaction; a result an item, in order."""
+        results: dict[int, EnrolResult] = {}
+        todo = self._unknown(batch, results)
+        choices = [partial(enrollable, face=batch[row].face) for row in todo]
+        found = self.pipeline.process(list(todo.values()), choices)
+        new: dict[int, NewFace] = {}
+        for row, entry in zip(todo, found, strict=True):
+            if isinstance(entry, PhotoFailure):
+                results[row] = _rejected(batch[row], entry.error)
+            else:
+                new[row] = _new_face(batch[row], entry)
+        collection = self.collection
+        enrolments = self.catalogue.enrol(collection.id, list(new.values()), collection.fingerprint)
+        for row, enrolment in zip(new, enrolments, strict=True):
+            results[row] = _enrolled(batch[row], new[row].sha256, enrolment)
+            if self.photos.keeps and enrolment.outcome is EnrolmentOutcome.ENROLLED:
+                self._keep(new[row].sha256, todo[row])
+        return [results[row] for row in range(len(batch))]
+
+    def _keep(self, sha256: str, source: Source) -> None:
+        if isinstance(source.content, bytes):  # `_unknown` has read it
+            self.photos.keep(sha256, source.content)
+
+    def _unknown(
+        self, batch: Sequence[EnrolItem], results: dict[int, EnrolResult]
+    ) -> dict[int, Source]:
+        """The photos to decode, by row; the results of those that need not be are filled in."""
+        read = self.pipeline.read([Source(item.photo, item.content) for item in batch])
+        hashes = [entry[1] for entry in read if isinstance(entry, tuple)]
+        owners = self.catalogue.owners(self.collection.id, hashes)
+        todo: dict[int, Source] = {}
+        for row, (item, entry) in enumerate(zip(batch, read, strict=True)):
+            try:
+                person = clean_name(item.person)
+            except NameInvalid as error:
+                results[row] = _rejected(item, error)
+                continue
+            if isinstance(entry, PhotoFailure):
+                results[row] = _rejected(item, entry.error)
+            elif (owner := owners.get(entry[1], person)) != person:
+                results[row] = _other_person(item, entry[1], owner)
+            elif entry[1] in owners:
+                results[row] = EnrolResult(item.person, item.photo, "known", sha256=entry[1])
+            else:
+                todo[row] = entry[0]
+        return todo
+
+
+def enrollable(found: FoundFaces, face: int | None = None) -> int:
+    """The face that an enrolment photo means.
+
+    Raises:
+        NoFace, SeveralFaces, NotFound, FaceUnusable: see the messages.
+    """
+    row = dominant(found.detections.boxes, chosen=face)
+    reason = found.quality.reasons[row]
+    if reason is not None:
+        raise FaceUnusable(f"The face cannot be used: {reason}. Take another photo.")
+    return row
+
+
+def _new_face(item: EnrolItem, entry: PhotoFaces) -> NewFace:
+    detections, quality = entry.faces.detections, entry.faces.quality
+    return NewFace(
+        person=item.person,
+        external_id=item.external_id,
+        sha256=entry.sha256,
+        photo=item.photo,
+        width=entry.width,
+        height=entry.height,
+        box=detections.boxes[0],
+        landmarks=detections.landmarks[0],
+        score=float(detections.scores[0]),
+        size_px=float(quality.size_px[0]),
+        sharpness=float(quality.sharpness[0]),
+        yaw_deg=float(quality.yaw_deg[0]),
+        cut_off=float(quality.cut_off[0]),
+        vector=entry.faces.vectors[0],
+    )
+
+
+def _rejected(item: EnrolItem, error: InputError) -> EnrolResult:
+    return EnrolResult(item.person, item.photo, "rejected", error.code, str(error))
+
+
+def _other_person(item: EnrolItem, sha256: str, owner: str) -> EnrolResult:
+    message = (
+        f"The same photo is enrolled under {owner!r}. If it shows {item.person!r}, remove it there:"
+        f" rollcall photos remove {sha256[:12]}"
+    )
+    return EnrolResult(item.person, item.photo, "rejected", "other-person", message, sha256=sha256)
+
+
+def _enrolled(item: EnrolItem, sha256: str, enrolment: Enrolment) -> EnrolResult:
+    if enrolment.outcome is EnrolmentOutcome.ENROLLED:
+        return EnrolResult(
+            item.person, item.photo, "enrolled", face_id=enrolment.face_id, sha256=sha256
+        )
+    if enrolment.outcome is EnrolmentOutcome.DUPLICATE:
+        return EnrolResult(item.person, item.photo, "known", sha256=sha256)
+    return EnrolResult(
+        item.person,
+        item.photo,
+        "rejected",
+        enrolment.outcome.value,
+        f"Not taken: {enrolment.reason}.",
+        sha256=sha256,
+    )

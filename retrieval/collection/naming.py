@@ -1,0 +1,95 @@
+"""From decisions about ids to answers with names."""
+
+from collections.abc import Sequence
+
+from retrieval.catalogue.records import EnrolledFace
+from retrieval.catalogue.strangers import UnknownFace
+from retrieval.collection.answers import FaceAnswer, NamedCandidate, PhotoAnswer
+from retrieval.pipeline import PhotoFaces
+from retrieval.values import Decision, Outcome
+
+
+def photo_answer(
+    photo: PhotoFaces,
+    decisions: Sequence[Decision],
+    names: dict[int, str],
+    faces: dict[int, EnrolledFace],
+    false_matches: Sequence[float | None],
+) -> PhotoAnswer:
+    """Put names to the decisions about a photo's faces.
+
+    Args:
+        photo: the faces.
+        decisions: one a face.
+        names: of all people among the candidates.
+        faces: enrolled faces that decided; a candidate whose face is gone is left out.
+        false_matches: to be expected among 1,000 strangers' faces, a decision each.
+    """
+    boxes = photo.faces.detections.boxes.tolist()
+    scores = photo.faces.detections.scores.tolist()
+    return PhotoAnswer(
+        photo.source.name,
+        photo.sha256,
+        photo.width,
+        photo.height,
+        tuple(
+            _face_answer(tuple(box), score, decision, names, faces, expected)
+            for box, score, decision, expected in zip(
+                boxes, scores, decisions, false_matches, strict=True
+            )
+        ),
+    )
+
+
+def _face_answer(
+    box: tuple[float, float, float, float],
+    detection_score: float,
+    decision: Decision,
+    names: dict[int, str],
+    faces: dict[int, EnrolledFace],
+    false_matches: float | None,
+) -> FaceAnswer:
+    matched = decision.outcome is Outcome.MATCH and decision.person_id is not None
+    return FaceAnswer(
+        box=box,
+        detection_score=detection_score,
+        decision=decision.outcome,
+        reason=decision.reason,
+        person=names[decision.person_id] if matched and decision.person_id is not None else None,
+        score=decision.score,
+        threshold=decision.threshold,
+        margin=decision.margin,
+        candidates=tuple(
+            NamedCandidate(
+                names[c.person_id], c.person_id, c.score, faces[c.face_id].photo, c.face_id
+            )
+            for c in decision.candidates
+            if c.face_id in faces
+        ),
+        false_matches=false_matches,
+    )
+
+
+def unknown_faces(photo: PhotoFaces, decisions: Sequence[Decision]) -> list[UnknownFace]:
+    """The faces of a photo that are nobody's, numbered from the left as answers show them."""
+    found, quality = photo.faces.detections, photo.faces.quality
+    from_left = found.boxes[:, 0].argsort(kind="stable").argsort(kind="stable")
+    return [
+        UnknownFace(
+            photo=photo.source.name,
+            sha256=photo.sha256,
+            width=photo.width,
+            height=photo.height,
+            face=int(from_left[row]) + 1,
+            box=found.boxes[row],
+            landmarks=found.landmarks[row],
+            score=float(found.scores[row]),
+            size_px=float(quality.size_px[row]),
+            sharpness=float(quality.sharpness[row]),
+            yaw_deg=float(quality.yaw_deg[row]),
+            cut_off=float(quality.cut_off[row]),
+            vector=photo.faces.vectors[row],
+        )
+        for row, decision in enumerate(decisions)
+        if decision.outcome is Outcome.UNKNOWN
+    ]

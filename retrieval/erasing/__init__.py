@@ -1,0 +1,1 @@
+"""Deleting people, with receipts."""

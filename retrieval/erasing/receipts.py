@@ -1,0 +1,280 @@
+"""Deleting a person, and the proof that nothing of the person is left under the home folder.
+
+What stood for the person is noted before: vectors as the catalogue and the index's files hold them,
+photos by their hashes. After the deletion every file is searched for it. What also stands for
+somebody else, as a copy of the same photo does, is no trace.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retrieval.catalogue.copying.backup_log import BackupLog
+from retrieval.catalogue.erasing.erasure import enrolled_still, traces
+from retrieval.catalogue.journal import names_of
+from retrieval.catalogue.models.other_models import Spares
+from retrieval.catalogue.runs.runs import Runs
+from retrieval.errors import SettingInvalid
+from retrieval.runs.files import discard_person
+from retrieval.service import Service
+from retrieval.values import Ints
+
+WAIT_S = 20.0  # for readers of the catalogue to end
+_NOT_SEARCHED = (
+    "memory: another process forgets at its next question; index files that it has mapped are"
+    " deleted, and their space is free when it lets go of them",
+    "copies that others made: backups, the photos that were enrolled, where they lie",
+)
+_SERVER = (
+    "the catalogue's server: its rows are deleted, but PostgreSQL keeps their bytes in its files"
+    " until VACUUM, and in its write-ahead log until that is recycled"
+)
+
+_SHELF = "kept photos at {}: their copies are deleted; what the server keeps of them is its own"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a deletion erased, and what the search for traces found.
+
+    Attributes:
+        collection: where the person was.
+        faces: ids of the faces that are gone.
+        photos: SHA-256 of the photos that were enrolled.
+        erased_at: in UTC.
+        searched: files that were looked through, below the home folder.
+        patterns: that were looked for: vectors, the index's codes, kept photos.
+        traces: files in which one of them was found; none when all is gone.
+        open: what still holds on to erased bytes, and what to do about it.
+        not_searched: what no search can look into.
+        erasure: its id in the log of erasures: a restore with this receipt applies it.
+        backups: files that were made while the person was enrolled, and hold them still.
+    """
+
+    collection: str
+    faces: tuple[int, ...]
+    photos: tuple[str, ...]
+    erased_at: datetime
+    searched: tuple[str, ...]
+    patterns: int
+    traces: tuple[str, ...]
+    open: tuple[str, ...]
+    not_searched: tuple[str, ...]
+    erasure: str
+    backups: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found, and nothing holds on to what was erased."""
+        return not self.traces and not self.open
+
+    def sentence(self) -> str:
+        """In words."""
+        count = len(self.faces)
+        gone = "1 face is gone" if count == 1 else f"{count} faces are gone"
+        kept = f"; backups that hold them: {', '.join(self.backups)}" if self.backups else ""
+        if self.clean:
+            return f"{gone}; none of their {self.patterns} byte patterns is in any of" + (
+                f" {len(self.searched)} files{kept}"
+            )
+        left = f"bytes of them are still in {', '.join(self.traces)}" if self.traces else ""
+        return f"{gone}, but {'; '.join(filter(None, (left, *self.open)))}{kept}"
+
+    def document(self) -> dict[str, Any]:
+        """As JSON: no name, no vectors."""
+        return {
+            "collection": self.collection,
+            "erased_at": self.erased_at.isoformat(timespec="seconds"),
+            "erased_faces": list(self.faces),
+            "erased_photos": list(self.photos),
+            "searched_files": list(self.searched),
+            "searched_patterns": self.patterns,
+            "traces": list(self.traces),
+            "open": list(self.open),
+            "not_searched": list(self.not_searched),
+            "erasure": self.erasure,
+            "backups": list(self.backups),
+        }
+
+    def write(self, path: Path) -> None:
+        """Write it as a JSON file.
+
+        Raises:
+            SettingInvalid: the file cannot be written.
+        """
+        try:
+            path.write_text(json.dumps(self.document(), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise SettingInvalid(
+                f"The person is deleted, but the receipt {path} cannot be written:"
+                f" {error.strerror}."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sought:
+    """What stands for some faces, to be looked for once they are erased.
+
+    Attributes:
+        faces, people: ids.
+        vectors: as they are, and as the catalogue holds them if it is encrypted.
+        sha256s: of photos.
+        plain: byte strings as they lie in the index's files.
+        packed: PQ's codes, which do not lie in a file as they are.
+    """
+
+    faces: Ints
+    people: Ints
+    vectors: frozenset[bytes]
+    sha256s: frozenset[str]
+    plain: frozenset[bytes]
+    packed: frozenset[bytes]
+
+    def __len__(self) -> int:
+        return len(self.vectors | self.plain) + len(self.packed) + len(self.sha256s)
+
+    def without(self, strings: frozenset[bytes]) -> "Sought":
+        """Less to look for."""
+        return replace(self, vectors=self.vectors - strings, plain=self.plain - strings)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search for traces.
+
+    Attributes:
+        files: that were looked through.
+        traces: those of them in which something was found.
+    """
+
+    files: tuple[Path, ...]
+    traces: tuple[Path, ...]
+
+
+def forget_with_receipt(service: Service, name: str, home: Path, wait_s: float = WAIT_S) -> Receipt:
+    """Delete a person for good, then look for what could be left of the vectors.
+
+    Args:
+        service: of the person's collection.
+        name: of the person.
+        home: the folder whose files are searched.
+        wait_s: how long to wait for readers of the catalogue to end.
+
+    Raises:
+        NotFound: nobody of that name is enrolled.
+    """
+    person = service.catalogue.person(service.collection.id, name)
+    enrolled = service.catalogue.faces_of(person.id)
+    faces = [face.id for face in enrolled]
+    sought = sought_of(service, faces, [person.id])
+    with service.catalogue.database.reading() as connection:
+        names = names_of(connection, service.collection.id, person.id)
+    erased = service.forget(name)
+    runs = Runs(service.catalogue.database).of_collection(service.collection.name)
+    discard_person(home, runs, names)
+    emptied = service.catalogue.empty_wal(wait_s)
+    found, sought = _proven(service, home, sought)
+    since = min((face.created_at for face in enrolled), default=person.created_at)
+    held = BackupLog(service.catalogue.database).since(since)
+    return Receipt(
+        collection=service.collection.name,
+        faces=erased.faces,
+        photos=erased.photos,
+        erased_at=datetime.now(UTC),
+        searched=_named(found.files, home),
+        patterns=len(sought),
+        traces=_named(found.traces, home),
+        open=() if emptied else (_still_open(wait_s),),
+        not_searched=_not_searched(service),
+        erasure=erased.erasure,
+        backups=tuple(backup.path for backup in held),
+    )
+
+
+def _not_searched(service: Service) -> tuple[str, ...]:
+    server = () if service.catalogue.files() else (_SERVER,)
+    photos = service.photos.folder
+    shelf = () if isinstance(photos, Path) else (_SHELF.format(photos),)
+    return (*server, *shelf, *service.gallery.elsewhere, *_NOT_SEARCHED)
+
+
+def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> Sought:
+    """What stands for faces that are enrolled, and for people's templates."""
+    ids, owners = np.array(list(faces), np.int64), np.array(list(people), np.int64)
+    known = service.catalogue.faces(ids.tolist())
+    vectors = service.catalogue.vectors(service.collection.id, ids)[2]
+    stored = service.catalogue.stored_vectors(ids.tolist())
+    others = Spares(service.catalogue.database).vectors(service.collection.id, ids.tolist())[2]
+    held = service.gallery.encodings(ids, owners)
+    return Sought(
+        faces=ids,
+        people=owners,
+        vectors=frozenset([row.tobytes() for row in (*vectors, *others)] + stored),
+        sha256s=frozenset(face.sha256 for face in known.values()),
+        plain=held.plain,
+        packed=held.packed,
+    )
+
+
+def search(service: Service, home: Path, sought: Sought) -> Found:
+    """Look through the catalogue's files and everything under the home folder but models.
+
+    What only this collection's index makes of vectors is not looked for in other indexes, which may
+    make the same of the same photo.
+    """
+    files = sorted({*_files(home), *filter(Path.is_file, service.catalogue.files())})
+    indexes = {path for path in files if path.is_relative_to(home / "index")}
+    own = home / "index" / str(service.collection.id)
+    others = {path for path in indexes if not path.is_relative_to(own)}
+    found = {*traces(files, sought.vectors)}
+    found |= {*traces(set(files) - others, sought.plain - sought.vectors)}
+    photos = service.photos.folder
+    if isinstance(photos, Path):
+        kept = {path for path in files if path.is_relative_to(photos)}
+        found |= {path for path in kept if path.name in sought.sha256s}
+    found |= {*service.gallery.left_packed(sought.faces, sought.people, sought.packed)}
+    return Found(tuple(files), tuple(sorted(found)))
+
+
+def _proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought]:
+    """Search; where something is found, see whether it is somebody else's or can be driven out.
+
+    The centre of a cluster of one is that one's vector, and stays in the lists until they are
+    trained anew.
+    """
+    found = search(service, home, sought)
+    if found.traces:
+        with service.catalogue.database.reading() as connection:
+            others = enrolled_still(connection, sought.vectors)
+        sought = sought.without(others | service.gallery.shared(sought.plain))
+        found = search(service, home, sought)
+    if any(path.is_relative_to(home / "index") for path in found.traces):
+        service.gallery.rebuild()
+        found = search(service, home, sought)
+    return found, sought
+
+
+def _files(home: Path) -> Iterable[Path]:
+    """All files below the home folder but the models', which hold nobody's vectors."""
+    for path in home.rglob("*"):
+        if path.relative_to(home).parts[0] != "models" and path.is_file():
+            yield path
+
+
+def _named(paths: Iterable[Path], home: Path) -> tuple[str, ...]:
+    return tuple(
+        str(path.relative_to(home) if path.is_relative_to(home) else path) for path in paths
+    )
+
+
+def _still_open(wait_s: float) -> str:
+    return (
+        f"for {wait_s:.0f} s another process has been reading the catalogue, whose write-ahead log"
+        " keeps what that reader may see: end it; the log is emptied when the last process closes"
+        " the catalogue"
+    )

@@ -1,0 +1,1 @@
+"""Editing people, taking photos of them in, naming strangers."""

@@ -1,0 +1,228 @@
+"""Strangers who come again: their faces in groups, and a name for a group."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.records import EnrolmentOutcome, NewFace
+from retrieval.catalogue.strangers import UnknownFace, Unknowns
+from retrieval.collection.active_model import CANDIDATES
+from retrieval.errors import NotFound
+from retrieval.identities.decide import decide
+from retrieval.identities.groups import group, learn_distance, nearest_group
+from retrieval.service import Service
+from retrieval.values import Floats, Ints, Outcome, Vectors
+
+MOST_FACES = 5_000  # the newest; grouping holds a distance for each pair of them
+_REGROUP_SHARE = 0.1  # of faces that joined groups one by one, before all are grouped anew
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Faces that seem to be one stranger's, newest last.
+
+    Attributes:
+        id: of its first face.
+        faces: at least one.
+    """
+
+    id: int
+    faces: tuple[UnknownFace, ...]
+
+    @property
+    def photos(self) -> tuple[str, ...]:
+        """In which photos, each once."""
+        return tuple(dict.fromkeys(face.photo for face in self.faces))
+
+    @property
+    def seen(self) -> tuple[datetime, datetime]:
+        """First and last time."""
+        moments = [face.seen_at for face in self.faces if face.seen_at is not None]
+        return min(moments), max(moments)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        first, last = self.seen
+        return {
+            "group": self.id,
+            "faces": len(self.faces),
+            "photos": list(self.photos),
+            "first_seen": first.isoformat(timespec="seconds"),
+            "last_seen": last.isoformat(timespec="seconds"),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Naming:
+    """What became of naming a group.
+
+    Attributes:
+        person: the name.
+        enrolled: faces of the group that are enrolled now.
+        known: other faces, unknown until now, that are named as this person from now on.
+    """
+
+    person: str
+    enrolled: tuple[UnknownFace, ...]
+    known: tuple[UnknownFace, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "person": self.person,
+            "enrolled": [_told(face) for face in self.enrolled],
+            "now_known": [_told(face) for face in (*self.enrolled, *self.known)],
+        }
+
+
+def list_groups(service: Service, days: int | None = None, *, least: int = 1) -> list[Group]:
+    """Group the unknown faces that were kept, largest group first.
+
+    Args:
+        service: of the collection.
+        days: only faces seen in these last days; None for all that are kept.
+        least: only groups with so many faces or more.
+    """
+    store = Unknowns(service.catalogue.database)
+    faces = store.newest(service.collection.id, MOST_FACES, days)
+    if not faces:
+        return []
+    ids = np.array([face.id for face in faces], np.int64)
+    vectors = np.stack([face.vector for face in faces])
+    before = np.array([-1 if face.group is None else face.group for face in faces], np.int64)
+    groups = _grouped(ids, vectors, before, _distance(service, len(faces)))
+    changed = groups != before
+    store.group(ids[changed], groups[changed])
+    found = [
+        Group(number, tuple(faces[row] for row in np.flatnonzero(groups == number)))
+        for number in np.unique(groups).tolist()
+    ]
+    return sorted(
+        (group for group in found if len(group.faces) >= least),
+        key=lambda group: (-len(group.faces), group.id),
+    )
+
+
+def name_group(service: Service, group_id: int, name: str) -> Naming:
+    """Enrol a group's faces under a name.
+
+    Args:
+        service: of the collection.
+        group_id: from `list_groups`.
+        name: of a new person, or of one who is enrolled.
+
+    Raises:
+        NotFound: there is no such group (any more).
+        NameInvalid: an empty or unprintable name.
+    """
+    name = clean_name(name)
+    store = Unknowns(service.catalogue.database)
+    model = service.kit.collection.fingerprint  # read before the faces: both are of one model
+    kept = store.newest(service.collection.id, MOST_FACES, None)
+    faces = [face for face in kept if face.group == group_id]
+    if not faces:
+        raise NotFound(
+            f"There is no group {group_id} of unknown faces. `rollcall unknowns list` shows them."
+        )
+    _enrol(service, faces, name, model)
+    others = [face for face in kept if face.group != group_id]
+    known = _named(service, others, name, model)
+    store.forget(face.id for face in (*faces, *known))
+    return Naming(name, tuple(faces), tuple(known))
+
+
+def _distance(service: Service, faces: int) -> float:
+    """How far apart faces of one group may be: learned from the enrolled, or the model's own."""
+    _, people, vectors = service.catalogue.vectors(service.collection.id)
+    learned = learn_distance(vectors, people, faces)
+    if learned is not None:
+        return learned
+    gate = service.lens.default
+    return 1 - (gate.threshold if gate.photo_threshold is None else gate.photo_threshold)
+
+
+def _grouped(ids: Ints, vectors: Vectors, before: Ints, distance: float) -> Ints:
+    """The group of each face, named by its first face: new ones join, or all are grouped anew."""
+    new = np.flatnonzero(before < 0)
+    if len(new) > _REGROUP_SHARE * len(ids):
+        labels = group(vectors, distance)
+        first = np.unique(labels, return_index=True)[1]
+        return ids[first][labels]
+    groups = before.copy()
+    for row in new:
+        there = groups >= 0
+        found = nearest_group(vectors[row], vectors[there], groups[there], distance)
+        groups[row] = ids[row] if found < 0 else found
+    return groups
+
+
+def _enrol(service: Service, faces: Sequence[UnknownFace], name: str, model: str) -> None:
+    """Enrol faces; a photo that shows somebody enrolled as well is known by its part."""
+    new = [_new_face(face, name) for face in faces]
+    results = service.catalogue.enrol(service.collection.id, new, model)
+    again = [
+        replace(face, sha256=_part(face))
+        for face, result in zip(new, results, strict=True)
+        if result.outcome is EnrolmentOutcome.OTHER_PERSON
+    ]
+    service.catalogue.enrol(service.collection.id, again, model)
+
+
+def _part(face: NewFace) -> str:
+    return part_sha256(face.sha256, face.box)
+
+
+def part_sha256(photo: str, box: Floats) -> str:
+    """The identity of a part of a photo: a photo itself is enrolled for one person only."""
+    return sha256(f"{photo} {box.tolist()}".encode()).hexdigest()
+
+
+def _new_face(face: UnknownFace, name: str) -> NewFace:
+    return NewFace(
+        person=name,
+        external_id=None,
+        sha256=face.sha256,
+        photo=face.photo,
+        width=face.width,
+        height=face.height,
+        box=face.box,
+        landmarks=face.landmarks,
+        score=face.score,
+        size_px=face.size_px,
+        sharpness=face.sharpness,
+        yaw_deg=face.yaw_deg,
+        cut_off=face.cut_off,
+        vector=face.vector,
+    )
+
+
+def _named(
+    service: Service, faces: Sequence[UnknownFace], name: str, model: str
+) -> list[UnknownFace]:
+    """Of faces that were unknown, those that are this person's now."""
+    kit = service.kit
+    if not faces or kit.collection.fingerprint != model:
+        return []
+    person = service.catalogue.person(service.collection.id, name)
+    lens = kit.lens
+    lens.gallery.catch_up()
+    hits = lens.gallery.search(np.stack([face.vector for face in faces]), CANDIDATES)
+    gate = lens.gate()
+    decisions = [
+        decide(hits.rows(slice(row, row + 1)), [None], gate)[0] for row in range(len(faces))
+    ]
+    return [
+        face
+        for face, decision in zip(faces, decisions, strict=True)
+        if decision.outcome is Outcome.MATCH and decision.person_id == person.id
+    ]
+
+
+def _told(face: UnknownFace) -> dict[str, Any]:
+    seen = None if face.seen_at is None else face.seen_at.isoformat(timespec="seconds")
+    return {"photo": face.photo, "face": face.face, "seen_at": seen}

@@ -1,0 +1,1 @@
+"""Bulk work: runs and the files that they leave."""

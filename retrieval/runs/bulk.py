@@ -1,0 +1,179 @@
+"""Bulk work: a run is listed, queued in batches, followed, stopped, and goes on where it was.
+
+The list in the catalogue is the truth; a job carries the ids of some of its photos. So a job that
+Redis lost is noticed (photos wait, but no job does) and queued again, and a photo that two jobs
+hold is done once.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunCounts, RunState
+from retrieval.catalogue.runs.runs import Runs
+from retrieval.errors import WorkerFailed
+from retrieval.photos.urls import place_of
+from retrieval.protocols import JobQueue
+from retrieval.values import Place, Url
+
+BATCH_PHOTOS = 16  # photos a job: a second or two of work, and full embedding batches
+_LISTED_AT_ONCE = 512
+_QUIET_LOOKS = 3  # looks at a run that waits without a job before its jobs are called lost
+
+
+class Bulk:
+    """Runs through a queue.
+
+    Args:
+        runs: the catalogue's.
+        queue: where the jobs go.
+    """
+
+    def __init__(self, runs: Runs, queue: JobQueue) -> None:
+        self.runs = runs
+        self._queue = queue
+
+    def begin(self, kind: str, collection: str, source: str, options: Mapping[str, Any]) -> Run:
+        """Begin a run, or go on with the same one that did not come to its end.
+
+        Args:
+            kind: enrol, identify or embed.
+            collection: by name.
+            source: what the user named.
+            options: for the workers: base (the folder that relative paths start from), face,
+                threshold, detail, webhook; and whatever else tells two runs apart.
+        """
+        run = self.runs.unfinished(kind, collection, source, options)
+        if run is None:
+            return self.runs.create(kind, collection, source, options)
+        if run.state is RunState.FINISHED:  # its answers were not fetched yet
+            return run
+        return self.go_on(run.id)
+
+    def fill(self, run: Run, photos: Iterable[ListedPhoto]) -> Iterator[RunCounts]:
+        """List and queue photos, waiting while the queue is full; yields how far the run is.
+
+        Raises:
+            QueueUnavailable: Redis does not answer; the same command later goes on from here.
+        """
+        remaining = iter(photos)
+        while chunk := list(islice(remaining, _LISTED_AT_ONCE)):
+            self._enqueue(run, self.runs.add(run.id, chunk))
+            yield self.runs.counts(run.id)
+            if self.runs.run(run.id).state is not RunState.WORKING:
+                return
+        self.runs.all_listed(run.id)
+        end_if_done(self.runs, self._queue, run)
+
+    def follow(self, run_id: str, *, poll_s: float = 0.5) -> Iterator[RunCounts]:
+        """Yield how far the run is, until it is finished or cancelled, or nobody lists its rest.
+
+        Raises:
+            WorkerFailed: batches were given up and could not be recorded.
+            QueueUnavailable: Redis does not answer.
+        """
+        quiet = 0
+        while True:
+            pending = self._queue.pending(run_id)  # before the counts: what is done is recorded
+            counts = self.runs.counts(run_id)
+            run = self.runs.run(run_id)
+            yield counts
+            if run.state is not RunState.WORKING:
+                return
+            quiet = 0 if pending else quiet + 1
+            if quiet >= _QUIET_LOOKS:
+                if not run.listed and not counts.waiting:
+                    return
+                self._bring_back(run)
+                quiet = 0
+            time.sleep(poll_s)
+
+    def go_on(self, run_id: str) -> Run:
+        """Let a run that was stopped or has failed photos go on; what is done stays done."""
+        run = self.runs.run(run_id)
+        self._queue.cancel(run.id)
+        self._queue.forget_failed(run.id)
+        self.runs.reopen(run.id)
+        self._enqueue_waiting(run)
+        end_if_done(self.runs, self._queue, run)
+        return self.runs.run(run.id)
+
+    def cancel(self, run_id: str) -> Run:
+        """Stop a run: batches in hand are finished, all others are left alone."""
+        run = self.runs.run(run_id)
+        self.runs.cancel(run.id)
+        self._queue.cancel(run.id)
+        return self.runs.run(run.id)
+
+    def _bring_back(self, run: Run) -> None:
+        failed = self._queue.failed(run.id)
+        if failed:
+            raise WorkerFailed(
+                f"{len(failed)} batches of run {run.id[:8]} were given up: {failed[0].error} "
+                f"Mend that, then `rollcall jobs retry {run.id[:8]}`."
+            )
+        self._enqueue_waiting(run)
+        end_if_done(self.runs, self._queue, run)
+
+    def _enqueue_waiting(self, run: Run) -> None:
+        after = 0
+        while ids := self.runs.waiting(run.id, after, _LISTED_AT_ONCE):
+            self._enqueue(run, ids)
+            after = ids[-1]
+
+    def _enqueue(self, run: Run, ids: Sequence[int]) -> None:
+        batches = [ids[start : start + BATCH_PHOTOS] for start in range(0, len(ids), BATCH_PHOTOS)]
+        self._queue.enqueue(
+            run.kind, [{"run": run.id, "photos": list(batch)} for batch in batches], run.id
+        )
+
+
+def end_if_done(runs: Runs, queue: JobQueue, run: Run) -> None:
+    """End a run that is wholly listed and done, and have its webhook called."""
+    if not runs.is_done(run.id):
+        return
+    if run.options.get("webhook"):
+        # Queued before the run ends, so that no crash in between loses it; it ends the run itself.
+        queue.enqueue("webhook", [{"run": run.id}], run.id)
+    else:
+        end(runs, run)
+
+
+def end(runs: Runs, run: Run) -> None:
+    """End a run that is done; answers stay in the catalogue until they are fetched."""
+    runs.finish_if_done(run.id)
+    if run.kind != "identify":
+        runs.forget_taken(run.id)
+
+
+def run_document(runs: Runs, run: Run) -> dict[str, Any]:
+    """A run as JSON: what `jobs show --json` prints and a webhook tells."""
+    counts = runs.counts(run.id)
+    return {
+        "run": run.id,
+        "kind": run.kind,
+        "collection": run.collection,
+        "source": run.source,
+        "state": run.state.value,
+        "started": run.started_at.isoformat(),
+        "finished": run.finished_at.isoformat() if run.finished_at else None,
+        "counts": {
+            "found": counts.found,
+            "queued": counts.waiting,
+            "enrolled": counts.enrolled,
+            "duplicates": counts.duplicates,
+            "answered": counts.answered,
+            "embedded": counts.embedded,
+            "rejected": dict(counts.rejected),
+            "failed": counts.failed,
+        },
+    }
+
+
+def path_of(run: Run, path: str) -> Place:
+    """Where a photo of the run lies: relative paths start at the run's base folder."""
+    place = place_of(path)
+    return place if isinstance(place, Url) else Path(run.options.get("base", os.curdir), path)

@@ -1,1 +1,0 @@
-"""Sealing: vectors and files that only the holder of a key can read."""

@@ -1,0 +1,1 @@
+"""Keeping a collection right: calibration, health, change of model, encryption."""

@@ -1,0 +1,420 @@
+"""Another model for a collection: embedded beside the active one, compared, and switched to.
+
+    target = other_model(settings, service.collection, "facenet512")   # retrieval.build
+    survey(service, target)        # what cannot be embedded anew
+    begin(service, target)         # from now on the collection keeps both
+    follow_up(service)             # embed what has no vector of the other model yet
+    prepare(service)               # calibrate it, make its index, compare both
+    switch(service); switch(service, back=True); drop(service)
+
+Answers go on all the time. Faces keep their places (box, landmarks), so nothing is detected again
+and every face stays who it is. Faces that are enrolled meanwhile get a vector of the active model;
+`follow_up` gives them one of the other, and `switch` follows up itself.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from retrieval.catalogue.models.other_models import KnownFace, Spare, Spares
+from retrieval.catalogue.records import Collection
+from retrieval.catalogue.runs.run_records import ListedPhoto
+from retrieval.collection.lens import Stored
+from retrieval.errors import InputError, PhotoUnreadable, SettingInvalid, SwapIncomplete
+from retrieval.people.strangers import part_sha256
+from retrieval.photos.urls import place_of
+from retrieval.pipeline import PhotoFailure
+from retrieval.service import Service
+from retrieval.steps import try_each
+from retrieval.upkeep.model_comparison import Comparison, on_own_photos, on_queries, recent_queries
+from retrieval.values import Source
+
+BATCH_FACES = 32  # a transaction when embedding anew; bounds the memory of a batch as well
+LISTED_FACES = 1_000  # a query when a run is listed
+_ROUNDS = 20  # of following up while faces are enrolled; each is shorter than the one before
+Progress = Callable[[int], None]  # is told how many faces more were looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A face that cannot be embedded anew, and why.
+
+    Attributes:
+        face_id, person, photo: which.
+        code, message: of the error.
+    """
+
+    face_id: int
+    person: str
+    photo: str
+    code: str
+    message: str
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "face_id": self.face_id,
+            "person": self.person,
+            "photo": self.photo,
+            "reason": self.code,
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a collection's two models stand.
+
+    Attributes:
+        active: the collection, with the model that answers.
+        lacking: faces that have no vector of it, and are not seen.
+        spare: the other model, or None.
+        spare_lacking: faces that have no vector of that one (yet).
+        faces: of the collection.
+    """
+
+    active: Collection
+    lacking: int
+    spare: Spare | None
+    spare_lacking: int
+    faces: int
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        other = None
+        if self.spare is not None:
+            other = {
+                "model": self.spare.embedder,
+                "fingerprint": self.spare.fingerprint,
+                "dimension": self.spare.dimension,
+                "embedded": self.faces - self.spare_lacking,
+                "lacking": self.spare_lacking,
+                "index": "ready" if self.spare.term is not None else "not made yet",
+                "former": self.spare.former,
+                "since": self.spare.created_at.isoformat(timespec="seconds"),
+            }
+        return {
+            "collection": self.active.name,
+            "model": self.active.embedder,
+            "fingerprint": self.active.fingerprint,
+            "faces": self.faces,
+            "lacking": self.lacking,
+            "other": other,
+        }
+
+
+def status(service: Service) -> Status:
+    """How a collection's two models stand."""
+    spares, active = Spares(service.catalogue.database), service.kit.collection
+    spare = spares.find(active.id)
+    return Status(
+        active,
+        spares.lacks(active.id, active.fingerprint),
+        spare,
+        0 if spare is None else spares.lacks(active.id, spare.fingerprint),
+        service.catalogue.counts(active.id).faces,
+    )
+
+
+def survey(
+    service: Service,
+    target: Collection,
+    base: Path = Path(),
+    progress: Progress = lambda n: None,
+) -> list[Missed]:
+    """Which faces cannot be embedded anew, because their photo is gone or another by now.
+
+    Args:
+        service: of the collection.
+        target: the collection with the model that it is to have.
+        base: where relative paths of photos start.
+        progress: is told how many faces more were looked at.
+    """
+    spares = Spares(service.catalogue.database)
+    spare = spares.find(target.id)
+    known = target.fingerprint in (
+        service.kit.collection.fingerprint,
+        None if spare is None else spare.fingerprint,
+    )
+    missed: list[Missed] = []
+    after = 0
+    while True:
+        faces = (
+            spares.lacking(target.id, target.fingerprint, after, BATCH_FACES)
+            if known
+            else spares.faces(target.id, after, BATCH_FACES)
+        )
+        if not faces:
+            return missed
+        after = faces[-1].id
+        read = _originals(service, faces, base)
+        missed += [found for found in read if isinstance(found, Missed)]
+        progress(len(faces))
+
+
+def begin(service: Service, target: Collection) -> Spare:
+    """Let the collection keep another model beside its own; the same again goes on.
+
+    Raises:
+        AlreadyExists: that is its model, or it keeps another one beside it.
+    """
+    return Spares(service.catalogue.database).begin(
+        service.collection.id,
+        embedder=target.embedder,
+        precision=target.precision,
+        mirror=target.mirror,
+        fingerprint=target.fingerprint,
+        dimension=target.dimension,
+    )
+
+
+def listed(service: Service, fingerprint: str) -> Iterator[ListedPhoto]:
+    """The faces that have no vector of a model, as photos of a run of kind `embed`.
+
+    A run's photo is told from others by its path and its person; several faces of one person that
+    were enrolled from photos of one name are told apart by their ids.
+    """
+    spares, after = Spares(service.catalogue.database), 0
+    known: set[tuple[str, str]] = set()
+    while faces := spares.lacking(service.collection.id, fingerprint, after, LISTED_FACES):
+        after = faces[-1].id
+        for face in faces:
+            again = (face.photo, face.person) in known
+            known.add((face.photo, face.person))
+            path = f"{face.photo} (face {face.id})" if again else face.photo
+            yield ListedPhoto(path, face.person, str(face.id))
+
+
+def embed_faces(
+    service: Service, fingerprint: str, face_ids: Sequence[int], base: Path = Path()
+) -> list[Missed]:
+    """Embed those of the faces that have no vector of a model; return those that cannot be.
+
+    Args:
+        service: of the collection.
+        fingerprint: of its active or of its other model.
+        face_ids: faces that are gone by now are passed over.
+        base: where relative paths of photos start.
+
+    Raises:
+        NotFound: the collection has no such model (any more).
+    """
+    spares = Spares(service.catalogue.database)
+    model = spares.model(service.collection.id, fingerprint)  # whichever side it is on by now
+    faces = spares.lacking_among(model.id, fingerprint, face_ids)
+    if not faces:
+        return []
+    read = _originals(service, faces, base)
+    there = [row for row, found in enumerate(read) if isinstance(found, Source)]
+    sources = [found for found in read if isinstance(found, Source)]
+    missed = [found for found in read if isinstance(found, Missed)]
+    if not there:
+        return missed
+    landmarks = np.stack([faces[row].landmarks for row in there])
+    ids, vectors = [], []
+    embedded = service.pipeline_of(model).embed_at(sources, landmarks)
+    for row, found in zip(there, embedded, strict=True):
+        if isinstance(found, PhotoFailure):
+            missed.append(_missed(faces[row], found.error))
+        else:
+            ids.append(faces[row].id)
+            vectors.append(found)
+    if ids:
+        spares.put(model.id, fingerprint, ids, np.concatenate(vectors))
+    return missed
+
+
+def follow_up(
+    service: Service,
+    fingerprint: str,
+    base: Path = Path(),
+    progress: Progress = lambda n: None,
+) -> list[Missed]:
+    """Embed every face that has no vector of a model, in this process.
+
+    Returns:
+        Those that cannot be embedded.
+    """
+    spares, missed, after = Spares(service.catalogue.database), [], 0
+    collection = service.collection.id
+    while faces := spares.lacking(collection, fingerprint, after, BATCH_FACES):
+        after = faces[-1].id
+        missed += embed_faces(service, fingerprint, [face.id for face in faces], base)
+        progress(len(faces))
+    return missed
+
+
+def prepare(
+    service: Service,
+    fpir: float | None = None,
+    queries: Sequence[Source] | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Comparison:
+    """Calibrate the other model, make its index, and compare it with the active one.
+
+    A model that was active before keeps the calibration that it had.
+
+    Args:
+        service: of the collection.
+        fpir: wanted false positive identification rate; None for that of the present calibration.
+        queries: photos to compare both on; None for those that were asked about lately.
+        progress: is told each step in words.
+
+    Raises:
+        NotFound: there is no other model.
+    """
+    spares, active = Spares(service.catalogue.database), service.kit.collection
+    spare = spares.get(active.id)
+    progress("calibrating")
+    both = on_own_photos(service, fpir)
+    if both.after is not None and not spare.former:
+        stored = Stored(uuid4().hex, _now(), both.after)
+        spares.set_calibration(active.id, spare.fingerprint, stored.document(), both.space.matrix)
+    make_index(service, progress)
+    progress("comparing on queries")
+    other = service.spare_kit(spares.get(active.id))
+    sources = recent_queries(service) if queries is None else queries
+    asked = on_queries(service.kit, other, sources) if sources else None
+    other.close()
+    return Comparison(active.fingerprint, spare.fingerprint, both, asked)
+
+
+def make_index(service: Service, progress: Callable[[str], None] = lambda text: None) -> None:
+    """Make the other model's index beside the active one, of all vectors that there are."""
+    spares, collection = Spares(service.catalogue.database), service.collection.id
+    for _ in range(_ROUNDS):
+        if spares.get(collection).term is None:
+            service.drop_other_indexes()  # made of fewer vectors
+        term = spares.begin_term(collection)
+        kit = service.spare_kit(spares.get(collection))
+        kit.lens.gallery.rebuild(progress)
+        kit.close()
+        if spares.get(collection).term == term:
+            return
+        service.drop_other_indexes()  # somebody may be in it who was erased meanwhile
+
+
+def switch(
+    service: Service,
+    *,
+    back: bool = False,
+    without_missing: bool = False,
+    base: Path = Path(),
+    progress: Callable[[str], None] = lambda text: None,
+) -> list[Missed]:
+    """Make the other model the one that answers, in all processes from their next question on.
+
+    What is still to be embedded or calibrated is done first; faces that are left out are tried once
+    more afterwards.
+
+    Args:
+        service: of the collection.
+        back: to the model from before; else to the new one.
+        without_missing: leave out faces that cannot be embedded: they keep the vector that they
+            have, and are seen again when that model is.
+        base: where relative paths of photos start.
+        progress: is told each step in words.
+
+    Returns:
+        The faces that are left out.
+
+    Raises:
+        NotFound: there is no other model.
+        SettingInvalid: it is not the one that is meant.
+        SwapIncomplete: faces cannot be embedded, and `without_missing` was not said.
+    """
+    spares, collection = Spares(service.catalogue.database), service.collection.id
+    spare = spares.get(collection)
+    if spare.former != back:
+        raise SettingInvalid(
+            f"The model beside the active one is {spare.fingerprint}, which was"
+            + (" active before: --back leads to it." if spare.former else " not active yet: use"
+               " --switch.")
+        )  # fmt: skip
+    for _ in range(_ROUNDS):
+        progress("embedding what is new")
+        missed = follow_up(service, spare.fingerprint, base)
+        if missed and not without_missing:
+            raise SwapIncomplete(
+                f"{len(missed)} faces cannot be embedded with {spare.fingerprint}, the first:"
+                f" {missed[0].message} Bring their photos back, or leave these faces out with"
+                " --without-missing."
+            )
+        if not back and spares.calibrated(collection, spare.fingerprint)[0] is None:
+            prepare(service, queries=(), progress=progress)
+        elif spares.get(collection).term is None:
+            make_index(service, progress)
+        progress("switching")
+        try:
+            spares.exchange(collection, spare.fingerprint, may_lack=len(missed))
+        except SwapIncomplete:
+            continue  # faces were enrolled in between
+        return follow_up(service, spare.fingerprint, base) if missed else []
+    raise SwapIncomplete(
+        f"Faces are enrolled faster than they are embedded with {spare.fingerprint}. Stop enrolling"
+        " for a moment (rollcall jobs list) and switch again."
+    )
+
+
+def drop(service: Service, *, without_missing: bool = False) -> Spare:
+    """Forget the other model for good: its vectors, its calibration and its index.
+
+    Raises:
+        NotFound: there is none.
+        SwapIncomplete: faces have a vector of that one only, and `without_missing` was not said.
+    """
+    spares = Spares(service.catalogue.database)
+    try:
+        return spares.drop(service.collection.id, without_missing=without_missing)
+    finally:
+        if spares.find(service.collection.id) is None:  # also where a call was killed just here
+            try_each(service.drop_other_indexes, service.catalogue.empty_wal)
+
+
+def _originals(service: Service, faces: Sequence[KnownFace], base: Path) -> list[Source | Missed]:
+    """The photo of each face by its bytes, from the kept copy or from where it was enrolled."""
+    found = [_original(service, face, base) for face in faces]
+    read = iter(service.pipeline.read([each for each in found if isinstance(each, Source)]))
+    return [
+        each if isinstance(each, Missed) else _verified(face, next(read))
+        for face, each in zip(faces, found, strict=True)
+    ]
+
+
+def _original(service: Service, face: KnownFace, base: Path) -> Source | Missed:
+    kept = service.photos.read(face.sha256)
+    if kept is not None:
+        return Source(face.photo, kept)
+    try:
+        place = place_of(face.photo)
+    except InputError as error:  # enrolled from elsewhere, under a name that is no place
+        return _missed(face, error)
+    return Source(face.photo, base / place if isinstance(place, Path) else place)
+
+
+def _verified(face: KnownFace, entry: tuple[Source, str] | PhotoFailure) -> Source | Missed:
+    if isinstance(entry, PhotoFailure):
+        return _missed(face, entry.error)
+    source, sha256 = entry
+    if face.sha256 in (sha256, part_sha256(sha256, face.box)):
+        return source
+    return _missed(
+        face,
+        PhotoUnreadable(
+            f"{face.photo} has other bytes than when it was enrolled (its SHA-256 begins with"
+            f" {sha256[:12]}, not {face.sha256[:12]})."
+        ),
+    )
+
+
+def _missed(face: KnownFace, error: InputError) -> Missed:
+    return Missed(face.id, face.person, face.photo, error.code, str(error))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,224 @@
+"""What makes answers trustworthy: a collection calibrated on its own photos, and checked."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from retrieval.catalogue.records import EnrolledFace, JournalEntry
+from retrieval.collection.lens import Stored
+from retrieval.errors import DataInvalid, SettingInvalid
+from retrieval.identities.calibrate import Calibration, calibrate, missing
+from retrieval.identities.health import examine
+from retrieval.identities.trials import Trials, ask_gallery
+from retrieval.scoring.space import fit_space
+from retrieval.service import Service
+from retrieval.values import Gate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """A collection's calibration, and the searches that it was measured by.
+
+    Attributes:
+        calibration: threshold, margin and what they are worth.
+        trials: the gallery's answers about its own photos.
+        before: the gate until now.
+        fitted: whether vectors are compared in a space of the gallery's own.
+    """
+
+    calibration: Calibration
+    trials: Trials
+    before: Gate
+    fitted: bool
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            **self.calibration.document(),
+            "fitted_space": self.fitted,
+            "before": {"threshold": self.before.threshold, "source": self.before.source},
+        }
+
+
+def calibrate_collection(
+    service: Service, fpir: float, *, fit: bool = True, keep: bool = True
+) -> Calibrated:
+    """Choose a collection's threshold and margin from its own photos.
+
+    Args:
+        service: of the collection.
+        fpir: wanted false positive identification rate.
+        fit: whether a space may be fitted to the gallery.
+        keep: whether the collection uses the result from now on, in all processes.
+
+    Raises:
+        SettingInvalid: the rate is not between 0 and 1.
+        DataInvalid: there are too few photos; the collection keeps the threshold that it had.
+    """
+    if not 0 < fpir < 1:
+        raise SettingInvalid(f"A false positive rate lies between 0 and 1; found {fpir}.")
+    collection = service.kit.collection
+    before = service.gate
+    _, people, vectors = service.catalogue.vectors(collection.id)
+    lacking = missing(people)
+    if lacking is not None:
+        raise DataInvalid(
+            f"{lacking[0].upper()}{lacking[1:]}. The collection keeps its threshold"
+            f" {before.threshold:.3f} ({before.source}); enrol more photos and repeat."
+        )
+    matrix = fit_space(vectors, people).matrix if fit else None
+    trials = ask_gallery(vectors, people, fitted=matrix is not None)
+    result = Calibrated(calibrate(trials, fpir), trials, before, matrix is not None)
+    if keep:
+        stamp, moment = uuid4().hex, datetime.now(UTC).isoformat(timespec="seconds")
+        stored = Stored(stamp, moment, result.calibration)
+        model = collection.fingerprint
+        service.catalogue.set_calibration(collection.id, stored.document(), matrix, model)
+        service.write_index()
+    return result
+
+
+def forget_calibration(service: Service) -> None:
+    """Let a collection use its model's default threshold again, in all processes."""
+    service.catalogue.set_calibration(service.collection.id, None)
+    service.write_index()
+
+
+POOR_PX = 40.0  # of a face's box: below a third of a chip, an embedder mostly sees interpolation
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A photo that looks like another person than the one under whom it is filed.
+
+    Attributes:
+        face: filed under `face.person`.
+        looks_like, looks_like_id: the other person.
+        lead: how much nearer the photo is to its own person; negative.
+    """
+
+    face: EnrolledFace
+    looks_like: str
+    looks_like_id: int
+    lead: float
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlikes:
+    """Two people of whom `share` of the first's photos are hardly told from the second's."""
+
+    person: str
+    other: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """Two photos that are nearly the same, of one person or of two."""
+
+    face: EnrolledFace
+    other: EnrolledFace
+    cosine: float
+
+    @property
+    def one_person(self) -> bool:
+        """Whether both are filed under one person."""
+        return self.face.person_id == self.other.person_id
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is wrong with a collection, worst first.
+
+    Attributes:
+        people, faces: that were examined.
+        misplaced, look_alikes, twins: see there.
+        few: people with fewer than three photos, and how many they have.
+        poor: people all of whose faces are smaller than 40 pixels.
+    """
+
+    people: int
+    faces: int
+    misplaced: tuple[Misplaced, ...]
+    look_alikes: tuple[LookAlikes, ...]
+    twins: tuple[Twins, ...]
+    few: tuple[tuple[str, int], ...]
+    poor: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found."""
+        return not any((self.misplaced, self.look_alikes, self.twins, self.few, self.poor))
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "people": self.people,
+            "faces": self.faces,
+            "mislabelled": [
+                {
+                    "photo": found.face.photo,
+                    "face_id": found.face.id,
+                    "person": found.face.person,
+                    "looks_like": found.looks_like,
+                    "lead": round(found.lead, 4),
+                }
+                for found in self.misplaced
+            ],
+            "look_alikes": [
+                {"person": found.person, "other": found.other, "share": round(found.share, 3)}
+                for found in self.look_alikes
+            ],
+            "copies": [
+                {
+                    "photos": [found.face.photo, found.other.photo],
+                    "people": [found.face.person, found.other.person],
+                    "cosine": round(found.cosine, 4),
+                }
+                for found in self.twins
+            ],
+            "few_photos": [{"person": name, "photos": count} for name, count in self.few],
+            "poor_photos": list(self.poor),
+        }
+
+
+def examine_collection(service: Service) -> Health:
+    """Look for photos under the wrong name, look-alikes, copies and thin enrolments."""
+    ids, people, vectors = service.catalogue.vectors(service.collection.id)
+    fitted = service.gallery.space.matrix is not None
+    found = examine(vectors, people, fitted=fitted)
+    owners, counts = np.unique(people, return_counts=True)
+    names = service.catalogue.names(owners.tolist())
+    faces = service.catalogue.faces(ids.tolist())
+    listed = [faces[face_id] for face_id in ids.tolist() if face_id in faces]
+    usable = {face.person for face in listed if face.size_px >= POOR_PX}
+    sizes = dict(zip(owners.tolist(), counts.tolist(), strict=True))
+
+    def face(row: int) -> EnrolledFace:
+        return faces[int(ids[row])]
+
+    return Health(
+        people=len(owners),
+        faces=len(ids),
+        misplaced=tuple(
+            Misplaced(face(m.row), names[m.looks_like], m.looks_like, m.lead)
+            for m in found.mislabelled
+        ),
+        look_alikes=tuple(
+            LookAlikes(names[a.person], names[a.other], a.share) for a in found.alike
+        ),
+        twins=tuple(Twins(face(c.row), face(c.other_row), c.cosine) for c in found.copies),
+        few=tuple((names[person], sizes[person]) for person in found.few),
+        poor=tuple(sorted(set(names.values()) - usable)),
+    )
+
+
+def move_misplaced(service: Service, health: Health) -> list[JournalEntry]:
+    """File each misplaced photo under the person whom it looks like; each move can be undone."""
+    return [
+        service.catalogue.move_faces(service.collection.id, [m.face.id], m.looks_like_id)
+        for m in health.misplaced
+    ]

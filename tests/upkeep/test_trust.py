@@ -1,0 +1,168 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.errors import DataInvalid, SettingInvalid
+from retrieval.identities.decide import decide
+from retrieval.service import Service
+from retrieval.upkeep.trust import (
+    calibrate_collection,
+    examine_collection,
+    forget_calibration,
+    move_misplaced,
+)
+from retrieval.values import Outcome
+from tests.identities.made import Crowd, crowd
+from tests.trusted import DEFAULT, enrol, new_face, open_service
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    with open_service(tmp_path) as opened:
+        yield opened
+
+
+def test_a_collection_uses_its_models_default_until_it_is_calibrated(service: Service) -> None:
+    enrol(service, crowd(20, 4, seed=1))
+    assert service.gate == DEFAULT
+    result = calibrate_collection(service, 0.01)
+    assert result.before == DEFAULT
+    assert service.gate.threshold == pytest.approx(result.calibration.threshold)
+    assert service.gate.source == "calibrated for FPIR 0.01 on 20 people"
+    forget_calibration(service)
+    assert service.gate == DEFAULT
+
+
+def test_another_process_takes_a_calibration_over_without_being_told(
+    service: Service, tmp_path: Path
+) -> None:
+    enrol(service, crowd(20, 4, seed=1))
+    with open_service(tmp_path) as other:
+        assert other.gate == DEFAULT
+        own_space = other.gallery.space
+        calibrate_collection(service, 0.01)
+        assert other.gate == service.gate
+        assert own_space.matrix is None
+        assert other.gallery.space.name == service.gallery.space.name != ""
+
+
+def test_threshold_and_index_of_a_calibration_fit_each_other(service: Service) -> None:
+    """Strangers searched in the fitted space pass its threshold as seldom as was wanted."""
+    gallery = crowd(30, 5, seed=1, noise=0.6)
+    enrol(service, gallery)
+    calibrate_collection(service, 0.01)
+    lens = service.lens
+    lens.gallery.catch_up()
+    strangers = crowd(60, 5, seed=2, noise=0.6).vectors
+    hits = lens.gallery.search(strangers, 5)
+    named = [
+        decide(hits.rows(slice(row, row + 1)), [None], lens.gate())[0].outcome is Outcome.MATCH
+        for row in range(len(strangers))
+    ]
+    assert np.mean(named) < 0.03
+    own = lens.gallery.search(gallery.vectors, 1)
+    assert own.nearest[:, 0].min() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_calibrated_collection_still_follows_enrolments_and_deletions(service: Service) -> None:
+    enrol(service, crowd(20, 4, seed=1))
+    calibrate_collection(service, 0.01)
+    new = crowd(1, 2, seed=9)
+    enrol(service, new, prefix="new ")
+    service.gallery.catch_up()
+    hits = service.gallery.search(new.vectors[:1], 1)
+    person = service.catalogue.person(service.collection.id, "new 0")
+    assert hits.people.tolist() == [[person.id]]
+    service.forget("new 0")
+    service.gallery.catch_up()
+    assert service.gallery.search(new.vectors[:1], 1).people.tolist() != [[person.id]]
+    assert service.gallery.check().sound
+
+
+def test_trying_a_calibration_out_changes_nothing(service: Service) -> None:
+    enrol(service, crowd(20, 4, seed=1))
+    calibrate_collection(service, 0.01, keep=False)
+    assert service.gate == DEFAULT
+
+
+def test_a_space_is_fitted_only_where_that_is_allowed(service: Service) -> None:
+    enrol(service, crowd(20, 4, seed=1))
+    assert calibrate_collection(service, 0.01).fitted
+    assert service.gallery.space.matrix is not None
+    assert not calibrate_collection(service, 0.01, fit=False).fitted
+    assert service.gallery.space.matrix is None
+
+
+def test_too_few_photos_leave_the_default_and_say_what_is_missing(service: Service) -> None:
+    enrol(service, crowd(9, 4, seed=1))
+    with pytest.raises(DataInvalid, match=r"needs 10 people.*found 9.*keeps its threshold 0.900"):
+        calibrate_collection(service, 0.01)
+    assert service.gate == DEFAULT
+
+
+def test_a_rate_outside_of_0_to_1_is_refused(service: Service) -> None:
+    with pytest.raises(SettingInvalid, match="between 0 and 1; found 1"):
+        calibrate_collection(service, 1.0)
+
+
+def test_the_gate_says_when_the_calibration_is_stale(service: Service) -> None:
+    enrol(service, crowd(12, 3, seed=1))
+    calibrate_collection(service, 0.01)
+    before = service.gate
+    enrol(service, crowd(20, 3, seed=2), prefix="later ")
+    assert "stale" not in before.source
+    assert service.gate.source.endswith("stale: now there are 32, run `rollcall calibrate` again")
+    assert service.gate.threshold > before.threshold
+
+
+def test_decisions_carry_the_false_matches_to_be_expected(service: Service) -> None:
+    gallery = crowd(20, 4, seed=1)
+    enrol(service, gallery)
+    lens = service.lens
+    lens.gallery.catch_up()
+    decisions = decide(lens.gallery.search(gallery.vectors[:1], 5), [None], lens.gate())
+    assert lens.false_matches(decisions, lens.gate()) == [None]
+    calibrate_collection(service, 0.01)
+    lens = service.lens
+    lens.gallery.catch_up()
+    probes = np.concatenate([gallery.vectors[:1], crowd(30, 1, seed=7).vectors])
+    decisions = decide(lens.gallery.search(probes, 5), [None] * 31, lens.gate())
+    known, *strangers = lens.false_matches(decisions, lens.gate())
+    assert known is not None
+    assert known < 1
+    assert np.median([count for count in strangers if count is not None]) > 100
+
+
+def test_health_names_photos_people_and_copies(service: Service) -> None:
+    gallery = crowd(15, 4, seed=1)
+    vectors = gallery.vectors.copy()
+    vectors[21] = vectors[20]  # both of person 5
+    people = np.where(np.arange(60) == 6, 9, gallery.people)
+    enrol(service, Crowd(vectors, people))
+    enrol(service, crowd(1, 2, seed=9), prefix="new ")
+    health = examine_collection(service)
+    assert not health.sound
+    assert (health.people, health.faces) == (16, 62)
+    (wrong,) = health.misplaced
+    assert (wrong.face.photo, wrong.face.person, wrong.looks_like) == ("9/6.jpg", "9", "1")
+    (copies,) = health.twins
+    assert {copies.face.photo, copies.other.photo} == {"5/20.jpg", "5/21.jpg"}
+    assert copies.one_person
+    assert health.few == (("new 0", 2),)
+    assert health.document()["few_photos"] == [{"person": "new 0", "photos": 2}]
+    move_misplaced(service, health)
+    assert examine_collection(service).misplaced == ()
+
+
+def test_people_with_small_faces_only_are_named(service: Service) -> None:
+    enrol(service, crowd(4, 3, seed=1))
+    face = replace(new_face("far away", "far.jpg", crowd(1, 1, seed=2).vectors[0]), size_px=30.0)
+    service.catalogue.enrol(service.collection.id, [face])
+    assert examine_collection(service).poor == ("far away",)
+
+
+def test_an_empty_collection_is_healthy(service: Service) -> None:
+    assert examine_collection(service).sound
