@@ -45,10 +45,10 @@ def audit(
         (
             entry.id,
             f"{entry.at:%Y-%m-%d %H:%M:%S}",
-            entry.happening.who,
-            entry.happening.action,
-            (entry.happening.photo or "")[:12],
-            json.dumps(entry.happening.answer, ensure_ascii=False),
+            entry.entry.who,
+            entry.entry.action,
+            (entry.entry.photo or "")[:12],
+            json.dumps(entry.entry.answer, ensure_ascii=False),
         )
         for entry in entries
     ]

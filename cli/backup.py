@@ -53,7 +53,7 @@ def backup(
             overwrite=overwrite,
             photos_at=photos_root(run.settings),
         )
-        at_rest = catalogue.sealer.active() is not None
+        at_rest = catalogue.encryptor.active() is not None
     document = {
         "backup": str(made.path),
         "bytes": made.bytes,

@@ -123,7 +123,7 @@ def _encryption(run: Run) -> Iterator[Finding]:
 
     settings = run.settings
     with open_catalogue(settings) as catalogue:
-        key = catalogue.sealer.active()
+        key = catalogue.encryptor.active()
         others = lying_otherwise(catalogue, settings.home, photos_root(settings))
     if key is None:
         yield Finding("encryption", "note", "off: vectors and kept photos lie in the clear")

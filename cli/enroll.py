@@ -14,8 +14,8 @@ from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
 from retrieval.errors import DataInvalid, InputError, NotFound, SettingInvalid
 from retrieval.photos.folders import exists, is_folder, people_below, photos_below
-from retrieval.photos.urls import place_of
-from retrieval.values import Place
+from retrieval.photos.urls import location_of
+from retrieval.values import Location
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs.run_records import ListedPhoto
@@ -84,8 +84,8 @@ def enroll(
         raise SettingInvalid("--sync needs --manifest: the people who are to stay.")
     if not queue and (wait or webhook or rejects):
         raise SettingInvalid("--wait, --webhook and --rejects belong to --queue.")
-    places = [place_of(path) for path in paths or []]
-    listing = None if manifest is None else place_of(manifest)
+    places = [location_of(path) for path in paths or []]
+    listing = None if manifest is None else location_of(manifest)
     photos = _listed(places, person, listing)
     removed = _sync(run, listing, yes=yes, dry_run=dry_run) if sync and listing else None
     extra = {} if removed is None else {"removed": removed}
@@ -100,7 +100,7 @@ def enroll(
 
 
 def _listed(
-    paths: Sequence[Place], person: str | None, manifest: Place | None
+    paths: Sequence[Location], person: str | None, manifest: Location | None
 ) -> "Iterator[ListedPhoto]":
     from retrieval.people.intake import listed_csv, listed_person
 
@@ -108,7 +108,7 @@ def _listed(
         yield from listed_csv(manifest)
     for path in paths:
         if person is not None:
-            photos: Iterable[Place] = photos_below(path) if is_folder(path) else [path]
+            photos: Iterable[Location] = photos_below(path) if is_folder(path) else [path]
             for photo in photos:
                 yield listed_person(person, photo)
         elif is_folder(path):
@@ -135,7 +135,7 @@ def _enrol_here(
         raise _none_found()
     report = EnrolReport()
     items = [
-        EnrolItem(p.person, p.path, place_of(p.path), external_id=p.external_id, face=face)
+        EnrolItem(p.person, p.path, location_of(p.path), external_id=p.external_id, face=face)
         for p in photos
         if p.reason is None
     ]
@@ -232,7 +232,7 @@ def _preview(run: Run, photos: "Iterable[ListedPhoto]", extra: dict[str, Any]) -
     run.emit(document, show)
 
 
-def _sync(run: Run, manifest: Place, *, yes: bool, dry_run: bool) -> list[str]:
+def _sync(run: Run, manifest: Location, *, yes: bool, dry_run: bool) -> list[str]:
     """Delete people who are not in the manifest any more; return their names."""
     from retrieval.people.intake import absent
 

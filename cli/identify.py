@@ -11,8 +11,8 @@ from cli.options import Run, command
 from retrieval.collection.answers import FaceAnswer, PhotoAnswer, identification
 from retrieval.errors import SettingInvalid
 from retrieval.photos.folders import is_folder, photos_below
-from retrieval.photos.urls import place_of
-from retrieval.values import Place, Source, Url
+from retrieval.photos.urls import location_of
+from retrieval.values import Location, Source, Url
 
 BATCH = 16  # photos that are asked about in one call: enough for full embedding batches
 
@@ -57,7 +57,7 @@ def identify(
 ) -> None:
     """Say who is in each photo."""
     run.change(detail=detail)
-    places = [place_of(photo) for photo in photos]
+    places = [location_of(photo) for photo in photos]
     if queue != (out is not None):
         raise SettingInvalid("--queue and --out FILE belong together.")
     if out is not None:
@@ -85,7 +85,7 @@ def identify(
     )
 
 
-def _listed(photos: Sequence[Place]) -> Iterator[Place]:
+def _listed(photos: Sequence[Location]) -> Iterator[Location]:
     for path in photos:
         if is_folder(path):
             yield from photos_below(path)
@@ -118,7 +118,7 @@ def _words(face: FaceAnswer) -> tuple[str, str, str, str]:
 
 
 def draw_all(
-    run: Run, answers: Sequence[PhotoAnswer], paths: Sequence[Place], folder: Path
+    run: Run, answers: Sequence[PhotoAnswer], paths: Sequence[Location], folder: Path
 ) -> list[Path]:
     """Write an annotated copy of each photo that could be read; return where."""
     from retrieval.collection.drawing import annotate
@@ -165,7 +165,7 @@ def search(
     """Find the gallery's photos that show the people of a photo, best first."""
     with run.service() as service:
         ask = service.like if like else service.search
-        hits = ask(Source(photo, place_of(photo)), limit)
+        hits = ask(Source(photo, location_of(photo)), limit)
     rows = [(h.photo, h.person, f"{h.score:.3f}", "yes" if h.same_person else "") for h in hits]
     document = {"photo": photo, "hits": [hit.document() for hit in hits]}
     run.emit(document, lambda: run.table(("photo", "person", "score", "same person"), rows))
@@ -177,11 +177,11 @@ def verify(
     other: Annotated[str, typer.Argument(metavar="PHOTO|PERSON", help="A photo or a name.")],
 ) -> None:
     """Say whether a photo shows the same person as another photo, or as somebody enrolled."""
-    place = place_of(other)
+    place = location_of(other)
     is_photo = isinstance(place, Url) or place.is_file()
     against = Source(other, place) if is_photo else other
     with run.service() as service:
-        verdict = service.verify(Source(photo, place_of(photo)), against)
+        verdict = service.verify(Source(photo, location_of(photo)), against)
     word = "the same person" if verdict.same else "not shown to be the same person"
     run.emit(
         verdict.document(),

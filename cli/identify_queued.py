@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cli.options import Run
 from cli.queued import options, queued, report, watch
 from cli.results import check_results, write_results
-from retrieval.values import Place
+from retrieval.values import Location
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs.runs import Runs
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def identify_queued(
     run: Run,
-    named: Sequence[Place],
-    photos: Iterable[Place],
+    named: Sequence[Location],
+    photos: Iterable[Location],
     out: Path,
     *,
     detail: str | None,

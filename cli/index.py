@@ -85,7 +85,7 @@ def _rows(found: "IndexStatus") -> dict[str, Any]:
         "people": f"{found.people:,}",
         "watermark": f"{found.watermark.seq} of {found.watermark.epoch}",
         "dead share": f"{found.dead_share:.1%}",
-        "faces beside the sealed part": f"{found.tail:,}",
+        "faces beside the frozen part": f"{found.recent:,}",
         "bytes a face in memory": f"{found.bytes_a_face:.0f}",
         "bytes a face mapped": f"{found.mapped_bytes_a_face:.0f}",
     }

@@ -136,7 +136,7 @@ def write_rejects(path: Path, photos: "Iterable[RunPhoto]") -> None:
         StoreError: the file cannot be written.
     """
     from retrieval.errors import StoreError
-    from retrieval.photos.urls import place_of
+    from retrieval.photos.urls import location_of
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ def write_rejects(path: Path, photos: "Iterable[RunPhoto]") -> None:
             writer = csv.writer(file)
             writer.writerow(("person", "external_id", "photo", "reason", "what_to_do"))
             for photo in photos:
-                place = place_of(photo.path)
+                place = location_of(photo.path)
                 writer.writerow(
                     (
                         photo.person,

@@ -111,7 +111,7 @@ class _How:
 def _target(run: Run, service: "Service", name: str, precision: str | None) -> "Collection":
     from retrieval.build import other_model
 
-    return other_model(run.settings, service.kit.collection, name, precision)
+    return other_model(run.settings, service.active_model.collection, name, precision)
 
 
 def _surveyed(run: Run, service: "Service", target: "Collection", photos: Path) -> "list[Missed]":
@@ -164,7 +164,7 @@ def _embed(
 ) -> None:
     from retrieval.upkeep import model_swap
 
-    active = target.fingerprint == service.kit.collection.fingerprint
+    active = target.fingerprint == service.active_model.collection.fingerprint
     mending = active and model_swap.status(service).lacking > 0
     if not mending:
         model_swap.begin(service, target)
@@ -287,15 +287,15 @@ def _switch(
 
 
 def _drop(run: Run, service: "Service", *, without_missing: bool, yes: bool) -> None:
-    from retrieval.catalogue.models.other_models import Spares
+    from retrieval.catalogue.models.other_models import OtherModels
     from retrieval.upkeep.model_swap import drop
 
-    spare = Spares(service.catalogue.database).get(service.collection.id)
-    if not run.confirm(f"Forget {spare.fingerprint} and its vectors for good?", yes):
+    other_model = OtherModels(service.catalogue.database).get(service.collection.id)
+    if not run.confirm(f"Forget {other_model.fingerprint} and its vectors for good?", yes):
         return
     drop(service, without_missing=without_missing)
-    document = {"collection": service.collection.name, "dropped": spare.fingerprint}
-    run.emit(document, lambda: run.print(f"{spare.fingerprint} is gone.", markup=False))
+    document = {"collection": service.collection.name, "dropped": other_model.fingerprint}
+    run.emit(document, lambda: run.print(f"{other_model.fingerprint} is gone.", markup=False))
 
 
 def _status(run: Run, service: "Service") -> None:
@@ -306,11 +306,11 @@ def _status(run: Run, service: "Service") -> None:
 
 
 def _show_status(run: Run, found: "Status") -> None:
-    active, spare = found.active, found.spare
+    active, other_model = found.active, found.other_model
     rows = [("answers", active.fingerprint, found.faces - found.lacking, found.lacking, "")]
-    if spare is not None:
-        state = "answered before" if spare.former else "is to answer"
-        index = "ready" if spare.term is not None else "not made yet"
-        embedded = found.faces - found.spare_lacking
-        rows.append((state, spare.fingerprint, embedded, found.spare_lacking, index))
+    if other_model is not None:
+        state = "answered before" if other_model.former else "is to answer"
+        index = "ready" if other_model.term is not None else "not made yet"
+        embedded = found.faces - found.other_lacking
+        rows.append((state, other_model.fingerprint, embedded, found.other_lacking, index))
     run.table(("", "model", "faces with a vector", "without", "index"), rows)

@@ -75,11 +75,11 @@ def forget_unknowns(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete all unknown faces that were kept, for good."""
-    from retrieval.catalogue.strangers import Unknowns
+    from retrieval.catalogue.strangers import Strangers
 
     with run.service() as service:
         if not run.confirm("Delete all unknown faces of this collection?", yes):
             return
-        count = Unknowns(service.catalogue.database).forget_all(service.collection.id)
+        count = Strangers(service.catalogue.database).forget_all(service.collection.id)
         service.catalogue.empty_wal()
     run.emit({"deleted": count}, lambda: run.print(f"Deleted {count} unknown faces."))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from retrieval.errors import InputError, SettingInvalid, StoreError
 from retrieval.protocols import ChangeFeed, Detector, Embedder
 from retrieval.settings import Settings
-from retrieval.values import Gate
+from retrieval.values import Gate, Location
 
 if TYPE_CHECKING:
     from retrieval.catalogue.catalogue import Catalogue
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from retrieval.pipeline import Pipeline
     from retrieval.scoring.space import Space
     from retrieval.service import Service
-    from retrieval.values import Place
 
 logger = logging.getLogger(__name__)
 Remark = Callable[[str], None]
@@ -222,19 +221,19 @@ def threads_of(settings: Settings) -> int:
     return settings.threads or len(os.sched_getaffinity(0))
 
 
-def photos_root(settings: Settings) -> "Place":
+def photos_root(settings: Settings) -> Location:
     """Where kept photos lie, a folder a collection.
 
     Raises:
         SettingInvalid: ROLLCALL_PHOTOS_URL is no URL that can be stored.
     """
-    from retrieval.photos.urls import place_of
+    from retrieval.photos.urls import location_of
     from retrieval.values import Url
 
     if settings.photos_url is None:
         return _home(settings) / "photos"
     try:
-        place = place_of(settings.photos_url)
+        place = location_of(settings.photos_url)
     except InputError as error:
         raise SettingInvalid(f"ROLLCALL_PHOTOS_URL: {error}") from error
     if not isinstance(place, Url):
@@ -344,7 +343,7 @@ class Workshop:
             threads=threads_of(self._settings),
             goal=goal,
             background=self._lasting,
-            sealer=self._catalogue.sealer,
+            encryptor=self._catalogue.encryptor,
         )
 
     @cached_property
@@ -362,7 +361,9 @@ class Workshop:
         from retrieval.photos.store import PhotoStore
 
         folder = photos_root(self._settings) / str(collection.id)
-        return PhotoStore(folder, keeps=self._settings.keep_photos, sealer=self._catalogue.sealer)
+        return PhotoStore(
+            folder, keeps=self._settings.keep_photos, encryptor=self._catalogue.encryptor
+        )
 
     def drop_files(self, collection: "Collection", runs: "Sequence[Run]") -> None:
         """Delete the index's files and the kept photos of a collection, and what its runs left."""

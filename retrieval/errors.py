@@ -34,7 +34,7 @@ RollcallError
 ├── StoreError                 catalogue, index or files (exit 4)
 │   ├── CatalogueUnavailable   cannot be opened, reached or locked in time
 │   ├── CatalogueIncompatible  written by a newer Rollcall, or by something else
-│   ├── CatalogueSealed        encrypted, and the key is missing or another
+│   ├── CatalogueEncrypted        encrypted, and the key is missing or another
 │   ├── VectorDamaged          a vector in the catalogue is not what was written
 │   ├── StoreFull              no space left on the device
 │   ├── StorageUnavailable     photos by URL: the server, or the package for it, is not there
@@ -262,7 +262,7 @@ class CatalogueIncompatible(StoreError):
     code = "catalogue-incompatible"
 
 
-class CatalogueSealed(StoreError):
+class CatalogueEncrypted(StoreError):
     """Encrypted, and the key is missing or another."""
 
     code = "catalogue-sealed"

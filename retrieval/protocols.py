@@ -11,7 +11,7 @@ from retrieval.values import (
     Changes,
     Detections,
     FailedJob,
-    IndexPlace,
+    IndexProgress,
     Ints,
     Pixels,
     SearchResult,
@@ -77,13 +77,13 @@ class ChangeFeed(Protocol):
         """All faces that some people have now; nothing of people who are gone."""
 
 
-class IndexPlaces(Protocol):
+class IndexRegistry(Protocol):
     """Which shared indexes a collection has, how far each is fed, and who may feed them."""
 
-    def place(self, key: str) -> IndexPlace | None:
+    def place(self, key: str) -> IndexProgress | None:
         """The newest index of this key that may be asked."""
 
-    def places(self) -> list[IndexPlace]:
+    def places(self) -> list[IndexProgress]:
         """All that were made and not dropped, oldest first."""
 
     def lease(self, key: str, holder: str, seconds: float) -> bool:
@@ -92,13 +92,13 @@ class IndexPlaces(Protocol):
     def release(self, key: str, holder: str) -> None:
         """Give the lease back, if it is still held."""
 
-    def begin(self, key: str, holder: str, epoch: str) -> IndexPlace | None:
+    def begin(self, key: str, holder: str, epoch: str) -> IndexProgress | None:
         """Write an index down before it is made; None if the lease is not held."""
 
-    def advance(self, before: IndexPlace, after: IndexPlace, holder: str) -> bool:
+    def advance(self, before: IndexProgress, after: IndexProgress, holder: str) -> bool:
         """Move an index's place on, if it is still at `before` and the lease is held."""
 
-    def forget(self, place: IndexPlace) -> None:
+    def forget(self, place: IndexProgress) -> None:
         """Strike out an index that is lost or dropped."""
 
 

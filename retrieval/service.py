@@ -15,11 +15,11 @@ import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.changes import LogFeed
-from retrieval.catalogue.models.other_models import Spare, Spares
+from retrieval.catalogue.models.other_models import OtherModel, OtherModels
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
 from retrieval.catalogue.runs.runs import Runs
-from retrieval.catalogue.strangers import Unknowns
-from retrieval.collection.active_model import Kit, Parts
+from retrieval.catalogue.strangers import Strangers
+from retrieval.collection.active_model import ActiveModel, Parts
 from retrieval.collection.answers import (
     EnrolItem,
     EnrolResult,
@@ -53,7 +53,7 @@ class Service:
         self.collection_name = collection
         self._parts = parts
         self._found: Collection | None = None
-        self._kit: Kit | None = None
+        self._active_model: ActiveModel | None = None
         self._pipelines: dict[str, Pipeline] = {}
         self._looking = threading.Lock()
         self._loading = threading.Lock()
@@ -68,8 +68,8 @@ class Service:
         """Let go of models, index and catalogue."""
         for pipeline in self._pipelines.values():
             pipeline.close()
-        if self._kit is not None:
-            self._kit.close()
+        if self._active_model is not None:
+            self._active_model.close()
         self.catalogue.close()
 
     # What it is made of, opened when first needed
@@ -81,28 +81,28 @@ class Service:
         Raises:
             NotFound: nobody was enrolled in it yet.
         """
-        if self._kit is not None:
-            return self._kit.collection
+        if self._active_model is not None:
+            return self._active_model.collection
         if self._found is None:
             self._found = self.catalogue.collection(self.collection_name)
         return self._found
 
     @property
-    def kit(self) -> Kit:
+    def active_model(self) -> ActiveModel:
         """Model, index, space and thresholds as they are now, whichever process changed them.
 
         What belongs together is asked of one kit: the next may be of another model.
         """
         collection, calibration = self.catalogue.seen(self.collection.id)
-        kit = self._kit
-        if kit is not None and kit.is_of(collection, stamp_of(calibration)):
-            return kit
+        active_model = self._active_model
+        if active_model is not None and active_model.is_of(collection, stamp_of(calibration)):
+            return active_model
         with self._looking:
             collection, calibration, matrix = self.catalogue.calibrated(collection.id)
-            kit = self._kit
-            if kit is None or not kit.is_of(collection, stamp_of(calibration)):
+            active_model = self._active_model
+            if active_model is None or not active_model.is_of(collection, stamp_of(calibration)):
                 feed = LogFeed(self.catalogue.database, collection)
-                kit = Kit(
+                active_model = ActiveModel(
                     self.catalogue,
                     self._parts,
                     collection,
@@ -111,34 +111,34 @@ class Service:
                     feed,
                     self.pipeline_of,
                 )
-                self._kit = kit
-            return kit
+                self._active_model = active_model
+            return active_model
 
-    def spare_kit(self, spare: Spare) -> Kit:
+    def other_active_model(self, other_model: OtherModel) -> ActiveModel:
         """The collection's other model, to prepare it; it is asked by nobody else.
 
         Raises:
             NotFound: it is not the other model (any more).
         """
-        spares, active = Spares(self.catalogue.database), self.kit.collection
-        calibration, matrix = spares.calibrated(active.id, spare.fingerprint)
-        feed = spares.feed(active, spare.fingerprint)
-        return Kit(
+        other_models, active = OtherModels(self.catalogue.database), self.active_model.collection
+        calibration, matrix = other_models.calibrated(active.id, other_model.fingerprint)
+        feed = other_models.feed(active, other_model.fingerprint)
+        return ActiveModel(
             self.catalogue,
             self._parts,
-            spare.of(active),
+            other_model.of(active),
             calibration,
             matrix,
             feed,
             self.pipeline_of,
         )
 
-    def steadily(self, work: Callable[[Kit], T]) -> T:
+    def steadily(self, work: Callable[[ActiveModel], T]) -> T:
         """Do what one model must do from beginning to end; anew where it was changed meanwhile."""
         for _ in range(_MOST_SWITCHES):
             with suppress(ModelSwitched):
-                return work(self.kit)
-        return work(self.kit)
+                return work(self.active_model)
+        return work(self.active_model)
 
     def pipeline_of(self, collection: Collection) -> Pipeline:
         """The models that a collection has, or had: loaded once.
@@ -172,12 +172,12 @@ class Service:
     @property
     def pipeline(self) -> Pipeline:
         """The collection's models, as it has them now."""
-        return self.kit.pipeline
+        return self.active_model.pipeline
 
     @property
     def lens(self) -> Lens:
         """Index, space and thresholds, of the newest model and calibration of any process."""
-        return self.kit.lens
+        return self.active_model.lens
 
     @property
     def gallery(self) -> PeopleIndex:
@@ -205,7 +205,7 @@ class Service:
 
     def state(self) -> GalleryState:
         """Against what questions are asked now."""
-        return self.steadily(Kit.state)
+        return self.steadily(ActiveModel.state)
 
     # Enrolling
 
@@ -226,8 +226,10 @@ class Service:
         while batch := list(islice(remaining, BATCH_PHOTOS)):
             yield from self.steadily(partial(self._take, batch=batch))
 
-    def _take(self, kit: Kit, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
-        enroller = Enroller(self.catalogue, kit.collection, kit.pipeline, self.photos)
+    def _take(self, active_model: ActiveModel, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
+        enroller = Enroller(
+            self.catalogue, active_model.collection, active_model.pipeline, self.photos
+        )
         return enroller.take(batch)
 
     # Asking
@@ -253,17 +255,17 @@ class Service:
         return self.steadily(partial(self._ask, sources=sources, threshold=threshold))
 
     def _ask(
-        self, kit: Kit, sources: Sequence[Source], threshold: float | None
+        self, active_model: ActiveModel, sources: Sequence[Source], threshold: float | None
     ) -> tuple[list[PhotoAnswer], GalleryState]:
-        found = kit.pipeline.process(sources)
+        found = active_model.pipeline.process(sources)
         read = [entry for entry in found if isinstance(entry, PhotoFaces)]
-        answered, unknown = kit.answers(read, threshold)
-        state = kit.state()
+        answered, unknown = active_model.answers(read, threshold)
+        state = active_model.state()
         if self._parts.unknown_days and read:
-            store = Unknowns(self.catalogue.database)
+            store = Strangers(self.catalogue.database)
             asked, days = {photo.sha256 for photo in read}, self._parts.unknown_days
-            model = kit.collection.fingerprint
-            store.keep(kit.collection.id, asked, unknown, days, model)
+            model = active_model.collection.fingerprint
+            store.keep(active_model.collection.id, asked, unknown, days, model)
         answers = iter(answered)
         return [
             PhotoAnswer(entry.source.name, "", 0, 0, (), str(entry.error), entry.error.code)
@@ -280,9 +282,9 @@ class Service:
         """
         return self.steadily(partial(self._search, source=source, limit=limit))
 
-    def _search(self, kit: Kit, source: Source, limit: int) -> list[PhotoHit]:
-        photo = _one(kit, source, None)
-        lens = kit.lens
+    def _search(self, active_model: ActiveModel, source: Source, limit: int) -> list[PhotoHit]:
+        photo = _one(active_model, source, None)
+        lens = active_model.lens
         lens.gallery.catch_up()
         found = lens.gallery.search_faces(photo.faces.vectors, limit)
         best: dict[int, float] = {}
@@ -307,9 +309,9 @@ class Service:
         """
         return self.steadily(partial(self._like, source=source, limit=limit))
 
-    def _like(self, kit: Kit, source: Source, limit: int) -> list[PhotoHit]:
-        probes = _one(kit, source, None).faces.vectors
-        lens = kit.lens
+    def _like(self, active_model: ActiveModel, source: Source, limit: int) -> list[PhotoHit]:
+        probes = _one(active_model, source, None).faces.vectors
+        lens = active_model.lens
         lens.gallery.catch_up()
         clusters = lens.gallery.clusters()
         words = words_of(lens.gallery, clusters, probes, _photo_threshold(lens.gate()))
@@ -330,18 +332,20 @@ class Service:
         """
         return self.steadily(partial(self._verify, source=source, other=other))
 
-    def _verify(self, kit: Kit, source: Source, other: Source | str) -> Verification:
-        lens = kit.lens
+    def _verify(
+        self, active_model: ActiveModel, source: Source, other: Source | str
+    ) -> Verification:
+        lens = active_model.lens
         gate = lens.gate()
-        probe = _one(kit, source, enrollable).faces.vectors
+        probe = _one(active_model, source, enrollable).faces.vectors
         if isinstance(other, str):
-            person = self.catalogue.person(kit.collection.id, other)
+            person = self.catalogue.person(active_model.collection.id, other)
             lens.gallery.catch_up()
             hits = lens.gallery.search(probe, 1, people=np.array([person.id], np.int64))
             score, against = float(hits.scores[0, 0]), f"person {person.name}"
             threshold = gate.person_threshold
         else:
-            pair = np.concatenate([probe, _one(kit, other, enrollable).faces.vectors])
+            pair = np.concatenate([probe, _one(active_model, other, enrollable).faces.vectors])
             first, second = lens.gallery.space.of(pair)
             score, against = float(first @ second), f"photo {other.name}"
             threshold = gate.photo_threshold
@@ -450,25 +454,25 @@ class Service:
 
     def drop_other_indexes(self) -> None:
         """Delete the index of every model but the active one; it can be made again."""
-        collection = self.kit.collection
-        Spares(self.catalogue.database).forget_index(collection.id)
+        collection = self.active_model.collection
+        OtherModels(self.catalogue.database).forget_index(collection.id)
         self._parts.drop_other_indexes(collection)
 
 
-def _one(kit: Kit, source: Source, choose: Choice | None) -> PhotoFaces:
-    (entry,) = kit.pipeline.process([source], choose)
+def _one(active_model: ActiveModel, source: Source, choose: Choice | None) -> PhotoFaces:
+    (entry,) = active_model.pipeline.process([source], choose)
     if isinstance(entry, PhotoFailure):
         raise entry.error
     return entry
 
 
-def _clusters(kit: Kit, k: int | None) -> Clusters:
-    kit.lens.gallery.catch_up()
-    return kit.lens.gallery.clusters(k)
+def _clusters(active_model: ActiveModel, k: int | None) -> Clusters:
+    active_model.lens.gallery.catch_up()
+    return active_model.lens.gallery.clusters(k)
 
 
-def _written(kit: Kit) -> None:
-    kit.lens.gallery.snapshot()
+def _written(active_model: ActiveModel) -> None:
+    active_model.lens.gallery.snapshot()
 
 
 def _photo_threshold(gate: Gate) -> float:

@@ -87,7 +87,7 @@ class Url:
         return PurePosixPath(self.text).stem
 
 
-Place = Path | Url
+Location = Path | Url
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Source:
     """
 
     name: str
-    content: Place | bytes
+    content: Location | bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -306,7 +306,7 @@ class Watermark:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexPlace:
+class IndexProgress:
     """Where an index that several processes share stands.
 
     Attributes:

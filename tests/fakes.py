@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from retrieval.encryption.keys import DataKey
-from retrieval.errors import CatalogueSealed
+from retrieval.errors import CatalogueEncrypted
 from retrieval.values import Changes, Ints, Vectors, Watermark
 
 
@@ -102,4 +102,4 @@ class Keys:
         for key in self.keys:
             if key is not None and key.id == key_id:
                 return key
-        raise CatalogueSealed("no such key")
+        raise CatalogueEncrypted("no such key")

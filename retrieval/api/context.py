@@ -10,7 +10,7 @@ from retrieval.api.pictures import Pictures
 from retrieval.api.work import Batcher, Desk, Pool
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.api_keys import Keys
-from retrieval.catalogue.http.audit import Audit, Happening
+from retrieval.catalogue.http.audit import Audit, AuditEntry
 from retrieval.catalogue.http.replies import Replies
 from retrieval.collection.answers import GalleryState, PhotoAnswer
 from retrieval.errors import InputError, NotFound, PhotoTooLarge, PhotoUnreadable, RollcallError
@@ -147,10 +147,10 @@ def identify(
     told = [answers[row] for row in range(len(questions))]
     audit.record(
         [
-            happening
+            entry
             for question, answer in zip(questions, told, strict=True)
             if isinstance(answer, Identified)
-            for happening in _happenings(question, answer)
+            for entry in _entries(question, answer)
         ]
     )
     metrics.answered(told)
@@ -170,11 +170,11 @@ def _answered(questions: Sequence[Question]) -> Sequence[Identified | RollcallEr
     return [Identified(tuple(next(every) for _ in q.sources), state) for q in questions]
 
 
-def _happenings(question: Question, identified: Identified) -> list[Happening]:
+def _entries(question: Question, identified: Identified) -> list[AuditEntry]:
     state = identified.state
     threshold = state.threshold if question.threshold is None else question.threshold
     return [
-        Happening(
+        AuditEntry(
             who=question.who,
             action="identify",
             collection=state.collection,

@@ -604,7 +604,7 @@ class IndexState(BaseModel):
     people: int
     watermark: Followed
     dead_share: float
-    tail: int
+    recent: int
     bytes_a_face: float
     mapped_bytes_a_face: float
     nlist: int | None

@@ -16,7 +16,7 @@ from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from retrieval.backup.frames import FrameReader, FrameWriter, Passphrase, read_header, unseal
+from retrieval.backup.frames import FrameReader, FrameWriter, Passphrase, decrypt, read_header
 from retrieval.errors import DataInvalid, StoreError, StoreFull
 
 _SUMS = "SHA256SUMS"
@@ -124,13 +124,13 @@ class BackupReader:
             raise _reading_failed(path, error) from error
         try:
             self._header = read_header(path, self._file)
-            self._cipher = unseal(path, self._header, passphrase)
+            self._cipher = decrypt(path, self._header, passphrase)
         except BaseException:
             self._file.close()
             raise
 
     @property
-    def sealed(self) -> bool:
+    def encrypted(self) -> bool:
         """Whether a passphrase is needed."""
         return "encryption" in self._header.values
 

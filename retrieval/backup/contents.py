@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.encryption.files import Sealer
+from retrieval.encryption.files import Encryptor
 from retrieval.errors import DataInvalid
 from retrieval.photos.store import PhotoStore
-from retrieval.values import Place
+from retrieval.values import Location
 
 SUMMARY = "backup.json"
 CATALOGUE = "catalogue.db"
@@ -82,9 +82,11 @@ class Contents:
             raise DataInvalid(f"The backup's {SUMMARY} cannot be read: {error!r}.") from error
 
 
-def kept_photos(root: Place, collection_id: int, sealer: Sealer | None = None) -> PhotoStore:
+def kept_photos(
+    root: Location, collection_id: int, encryptor: Encryptor | None = None
+) -> PhotoStore:
     """Copies of a collection's photos, below the root of all; without a sealer, as they lie there.
 
     The root is the folder `photos` of a home, unless the settings say otherwise.
     """
-    return PhotoStore(root / str(collection_id), keeps=True, sealer=sealer)
+    return PhotoStore(root / str(collection_id), keeps=True, encryptor=encryptor)

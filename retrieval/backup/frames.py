@@ -185,7 +185,7 @@ class FrameReader:
         )
 
 
-def unseal(path: Path, header: Header, passphrase: Passphrase | None) -> "AESGCM | None":
+def decrypt(path: Path, header: Header, passphrase: Passphrase | None) -> "AESGCM | None":
     """The cipher of a sealed file, None for one that is not.
 
     Raises:

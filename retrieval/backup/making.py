@@ -17,7 +17,7 @@ from retrieval.catalogue.copying.transfer import copy_catalogue
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.schema import meta, now, photos
 from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
-from retrieval.values import Place
+from retrieval.values import Location
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def back_up(
     *,
     passphrase: str | None = None,
     overwrite: bool = False,
-    photos_at: Place | None = None,
+    photos_at: Location | None = None,
 ) -> Made:
     """Write everything that is truth into one file: a state of the catalogue that existed.
 
@@ -99,7 +99,7 @@ def back_up(
 
 
 def _write(
-    catalogue: Catalogue, home: Path, root: Place, file: Path, copy: Path, passphrase: str | None
+    catalogue: Catalogue, home: Path, root: Location, file: Path, copy: Path, passphrase: str | None
 ) -> Made:
     copy_catalogue(catalogue, copy)
     made_at = now()

@@ -17,13 +17,13 @@ from retrieval.backup.workspace import workspace
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.restoring import replace_catalogue
 from retrieval.catalogue.erasing.erasure_log import read_receipt
-from retrieval.encryption.files import Sealer, is_sealed
+from retrieval.encryption.files import Encryptor, is_encrypted
 from retrieval.encryption.keys import UserKeySource
 from retrieval.errors import DataInvalid, StoreError, StoreFull
 from retrieval.index import snapshot
 from retrieval.photos.shelves import shelves_below
 from retrieval.photos.store import opened
-from retrieval.values import Place
+from retrieval.values import Location
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def restore(
     passphrase: Passphrase | None = None,
     receipts: Sequence[Path] = (),
     user_key: UserKeySource | None = None,
-    photos_at: Place | None = None,
+    photos_at: Location | None = None,
 ) -> Restored:
     """Make a backup the truth again; services that run go on with it.
 
@@ -112,7 +112,7 @@ def restore(
 
     Raises:
         DataInvalid: backup or receipt is damaged, and where; or it is none.
-        CatalogueSealed: the backup's vectors are encrypted under another key.
+        CatalogueEncrypted: the backup's vectors are encrypted under another key.
         SettingInvalid: the passphrase is wrong, or there is none.
         CatalogueIncompatible: a newer Rollcall made it.
         AlreadyExists: the home is another catalogue's.
@@ -126,7 +126,7 @@ def restore(
             held.check()
             before = list(_lying(root))
             done = replace_catalogue(held, catalogue, checked.contents.made_at, told)
-            put = _put_back(backup, home, root, done.photos, held.sealer, catalogue.sealer)
+            put = _put_back(backup, home, root, done.photos, held.encryptor, catalogue.encryptor)
     _discard_others(catalogue, root, before)
     _retire_indexes(home)
     catalogue.empty_wal()
@@ -150,7 +150,7 @@ def _verify(backup: BackupReader, catalogue: Path) -> Checked:
             raise DataInvalid(f"{backup.path} has a member {name!r} that this Rollcall cannot use.")
     if contents is None or not unpacked:
         raise DataInvalid(f"{backup.path} lacks {SUMMARY} or {CATALOGUE}: it is no whole backup.")
-    return Checked(contents, count, backup.sealed)
+    return Checked(contents, count, backup.encrypted)
 
 
 def _unpack(member: BinaryIO, path: Path) -> None:
@@ -167,17 +167,17 @@ def _unpack(member: BinaryIO, path: Path) -> None:
 
 def _check_photo(path: Path, digest: str, data: bytes) -> None:
     """See that a photo is the one that it is called; an encrypted one says so when it is opened."""
-    if not is_sealed(data) and sha256(data).hexdigest() != digest:
+    if not is_encrypted(data) and sha256(data).hexdigest() != digest:
         raise DataInvalid(f"{path}: the photo {digest[:12]} has other bytes than it should.")
 
 
 def _put_back(
     backup: BackupReader,
     home: Path,
-    root: Place,
+    root: Location,
     wanted: frozenset[tuple[int, str]],
-    from_sealer: Sealer,
-    to_sealer: Sealer,
+    from_encryptor: Encryptor,
+    to_encryptor: Encryptor,
 ) -> int:
     """Put the manifest and the kept photos of those who are enrolled in their places."""
     count = 0
@@ -185,11 +185,11 @@ def _put_back(
         found = _PHOTO.fullmatch(name)
         if found and (int(found[1]), found[2]) in wanted:
             try:
-                photo = opened(found[2], member.read(), from_sealer)
+                photo = opened(found[2], member.read(), from_encryptor)
             except StoreError as error:  # it was so when the backup was made
                 logger.warning("Not put back: %s", error)
                 continue
-            kept_photos(root, int(found[1]), to_sealer).keep(found[2], photo)
+            kept_photos(root, int(found[1]), to_encryptor).keep(found[2], photo)
             count += 1
         elif name == MODELS:
             _put_manifest(home / MODELS, member.read())
@@ -208,14 +208,14 @@ def _put_manifest(path: Path, data: bytes) -> None:
         ) from error
 
 
-def _lying(root: Place) -> Iterator[tuple[int, str]]:
+def _lying(root: Location) -> Iterator[tuple[int, str]]:
     """Photos that are kept now, as (collection's id, SHA-256)."""
     for collection_id, _ in shelves_below(root):
         for digest in kept_photos(root, collection_id).kept():
             yield collection_id, digest
 
 
-def _discard_others(catalogue: Catalogue, root: Place, before: list[tuple[int, str]]) -> None:
+def _discard_others(catalogue: Catalogue, root: Location, before: list[tuple[int, str]]) -> None:
     """Delete kept photos that were there before the restore and are nobody's after it."""
     for collection_id in {collection_id for collection_id, _ in before}:
         lay = {digest for owner, digest in before if owner == collection_id}

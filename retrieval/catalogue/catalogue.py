@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 from retrieval.catalogue import enrolment, journal, lookups
 from retrieval.catalogue.changes import LogFeed, check_model, lock_collection, renew_epoch
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.encrypted.sealer import CatalogueSealer
+from retrieval.catalogue.encrypted.encryptor import CatalogueEncryptor
 from retrieval.catalogue.erasing import erasure
 from retrieval.catalogue.migrations import prepare
 from retrieval.catalogue.models.spaces import find_space, put_space
@@ -48,9 +48,9 @@ class Catalogue:
         return self.database.label
 
     @property
-    def sealer(self) -> CatalogueSealer:
+    def encryptor(self) -> CatalogueEncryptor:
         """Its data keys, for files that are encrypted as its vectors are."""
-        return CatalogueSealer(self.database)
+        return CatalogueEncryptor(self.database)
 
     @classmethod
     def open(
@@ -73,7 +73,7 @@ class Catalogue:
             SettingInvalid: no such URL, its driver is not installed, or a key where none is needed.
             CatalogueUnavailable: cannot be opened, reached or locked in time.
             CatalogueIncompatible: written by a newer Rollcall, or by something else.
-            CatalogueSealed: encrypted, and the key is missing or another.
+            CatalogueEncrypted: encrypted, and the key is missing or another.
         """
         database = Database(url, user_key=user_key)
         try:

@@ -31,7 +31,7 @@ from sqlalchemy.exc import IntegrityError
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.schema import Id, Moment, collections, meta, metadata, now
-from retrieval.values import IndexPlace, Watermark
+from retrieval.values import IndexProgress, Watermark
 
 indexes = Table(
     "indexes",
@@ -73,7 +73,7 @@ class IndexLog:
         self._database = database
         self._collection_id = collection_id
 
-    def place(self, key: str) -> IndexPlace | None:
+    def place(self, key: str) -> IndexProgress | None:
         """The newest index of this key that may be asked."""
         query = (
             select(indexes)
@@ -85,7 +85,7 @@ class IndexLog:
             row = connection.execute(query).one_or_none()
         return None if row is None else _place(row)
 
-    def places(self) -> list[IndexPlace]:
+    def places(self) -> list[IndexProgress]:
         """All indexes of the collection that were made and not dropped, oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(select(indexes).where(self._own).order_by(indexes.c.id))
@@ -116,7 +116,7 @@ class IndexLog:
             own = index_leases.c.holder == holder
             connection.execute(delete(index_leases).where(*self._leases(key), own))
 
-    def begin(self, key: str, holder: str, epoch: str) -> IndexPlace | None:
+    def begin(self, key: str, holder: str, epoch: str) -> IndexProgress | None:
         """Write an index down before it is made; None if the lease is not held."""
         row = {
             "collection_id": self._collection_id,
@@ -135,7 +135,7 @@ class IndexLog:
             made = connection.execute(insert(indexes).returning(indexes), row).one()
         return _place(made)
 
-    def advance(self, before: IndexPlace, after: IndexPlace, holder: str) -> bool:
+    def advance(self, before: IndexProgress, after: IndexProgress, holder: str) -> bool:
         """Move an index's place on, if it is still at `before` and the lease is held."""
         values = {
             "key": after.key,
@@ -157,7 +157,7 @@ class IndexLog:
             found = connection.execute(update(indexes).where(*unmoved).values(values))
         return found.rowcount == 1
 
-    def forget(self, place: IndexPlace) -> None:
+    def forget(self, place: IndexProgress) -> None:
         """Strike out an index that is lost or dropped."""
         with self._database.writing() as connection:
             connection.execute(delete(indexes).where(indexes.c.id == place.id))
@@ -191,8 +191,8 @@ def orphans(database: Database) -> list[IndexLog]:
         return [IndexLog(database, collection_id) for collection_id in connection.scalars(query)]
 
 
-def _place(row: Any) -> IndexPlace:
-    return IndexPlace(
+def _place(row: Any) -> IndexProgress:
+    return IndexProgress(
         id=row.id,
         collection_id=row.collection_id,
         key=row.key,

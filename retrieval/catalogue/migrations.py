@@ -22,11 +22,11 @@ from retrieval.catalogue.http.api_keys import make_keys
 from retrieval.catalogue.http.audit import make_audit
 from retrieval.catalogue.http.replies import make_replies
 from retrieval.catalogue.index_registry import make_index_log
-from retrieval.catalogue.models.other_models import make_spares
+from retrieval.catalogue.models.other_models import make_other_models
 from retrieval.catalogue.models.spaces import make_spaces
 from retrieval.catalogue.runs.runs import add_runs
 from retrieval.catalogue.schema import meta, metadata
-from retrieval.catalogue.strangers import make_unknowns
+from retrieval.catalogue.strangers import make_strangers
 from retrieval.errors import AlreadyExists, CatalogueIncompatible
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
@@ -37,8 +37,8 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     make_spaces,
     make_erasure_log,
     make_backup_log,
-    make_unknowns,
-    make_spares,
+    make_strangers,
+    make_other_models,
     make_data_keys,
     make_index_log,
 )

@@ -68,7 +68,7 @@ unknowns = Table(
 )
 
 
-def make_unknowns(connection: Connection) -> None:
+def make_strangers(connection: Connection) -> None:
     """Migration: a catalogue from before unknown faces were kept."""
     unknowns.create(connection)
 
@@ -109,7 +109,7 @@ _KEPT = ("photo", "sha256", "width", "height", "face", "score", "size_px", "shar
          "cut_off")  # fmt: skip
 
 
-class Unknowns:
+class Strangers:
     """The unknown faces of a catalogue. Safe to share between threads."""
 
     def __init__(self, database: Database) -> None:

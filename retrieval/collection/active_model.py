@@ -60,7 +60,7 @@ class Parts(Protocol):
         """Days for which unknown faces of queries are kept; 0 keeps none."""
 
 
-class Kit:
+class ActiveModel:
     """One model of a collection, with all that belongs to it, opened when first needed.
 
     Args:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import BinaryIO, Protocol
 
-from retrieval.encryption.keys import KEY_ID, DataKey, WrongSeal
+from retrieval.encryption.keys import KEY_ID, DataKey, DecryptionFailed
 from retrieval.errors import StoreError
 
 _MAGIC = b"Rollcall sealed 1\n"
@@ -24,7 +24,7 @@ _BLOCK = 1 << 20  # bytes before sealing
 _ADDED = 28  # bytes that sealing adds: nonce and tag
 
 
-class Sealer(Protocol):
+class Encryptor(Protocol):
     """Knows the data keys of a catalogue."""
 
     def active(self) -> DataKey | None:
@@ -34,11 +34,11 @@ class Sealer(Protocol):
         """The key with this id.
 
         Raises:
-            CatalogueSealed: there is none, or the user's key does not open it.
+            CatalogueEncrypted: there is none, or the user's key does not open it.
         """
 
 
-class SealingFile:
+class EncryptingFile:
     """A file to write to, which seals what is written; `finish` writes the last block."""
 
     def __init__(self, file: BinaryIO, key: DataKey, label: bytes) -> None:
@@ -65,31 +65,31 @@ class SealingFile:
         self._block(bytes(self._waiting), last=True)
 
     def _block(self, data: bytes, *, last: bool) -> None:
-        self._file.write(self._key.seal(data, _bound(self._label, self._number, last)))
+        self._file.write(self._key.encrypt(data, _bound(self._label, self._number, last)))
         self._number += 1
 
 
-def is_sealed(start: bytes | memoryview) -> bool:
+def is_encrypted(start: bytes | memoryview) -> bool:
     """Whether these are the first bytes of a sealed file."""
     return bytes(start[: len(_MAGIC)]) == _MAGIC
 
 
-def sealed_by(start: bytes) -> bytes | None:
+def encrypted_by(start: bytes) -> bytes | None:
     """The id of the data key of a sealed file with these first bytes; None for another file."""
-    return start[len(_MAGIC) :][:KEY_ID] if is_sealed(start) else None
+    return start[len(_MAGIC) :][:KEY_ID] if is_encrypted(start) else None
 
 
-def seal(data: bytes, key: DataKey, label: bytes) -> bytes:
+def encrypt(data: bytes, key: DataKey, label: bytes) -> bytes:
     """A whole sealed file in memory."""
     target = BytesIO()
-    file = SealingFile(target, key, label)
+    file = EncryptingFile(target, key, label)
     file.write(data)
     file.finish()
     return target.getvalue()
 
 
-def unseal(
-    sealed: bytes | memoryview, find: Callable[[bytes], DataKey], label: bytes
+def decrypt(
+    encrypted: bytes | memoryview, find: Callable[[bytes], DataKey], label: bytes
 ) -> memoryview:
     """What a sealed file holds, once every byte of it was verified.
 
@@ -99,12 +99,12 @@ def unseal(
         label: that it was sealed under.
 
     Raises:
-        WrongSeal: it is damaged or cut, or was sealed under another label.
-        CatalogueSealed: its key is not to be had.
+        DecryptionFailed: it is damaged or cut, or was sealed under another label.
+        CatalogueEncrypted: its key is not to be had.
     """
-    view = memoryview(sealed)
-    if len(view) < HEAD + _ADDED or not is_sealed(view):
-        raise WrongSeal
+    view = memoryview(encrypted)
+    if len(view) < HEAD + _ADDED or not is_encrypted(view):
+        raise DecryptionFailed
     key = find(bytes(view[len(_MAGIC) :][:KEY_ID]))
     label += view[len(_MAGIC) + KEY_ID : HEAD]
     body, step = view[HEAD:], _BLOCK + _ADDED

@@ -28,7 +28,7 @@ KEY_ID = 8  # bytes; random, so that no plain vector begins with one by chance
 _NONCE = 12  # bytes, as AES-GCM wants them
 
 
-class WrongSeal(Exception):
+class DecryptionFailed(Exception):
     """What was opened is not what this key sealed under this label."""
 
 
@@ -49,20 +49,20 @@ class DataKey:
         """A random one."""
         return cls(os.urandom(KEY_ID), os.urandom(SECRET))
 
-    def seal(self, data: bytes | memoryview, label: bytes) -> bytes:
+    def encrypt(self, data: bytes | memoryview, label: bytes) -> bytes:
         """Nonce, ciphertext and tag; it opens under the same label only."""
         nonce = os.urandom(_NONCE)
         return nonce + self._cipher.encrypt(nonce, data, label)
 
-    def open(self, sealed: bytes | memoryview, label: bytes) -> bytes:
+    def open(self, encrypted: bytes | memoryview, label: bytes) -> bytes:
         """What was sealed.
 
         Raises:
-            WrongSeal: damaged, forged, or sealed by another key or under another label.
+            DecryptionFailed: damaged, forged, or sealed by another key or under another label.
         """
-        return _opened(self._cipher, sealed, label)
+        return _opened(self._cipher, encrypted, label)
 
-    def seal_rows(self, rows: Sequence[bytes], label: bytes) -> list[bytes]:
+    def encrypt_rows(self, rows: Sequence[bytes], label: bytes) -> list[bytes]:
         """Each row as its key's id and what `seal` makes of it: many small values at once."""
         nonces = os.urandom(_NONCE * len(rows))
         encrypt, key_id = self._cipher.encrypt, self.id
@@ -71,15 +71,15 @@ class DataKey:
             for start, row in zip(range(0, len(nonces), _NONCE), rows, strict=True)
         ]
 
-    def open_rows(self, sealed: Sequence[bytes], label: bytes) -> list[bytes]:
+    def open_rows(self, encrypted: Sequence[bytes], label: bytes) -> list[bytes]:
         """The rows that `seal_rows` of this key sealed.
 
         Raises:
-            WrongSeal: one of them is damaged or forged.
+            DecryptionFailed: one of them is damaged or forged.
         """
         decrypt, start, end = self._cipher.decrypt, KEY_ID, KEY_ID + _NONCE
         with _told():
-            return [decrypt(row[start:end], row[end:], label) for row in sealed]
+            return [decrypt(row[start:end], row[end:], label) for row in encrypted]
 
     def wrapped(self, user_key: "UserKey") -> bytes:
         """The secret, sealed by the user's key."""
@@ -107,7 +107,7 @@ class UserKey:
         """
         try:
             return DataKey(key_id, _opened(self.cipher, wrapped, _wrapping(key_id)))
-        except WrongSeal as error:
+        except DecryptionFailed as error:
             raise StoreError(
                 f"The data key {key_id.hex()} in the catalogue is damaged: it is not what was "
                 "locked by your key. Restore a backup."
@@ -190,9 +190,9 @@ def _wrapping(key_id: bytes) -> bytes:
     return b"data key " + key_id
 
 
-def _opened(cipher: "AESGCM", sealed: bytes | memoryview, label: bytes) -> bytes:
+def _opened(cipher: "AESGCM", encrypted: bytes | memoryview, label: bytes) -> bytes:
     with _told():
-        return cipher.decrypt(bytes(sealed[:_NONCE]), sealed[_NONCE:], label)
+        return cipher.decrypt(bytes(encrypted[:_NONCE]), encrypted[_NONCE:], label)
 
 
 @contextmanager
@@ -203,7 +203,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (InvalidTag, ValueError) as error:  # ValueError: shorter than nonce and tag
-        raise WrongSeal from error
+        raise DecryptionFailed from error
 
 
 def _cipher(secret: bytes) -> "AESGCM":

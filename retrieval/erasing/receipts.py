@@ -17,7 +17,7 @@ import numpy as np
 from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.erasing.erasure import enrolled_still, traces
 from retrieval.catalogue.journal import names_of
-from retrieval.catalogue.models.other_models import Spares
+from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import SettingInvalid
 from retrieval.runs.files import discard_person
@@ -209,7 +209,7 @@ def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> 
     known = service.catalogue.faces(ids.tolist())
     vectors = service.catalogue.vectors(service.collection.id, ids)[2]
     stored = service.catalogue.stored_vectors(ids.tolist())
-    others = Spares(service.catalogue.database).vectors(service.collection.id, ids.tolist())[2]
+    others = OtherModels(service.catalogue.database).vectors(service.collection.id, ids.tolist())[2]
     held = service.gallery.encodings(ids, owners)
     return Sought(
         faces=ids,

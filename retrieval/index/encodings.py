@@ -46,11 +46,11 @@ class Encodings:
 def encodings(view: View, faces: Ints, people: Ints) -> Encodings:
     """How a view holds faces, and the templates of people; those who are not there are ignored."""
     parts = []
-    for roster in (view.sealed, view.tail):
+    for roster in (view.frozen, view.recent):
         rows, positions = roster.rows(faces), roster.positions(people)
         vectors, templates = roster.vectors[rows], roster.templates[positions]
         parts.append(Encodings(_strings(vectors) | _strings(templates)))
-        if roster is view.sealed and view.lists is not None:
+        if roster is view.frozen and view.lists is not None:
             parts.append(_held(view.lists.faces, faces, vectors))
             parts.append(_held(view.lists.templates, people, templates))
     return Encodings.joined(parts)
@@ -98,7 +98,7 @@ def shared(view: View, plain: frozenset[bytes]) -> frozenset[bytes]:
     """
     keys = _keys_by_length(plain)
     faces, people = [], []
-    for roster in (view.sealed, view.tail):
+    for roster in (view.frozen, view.recent):
         faces.append(roster.face_ids[_alike(roster.vectors, keys)])
         people.append(roster.person_ids[_alike(roster.templates, keys)])
     if view.lists is not None:
@@ -106,7 +106,7 @@ def shared(view: View, plain: frozenset[bytes]) -> frozenset[bytes]:
             if index.recipe.coding is not Coding.PQ:
                 ids.extend(own[_alike(codes, keys)] for codes, own in index.slots())
     found = np.concatenate(faces)
-    present = np.concatenate([view.sealed.person_ids[view.alive], view.tail.person_ids])
+    present = np.concatenate([view.frozen.person_ids[view.alive], view.recent.person_ids])
     here = np.intersect1d(np.concatenate(people), present)
     return plain & encodings(view, found[view.people_of(found) >= 0], here).plain
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from retrieval.encryption.files import Sealer
+from retrieval.encryption.files import Encryptor
 from retrieval.errors import RollcallError, SettingInvalid, SnapshotInvalid, StoreError
 from retrieval.index import snapshot
 from retrieval.index.encodings import Encodings, encodings, left_in, shared
@@ -64,7 +64,7 @@ class IndexStatus:
     people: int
     watermark: Watermark
     dead_share: float
-    tail: int
+    recent: int
     bytes_a_face: float
     mapped_bytes_a_face: float
     nlist: int | None
@@ -136,7 +136,7 @@ class Gallery:
         goal: Goal | None = None,
         lists_from: int = LISTS_FROM,
         background: bool = False,
-        sealer: Sealer | None = None,
+        encryptor: Encryptor | None = None,
     ) -> None:
         """Prepare a view; nothing is read before it is asked.
 
@@ -156,7 +156,7 @@ class Gallery:
         self._space = space or Space()
         self._feed = SpacedFeed(feed, self._space)
         self._folder = folder
-        self._sealer = sealer
+        self._encryptor = encryptor
         self._collection = collection
         self._fingerprint = fingerprint + self._space.name
         self._goal = goal or Goal()
@@ -238,8 +238,8 @@ class Gallery:
             faces=view.faces,
             people=view.people,
             watermark=view.watermark,
-            dead_share=view.dead / max(len(view.sealed), 1),
-            tail=len(view.tail),
+            dead_share=view.dead / max(len(view.frozen), 1),
+            recent=len(view.recent),
             bytes_a_face=view.memory_bytes / faces,
             mapped_bytes_a_face=view.mapped_bytes / faces,
             nlist=None if lists is None else lists.faces.recipe.nlist,
@@ -280,7 +280,7 @@ class Gallery:
 
     def roster(self) -> Roster:
         """Everybody, grouped by person: for what is measured on the live gallery."""
-        return replace(self._follow(), lists=None).folded().sealed
+        return replace(self._follow(), lists=None).folded().frozen
 
     def keep_up(self, progress: Progress = logger.info) -> None:
         """Train lists, or fold changes into them, where that is due: after bulk work, say.
@@ -513,7 +513,7 @@ class Gallery:
             if path is None:
                 view = view.folded(trained)
                 path = snapshot.write(
-                    folder, self._stamp(view.watermark), *view.packed(), sealer=self._sealer
+                    folder, self._stamp(view.watermark), *view.packed(), encryptor=self._encryptor
                 )
             snapshot.retire(folder, keep=path)
             self._replace(self._load(path, view.watermark), path)
@@ -545,7 +545,7 @@ class Gallery:
         return None
 
     def _load(self, path: Path, newest: Watermark) -> View:
-        found = snapshot.load(path, self._stamp(newest), self._sealer)
+        found = snapshot.load(path, self._stamp(newest), self._encryptor)
         return View.unpacked(found.arrays, found.notes, found.stamp.watermark)
 
     def _written(self) -> Iterator[tuple[Path, View]]:
@@ -567,7 +567,7 @@ def _follows(watermark: Watermark, head: Watermark) -> bool:
 
 def _fold_is_due(view: View) -> bool:
     share, least = _FOLD if view.lists is None else _FOLD_LISTS
-    return len(view.tail) + view.dead > max(least, share * len(view.sealed))
+    return len(view.recent) + view.dead > max(least, share * len(view.frozen))
 
 
 def _roster(parts: list[Changes]) -> Roster:

@@ -30,9 +30,9 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.encryption.files import HEAD, Sealer, SealingFile, sealed_by, unseal
-from retrieval.encryption.keys import DataKey, WrongSeal
-from retrieval.errors import CatalogueSealed, SnapshotInvalid, StoreError, StoreFull
+from retrieval.encryption.files import HEAD, EncryptingFile, Encryptor, decrypt, encrypted_by
+from retrieval.encryption.keys import DataKey, DecryptionFailed
+from retrieval.errors import CatalogueEncrypted, SnapshotInvalid, StoreError, StoreFull
 from retrieval.values import Watermark
 
 Array = npt.NDArray[Any]
@@ -105,7 +105,7 @@ def write(
     stamp: Stamp,
     arrays: Mapping[str, Array],
     notes: Mapping[str, Any],
-    sealer: Sealer | None = None,
+    encryptor: Encryptor | None = None,
 ) -> Path:
     """Write a snapshot beside its place, sync it and rename it.
 
@@ -121,7 +121,7 @@ def write(
     """
     path = folder / f"{stamp.seq:016d}-{time.time_ns():016x}{_SUFFIX}"
     beside = path.with_suffix(f".{os.getpid()}.part")
-    key = sealer.active() if sealer else None
+    key = encryptor.active() if encryptor else None
     with _translated(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -129,7 +129,7 @@ def write(
                 if key is None:
                     _write_file(file, stamp, arrays, notes)
                 else:
-                    sealing = SealingFile(file, key, _LABEL)
+                    sealing = EncryptingFile(file, key, _LABEL)
                     _write_file(cast(BinaryIO, sealing), stamp, arrays, notes)
                     sealing.finish()
                 file.flush()
@@ -154,7 +154,7 @@ def retire(folder: Path, keep: Path | None) -> None:
             path.unlink(missing_ok=True)
 
 
-def load(path: Path, expected: Stamp, sealer: Sealer | None = None) -> Snapshot:
+def load(path: Path, expected: Stamp, encryptor: Encryptor | None = None) -> Snapshot:
     """Map a snapshot and verify every byte of it.
 
     Args:
@@ -166,7 +166,7 @@ def load(path: Path, expected: Stamp, sealer: Sealer | None = None) -> Snapshot:
         SnapshotInvalid: damaged, of another collection, model, dimension or epoch, ahead of the
             catalogue, in the clear where it should not be, or sealed by a key that is not there.
     """
-    content = _content(path, sealer if sealer and sealer.active() else None)
+    content = _content(path, encryptor if encryptor and encryptor.active() else None)
     footer, end = _footer(path, content)
     stamp = Stamp(**footer["stamp"])
     _check_fit(path, stamp, expected)
@@ -175,7 +175,7 @@ def load(path: Path, expected: Stamp, sealer: Sealer | None = None) -> Snapshot:
     return Snapshot(path, stamp, footer["notes"], arrays)
 
 
-def write_anew(folder: Path, sealer: Sealer) -> int:
+def write_anew(folder: Path, encryptor: Encryptor) -> int:
     """Encrypt or decrypt a folder's snapshots as the sealer's active key says; return how many.
 
     One that cannot be read is deleted: an index is made from the catalogue at any time.
@@ -185,13 +185,13 @@ def write_anew(folder: Path, sealer: Sealer) -> int:
         StoreError: the folder cannot be written to.
     """
     with writing(folder), _translated(folder):
-        key = sealer.active()
+        key = encryptor.active()
         others = [
             path for path in newest_first(folder) if key_of(path) != (key.id if key else None)
         ]
         for path in others:
             try:
-                content = _content(path, sealer if key_of(path) else None)
+                content = _content(path, encryptor if key_of(path) else None)
                 _copy(path, content, key)
             except SnapshotInvalid:
                 path.unlink(missing_ok=True)
@@ -203,7 +203,7 @@ def write_anew(folder: Path, sealer: Sealer) -> int:
 def key_of(path: Path) -> bytes | None:
     """The id of the data key of a snapshot; None where it lies in the clear."""
     with path.open("rb") as file:
-        return sealed_by(file.read(HEAD))
+        return encrypted_by(file.read(HEAD))
 
 
 def _copy(path: Path, content: memoryview, key: DataKey | None) -> None:
@@ -212,7 +212,7 @@ def _copy(path: Path, content: memoryview, key: DataKey | None) -> None:
         if key is None:
             file.write(content)
         else:
-            sealing = SealingFile(file, key, _LABEL)
+            sealing = EncryptingFile(file, key, _LABEL)
             sealing.write(content)
             sealing.finish()
         file.flush()
@@ -271,7 +271,7 @@ def _footer(path: Path, content: memoryview) -> tuple[dict[str, Any], int]:
     return json.loads(footer), end
 
 
-def _content(path: Path, sealer: Sealer | None) -> memoryview:
+def _content(path: Path, encryptor: Encryptor | None) -> memoryview:
     """The bytes of a snapshot: mapped, or decrypted."""
     try:
         with path.open("rb") as file:
@@ -282,11 +282,11 @@ def _content(path: Path, sealer: Sealer | None) -> memoryview:
             content = memoryview(mmap.mmap(file.fileno(), size, flags=flags, prot=mmap.PROT_READ))
     except OSError as error:
         raise SnapshotInvalid(f"{path.name} cannot be read: {error.strerror}.") from error
-    if sealer is None:
+    if encryptor is None:
         return content
     try:
-        return unseal(content, sealer.find, _LABEL).toreadonly()
-    except (WrongSeal, CatalogueSealed) as error:
+        return decrypt(content, encryptor.find, _LABEL).toreadonly()
+    except (DecryptionFailed, CatalogueEncrypted) as error:
         raise SnapshotInvalid(
             f"{path.name} is not encrypted by a key of this catalogue, or is damaged."
         ) from error

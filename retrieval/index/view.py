@@ -37,68 +37,70 @@ class View:
         lists: over the sealed roster; None while that is searched exactly.
     """
 
-    sealed: Roster
+    frozen: Roster
     alive: Mask
-    tail: Roster
+    recent: Roster
     watermark: Watermark
     lists: Lists | None = None
 
     @classmethod
     def of(cls, roster: Roster, watermark: Watermark, lists: Lists | None = None) -> Self:
         """Nothing has changed since the roster was made."""
-        tail = Roster.empty(roster.vectors.shape[1])
-        return cls(roster, np.ones(len(roster.person_ids), np.bool_), tail, watermark, lists)
+        recent = Roster.empty(roster.vectors.shape[1])
+        return cls(roster, np.ones(len(roster.person_ids), np.bool_), recent, watermark, lists)
 
     @property
     def dimension(self) -> int:
         """Numbers a vector."""
-        return int(self.sealed.vectors.shape[1])
+        return int(self.frozen.vectors.shape[1])
 
     @property
     def faces(self) -> int:
         """Faces that a search can find."""
-        return len(self.sealed) - self.dead + len(self.tail)
+        return len(self.frozen) - self.dead + len(self.recent)
 
     @property
     def people(self) -> int:
         """People whom a search can find."""
-        return int(np.count_nonzero(self.alive)) + len(self.tail.person_ids)
+        return int(np.count_nonzero(self.alive)) + len(self.recent.person_ids)
 
     @property
     def memory_bytes(self) -> int:
         """Bytes that a search reads before rescoring: codes, lists, masks, the tail."""
-        tail = self.tail.vectors.nbytes + self.tail.templates.nbytes
+        recent = self.recent.vectors.nbytes + self.recent.templates.nbytes
         if self.lists is None:
-            return tail + self.mapped_bytes
-        return tail + self.lists.memory_bytes
+            return recent + self.mapped_bytes
+        return recent + self.lists.memory_bytes
 
     @property
     def mapped_bytes(self) -> int:
         """Bytes of the sealed part's exact vectors and templates."""
-        return int(self.sealed.vectors.nbytes + self.sealed.templates.nbytes)
+        return int(self.frozen.vectors.nbytes + self.frozen.templates.nbytes)
 
     @property
     def dead(self) -> int:
         """Rows of the sealed part that are passed over."""
-        return int(np.diff(self.sealed.offsets)[~self.alive].sum())
+        return int(np.diff(self.frozen.offsets)[~self.alive].sum())
 
     def apply(self, changes: Changes) -> Self:
         """The state after the changes, in time that grows with them and the tail alone."""
         changed = np.union1d(changes.removed, changes.added)
         touched = np.zeros(len(self.alive), np.bool_)
-        touched[self.sealed.person_of[self.sealed.rows(changed)]] = True
-        touched[self.sealed.positions(changes.people)] = True
-        moving = self.sealed.rows_of(np.flatnonzero(touched & self.alive))[0]
-        face_ids = np.concatenate([self.tail.face_ids, self.sealed.face_ids[moving]])
-        people = np.concatenate([self.tail.people, self.sealed.people_of(moving)])
-        vectors = np.concatenate([self.tail.vectors, self.sealed.vectors[moving]])
+        touched[self.frozen.person_of[self.frozen.rows(changed)]] = True
+        touched[self.frozen.positions(changes.people)] = True
+        moving = self.frozen.rows_of(np.flatnonzero(touched & self.alive))[0]
+        face_ids = np.concatenate([self.recent.face_ids, self.frozen.face_ids[moving]])
+        people = np.concatenate([self.recent.people, self.frozen.people_of(moving)])
+        vectors = np.concatenate([self.recent.vectors, self.frozen.vectors[moving]])
         stay = np.isin(face_ids, changed, invert=True)
-        tail = Roster.build(
+        recent = Roster.build(
             np.concatenate([face_ids[stay], changes.added]),
             np.concatenate([people[stay], changes.people]),
             np.concatenate([vectors[stay], changes.vectors]),
         )
-        return replace(self, alive=self.alive & ~touched, tail=tail, watermark=changes.watermark)
+        return replace(
+            self, alive=self.alive & ~touched, recent=recent, watermark=changes.watermark
+        )
 
     def folded(self, trained: Lists | None = None) -> Self:
         """Everybody in one new sealed part.
@@ -107,22 +109,22 @@ class View:
             trained: lists whose clusters and codes to use; None for the present ones.
         """
         lists = trained or self.lists
-        if not len(self.tail) and self.alive.all():
-            roster = self.sealed
+        if not len(self.recent) and self.alive.all():
+            roster = self.frozen
         else:
-            rows = self.sealed.rows_of(np.flatnonzero(self.alive))[0]
+            rows = self.frozen.rows_of(np.flatnonzero(self.alive))[0]
             roster = Roster.build(
-                np.concatenate([self.sealed.face_ids[rows], self.tail.face_ids]),
-                np.concatenate([self.sealed.people_of(rows), self.tail.people]),
-                np.concatenate([self.sealed.vectors[rows], self.tail.vectors]),
+                np.concatenate([self.frozen.face_ids[rows], self.recent.face_ids]),
+                np.concatenate([self.frozen.people_of(rows), self.recent.people]),
+                np.concatenate([self.frozen.vectors[rows], self.recent.vectors]),
             )
-        if lists is None or (roster is self.sealed and trained is None):
+        if lists is None or (roster is self.frozen and trained is None):
             return self.of(roster, self.watermark, lists)
         return self.of(roster, self.watermark, lists.over(roster))
 
     def packed(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """The sealed part as arrays and notes for a snapshot."""
-        arrays = {name: getattr(self.sealed, name) for name in _ROSTER}
+        arrays = {name: getattr(self.frozen, name) for name in _ROSTER}
         if self.lists is None:
             return arrays, {"lists": None}
         more, notes = self.lists.packed()
@@ -140,46 +142,48 @@ class View:
 
     def search(self, probes: Vectors, k: int, people: Ints | None = None) -> PeopleHits:
         """The best k people of each probe by the fused score, among `people` if given."""
-        keep_tail = None if people is None else np.isin(self.tail.person_ids, people)
-        tail = self.tail.search(probes, k, keep_tail)
-        return joined([self._search_sealed(probes, k, people), tail], k)
+        keep_recent = None if people is None else np.isin(self.recent.person_ids, people)
+        recent = self.recent.search(probes, k, keep_recent)
+        return joined([self._search_frozen(probes, k, people), recent], k)
 
-    def _search_sealed(self, probes: Vectors, k: int, people: Ints | None) -> PeopleHits:
+    def _search_frozen(self, probes: Vectors, k: int, people: Ints | None) -> PeopleHits:
         alive = None if self.alive.all() else self.alive
         chosen = None
         if people is not None:
-            chosen = np.isin(self.sealed.person_ids, people) & self.alive
+            chosen = np.isin(self.frozen.person_ids, people) & self.alive
             positions = np.flatnonzero(chosen)
-            if np.diff(self.sealed.offsets)[positions].sum() <= _SUBSET_FACES:
-                return self.sealed.take(positions).search(probes, k)
+            if np.diff(self.frozen.offsets)[positions].sum() <= _SUBSET_FACES:
+                return self.frozen.take(positions).search(probes, k)
         if self.lists is None:
-            return self.sealed.search(probes, k, alive if chosen is None else chosen)
-        return self.lists.people(self.sealed, probes, k, alive, chosen)
+            return self.frozen.search(probes, k, alive if chosen is None else chosen)
+        return self.lists.people(self.frozen, probes, k, alive, chosen)
 
     def search_faces(self, probes: Vectors, k: int, allowed: Ints | None = None) -> SearchResult:
         """The k nearest faces of each probe, among `allowed` ids if given."""
         return merged(
-            [self._faces_sealed(probes, k, allowed), _faces(self.tail, probes, k, allowed)], k
+            [self._faces_frozen(probes, k, allowed), _faces(self.recent, probes, k, allowed)], k
         )
 
-    def _faces_sealed(self, probes: Vectors, k: int, allowed: Ints | None) -> SearchResult:
-        keep = None if self.alive.all() else self.alive[self.sealed.person_of]
+    def _faces_frozen(self, probes: Vectors, k: int, allowed: Ints | None) -> SearchResult:
+        keep = None if self.alive.all() else self.alive[self.frozen.person_of]
         if allowed is not None:
-            chosen = np.zeros(len(self.sealed), np.bool_)
-            chosen[self.sealed.rows(allowed)] = True
+            chosen = np.zeros(len(self.frozen), np.bool_)
+            chosen[self.frozen.rows(allowed)] = True
             keep = chosen if keep is None else keep & chosen
             rows = np.flatnonzero(keep)
             if len(rows) <= _SUBSET_FACES:
-                return nearest(probes, self.sealed.vectors[rows], self.sealed.face_ids[rows], k)
+                return nearest(probes, self.frozen.vectors[rows], self.frozen.face_ids[rows], k)
         if self.lists is None:
-            return nearest(probes, self.sealed.vectors, self.sealed.face_ids, k, keep)
+            return nearest(probes, self.frozen.vectors, self.frozen.face_ids, k, keep)
         return self.lists.nearest_faces(probes, k, keep)
 
     def people_of(self, face_ids: Ints) -> Ints:
         """The person of each face, -1 for faces that are not here."""
-        here = self._people_in(self.sealed, face_ids, self.alive)
-        tail = self._people_in(self.tail, face_ids, np.ones(len(self.tail.person_ids), np.bool_))
-        return np.where(tail >= 0, tail, here)
+        here = self._people_in(self.frozen, face_ids, self.alive)
+        recent = self._people_in(
+            self.recent, face_ids, np.ones(len(self.recent.person_ids), np.bool_)
+        )
+        return np.where(recent >= 0, recent, here)
 
     @staticmethod
     def _people_in(roster: Roster, face_ids: Ints, alive: Mask) -> Ints:

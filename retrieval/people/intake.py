@@ -12,8 +12,8 @@ from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.errors import DataInvalid, NameInvalid, NotFound, PhotoError
 from retrieval.photos.decode import read
 from retrieval.photos.people_csv import read_people_csv
-from retrieval.photos.urls import place_of
-from retrieval.values import Place, Url
+from retrieval.photos.urls import location_of
+from retrieval.values import Location, Url
 
 _LOOKED_UP_AT_ONCE = 500
 
@@ -34,7 +34,7 @@ class Prospect:
     message: str | None = None
 
 
-def listed_person(name: str, photo: Place, external_id: str | None = None) -> ListedPhoto:
+def listed_person(name: str, photo: Location, external_id: str | None = None) -> ListedPhoto:
     """A photo of a person, to be listed; one with an impossible name is rejected at once."""
     try:
         clean = clean_name(name, "person's name")
@@ -43,7 +43,7 @@ def listed_person(name: str, photo: Place, external_id: str | None = None) -> Li
         return ListedPhoto(str(photo), name, reason=(error.code, str(error)))
 
 
-def listed_csv(path: Place) -> Iterator[ListedPhoto]:
+def listed_csv(path: Location) -> Iterator[ListedPhoto]:
     """The photos of a CSV file, to be listed.
 
     Raises:
@@ -80,7 +80,7 @@ def prospects(
             yield _prospect(photo, sha, owners)
 
 
-def absent(catalogue: Catalogue, collection: str, path: Place) -> list[Person]:
+def absent(catalogue: Catalogue, collection: str, path: Location) -> list[Person]:
     """The people of a collection who are not in a CSV file: neither external id nor name.
 
     Raises:
@@ -103,7 +103,7 @@ def absent(catalogue: Catalogue, collection: str, path: Place) -> list[Person]:
 
 
 def _sha256(photo: ListedPhoto, max_bytes: int) -> str | None:
-    place = place_of(photo.path)
+    place = location_of(photo.path)
     try:
         if isinstance(place, Url):
             return hashlib.sha256(read(place, photo.path, max_bytes)).hexdigest()

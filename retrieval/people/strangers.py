@@ -10,7 +10,7 @@ import numpy as np
 
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import EnrolmentOutcome, NewFace
-from retrieval.catalogue.strangers import UnknownFace, Unknowns
+from retrieval.catalogue.strangers import Strangers, UnknownFace
 from retrieval.collection.active_model import CANDIDATES
 from retrieval.errors import NotFound
 from retrieval.identities.decide import decide
@@ -88,7 +88,7 @@ def list_groups(service: Service, days: int | None = None, *, least: int = 1) ->
         days: only faces seen in these last days; None for all that are kept.
         least: only groups with so many faces or more.
     """
-    store = Unknowns(service.catalogue.database)
+    store = Strangers(service.catalogue.database)
     faces = store.newest(service.collection.id, MOST_FACES, days)
     if not faces:
         return []
@@ -121,8 +121,10 @@ def name_group(service: Service, group_id: int, name: str) -> Naming:
         NameInvalid: an empty or unprintable name.
     """
     name = clean_name(name)
-    store = Unknowns(service.catalogue.database)
-    model = service.kit.collection.fingerprint  # read before the faces: both are of one model
+    store = Strangers(service.catalogue.database)
+    model = (
+        service.active_model.collection.fingerprint
+    )  # read before the faces: both are of one model
     kept = store.newest(service.collection.id, MOST_FACES, None)
     faces = [face for face in kept if face.group == group_id]
     if not faces:
@@ -205,11 +207,11 @@ def _named(
     service: Service, faces: Sequence[UnknownFace], name: str, model: str
 ) -> list[UnknownFace]:
     """Of faces that were unknown, those that are this person's now."""
-    kit = service.kit
-    if not faces or kit.collection.fingerprint != model:
+    active_model = service.active_model
+    if not faces or active_model.collection.fingerprint != model:
         return []
     person = service.catalogue.person(service.collection.id, name)
-    lens = kit.lens
+    lens = active_model.lens
     lens.gallery.catch_up()
     hits = lens.gallery.search(np.stack([face.vector for face in faces]), CANDIDATES)
     gate = lens.gate()

@@ -21,7 +21,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable
 from retrieval.photos.urls import fetch
-from retrieval.values import Photo, Pixels, Place
+from retrieval.values import Location, Photo, Pixels
 
 _READABLE = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF, PNM or JPEG 2000"
 _BACKGROUND = (255, 255, 255)  # transparent photos are shown on white, as on a page
@@ -46,7 +46,7 @@ _warnings_lock = threading.Lock()
 
 
 def decode(
-    source: Place | bytes,
+    source: Location | bytes,
     *,
     name: str | None = None,
     working_px: int | None,
@@ -91,12 +91,12 @@ def decode(
     return Photo(name, hashlib.sha256(data).hexdigest(), width, height, pixels)
 
 
-def _printable(place: Place) -> str:
+def _printable(place: Location) -> str:
     """A place as text that every terminal and database takes, also if its bytes are no UTF-8."""
     return os.fsencode(str(place)).decode("utf-8", "replace")
 
 
-def read(source: Place | bytes, name: str, max_bytes: int) -> bytes:
+def read(source: Location | bytes, name: str, max_bytes: int) -> bytes:
     """Read a photo's bytes without decoding them.
 
     Raises:

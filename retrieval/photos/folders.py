@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from retrieval.errors import DataInvalid
 from retrieval.photos import urls
-from retrieval.values import Place, Url
+from retrieval.values import Location, Url
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff"}
@@ -20,10 +20,10 @@ SUFFIXES = frozenset(
 )
 
 
-P = TypeVar("P", Path, Url, Place)  # below a path lie paths, below a URL URLs
+P = TypeVar("P", Path, Url, Location)  # below a path lie paths, below a URL URLs
 
 
-def is_folder(place: Place) -> bool:
+def is_folder(place: Location) -> bool:
     """Whether there is a folder in this place.
 
     Raises:
@@ -32,7 +32,7 @@ def is_folder(place: Place) -> bool:
     return place.is_dir() if isinstance(place, Path) else urls.is_folder(place)
 
 
-def exists(place: Place) -> bool:
+def exists(place: Location) -> bool:
     """Whether there is anything in this place.
 
     Raises:
@@ -94,7 +94,7 @@ class _Entry:
     is_link: bool
 
 
-def _entries(folder: Place) -> list[_Entry]:
+def _entries(folder: Location) -> list[_Entry]:
     """What a folder holds, by name, without what is hidden."""
     found = (
         _local(folder)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 from retrieval.errors import DataInvalid, PhotoUnreadable
-from retrieval.photos.urls import fetch, place_of
-from retrieval.values import Place
+from retrieval.photos.urls import fetch, location_of
+from retrieval.values import Location
 
 _MOST_BYTES = 1 << 29  # of a CSV file by URL, which is fetched whole: some five million rows
 _DELIMITERS = ",;\t"  # spreadsheets of some countries write semicolons
@@ -21,10 +21,10 @@ class CsvRow:
 
     person: str
     external_id: str | None
-    photo: Place
+    photo: Location
 
 
-def read_people_csv(path: Place) -> Iterator[CsvRow]:
+def read_people_csv(path: Location) -> Iterator[CsvRow]:
     """The rows of the file, read as they are needed; further columns are passed over.
 
     Raises:
@@ -51,7 +51,7 @@ def read_people_csv(path: Place) -> Iterator[CsvRow]:
         raise DataInvalid(f"{path} cannot be read: {exc.strerror}. Check the path.") from exc
 
 
-def _text(path: Place) -> TextIO:
+def _text(path: Location) -> TextIO:
     if isinstance(path, Path):
         return path.open(encoding="utf-8-sig", newline="")
     try:
@@ -63,7 +63,7 @@ def _text(path: Place) -> TextIO:
     return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
 
 
-def _check(path: Place, columns: list[str]) -> None:
+def _check(path: Location, columns: list[str]) -> None:
     missing = [column for column in ("person", "photo") if column not in columns]
     if missing:
         raise DataInvalid(
@@ -73,11 +73,11 @@ def _check(path: Place, columns: list[str]) -> None:
         )
 
 
-def _row(path: Place, row: dict[str, str | None]) -> CsvRow:
+def _row(path: Location, row: dict[str, str | None]) -> CsvRow:
     photo = (row.get("photo") or "").strip()
     if not photo:
         raise DataInvalid(f"{path}: the row of {row.get('person') or 'nobody'} names no photo.")
-    place = place_of(photo)
+    place = location_of(photo)
     if isinstance(place, Path) and not place.is_absolute():
         place = path.parent / photo
     return CsvRow(row.get("person") or "", row.get("external_id") or None, place)

@@ -19,7 +19,7 @@ from uuid import uuid4
 from retrieval.errors import DataInvalid, PhotoUnreadable, StoreError, StoreFull
 from retrieval.photos import urls
 from retrieval.photos.folders import exists
-from retrieval.values import Place, Url
+from retrieval.values import Location, Url
 
 _DRAFT_S = 3600.0  # no copy takes that long
 _MOST_BYTES = 1 << 40  # what was kept is read, whatever limit there is for new photos today
@@ -50,12 +50,12 @@ class Shelf(Protocol):
         """Delete everything."""
 
 
-def shelf_of(place: Place) -> Shelf:
+def shelf_of(place: Location) -> Shelf:
     """The shelf in a place."""
     return FolderShelf(place) if isinstance(place, Path) else UrlShelf(place)
 
 
-def shelves_below(root: Place) -> list[tuple[int, Place]]:
+def shelves_below(root: Location) -> list[tuple[int, Location]]:
     """The collections that photos are kept of below a root: their ids and places."""
     if isinstance(root, Path):
         names = [path.name for path in root.glob("*")]

@@ -7,11 +7,19 @@ that can be read as well.
 import re
 from collections.abc import Iterable
 
-from retrieval.encryption.files import HEAD, Sealer, damaged, is_sealed, seal, sealed_by, unseal
-from retrieval.encryption.keys import DataKey, WrongSeal
-from retrieval.errors import CatalogueSealed, NotFound
+from retrieval.encryption.files import (
+    HEAD,
+    Encryptor,
+    damaged,
+    decrypt,
+    encrypt,
+    encrypted_by,
+    is_encrypted,
+)
+from retrieval.encryption.keys import DataKey, DecryptionFailed
+from retrieval.errors import CatalogueEncrypted, NotFound
 from retrieval.photos.shelves import shelf_of
-from retrieval.values import Place
+from retrieval.values import Location
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -25,10 +33,12 @@ class PhotoStore:
         sealer: encrypts and decrypts them; None takes and gives bytes as they lie in the files.
     """
 
-    def __init__(self, folder: Place, *, keeps: bool, sealer: Sealer | None = None) -> None:
+    def __init__(
+        self, folder: Location, *, keeps: bool, encryptor: Encryptor | None = None
+    ) -> None:
         self.folder = folder
         self.keeps = keeps
-        self._sealer = sealer
+        self._encryptor = encryptor
         self._shelf = shelf_of(folder)
 
     def keep(self, sha256: str, data: bytes) -> None:
@@ -38,7 +48,7 @@ class PhotoStore:
             NotFound: that is no SHA-256.
             StoreFull: no space is left.
             StoreError: the folder cannot be written to.
-            CatalogueSealed: the catalogue was encrypted, and its key is not to be had.
+            CatalogueEncrypted: the catalogue was encrypted, and its key is not to be had.
         """
         name = _checked(sha256)
         if self._shelf.has(name):
@@ -48,7 +58,7 @@ class PhotoStore:
         try:  # whoever changed the key meanwhile saw no copy
             while _id(key) != _id(key := self._active()):
                 self._shelf.write(name, _as_wanted(name, data, key))
-        except CatalogueSealed:
+        except CatalogueEncrypted:
             if self.key_of(name) is None:
                 self._shelf.delete(name)
             raise
@@ -59,10 +69,14 @@ class PhotoStore:
         Raises:
             NotFound: that is no SHA-256.
             StoreError: the copy cannot be read, or is damaged.
-            CatalogueSealed: its key is not to be had.
+            CatalogueEncrypted: its key is not to be had.
         """
         data = self._shelf.read(_checked(sha256))
-        return data if data is None or self._sealer is None else opened(sha256, data, self._sealer)
+        return (
+            data
+            if data is None or self._encryptor is None
+            else opened(sha256, data, self._encryptor)
+        )
 
     def write_anew(self, sha256: str) -> bool:
         """Encrypt or decrypt a copy as the sealer's active key says.
@@ -75,7 +89,7 @@ class PhotoStore:
         Raises:
             StoreFull: no space is left.
             StoreError: the copy is damaged, or the folder cannot be written to.
-            CatalogueSealed: its key is not to be had.
+            CatalogueEncrypted: its key is not to be had.
         """
         key = self._active()
         if self.key_of(sha256) == _id(key):
@@ -87,7 +101,7 @@ class PhotoStore:
 
     def key_of(self, sha256: str) -> bytes | None:
         """The id of the data key of a copy; None where it lies in the clear, or not at all."""
-        return sealed_by(self._shelf.read(_checked(sha256), HEAD) or b"")
+        return encrypted_by(self._shelf.read(_checked(sha256), HEAD) or b"")
 
     def kept(self) -> list[str]:
         """The SHA-256 of every copy."""
@@ -112,26 +126,26 @@ class PhotoStore:
         self._shelf.clear()
 
     def _active(self) -> DataKey | None:
-        return self._sealer.active() if self._sealer else None
+        return self._encryptor.active() if self._encryptor else None
 
 
-def opened(sha256: str, data: bytes, sealer: Sealer) -> bytes:
+def opened(sha256: str, data: bytes, encryptor: Encryptor) -> bytes:
     """A copy's photo.
 
     Raises:
         StoreError: it is damaged.
-        CatalogueSealed: its key is not to be had.
+        CatalogueEncrypted: its key is not to be had.
     """
-    if not is_sealed(data):
+    if not is_encrypted(data):
         return data
     try:
-        return bytes(unseal(data, sealer.find, _label(sha256)))
-    except WrongSeal as error:
+        return bytes(decrypt(data, encryptor.find, _label(sha256)))
+    except DecryptionFailed as error:
         raise damaged(f"The kept photo {sha256}") from error
 
 
 def _as_wanted(sha256: str, data: bytes, key: DataKey | None) -> bytes:
-    return data if key is None else seal(data, key, _label(sha256))
+    return data if key is None else encrypt(data, key, _label(sha256))
 
 
 def _id(key: DataKey | None) -> bytes | None:

@@ -18,7 +18,7 @@ from retrieval.errors import (
     StorageUnavailable,
     StoreError,
 )
-from retrieval.values import Place, Url
+from retrieval.values import Location, Url
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PASSWORD = re.compile(r"//.*:.*@")  # a slash or an @ in it, unescaped, does not end it
@@ -27,7 +27,7 @@ _SIGNED = re.compile(r"[?&][^=&]*(sig|token|key|secret|password|credential)[^=&]
 _WORDS = 200  # characters of another library's message that are repeated
 
 
-def place_of(text: str) -> Place:
+def location_of(text: str) -> Location:
     """A URL or a path, as a user names it.
 
     Raises:

@@ -15,9 +15,9 @@ from typing import Any
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunCounts, RunState
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import WorkerFailed
-from retrieval.photos.urls import place_of
+from retrieval.photos.urls import location_of
 from retrieval.protocols import JobQueue
-from retrieval.values import Place, Url
+from retrieval.values import Location, Url
 
 BATCH_PHOTOS = 16  # photos a job: a second or two of work, and full embedding batches
 _LISTED_AT_ONCE = 512
@@ -173,7 +173,7 @@ def run_document(runs: Runs, run: Run) -> dict[str, Any]:
     }
 
 
-def path_of(run: Run, path: str) -> Place:
+def path_of(run: Run, path: str) -> Location:
     """Where a photo of the run lies: relative paths start at the run's base folder."""
-    place = place_of(path)
+    place = location_of(path)
     return place if isinstance(place, Url) else Path(run.options.get("base", os.curdir), path)

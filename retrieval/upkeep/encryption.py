@@ -16,7 +16,7 @@ from retrieval.errors import StoreError, StoreFull
 from retrieval.index import snapshot
 from retrieval.photos.shelves import shelves_below
 from retrieval.photos.store import PhotoStore
-from retrieval.values import Place
+from retrieval.values import Location
 
 logger = logging.getLogger(__name__)
 
@@ -63,13 +63,13 @@ def encrypt(
     catalogue: Catalogue,
     home: Path,
     progress: Progress = lambda n: None,
-    photos_at: Place | None = None,
+    photos_at: Location | None = None,
 ) -> Rewritten:
     """Encrypt vectors, kept photos and snapshots; what is already encrypted stays as it is.
 
     Raises:
         SettingInvalid: there is no key.
-        CatalogueSealed: encrypted under another key.
+        CatalogueEncrypted: encrypted under another key.
         StoreError: a vector is damaged, or a file cannot be written.
     """
     recoding.begin_encrypting(catalogue.database)
@@ -81,12 +81,12 @@ def decrypt(
     catalogue: Catalogue,
     home: Path,
     progress: Progress = lambda n: None,
-    photos_at: Place | None = None,
+    photos_at: Location | None = None,
 ) -> Rewritten:
     """Let vectors, kept photos and snapshots lie in the clear again.
 
     Raises:
-        CatalogueSealed: the key is missing or another.
+        CatalogueEncrypted: the key is missing or another.
         StoreError: a vector is damaged, or a file cannot be written.
     """
     recoding.begin_decrypting(catalogue.database)
@@ -98,7 +98,7 @@ def rotate(
     home: Path,
     new: UserKey | None,
     progress: Progress = lambda n: None,
-    photos_at: Place | None = None,
+    photos_at: Location | None = None,
 ) -> Rewritten:
     """Make a new data key and write everything by it.
 
@@ -111,7 +111,7 @@ def rotate(
 
     Raises:
         SettingInvalid: not encrypted, or a change to another key is under way.
-        CatalogueSealed: the present key is missing or another.
+        CatalogueEncrypted: the present key is missing or another.
         StoreError: a vector is damaged, or a file cannot be written.
     """
     recoding.begin_rotating(catalogue.database, new)
@@ -124,7 +124,7 @@ def _rewrite(
     home: Path,
     progress: Progress,
     key: UserKey | None,
-    photos_at: Place | None,
+    photos_at: Location | None,
 ) -> Rewritten:
     vectors = 0
     for count in recoding.recode(catalogue.database):
@@ -134,12 +134,12 @@ def _rewrite(
     for good in _photos(catalogue, photos_at or home / "photos"):
         photos, unreadable = photos + good, unreadable + (not good)
         progress(1)
-    snapshots = sum(snapshot.write_anew(folder, catalogue.sealer) for folder in _indexes(home))
+    snapshots = sum(snapshot.write_anew(folder, catalogue.encryptor) for folder in _indexes(home))
     catalogue.database.compact()
     emptied = catalogue.empty_wal(_WAL_S)
     recoding.finish(catalogue.database, key)
     emptied = catalogue.empty_wal(_WAL_S) and emptied
-    active = catalogue.sealer.active()
+    active = catalogue.encryptor.active()
     logger.info("rewritten: %d vectors, %d photos, %d snapshots", vectors, photos, snapshots)
     return Rewritten(
         key.id if key else None,
@@ -152,9 +152,9 @@ def _rewrite(
     )
 
 
-def lying_otherwise(catalogue: Catalogue, home: Path, photos_at: Place | None = None) -> Clear:
+def lying_otherwise(catalogue: Catalogue, home: Path, photos_at: Location | None = None) -> Clear:
     """Files of this home that are not written as the active data key says."""
-    active = catalogue.sealer.active()
+    active = catalogue.encryptor.active()
     wanted = active.id if active else None
     stores = [store for _, store in _stores(catalogue, photos_at or home / "photos")]
     photos = sum(store.key_of(name) != wanted for store in stores for name in store.kept())
@@ -162,7 +162,7 @@ def lying_otherwise(catalogue: Catalogue, home: Path, photos_at: Place | None = 
     return Clear(photos, sum(snapshot.key_of(path) != wanted for path in found))
 
 
-def _photos(catalogue: Catalogue, root: Place) -> Iterator[bool]:
+def _photos(catalogue: Catalogue, root: Location) -> Iterator[bool]:
     """Write kept copies anew; whether each could be read."""
     for collection_id, store in _stores(catalogue, root):
         if isinstance(root, Path):  # behind a URL, drafts may be somebody's who writes now
@@ -181,9 +181,9 @@ def _photos(catalogue: Catalogue, root: Place) -> Iterator[bool]:
                 yield False
 
 
-def _stores(catalogue: Catalogue, root: Place) -> Iterator[tuple[int, PhotoStore]]:
+def _stores(catalogue: Catalogue, root: Location) -> Iterator[tuple[int, PhotoStore]]:
     for collection_id, place in shelves_below(root):
-        yield collection_id, PhotoStore(place, keeps=False, sealer=catalogue.sealer)
+        yield collection_id, PhotoStore(place, keeps=False, encryptor=catalogue.encryptor)
 
 
 def _indexes(home: Path) -> list[Path]:

@@ -14,20 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.catalogue.models.other_models import Spares
+from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.runs.runs import Runs
-from retrieval.catalogue.strangers import Unknowns
-from retrieval.collection.active_model import Kit
+from retrieval.catalogue.strangers import Strangers
+from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.answers import PhotoAnswer
 from retrieval.errors import InputError, StorageUnavailable
 from retrieval.identities.calibrate import Calibration, calibrate, missing
 from retrieval.identities.trials import Trials, ask_gallery
-from retrieval.photos.urls import place_of
+from retrieval.photos.urls import location_of
 from retrieval.pipeline import PhotoFaces
 from retrieval.runs.bulk import path_of
 from retrieval.scoring.space import Space, fit_space
 from retrieval.service import Service
-from retrieval.values import Ints, Place, Source, Url
+from retrieval.values import Ints, Location, Source, Url
 
 FPIR = 0.01  # of a calibration, where the collection has none to take it from
 MOST_QUERIES = 200  # newest photos that were asked about
@@ -146,24 +146,24 @@ def on_own_photos(service: Service, fpir: float | None) -> OwnPhotos:
         service: of a collection with two models.
         fpir: wanted false positive identification rate; None for the present calibration's.
     """
-    kit = service.kit
-    spare_ids, spare_people, spare_vectors = Spares(service.catalogue.database).vectors(
-        kit.collection.id
+    active_model = service.active_model
+    other_ids, other_people, other_vectors = OtherModels(service.catalogue.database).vectors(
+        active_model.collection.id
     )
-    ids, people, vectors = service.catalogue.vectors(kit.collection.id)
-    both = np.intersect1d(ids, spare_ids)
-    here, there = np.searchsorted(ids, both), np.searchsorted(spare_ids, both)
+    ids, people, vectors = service.catalogue.vectors(active_model.collection.id)
+    both = np.intersect1d(ids, other_ids)
+    here, there = np.searchsorted(ids, both), np.searchsorted(other_ids, both)
     lacking = missing(people[here])
     if lacking is not None:
         return OwnPhotos(lacking, None, None, Space(), None)
-    stored = kit.lens.stored
+    stored = active_model.lens.stored
     if fpir is None:
         fpir = FPIR if stored is None else stored.calibration.fpir
-    fitted = kit.lens.gallery.space if stored else fit_space(vectors[here], people[here])
-    space = fit_space(spare_vectors, spare_people)
+    fitted = active_model.lens.gallery.space if stored else fit_space(vectors[here], people[here])
+    space = fit_space(other_vectors, other_people)
     trials = (
         ask_gallery(vectors[here], people[here], fitted=fitted.matrix is not None),
-        ask_gallery(spare_vectors[there], people[here], fitted=space.matrix is not None),
+        ask_gallery(other_vectors[there], people[here], fitted=space.matrix is not None),
     )
     before, after = (calibrate(each, fpir) for each in trials)
     asked = both[np.sort(trials[0].rows)]  # the same ones under both: one seed, the same people
@@ -171,7 +171,7 @@ def on_own_photos(service: Service, fpir: float | None) -> OwnPhotos:
     return OwnPhotos(None, before, after, space, found)
 
 
-def on_queries(active: Kit, other: Kit, sources: Sequence[Source]) -> Agreement:
+def on_queries(active: ActiveModel, other: ActiveModel, sources: Sequence[Source]) -> Agreement:
     """Ask both models about photos, each as it would answer; both see the same faces."""
     asked, named, changes = 0, [0, 0], []
     for start in range(0, len(sources), _BATCH):
@@ -191,10 +191,10 @@ def recent_queries(service: Service) -> list[Source]:
 
     Known are those of unknown faces that are kept, and those of runs whose answers nobody fetched.
     """
-    kept = Unknowns(service.catalogue.database)
+    kept = Strangers(service.catalogue.database)
     faces = kept.newest(service.collection.id, 10 * MOST_QUERIES, None)
     wanted = {face.photo: face.sha256 for face in reversed(faces)}
-    read = _read(service, list(islice(wanted, MOST_QUERIES)), place_of)
+    read = _read(service, list(islice(wanted, MOST_QUERIES)), location_of)
     found = {sha256: source for source, sha256 in read if sha256 == wanted[source.name]}
     for source, sha256 in _of_runs(service):
         found.setdefault(sha256, source)
@@ -211,7 +211,7 @@ def _of_runs(service: Service) -> Iterator[tuple[Source, str]]:
 
 
 def _read(
-    service: Service, names: Sequence[str], place: Callable[[str], Place]
+    service: Service, names: Sequence[str], place: Callable[[str], Location]
 ) -> Iterator[tuple[Source, str]]:
     """Those of the photos that can be read, by their bytes, with their SHA-256."""
     sources = []
@@ -226,9 +226,9 @@ def _read(
     return (entry for entry in entries if isinstance(entry, tuple))
 
 
-def _answers(kit: Kit, sources: Sequence[Source]) -> list[PhotoAnswer]:
-    found = kit.pipeline.process(sources)
-    return kit.answers([entry for entry in found if isinstance(entry, PhotoFaces)])[0]
+def _answers(active_model: ActiveModel, sources: Sequence[Source]) -> list[PhotoAnswer]:
+    found = active_model.pipeline.process(sources)
+    return active_model.answers([entry for entry in found if isinstance(entry, PhotoFaces)])[0]
 
 
 def _named(trials: Trials, calibration: Calibration) -> Ints:

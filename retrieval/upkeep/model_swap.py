@@ -21,13 +21,13 @@ from uuid import uuid4
 
 import numpy as np
 
-from retrieval.catalogue.models.other_models import KnownFace, Spare, Spares
+from retrieval.catalogue.models.other_models import KnownFace, OtherModel, OtherModels
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.lens import Stored
 from retrieval.errors import InputError, PhotoUnreadable, SettingInvalid, SwapIncomplete
 from retrieval.people.strangers import part_sha256
-from retrieval.photos.urls import place_of
+from retrieval.photos.urls import location_of
 from retrieval.pipeline import PhotoFailure
 from retrieval.service import Service
 from retrieval.steps import try_each
@@ -80,23 +80,23 @@ class Status:
 
     active: Collection
     lacking: int
-    spare: Spare | None
-    spare_lacking: int
+    other_model: OtherModel | None
+    other_lacking: int
     faces: int
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
         other = None
-        if self.spare is not None:
+        if self.other_model is not None:
             other = {
-                "model": self.spare.embedder,
-                "fingerprint": self.spare.fingerprint,
-                "dimension": self.spare.dimension,
-                "embedded": self.faces - self.spare_lacking,
-                "lacking": self.spare_lacking,
-                "index": "ready" if self.spare.term is not None else "not made yet",
-                "former": self.spare.former,
-                "since": self.spare.created_at.isoformat(timespec="seconds"),
+                "model": self.other_model.embedder,
+                "fingerprint": self.other_model.fingerprint,
+                "dimension": self.other_model.dimension,
+                "embedded": self.faces - self.other_lacking,
+                "lacking": self.other_lacking,
+                "index": "ready" if self.other_model.term is not None else "not made yet",
+                "former": self.other_model.former,
+                "since": self.other_model.created_at.isoformat(timespec="seconds"),
             }
         return {
             "collection": self.active.name,
@@ -110,13 +110,13 @@ class Status:
 
 def status(service: Service) -> Status:
     """How a collection's two models stand."""
-    spares, active = Spares(service.catalogue.database), service.kit.collection
-    spare = spares.find(active.id)
+    other_models, active = OtherModels(service.catalogue.database), service.active_model.collection
+    other_model = other_models.find(active.id)
     return Status(
         active,
-        spares.lacks(active.id, active.fingerprint),
-        spare,
-        0 if spare is None else spares.lacks(active.id, spare.fingerprint),
+        other_models.lacks(active.id, active.fingerprint),
+        other_model,
+        0 if other_model is None else other_models.lacks(active.id, other_model.fingerprint),
         service.catalogue.counts(active.id).faces,
     )
 
@@ -135,19 +135,19 @@ def survey(
         base: where relative paths of photos start.
         progress: is told how many faces more were looked at.
     """
-    spares = Spares(service.catalogue.database)
-    spare = spares.find(target.id)
+    other_models = OtherModels(service.catalogue.database)
+    other_model = other_models.find(target.id)
     known = target.fingerprint in (
-        service.kit.collection.fingerprint,
-        None if spare is None else spare.fingerprint,
+        service.active_model.collection.fingerprint,
+        None if other_model is None else other_model.fingerprint,
     )
     missed: list[Missed] = []
     after = 0
     while True:
         faces = (
-            spares.lacking(target.id, target.fingerprint, after, BATCH_FACES)
+            other_models.lacking(target.id, target.fingerprint, after, BATCH_FACES)
             if known
-            else spares.faces(target.id, after, BATCH_FACES)
+            else other_models.faces(target.id, after, BATCH_FACES)
         )
         if not faces:
             return missed
@@ -157,13 +157,13 @@ def survey(
         progress(len(faces))
 
 
-def begin(service: Service, target: Collection) -> Spare:
+def begin(service: Service, target: Collection) -> OtherModel:
     """Let the collection keep another model beside its own; the same again goes on.
 
     Raises:
         AlreadyExists: that is its model, or it keeps another one beside it.
     """
-    return Spares(service.catalogue.database).begin(
+    return OtherModels(service.catalogue.database).begin(
         service.collection.id,
         embedder=target.embedder,
         precision=target.precision,
@@ -179,9 +179,9 @@ def listed(service: Service, fingerprint: str) -> Iterator[ListedPhoto]:
     A run's photo is told from others by its path and its person; several faces of one person that
     were enrolled from photos of one name are told apart by their ids.
     """
-    spares, after = Spares(service.catalogue.database), 0
+    other_models, after = OtherModels(service.catalogue.database), 0
     known: set[tuple[str, str]] = set()
-    while faces := spares.lacking(service.collection.id, fingerprint, after, LISTED_FACES):
+    while faces := other_models.lacking(service.collection.id, fingerprint, after, LISTED_FACES):
         after = faces[-1].id
         for face in faces:
             again = (face.photo, face.person) in known
@@ -204,9 +204,9 @@ def embed_faces(
     Raises:
         NotFound: the collection has no such model (any more).
     """
-    spares = Spares(service.catalogue.database)
-    model = spares.model(service.collection.id, fingerprint)  # whichever side it is on by now
-    faces = spares.lacking_among(model.id, fingerprint, face_ids)
+    other_models = OtherModels(service.catalogue.database)
+    model = other_models.model(service.collection.id, fingerprint)  # whichever side it is on by now
+    faces = other_models.lacking_among(model.id, fingerprint, face_ids)
     if not faces:
         return []
     read = _originals(service, faces, base)
@@ -225,7 +225,7 @@ def embed_faces(
             ids.append(faces[row].id)
             vectors.append(found)
     if ids:
-        spares.put(model.id, fingerprint, ids, np.concatenate(vectors))
+        other_models.put(model.id, fingerprint, ids, np.concatenate(vectors))
     return missed
 
 
@@ -240,9 +240,9 @@ def follow_up(
     Returns:
         Those that cannot be embedded.
     """
-    spares, missed, after = Spares(service.catalogue.database), [], 0
+    other_models, missed, after = OtherModels(service.catalogue.database), [], 0
     collection = service.collection.id
-    while faces := spares.lacking(collection, fingerprint, after, BATCH_FACES):
+    while faces := other_models.lacking(collection, fingerprint, after, BATCH_FACES):
         after = faces[-1].id
         missed += embed_faces(service, fingerprint, [face.id for face in faces], base)
         progress(len(faces))
@@ -268,33 +268,35 @@ def prepare(
     Raises:
         NotFound: there is no other model.
     """
-    spares, active = Spares(service.catalogue.database), service.kit.collection
-    spare = spares.get(active.id)
+    other_models, active = OtherModels(service.catalogue.database), service.active_model.collection
+    other_model = other_models.get(active.id)
     progress("calibrating")
     both = on_own_photos(service, fpir)
-    if both.after is not None and not spare.former:
+    if both.after is not None and not other_model.former:
         stored = Stored(uuid4().hex, _now(), both.after)
-        spares.set_calibration(active.id, spare.fingerprint, stored.document(), both.space.matrix)
+        other_models.set_calibration(
+            active.id, other_model.fingerprint, stored.document(), both.space.matrix
+        )
     make_index(service, progress)
     progress("comparing on queries")
-    other = service.spare_kit(spares.get(active.id))
+    other = service.other_active_model(other_models.get(active.id))
     sources = recent_queries(service) if queries is None else queries
-    asked = on_queries(service.kit, other, sources) if sources else None
+    asked = on_queries(service.active_model, other, sources) if sources else None
     other.close()
-    return Comparison(active.fingerprint, spare.fingerprint, both, asked)
+    return Comparison(active.fingerprint, other_model.fingerprint, both, asked)
 
 
 def make_index(service: Service, progress: Callable[[str], None] = lambda text: None) -> None:
     """Make the other model's index beside the active one, of all vectors that there are."""
-    spares, collection = Spares(service.catalogue.database), service.collection.id
+    other_models, collection = OtherModels(service.catalogue.database), service.collection.id
     for _ in range(_ROUNDS):
-        if spares.get(collection).term is None:
+        if other_models.get(collection).term is None:
             service.drop_other_indexes()  # made of fewer vectors
-        term = spares.begin_term(collection)
-        kit = service.spare_kit(spares.get(collection))
-        kit.lens.gallery.rebuild(progress)
-        kit.close()
-        if spares.get(collection).term == term:
+        term = other_models.begin_term(collection)
+        active_model = service.other_active_model(other_models.get(collection))
+        active_model.lens.gallery.rebuild(progress)
+        active_model.close()
+        if other_models.get(collection).term == term:
             return
         service.drop_other_indexes()  # somebody may be in it who was erased meanwhile
 
@@ -328,51 +330,56 @@ def switch(
         SettingInvalid: it is not the one that is meant.
         SwapIncomplete: faces cannot be embedded, and `without_missing` was not said.
     """
-    spares, collection = Spares(service.catalogue.database), service.collection.id
-    spare = spares.get(collection)
-    if spare.former != back:
+    other_models, collection = OtherModels(service.catalogue.database), service.collection.id
+    other_model = other_models.get(collection)
+    if other_model.former != back:
         raise SettingInvalid(
-            f"The model beside the active one is {spare.fingerprint}, which was"
-            + (" active before: --back leads to it." if spare.former else " not active yet: use"
-               " --switch.")
-        )  # fmt: skip
+            f"The model beside the active one is {other_model.fingerprint}, which was"
+            + (
+                " active before: --back leads to it."
+                if other_model.former
+                else " not active yet: use --switch."
+            )
+        )
     for _ in range(_ROUNDS):
         progress("embedding what is new")
-        missed = follow_up(service, spare.fingerprint, base)
+        missed = follow_up(service, other_model.fingerprint, base)
         if missed and not without_missing:
             raise SwapIncomplete(
-                f"{len(missed)} faces cannot be embedded with {spare.fingerprint}, the first:"
+                f"{len(missed)} faces cannot be embedded with {other_model.fingerprint}, the first:"
                 f" {missed[0].message} Bring their photos back, or leave these faces out with"
                 " --without-missing."
             )
-        if not back and spares.calibrated(collection, spare.fingerprint)[0] is None:
+        if not back and other_models.calibrated(collection, other_model.fingerprint)[0] is None:
             prepare(service, queries=(), progress=progress)
-        elif spares.get(collection).term is None:
+        elif other_models.get(collection).term is None:
             make_index(service, progress)
         progress("switching")
         try:
-            spares.exchange(collection, spare.fingerprint, may_lack=len(missed))
+            other_models.exchange(collection, other_model.fingerprint, may_lack=len(missed))
         except SwapIncomplete:
             continue  # faces were enrolled in between
-        return follow_up(service, spare.fingerprint, base) if missed else []
+        return follow_up(service, other_model.fingerprint, base) if missed else []
     raise SwapIncomplete(
-        f"Faces are enrolled faster than they are embedded with {spare.fingerprint}. Stop enrolling"
-        " for a moment (rollcall jobs list) and switch again."
+        f"Faces are enrolled faster than they are embedded with {other_model.fingerprint}."
+        " Stop enrolling for a moment (rollcall jobs list) and switch again."
     )
 
 
-def drop(service: Service, *, without_missing: bool = False) -> Spare:
+def drop(service: Service, *, without_missing: bool = False) -> OtherModel:
     """Forget the other model for good: its vectors, its calibration and its index.
 
     Raises:
         NotFound: there is none.
         SwapIncomplete: faces have a vector of that one only, and `without_missing` was not said.
     """
-    spares = Spares(service.catalogue.database)
+    other_models = OtherModels(service.catalogue.database)
     try:
-        return spares.drop(service.collection.id, without_missing=without_missing)
+        return other_models.drop(service.collection.id, without_missing=without_missing)
     finally:
-        if spares.find(service.collection.id) is None:  # also where a call was killed just here
+        if (
+            other_models.find(service.collection.id) is None
+        ):  # also where a call was killed just here
             try_each(service.drop_other_indexes, service.catalogue.empty_wal)
 
 
@@ -391,7 +398,7 @@ def _original(service: Service, face: KnownFace, base: Path) -> Source | Missed:
     if kept is not None:
         return Source(face.photo, kept)
     try:
-        place = place_of(face.photo)
+        place = location_of(face.photo)
     except InputError as error:  # enrolled from elsewhere, under a name that is no place
         return _missed(face, error)
     return Source(face.photo, base / place if isinstance(place, Path) else place)

@@ -60,7 +60,7 @@ def calibrate_collection(
     """
     if not 0 < fpir < 1:
         raise SettingInvalid(f"A false positive rate lies between 0 and 1; found {fpir}.")
-    collection = service.kit.collection
+    collection = service.active_model.collection
     before = service.gate
     _, people, vectors = service.catalogue.vectors(collection.id)
     lacking = missing(people)

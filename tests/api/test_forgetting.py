@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from retrieval.api.context import Context
-from retrieval.catalogue.http.audit import Happening, audit
+from retrieval.catalogue.http.audit import AuditEntry, audit
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.schema import now
 from retrieval.runs.files import rejects_of, uploads_below
@@ -21,12 +21,12 @@ LONG_AGO = now() - timedelta(days=400)
 def test_audit_entries_replies_and_files_of_runs_go_when_their_time_is_over(
     app: FastAPI, context: Context, settings: Settings
 ) -> None:
-    context.audit.record([Happening("door", "identify")])
+    context.audit.record([AuditEntry("door", "identify")])
     context.replies.claim("door", "old", "fingerprint")
     with context.catalogue.database.writing() as connection:
         connection.execute(update(audit).values(at=LONG_AGO))
         connection.execute(update(replies).values(created_at=LONG_AGO))
-    context.audit.record([Happening("door", "verify")])
+    context.audit.record([AuditEntry("door", "verify")])
     upload, rejects = uploads_below(settings.home) / "old", rejects_of(settings.home, "0ld")
     upload.mkdir(parents=True)
     rejects.parent.mkdir()
@@ -37,7 +37,7 @@ def test_audit_entries_replies_and_files_of_runs_go_when_their_time_is_over(
         until = time.monotonic() + 30
         while (rejects.exists() or upload.exists()) and time.monotonic() < until:
             time.sleep(0.02)
-        assert [each.happening.action for each in context.audit.entries()] == ["verify"]
+        assert [each.entry.action for each in context.audit.entries()] == ["verify"]
         with context.catalogue.database.reading() as connection:
             assert connection.execute(select(replies)).all() == []
         assert not rejects.exists()

@@ -41,7 +41,7 @@ def plain(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def sealed(tmp_path_factory):
+def encrypted(tmp_path_factory):
     pytest.importorskip("cryptography", reason="needs the extra encryption")
     return write(tmp_path_factory.mktemp("sealed") / "a.backup", PASSPHRASE)
 
@@ -128,22 +128,22 @@ def test_another_file_is_no_backup(tmp_path):
         read(tmp_path)
 
 
-def test_an_encrypted_backup_opens_with_its_passphrase_and_shows_nothing(sealed):
-    assert read(sealed, PASSPHRASE) == MEMBERS
-    data = sealed.read_bytes()
+def test_an_encrypted_backup_opens_with_its_passphrase_and_shows_nothing(encrypted):
+    assert read(encrypted, PASSPHRASE) == MEMBERS
+    data = encrypted.read_bytes()
     assert not any(name.encode() in data for name in MEMBERS if len(name) > 3)
     assert MEMBERS["more"][1_000:1_016] not in data
 
 
 @pytest.mark.parametrize("wrong", ["correct horse batterz", "", None])
-def test_a_wrong_passphrase_is_told_from_damage(sealed, wrong):
+def test_a_wrong_passphrase_is_told_from_damage(encrypted, wrong):
     with pytest.raises(SettingInvalid, match="ROLLCALL_BACKUP_PASSPHRASE"):
-        read(sealed, wrong)
+        read(encrypted, wrong)
 
 
-def test_a_flipped_bit_in_an_encrypted_backup_is_refused_with_its_place(sealed, tmp_path):
-    data, damaged = sealed.read_bytes(), tmp_path / "damaged"
-    for place in (20, header_size(sealed) + 1, 100_000, len(data) - 1):
+def test_a_flipped_bit_in_an_encrypted_backup_is_refused_with_its_place(encrypted, tmp_path):
+    data, damaged = encrypted.read_bytes(), tmp_path / "damaged"
+    for place in (20, header_size(encrypted) + 1, 100_000, len(data) - 1):
         damaged.write_bytes(flip(data, place))
         with pytest.raises(DataInvalid) as refused:
             read(damaged, PASSPHRASE)
@@ -151,10 +151,10 @@ def test_a_flipped_bit_in_an_encrypted_backup_is_refused_with_its_place(sealed, 
         assert first <= place <= last
 
 
-def test_the_same_passphrase_never_gives_the_same_key(sealed, tmp_path):
+def test_the_same_passphrase_never_gives_the_same_key(encrypted, tmp_path):
     again = write(tmp_path / "again", PASSPHRASE).read_bytes()
-    start = header_size(sealed)
-    assert again[start : start + 2_000] != sealed.read_bytes()[start : start + 2_000]
+    start = header_size(encrypted)
+    assert again[start : start + 2_000] != encrypted.read_bytes()[start : start + 2_000]
 
 
 def test_a_full_disk_leaves_nothing_under_the_name_and_an_older_backup_in_place(tmp_path):

@@ -334,15 +334,15 @@ def test_another_catalogues_backup_is_refused_where_ids_are_in_use(
 
 def test_a_damaged_backup_or_a_wrong_passphrase_changes_nothing(catalogue, home, gallery, tmp_path):
     pytest.importorskip("cryptography", reason="needs the extra encryption")
-    sealed, plain = tmp_path / "sealed", tmp_path / "plain"
-    back_up(catalogue, home, sealed, passphrase="correct horse")
+    encrypted, plain = tmp_path / "sealed", tmp_path / "plain"
+    back_up(catalogue, home, encrypted, passphrase="correct horse")
     back_up(catalogue, home, plain)
     data = bytearray(plain.read_bytes())
     data[len(data) // 2] ^= 1
     plain.write_bytes(data)
     enrol(catalogue, home, gallery, "Ann", [1])
     before, head = state(catalogue, gallery), catalogue.feed(gallery).head()
-    for file, error in ((sealed, SettingInvalid), (plain, DataInvalid)):
+    for file, error in ((encrypted, SettingInvalid), (plain, DataInvalid)):
         for attempt in (
             lambda file=file: restore(catalogue, home, file, passphrase=lambda: "wrong one"),
             lambda file=file: check_backup(home, file, lambda: "wrong one"),
@@ -353,7 +353,7 @@ def test_a_damaged_backup_or_a_wrong_passphrase_changes_nothing(catalogue, home,
     assert catalogue.feed(gallery).head() == head
     assert kept(home) == {sha256(1)}
     assert not [path for path in (home / "backup-work").iterdir() if path.name != "lock"]
-    done = restore(catalogue, home, sealed, passphrase=lambda: "correct horse")
+    done = restore(catalogue, home, encrypted, passphrase=lambda: "correct horse")
     assert done.backup.encrypted
     assert catalogue.counts(gallery).faces == 0
 

@@ -4,9 +4,6 @@ import hashlib
 
 import numpy as np
 import pytest
-from tests.catalogue.test_data_keys import content
-from tests.catalogue.test_recoding import active, heads
-from tests.catalogue.test_transfer import fill
 
 from retrieval.backup.archive import BackupReader
 from retrieval.backup.contents import kept_photos
@@ -14,11 +11,14 @@ from retrieval.backup.making import back_up
 from retrieval.backup.restoring import check_backup, restore
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import migrate
-from retrieval.encryption.files import is_sealed
-from retrieval.errors import CatalogueSealed
+from retrieval.encryption.files import is_encrypted
+from retrieval.errors import CatalogueEncrypted
 from retrieval.upkeep.encryption import encrypt, rotate
+from tests.catalogue.copying.test_transfer import fill
+from tests.catalogue.encrypted.test_data_keys import content
+from tests.catalogue.encrypted.test_recoding import active, heads
 from tests.catalogue.made import make_collection, new_face, state
-from tests.catalogue.sealed import user_key
+from tests.catalogue.user_keys import user_key
 
 pytest.importorskip("cryptography", reason="needs the extra encryption")
 
@@ -49,7 +49,7 @@ def make(catalogue, home):
     for face, sha256 in zip(faces, HASHES, strict=True):
         object.__setattr__(face, "sha256", sha256)
     catalogue.enrol(gallery, faces)
-    store = kept_photos(home / "photos", gallery, catalogue.sealer)
+    store = kept_photos(home / "photos", gallery, catalogue.encryptor)
     for sha256, photo in zip(HASHES, PHOTOS, strict=True):
         store.keep(sha256, photo)
     return gallery
@@ -57,9 +57,9 @@ def make(catalogue, home):
 
 def photos(catalogue, home, gallery):
     """Each kept photo, and whether it lies encrypted."""
-    store = kept_photos(home / "photos", gallery, catalogue.sealer)
+    store = kept_photos(home / "photos", gallery, catalogue.encryptor)
     lying = kept_photos(home / "photos", gallery)
-    return [store.read(sha256) for sha256 in HASHES], {is_sealed(lying.read(h)) for h in HASHES}
+    return [store.read(sha256) for sha256 in HASHES], {is_encrypted(lying.read(h)) for h in HASHES}
 
 
 def test_a_backup_holds_vectors_and_photos_as_they_lie_and_comes_back(url, home, file):
@@ -90,7 +90,7 @@ def test_without_the_key_of_the_backup_nothing_is_restored(url, home, file, tmp_
         back_up(catalogue, home, file)
     other = tmp_path / "other"
     with Catalogue.open(other / "catalogue.db", key) as empty:
-        with pytest.raises(CatalogueSealed):
+        with pytest.raises(CatalogueEncrypted):
             restore(empty, other, file, user_key=key)
         assert empty.collections() == []
     assert not list(other.glob("photos/*"))
@@ -107,7 +107,7 @@ def test_a_backup_from_before_the_key_was_changed_is_restored_with_both(url, hom
             gallery, catalogue.enrol(gallery, [new_face("Bob", 9)])[0].person_id
         )
         kept_photos(home / "photos", gallery).discard(HASHES[1:])
-        with pytest.raises(CatalogueSealed, match="yours is"):
+        with pytest.raises(CatalogueEncrypted, match="yours is"):
             restore(catalogue, home, file, user_key=NEW)
         restore(catalogue, home, file, user_key=OLD)
         assert state(catalogue, gallery) == before
@@ -147,7 +147,7 @@ def test_what_a_catalogue_is_moved_to_is_encrypted_under_the_same_key(url, tmp_p
         gallery = fill(source)
         before = content(source, gallery)
         migrate(source, tmp_path / "moved.db")
-    with pytest.raises(CatalogueSealed):
+    with pytest.raises(CatalogueEncrypted):
         Catalogue.open(tmp_path / "moved.db")
     with Catalogue.open(tmp_path / "moved.db", OLD) as target:
         for found, expected in zip(content(target, gallery), before, strict=True):

@@ -10,7 +10,7 @@ import sys
 
 from retrieval.catalogue.catalogue import Catalogue
 from tests.catalogue.made import new_face
-from tests.catalogue.sealed import user_key
+from tests.catalogue.user_keys import user_key
 
 
 def main(url: str, first: int, count: int, batch: int, key: int | None) -> None:

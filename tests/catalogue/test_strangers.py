@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.schema import now
-from retrieval.catalogue.strangers import UnknownFace, Unknowns, unknowns
+from retrieval.catalogue.strangers import Strangers, UnknownFace, unknowns
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def _face(photo: str, face: int = 1) -> UnknownFace:
     )
 
 
-def _keep(catalogue: Catalogue, faces: list[UnknownFace], days: int = 30) -> Unknowns:
-    store = Unknowns(catalogue.database)
+def _keep(catalogue: Catalogue, faces: list[UnknownFace], days: int = 30) -> Strangers:
+    store = Strangers(catalogue.database)
     store.keep(catalogue.collection("default").id, {f.sha256 for f in faces}, faces, days)
     return store
 

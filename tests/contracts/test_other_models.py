@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.models.other_models import Spares
+from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.errors import AlreadyExists, ModelSwitched, NotFound, SwapIncomplete, VectorInvalid
 from tests.catalogue.made import make_collection, new_face, new_faces, vector
 
@@ -33,8 +33,8 @@ def gallery(catalogue):
 
 
 @pytest.fixture
-def spares(catalogue, gallery):
-    found = Spares(catalogue.database)
+def other_models(catalogue, gallery):
+    found = OtherModels(catalogue.database)
     found.begin(gallery, **OTHER)
     return found
 
@@ -44,9 +44,9 @@ def others(face_ids):
     return np.stack([vector(1_000 + face_id, 5) for face_id in face_ids])
 
 
-def embed(spares, gallery, but=()):
-    ids = [face.id for face in spares.lacking(gallery, "other:1") if face.id not in but]
-    assert spares.put(gallery, "other:1", ids, others(ids)) == len(ids)
+def embed(other_models, gallery, but=()):
+    ids = [face.id for face in other_models.lacking(gallery, "other:1") if face.id not in but]
+    assert other_models.put(gallery, "other:1", ids, others(ids)) == len(ids)
     return ids
 
 
@@ -57,16 +57,18 @@ def seen(catalogue, gallery):
 
 
 def test_there_and_back_leaves_model_vectors_and_calibration_as_they_were(
-    catalogue, gallery, spares
+    catalogue, gallery, other_models
 ):
     matrix = np.eye(8, dtype=np.float32)
     catalogue.set_calibration(gallery, LENS, matrix)
     before, then = seen(catalogue, gallery), catalogue.calibrated(gallery)
     head = catalogue.feed(gallery).head()
-    ids = embed(spares, gallery)
-    spares.set_calibration(gallery, "other:1", {"stamp": "2"}, np.eye(5, dtype=np.float32) * 2)
-    term = spares.begin_term(gallery)
-    assert spares.exchange(gallery, "other:1") == 0
+    ids = embed(other_models, gallery)
+    other_models.set_calibration(
+        gallery, "other:1", {"stamp": "2"}, np.eye(5, dtype=np.float32) * 2
+    )
+    term = other_models.begin_term(gallery)
+    assert other_models.exchange(gallery, "other:1") == 0
     other, document, space = catalogue.calibrated(gallery)
     assert (other.embedder, other.precision, other.mirror) == ("other", "int8", False)
     assert (other.fingerprint, other.dimension, other.term) == ("other:1", 5, term)
@@ -74,8 +76,8 @@ def test_there_and_back_leaves_model_vectors_and_calibration_as_they_were(
     np.testing.assert_array_equal(space, np.eye(5) * 2)
     np.testing.assert_array_equal(seen(catalogue, gallery)[2], others(ids))
     assert seen(catalogue, gallery)[:2] == before[:2]
-    assert spares.get(gallery).former
-    assert spares.exchange(gallery, "fingerprint") == 0
+    assert other_models.get(gallery).former
+    assert other_models.exchange(gallery, "fingerprint") == 0
     np.testing.assert_array_equal(seen(catalogue, gallery)[2], before[2])
     back, document, space = catalogue.calibrated(gallery)
     assert (back, document) == then[:2]
@@ -83,16 +85,19 @@ def test_there_and_back_leaves_model_vectors_and_calibration_as_they_were(
     assert catalogue.feed(gallery).head() == head, (
         "no face changed hands: indexes keep what they have"
     )
-    assert not spares.get(gallery).former
+    assert not other_models.get(gallery).former
 
 
-def test_a_feed_of_one_model_never_gives_vectors_of_another(catalogue, gallery, spares):
-    ours, theirs = catalogue.feed(gallery), spares.feed(catalogue.collection("default"), "other:1")
+def test_a_feed_of_one_model_never_gives_vectors_of_another(catalogue, gallery, other_models):
+    ours, theirs = (
+        catalogue.feed(gallery),
+        other_models.feed(catalogue.collection("default"), "other:1"),
+    )
     start = ours.head()
-    embed(spares, gallery)
+    embed(other_models, gallery)
     (part,) = theirs.everything()
     assert (theirs.dimension, part.vectors.shape) == (5, (6, 5))
-    spares.exchange(gallery, "other:1")
+    other_models.exchange(gallery, "other:1")
     for feed in (ours, theirs):
         for ask in (
             feed.head,
@@ -104,22 +109,24 @@ def test_a_feed_of_one_model_never_gives_vectors_of_another(catalogue, gallery, 
     assert catalogue.feed(gallery).dimension == 5
 
 
-def test_what_is_prepared_for_one_model_is_not_taken_from_the_other(catalogue, gallery, spares):
-    embed(spares, gallery)
-    spares.exchange(gallery, "other:1")
+def test_what_is_prepared_for_one_model_is_not_taken_from_the_other(
+    catalogue, gallery, other_models
+):
+    embed(other_models, gallery)
+    other_models.exchange(gallery, "other:1")
     collection = catalogue.collection("default")
     for ask in (
-        lambda: spares.feed(collection, "other:1"),
-        lambda: spares.calibrated(gallery, "other:1"),
-        lambda: spares.set_calibration(gallery, "other:1", {"stamp": "2"}, None),
+        lambda: other_models.feed(collection, "other:1"),
+        lambda: other_models.calibrated(gallery, "other:1"),
+        lambda: other_models.set_calibration(gallery, "other:1", {"stamp": "2"}, None),
     ):
         with pytest.raises(NotFound, match="went on meanwhile"):
             ask()
 
 
-def test_what_one_model_made_is_not_written_into_another(catalogue, gallery, spares):
-    embed(spares, gallery)
-    spares.exchange(gallery, "other:1")
+def test_what_one_model_made_is_not_written_into_another(catalogue, gallery, other_models):
+    embed(other_models, gallery)
+    other_models.exchange(gallery, "other:1")
     late = new_face("Cid", 9)
     with pytest.raises(ModelSwitched):
         catalogue.enrol(gallery, [late], "fingerprint")
@@ -128,103 +135,109 @@ def test_what_one_model_made_is_not_written_into_another(catalogue, gallery, spa
     assert catalogue.counts(gallery).people == 2
     assert catalogue.calibration(gallery) is None
     with pytest.raises(VectorInvalid):
-        spares.put(gallery, "fingerprint", [1], others([1]))
+        other_models.put(gallery, "fingerprint", [1], others([1]))
 
 
-def test_faces_enrolled_meanwhile_are_followed_up_from_either_side(catalogue, gallery, spares):
-    embed(spares, gallery)
+def test_faces_enrolled_meanwhile_are_followed_up_from_either_side(
+    catalogue, gallery, other_models
+):
+    embed(other_models, gallery)
     catalogue.enrol(gallery, [new_face("Cid", 9)])
     with pytest.raises(SwapIncomplete, match="1 faces"):
-        spares.exchange(gallery, "other:1")
-    (late,) = spares.lacking(gallery, "other:1")
+        other_models.exchange(gallery, "other:1")
+    (late,) = other_models.lacking(gallery, "other:1")
     assert (late.person, late.photo) == ("Cid", "photos/Cid/9.jpg")
     np.testing.assert_array_equal(late.landmarks, new_face("Cid", 9).landmarks)
     np.testing.assert_array_equal(late.box, new_face("Cid", 9).box)
-    embed(spares, gallery)
-    spares.exchange(gallery, "other:1")
+    embed(other_models, gallery)
+    other_models.exchange(gallery, "other:1")
     catalogue.enrol(gallery, [new_face("Dan", 10, dimension=5)], "other:1")
-    assert [face.person for face in spares.lacking(gallery, "fingerprint")] == ["Dan"]
-    assert spares.lacks(gallery, "other:1") == 0
+    assert [face.person for face in other_models.lacking(gallery, "fingerprint")] == ["Dan"]
+    assert other_models.lacks(gallery, "other:1") == 0
 
 
 def test_faces_left_out_are_seen_by_nobody_until_they_are_embedded_or_all_go_back(
-    catalogue, gallery, spares
+    catalogue, gallery, other_models
 ):
     before = seen(catalogue, gallery)
-    left = spares.lacking(gallery, "other:1")[1].id
-    embed(spares, gallery, but=[left])
-    assert spares.exchange(gallery, "other:1", may_lack=1) == 1
+    left = other_models.lacking(gallery, "other:1")[1].id
+    embed(other_models, gallery, but=[left])
+    assert other_models.exchange(gallery, "other:1", may_lack=1) == 1
     assert left not in seen(catalogue, gallery)[0]
     assert left not in catalogue.vectors(gallery)[0]
     assert catalogue.counts(gallery).faces == 6
-    assert spares.lacks(gallery, "other:1") == 1
+    assert other_models.lacks(gallery, "other:1") == 1
     with pytest.raises(SwapIncomplete, match="a vector of fingerprint only"):
-        spares.drop(gallery)
-    spares.exchange(gallery, "fingerprint")
+        other_models.drop(gallery)
+    other_models.exchange(gallery, "fingerprint")
     np.testing.assert_array_equal(seen(catalogue, gallery)[2], before[2])
-    spares.exchange(gallery, "other:1", may_lack=1)
+    other_models.exchange(gallery, "other:1", may_lack=1)
     head = catalogue.feed(gallery).head()
-    assert spares.put(gallery, "other:1", [left], others([left])) == 1
+    assert other_models.put(gallery, "other:1", [left], others([left])) == 1
     told = catalogue.feed(gallery).changes(head)
     assert told.added.tolist() == [left], "indexes that are open learn of it"
     np.testing.assert_array_equal(told.vectors, others([left]))
 
 
-def test_an_index_is_named_anew_whenever_vectors_were_added(catalogue, gallery, spares):
-    embed(spares, gallery)
-    first = spares.begin_term(gallery)
-    assert spares.begin_term(gallery) == first
+def test_an_index_is_named_anew_whenever_vectors_were_added(catalogue, gallery, other_models):
+    embed(other_models, gallery)
+    first = other_models.begin_term(gallery)
+    assert other_models.begin_term(gallery) == first
     catalogue.enrol(gallery, [new_face("Cid", 9)])
-    embed(spares, gallery)
-    assert spares.get(gallery).term is None
-    assert spares.begin_term(gallery) != first
-    spares.exchange(gallery, "other:1")
-    assert spares.get(gallery).term == "", "the first model keeps the index that it had"
+    embed(other_models, gallery)
+    assert other_models.get(gallery).term is None
+    assert other_models.begin_term(gallery) != first
+    other_models.exchange(gallery, "other:1")
+    assert other_models.get(gallery).term == "", "the first model keeps the index that it had"
 
 
-def test_a_deleted_face_is_gone_from_both_models(catalogue, gallery, spares):
-    ids = embed(spares, gallery)
-    assert len(spares.vectors(gallery, ids[:4])[0]) == 4
+def test_a_deleted_face_is_gone_from_both_models(catalogue, gallery, other_models):
+    ids = embed(other_models, gallery)
+    assert len(other_models.vectors(gallery, ids[:4])[0]) == 4
     catalogue.delete_person(gallery, catalogue.person(gallery, "Ann").id)
-    assert spares.vectors(gallery)[0].tolist() == ids[4:]
-    assert spares.put(gallery, "other:1", ids, others(ids)) == 0, "nothing is kept for the gone"
-    spares.exchange(gallery, "other:1")
+    assert other_models.vectors(gallery)[0].tolist() == ids[4:]
+    assert other_models.put(gallery, "other:1", ids, others(ids)) == 0, (
+        "nothing is kept for the gone"
+    )
+    other_models.exchange(gallery, "other:1")
     assert seen(catalogue, gallery)[0] == ids[4:]
 
 
-def test_one_other_model_at_a_time(catalogue, gallery, spares):
-    assert spares.begin(gallery, **OTHER) == spares.get(gallery), "the same again goes on"
+def test_one_other_model_at_a_time(catalogue, gallery, other_models):
+    assert other_models.begin(gallery, **OTHER) == other_models.get(gallery), (
+        "the same again goes on"
+    )
     with pytest.raises(AlreadyExists, match="keeps other:1 beside"):
-        spares.begin(gallery, **{**OTHER, "fingerprint": "third"})
+        other_models.begin(gallery, **{**OTHER, "fingerprint": "third"})
     with pytest.raises(AlreadyExists, match="uses fingerprint already"):
-        spares.begin(gallery, **{**OTHER, "fingerprint": "fingerprint"})
+        other_models.begin(gallery, **{**OTHER, "fingerprint": "fingerprint"})
     with pytest.raises(NotFound, match="third is not beside"):
-        spares.exchange(gallery, "third")
-    embed(spares, gallery)
-    spares.drop(gallery)
-    assert spares.find(gallery) is None
-    assert spares.vectors(gallery)[0].tolist() == []
+        other_models.exchange(gallery, "third")
+    embed(other_models, gallery)
+    other_models.drop(gallery)
+    assert other_models.find(gallery) is None
+    assert other_models.vectors(gallery)[0].tolist() == []
     with pytest.raises(NotFound, match="the swap was ended"):
-        spares.exchange(gallery, "other:1")
+        other_models.exchange(gallery, "other:1")
     with pytest.raises(NotFound, match="rollcall models swap NAME"):
-        spares.get(gallery)
+        other_models.get(gallery)
 
 
 def test_a_first_model_that_is_dropped_leaves_no_vector_and_later_ones_go_on(
-    catalogue, gallery, spares
+    catalogue, gallery, other_models
 ):
     first = catalogue.stored_vectors(range(1, 7))
-    embed(spares, gallery)
-    spares.exchange(gallery, "other:1")
-    spares.drop(gallery)
+    embed(other_models, gallery)
+    other_models.exchange(gallery, "other:1")
+    other_models.drop(gallery)
     assert not set(first) & set(catalogue.stored_vectors(range(1, 7)))
     assert len(catalogue.stored_vectors(range(1, 7))) == 6
     catalogue.enrol(gallery, [new_face("Cid", 9, dimension=5)])
-    spares.begin(gallery, **{**OTHER, "fingerprint": "third", "dimension": 7})
-    ids = [face.id for face in spares.lacking(gallery, "third")]
+    other_models.begin(gallery, **{**OTHER, "fingerprint": "third", "dimension": 7})
+    ids = [face.id for face in other_models.lacking(gallery, "third")]
     assert len(ids) == 7
-    spares.put(gallery, "third", ids, np.stack([vector(face_id, 7) for face_id in ids]))
-    spares.exchange(gallery, "third")
+    other_models.put(gallery, "third", ids, np.stack([vector(face_id, 7) for face_id in ids]))
+    other_models.exchange(gallery, "third")
     assert seen(catalogue, gallery)[2].shape == (7, 7)
-    spares.exchange(gallery, "other:1")
+    other_models.exchange(gallery, "other:1")
     assert seen(catalogue, gallery)[2].shape == (7, 5)

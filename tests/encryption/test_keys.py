@@ -7,8 +7,8 @@ import pytest
 
 from retrieval.encryption.keys import (
     DataKey,
+    DecryptionFailed,
     UserKey,
-    WrongSeal,
     new_user_key,
     read_key_file,
     read_user_key,
@@ -23,36 +23,36 @@ SECRET = bytes(range(32))
 
 def test_a_sealed_value_opens_by_its_key_and_label_alone():
     key, other = DataKey.new(), DataKey.new()
-    sealed = key.seal(b"a vector", b"vector")
-    assert b"a vector" not in sealed
-    assert key.open(sealed, b"vector") == b"a vector"
+    encrypted = key.encrypt(b"a vector", b"vector")
+    assert b"a vector" not in encrypted
+    assert key.open(encrypted, b"vector") == b"a vector"
     for opener, label in ((key, b"photo"), (other, b"vector")):
-        with pytest.raises(WrongSeal):
-            opener.open(sealed, label)
+        with pytest.raises(DecryptionFailed):
+            opener.open(encrypted, label)
 
 
 def test_any_changed_or_missing_byte_is_noticed():
     key = DataKey.new()
-    sealed = key.seal(b"a vector", b"vector")
-    for place in range(len(sealed)):
-        changed = bytearray(sealed)
+    encrypted = key.encrypt(b"a vector", b"vector")
+    for place in range(len(encrypted)):
+        changed = bytearray(encrypted)
         changed[place] ^= 1
-        with pytest.raises(WrongSeal):
+        with pytest.raises(DecryptionFailed):
             key.open(bytes(changed), b"vector")
-        with pytest.raises(WrongSeal):
-            key.open(sealed[:place], b"vector")
+        with pytest.raises(DecryptionFailed):
+            key.open(encrypted[:place], b"vector")
 
 
 def test_the_same_value_is_never_sealed_to_the_same_bytes():
     key = DataKey.new()
-    assert len({key.seal(b"a vector", b"vector") for _ in range(100)}) == 100
+    assert len({key.encrypt(b"a vector", b"vector") for _ in range(100)}) == 100
 
 
 def test_a_wrapped_data_key_opens_by_its_user_key_alone():
     user_key, key = UserKey(SECRET), DataKey.new()
     wrapped = key.wrapped(user_key)
     again = user_key.unwrap(key.id, wrapped)
-    assert again.open(key.seal(b"a", b""), b"") == b"a"
+    assert again.open(key.encrypt(b"a", b""), b"") == b"a"
     for opener, key_id, data in (
         (UserKey(os.urandom(32)), key.id, wrapped),
         (user_key, DataKey.new().id, wrapped),

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from retrieval.catalogue.erasing.erasure import traces
-from retrieval.catalogue.http.audit import Audit, Happening
+from retrieval.catalogue.http.audit import Audit, AuditEntry
 from retrieval.catalogue.http.replies import Replies
 from retrieval.catalogue.records import NewFace
 from retrieval.catalogue.runs.run_records import ListedPhoto, PhotoOutcome, Taken
@@ -131,7 +131,7 @@ def _written(service: Service, home: Path, coding: Coding | None, nlist: int = 4
     feed = service.catalogue.feed(service.collection.id)
     view = View.of(Gallery(feed, None).roster(), feed.head())
     if coding is not None:
-        roster = view.sealed
+        roster = view.frozen
         faces = FaissIvf.trained(roster.vectors, Recipe(coding, nlist, nlist))
         templates = FaissIvf.trained(roster.templates, Recipe(coding, 1, 1))
         lists = Lists(faces, templates, visited=nlist, fetch=64, trained=TRAINED)
@@ -342,12 +342,12 @@ def test_the_names_of_a_deleted_person_are_taken_out_wherever_they_stand(
     }
     audit.record(
         [
-            Happening("key", "identify", "default", photo="f" * 64, answer=told),
-            Happening("key", "rename", "default", answer={"person": names[1], "now": names[0]}),
-            Happening("key", "identify", "another", answer=told),
+            AuditEntry("key", "identify", "default", photo="f" * 64, answer=told),
+            AuditEntry("key", "rename", "default", answer={"person": names[1], "now": names[0]}),
+            AuditEntry("key", "identify", "another", answer=told),
         ]
     )
-    audit.record([Happening("key", "enrol", "default", photo=new_face("", 9_000).sha256)])
+    audit.record([AuditEntry("key", "enrol", "default", photo=new_face("", 9_000).sha256)])
     for token, who in (("a", names[0]), ("b", "person 01")):
         replies.claim("key", token, "print")
         body = json.dumps({"person": who, "now": names[0] if token == "a" else who}).encode()
@@ -379,8 +379,8 @@ def test_the_names_of_a_deleted_person_are_taken_out_wherever_they_stand(
     assert forget_with_receipt(service, names[0], home).clean
 
     newest = audit.entries(collection="default")
-    assert [each.happening.photo for each in newest] == [None, None, "f" * 64]
-    asked, other = newest[2].happening.answer, told["faces"][1]
+    assert [each.entry.photo for each in newest] == [None, None, "f" * 64]
+    asked, other = newest[2].entry.answer, told["faces"][1]
     assert asked is not None
     assert [face["person"] for face in asked["faces"]] == ["(deleted)", "person 01"]
     assert asked["faces"][1] == other

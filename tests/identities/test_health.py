@@ -85,13 +85,13 @@ def test_orl_hides_no_planted_photo_and_raises_no_false_alarm(orl_faces: FaceFol
     for _ in range(20):
         shuffled = rng.permutation(len(orl_faces.people))
         order = shuffled[np.argsort(orl_faces.people[shuffled], kind="stable")].reshape(-1, 10)
-        enrolled, spare = order[:, :5], order[:, 5]
+        enrolled, other_model = order[:, :5], order[:, 5]
         own, other = rng.choice(people, 2, replace=False)
         labels = np.repeat(people, 5)
         clean = examine(orl_faces.vectors[enrolled.ravel()], labels, fitted=False)
         alarms += len(clean.mislabelled)
         planted = enrolled.copy()
-        planted[own, 0] = spare[other]
+        planted[own, 0] = other_model[other]
         rows = examine(orl_faces.vectors[planted.ravel()], labels, fitted=False).mislabelled
         found += (own * 5, other) in {(m.row, m.looks_like) for m in rows}
     assert found >= 18

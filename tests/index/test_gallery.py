@@ -92,9 +92,9 @@ def test_folding_the_tail_changes_no_answer() -> None:
     gallery.catch_up()
     ids = feed.enrol(rng.integers(1, 900, 3000), unit(rng, 3000))
     probes = unit(rng, 8)
-    assert gallery.status().tail > 3000
+    assert gallery.status().recent > 3000
     assert_right(gallery, feed, probes)
-    assert gallery.status().tail == 0
+    assert gallery.status().recent == 0
     feed.remove(ids[::2])
     assert_right(gallery, feed, probes)
 
@@ -329,4 +329,4 @@ def test_a_folder_that_cannot_be_written_keeps_nobody_from_an_answer(tmp_path: P
     gallery.catch_up()
     feed.enrol(np.repeat(np.arange(1, 1501), 4), unit(rng, 6000))
     assert_right(gallery, feed, unit(rng, 3))
-    assert gallery.status().tail == 0
+    assert gallery.status().recent == 0

@@ -19,7 +19,7 @@ from retrieval.index.milvus.server import MilvusServer
 from retrieval.index.milvus.training import Making
 from retrieval.scoring.space import Space
 from retrieval.settings import Settings
-from retrieval.values import Floats, IndexPlace, Ints, PeopleHits
+from retrieval.values import Floats, IndexProgress, Ints, PeopleHits
 from tests.fakes import MemoryFeed
 from tests.milvus_server import RunningMilvus, running_milvus
 
@@ -208,7 +208,7 @@ def test_an_exchange_excludes_the_questions_and_rebuilds_of_its_own_process_as_w
     index = small.opened(wait_s=0.2)
     advance, exchanges = small.places.advance, []
 
-    def asked_meanwhile(before: IndexPlace, after: IndexPlace, holder: str) -> bool:
+    def asked_meanwhile(before: IndexProgress, after: IndexProgress, holder: str) -> bool:
         if after.ready and not before.ready:
             exchanges.append(after)
             small.enrol(people(1, 1), 2)
@@ -260,7 +260,7 @@ def test_one_that_slept_through_its_lease_moves_nothing_on(
     advance = small.places.advance
     key = small.places.places()[0].key
 
-    def slow(before: IndexPlace, after: IndexPlace, holder: str) -> bool:
+    def slow(before: IndexProgress, after: IndexProgress, holder: str) -> bool:
         monkeypatch.undo()
         small.places.lease(key, holder, -1)
         assert small.places.lease(key, "quicker", 0.2)

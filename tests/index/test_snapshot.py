@@ -131,12 +131,12 @@ def test_a_snapshot_in_the_clear_is_refused_where_it_should_be_encrypted_and_the
     tmp_path: Path,
 ) -> None:
     clear = snapshot.write(tmp_path, STAMP, ARRAYS, {})
-    sealed = snapshot.write(tmp_path, STAMP, ARRAYS, {}, Keys(DataKey.new()))
+    frozen = snapshot.write(tmp_path, STAMP, ARRAYS, {}, Keys(DataKey.new()))
     for path, keys in (
         (clear, Keys(DataKey.new())),
-        (sealed, Keys(DataKey.new())),
-        (sealed, Keys(None)),
-        (sealed, None),
+        (frozen, Keys(DataKey.new())),
+        (frozen, Keys(None)),
+        (frozen, None),
     ):
         with pytest.raises(SnapshotInvalid):
             snapshot.load(path, STAMP, keys)

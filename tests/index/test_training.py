@@ -165,10 +165,10 @@ def test_a_trained_gallery_follows_changes_and_folds_them(
     feed.enrol(new, population.photos(new))
     feed.move(np.array(sorted(feed.people))[:3], 2)
     assert_agrees(gallery, feed, population)
-    assert gallery.status().tail > 0
+    assert gallery.status().recent > 0
     gallery.snapshot()
     status = gallery.status()
-    assert (status.tail, status.dead_share, status.kind) == (0, 0, "ivf-pq")
+    assert (status.recent, status.dead_share, status.kind) == (0, 0, "ivf-pq")
     assert_agrees(gallery, feed, population)
     assert_agrees(reopened(feed, tmp_path), feed, population)
 
@@ -235,7 +235,7 @@ def test_upkeep_trains_when_that_is_due_and_folds_when_that_is(
     new = np.repeat(np.arange(PEOPLE + 1, PEOPLE + 51), 4)
     feed.enrol(new, population.photos(new - PEOPLE))
     gallery.keep_up()
-    assert gallery.status().tail == 200
+    assert gallery.status().recent == 200
 
 
 def test_clusters_hold_every_face_once(population: Population) -> None:

@@ -10,7 +10,7 @@ from retrieval.encryption.keys import DataKey
 from retrieval.errors import StorageUnavailable
 from retrieval.photos.shelves import shelf_of, shelves_below
 from retrieval.photos.store import PhotoStore
-from retrieval.values import Place, Url
+from retrieval.values import Location, Url
 from tests.photos.test_store import DATA, SHA256, Keys
 from tests.processes import free_port
 from tests.storage_servers import PASSWORD, ftp_server
@@ -27,7 +27,9 @@ def ftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["path", "file", "memory", "ftp"])
-def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def root(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Location:
     if request.param == "path":
         return tmp_path / "kept"
     if request.param == "file":
@@ -38,7 +40,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     return Url(f"{request.getfixturevalue('ftp')}/{uuid4().hex}")
 
 
-def test_copies_are_kept_read_listed_and_deleted(root: Place) -> None:
+def test_copies_are_kept_read_listed_and_deleted(root: Location) -> None:
     assert shelves_below(root) == []
     store = PhotoStore(root / "7", keeps=True)
     assert (store.read(SHA256), store.kept()) == (None, [])
@@ -55,17 +57,17 @@ def test_copies_are_kept_read_listed_and_deleted(root: Place) -> None:
     assert store.kept() == []
 
 
-def test_copies_are_encrypted_and_written_anew(root: Place) -> None:
+def test_copies_are_encrypted_and_written_anew(root: Location) -> None:
     PhotoStore(root / "7", keeps=True).keep(SHA256, DATA)
-    sealed = PhotoStore(root / "7", keeps=True, sealer=Keys(DataKey.new()))
-    assert sealed.key_of(SHA256) is None
-    assert sealed.write_anew(SHA256)
-    assert not sealed.write_anew(SHA256)
-    assert sealed.read(SHA256) == DATA
+    encrypted = PhotoStore(root / "7", keeps=True, encryptor=Keys(DataKey.new()))
+    assert encrypted.key_of(SHA256) is None
+    assert encrypted.write_anew(SHA256)
+    assert not encrypted.write_anew(SHA256)
+    assert encrypted.read(SHA256) == DATA
     assert PhotoStore(root / "7", keeps=True).read(SHA256) != DATA
 
 
-def test_nothing_but_whole_files_is_left_or_listed(root: Place) -> None:
+def test_nothing_but_whole_files_is_left_or_listed(root: Location) -> None:
     shelf = shelf_of(root / "7")
     shelf.write(SHA256, DATA)
     shelf.write(SHA256, DATA[::-1])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.encryption.files import sealed_by
+from retrieval.encryption.files import encrypted_by
 from retrieval.encryption.keys import DataKey
-from retrieval.errors import CatalogueSealed, NotFound, StoreError, StoreFull
+from retrieval.errors import CatalogueEncrypted, NotFound, StoreError, StoreFull
 from retrieval.photos.shelves import store_error
 from retrieval.photos.store import PhotoStore
 from tests.fakes import Keys
@@ -67,18 +67,18 @@ def test_a_full_disk_says_so_and_what_to_do(number: int) -> None:
 
 def test_with_a_key_a_copy_is_encrypted_and_comes_back(tmp_path: Path) -> None:
     keys = Keys(DataKey.new())
-    store = PhotoStore(tmp_path, keeps=True, sealer=keys)
+    store = PhotoStore(tmp_path, keeps=True, encryptor=keys)
     store.keep(SHA256, DATA)
     lying = PhotoStore(tmp_path, keeps=False).read(SHA256)
     assert lying is not None
     assert DATA not in lying
-    assert sealed_by(lying) == keys.keys[-1].id
+    assert encrypted_by(lying) == keys.keys[-1].id
     assert store.read(SHA256) == DATA
 
 
 def test_copies_follow_the_active_key_and_older_ones_can_be_read_until_then(tmp_path: Path) -> None:
     keys = Keys(None)
-    store = PhotoStore(tmp_path, keeps=True, sealer=keys)
+    store = PhotoStore(tmp_path, keeps=True, encryptor=keys)
     store.keep(SHA256, DATA)
     for key in (DataKey.new(), DataKey.new(), None):
         keys.keys.append(key)
@@ -102,7 +102,7 @@ class _Spanned(Keys):
 
 def test_a_copy_whose_writing_spans_a_change_of_keys_is_written_anew(tmp_path: Path) -> None:
     for number, changes in enumerate([(None, DataKey.new()), (None, DataKey.new(), DataKey.new())]):
-        store = PhotoStore(tmp_path / str(number), keeps=True, sealer=_Spanned(*changes))
+        store = PhotoStore(tmp_path / str(number), keeps=True, encryptor=_Spanned(*changes))
         store.keep(SHA256, DATA)
         assert changes[-1] is not None
         assert store.key_of(SHA256) == changes[-1].id
@@ -116,21 +116,21 @@ class _Locked(Keys):
 
     def active(self) -> DataKey | None:
         if self.asked:
-            raise CatalogueSealed("no key")
+            raise CatalogueEncrypted("no key")
         self.asked = True
         return None
 
 
 def test_a_process_without_the_key_leaves_no_copy_in_the_clear(tmp_path: Path) -> None:
-    store = PhotoStore(tmp_path, keeps=True, sealer=_Locked())
-    with pytest.raises(CatalogueSealed):
+    store = PhotoStore(tmp_path, keeps=True, encryptor=_Locked())
+    with pytest.raises(CatalogueEncrypted):
         store.keep(SHA256, DATA)
     assert store.kept() == []
 
 
 def test_a_damaged_encrypted_copy_is_an_error_and_stays_as_it_is(tmp_path: Path) -> None:
     keys = Keys(DataKey.new())
-    store = PhotoStore(tmp_path, keeps=True, sealer=keys)
+    store = PhotoStore(tmp_path, keeps=True, encryptor=keys)
     store.keep(SHA256, DATA)
     path = tmp_path / SHA256[:2] / SHA256
     damaged = path.read_bytes()[:-1] + b"?"
@@ -143,7 +143,7 @@ def test_a_damaged_encrypted_copy_is_an_error_and_stays_as_it_is(tmp_path: Path)
 
 
 def test_an_encrypted_copy_under_another_photos_name_is_an_error(tmp_path: Path) -> None:
-    store = PhotoStore(tmp_path, keeps=True, sealer=Keys(DataKey.new()))
+    store = PhotoStore(tmp_path, keeps=True, encryptor=Keys(DataKey.new()))
     store.keep(SHA256, DATA)
     other = "0" * 64
     (tmp_path / "00").mkdir()

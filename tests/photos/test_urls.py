@@ -16,7 +16,7 @@ from retrieval.errors import (
 from retrieval.photos.decode import read
 from retrieval.photos.folders import exists, is_folder, people_below, photos_below
 from retrieval.photos.people_csv import read_people_csv
-from retrieval.photos.urls import place_of
+from retrieval.photos.urls import location_of
 from retrieval.values import Url
 from tests.processes import free_port
 from tests.storage_servers import PASSWORD, ftp_server
@@ -135,22 +135,22 @@ def test_a_server_that_lets_nobody_in_or_is_not_there_may_come_back(
 )
 def test_a_url_with_a_secret_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(DataInvalid, match="password or a signature") as refused:
-        place_of(text)
+        location_of(text)
     assert "secret" not in str(refused.value)
 
 
 def test_paths_stay_paths() -> None:
     for text in ("photo.jpg", "/a/b", "s3:/bucket", "C:x"):
-        assert place_of(text) == Path(text)
+        assert location_of(text) == Path(text)
     for url in (
         "s3://bucket/a?b.jpg",
         "abfs://c@account/x",
         "sftp://anna@host/a",
         "s3://b/a@b.jpg",
     ):
-        assert place_of(url) == Url(url)
+        assert location_of(url) == Url(url)
     with pytest.raises(DataInvalid, match="chains"):
-        place_of("zip://a.jpg::s3://bucket/a.zip")
+        location_of("zip://a.jpg::s3://bucket/a.zip")
 
 
 def test_an_unknown_protocol_and_a_missing_package_say_what_to_do() -> None:

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from retrieval.catalogue.http.audit import Audit, Happening
+from retrieval.catalogue.http.audit import Audit, AuditEntry
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.runs.files import forget_old, rejects_of, uploads_below
 from retrieval.settings import Settings
@@ -47,15 +47,15 @@ def test_a_deleted_collection_takes_its_files_and_what_its_audit_entries_tell(
         told = {"person": "Ann"}
         audit.record(
             [
-                Happening("door", "identify", name, "f" * 64, told, 0.9, "sums")
+                AuditEntry("door", "identify", name, "f" * 64, told, 0.9, "sums")
                 for name in ("default", "another")
             ]
         )
-        audit.record([Happening("admin", "create-key", "default", answer={"key": "door"})])
+        audit.record([AuditEntry("admin", "create-key", "default", answer={"key": "door"})])
         service.delete_collection("default")
-        key, other, asked = (each.happening for each in audit.entries())
+        key, other, asked = (each.entry for each in audit.entries())
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in kept)
-    assert asked == Happening("door", "identify", "default", None, None, 0.9, "sums")
+    assert asked == AuditEntry("door", "identify", "default", None, None, 0.9, "sums")
     assert (other.photo, other.answer) == ("f" * 64, told)
     assert key.answer == {"key": "door"}

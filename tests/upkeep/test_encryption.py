@@ -15,11 +15,11 @@ from PIL import Image
 
 from retrieval.backup.making import back_up
 from retrieval.build import open_catalogue
-from retrieval.catalogue.strangers import Unknowns
+from retrieval.catalogue.strangers import Strangers
 from retrieval.collection.answers import EnrolItem
 from retrieval.encryption.keys import read_user_key, write_key_file
 from retrieval.erasing.receipts import forget_with_receipt
-from retrieval.errors import CatalogueSealed, SettingInvalid, StoreError
+from retrieval.errors import CatalogueEncrypted, SettingInvalid, StoreError
 from retrieval.photos.folders import people_below
 from retrieval.service import Service
 from retrieval.settings import Settings
@@ -97,7 +97,7 @@ def secrets(service: Service, photos: Path, *, spaced: bool = True) -> set[bytes
     """Pieces of vectors, of what is made of them, and of photos."""
     collection = service.collection.id
     roster = service.gallery.roster()
-    unknown = Unknowns(service.catalogue.database).newest(collection, 10, None)
+    unknown = Strangers(service.catalogue.database).newest(collection, 10, None)
     assert unknown
     vectors = [
         *service.catalogue.vectors(collection)[2],
@@ -156,7 +156,7 @@ def test_without_the_right_key_a_service_does_not_open_and_nothing_changes(
     with small_service(settings(home, data_key=KEY)) as service:
         use(service, photos)
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
-    with pytest.raises(CatalogueSealed):
+    with pytest.raises(CatalogueEncrypted):
         small_service(settings(home, data_key=key))
     after = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
     assert {path for path in before if path.suffix != ".db-shm"} <= set(after)
@@ -258,11 +258,11 @@ def test_a_key_in_a_file_does_as_one_in_the_environment(home: Path, tmp_path: Pa
     file = tmp_path / "key"
     write_key_file(file)
     with open_catalogue(settings(home, data_key_file=file)) as catalogue:
-        assert catalogue.sealer.active() is not None
+        assert catalogue.encryptor.active() is not None
     text = file.read_text()
     file.unlink()
     with open_catalogue(settings(home, data_key=text)) as catalogue:
-        assert catalogue.sealer.active() is not None
+        assert catalogue.encryptor.active() is not None
 
 
 WITHOUT_CRYPTOGRAPHY = """

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from retrieval.build import build_service, other_model
-from retrieval.catalogue.models.other_models import Spare, Spares
+from retrieval.catalogue.models.other_models import OtherModel, OtherModels
 from retrieval.collection.answers import EnrolItem, GalleryState, PhotoAnswer
 from retrieval.erasing.receipts import forget_with_receipt
 from retrieval.errors import NotFound, SettingInvalid, SwapIncomplete
@@ -107,9 +107,9 @@ def enrol(service: Service, items: list[EnrolItem]) -> None:
 def embed(service: Service, name: str = SMALL) -> str:
     """Embed a collection anew; return the other model's fingerprint."""
     settings: Settings = service._parts._settings  # type: ignore[attr-defined]
-    spare = begin(service, other_model(settings, service.kit.collection, name))
-    assert follow_up(service, spare.fingerprint) == []
-    return spare.fingerprint
+    other = begin(service, other_model(settings, service.active_model.collection, name))
+    assert follow_up(service, other.fingerprint) == []
+    return other.fingerprint
 
 
 def vectors(service: Service) -> tuple[list[int], np.ndarray]:
@@ -132,7 +132,7 @@ def test_embedding_anew_gives_the_vectors_that_enrolling_gives_and_back_the_firs
         ids, before = vectors(service)
         other = embed(service)
         switch(service)
-        assert service.kit.collection.fingerprint == other
+        assert service.active_model.collection.fingerprint == other
         after_ids, after = vectors(service)
         assert after.shape == (len(ids), DIMENSION)
         again = settings.model_copy(
@@ -326,7 +326,7 @@ def test_a_face_without_a_photo_is_told_of_left_out_only_when_asked_to_and_comes
     Path(copies[2].photo).unlink()
     Path(copies[5].photo).write_bytes(Path(copies[6].photo).read_bytes())
     settings: Settings = service._parts._settings  # type: ignore[attr-defined]
-    target = other_model(settings, service.kit.collection, SMALL)
+    target = other_model(settings, service.active_model.collection, SMALL)
     missed = survey(service, target)
     assert [found.photo for found in missed] == [copies[2].photo, copies[5].photo]
     assert "other bytes" in missed[1].message
@@ -334,7 +334,7 @@ def test_a_face_without_a_photo_is_told_of_left_out_only_when_asked_to_and_comes
     assert follow_up(service, target.fingerprint) == missed
     with pytest.raises(SwapIncomplete, match="2 faces cannot be embedded"):
         switch(service)
-    assert service.kit.collection.fingerprint != target.fingerprint
+    assert service.active_model.collection.fingerprint != target.fingerprint
     assert switch(service, without_missing=True) == missed
     assert service.state().faces == 6
     assert status(service).lacking == 2
@@ -354,18 +354,18 @@ def test_a_batch_that_meets_the_switch_is_embedded_by_the_model_that_was_asked_f
 ) -> None:
     enrol(service, faces[:4])
     settings: Settings = service._parts._settings  # type: ignore[attr-defined]
-    spare = begin(service, other_model(settings, service.kit.collection, SMALL))
-    spares, collection = Spares(service.catalogue.database), service.collection.id
+    other = begin(service, other_model(settings, service.active_model.collection, SMALL))
+    other_models, collection = OtherModels(service.catalogue.database), service.collection.id
     pipeline = type(service.pipeline)
     read = pipeline.read
 
     def read_and_switch(self, sources):  # type: ignore[no-untyped-def]
-        if service.kit.collection.fingerprint != spare.fingerprint:
-            spares.exchange(collection, spare.fingerprint, may_lack=4)
+        if service.active_model.collection.fingerprint != other.fingerprint:
+            other_models.exchange(collection, other.fingerprint, may_lack=4)
         return read(self, sources)
 
     monkeypatch.setattr(pipeline, "read", read_and_switch)
-    assert follow_up(service, spare.fingerprint) == []
+    assert follow_up(service, other.fingerprint) == []
     monkeypatch.undo()
     assert vectors(service)[1].shape == (4, DIMENSION)
     assert service.state().faces == 4
@@ -405,7 +405,7 @@ def test_a_photo_whose_name_is_no_place_stops_nobody(
             hashlib.sha256(kept).hexdigest()
         }
         service.photos.discard([lost])
-        target = other_model(settings, service.kit.collection, SMALL)
+        target = other_model(settings, service.active_model.collection, SMALL)
         (missed,) = survey(service, target)
         assert "hush7" not in missed.message
         assert recent_queries(service) == []
@@ -446,7 +446,7 @@ def test_a_deleted_person_leaves_no_bytes_in_either_model(
     enrol(service, faces)
     embed(service)
     prepare(service)
-    _, _, others = Spares(service.catalogue.database).vectors(service.collection.id)
+    _, _, others = OtherModels(service.catalogue.database).vectors(service.collection.id)
     (index,) = (settings.home / "index" / str(service.collection.id)).glob("*/*.snapshot")
     assert service.catalogue.traces([others[0].tobytes()])
     receipt = forget_with_receipt(service, "s1", settings.home)
@@ -469,7 +469,7 @@ def test_the_index_that_a_killed_drop_left_is_deleted_later(
     embed(service)
     make_index(service)
     (index,) = (settings.home / "index" / str(service.collection.id)).glob("*/*.snapshot")
-    Spares(service.catalogue.database).drop(service.collection.id)  # then it is killed
+    OtherModels(service.catalogue.database).drop(service.collection.id)  # then it is killed
     if mended_by == "deletion":
         service.forget("s1")
     else:
@@ -491,7 +491,7 @@ def test_an_index_made_while_somebody_is_erased_is_made_again(
 
     make_index(service, erase)
     folder = settings.home / "index" / str(service.collection.id)
-    term = status(service).spare.term
+    term = status(service).other_model.term
     assert [path.parent.name for path in folder.glob("*/*.snapshot")] == [term]
 
 
@@ -512,19 +512,21 @@ def test_a_switch_while_an_index_is_made_lets_no_model_take_the_place_of_the_oth
     enrol(service, faces[:8])
     embed(service)
     prepare(service)
-    seen = Spares.get
+    seen = OtherModels.get
 
-    def switched_after(self: Spares, collection_id: int) -> Spare:
-        spare = seen(self, collection_id)
+    def switched_after(self: OtherModels, collection_id: int) -> OtherModel:
+        other_model = seen(self, collection_id)
         monkeypatch.undo()
-        self.exchange(collection_id, spare.fingerprint)
-        return spare
+        self.exchange(collection_id, other_model.fingerprint)
+        return other_model
 
-    spare = status(service).spare
-    assert spare is not None
-    monkeypatch.setattr(Spares, "get", switched_after)
+    other_model = status(service).other_model
+    assert other_model is not None
+    monkeypatch.setattr(OtherModels, "get", switched_after)
     with pytest.raises(NotFound, match="went on meanwhile"):
-        service.spare_kit(Spares(service.catalogue.database).get(service.collection.id))
+        service.other_active_model(
+            OtherModels(service.catalogue.database).get(service.collection.id)
+        )
     assert service.gallery.check().sound
 
 
@@ -546,4 +548,4 @@ def test_the_index_made_beside_is_the_one_that_answers_after_the_switch(
     drop(service)
     assert set(folder.glob("*.snapshot")) == set()
     assert len(set(folder.glob("*/*.snapshot"))) == 1
-    assert status(service).spare is None
+    assert status(service).other_model is None

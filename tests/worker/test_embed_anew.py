@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.build import build_service, other_model
-from retrieval.catalogue.models.other_models import Spares
+from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.answers import EnrolItem
@@ -43,7 +43,7 @@ def test_workers_give_the_vectors_that_one_process_gives_and_say_what_they_could
         items = [EnrolItem(photo.parent.name, str(photo), photo) for photo in [*photos, gone]]
         assert {result.outcome for result in service.enrol(items)} == {"enrolled"}
         gone.unlink()
-        collection = service.kit.collection
+        collection = service.active_model.collection
         target = other_model(settings, collection, SMALL)
         begin(service, target)
         bulk = Bulk(Runs(service.catalogue.database), queue)
@@ -55,12 +55,12 @@ def test_workers_give_the_vectors_that_one_process_gives_and_say_what_they_could
         assert (counts.embedded, dict(counts.rejected)) == (len(photos), {"unreadable": 1})
         (missed,) = bulk.runs.not_taken(run.id)
         assert missed.path == str(gone)
-        spares = Spares(service.catalogue.database)
-        _, _, theirs = spares.vectors(collection.id)
+        other_models = OtherModels(service.catalogue.database)
+        _, _, theirs = other_models.vectors(collection.id)
         drop(service)
         begin(service, target)
         assert [found.photo for found in follow_up(service, target.fingerprint)] == [str(gone)]
-        np.testing.assert_allclose(spares.vectors(collection.id)[2], theirs, atol=1e-5)
+        np.testing.assert_allclose(other_models.vectors(collection.id)[2], theirs, atol=1e-5)
 
 
 def test_a_worker_follows_the_model_and_photos_of_one_name_are_told_apart(
@@ -72,7 +72,7 @@ def test_a_worker_follows_the_model_and_photos_of_one_name_are_told_apart(
     tasks = RunTasks(settings, queue)
     with build_service(settings) as service:
         list(service.enrol([EnrolItem("Ann", "1.pgm", content) for content in data]))
-        collection = service.kit.collection
+        collection = service.active_model.collection
         target = other_model(settings, collection, SMALL)
         begin(service, target)
         photos = list(listed(service, target.fingerprint))

@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.test_encryption import KEY, OTHER, holding, secrets, strangers
 
 from retrieval.build import open_catalogue
 from retrieval.catalogue.runs.runs import Runs
-from retrieval.errors import CatalogueSealed
+from retrieval.errors import CatalogueEncrypted
 from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
+from tests.upkeep.test_encryption import KEY, OTHER, holding, secrets, strangers
 from tests.worker.small_models import begin, follow, small_service, write_photos
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
@@ -45,5 +45,5 @@ def test_a_run_leaves_no_vector_and_no_photo_in_the_clear(
 def test_a_worker_with_another_key_does_not_begin(plan: WorkerPlan) -> None:
     open_catalogue(plan.settings).close()
     wrong = replace(plan, settings=Settings(home=plan.settings.home, data_key=OTHER))
-    with pytest.raises(CatalogueSealed, match="yours is"), workers(wrong, 1):
+    with pytest.raises(CatalogueEncrypted, match="yours is"), workers(wrong, 1):
         pass

@@ -17,7 +17,7 @@ from retrieval.api.schemas import (
     NewKey,
 )
 from retrieval.catalogue.http.api_keys import Key, Role
-from retrieval.catalogue.http.audit import Happening
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.errors import NotAllowed, NotFound
 
 routes = router("administration")
@@ -88,7 +88,7 @@ def _own(context: Context, caller: By) -> list[Key]:
 
 def _record(context: Context, caller: By, action: str, key: Key) -> None:
     told = {"key": key.name, "handle": key.handle, "role": key.role}
-    context.audit.record([Happening(caller.name, action, key.collection, answer=told)])
+    context.audit.record([AuditEntry(caller.name, action, key.collection, answer=told)])
 
 
 @routes.get("/audit", response_model=AuditPage, openapi_extra=ADMIN)

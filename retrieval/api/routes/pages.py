@@ -314,8 +314,8 @@ async def index_page(request: Request, context: InContext, caller: By) -> Respon
     return view.page(
         "index",
         "index.html",
-        other=models.spare,
-        lacking=models.spare_lacking,
+        other=models.other_model,
+        lacking=models.other_lacking,
         status=await context.pool.run(lambda: service.gallery.status()),
         model=service.collection,
         gate=await run_in_threadpool(lambda: service.gate),

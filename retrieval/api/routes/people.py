@@ -38,7 +38,7 @@ from retrieval.api.schemas import (
 )
 from retrieval.api.uploads import check_count, photo_sources
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.http.audit import Happening
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
@@ -234,7 +234,7 @@ def _enrolled(
     results = list(service.enrol(items))
     context.audit.record(
         [
-            Happening(
+            AuditEntry(
                 who=caller.name,
                 action="enrol",
                 collection=service.collection.name,
@@ -435,4 +435,4 @@ def _record(
     told: dict[str, Any],
 ) -> None:
     name = service.collection.name
-    context.audit.record([Happening(caller.name, action, name, answer=told)])
+    context.audit.record([AuditEntry(caller.name, action, name, answer=told)])

@@ -9,7 +9,7 @@ from retrieval.api.context import Context
 from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
 from retrieval.api.schemas import CalibrationShown, Curves, HealthReport, Measured, WantedRate
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.http.audit import Happening
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
 from retrieval.service import Service
@@ -110,7 +110,7 @@ def _record(
     context: Context, caller: By, service: Service, action: str, told: dict[str, Any]
 ) -> None:
     name = service.collection.name
-    context.audit.record([Happening(caller.name, action, name, answer=told)])
+    context.audit.record([AuditEntry(caller.name, action, name, answer=told)])
 
 
 def _measured(found: Calibrated) -> dict[str, Any]:

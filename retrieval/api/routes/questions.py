@@ -11,7 +11,7 @@ from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
 from retrieval.api.schemas import Identification, SearchAnswer, Verdict
 from retrieval.api.uploads import Photo, check_count, photo_source, photo_sources
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.http.audit import Happening
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.collection.answers import identification
 from retrieval.errors import SettingInvalid
 from retrieval.values import Source
@@ -96,9 +96,9 @@ async def verify(
 
 def _asked(
     caller: By, service: InGallery, action: str, source: Source, answer: dict[str, Any]
-) -> Happening:
+) -> AuditEntry:
     assert isinstance(source.content, bytes)
-    return Happening(
+    return AuditEntry(
         who=caller.name,
         action=action,
         collection=service.collection.name,

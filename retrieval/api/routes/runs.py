@@ -20,7 +20,7 @@ from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import By, CollectionName, InContext, Once, Optional, needs, router
 from retrieval.api.schemas import RejectsPage, RunShown, RunsShown
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.http.audit import Happening
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import (
@@ -270,4 +270,4 @@ async def _events(runs: Runs, run_id: str) -> AsyncIterator[str]:
 
 def _record(context: Context, caller: By, action: str, run: Run) -> None:
     told = {"run": run.id, "source": run.source}
-    context.audit.record([Happening(caller.name, action, run.collection, answer=told)])
+    context.audit.record([AuditEntry(caller.name, action, run.collection, answer=told)])

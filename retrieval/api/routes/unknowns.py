@@ -8,8 +8,8 @@ from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import By, InContext, InGallery, Once, Optional, needs, router
 from retrieval.api.schemas import Forgotten, NamedGroup, NewName, UnknownGroups
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.http.audit import Happening
-from retrieval.catalogue.strangers import Unknowns
+from retrieval.catalogue.http.audit import AuditEntry
+from retrieval.catalogue.strangers import Strangers
 from retrieval.errors import NotFound
 from retrieval.people.strangers import Group, list_groups, name_group
 from retrieval.service import Service
@@ -47,7 +47,7 @@ async def name_unknowns(
         named = name_group(service, group, new.person)
         told = {"person": named.person, "faces": len(named.enrolled)}
         name = service.collection.name
-        context.audit.record([Happening(caller.name, "name-unknowns", name, answer=told)])
+        context.audit.record([AuditEntry(caller.name, "name-unknowns", name, answer=told)])
         return named.document()
 
     return await context.pool.run(work)
@@ -83,8 +83,10 @@ def _group(service: Service, group_id: int) -> Group:
 @routes.delete("/unknowns", response_model=Forgotten, openapi_extra=ADMIN)
 def forget_unknowns(context: InContext, caller: By, service: InGallery) -> Any:
     """Delete all unknown faces that were kept, for good."""
-    count = Unknowns(service.catalogue.database).forget_all(service.collection.id)
+    count = Strangers(service.catalogue.database).forget_all(service.collection.id)
     service.catalogue.empty_wal()
     name = service.collection.name
-    context.audit.record([Happening(caller.name, "forget-unknowns", name, answer={"faces": count})])
+    context.audit.record(
+        [AuditEntry(caller.name, "forget-unknowns", name, answer={"faces": count})]
+    )
     return {"deleted": count}

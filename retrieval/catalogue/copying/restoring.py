@@ -20,7 +20,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.changes import renew_epoch
 from retrieval.catalogue.copying.backup_log import add_backups, backups, logged_backups
 from retrieval.catalogue.copying.transfer import TABLES, bring_over, keep_last_ids, last_ids
-from retrieval.catalogue.encrypted.data_keys import Keyring, data_keys, is_sealed
+from retrieval.catalogue.encrypted.data_keys import Keyring, data_keys, is_encrypted
 from retrieval.catalogue.encrypted.recoding import VECTOR_COLUMNS
 from retrieval.catalogue.erasing.erasure import erase_again
 from retrieval.catalogue.erasing.erasure_log import (
@@ -68,10 +68,10 @@ def replace_catalogue(
 
     Raises:
         AlreadyExists: the catalogue has other collections under the ids of the backup's.
-        CatalogueSealed: the backup's vectors are encrypted under another key.
+        CatalogueEncrypted: the backup's vectors are encrypted under another key.
     """
     with kept.database.reading() as source, catalogue.database.writing() as connection:
-        if is_sealed(source):
+        if is_encrypted(source):
             kept.database.keyring.check(source, kept.url)
         _keep_writers_out(connection)
         own = catalogue.database.keyring
@@ -133,7 +133,7 @@ def _rewrite_vectors(
     for name in [column.name for column in VECTOR_COLUMNS if column.table is table]:
         held = [row for row in rows if row[name]]  # some have none
         opened = keyring.open(source, [row[name] for row in held])
-        for row, value in zip(held, own.seal(connection, opened), strict=True):
+        for row, value in zip(held, own.encrypt(connection, opened), strict=True):
             row[name] = value
 
 

@@ -29,8 +29,8 @@ from sqlalchemy import (
 
 from retrieval.catalogue.encrypted.encoding import to_bytes, vectors_from_bytes
 from retrieval.catalogue.schema import Moment, metadata, now
-from retrieval.encryption.keys import KEY_ID, DataKey, UserKey, UserKeySource, WrongSeal
-from retrieval.errors import CatalogueSealed, SettingInvalid, StoreError, VectorDamaged
+from retrieval.encryption.keys import KEY_ID, DataKey, DecryptionFailed, UserKey, UserKeySource
+from retrieval.errors import CatalogueEncrypted, SettingInvalid, StoreError, VectorDamaged
 from retrieval.values import Vectors
 
 PLAIN = "plain"  # in place of a data key's id: vectors in the clear
@@ -101,13 +101,13 @@ class Keyring:
 
     def encode(self, connection: Connection, vectors: Vectors) -> list[bytes]:
         """A value for each row of (n, d); the transaction is a writer's."""
-        return self.seal(connection, [to_bytes(row) for row in vectors])
+        return self.encrypt(connection, [to_bytes(row) for row in vectors])
 
     def decode(self, connection: Connection, stored: Sequence[bytes], dimension: int) -> Vectors:
         """The rows (n, d) float32 of n values.
 
         Raises:
-            CatalogueSealed: a value is sealed, and the user's key is missing or another.
+            CatalogueEncrypted: a value is sealed, and the user's key is missing or another.
             VectorDamaged: one is not what was written.
         """
         opened = self.open(connection, stored) if self._user_key else stored
@@ -116,7 +116,7 @@ class Keyring:
             raise _damaged()
         return vectors_from_bytes(opened, dimension)
 
-    def seal(self, connection: Connection, values: Sequence[bytes]) -> list[bytes]:
+    def encrypt(self, connection: Connection, values: Sequence[bytes]) -> list[bytes]:
         """Write values as the catalogue wants them now.
 
         The active key stays the active one until this transaction ends.
@@ -124,13 +124,13 @@ class Keyring:
         key = self.active(connection, lock=True)
         if key is None:
             return list(values)
-        return key.seal_rows(values, _LABEL)
+        return key.encrypt_rows(values, _LABEL)
 
     def open(self, connection: Connection, values: Sequence[bytes]) -> list[bytes]:
         """Read values, whichever way each is written.
 
         Raises:
-            CatalogueSealed: the user's key is missing or another.
+            CatalogueEncrypted: the user's key is missing or another.
             VectorDamaged: a value is damaged, or lies in the clear where none should.
         """
         heads = [value[:KEY_ID] for value in values]
@@ -142,7 +142,7 @@ class Keyring:
             rows = [row for row, its in enumerate(heads) if its == head]
             try:
                 found = known[head].open_rows([values[row] for row in rows], _LABEL)
-            except WrongSeal as error:
+            except DecryptionFailed as error:
                 raise _damaged() from error
             for row, value in zip(rows, found, strict=True):
                 opened[row] = value
@@ -160,7 +160,7 @@ class Keyring:
             lock: keep it the active one until the transaction ends.
 
         Raises:
-            CatalogueSealed: the user's key is missing or another.
+            CatalogueEncrypted: the user's key is missing or another.
         """
         query = select(data_keys.c.id).where(data_keys.c.role == Role.ACTIVE)
         if lock:
@@ -177,12 +177,12 @@ class Keyring:
         """The data key with this id.
 
         Raises:
-            CatalogueSealed: the user's key is missing or another, or there is no such data key.
+            CatalogueEncrypted: the user's key is missing or another, or there is no such data key.
         """
         if key_id not in self._known:
             self._read(connection)
         if key_id not in self._known:
-            raise CatalogueSealed(
+            raise CatalogueEncrypted(
                 f"The data key {key_id.hex()} is not in the catalogue, or another key than yours "
                 "locks it: what it encrypted can only be read with the catalogue and key from then."
             )
@@ -205,11 +205,11 @@ class Keyring:
         """See that the user's key is the one that this catalogue needs, or that it needs none.
 
         Raises:
-            CatalogueSealed: encrypted, and the key is missing or another.
+            CatalogueEncrypted: encrypted, and the key is missing or another.
             SettingInvalid: a key, but not encrypted.
             StoreError: a data key is damaged.
         """
-        if is_sealed(connection):
+        if is_encrypted(connection):
             self._read(connection)
         elif self._user_key is not None:
             raise SettingInvalid(
@@ -233,30 +233,30 @@ class Keyring:
             user_key = self._user_key()
             mine = [row for row in rows if row.user_key == user_key.id]
             self._known = {**self._known, **dict(_unwrapped(row, user_key) for row in mine)}
-        needed = {bytes.fromhex(row.id) for row in rows if _seals(row)}
+        needed = {bytes.fromhex(row.id) for row in rows if _encrypts(row)}
         if not needed <= self._known.keys():
-            self._refuse([row.user_key for row in rows if _seals(row)])
+            self._refuse([row.user_key for row in rows if _encrypts(row)])
         return plain
 
     def _refuse(self, locks: Sequence[str]) -> NoReturn:
         wanted = " or ".join(sorted(set(locks)))
         if self._user_key is None:
-            raise CatalogueSealed(
+            raise CatalogueEncrypted(
                 f"The catalogue is encrypted under the key {wanted}, and none is set. Set "
                 "ROLLCALL_DATA_KEY_FILE to the file of that key, or ROLLCALL_DATA_KEY to it."
             )
-        raise CatalogueSealed(
+        raise CatalogueEncrypted(
             f"The catalogue is encrypted under the key {wanted}; yours is {self._user_key().id}. "
             "Set ROLLCALL_DATA_KEY_FILE or ROLLCALL_DATA_KEY to the right one."
         )
 
 
-def is_sealed(connection: Connection) -> bool:
+def is_encrypted(connection: Connection) -> bool:
     """Whether any value may be encrypted."""
-    return any(map(_seals, connection.execute(select(data_keys))))
+    return any(map(_encrypts, connection.execute(select(data_keys))))
 
 
-def _seals(row: Row[tuple[str, ...]]) -> bool:
+def _encrypts(row: Row[tuple[str, ...]]) -> bool:
     return bool(row.id != PLAIN and row.role != Role.RETIRED)
 
 

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from retrieval.catalogue.copying.transfer import TABLES
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.encrypted.data_keys import PLAIN, Role, data_keys, is_sealed, put_key
+from retrieval.catalogue.encrypted.data_keys import PLAIN, Role, data_keys, is_encrypted, put_key
 from retrieval.encryption.keys import KEY_ID, DataKey, UserKey
 from retrieval.errors import SettingInvalid, StoreError
 
@@ -52,12 +52,12 @@ def begin_encrypting(database: Database) -> bool:
 
     Raises:
         SettingInvalid: there is no key.
-        CatalogueSealed: it is encrypted under another key.
+        CatalogueEncrypted: it is encrypted under another key.
     """
     user_key = database.keyring.user_key()
     with database.writing() as connection:
         already = _active(connection) != PLAIN
-        if is_sealed(connection):  # also while `decrypt` has not come to its end
+        if is_encrypted(connection):  # also while `decrypt` has not come to its end
             database.keyring.check(connection, database.label)
         if already:
             return False
@@ -70,7 +70,7 @@ def begin_decrypting(database: Database) -> bool:
     """Let vectors be written in the clear from now on; False if they already are.
 
     Raises:
-        CatalogueSealed: the key is missing or another.
+        CatalogueEncrypted: the key is missing or another.
     """
     with database.writing() as connection:
         active = _active(connection)
@@ -91,7 +91,7 @@ def begin_rotating(database: Database, new: UserKey | None) -> bool:
 
     Raises:
         SettingInvalid: the catalogue is not encrypted, or another change is under way.
-        CatalogueSealed: the present key is missing or another.
+        CatalogueEncrypted: the present key is missing or another.
     """
     own = database.keyring.user_key()
     with database.writing() as connection:
@@ -144,7 +144,7 @@ def recode(database: Database, rows: int = ROWS) -> Iterator[int]:
         how many rows, a transaction each.
 
     Raises:
-        CatalogueSealed: the key is missing or another.
+        CatalogueEncrypted: the key is missing or another.
         StoreError: a vector is damaged.
     """
     for column in VECTOR_COLUMNS:
@@ -175,7 +175,7 @@ def _recode_some(
         if not rows:
             return 0, None
         opened = database.keyring.open(connection, [row[-1] for row in rows])
-        stored = database.keyring.seal(connection, opened)
+        stored = database.keyring.encrypt(connection, opened)
         same = and_(*(key == bindparam(f"_{key.name}") for key in keys))
         connection.execute(
             update(column.table).where(same).values({column.name: bindparam("_value")}),

@@ -50,8 +50,8 @@ def make_audit(connection: Connection) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """A question or an edit, to be written down.
+class AuditEntry:
+    """A question or an edit, for the audit log.
 
     Attributes:
         who: the key's name, or "local" where the service has no keys.
@@ -73,16 +73,16 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """A line of the audit log: a happening, its number and its moment in UTC."""
+class AuditRecord:
+    """An audit entry as it was written down, with its number and its moment in UTC."""
 
     id: int
     at: datetime
-    happening: Happening
+    entry: AuditEntry
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        told = {name: getattr(self.happening, name) for name in Happening.__slots__}
+        told = {name: getattr(self.entry, name) for name in AuditEntry.__slots__}
         return {"id": self.id, "at": self.at.isoformat(), **told}
 
 
@@ -92,14 +92,14 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, happenings: Sequence[Happening]) -> None:
+    def record(self, entries: Sequence[AuditEntry]) -> None:
         """Write down what happened, in one transaction."""
-        if not happenings:
+        if not entries:
             return
         moment = now()
         rows = [
-            {"at": moment, **{name: getattr(each, name) for name in Happening.__slots__}}
-            for each in happenings
+            {"at": moment, **{name: getattr(each, name) for name in AuditEntry.__slots__}}
+            for each in entries
         ]
         with self._database.writing() as connection:
             connection.execute(insert(audit), rows)
@@ -112,7 +112,7 @@ class Audit:
         photo: str | None = None,
         before: int | None = None,
         limit: int = 100,
-    ) -> list[AuditEntry]:
+    ) -> list[AuditRecord]:
         """Entries, newest first.
 
         Args:
@@ -133,10 +133,10 @@ class Audit:
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return [
-            AuditEntry(
+            AuditRecord(
                 row.id,
                 row.at,
-                Happening(**{name: row._mapping[name] for name in Happening.__slots__}),
+                AuditEntry(**{name: row._mapping[name] for name in AuditEntry.__slots__}),
             )
             for row in rows
         ]

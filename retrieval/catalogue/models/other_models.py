@@ -83,7 +83,7 @@ _MODEL = ("embedder", "precision", "mirror", "fingerprint", "dimension", "aside"
 _FORGOTTEN = 2_000  # vectors a transaction, so that writers wait for a moment only
 
 
-def make_spares(connection: Connection) -> None:
+def make_other_models(connection: Connection) -> None:
     """Migration: a catalogue from before collections could change their model."""
     metadata.create_all(connection, tables=[spare_models, model_vectors])
     added = "ALTER TABLE {} ADD COLUMN {} TEXT NOT NULL DEFAULT ''"
@@ -102,7 +102,7 @@ def make_spares(connection: Connection) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Spare:
+class OtherModel:
     """The other model of a collection.
 
     Attributes:
@@ -148,7 +148,7 @@ class KnownFace:
     landmarks: Floats
 
 
-class Spares:
+class OtherModels:
     """The other models of a catalogue's collections. Every method is one transaction."""
 
     def __init__(self, database: Database) -> None:
@@ -163,7 +163,7 @@ class Spares:
         mirror: bool,
         fingerprint: str,
         dimension: int,
-    ) -> Spare:
+    ) -> OtherModel:
         """Give a collection another model, which has no vectors yet; the same again goes on.
 
         Raises:
@@ -197,12 +197,12 @@ class Spares:
                 )
             return _found(connection, collection_id)
 
-    def find(self, collection_id: int) -> Spare | None:
+    def find(self, collection_id: int) -> OtherModel | None:
         """The collection's other model, or None."""
         with self._database.reading() as connection:
             return _find(connection, collection_id)
 
-    def get(self, collection_id: int) -> Spare:
+    def get(self, collection_id: int) -> OtherModel:
         """The collection's other model, or NotFound."""
         with self._database.reading() as connection:
             return _found(connection, collection_id)
@@ -217,7 +217,7 @@ class Spares:
             active = collection_by_id(connection, collection_id)
             if active.fingerprint == fingerprint:
                 return active
-            return _check_spare(connection, collection_id, fingerprint).of(active)
+            return _check_other(connection, collection_id, fingerprint).of(active)
 
     # Vectors
 
@@ -311,16 +311,16 @@ class Spares:
             face_ids: only these; None for all.
         """
         with self._database.reading() as connection:
-            spare = _find(connection, collection_id)
-            if spare is None:
+            other_model = _find(connection, collection_id)
+            if other_model is None:
                 none = np.zeros(0, np.int64)
                 return none, none, np.zeros((0, 0), np.float32)
-            query = face_columns(spare).order_by(faces.c.id)
+            query = face_columns(other_model).order_by(faces.c.id)
             query = query.where(faces.c.collection_id == collection_id)
             if face_ids is None:
-                return read_faces(connection, query, spare.dimension)
+                return read_faces(connection, query, other_model.dimension)
             parts = [
-                read_faces(connection, query.where(faces.c.id.in_(some)), spare.dimension)
+                read_faces(connection, query.where(faces.c.id.in_(some)), other_model.dimension)
                 for some in chunks(sorted(face_ids) or [0])
             ]
             ids, owners, found = zip(*parts, strict=True)
@@ -335,9 +335,9 @@ class Spares:
             NotFound: that is not the other model (any more).
         """
         with self._database.reading() as connection:
-            spare = _check_spare(connection, collection.id, fingerprint)
-        other = replace(collection, dimension=spare.dimension)
-        return LogFeed(self._database, other, face_columns(spare))
+            other_model = _check_other(connection, collection.id, fingerprint)
+        other = replace(collection, dimension=other_model.dimension)
+        return LogFeed(self._database, other, face_columns(other_model))
 
     # Calibration, index, switch
 
@@ -356,7 +356,7 @@ class Spares:
         mine = spare_models.c.collection_id == collection_id
         with self._database.writing() as connection:
             lock_collection(connection, collection_id)
-            _check_spare(connection, collection_id, fingerprint)
+            _check_other(connection, collection_id, fingerprint)
             stored = None
             if matrix is not None:
                 (stored,) = encode_vectors(connection, np.reshape(matrix, (1, -1)))
@@ -373,7 +373,7 @@ class Spares:
         """
         query = select(spare_models.c.calibration, spare_models.c.matrix)
         with self._database.reading() as connection:
-            side = _check_spare(connection, collection_id, fingerprint).dimension
+            side = _check_other(connection, collection_id, fingerprint).dimension
             row = connection.execute(
                 query.where(spare_models.c.collection_id == collection_id)
             ).one()
@@ -422,16 +422,16 @@ class Spares:
         with self._database.writing() as connection:
             lock_collection(connection, collection_id)
             active = collection_by_id(connection, collection_id)
-            spare = _check_spare(connection, collection_id, fingerprint)
+            other_model = _check_other(connection, collection_id, fingerprint)
             missing = _lacking_count(connection, collection_id, fingerprint)
             if missing > may_lack:
                 raise SwapIncomplete(
                     f"{missing} faces have no vector of {fingerprint} yet. Embed them first."
                 )
-            _exchange_models(connection, active, spare)
+            _exchange_models(connection, active, other_model)
             return missing
 
-    def drop(self, collection_id: int, *, without_missing: bool = False) -> Spare:
+    def drop(self, collection_id: int, *, without_missing: bool = False) -> OtherModel:
         """Forget the other model and its vectors for good.
 
         Args:
@@ -443,13 +443,13 @@ class Spares:
             SwapIncomplete: there are such faces.
         """
         with self._database.reading() as connection:
-            spare = _found(connection, collection_id)
+            other_model = _found(connection, collection_id)
             active = collection_by_id(connection, collection_id)
             left_out = _lacking_count(connection, collection_id, active.fingerprint)
         if left_out and not without_missing:
             raise SwapIncomplete(
-                f"{left_out} faces have a vector of {spare.fingerprint} only: nobody would find"
-                " them any more. Go `--back`, or give them up with --without-missing."
+                f"{left_out} faces have a vector of {other_model.fingerprint} only: nobody would"
+                " find them any more. Go `--back`, or give them up with --without-missing."
             )
         forgotten = _FORGOTTEN
         while (
@@ -457,15 +457,15 @@ class Spares:
         ):  # then the model itself: killed before, the same call goes on
             with self._database.writing() as connection:
                 lock_collection(connection, collection_id)
-                _check_spare(connection, collection_id, spare.fingerprint)
-                forgotten = forget_some(connection, spare, collection_id, _FORGOTTEN)
+                _check_other(connection, collection_id, other_model.fingerprint)
+                forgotten = forget_some(connection, other_model, collection_id, _FORGOTTEN)
                 if forgotten < _FORGOTTEN:
                     mine = spare_models.c.collection_id == collection_id
                     connection.execute(delete(spare_models).where(mine))
-        return spare
+        return other_model
 
 
-_SPARE = select(*(spare_models.c[name] for name in Spare.__slots__))
+_SPARE = select(*(spare_models.c[name] for name in OtherModel.__slots__))
 _KNOWN = select(
     faces.c.id,
     people.c.name.label("person"),
@@ -480,37 +480,37 @@ _KNOWN = select(
 )
 
 
-def _find(connection: Connection, collection_id: int) -> Spare | None:
+def _find(connection: Connection, collection_id: int) -> OtherModel | None:
     query = _SPARE.where(spare_models.c.collection_id == collection_id)
     row = connection.execute(query).one_or_none()
-    return None if row is None else Spare(*row)
+    return None if row is None else OtherModel(*row)
 
 
-def _found(connection: Connection, collection_id: int) -> Spare:
-    spare = _find(connection, collection_id)
-    if spare is None:
+def _found(connection: Connection, collection_id: int) -> OtherModel:
+    other_model = _find(connection, collection_id)
+    if other_model is None:
         raise NotFound(
             "The collection has one model only. Begin with `rollcall models swap NAME`; `rollcall"
             " models list` shows the names."
         )
-    return spare
+    return other_model
 
 
-def _check_spare(connection: Connection, collection_id: int, fingerprint: str) -> Spare:
-    spare = _find(connection, collection_id)
-    if spare is None or spare.fingerprint != fingerprint:
+def _check_other(connection: Connection, collection_id: int, fingerprint: str) -> OtherModel:
+    other_model = _find(connection, collection_id)
+    if other_model is None or other_model.fingerprint != fingerprint:
         raise NotFound(
             f"{fingerprint} is not beside the collection's model any more: the swap was ended or"
             " went on meanwhile. `rollcall models swap --status` shows how it stands."
         )
-    return spare
+    return other_model
 
 
 def _lacks(connection: Connection, collection_id: int, fingerprint: str) -> ColumnElement[bool]:
     """Which faces of a collection have no vector of one of its two models."""
     model: Model = collection_by_id(connection, collection_id)
     if model.fingerprint != fingerprint:
-        model = _check_spare(connection, collection_id, fingerprint)
+        model = _check_other(connection, collection_id, fingerprint)
     return and_(faces.c.collection_id == collection_id, lacks_vector(model))
 
 
@@ -526,7 +526,7 @@ def _known(row: Any) -> KnownFace:
     return KnownFace(row.id, row.person, row.photo, row.sha256, box, landmarks)
 
 
-def _exchange_models(connection: Connection, active: Collection, spare: Spare) -> None:
+def _exchange_models(connection: Connection, active: Collection, other_model: OtherModel) -> None:
     calibration = select(collections.c.calibration).where(collections.c.id == active.id)
     own_space = spaces.c.collection_id == active.id
     kept: dict[str, Any] = {
@@ -534,7 +534,7 @@ def _exchange_models(connection: Connection, active: Collection, spare: Spare) -
         "calibration": connection.scalar(calibration),
         "matrix": connection.scalar(select(spaces.c.matrix).where(own_space)),
         "term": active.term,
-        "former": not spare.former,
+        "former": not other_model.former,
     }
     mine = spare_models.c.collection_id == active.id
     coming = connection.execute(
@@ -545,9 +545,9 @@ def _exchange_models(connection: Connection, active: Collection, spare: Spare) -
         update(collections)
         .where(collections.c.id == active.id)
         .values(
-            **{name: getattr(spare, name) for name in _MODEL},
+            **{name: getattr(other_model, name) for name in _MODEL},
             calibration=coming.calibration,
-            term=uuid4().hex if spare.term is None else spare.term,
+            term=uuid4().hex if other_model.term is None else other_model.term,
         )
     )
     connection.execute(delete(spaces).where(own_space))

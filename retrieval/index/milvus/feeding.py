@@ -19,8 +19,8 @@ from retrieval.index.milvus.leases import LEASE_S, Lease, LeaseLost
 from retrieval.index.milvus.pair import Pair, key_of
 from retrieval.index.milvus.server import CollectionLost, MilvusServer
 from retrieval.index.milvus.training import Making
-from retrieval.protocols import ChangeFeed, IndexPlaces
-from retrieval.values import IndexPlace, Ints, Watermark
+from retrieval.protocols import ChangeFeed, IndexRegistry
+from retrieval.values import IndexProgress, Ints, Watermark
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Feeder:
         self,
         server: MilvusServer,
         feed: ChangeFeed,
-        places: IndexPlaces,
+        places: IndexRegistry,
         fingerprint: str,
         space: str,
         *,
@@ -64,15 +64,15 @@ class Feeder:
         self._lease_s = lease_s
         self._feeding = self._lease()
 
-    def pair(self, place: IndexPlace) -> Pair:
+    def pair(self, place: IndexProgress) -> Pair:
         """The index at a place."""
         return Pair(self._server, place, self._feed.dimension)
 
-    def place(self) -> IndexPlace | None:
+    def place(self) -> IndexProgress | None:
         """The index that may be asked now."""
         return self._places.place(self.key)
 
-    def reach(self, head: Watermark) -> IndexPlace:
+    def reach(self, head: Watermark) -> IndexProgress:
         """An index that is at least as far as the log was at `head`.
 
         Raises:
@@ -91,7 +91,7 @@ class Feeder:
                 self._feeding.give_back()
         raise IndexFailed("The index in Milvus is taken away again and again while it is fed.")
 
-    def verified(self, head: Watermark) -> IndexPlace:
+    def verified(self, head: Watermark) -> IndexProgress:
         """As `reach`, made anew if the server holds less or more than was written.
 
         So a server that lost writes, or was given older files, is noticed where its numbers differ.
@@ -108,21 +108,21 @@ class Feeder:
             self._feeding.give_back()
         return self.reach(head)
 
-    def _holds(self, place: IndexPlace, *, fresh: bool) -> bool:
+    def _holds(self, place: IndexProgress, *, fresh: bool) -> bool:
         try:
             found = self.pair(place).counted(place, fresh=fresh)
         except CollectionLost:
             return False
         return (place.faces, place.people) == (found.faces, found.people)
 
-    def lost(self, place: IndexPlace) -> None:
+    def lost(self, place: IndexProgress) -> None:
         """The server does not have this index: strike it out, unless a newer one is there."""
         newest = self.place()
         if newest is not None and newest.id == place.id:
             logger.warning("Milvus has lost the index: it is made anew")
             self._places.forget(place)
 
-    def remake(self, making: Making) -> IndexPlace:
+    def remake(self, making: Making) -> IndexProgress:
         """Make another index beside the present one, which answers meanwhile; then exchange them.
 
         Args:
@@ -185,7 +185,7 @@ class Feeder:
         finally:
             feeding.give_back()
 
-    def _waited_for(self, head: Watermark, deadline: float) -> IndexPlace | None:
+    def _waited_for(self, head: Watermark, deadline: float) -> IndexProgress | None:
         """The index once it is far enough; None once the lease is held and it is to be fed."""
         while True:
             place = self.place()
@@ -201,7 +201,7 @@ class Feeder:
                 )
             time.sleep(_POLL_S)
 
-    def _fed(self) -> IndexPlace:
+    def _fed(self) -> IndexProgress:
         """Feed the index to the log's end; the lease is held."""
         for _ in range(_ATTEMPTS):
             place = self.place()
@@ -216,7 +216,7 @@ class Feeder:
                     self._places.forget(place)
         raise IndexFailed("Milvus loses the index again and again while it is made.")
 
-    def _followed(self, place: IndexPlace, lease: Lease) -> IndexPlace:
+    def _followed(self, place: IndexProgress, lease: Lease) -> IndexProgress:
         pair = self.pair(place)
         while True:
             changes = self._feed.changes(place.watermark, _ROWS)
@@ -228,12 +228,12 @@ class Feeder:
             if changes.complete:
                 return place
 
-    def _advanced(self, before: IndexPlace, after: IndexPlace, lease: Lease) -> IndexPlace:
+    def _advanced(self, before: IndexProgress, after: IndexProgress, lease: Lease) -> IndexProgress:
         if not self._places.advance(before, after, lease.holder):
             raise LeaseLost(before.key)
         return after
 
-    def _made(self, lease: Lease, making: Making) -> IndexPlace:
+    def _made(self, lease: Lease, making: Making) -> IndexProgress:
         """Another index with everything, that nobody asks yet."""
         place = self._places.begin(lease.key, lease.holder, self._feed.head().epoch)
         if place is None:
@@ -257,7 +257,7 @@ class Feeder:
         lease.keep()
         return self._advanced(place, made, lease)
 
-    def _exchanged(self, made: IndexPlace, lease: Lease) -> IndexPlace:
+    def _exchanged(self, made: IndexProgress, lease: Lease) -> IndexProgress:
         """Bring a new index to the log's end and let it be asked in place of the older ones."""
         place = self._followed(made, lease)
         lease.keep()
@@ -268,7 +268,7 @@ class Feeder:
                 self._drop(other)
         return place
 
-    def _drop(self, place: IndexPlace) -> None:
+    def _drop(self, place: IndexProgress) -> None:
         self.pair(place).drop()
         self._places.forget(place)
 

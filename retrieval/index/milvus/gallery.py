@@ -28,10 +28,10 @@ from retrieval.index.milvus.server import CollectionLost, MilvusServer
 from retrieval.index.milvus.training import Exam, Making
 from retrieval.index.roster import Roster, joined, no_hits
 from retrieval.index.training import LISTS_FROM, Goal, Progress, nlist_for, outgrown
-from retrieval.protocols import ChangeFeed, IndexPlaces
+from retrieval.protocols import ChangeFeed, IndexRegistry
 from retrieval.scoring.space import Space, SpacedFeed
 from retrieval.values import (
-    IndexPlace,
+    IndexProgress,
     Ints,
     PeopleHits,
     SearchResult,
@@ -68,7 +68,7 @@ class MilvusGallery:
     def __init__(
         self,
         feed: ChangeFeed,
-        places: IndexPlaces,
+        places: IndexRegistry,
         server: MilvusServer,
         *,
         fingerprint: str = "",
@@ -97,7 +97,7 @@ class MilvusGallery:
         self._changing = threading.Lock()
         self._tending = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._place: IndexPlace | None = None
+        self._place: IndexProgress | None = None
         self._connection = 0
         self._tend_after = 0.0
 
@@ -184,7 +184,7 @@ class MilvusGallery:
             people=place.people,
             watermark=place.watermark,
             dead_share=0.0,
-            tail=0,
+            recent=0,
             bytes_a_face=row * (place.faces + place.people) / max(place.faces, 1),
             mapped_bytes_a_face=0.0,
             nlist=None if recipe is None else recipe.faces.nlist,
@@ -309,7 +309,7 @@ class MilvusGallery:
                     self._place = None
         raise IndexFailed(f"Milvus at {self._server.label} loses the index again and again.")
 
-    def _follow(self) -> IndexPlace:
+    def _follow(self) -> IndexProgress:
         """The index, at the log's end or beyond."""
         head = self._feed.head()
         place = self._place
@@ -321,15 +321,15 @@ class MilvusGallery:
             self._place, self._connection = place, self._server.connections
             return place
 
-    def _is_good(self, place: IndexPlace | None) -> bool:
+    def _is_good(self, place: IndexProgress | None) -> bool:
         """Whether the index was verified on the connection that there is."""
         return place is not None and self._connection == self._server.connections
 
-    def _adopt(self, place: IndexPlace) -> None:
+    def _adopt(self, place: IndexProgress) -> None:
         with self._changing:
             self._place = place
 
-    def _due(self, place: IndexPlace) -> str | None:
+    def _due(self, place: IndexProgress) -> str | None:
         """Why lists should be made now, or None."""
         if place.faces < self._lists_from:
             return None
@@ -338,7 +338,7 @@ class MilvusGallery:
             return f"{place.faces:,} faces are searched sooner with lists"
         return outgrown(place.faces, recipe.trained.faces)
 
-    def _tend(self, place: IndexPlace) -> None:
+    def _tend(self, place: IndexProgress) -> None:
         due = self._background and time.monotonic() > self._tend_after and self._due(place)
         if due and self._tending.acquire(blocking=False):
             self._thread = threading.Thread(target=self._tend_slowly, name="index", daemon=True)

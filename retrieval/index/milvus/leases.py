@@ -3,7 +3,7 @@
 import time
 from uuid import uuid4
 
-from retrieval.protocols import IndexPlaces
+from retrieval.protocols import IndexRegistry
 
 LEASE_S = 60.0  # after a feeder dies, as long nobody else feeds
 _MARGIN_S = 30.0  # left at the least when a write begins: longer than a call may take
@@ -21,7 +21,7 @@ class Lease:
     the catalogue's own vectors, and `check` finds it.
     """
 
-    def __init__(self, places: IndexPlaces, key: str, seconds: float = LEASE_S) -> None:
+    def __init__(self, places: IndexRegistry, key: str, seconds: float = LEASE_S) -> None:
         self.holder = uuid4().hex
         self.key = key
         self._places = places

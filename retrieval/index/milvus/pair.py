@@ -12,8 +12,8 @@ from retrieval.index.lists import Trained
 from retrieval.index.milvus.server import MilvusServer
 from retrieval.index.milvus.vectors import Lists, MilvusVectors
 from retrieval.index.roster import Roster
-from retrieval.protocols import ChangeFeed, IndexPlaces
-from retrieval.values import Changes, IndexPlace, Ints
+from retrieval.protocols import ChangeFeed, IndexRegistry
+from retrieval.values import Changes, IndexProgress, Ints
 
 _PEOPLE_AT_ONCE = 5_000  # whose faces are read to make their templates
 
@@ -53,7 +53,7 @@ class Recipe:
 class Pair:
     """An index on the server, named by its row in the catalogue."""
 
-    def __init__(self, server: MilvusServer, place: IndexPlace, dimension: int) -> None:
+    def __init__(self, server: MilvusServer, place: IndexProgress, dimension: int) -> None:
         self.recipe = None if place.recipe is None else Recipe.read(place.recipe)
         faces = None if self.recipe is None else self.recipe.faces
         templates = None if self.recipe is None else self.recipe.templates
@@ -72,21 +72,21 @@ class Pair:
         self.faces.drop()
         self.people.drop()
 
-    def seal(self, alive: Callable[[], None]) -> None:
+    def encrypt(self, alive: Callable[[], None]) -> None:
         """Have the server put what was written in the form that it searches fastest.
 
         Args:
             alive: is called now and then.
         """
-        self.faces.seal(alive)
-        self.people.seal(alive)
+        self.faces.encrypt(alive)
+        self.people.encrypt(alive)
 
     def compact(self) -> None:
         """Ask the server to write both collections' files anew, without what was removed."""
         self.faces.compact()
         self.people.compact()
 
-    def counted(self, place: IndexPlace, *, fresh: bool = True) -> IndexPlace:
+    def counted(self, place: IndexProgress, *, fresh: bool = True) -> IndexProgress:
         """The place with the numbers of faces and people.
 
         Args:
@@ -137,7 +137,7 @@ def key_of(fingerprint: str, space: str) -> str:
 
 
 def drop_indexes(
-    server: MilvusServer, places: IndexPlaces, dimension: int, keep: str | None = None
+    server: MilvusServer, places: IndexRegistry, dimension: int, keep: str | None = None
 ) -> None:
     """Drop a collection's indexes.
 
@@ -163,7 +163,7 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _name(place: IndexPlace) -> str:
+def _name(place: IndexProgress) -> str:
     """Of an epoch of one catalogue, so that catalogues that share a server share nothing there."""
     model = place.key.partition("~")[0]
     return f"rollcall_{place.watermark.epoch[:8]}_{place.collection_id}_{model}_{place.id}"

@@ -26,7 +26,7 @@ from retrieval.index.training import (
     visits,
 )
 from retrieval.protocols import ChangeFeed
-from retrieval.values import Changes, IndexPlace, Ints
+from retrieval.values import Changes, IndexProgress, Ints
 
 _SEALED_FROM = 5_000  # faces; what Milvus still collects it searches several times as slowly
 
@@ -50,7 +50,7 @@ class Making:
         """Ids of faces that are not written yet."""
         return np.zeros(0, np.int64)
 
-    def finish(self, place: IndexPlace, pair: Pair, alive: Callable[[], None]) -> IndexPlace:
+    def finish(self, place: IndexProgress, pair: Pair, alive: Callable[[], None]) -> IndexProgress:
         """Write the rest, and say how the index is to be searched.
 
         Args:
@@ -59,7 +59,7 @@ class Making:
             alive: is called now and then while it takes long.
         """
         if len(pair.faces) >= _SEALED_FROM:
-            pair.seal(alive)
+            pair.encrypt(alive)
         return place
 
 
@@ -74,7 +74,13 @@ class Exam(Making):
     """
 
     def __init__(
-        self, place: IndexPlace, feed: ChangeFeed, goal: Goal, progress: Progress, *, seed: int = 0
+        self,
+        place: IndexProgress,
+        feed: ChangeFeed,
+        goal: Goal,
+        progress: Progress,
+        *,
+        seed: int = 0,
     ) -> None:
         faces = nlist_for(place.faces)
         people = nlist_for(place.people)
@@ -108,10 +114,10 @@ class Exam(Making):
         """Ids of the faces that are asked about."""
         return np.concatenate([part.added for part in self._held])
 
-    def finish(self, place: IndexPlace, pair: Pair, alive: Callable[[], None]) -> IndexPlace:
+    def finish(self, place: IndexProgress, pair: Pair, alive: Callable[[], None]) -> IndexProgress:
         """Measure, then write the faces that were held out."""
         self._progress("waiting until the server has made them")
-        pair.seal(alive)
+        pair.encrypt(alive)
         recipe = self._measured(pair, alive)
         for part in self._held:
             alive()

@@ -223,7 +223,7 @@ class MilvusVectors:
         finally:
             pages.close()
 
-    def seal(self, alive: Callable[[], None]) -> None:
+    def encrypt(self, alive: Callable[[], None]) -> None:
         """Have the server make the lists over what was written, and wait until it uses them.
 
         Meanwhile it answers nobody.

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import TABLES, copy_catalogue, migrate
 from retrieval.catalogue.http.api_keys import Keys, Role
-from retrieval.catalogue.http.audit import Audit, Happening
+from retrieval.catalogue.http.audit import Audit, AuditEntry
 from retrieval.catalogue.index_registry import IndexLog
-from retrieval.catalogue.models.other_models import Spares
+from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.catalogue.runs.runs import Runs
-from retrieval.catalogue.strangers import UnknownFace, Unknowns
+from retrieval.catalogue.strangers import Strangers, UnknownFace
 from retrieval.errors import (
     AlreadyExists,
     CatalogueIncompatible,
@@ -69,9 +69,9 @@ def fill(catalogue, faces=40):
     run = runs.create("enrol", "default", "/photos", {"pose": True})
     runs.add(run.id, [ListedPhoto("/photos/\udcff.jpg", "Ann"), ListedPhoto("/b", "Bob", "7")])
     Keys(catalogue.database).create("front desk", Role.VIEWER)
-    Audit(catalogue.database).record([Happening("local", "identify", answer={"score": 0.1})])
-    Unknowns(catalogue.database).keep(gallery, ["ab"], [_unknown()], days=30)
-    _embed_anew(Spares(catalogue.database), gallery)
+    Audit(catalogue.database).record([AuditEntry("local", "identify", answer={"score": 0.1})])
+    Strangers(catalogue.database).keep(gallery, ["ab"], [_unknown()], days=30)
+    _embed_anew(OtherModels(catalogue.database), gallery)
     places = IndexLog(catalogue.database, gallery)
     places.lease("key", "holder", 60)
     places.begin("key", "holder", "epoch")
@@ -79,15 +79,15 @@ def fill(catalogue, faces=40):
     return gallery
 
 
-def _embed_anew(spares, gallery):
+def _embed_anew(other_models, gallery):
     """Another model beside the collection's, for the first five faces."""
-    spares.begin(
+    other_models.begin(
         gallery, embedder="other", precision="int8", mirror=False, fingerprint="o", dimension=5
     )
-    first = [face.id for face in spares.faces(gallery, limit=5)]
-    spares.put(gallery, "o", first, np.stack([vector(face_id, 5) for face_id in first]))
-    spares.set_calibration(gallery, "o", {"stamp": "1"}, np.eye(5, dtype=np.float32))
-    spares.begin_term(gallery)
+    first = [face.id for face in other_models.faces(gallery, limit=5)]
+    other_models.put(gallery, "o", first, np.stack([vector(face_id, 5) for face_id in first]))
+    other_models.set_calibration(gallery, "o", {"stamp": "1"}, np.eye(5, dtype=np.float32))
+    other_models.begin_term(gallery)
 
 
 def _unknown():

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 from sqlalchemy import LargeBinary, func, select, update
-from tests.catalogue.test_transfer import fill
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.encrypted.data_keys import PLAIN, data_keys
 from retrieval.catalogue.encrypted.recoding import VECTOR_COLUMNS
 from retrieval.catalogue.schema import faces, metadata
-from retrieval.catalogue.strangers import Unknowns
-from retrieval.errors import CatalogueSealed, SettingInvalid, StoreError, VectorDamaged
+from retrieval.catalogue.strangers import Strangers
+from retrieval.errors import CatalogueEncrypted, SettingInvalid, StoreError, VectorDamaged
+from tests.catalogue.copying.test_transfer import fill
 from tests.catalogue.made import make_collection, new_faces, sha256
-from tests.catalogue.sealed import user_key
+from tests.catalogue.user_keys import user_key
 
 pytest.importorskip("cryptography", reason="needs the extra encryption")
 
@@ -28,7 +28,7 @@ def catalogue(url):
 
 def content(catalogue, gallery):
     """All that is made of vectors, as it is read."""
-    unknown = Unknowns(catalogue.database).newest(gallery, 10, None)
+    unknown = Strangers(catalogue.database).newest(gallery, 10, None)
     return [
         *catalogue.vectors(gallery),
         *(array for part in catalogue.feed(gallery).everything(7) for array in (part.vectors,)),
@@ -69,7 +69,7 @@ def test_every_column_of_bytes_is_encrypted_or_holds_no_vector():
 def test_without_the_key_nothing_opens_and_nothing_changes(url, catalogue, key):
     gallery = fill(catalogue)
     before = content(catalogue, gallery)
-    with pytest.raises(CatalogueSealed, match="encrypted under the key"):
+    with pytest.raises(CatalogueEncrypted, match="encrypted under the key"):
         Catalogue.open(url, key)
     for found, expected in zip(content(catalogue, gallery), before, strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -79,9 +79,9 @@ def test_a_catalogue_that_is_not_checked_tells_all_but_vectors(url, catalogue):
     gallery = fill(catalogue)
     with Catalogue.open(url, check_key=False) as opened:
         assert opened.counts(gallery) == catalogue.counts(gallery)
-        with pytest.raises(CatalogueSealed, match="none is set"):
+        with pytest.raises(CatalogueEncrypted, match="none is set"):
             opened.vectors(gallery)
-        with pytest.raises(CatalogueSealed, match="none is set"):
+        with pytest.raises(CatalogueEncrypted, match="none is set"):
             opened.enrol(gallery, new_faces("Ann", [900]))
         assert opened.counts(gallery) == catalogue.counts(gallery)
 
@@ -113,8 +113,8 @@ def test_a_damaged_data_key_is_an_error(url, catalogue):
     fill(catalogue)
     with catalogue.database.writing() as connection:
         cut = func.substr(data_keys.c.wrapped, 1, 20, type_=LargeBinary)
-        sealed = data_keys.c.id != PLAIN
-        connection.execute(update(data_keys).where(sealed).values(wrapped=cut))
+        encrypted = data_keys.c.id != PLAIN
+        connection.execute(update(data_keys).where(encrypted).values(wrapped=cut))
     with pytest.raises(StoreError, match=r"data key .* is damaged"):
         Catalogue.open(url, user_key(1))
 

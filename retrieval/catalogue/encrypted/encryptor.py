@@ -4,7 +4,7 @@ from retrieval.catalogue.database import Database
 from retrieval.encryption.keys import DataKey
 
 
-class CatalogueSealer:
+class CatalogueEncryptor:
     """Asks the catalogue at each call, so that files follow it when its key changes."""
 
     def __init__(self, database: Database) -> None:
@@ -19,7 +19,7 @@ class CatalogueSealer:
         """The key with this id.
 
         Raises:
-            CatalogueSealed: there is none, or the user's key does not open it.
+            CatalogueEncrypted: there is none, or the user's key does not open it.
         """
         with self._database.reading() as connection:
             return self._database.keyring.find(connection, key_id)
