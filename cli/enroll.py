@@ -1,19 +1,21 @@
 """`enroll`: photos of people into the gallery."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import Run, command
+from cli.options import Run, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
-from retrieval.errors import DataInvalid, InputError, NotFound, SettingInvalid
-from retrieval.photos.folders import exists, is_folder, people_below, photos_below
+from retrieval.errors import DataInvalid, FoldersUnclear, InputError, NotFound, SettingInvalid
+from retrieval.photos.folders import PassedOver, exists, is_folder, photos_below
 from retrieval.photos.urls import location_of
 from retrieval.values import Location
 
@@ -42,6 +44,15 @@ def enroll(
     face: Annotated[
         int | None,
         typer.Option("--face", min=1, help="Which face is meant, 1 for the leftmost."),
+    ] = None,
+    nested: Annotated[
+        bool | None,
+        typer.Option(
+            "--nested/--no-nested",
+            help="Whether people's folders lie below others (departments). Recognised where the"
+            " folders tell, asked where they do not.",
+            show_default=False,
+        ),
     ] = None,
     manifest: Annotated[
         str | None,
@@ -86,53 +97,94 @@ def enroll(
         raise SettingInvalid("--wait, --webhook and --rejects belong to --queue.")
     places = [location_of(path) for path in paths or []]
     listing = None if manifest is None else location_of(manifest)
-    photos = _listed(places, person, listing)
+    source = Source(places, person, listing, nested)
+    photos = source.photos(run)
     removed = _sync(run, listing, yes=yes, dry_run=dry_run) if sync and listing else None
     extra = {} if removed is None else {"removed": removed}
     if dry_run:
-        _preview(run, photos, extra)
+        _preview(run, photos, source.passed, extra)
     elif queue:
-        source = str(listing or ", ".join(map(str, places)))
         chosen = options(face=face, person=person, webhook=webhook)
         _enrol_queued(run, photos, source, chosen, wait=wait, rejects=rejects, extra=extra)
     else:
-        _enrol_here(run, photos, face, extra)
+        _enrol_here(run, photos, source.passed, face, extra)
 
 
-def _listed(
-    paths: Sequence[Location], person: str | None, manifest: Location | None
-) -> "Iterator[ListedPhoto]":
-    from retrieval.people.intake import listed_csv, listed_person
+@dataclass(slots=True)
+class Source:
+    """What is to be enrolled, as the user named it.
 
-    if manifest is not None:
-        yield from listed_csv(manifest)
-    for path in paths:
-        if person is not None:
-            photos: Iterable[Location] = photos_below(path) if is_folder(path) else [path]
-            for photo in photos:
-                yield listed_person(person, photo)
-        elif is_folder(path):
-            for name, photo in people_below(path):
-                yield listed_person(name, photo)
-        elif exists(path):
-            raise SettingInvalid(f"{path} is a photo: say whom it shows with --person NAME.")
-        else:
-            raise InputError(f"{path} does not exist. Give a folder with a folder a person.")
+    Attributes:
+        paths: folders of people, or photos of one person.
+        person: whom all of them show, or None.
+        manifest: a list in place of paths, or None.
+        nested: whether people's folders lie below others; None where nobody said.
+        passed: what is passed over, counted while the photos are listed.
+    """
+
+    paths: Sequence[Location]
+    person: str | None
+    manifest: Location | None
+    nested: bool | None
+    passed: PassedOver = field(default_factory=PassedOver)
+
+    def __str__(self) -> str:
+        return str(self.manifest or ", ".join(map(str, self.paths)))
+
+    def photos(self, run: Run) -> "Iterator[ListedPhoto]":
+        """List the photos; what cannot be taken at once comes with its reason."""
+        from retrieval.people.intake import listed_csv, listed_person
+
+        if self.manifest is not None:
+            yield from listed_csv(self.manifest)
+        for path in self.paths:
+            if not exists(path):
+                raise InputError(
+                    f"{path} does not exist. Give a folder with one folder per person."
+                )
+            if self.person is not None:
+                below = photos_below(path, recursive=True, passed=self.passed)
+                for photo in below if is_folder(path) else [path]:
+                    yield listed_person(self.person, photo)
+            elif is_folder(path):
+                yield from self._people(run, path)
+            else:
+                raise SettingInvalid(f"{path} is a photo: say whom it shows with --person NAME.")
+
+    def _people(self, run: Run, path: Location) -> "Iterator[ListedPhoto]":
+        from retrieval.people.intake import listed_folder
+
+        try:
+            yield from listed_folder(path, nested=self.nested, passed=self.passed)
+        except FoldersUnclear as error:
+            if not sys.stdin.isatty() or run.json:
+                raise FoldersUnclear(
+                    f"{error} Say --nested if it is the inner ones, --no-nested if it is the outer"
+                    " ones."
+                ) from error
+            run.remark(str(error))
+            self.nested = typer.confirm("Are the inner ones the people?", err=True)
+            yield from listed_folder(path, nested=self.nested, passed=self.passed)
 
 
-def _none_found() -> DataInvalid:
+def _none_found(passed: PassedOver) -> DataInvalid:
+    found = f" ({passed})" if passed else ""
     return DataInvalid(
-        "No photos found. Expected PATH/<person>/*.jpg, photos with --person NAME, or a CSV file"
-        " with rows."
+        f"No photos found{found}. Expected PATH/<person>/*.jpg, photos with --person NAME, or a CSV"
+        " file with rows."
     )
 
 
 def _enrol_here(
-    run: Run, listed: "Iterable[ListedPhoto]", face: int | None, extra: dict[str, Any]
+    run: Run,
+    listed: "Iterable[ListedPhoto]",
+    passed: PassedOver,
+    face: int | None,
+    extra: dict[str, Any],
 ) -> None:
     photos = list(listed)
     if not photos:
-        raise _none_found()
+        raise _none_found(passed)
     report = EnrolReport()
     items = [
         EnrolItem(p.person, p.path, location_of(p.path), external_id=p.external_id, face=face)
@@ -156,17 +208,20 @@ def _enrol_here(
             "enrolled": report.enrolled,
             "known": report.known,
             "rejected": [result.document() for result in report.rejected],
+            "nobody_of": report.nobody_of(),
+            "passed_over": passed.document(),
             **extra,
             **state.document(),
         },
         lambda: show_report(run, report),
     )
+    tell_passed(run, passed)
 
 
 def _enrol_queued(
     run: Run,
     photos: "Iterable[ListedPhoto]",
-    source: str,
+    source: Source,
     chosen: dict[str, Any],
     *,
     wait: bool,
@@ -178,9 +233,9 @@ def _enrol_queued(
     remaining = iter(photos)
     first = next(remaining, None)
     if first is None:
-        raise _none_found()
+        raise _none_found(source.passed)
     with queued(run) as opened:
-        bulk_run = opened.bulk.begin("enrol", run.settings.collection, source, chosen)
+        bulk_run = opened.bulk.begin("enrol", run.settings.collection, str(source), chosen)
         run.remark(f"run {bulk_run.id[:8]}")
         steps = opened.bulk.fill(bulk_run, chain([first], remaining))
         if wait:
@@ -189,10 +244,13 @@ def _enrol_queued(
         if wait:
             with run.service() as service, suppress(NotFound):  # nobody could be enrolled
                 service.gallery.keep_up(run.remark)
-        report(run, opened, bulk_run, rejects, extra)
+        report(run, opened, bulk_run, rejects, {**extra, "passed_over": source.passed.document()})
+    tell_passed(run, source.passed)
 
 
-def _preview(run: Run, photos: "Iterable[ListedPhoto]", extra: dict[str, Any]) -> None:
+def _preview(
+    run: Run, photos: "Iterable[ListedPhoto]", passed: PassedOver, extra: dict[str, Any]
+) -> None:
     from retrieval.build import open_catalogue
     from retrieval.people.intake import prospects
 
@@ -217,6 +275,7 @@ def _preview(run: Run, photos: "Iterable[ListedPhoto]", extra: dict[str, Any]) -
             }
             for found in rejected
         ],
+        "passed_over": passed.document(),
         **extra,
     }
 
@@ -230,6 +289,7 @@ def _preview(run: Run, photos: "Iterable[ListedPhoto]", extra: dict[str, Any]) -
         )
 
     run.emit(document, show)
+    tell_passed(run, passed)
 
 
 def _sync(run: Run, manifest: Location, *, yes: bool, dry_run: bool) -> list[str]:
@@ -264,3 +324,5 @@ def show_report(run: Run, report: EnrolReport) -> None:
         f"Enrolled {report.enrolled} photos; {report.known} were known;"
         f" {len(report.rejected)} not taken."
     )
+    if nobody_of := report.nobody_of():
+        run.print(f"Nothing was taken of: {', '.join(nobody_of)}.", markup=False)

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import typer
 
 from cli.identify_queued import identify_queued
-from cli.options import Run, command
+from cli.options import Run, command, tell_passed
 from retrieval.collection.answers import FaceAnswer, PhotoAnswer, identification
-from retrieval.errors import SettingInvalid
-from retrieval.photos.folders import is_folder, photos_below
+from retrieval.errors import DataInvalid, SettingInvalid
+from retrieval.photos.folders import PassedOver, is_folder, photos_below
 from retrieval.photos.urls import location_of
 from retrieval.values import Location, Source, Url
 
@@ -57,15 +57,17 @@ def identify(
 ) -> None:
     """Say who is in each photo."""
     run.change(detail=detail)
-    places = [location_of(photo) for photo in photos]
+    places, passed = [location_of(photo) for photo in photos], PassedOver()
     if queue != (out is not None):
         raise SettingInvalid("--queue and --out FILE belong together.")
     if out is not None:
         if draw is not None:
             raise SettingInvalid("--draw does not go with --queue.")
-        identify_queued(run, places, _listed(places), out, detail=detail, threshold=threshold)
+        listed = _listed(places, passed)
+        identify_queued(run, places, listed, out, detail=detail, threshold=threshold)
+        tell_passed(run, passed)
         return
-    paths = list(_listed(places))
+    paths = list(_listed(places, passed))
     answers: list[PhotoAnswer] = []
     with run.service() as service, run.progress("identifying", len(paths)) as advance:
         for start in range(0, len(paths), BATCH):
@@ -83,14 +85,24 @@ def identify(
         f" {threshold if threshold is not None else state.threshold:.3f}"
         f" ({'given' if threshold is not None else state.threshold_source})"
     )
+    tell_passed(run, passed)
 
 
-def _listed(photos: Sequence[Location]) -> Iterator[Location]:
+def _listed(photos: Sequence[Location], passed: PassedOver) -> Iterator[Location]:
+    """The photos named, and those anywhere below a folder named.
+
+    Raises:
+        DataInvalid: there is none.
+    """
+    found = 0
     for path in photos:
-        if is_folder(path):
-            yield from photos_below(path)
-        else:
-            yield path
+        below = photos_below(path, recursive=True, passed=passed) if is_folder(path) else [path]
+        for photo in below:
+            found += 1
+            yield photo
+    if not found:
+        told = f" ({passed})" if passed else ""
+        raise DataInvalid(f"No photos found in {', '.join(map(str, photos))}{told}.")
 
 
 def show_answers(run: Run, answers: Sequence[PhotoAnswer]) -> None:

@@ -27,6 +27,7 @@ from retrieval.errors import RollcallError, SettingInvalid
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
+    from retrieval.photos.folders import PassedOver
     from retrieval.service import Service
 
 # advance(n=1, total=None, **fields): n more are done, of so many; fields are shown
@@ -231,6 +232,12 @@ def _run(function: Callable[..., None], shared: dict[str, Any], values: dict[str
         raise typer.Exit(0) from None
     if run.rejected:
         raise typer.Exit(1)
+
+
+def tell_passed(run: Run, passed: "PassedOver") -> None:
+    """Say what a listing passed over, in one line."""
+    if passed:
+        run.remark(str(passed))
 
 
 def make_settings(home: Path | None, collection: str | None) -> Settings:

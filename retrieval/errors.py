@@ -16,6 +16,7 @@ RollcallError
 │   ├── VectorInvalid          vectors with NaN, infinities or a wrong shape or dtype
 │   ├── RequestRefused         an HTTP request: too large, too slow, forged, repeated wrongly
 │   ├── DataInvalid            a data file (CSV, idx.gz, archive, folder) is not what it should be
+│   ├── FoldersUnclear         folders that may be people's or departments'
 │   ├── SwapIncomplete         a change of model while faces lack a vector of the new one
 │   └── SettingInvalid         a setting or an option has no meaning
 ├── AccessError                whoever asks may not, or not so often (HTTP; exit 2)
@@ -145,6 +146,12 @@ class DataInvalid(InputError):
     """A data file (CSV, idx.gz, archive, image folder) is not what it should be."""
 
     code = "data"
+
+
+class FoldersUnclear(InputError):
+    """Folders may be people's, or departments' with people's folders in them: somebody must say."""
+
+    code = "folders-unclear"
 
 
 class SwapIncomplete(InputError):

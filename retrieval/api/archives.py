@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
 from retrieval.errors import DataInvalid
-from retrieval.photos.folders import SUFFIXES
+from retrieval.photos.kinds import SUFFIXES
 
 MOST_ENTRIES = 200_000
 _DEEPEST = 8

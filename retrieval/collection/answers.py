@@ -184,20 +184,25 @@ class EnrolResult:
 
 @dataclass(slots=True)
 class EnrolReport:
-    """The sum of many results, in constant memory but for the rejected ones."""
+    """The sum of many results, in constant memory but for people and rejected photos."""
 
     enrolled: int = 0
     known: int = 0
     rejected: list[EnrolResult] = field(default_factory=list)
+    _people: set[str] = field(default_factory=set)  # of whom a photo is enrolled
 
     def add(self, result: EnrolResult) -> None:
         """Count one result."""
-        if result.outcome == "enrolled":
-            self.enrolled += 1
-        elif result.outcome == "known":
-            self.known += 1
-        else:
+        if result.outcome == "rejected":
             self.rejected.append(result)
+            return
+        self.enrolled += result.outcome == "enrolled"
+        self.known += result.outcome == "known"
+        self._people.add(result.person)
+
+    def nobody_of(self) -> list[str]:
+        """The people of whom nothing was taken, by name."""
+        return sorted({r.person for r in self.rejected if r.person} - self._people)
 
 
 @dataclass(frozen=True, slots=True)

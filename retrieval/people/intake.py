@@ -1,7 +1,7 @@
-"""What an enrolment would take: photos listed from folders or a CSV file, looked at in advance."""
+"""What an enrolment would take: photos listed from folders or a list, looked at in advance."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -9,8 +9,9 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_external_id, clean_name
 from retrieval.catalogue.records import Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.errors import DataInvalid, NameInvalid, NotFound, PhotoError
+from retrieval.errors import DataInvalid, FoldersUnclear, NameInvalid, NotFound, PhotoError
 from retrieval.photos.decode import read
+from retrieval.photos.folders import PassedOver, Problem, everything_below, layout
 from retrieval.photos.people_csv import read_people_csv
 from retrieval.photos.urls import location_of
 from retrieval.values import Location, Url
@@ -41,6 +42,56 @@ def listed_person(name: str, photo: Location, external_id: str | None = None) ->
         return ListedPhoto(str(photo), clean, clean_external_id(external_id))
     except NameInvalid as error:
         return ListedPhoto(str(photo), name, reason=(error.code, str(error)))
+
+
+def listed_folder(
+    folder: Location, *, nested: bool | None = None, passed: PassedOver | None = None
+) -> Iterator[ListedPhoto]:
+    """Everything that a folder of people holds, to be listed.
+
+    Loose photos, people's folders without a photo, and a second folder of one name are rejected at
+    once, with their reason.
+
+    Args:
+        folder: holds one folder per person.
+        nested: whether people's folders lie below others (departments); None where nobody said.
+        passed: counts what is passed over.
+
+    Raises:
+        FoldersUnclear: nobody said, and the folders do not tell.
+        DataInvalid: the folder cannot be read.
+        StorageUnavailable: a URL's server does not answer.
+    """
+    if nested is None:
+        nested = _is_nested(folder)
+    for found in everything_below(folder, nested=nested, passed=passed):
+        if found.problem is None:
+            yield listed_person(found.person, found.place)
+        else:
+            reason = (found.problem.value, _MESSAGES[found.problem].format(found))
+            yield ListedPhoto(str(found.place), found.person, reason=reason)
+
+
+def _is_nested(folder: Location) -> bool:
+    found = layout(folder)
+    if not found.sure:
+        raise FoldersUnclear(
+            f"{_named(found.outer)} in {folder} hold no photos themselves, but folders that do: "
+            f"{_named(found.inner)}. Which are the people?"
+        )
+    return found.nested
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+_MESSAGES = {
+    Problem.LOOSE: "This photo lies in no person's folder. Move it into one.",
+    Problem.EMPTY: "The folder of {0.person!r} has no photo. Put some in, or remove it.",
+    Problem.SAME_NAME: "{0.other} has the same name. Are they one person? Then put the photos into"
+    " one folder. Are they two? Give a list with their employee numbers.",
+}
 
 
 def listed_csv(path: Location) -> Iterator[ListedPhoto]:

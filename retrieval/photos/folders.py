@@ -1,26 +1,102 @@
 """Folders of photos, listed as they are read, so that a million photos need no memory.
 
-Hidden files and files whose ending is no photo's are passed over; whether a listed file really is
-a photo, and still there, shows when it is decoded.
+Hidden files, folders that programs made for themselves and files that are no photos are passed
+over, and counted. Whether a listed file really is a photo, and still there, shows when it is
+decoded.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
-from retrieval.errors import DataInvalid
+from retrieval.errors import DataInvalid, PhotoError, StoreError
 from retrieval.photos import urls
+from retrieval.photos.kinds import (
+    BEGINNING,
+    begins_like_a_photo,
+    has_photo_ending,
+    is_album,
+    is_hidden,
+    is_system_folder,
+    kind_of,
+)
 from retrieval.values import Location, Url
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff"}
-    | {".bmp", ".gif", ".pnm", ".ppm", ".pgm", ".pbm", ".jp2", ".j2k"}
-)
-
-
 P = TypeVar("P", Path, Url, Location)  # below a path lie paths, below a URL URLs
+
+_FOLDERS_LOOKED_AT = 500  # of a folder, to learn whether they are people or departments
+_DEEPEST = 8  # folders in folders that people's folders may lie in
+
+
+@dataclass(slots=True)
+class PassedOver:
+    """What a listing passed over, counted while it goes on.
+
+    Attributes:
+        files: that are no photos, by kind.
+        folders: of NAS, desktop and synchronising programs, by name.
+    """
+
+    files: Counter[str] = field(default_factory=Counter)
+    folders: Counter[str] = field(default_factory=Counter)
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.folders)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"files": dict(self.files), "folders": dict(self.folders)}
+
+    def __str__(self) -> str:
+        """One line for people."""
+        named = [*self.files.most_common(), *self.folders.most_common()]
+        return "passed over: " + ", ".join(f"{count} x {kind}" for kind, count in named)
+
+
+class Problem(StrEnum):
+    """Why a place below a folder of people gives no photo of a person."""
+
+    LOOSE = "no-person"  # a photo that lies in no person's folder
+    EMPTY = "no-photos"  # a person's folder without a photo
+    SAME_NAME = "same-name"  # another folder of that name lies elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[P]):
+    """A photo below a folder of people, or a place that gives none.
+
+    Attributes:
+        person: whose folder it lies in; empty for a loose photo.
+        place: the photo; of an empty folder, the folder.
+        problem: why it is no photo of that person, or None.
+        other: the folder of the same name, where that is the problem.
+    """
+
+    person: str
+    place: P
+    problem: Problem | None = None
+    other: P | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a folder's people lie in it.
+
+    Attributes:
+        nested: the people's folders lie below other folders.
+        sure: whether that is certain, or somebody must be asked.
+        outer, inner: some names of the folders above and below, where it was in doubt.
+    """
+
+    nested: bool
+    sure: bool = True
+    outer: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
 
 
 def is_folder(place: Location) -> bool:
@@ -41,26 +117,31 @@ def exists(place: Location) -> bool:
     return place.exists() if isinstance(place, Path) else urls.exists(place)
 
 
-def photos_below(folder: P, *, recursive: bool = False) -> Iterator[P]:
+def photos_below(
+    folder: P, *, recursive: bool = False, passed: PassedOver | None = None
+) -> Iterator[P]:
     """The photos in a folder, by name; with `recursive`, then those of its folders.
 
     Raises:
         DataInvalid: the folder cannot be read.
         StorageUnavailable: a URL's server does not answer.
     """
+    passed = passed if passed is not None else PassedOver()
     folders = []
-    for entry in _entries(folder):
-        if entry.is_folder and not entry.is_link:
-            folders.append(entry.name)
-        elif PurePosixPath(entry.name).suffix.lower() in SUFFIXES:
+    for entry in _entries(folder, passed):
+        if entry.is_folder:
+            folders += [] if entry.is_link else [entry.name]
+        elif _is_photo(folder, entry.name):
             yield folder / entry.name
+        else:
+            passed.files[kind_of(entry.name)] += 1
     if recursive:
         for below in folders:
-            yield from _photos_of(folder / below)
+            yield from _photos_of(folder / below, passed)
 
 
 def people_below(folder: P) -> Iterator[tuple[str, P]]:
-    """Names and photos of a folder that holds a folder a person, both by name.
+    """Names and photos of a folder that holds one folder per person, both by name.
 
     Photos in folders below a person's are that person's too.
 
@@ -68,20 +149,135 @@ def people_below(folder: P) -> Iterator[tuple[str, P]]:
         DataInvalid: the folder cannot be read.
         StorageUnavailable: a URL's server does not answer.
     """
-    for entry in _entries(folder):
+    for found in everything_below(folder):
+        if found.problem is None:
+            yield found.person, found.place
+
+
+def everything_below(
+    folder: P, *, nested: bool = False, passed: PassedOver | None = None
+) -> Iterator[Found[P]]:
+    """Everything that a folder of people holds, by name, loose photos first.
+
+    Args:
+        folder: holds one folder per person.
+        nested: people's folders may lie below others (departments): a person's folder is then the
+            first on the way down that holds a photo itself.
+        passed: counts what is passed over.
+
+    Raises:
+        DataInvalid: the folder cannot be read.
+        StorageUnavailable: a URL's server does not answer.
+    """
+    passed = passed if passed is not None else PassedOver()
+    folders = []
+    for entry in _entries(folder, passed):
         if entry.is_folder:
-            for photo in _photos_of(folder / entry.name):
-                yield entry.name, photo
+            folders.append(entry.name)
+        elif _is_photo(folder, entry.name):
+            yield Found("", folder / entry.name, Problem.LOOSE)
+        else:
+            passed.files[kind_of(entry.name)] += 1
+    seen: dict[str, P] = {}
+    for name in folders:
+        if nested:
+            yield from _nested(folder / name, passed, seen)
+        else:
+            yield from _persons(name, folder / name, passed)
 
 
-def _photos_of(folder: P) -> Iterator[P]:
+def layout(folder: Location) -> Layout:
+    """Tell whether a folder holds people's folders, or departments that hold them.
+
+    Certain is what the folders' own photos say, a single folder that wraps the others, and names
+    that nobody has (2021, old); all else is for somebody to say.
+
+    Raises:
+        DataInvalid: the folder cannot be read.
+        StorageUnavailable: a URL's server does not answer.
+    """
+    outer: list[str] = []
+    inner: list[str] = []
+    names = list(islice(_folders_in(folder), _FOLDERS_LOOKED_AT))
+    for name in names:
+        if not _holds_photos(folder / name):
+            below = _people_names(folder / name)
+            if below:
+                outer.append(name)
+                inner += below
+    if not outer or len(set(inner)) <= len(inner) // 2:  # the same folders in each: albums
+        return Layout(nested=False)
+    examples = tuple(outer[:3]), tuple(inner[:3])
+    return Layout(len(outer) == len(names), len(names) == 1 and len(inner) > 1, *examples)
+
+
+def _people_names(folder: Location, deepest: int = _DEEPEST) -> list[str]:
+    """Names of the folders below that hold photos and that may be people's."""
+    found = []
+    for name in islice(_folders_in(folder), _FOLDERS_LOOKED_AT):
+        if _holds_photos(folder / name):
+            found += [] if is_album(name) else [name]
+        elif deepest > 0:
+            found += _people_names(folder / name, deepest - 1)
+    return found
+
+
+def _folders_in(folder: Location) -> Iterator[str]:
+    try:
+        found = _entries(folder, PassedOver())
+    except DataInvalid:
+        return
+    yield from (entry.name for entry in found if entry.is_folder and not entry.is_link)
+
+
+def _holds_photos(folder: Location) -> bool:
+    """Whether a folder holds a photo itself, or cannot be read (which is then said of it)."""
+    try:
+        found = _entries(folder, PassedOver())
+    except DataInvalid:
+        return True
+    return any(not entry.is_folder and _is_photo(folder, entry.name) for entry in found)
+
+
+def _persons(name: str, folder: P, passed: PassedOver) -> Iterator[Found[P]]:
+    """A person's photos, or the folder where there is none."""
+    empty = True
+    for photo in _photos_of(folder, passed):
+        empty = False
+        yield Found(name, photo)
+    if empty and exists(folder):
+        yield Found(name, folder, Problem.EMPTY)
+
+
+def _nested(
+    folder: P, passed: PassedOver, seen: dict[str, P], deepest: int = _DEEPEST
+) -> Iterator[Found[P]]:
+    """The people of a department, each in the first folder on the way down that holds a photo."""
+    names = list(_folders_in(folder))
+    if _holds_photos(folder) or not names or deepest == 0:
+        name = PurePosixPath(str(folder)).name
+        other = seen.setdefault(name.casefold(), folder)
+        for found in _persons(name, folder, passed):
+            if other == folder:
+                yield found
+            else:
+                yield Found(name, found.place, Problem.SAME_NAME, other)
+        return
+    for entry in _entries(folder, passed):
+        if not entry.is_folder:
+            passed.files[kind_of(entry.name)] += 1
+    for name in names:
+        yield from _nested(folder / name, passed, seen, deepest - 1)
+
+
+def _photos_of(folder: P, passed: PassedOver) -> Iterator[P]:
     """The photos of a folder that another one lists; the folder itself where it cannot be read.
 
     So one bad folder stops no run: it is rejected, with its reason, when it is decoded. One that
     went away since it was listed has no photos.
     """
     try:
-        yield from photos_below(folder, recursive=True)
+        yield from photos_below(folder, recursive=True, passed=passed)
     except DataInvalid:
         if exists(folder):
             yield folder
@@ -94,14 +290,39 @@ class _Entry:
     is_link: bool
 
 
-def _entries(folder: Location) -> list[_Entry]:
-    """What a folder holds, by name, without what is hidden."""
+def _entries(folder: Location, passed: PassedOver) -> list[_Entry]:
+    """What a folder holds, by name, without what is hidden or what programs made for themselves."""
     found = (
         _local(folder)
         if isinstance(folder, Path)
         else [_Entry(*entry) for entry in urls.entries(folder)]
     )
-    return sorted((e for e in found if not e.name.startswith(".")), key=lambda entry: entry.name)
+    kept = []
+    for entry in sorted(found, key=lambda entry: entry.name):
+        if entry.is_folder and is_system_folder(entry.name):
+            passed.folders[entry.name] += 1
+        elif not is_hidden(entry.name):
+            kept.append(entry)
+    return kept
+
+
+def _is_photo(folder: Location, name: str) -> bool:
+    """By its ending; a file without one by its content."""
+    if has_photo_ending(name):
+        return True
+    return not PurePosixPath(name).suffix and begins_like_a_photo(_beginning(folder / name))
+
+
+def _beginning(place: Location) -> bytes:
+    try:
+        if not isinstance(place, Path):
+            return urls.beginning(place, BEGINNING)
+        if not place.is_file():  # a pipe would never end
+            return b""
+        with place.open("rb") as file:
+            return file.read(BEGINNING)
+    except (OSError, PhotoError, StoreError):
+        return b""
 
 
 def _local(folder: Path) -> list[_Entry]:

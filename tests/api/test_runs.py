@@ -116,6 +116,38 @@ def test_an_archive_is_enrolled_and_its_rejects_are_listed_with_pictures(
     assert [p["person"] for p in client.get("/v1/people").json()["people"]] == ["Gustav", "Rosa"]
 
 
+def test_departments_in_an_archive_are_asked_about_and_begin_no_run(
+    client: TestClient, queue: PatientQueue, tasks: RunTasks
+) -> None:
+    files = {"Sales/Rosa/1.png": paint(RED), "Legal/Gustav/1.png": paint(GREEN)}
+    asked = client.post("/v1/runs", files=archive(**files))
+    assert (asked.status_code, asked.json()["code"]) == (422, "folders-unclear")
+    assert "nested=true" in asked.json()["detail"]
+    assert client.get("/v1/runs").json()["runs"] == []
+    begun = client.post("/v1/runs", files=archive(**files), data={"nested": "true"})
+    assert begun.status_code == 202, begun.text
+    wait_for_jobs(queue, 1)
+    work(queue, tasks)
+    assert [p["person"] for p in client.get("/v1/people").json()["people"]] == ["Gustav", "Rosa"]
+
+
+def test_a_loose_photo_and_an_empty_folder_stand_among_the_rejects(
+    client: TestClient, queue: PatientQueue, tasks: RunTasks, tmp_path: Path
+) -> None:
+    (tmp_path / "in" / "Rosa").mkdir(parents=True)
+    (tmp_path / "in" / "Empty").mkdir()
+    (tmp_path / "in" / "Rosa" / "1.png").write_bytes(paint(RED))
+    (tmp_path / "in" / "loose.png").write_bytes(paint(GREEN))
+    run = client.post("/v1/runs", data={"folder": str(tmp_path / "in")}).json()["run"]
+    wait_for_jobs(queue, 1)
+    work(queue, tasks)
+    rejects = client.get(f"/v1/runs/{run}/rejects").json()["rejects"]
+    assert [(r["person"], r["reason"]) for r in rejects] == [
+        ("", "no-person"),
+        ("Empty", "no-photos"),
+    ]
+
+
 def test_a_folder_on_the_allow_list_is_enrolled_and_others_are_refused(
     client: TestClient, queue: PatientQueue, tmp_path: Path
 ) -> None:

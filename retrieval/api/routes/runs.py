@@ -5,6 +5,8 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -24,14 +26,15 @@ from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import (
+    DataInvalid,
+    FoldersUnclear,
     NotAllowed,
     NotFound,
     QueueUnavailable,
     RollcallError,
     SettingInvalid,
 )
-from retrieval.people.intake import listed_person
-from retrieval.photos.folders import people_below
+from retrieval.people.intake import listed_folder
 from retrieval.runs.bulk import Bulk, path_of, run_document
 from retrieval.runs.files import uploads_below
 
@@ -68,7 +71,14 @@ async def start_run(
         Form(max_length=4000, description="On the server, on its allow-list: a folder a person."),
     ] = None,
     archive: Annotated[
-        UploadFile | None, File(description="Or a .zip or .tar.gz with a folder a person.")
+        UploadFile | None, File(description="Or a .zip or .tar.gz with one folder per person.")
+    ] = None,
+    nested: Annotated[
+        bool | None,
+        Form(
+            description="Whether people's folders lie below others (departments); by default what"
+            " the folders tell, and 422 where they do not."
+        ),
     ] = None,
 ) -> Any:
     """Start a bulk ingest, or go on with the same one that did not come to its end."""
@@ -78,15 +88,20 @@ async def start_run(
     if archive is not None:
         source = Path(archive.filename or "archive").name
         place = await context.pool.run(lambda: _unpacked(context, archive))
-        photos = _relative(place)  # where it was unpacked is nobody's business
+        photos = _below(place, nested, relative=True)  # where it lies is nobody's business
     else:
         place = await run_in_threadpool(_allowed, context, folder or "")
         source = str(place)
-        photos = _absolute(place)
+        photos = _below(place, nested)
 
     def begin() -> dict[str, Any]:
+        first = next(photos, None)  # before the run: unclear folders begin none
+        if first is None:
+            raise DataInvalid(f"{source} holds no photo. Send one folder per person, with photos.")
         run = bulk.begin("enrol", name, source, {"base": str(place)})
-        threading.Thread(target=_fill, args=(bulk, run, photos), daemon=True).start()
+        threading.Thread(
+            target=_fill, args=(bulk, run, chain([first], photos)), daemon=True
+        ).start()
         _record(context, caller, "start-run", run)
         return run_document(bulk.runs, run)
 
@@ -140,14 +155,16 @@ def _fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto]) -> None:
         logger.warning("Run %s is not wholly listed: %s Start it again.", run.id, error)
 
 
-def _absolute(place: Path) -> Iterator[ListedPhoto]:
-    for person, photo in people_below(place):
-        yield listed_person(person, photo)
-
-
-def _relative(place: Path) -> Iterator[ListedPhoto]:
-    for person, photo in people_below(place):
-        yield listed_person(person, photo.relative_to(place))
+def _below(place: Path, nested: bool | None, *, relative: bool = False) -> Iterator[ListedPhoto]:
+    """What a folder of people holds; relative to it where nobody is to learn where it lies."""
+    try:
+        for photo in listed_folder(place, nested=nested):
+            path = Path(photo.path)
+            yield replace(photo, path=str(path.relative_to(place) if relative else path))
+    except FoldersUnclear as error:
+        raise FoldersUnclear(
+            f"{error} Say nested=true if the inner ones are, nested=false if the outer ones are."
+        ) from error
 
 
 @routes.get("/runs/{run_id}", response_model=RunShown, openapi_extra=VIEWER)

@@ -1,0 +1,114 @@
+"""Folders as companies have them: nobody is passed over in silence, nobody gets a wrong name."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.running import document, rollcall
+
+
+@pytest.fixture
+def grace(samples: Path) -> Path:
+    return samples / "employees" / "Grace Hopper" / "1.jpg"
+
+
+@pytest.fixture
+def eileen(tmp_path: Path) -> Path:
+    data = pytest.importorskip("skimage.data", reason="needs the extra demo")
+    path = tmp_path / "eileen.jpg"
+    Image.fromarray(data.astronaut()).save(path)
+    return path
+
+
+def put(photo: Path, *places: Path) -> None:
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, place)
+
+
+def people(home: Path) -> list[str]:
+    return [
+        person["person"]
+        for person in document(rollcall(home, "people", "list", "--json"))["people"]
+    ]
+
+
+def test_everybody_who_is_not_taken_is_named_with_the_reason(
+    home: Path, tmp_path: Path, grace: Path
+) -> None:
+    staff = tmp_path / "staff"
+    put(grace, staff / "Grace Hopper" / "1.jfif", staff / "loose.jpg", staff / "@eaDir" / "1.jpg")
+    (staff / "Bob").mkdir()
+    (staff / "Cid").mkdir()
+    (staff / "Cid" / "1.cr2").write_bytes(b"II*\0")
+    result = rollcall(home, "enroll", staff, "--json")
+    assert result.exit_code == 1
+    told = document(result)
+    assert told["enrolled"] == 1
+    assert [(r["person"], r["reason"]) for r in told["rejected"]] == [
+        ("", "no-person"),
+        ("Bob", "no-photos"),
+        ("Cid", "no-photos"),
+    ]
+    assert told["nobody_of"] == ["Bob", "Cid"]
+    assert told["passed_over"] == {"files": {"RAW (.cr2)": 1}, "folders": {"@eaDir": 1}}
+    assert "passed over: 1 x RAW (.cr2), 1 x @eaDir" in result.stderr
+    shown = rollcall(home, "enroll", staff)
+    assert "Nothing was taken of: Bob, Cid." in shown.stdout
+
+
+def test_a_preview_tells_the_same(home: Path, tmp_path: Path, grace: Path) -> None:
+    staff = tmp_path / "staff"
+    put(grace, staff / "Grace Hopper" / "1.jpg", staff / "loose.jpg")
+    (staff / "notes.txt").write_text("")
+    result = rollcall(home, "enroll", staff, "--dry-run", "--json")
+    assert result.exit_code == 1
+    assert document(result)["rejected"][0]["reason"] == "no-person"
+    assert document(result)["passed_over"]["files"] == {".txt": 1}
+
+
+def test_departments_are_asked_about_and_never_become_people(
+    home: Path, tmp_path: Path, grace: Path, eileen: Path
+) -> None:
+    staff = tmp_path / "staff"
+    put(grace, staff / "Navy" / "Grace Hopper" / "1.jpg")
+    put(eileen, staff / "NASA" / "Eileen Collins" / "1.jpg")
+    asked = rollcall(home, "enroll", staff)
+    assert asked.exit_code == 2
+    assert "'NASA', 'Navy'" in asked.stderr
+    assert "Say --nested if it is the inner ones" in asked.stderr
+    assert rollcall(home, "enroll", staff, "--nested").exit_code == 0
+    assert people(home) == ["Eileen Collins", "Grace Hopper"]
+
+
+def test_a_folder_too_high_is_peeled(home: Path, tmp_path: Path, grace: Path, eileen: Path) -> None:
+    share = tmp_path / "share"
+    put(grace, share / "employees" / "Grace Hopper" / "1.jpg")
+    put(eileen, share / "employees" / "Eileen Collins" / "1.jpg")
+    assert rollcall(home, "enroll", share).exit_code == 0
+    assert people(home) == ["Eileen Collins", "Grace Hopper"]
+
+
+def test_photos_of_one_person_are_taken_from_folders_in_folders(
+    home: Path, tmp_path: Path, grace: Path
+) -> None:
+    put(grace, tmp_path / "hers" / "2020" / "1.jpg")
+    result = rollcall(home, "enroll", tmp_path / "hers", "--person", "Grace Hopper", "--json")
+    assert document(result)["enrolled"] == 1
+
+
+def test_identify_looks_into_folders_in_folders_and_says_where_there_is_nothing(
+    home: Path, tmp_path: Path, grace: Path
+) -> None:
+    put(grace, tmp_path / "party" / "morning" / "1.jpg", tmp_path / "staff" / "Grace" / "1.jpg")
+    rollcall(home, "enroll", tmp_path / "staff")
+    result = rollcall(home, "identify", tmp_path / "party", "--json")
+    assert [Path(photo["photo"]).name for photo in document(result)["photos"]] == ["1.jpg"]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "clip.mp4").write_bytes(b"")
+    nothing = rollcall(home, "identify", tmp_path / "empty")
+    assert nothing.exit_code == 2
+    assert "No photos found" in nothing.stderr
+    assert "video (.mp4)" in nothing.stderr
