@@ -50,6 +50,18 @@ def yunet_file() -> Path:
 
 
 @pytest.fixture(scope="session")
+def mobilefacenet_file() -> Path:
+    """The ONNX file of MobileFaceNet as it is published: for one chip at a time."""
+    return _beside("models/mobilefacenet_foamliu.onnx")
+
+
+@pytest.fixture(scope="session")
+def lfw_dir() -> Path:
+    """Half of Labeled Faces in the Wild: a folder a person, colour photos of 250 px."""
+    return _beside("data/lfw")
+
+
+@pytest.fixture(scope="session")
 def models_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder in which dlib-resnet is exported, once for all tests."""
     home = tmp_path_factory.mktemp("models-home")

@@ -2,16 +2,21 @@
 
 import hashlib
 import json
+import logging
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.embeddings.preprocessing import prepare
-from retrieval.errors import InferenceFailed, ModelMismatch
+from retrieval.errors import InferenceFailed, ModelCorrupt, ModelMismatch
 from retrieval.inference.manifest import EmbedderEntry, Precision
 from retrieval.inference.session import PROCESSOR, Session
 from retrieval.values import Floats, Pixels, Vectors, check_rows
+
+logger = logging.getLogger(__name__)
 
 # Files of our own exporters: they take raw pixels, and name what they were made from in this
 # metadata key.
@@ -50,9 +55,10 @@ class OnnxEmbedder:
             ModelMismatch: the file's input or output is not what the entry says.
         """
         self._entry = entry
-        self._session = Session(path, threads, provider=provider)
+        self._session, free = _free(path, threads, provider, entry)
         self._mirror = mirror
         self._batch = batch_size
+        self._at_once = batch_size if free else 1  # images a run of the network
         self._input, self._raw = _input(self._session, entry, path)
         origin = self._session.metadata.get(ORIGIN_KEY) or _sha256(path)
         self._fingerprint = _fingerprint(name, entry, precision, mirror, origin)
@@ -102,7 +108,40 @@ class OnnxEmbedder:
 
     def _forward(self, chips: Pixels) -> Floats:
         pixels = np.ascontiguousarray(chips) if self._raw else prepare(chips, self._entry)
-        return self._session.run({self._input: pixels})[0]
+        return _run(self._session, self._input, pixels, self._at_once)
+
+
+def _run(session: Session, name: str, images: npt.NDArray[Any], at_once: int) -> Floats:
+    """The network's answer to (n, ...) images, of which it takes so many at a time."""
+    starts = range(0, max(len(images), 1), at_once)
+    parts = [session.run({name: images[start : start + at_once]})[0] for start in starts]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _free(path: Path, threads: int, provider: str, entry: EmbedderEntry) -> tuple[Session, bool]:
+    """Load a network so that it takes any number of images; say whether that can be.
+
+    A file that was saved for one image is rewritten in memory, and tried: two images together must
+    give what each gives alone. Where they do not, the file is used as it is, an image at a time.
+    """
+    session = Session(path, threads, provider=provider)
+    first = next(iter(session.inputs.values()), ("", ()))[1][:1]
+    if first != (1,):
+        return session, True
+    logger.info("%s was saved for one image at a time; freeing its batch", path.name)
+    try:
+        from retrieval.inference.free_batch import with_free_batch  # only now: onnx takes 0.2 s
+
+        freed = Session(path, threads, provider=provider, rewrite=with_free_batch)
+        name, raw = _input(session, entry, path)
+        noise = np.random.default_rng(0).integers(0, 256, (2, *[entry.chip_px] * 2, 3), np.uint8)
+        images = noise if raw else prepare(noise, entry)
+        alone, together = _run(session, name, images, 1), _run(freed, name, images, 2)
+        if np.allclose(_unit(alone), _unit(together), atol=1e-4):
+            return freed, True
+    except (ModelCorrupt, InferenceFailed, ValueError) as error:
+        logger.warning("%s: its batch cannot be freed (%s)", path.name, error)
+    return session, False
 
 
 def _with_mirror_images(chips: Pixels) -> Pixels:

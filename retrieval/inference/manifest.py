@@ -13,6 +13,7 @@ from retrieval.values import Floats
 Precision = Literal["fp32", "int8"]
 
 _PACKAGED = Path(__file__).with_name("manifest.toml")
+_RANGES = "ranges.toml"  # beside the manifest: many numbers that no reader of it needs
 _CHECKOUT = Path(__file__).resolve().parents[2] / "models" / "manifest.toml"
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 _Point = tuple[float, float]
@@ -179,7 +180,8 @@ def load_manifest(extra: Path | None = None) -> Manifest:
     Raises:
         ModelManifestInvalid: one of the two does not fit the schema.
     """
-    manifest = _read(_PACKAGED if _PACKAGED.exists() else _CHECKOUT)
+    own_path = _PACKAGED if _PACKAGED.exists() else _CHECKOUT
+    manifest = _with_ranges(_read(own_path), own_path.with_name(_RANGES))
     if extra is None or not extra.exists():
         return manifest
     own = _read(extra)
@@ -199,6 +201,23 @@ def _read(path: Path) -> Manifest:
         raise ModelManifestInvalid(f"{path} cannot be read as TOML: {error}") from error
     except ValidationError as error:
         raise ModelManifestInvalid(f"{path} does not fit: {_first(error)}") from error
+
+
+def _with_ranges(manifest: Manifest, path: Path) -> Manifest:
+    """Give embedders the ranges of activations that a file holds by their names."""
+    try:
+        ranges = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ModelManifestInvalid(f"{path} cannot be read as TOML: {error}") from error
+    embedders = manifest.embedders | {
+        name: manifest.embedder(name).model_copy(update={"ranges": _pairs(own)})
+        for name, own in ranges.items()
+    }
+    return manifest.model_copy(update={"embedders": embedders})
+
+
+def _pairs(ranges: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
+    return {name: (low, high) for name, (low, high) in ranges.items()}
 
 
 def _with_absolute_paths(manifest: Manifest, folder: Path) -> Manifest:

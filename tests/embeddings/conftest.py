@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from retrieval.embeddings.export.exporters import export
+from retrieval.faces.align import chips
+from retrieval.faces.yunet import YuNet
 from retrieval.inference.manifest import load_manifest
 from retrieval.inference.store import ModelStore
 from retrieval.values import Pixels
@@ -35,6 +37,20 @@ def face_chips(orl_dir: Path, people_dir: Path) -> Pixels:
     photos = [orl_dir / f"s{person}" / "1.pgm" for person in range(1, 11)]
     photos += sorted((people_dir / "employees").glob("*/*.jpg"))
     return np.stack([_centre(photo) for photo in photos])
+
+
+@pytest.fixture(scope="session")
+def lfw_chips(lfw_dir: Path, yunet_file: Path) -> Pixels:
+    """(12, 112, 112, 3) RGB: faces of twelve people, aligned as mobilefacenet wants them."""
+    entry, detector = load_manifest().embedder("mobilefacenet"), YuNet(yunet_file)
+    photos = [sorted(folder.glob("*.jpg"))[0] for folder in sorted(lfw_dir.iterdir())[:12]]
+    images = [cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB) for photo in photos]
+    return np.concatenate(
+        [
+            chips(image, detector.detect(image).landmarks[:1], entry.landmarks, entry.chip_px)
+            for image in images
+        ]
+    )
 
 
 def _centre(path: Path) -> Pixels:

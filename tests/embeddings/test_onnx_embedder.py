@@ -201,3 +201,24 @@ def test_the_weights_of_a_users_network_are_in_its_fingerprint(tmp_path: Path) -
         OnnxEmbedder("means", own_entry(), path).fingerprint for path in (first, second)
     }
     assert len(fingerprints) == 2
+
+
+def test_a_network_whose_batch_cannot_be_freed_takes_chips_one_by_one(tmp_path: Path) -> None:
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [0])
+    nodes = [
+        helper.make_node("Squeeze", ["chips", "axes"], ["chip"]),  # fails for two
+        helper.make_node("ReduceMean", ["chip"], ["mean"], axes=[1, 2], keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "axes"], ["means"]),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "means",
+        [value("chips", TensorProto.FLOAT, [1, 3, 16, 16])],
+        [value("means", TensorProto.FLOAT, [1, 3])],
+        [axes],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "one.onnx")
+    embedder = OnnxEmbedder("means", own_entry(), tmp_path / "one.onnx")
+    np.testing.assert_allclose(embedder.embed(RED), [[1, 0, 0]] * 2, atol=1e-6)

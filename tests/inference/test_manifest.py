@@ -34,7 +34,12 @@ def own(tmp_path: Path) -> Path:
 def test_the_models_of_the_design_are_all_there() -> None:
     manifest = load_manifest()
     assert set(manifest.detectors) == {"yunet", "mtcnn", "haar"}
-    assert set(manifest.embedders) == {"dlib-resnet", "facenet512", "facenet128"}
+    assert set(manifest.embedders) == {
+        "dlib-resnet",
+        "mobilefacenet",
+        "facenet512",
+        "facenet128",
+    }
 
 
 def test_every_known_file_of_a_package_or_url_has_a_hash_unless_the_card_says_why() -> None:
@@ -53,7 +58,7 @@ def test_every_known_file_of_a_package_or_url_has_a_hash_unless_the_card_says_wh
     }
 
 
-@pytest.mark.parametrize("name", ["dlib-resnet", "facenet512", "facenet128"])
+@pytest.mark.parametrize("name", list(load_manifest().embedders))
 def test_a_template_is_an_upright_face(name: str) -> None:
     left_eye, right_eye, nose, left_mouth, right_mouth = load_manifest().embedder(name).landmarks
     assert left_eye[0] < nose[0] < right_eye[0]
@@ -67,6 +72,12 @@ def test_a_threshold_that_nobody_measured_says_so() -> None:
     for name in ("facenet512", "facenet128"):
         assert not embedders[name].decision.measured
         assert "not measured" in embedders[name].decision.source
+
+
+def test_every_int8_variant_has_the_ranges_of_its_activations() -> None:
+    for name, entry in load_manifest().embedders.items():
+        assert bool(entry.ranges) == ("int8" in entry.precisions), name
+        assert all(low < high for low, high in entry.ranges.values()), name
 
 
 def test_the_users_entries_come_on_top_with_paths_beside_their_file(own: Path) -> None:
@@ -91,7 +102,9 @@ def test_a_file_of_the_user_that_does_not_exist_adds_nothing(tmp_path: Path) -> 
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(NotFound, match=r"arcface.*dlib-resnet, facenet128, facenet512"):
+    with pytest.raises(
+        NotFound, match=r"arcface.*dlib-resnet, facenet128, facenet512, mobilefacenet"
+    ):
         load_manifest().embedder("arcface")
     with pytest.raises(NotFound, match="haar, mtcnn, yunet"):
         load_manifest().detector("retina")

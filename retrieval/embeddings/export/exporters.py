@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from retrieval.embeddings.export import dlib_resnet, facenet
+from retrieval.embeddings.export import dlib_resnet, facenet, facenet_frozen, onnx_network
 from retrieval.embeddings.export.graph import Graph
 from retrieval.embeddings.export.quantise import quantised
 from retrieval.embeddings.onnx_embedder import ORIGIN_KEY
@@ -13,6 +13,8 @@ from retrieval.inference.manifest import EmbedderEntry, Precision
 _BUILDERS: dict[str, Callable[[Path, EmbedderEntry], Graph]] = {
     "dlib-resnet": dlib_resnet.build,
     "facenet": facenet.build,
+    "facenet-frozen": facenet_frozen.build,
+    "onnx": onnx_network.build,
 }
 
 

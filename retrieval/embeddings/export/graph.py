@@ -1,6 +1,6 @@
 """Writing an ONNX graph node by node: a few lines over `onnx.helper`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ _IR_VERSION = 8
 class Graph:
     """A graph in the making. Each method adds a node and returns the name of its output."""
 
-    def __init__(self, chip_px: int) -> None:
+    def __init__(self, chip_px: int, opset: int = _OPSET) -> None:
+        self._opset = opset
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._chip_px = chip_px
@@ -33,7 +34,7 @@ class Graph:
     def node(self, op: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         """Add a node of one output."""
         name = output or f"{op.lower()}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
+        self._append(op, inputs, [name], attributes)
         return name
 
     def stem(self, weights: Floats, bias: Floats, scaling: Scaling) -> str:
@@ -42,13 +43,65 @@ class Graph:
         The input is `pixels` (n, s, s, 3) uint8. A fixed scaling is folded into the convolution,
         which is exact, as nothing is padded.
         """
-        as_float = self.node("Cast", "pixels", to=TensorProto.FLOAT)
-        x = self.node("Transpose", as_float, output="image", perm=[0, 3, 1, 2])
+        x = self._image()
         if isinstance(scaling, FixedScaling):
             weights, bias = _with_scaling(weights, bias, scaling)
         else:
             x = self._standardised(x)
         return self.conv(x, weights, bias, stride=2)
+
+    def scaled_image(self, scaling: FixedScaling, *, bgr: bool, nchw: bool) -> str:
+        """The input, scaled, for a network whose first convolution pads its image.
+
+        The input is `pixels` (n, s, s, 3) uint8, RGB.
+
+        Args:
+            scaling: in the network's order of colours.
+            bgr, nchw: that order, and the order of axes.
+        """
+        x = self._image() if nchw else self.node("Cast", "pixels", to=TensorProto.FLOAT)
+        if bgr:
+            reversed_colours = self.constant(np.array([2, 1, 0], np.int64))
+            x = self.node("Gather", x, reversed_colours, axis=1 if nchw else 3)
+        shape = (3, 1, 1) if nchw else (3,)
+        mean = self.constant(np.array(scaling.mean, np.float32).reshape(shape))
+        divisor = self.constant(np.array(scaling.divisor, np.float32).reshape(shape))
+        return self.node("Div", self.node("Sub", x, mean), divisor, output="scaled")
+
+    def include(self, other: Any, image: str) -> str:
+        """Add the nodes of another graph of one input, under names of this one's.
+
+        Args:
+            other: an ONNX graph whose nodes hold no graphs of their own.
+            image: what its input takes.
+
+        Returns:
+            its first output.
+        """
+        names = {"": "", other.input[0].name: image}
+        for tensor in other.initializer:
+            names[tensor.name] = self.constant(numpy_helper.to_array(tensor))
+        for node in other.node:
+            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            if node.op_type == "Constant":
+                names[node.output[0]] = self.constant(numpy_helper.to_array(attributes["value"]))
+                continue
+            outputs = [f"{node.op_type.lower()}_{len(self._nodes)}"]
+            outputs += [f"{outputs[0]}_{number}" for number in range(1, len(node.output))]
+            names |= dict(zip(node.output, outputs, strict=True))
+            self._append(node.op_type, [names[name] for name in node.input], outputs, attributes)
+        return names[other.output[0].name]
+
+    def _append(
+        self, op: str, inputs: Sequence[str], outputs: list[str], attributes: Mapping[str, Any]
+    ) -> None:
+        self._nodes.append(
+            helper.make_node(op, list(inputs), outputs, name=outputs[0], **attributes)
+        )
+
+    def _image(self) -> str:
+        as_float = self.node("Cast", "pixels", to=TensorProto.FLOAT)
+        return self.node("Transpose", as_float, output="image", perm=[0, 3, 1, 2])
 
     def _standardised(self, x: str) -> str:
         """Each image with mean 0 and standard deviation 1; see `preprocessing.standardise`."""
@@ -98,7 +151,7 @@ class Graph:
         pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", side, side, 3])
         vectors = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", dimension])
         graph = helper.make_graph(self._nodes, "embedder", [pixels], [vectors], self._constants)
-        opsets = [helper.make_opsetid("", _OPSET)]
+        opsets = [helper.make_opsetid("", self._opset)]
         model = helper.make_model(
             graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="rollcall"
         )

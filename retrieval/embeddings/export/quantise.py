@@ -18,7 +18,8 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from retrieval.errors import ExportFailed
 
-_OPERATORS = ["Conv", "Relu", "Add", "MaxPool", "AveragePool"]
+_OPERATORS = ["Conv", "Relu", "Clip", "Add", "Concat", "MaxPool", "AveragePool"]
+_LIMITERS = ("Relu", "Clip")
 
 
 def quantised(model: Any, ranges: Mapping[str, tuple[float, float]]) -> Any:
@@ -32,9 +33,9 @@ def quantised(model: Any, ranges: Mapping[str, tuple[float, float]]) -> Any:
         ExportFailed: an activation has no range.
     """
     data = {name: _tensor_data(low, high) for name, (low, high) in ranges.items()}
-    # What goes into a ReLU is only seen behind it.
-    relus = [node for node in model.graph.node if node.op_type == "Relu"]
-    data |= {n.input[0]: data[n.output[0]] for n in relus if n.output[0] in data}
+    # What goes into a ReLU, or into ReLU6 written as Clip, is only seen behind it.
+    limiters = [node for node in model.graph.node if node.op_type in _LIMITERS]
+    data |= {n.input[0]: data[n.output[0]] for n in limiters if n.output[0] in data}
     if missing := _activations(model) - data.keys():
         raise ExportFailed(
             f"The manifest has no ranges of the activations {', '.join(sorted(missing))}, so there "
