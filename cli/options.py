@@ -8,6 +8,7 @@ import functools
 import inspect
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from retrieval.errors import RollcallError, SettingInvalid
+from retrieval.private_files import UMASK
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -217,6 +219,7 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
 def _run(function: Callable[..., None], shared: dict[str, Any], values: dict[str, Any]) -> None:
     """The edge: settings in, exit code out."""
     _log_to_stderr(shared["quiet"])
+    os.umask(UMASK)  # for what libraries and other programs write
     try:
         run = Run(
             make_settings(shared["home"], shared["collection"]), shared["json"], shared["quiet"]

@@ -1,6 +1,5 @@
 """What the commands share that work through the queue: opening it, and following a run."""
 
-import csv
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.options import Run
+from retrieval.cells import CsvWriter
+from retrieval.private_files import make_folder, open_text
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs.run_records import Run as BulkRun
@@ -88,7 +89,7 @@ def report(
         extra: further words for the JSON document.
     """
     from retrieval.runs.bulk import run_document
-    from retrieval.runs.files import forget_old, rejects_of
+    from retrieval.runs.files import forget_old, from_archive, rejects_of
 
     bulk_run = opened.runs.run(bulk_run.id)
     counts = opened.runs.counts(bulk_run.id)
@@ -98,9 +99,14 @@ def report(
     if not_taken and bulk_run.kind != "embed":  # nothing to enrol again
         forget_old(run.settings.home, run.settings.upload_days)
         target = rejects or rejects_of(run.settings.home, bulk_run.id)
-        write_rejects(target, all_not_taken(opened.runs, bulk_run.id))
+        write_rejects(target, run.settings.home, bulk_run, all_not_taken(opened.runs, bulk_run.id))
         document["rejects"] = str(target)
-        run.remark(f"photos that were not taken: {target} (mend it, then enroll --manifest it)")
+        again = (
+            f"as they are called in the archive {bulk_run.source}"
+            if from_archive(run.settings.home, bulk_run)
+            else "mend it, then enroll --manifest it"
+        )
+        run.remark(f"photos that were not taken: {target} ({again})")
     run.emit(document, lambda: _show(run, opened, bulk_run, counts))
 
 
@@ -129,31 +135,32 @@ def all_not_taken(runs: "Runs", run_id: str) -> "Iterator[RunPhoto]":
         after = page[-1].id
 
 
-def write_rejects(path: Path, photos: "Iterable[RunPhoto]") -> None:
+def write_rejects(
+    path: Path, home: Path, bulk_run: "BulkRun", photos: "Iterable[RunPhoto]"
+) -> None:
     """Write photos and reasons in the form that `enroll --manifest` reads.
+
+    Args:
+        path: of the file, which is written anew.
+        home: the home folder.
+        bulk_run: whose photos they are.
+        photos: that were not taken.
 
     Raises:
         StoreError: the file cannot be written.
     """
     from retrieval.errors import StoreError
-    from retrieval.photos.urls import location_of
+    from retrieval.runs.files import name_of
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("person", "external_id", "photo", "reason", "what_to_do"))
+        make_folder(path.parent)
+        with open_text(path, errors="backslashreplace") as file:
+            writer = CsvWriter(file)
+            writer.row(("person", "external_id", "photo", "reason", "what_to_do"))
             for photo in photos:
-                place = location_of(photo.path)
-                writer.writerow(
-                    (
-                        photo.person,
-                        photo.external_id or "",
-                        place.absolute() if isinstance(place, Path) else place,
-                        photo.code,
-                        photo.message,
-                    )
-                )
+                name = name_of(home, bulk_run, photo.path)
+                person, external_id = photo.person, photo.external_id or ""
+                writer.row((person, external_id, name, photo.code, photo.message))
     except OSError as exc:
         raise StoreError(f"{path} cannot be written: {exc.strerror}.") from exc
 

@@ -4,14 +4,15 @@ A photo without faces, or one that could not be read, has one line with no face 
 photo of the input is there. JSON lines carry the same words as `rollcall identify --json`.
 """
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from retrieval.cells import CsvWriter
 from retrieval.errors import SettingInvalid, StoreError, StoreFull
+from retrieval.private_files import open_text
 
 Answer = Mapping[str, Any]  # of one photo, see retrieval.collection.answers.PhotoAnswer.document
 Row = dict[str, Any]
@@ -64,7 +65,7 @@ def write_results(path: Path, answers: Iterable[Answer]) -> int:
 
 def _write_jsonl(path: Path, answers: Iterable[Answer]) -> int:
     lines = 0
-    with path.open("w", encoding="utf-8") as file:
+    with open_text(path) as file:
         for answer in answers:
             for face in _faces(answer):
                 file.write(json.dumps(face, ensure_ascii=False) + "\n")
@@ -74,12 +75,12 @@ def _write_jsonl(path: Path, answers: Iterable[Answer]) -> int:
 
 def _write_csv(path: Path, answers: Iterable[Answer]) -> int:
     lines = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, _COLUMNS)
-        writer.writeheader()
+    with open_text(path) as file:
+        writer = CsvWriter(file)
+        writer.row(_COLUMNS)
         for answer in answers:
             for face in _faces(answer):
-                writer.writerow(_row(face))
+                writer.row(_row(face).values())
                 lines += 1
     return lines
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrieval.errors import InputError, SettingInvalid, StoreError
+from retrieval.private_files import make_folder
 from retrieval.protocols import ChangeFeed, Detector, Embedder
 from retrieval.settings import Settings
 from retrieval.values import Gate, Location
@@ -246,7 +247,7 @@ def photos_root(settings: Settings) -> Location:
 
 def _home(settings: Settings) -> Path:
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.home)
     except OSError as error:
         raise SettingInvalid(
             f"The home folder {settings.home} cannot be made: {error.strerror}. Choose another"

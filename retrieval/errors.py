@@ -44,6 +44,7 @@ RollcallError
 ├── ServiceBusy                the service has as much to do as it may (HTTP); worth a retry
 └── QueueError                 the queue cannot be used now (exit 5); worth a retry
     ├── QueueUnavailable       no Redis answers, or none can be started
+    │   └── QueueDamaged       the embedded Redis cannot read its file
     └── WorkerFailed           a worker died on a job more often than is allowed
 """
 
@@ -323,6 +324,12 @@ class QueueUnavailable(QueueError):
     """No Redis answers, or none can be started."""
 
     code = "queue-unavailable"
+
+
+class QueueDamaged(QueueUnavailable):
+    """The embedded Redis cannot read its append-only file; `rollcall doctor --fix` mends it."""
+
+    code = "queue-damaged"
 
 
 class WorkerFailed(QueueError):

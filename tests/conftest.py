@@ -75,7 +75,7 @@ def models_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tmp_path: Path, models_home: Path) -> Path:
     """A home folder of the test's own, with models ready."""
     home = tmp_path / "home"
-    home.mkdir()
+    home.mkdir(mode=0o700)
     (home / "models").symlink_to(models_home / "models", target_is_directory=True)
     return home
 

@@ -28,8 +28,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from retrieval.errors import QueueUnavailable, SettingInvalid, StoreFull
+from retrieval.errors import QueueDamaged, QueueUnavailable, SettingInvalid, StoreFull
+from retrieval.private_files import UMASK, make_folder, open_bytes
 from retrieval.settings import Settings
+from worker import append_only
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +153,7 @@ class EmbeddedRedis:
 
     def __enter__(self) -> Self:
         with self._alone():
-            user = (self._folder / "users").open("wb")
+            user = open_bytes(self._folder / "users")
             try:
                 fcntl.flock(user, fcntl.LOCK_SH)
                 self._start_unless_running()
@@ -171,7 +173,7 @@ class EmbeddedRedis:
             if self._user is not None:
                 self._user.close()
                 self._user = None
-            with (self._folder / "users").open("wb") as users:
+            with open_bytes(self._folder / "users") as users:
                 try:
                     fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -192,6 +194,36 @@ class EmbeddedRedis:
         """Whether the server answers."""
         return _answers(self.socket)
 
+    @property
+    def used(self) -> bool:
+        """Whether it has run for this home before, so that it has a file to read."""
+        return bool(append_only.files_in(self._folder))
+
+    def repair(self) -> bool:
+        """Mend a damaged append-only file, and leave the server as it was: running or not.
+
+        Returns:
+            Whether what came before the damage was kept; where that cannot be read either, the
+            queue is empty now. Either way jobs are lost: see `Bulk.put_back_lost`.
+
+        Raises:
+            QueueUnavailable: it does not start, for another reason.
+        """
+        with self._alone():
+            if _answers(self.socket):
+                return True
+            program = redis_server_program()
+            append_only.cut_off_damage(self._folder, program)
+            try:
+                self._start_unless_running()
+                kept = True
+            except QueueDamaged:
+                append_only.drop(self._folder)
+                self._start_unless_running()
+                kept = False
+            self._stop_if_running()
+            return kept
+
     def stop(self) -> bool:
         """Stop the server whoever uses it; return whether it ran."""
         with self._alone():
@@ -201,8 +233,8 @@ class EmbeddedRedis:
     def _alone(self) -> Iterator[None]:
         """Hold the folder's lock: one process at a time starts, joins, leaves or stops."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = (self._folder / "lock").open("wb")
+            make_folder(self._folder)
+            lock = open_bytes(self._folder / "lock")
         except OSError as exc:
             raise QueueUnavailable(
                 f"The embedded Redis needs {self._folder}, which cannot be written: {exc.strerror}."
@@ -224,17 +256,26 @@ class EmbeddedRedis:
         command += ["--maxmemory-policy", "noeviction"]
         self._pid.unlink(missing_ok=True)
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            umask=UMASK,
         )
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not _answers(self.socket):
             if done.returncode != 0 or self._has_died() or time.monotonic() > deadline:
-                raise QueueUnavailable(
-                    f"The embedded Redis ({program}) does not start: {done.stderr.strip()} "
-                    f"{self._last_words()} See {self._log}."
-                )
+                raise self._did_not_start(program, done.stderr.strip())
             time.sleep(0.02)
         logger.info("started the embedded Redis on %s", self.socket)
+
+    def _did_not_start(self, program: Path, said: str) -> QueueUnavailable:
+        last = self._last_words()
+        why = f"The embedded Redis ({program}) does not start: {said} {last} See {self._log}."
+        if append_only.blames_file(last):
+            return QueueDamaged(f"{why} `rollcall doctor --fix` mends its file.")
+        return QueueUnavailable(why)
 
     def _stop_if_running(self) -> bool:
         if not _answers(self.socket):

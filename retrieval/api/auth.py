@@ -16,6 +16,7 @@ from starlette.requests import Request
 from retrieval.api.problems import Forged
 from retrieval.catalogue.http.api_keys import Key, Keys, Role
 from retrieval.errors import KeyRefused, NotAllowed, StoreError, TooManyRequests
+from retrieval.private_files import make_folder
 from retrieval.settings import Settings
 
 COOKIE = "rollcall_session"
@@ -208,7 +209,7 @@ def session_secret(settings: Settings) -> bytes:
 
 def _write_once(path: Path, data: bytes) -> None:
     """Write whole or not at all, readable by its owner alone; the first of two writers wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
     draft.write_bytes(data)

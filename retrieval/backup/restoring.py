@@ -23,6 +23,7 @@ from retrieval.errors import DataInvalid, StoreError, StoreFull
 from retrieval.index import snapshot
 from retrieval.photos.shelves import shelves_below
 from retrieval.photos.store import opened
+from retrieval.private_files import open_bytes
 from retrieval.values import Location
 
 logger = logging.getLogger(__name__)
@@ -199,7 +200,8 @@ def _put_back(
 def _put_manifest(path: Path, data: bytes) -> None:
     draft = path.with_suffix(".part")
     try:
-        draft.write_bytes(data)
+        with open_bytes(draft) as file:
+            file.write(data)
         draft.replace(path)
     except OSError as error:
         raise StoreError(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from retrieval.errors import CatalogueUnavailable, StoreError
+from retrieval.private_files import make_folder, open_bytes
 
 _LOCK = "lock"
 
@@ -23,8 +24,8 @@ def workspace(home: Path) -> Iterator[Path]:
     """
     folder = home / "backup-work"
     try:
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        lock = (folder / _LOCK).open("wb")
+        make_folder(folder)
+        lock = open_bytes(folder / _LOCK)
     except OSError as error:
         raise StoreError(
             f"{folder} cannot be made: {error.strerror}. Check the permissions of {home}."

@@ -31,6 +31,7 @@ from retrieval.errors import (
     StoreError,
     StoreFull,
 )
+from retrieval.private_files import make_folder
 
 logger = logging.getLogger(__name__)
 
@@ -256,7 +257,7 @@ def _make_private_file(path: Path) -> None:
     connections hold on it (POSIX), and another process would then remove the WAL under them.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as exc:

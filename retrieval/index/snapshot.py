@@ -33,6 +33,7 @@ import numpy.typing as npt
 from retrieval.encryption.files import HEAD, EncryptingFile, Encryptor, decrypt, encrypted_by
 from retrieval.encryption.keys import DataKey, DecryptionFailed
 from retrieval.errors import CatalogueEncrypted, SnapshotInvalid, StoreError, StoreFull
+from retrieval.private_files import make_folder, open_bytes
 from retrieval.values import Watermark
 
 Array = npt.NDArray[Any]
@@ -93,8 +94,8 @@ def writing(folder: Path) -> Iterator[None]:
         StoreError: the folder cannot be made or written to.
     """
     with _translated(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("wb")
+        make_folder(folder)
+        lock = open_bytes(folder / "lock")
         fcntl.flock(lock, fcntl.LOCK_EX)
     with lock:
         yield
@@ -123,9 +124,9 @@ def write(
     beside = path.with_suffix(f".{os.getpid()}.part")
     key = encryptor.active() if encryptor else None
     with _translated(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         try:
-            with beside.open("wb") as file:
+            with open_bytes(beside) as file:
                 if key is None:
                     _write_file(file, stamp, arrays, notes)
                 else:
@@ -208,7 +209,7 @@ def key_of(path: Path) -> bytes | None:
 
 def _copy(path: Path, content: memoryview, key: DataKey | None) -> None:
     beside = path.with_suffix(f".{os.getpid()}.part")
-    with beside.open("wb") as file:
+    with open_bytes(beside) as file:
         if key is None:
             file.write(content)
         else:

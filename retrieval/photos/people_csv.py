@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from retrieval.cells import as_written
 from retrieval.errors import DataInvalid, PhotoUnreadable
 from retrieval.photos.urls import fetch, location_of
 from retrieval.values import Location
@@ -74,10 +75,13 @@ def _check(path: Location, columns: list[str]) -> None:
 
 
 def _row(path: Location, row: dict[str, str | None]) -> CsvRow:
-    photo = (row.get("photo") or "").strip()
+    person, external_id, photo = (
+        as_written(row.get(column) or "") for column in ("person", "external_id", "photo")
+    )
+    photo = photo.strip()
     if not photo:
-        raise DataInvalid(f"{path}: the row of {row.get('person') or 'nobody'} names no photo.")
+        raise DataInvalid(f"{path}: the row of {person or 'nobody'} names no photo.")
     place = location_of(photo)
     if isinstance(place, Path) and not place.is_absolute():
         place = path.parent / photo
-    return CsvRow(row.get("person") or "", row.get("external_id") or None, place)
+    return CsvRow(person, external_id or None, place)

@@ -19,6 +19,7 @@ from uuid import uuid4
 from retrieval.errors import DataInvalid, PhotoUnreadable, StoreError, StoreFull
 from retrieval.photos import urls
 from retrieval.photos.folders import exists
+from retrieval.private_files import make_folder
 from retrieval.values import Location, Url
 
 _DRAFT_S = 3600.0  # no copy takes that long
@@ -90,7 +91,7 @@ class FolderShelf:
         """See `Shelf`."""
         path = self._path(name)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             _write(path, data)
         except OSError as error:
             raise store_error(path, error) from error

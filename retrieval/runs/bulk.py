@@ -108,6 +108,23 @@ class Bulk:
         self._queue.cancel(run.id)
         return self.runs.run(run.id)
 
+    def put_back_lost(self) -> int:
+        """Queue the open photos of all runs that work, as when the queue has lost jobs.
+
+        Returns:
+            How many runs had such photos.
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
+        """
+        waiting = [run for run in self.runs.working() if self.runs.waiting(run.id, limit=1)]
+        for run in waiting:
+            self._queue.cancel(run.id)
+            self._enqueue_waiting(run)
+        for run in self.runs.working():
+            end_if_done(self.runs, self._queue, run)
+        return len(waiting)
+
     def _bring_back(self, run: Run) -> None:
         failed = self._queue.failed(run.id)
         if failed:

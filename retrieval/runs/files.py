@@ -10,7 +10,10 @@ from pathlib import Path
 from unicodedata import normalize
 
 from retrieval.catalogue.runs.run_records import Run
+from retrieval.cells import CsvWriter, as_written
 from retrieval.photos.folders import people_below
+from retrieval.private_files import open_text
+from retrieval.runs.bulk import path_of
 
 _DAY_S = 24 * 3600
 
@@ -59,19 +62,36 @@ def discard_person(home: Path, runs: Iterable[Run], names: Collection[str]) -> N
         _without_lines_of(path, names)
 
 
+def from_archive(home: Path, run: Run) -> bool:
+    """Whether the run's photos came in an archive, which was unpacked below the home folder."""
+    return Path(run.options.get("base", "")).is_relative_to(uploads_below(home))
+
+
+def name_of(home: Path, run: Run, path: str) -> str:
+    """What a list of rejects calls a photo of a run.
+
+    Returns:
+        Its path in the archive that it came in, where whoever sent that finds it; else its URL or
+        absolute path, which is the same whoever reads the list, and where.
+    """
+    if from_archive(home, run):
+        return path
+    place = path_of(run, path)
+    return str(place.absolute() if isinstance(place, Path) else place)
+
+
 def _upload_of(home: Path, run: Run) -> Path | None:
     """The folder that the run's archive was unpacked to, if there was one and it is still there."""
     base = Path(run.options.get("base", ""))
-    return base if base.is_relative_to(uploads_below(home)) and base.is_dir() else None
+    return base if from_archive(home, run) and base.is_dir() else None
 
 
 def _without_lines_of(path: Path, names: Collection[str]) -> None:
     rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
-    kept = [row for row in rows if not row or row[0] not in names]
+    kept = [row for row in rows if not row or as_written(row[0]) not in names]
     if len(kept) < len(rows):
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows(kept)
-        path.write_text(text.getvalue(), encoding="utf-8", newline="")
+        with open_text(path) as file:
+            CsvWriter(file).rows(map(as_written, row) for row in kept)
 
 
 def _delete(path: Path) -> None:

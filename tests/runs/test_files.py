@@ -1,12 +1,17 @@
 """What runs leave under the home folder goes in time, and with the collection."""
 
+import csv
 import os
 import time
 from pathlib import Path
 
+import pytest
+
+from cli.queued import write_rejects
 from retrieval.catalogue.http.audit import Audit, AuditEntry
+from retrieval.catalogue.runs.run_records import RunPhoto, Taken
 from retrieval.catalogue.runs.runs import Runs
-from retrieval.runs.files import forget_old, rejects_of, uploads_below
+from retrieval.runs.files import discard_person, forget_old, rejects_of, uploads_below
 from retrieval.settings import Settings
 from tests.worker.small_models import small_service
 
@@ -59,3 +64,39 @@ def test_a_deleted_collection_takes_its_files_and_what_its_audit_entries_tell(
     assert asked == AuditEntry("door", "identify", "default", None, None, 0.9, "sums")
     assert (other.photo, other.answer) == ("f" * 64, told)
     assert key.answer == {"key": "door"}
+
+
+def rejects(path: Path, home: Path, base: Path, photo: str, person: str) -> list[dict[str, str]]:
+    """The rows of a list with one photo of a run that began in a folder."""
+    with small_service(Settings(home=home)) as service:
+        run = Runs(service.catalogue.database).create("enrol", "default", "x", {"base": str(base)})
+    told = RunPhoto(1, photo, person, None, Taken.REJECTED, "no-face", "=No face.")
+    write_rejects(path, home, run, [told])
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_list_of_rejects_names_a_photo_by_its_path_in_the_archive_that_it_came_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "home"
+    (row,) = rejects(tmp_path / "a.csv", home, uploads_below(home) / "f00", "Ann/1.jpg", "Ann")
+    assert row["photo"] == "Ann/1.jpg"
+
+
+def test_a_list_of_rejects_names_a_photo_where_the_run_began_and_not_where_the_list_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (row,) = rejects(tmp_path / "a.csv", tmp_path / "home", Path("/staff"), "Ann/1.jpg", "Ann")
+    assert row["photo"] == "/staff/Ann/1.jpg"
+
+
+def test_a_deleted_person_leaves_a_list_that_had_to_make_text_of_the_name(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    path = rejects_of(home, "f" * 32)
+    (row,) = rejects(path, home, Path("/staff"), "1.jpg", "=Ann")
+    assert (row["person"], row["what_to_do"]) == ("'=Ann", "'=No face.")
+    discard_person(home, [], ["=Ann"])
+    assert "Ann" not in path.read_text()

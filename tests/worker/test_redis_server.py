@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.errors import QueueUnavailable, SettingInvalid, StoreFull
+from retrieval.errors import QueueDamaged, QueueUnavailable, SettingInvalid, StoreFull
 from retrieval.settings import Settings
 from worker.redis_server import (
     EmbeddedRedis,
@@ -110,8 +110,38 @@ def test_a_server_that_gives_up_says_why(tmp_path: Path) -> None:
     for file in (tmp_path / "redis").rglob("appendonly*"):
         if file.is_file():
             file.write_bytes(b"no commands at all")
-    with pytest.raises(QueueUnavailable, match=r"(?s)does not start.*redis\.log"):
+    with pytest.raises(QueueDamaged, match=r"(?s)does not start.*redis\.log.*doctor --fix"):
         server.ensure()
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "kept"),
+    [(b"SET", b"SEX", set()), (b"third", b"\0\xff\0", {b"first", b"second"})],
+    ids=["a command that is none", "no form"],
+)
+def test_a_damaged_file_is_cut_off_or_begun_anew(
+    tmp_path: Path, found: bytes, instead: bytes, kept: set[bytes]
+) -> None:
+    with EmbeddedRedis(tmp_path) as server, connect(server.url) as client:
+        for key in ("first", "second", "third"):
+            client.set(key, 1)
+    damage(tmp_path, found, instead)
+    with pytest.raises(QueueDamaged):
+        server.ensure()
+    assert server.repair() is bool(kept)
+    assert not server.running
+    with server, connect(server.url) as client:
+        assert set(client.keys()) == kept
+        client.set("more", 1)
+        assert server.repair()  # one that runs is left alone
+
+
+def damage(home: Path, found: bytes, instead: bytes) -> None:
+    """Exchange the last such bytes of the server's file, in Redis 6 or 7."""
+    for file in (home / "redis").rglob("appendonly*"):
+        if file.is_file() and found in (data := file.read_bytes()):
+            before, _, after = data.rpartition(found)
+            file.write_bytes(before + instead + after)
 
 
 def test_without_any_redis_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

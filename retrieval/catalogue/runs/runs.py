@@ -131,6 +131,12 @@ class Runs:
         with self._database.reading() as connection:
             return [_as_run(row) for row in connection.execute(query)]
 
+    def working(self) -> list[Run]:
+        """All runs that work, oldest first."""
+        query = _RUN.where(runs.c.state == RunState.WORKING).order_by(runs.c.started_at, runs.c.id)
+        with self._database.reading() as connection:
+            return [_as_run(row) for row in connection.execute(query)]
+
     def of_collection(self, name: str) -> list[Run]:
         """All runs of a collection."""
         with self._database.reading() as connection:
