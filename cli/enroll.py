@@ -21,6 +21,7 @@ from retrieval.values import Location
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs.run_records import ListedPhoto
+    from retrieval.photos.people_list import PeopleList
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +35,7 @@ def enroll(
         list[str] | None,
         typer.Argument(
             metavar="PATH...",
-            help="Folders with a folder a person; with --person, photos of that person. A path"
+            help="Folders with one folder per person; with --person, photos of that person. A path"
             " or a URL (s3://bucket/people).",
         ),
     ] = None,
@@ -58,8 +59,17 @@ def enroll(
         str | None,
         typer.Option(
             "--manifest",
-            metavar="CSV",
-            help="person, external_id, photo; paths from the CSV, or URLs.",
+            metavar="FILE",
+            help="A list, CSV or XLSX: person, external_id, photo, face; paths from the list, or"
+            " URLs.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            metavar="FIELD=COLUMN,...",
+            help="Columns of the list that have other names: person=Name,photo=Bild.",
         ),
     ] = None,
     sync: Annotated[
@@ -84,19 +94,21 @@ def enroll(
         typer.Option("--webhook", metavar="URL", help="Called, signed, when the run has ended."),
     ] = None,
 ) -> None:
-    """Enrol photos: a folder a person, loose photos of one person, or a CSV file.
+    """Enrol photos: one folder per person, loose photos of one person, or a list.
 
     Photos that are enrolled already are left as they are, so a run that was stopped is simply
     started again.
     """
     if (manifest is None) == (not paths):
-        raise SettingInvalid("Give folders with photos, or --manifest CSV: one of the two.")
+        raise SettingInvalid("Give folders with photos, or --manifest FILE: one of the two.")
+    if columns is not None and manifest is None:
+        raise SettingInvalid("--columns belongs to --manifest.")
     if sync and manifest is None:
         raise SettingInvalid("--sync needs --manifest: the people who are to stay.")
     if not queue and (wait or webhook or rejects):
         raise SettingInvalid("--wait, --webhook and --rejects belong to --queue.")
     places = [location_of(path) for path in paths or []]
-    listing = None if manifest is None else location_of(manifest)
+    listing = None if manifest is None else _people_list(run, manifest, columns)
     source = Source(places, person, listing, nested)
     photos = source.photos(run)
     removed = _sync(run, listing, yes=yes, dry_run=dry_run) if sync and listing else None
@@ -108,6 +120,15 @@ def enroll(
         _enrol_queued(run, photos, source, chosen, wait=wait, rejects=rejects, extra=extra)
     else:
         _enrol_here(run, photos, source.passed, face, extra)
+
+
+def _people_list(run: Run, manifest: str, columns: str | None) -> "PeopleList":
+    """Open the list, and say what was understood of it before anything is done."""
+    from retrieval.photos.people_list import PeopleList, parse_columns
+
+    found = PeopleList(location_of(manifest), parse_columns(columns) if columns else None)
+    run.remark(f"{manifest}: {found.columns}")
+    return found
 
 
 @dataclass(slots=True)
@@ -124,19 +145,19 @@ class Source:
 
     paths: Sequence[Location]
     person: str | None
-    manifest: Location | None
+    manifest: "PeopleList | None"
     nested: bool | None
     passed: PassedOver = field(default_factory=PassedOver)
 
     def __str__(self) -> str:
-        return str(self.manifest or ", ".join(map(str, self.paths)))
+        return str(self.manifest.path if self.manifest else ", ".join(map(str, self.paths)))
 
     def photos(self, run: Run) -> "Iterator[ListedPhoto]":
         """List the photos; what cannot be taken at once comes with its reason."""
-        from retrieval.people.intake import listed_csv, listed_person
+        from retrieval.people.intake import listed_list, listed_person
 
         if self.manifest is not None:
-            yield from listed_csv(self.manifest)
+            yield from listed_list(self.manifest)
         for path in self.paths:
             if not exists(path):
                 raise InputError(
@@ -170,8 +191,8 @@ class Source:
 def _none_found(passed: PassedOver) -> DataInvalid:
     found = f" ({passed})" if passed else ""
     return DataInvalid(
-        f"No photos found{found}. Expected PATH/<person>/*.jpg, photos with --person NAME, or a CSV"
-        " file with rows."
+        f"No photos found{found}. Expected PATH/<person>/*.jpg, photos with --person NAME, or a"
+        " list with rows."
     )
 
 
@@ -187,7 +208,7 @@ def _enrol_here(
         raise _none_found(passed)
     report = EnrolReport()
     items = [
-        EnrolItem(p.person, p.path, location_of(p.path), external_id=p.external_id, face=face)
+        EnrolItem(p.person, p.path, location_of(p.path), p.external_id, p.face or face)
         for p in photos
         if p.reason is None
     ]
@@ -237,7 +258,7 @@ def _enrol_queued(
     with queued(run) as opened:
         bulk_run = opened.bulk.begin("enrol", run.settings.collection, str(source), chosen)
         run.remark(f"run {bulk_run.id[:8]}")
-        steps = opened.bulk.fill(bulk_run, chain([first], remaining))
+        steps = opened.bulk.fill(bulk_run, chain([first], remaining), source.passed.document)
         if wait:
             steps = chain(steps, opened.bulk.follow(bulk_run.id))
         watch(run, opened, "enrolling" if wait else "queueing", steps)
@@ -292,7 +313,7 @@ def _preview(
     tell_passed(run, passed)
 
 
-def _sync(run: Run, manifest: Location, *, yes: bool, dry_run: bool) -> list[str]:
+def _sync(run: Run, manifest: "PeopleList", *, yes: bool, dry_run: bool) -> list[str]:
     """Delete people who are not in the manifest any more; return their names."""
     from retrieval.people.intake import absent
 
@@ -302,7 +323,7 @@ def _sync(run: Run, manifest: Location, *, yes: bool, dry_run: bool) -> list[str
         if not names:
             return []
         for person in gone:
-            run.remark(f"not in {manifest}: {person.name}, {person.faces} photos")
+            run.remark(f"not in {manifest.path}: {person.name}, {person.faces} photos")
         if dry_run:
             return names
         if not run.confirm(f"Delete these {len(names)} people for good?", yes):

@@ -202,7 +202,7 @@ def _item(run: Run, photo: RunPhoto) -> EnrolItem:
         photo.path,
         path_of(run, photo.path),
         external_id=photo.external_id,
-        face=run.options.get("face"),
+        face=photo.face or run.options.get("face"),
     )
 
 

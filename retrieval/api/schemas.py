@@ -543,7 +543,9 @@ class RunShown(BaseModel):
     kind: str
     collection: str
     source: str
-    state: Literal["working", "cancelled", "finished"]
+    state: Literal["working", "cancelled", "failed", "finished"]
+    reason: str | None
+    passed_over: dict[str, dict[str, int]] | None
     started: datetime
     finished: datetime | None
     counts: RunTally

@@ -24,7 +24,7 @@ from retrieval.catalogue.http.replies import make_replies
 from retrieval.catalogue.index_registry import make_index_log
 from retrieval.catalogue.models.other_models import make_other_models
 from retrieval.catalogue.models.spaces import make_spaces
-from retrieval.catalogue.runs.runs import add_runs
+from retrieval.catalogue.runs.runs import add_reasons_and_faces, add_runs
 from retrieval.catalogue.schema import meta, metadata
 from retrieval.catalogue.strangers import make_strangers
 from retrieval.errors import AlreadyExists, CatalogueIncompatible
@@ -41,6 +41,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     make_other_models,
     make_data_keys,
     make_index_log,
+    add_reasons_and_faces,
 )
 VERSION = 1 + len(MIGRATIONS)
 COPYING = "copying-"  # in place of the version, while rows of another catalogue come in

@@ -1,15 +1,17 @@
 """Names of people and collections: one form a name, and only names that can be shown."""
 
+import re
 import unicodedata
 
 from retrieval.errors import NameInvalid
 
 MAX_NAME_CHARACTERS = 200
+_SPACES = re.compile(r"\s{2,}")
 _FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}  # control, surrogate, line and paragraph separators
 
 
 def clean_name(name: str, what: str = "name") -> str:
-    """Bring a name into its one form: NFC-normalised, stripped.
+    """Bring a name into its one form: NFC-normalised, stripped, inner spaces as one.
 
     Args:
         name: as the user or the file system gives it.
@@ -29,7 +31,7 @@ def clean_name(name: str, what: str = "name") -> str:
         raise NameInvalid(
             f"The {what} {cleaned!a} has control or undecodable characters. Remove them."
         )
-    return cleaned
+    return _SPACES.sub(" ", cleaned)
 
 
 def clean_external_id(external_id: str | None) -> str | None:
@@ -40,8 +42,8 @@ def clean_external_id(external_id: str | None) -> str | None:
 
 
 def folded(name: str) -> str:
-    """The form in which names are searched: without upper and lower case, in any script."""
-    return unicodedata.normalize("NFC", name.casefold())
+    """The form in which names are compared: without case, in any script, inner spaces as one."""
+    return unicodedata.normalize("NFC", " ".join(name.casefold().split()))
 
 
 def storable_path(path: str) -> str:

@@ -2,17 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.names import clean_external_id, clean_name
+from retrieval.catalogue.names import clean_external_id, clean_name, folded
 from retrieval.catalogue.records import Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.errors import DataInvalid, FoldersUnclear, NameInvalid, NotFound, PhotoError
 from retrieval.photos.decode import read
 from retrieval.photos.folders import PassedOver, Problem, everything_below, layout
-from retrieval.photos.people_csv import read_people_csv
+from retrieval.photos.people_list import PeopleList
 from retrieval.photos.urls import location_of
 from retrieval.values import Location, Url
 
@@ -94,14 +94,25 @@ _MESSAGES = {
 }
 
 
-def listed_csv(path: Location) -> Iterator[ListedPhoto]:
-    """The photos of a CSV file, to be listed.
+def listed_list(people: PeopleList) -> Iterator[ListedPhoto]:
+    """The photos of a list, to be listed; a row that cannot be used is rejected, with its line.
 
     Raises:
-        DataInvalid: see `read_people_csv`.
+        DataInvalid: see `PeopleList`.
     """
-    for row in read_people_csv(path):
-        yield listed_person(row.person, row.photo, row.external_id)
+    for row in people.rows():
+        problem = row.problem
+        if problem is None and not row.person:
+            problem = "It names nobody."
+        if problem is None and not row.photos:
+            problem = f"It names no photo of {row.person!r}."
+        if problem is not None:
+            reason = ("list-row", f"Line {row.line} of {people.path}: {problem} Mend the row.")
+            path = f"{people.path}:{row.line}"
+            yield ListedPhoto(path, row.person, row.external_id, reason=reason)
+            continue
+        for photo in row.photos:
+            yield replace(listed_person(row.person, photo, row.external_id), face=row.face)
 
 
 def prospects(
@@ -131,17 +142,28 @@ def prospects(
             yield _prospect(photo, sha, owners)
 
 
-def absent(catalogue: Catalogue, collection: str, path: Location) -> list[Person]:
-    """The people of a collection who are not in a CSV file: neither external id nor name.
+def absent(catalogue: Catalogue, collection: str, people_list: PeopleList) -> list[Person]:
+    """The people of a collection who are not in a list: neither employee number nor name.
+
+    Names are compared without case and with inner spaces collapsed, and every row counts that
+    names somebody, whether or not its photo can be taken: nobody leaves by a spelling.
 
     Raises:
-        DataInvalid: the file names nobody, which must be a mistake; see `read_people_csv` also.
+        DataInvalid: the list names nobody, which must be a mistake, or a row cannot be read at all,
+            which might be anybody's; see `PeopleList` also.
     """
-    rows = [photo for photo in listed_csv(path) if photo.reason is None]
-    if not rows:
-        raise DataInvalid(f"{path} names nobody: nobody is deleted. Check the file.")
-    names = {row.person for row in rows}
+    rows = list(people_list.rows())
+    unread = [row.line for row in rows if row.problem and not row.person and not row.external_id]
+    if unread:
+        lines = ", ".join(map(str, unread[:10]))
+        raise DataInvalid(
+            f"{people_list.path}: nobody is deleted, since line {lines} cannot be read and might be"
+            " anybody's. Mend it."
+        )
+    names = {folded(row.person) for row in rows if row.person}
     external_ids = {row.external_id for row in rows if row.external_id}
+    if not names and not external_ids:
+        raise DataInvalid(f"{people_list.path} names nobody: nobody is deleted. Check the file.")
     try:
         people = catalogue.people(catalogue.collection(collection).id)
     except NotFound:
@@ -149,7 +171,7 @@ def absent(catalogue: Catalogue, collection: str, path: Location) -> list[Person
     return [
         person
         for person in people
-        if person.name not in names and person.external_id not in external_ids
+        if folded(person.name) not in names and person.external_id not in external_ids
     ]
 
 

@@ -7,14 +7,14 @@ hold is done once.
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunCounts, RunState
 from retrieval.catalogue.runs.runs import Runs
-from retrieval.errors import WorkerFailed
+from retrieval.errors import RollcallError, WorkerFailed
 from retrieval.photos.urls import location_of
 from retrieval.protocols import JobQueue
 from retrieval.values import Location, Url
@@ -53,20 +53,38 @@ class Bulk:
             return run
         return self.go_on(run.id)
 
-    def fill(self, run: Run, photos: Iterable[ListedPhoto]) -> Iterator[RunCounts]:
+    def fill(
+        self,
+        run: Run,
+        photos: Iterable[ListedPhoto],
+        passed_over: Callable[[], Mapping[str, Any] | None] = lambda: None,
+    ) -> Iterator[RunCounts]:
         """List and queue photos, waiting while the queue is full; yields how far the run is.
 
+        Args:
+            run: which.
+            photos: of its source; what they raise ends the run, with that reason.
+            passed_over: asked when all are listed: what the source holds that is no photo.
+
         Raises:
+            InputError, StoreError: the source cannot be read.
             QueueUnavailable: Redis does not answer; the same command later goes on from here.
         """
         remaining = iter(photos)
-        while chunk := list(islice(remaining, _LISTED_AT_ONCE)):
+        while chunk := self._some(run, remaining):
             self._enqueue(run, self.runs.add(run.id, chunk))
             yield self.runs.counts(run.id)
             if self.runs.run(run.id).state is not RunState.WORKING:
                 return
-        self.runs.all_listed(run.id)
+        self.runs.all_listed(run.id, passed_over())
         end_if_done(self.runs, self._queue, run)
+
+    def _some(self, run: Run, photos: Iterator[ListedPhoto]) -> list[ListedPhoto]:
+        try:
+            return list(islice(photos, _LISTED_AT_ONCE))
+        except RollcallError as error:
+            self.runs.fail(run.id, str(error))
+            raise
 
     def follow(self, run_id: str, *, poll_s: float = 0.5) -> Iterator[RunCounts]:
         """Yield how far the run is, until it is finished or cancelled, or nobody lists its rest.
@@ -175,6 +193,8 @@ def run_document(runs: Runs, run: Run) -> dict[str, Any]:
         "collection": run.collection,
         "source": run.source,
         "state": run.state.value,
+        "reason": run.reason,
+        "passed_over": run.passed_over,
         "started": run.started_at.isoformat(),
         "finished": run.finished_at.isoformat() if run.finished_at else None,
         "counts": {

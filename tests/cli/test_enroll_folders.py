@@ -112,3 +112,68 @@ def test_identify_looks_into_folders_in_folders_and_says_where_there_is_nothing(
     assert nothing.exit_code == 2
     assert "No photos found" in nothing.stderr
     assert "video (.mp4)" in nothing.stderr
+
+
+def test_a_list_with_bad_rows_takes_the_others_and_names_the_lines(
+    home: Path, tmp_path: Path, grace: Path
+) -> None:
+    put(grace, tmp_path / "1.jpg")
+    listing = tmp_path / "staff.csv"
+    listing.write_text(
+        "Name;External ID;Dept;Photo\nGrace Hopper;E7;HR;1.jpg\nBob;E8;HR;\n;E9;HR;2.jpg\n"
+        'Cid;E10;HR;gone.jpg\n"Dan;E11;HR;3.jpg\n'
+    )
+    result = rollcall(home, "enroll", "--manifest", listing, "--json")
+    assert result.exit_code == 1
+    told = document(result)
+    assert told["enrolled"] == 1
+    assert [(r["photo"].rpartition("/")[2], r["reason"]) for r in told["rejected"]] == [
+        ("staff.csv:3", "list-row"),
+        ("staff.csv:4", "list-row"),
+        ("staff.csv:6", "list-row"),
+        ("gone.jpg", "unreadable"),
+    ]
+    assert "Line 3 of" in told["rejected"][0]["message"]
+    assert "ignored: 'Dept'" in result.stderr
+    (person,) = document(rollcall(home, "people", "list", "--json"))["people"]
+    assert (person["person"], person["external_id"]) == ("Grace Hopper", "E7")
+
+
+def test_a_face_column_says_which_face_is_meant(
+    home: Path, tmp_path: Path, grace: Path, eileen: Path
+) -> None:
+    with Image.open(grace) as left, Image.open(eileen) as right:
+        both = Image.new("RGB", (1200, 600))
+        both.paste(left.convert("RGB").resize((600, 600)), (0, 0))
+        both.paste(right.convert("RGB").resize((600, 600)), (600, 0))
+        both.save(tmp_path / "both.jpg")
+    listing = tmp_path / "staff.csv"
+    listing.write_text("person,photo,face\nEileen Collins,both.jpg,2\n")
+    assert rollcall(home, "enroll", "--manifest", listing).exit_code == 0
+    told = document(rollcall(home, "identify", eileen, "--json"))
+    assert [face["person"] for face in told["photos"][0]["faces"]] == ["Eileen Collins"]
+
+
+@pytest.mark.parametrize("name", ["GRACE  HOPPER", "grace hopper"])
+def test_a_sync_never_deletes_by_a_spelling_or_by_a_photo_that_cannot_be_read(
+    home: Path, tmp_path: Path, grace: Path, name: str
+) -> None:
+    put(grace, tmp_path / "staff" / "Grace Hopper" / "1.jpg")
+    rollcall(home, "enroll", tmp_path / "staff")
+    listing = tmp_path / "staff.csv"
+    listing.write_text(f"person,photo\n{name},gone.jpg\n")
+    rollcall(home, "enroll", "--manifest", listing, "--sync", "--yes")
+    assert people(home) == ["Grace Hopper"]
+
+
+def test_a_sync_with_a_row_that_might_be_anybodys_deletes_nobody(
+    home: Path, tmp_path: Path, grace: Path
+) -> None:
+    put(grace, tmp_path / "staff" / "Grace Hopper" / "1.jpg")
+    rollcall(home, "enroll", tmp_path / "staff")
+    listing = tmp_path / "staff.csv"
+    listing.write_text('person,photo\nBob,1.jpg\n"Grace Hopper,2.jpg\n')
+    result = rollcall(home, "enroll", "--manifest", listing, "--sync", "--yes")
+    assert result.exit_code == 2
+    assert "line 3 cannot be read and might be anybody's" in result.stderr
+    assert people(home) == ["Grace Hopper"]

@@ -35,6 +35,7 @@ from retrieval.errors import (
     SettingInvalid,
 )
 from retrieval.people.intake import listed_folder
+from retrieval.photos.folders import PassedOver
 from retrieval.runs.bulk import Bulk, path_of, run_document
 from retrieval.runs.files import uploads_below
 
@@ -82,26 +83,28 @@ async def start_run(
     ] = None,
 ) -> Any:
     """Start a bulk ingest, or go on with the same one that did not come to its end."""
-    bulk = _bulk(context)
+    bulk, passed = _bulk(context), PassedOver()
     if (folder is None) == (archive is None):
         raise SettingInvalid("Send either `folder`, a path on the server, or `archive`, a file.")
     if archive is not None:
         source = Path(archive.filename or "archive").name
         place = await context.pool.run(lambda: _unpacked(context, archive))
-        photos = _below(place, nested, relative=True)  # where it lies is nobody's business
+        photos = _below(place, nested, passed, relative=True)  # where it lies is nobody's business
     else:
         place = await run_in_threadpool(_allowed, context, folder or "")
         source = str(place)
-        photos = _below(place, nested)
+        photos = _below(place, nested, passed)
 
     def begin() -> dict[str, Any]:
         first = next(photos, None)  # before the run: unclear folders begin none
         if first is None:
-            raise DataInvalid(f"{source} holds no photo. Send one folder per person, with photos.")
+            told = f" ({passed})" if passed else ""
+            raise DataInvalid(
+                f"{source} holds no photo{told}. Send one folder per person, with photos."
+            )
         run = bulk.begin("enrol", name, source, {"base": str(place)})
-        threading.Thread(
-            target=_fill, args=(bulk, run, chain([first], photos)), daemon=True
-        ).start()
+        listed = chain([first], photos)
+        threading.Thread(target=_fill, args=(bulk, run, listed, passed), daemon=True).start()
         _record(context, caller, "start-run", run)
         return run_document(bulk.runs, run)
 
@@ -146,19 +149,21 @@ def _allowed(context: Context, folder: str) -> Path:
     return place
 
 
-def _fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto]) -> None:
+def _fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto], passed: PassedOver) -> None:
     """List and queue the photos; may wait for a long time while the queue is full."""
     try:
-        for _ in bulk.fill(run, photos):
+        for _ in bulk.fill(run, photos, passed.document):
             pass
     except RollcallError as error:
         logger.warning("Run %s is not wholly listed: %s Start it again.", run.id, error)
 
 
-def _below(place: Path, nested: bool | None, *, relative: bool = False) -> Iterator[ListedPhoto]:
+def _below(
+    place: Path, nested: bool | None, passed: PassedOver, *, relative: bool = False
+) -> Iterator[ListedPhoto]:
     """What a folder of people holds; relative to it where nobody is to learn where it lies."""
     try:
-        for photo in listed_folder(place, nested=nested):
+        for photo in listed_folder(place, nested=nested, passed=passed):
             path = Path(photo.path)
             yield replace(photo, path=str(path.relative_to(place) if relative else path))
     except FoldersUnclear as error:

@@ -12,6 +12,7 @@ class RunState(StrEnum):
 
     WORKING = "working"
     CANCELLED = "cancelled"
+    FAILED = "failed"  # its source cannot be read
     FINISHED = "finished"
 
 
@@ -38,6 +39,8 @@ class Run:
         options: the command's own, as JSON.
         state: see `RunState`.
         listed: whether all its photos are known.
+        reason: why it failed, or None.
+        passed_over: what its source holds that is no photo, by kind; None until it is listed.
         started_at, finished_at: in UTC; finished_at is None while it works.
     """
 
@@ -48,6 +51,8 @@ class Run:
     options: dict[str, Any]
     state: RunState
     listed: bool
+    reason: str | None
+    passed_over: dict[str, Any] | None
     started_at: datetime
     finished_at: datetime | None
 
@@ -59,12 +64,14 @@ class ListedPhoto:
     Attributes:
         path: absolute, or relative to the run's base folder.
         person, external_id: whom it shows; empty and None where nobody is meant.
+        face: which of its faces is meant, from 1; None for the dominant one.
         reason: (code, message) where it is rejected without a look at it.
     """
 
     path: str
     person: str = ""
     external_id: str | None = None
+    face: int | None = None
     reason: tuple[str, str] | None = None
 
 
@@ -76,6 +83,7 @@ class RunPhoto:
     path: str
     person: str
     external_id: str | None
+    face: int | None
     outcome: Taken | None
     code: str | None
     message: str | None

@@ -19,13 +19,16 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     Table,
     Text,
     delete,
     func,
     insert,
+    inspect,
     select,
+    text,
     update,
 )
 
@@ -64,6 +67,8 @@ runs = Table(
     Column("state", Text, nullable=False),
     Column("listed", Boolean, nullable=False),  # whether all photos of the source are in the list
     Column("counts", JSON, nullable=False),  # of photos that have left the list
+    Column("reason", Text),  # why it failed
+    Column("passed_over", JSON(none_as_null=True)),  # what the source holds that is no photo
     Column("started_at", Moment, nullable=False),
     Column("finished_at", Moment),
 )
@@ -76,6 +81,7 @@ run_photos = Table(
     Column("path", LargeBinary, nullable=False),  # as the file system has it, which may be no text
     Column("person", Name, nullable=False),  # empty where nobody is meant
     Column("external_id", Text),
+    Column("face", Integer),  # which is meant, from 1
     Column("outcome", Text),  # null while it is to be done
     Column("code", Text),
     Column("message", Text),
@@ -89,6 +95,17 @@ run_photos = Table(
 def add_runs(connection: Connection) -> None:
     """The migration that brings these tables."""
     metadata.create_all(connection, tables=[runs, run_photos])
+
+
+def add_reasons_and_faces(connection: Connection) -> None:
+    """The migration that lets a run say why it failed and what it passed over, and name faces."""
+    for table, column, kind in (
+        ("runs", "reason", "TEXT"),
+        ("runs", "passed_over", "JSON"),
+        ("run_photos", "face", "INTEGER"),
+    ):
+        if column not in {found["name"] for found in inspect(connection).get_columns(table)}:
+            connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column} {kind}"))
 
 
 class Runs:
@@ -181,10 +198,27 @@ class Runs:
             inserted = connection.execute(inserting, new).all()
             return [row.id for row in inserted if row.outcome is None]
 
-    def all_listed(self, run_id: str) -> None:
-        """Say that the source holds no more photos; the run ends when all are done."""
+    def all_listed(self, run_id: str, passed_over: Mapping[str, Any] | None = None) -> None:
+        """Say that the source holds no more photos; the run ends when all are done.
+
+        Args:
+            run_id: which.
+            passed_over: what the source holds that is no photo.
+        """
+        told = None if passed_over is None else dict(passed_over)
         with self._database.writing() as connection:
-            connection.execute(update(runs).where(runs.c.id == run_id).values(listed=True))
+            connection.execute(
+                update(runs).where(runs.c.id == run_id).values(listed=True, passed_over=told)
+            )
+
+    def fail(self, run_id: str, reason: str) -> None:
+        """End a run whose source cannot be read; what is listed already is left alone."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(runs)
+                .where(runs.c.id == run_id, runs.c.state == RunState.WORKING)
+                .values(state=RunState.FAILED, reason=storable_path(reason), finished_at=now())
+            )
 
     # Doing
 
@@ -352,7 +386,7 @@ class Runs:
             connection.execute(
                 update(runs)
                 .where(runs.c.id == run_id)
-                .values(state=RunState.WORKING, finished_at=None)
+                .values(state=RunState.WORKING, reason=None, finished_at=None)
             )
 
 
@@ -422,6 +456,7 @@ def _row(run_id: str, photo: ListedPhoto) -> dict[str, Any]:
         "path": os.fsencode(photo.path),
         "person": storable_path(photo.person),
         "external_id": photo.external_id,
+        "face": photo.face,
         "outcome": Taken.REJECTED if photo.reason else None,
         "code": code,
         "message": message,

@@ -1,0 +1,151 @@
+"""Lists as offices export them: any usual encoding, separator and heading, CSV or XLSX."""
+
+from datetime import date
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from retrieval.errors import DataInvalid
+from retrieval.photos.people_list import ListRow, PeopleList, parse_columns
+
+
+def write(folder: Path, text: str, encoding: str = "utf-8", name: str = "list.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def rows(path: Path, **columns: str) -> list[ListRow]:
+    return list(PeopleList(path, columns).rows())
+
+
+def people(path: Path) -> list[tuple[str, str | None, list[str]]]:
+    return [(row.person, row.external_id, [p.name for p in row.photos]) for row in rows(path)]
+
+
+ZOE = ("Zoë Müller", "00042", ["1.jpg"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_any_usual_encoding_and_separator_is_read(
+    tmp_path: Path, encoding: str, delimiter: str
+) -> None:
+    lines = ["person,external_id,photo", "Zoë Müller,00042,1.jpg"]
+    text = "\r\n".join(line.replace(",", delimiter) for line in lines)
+    assert people(write(tmp_path, text, encoding)) == [ZOE]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Person;External ID;Photo",
+        "NAME;Employee-Number;File Name",
+        "Mitarbeiter;Pers.-Nr.;Bild",
+        "Nom complet;Matricule;Fichier",
+    ],
+)
+def test_columns_are_known_by_their_usual_names_however_written(
+    tmp_path: Path, header: str
+) -> None:
+    assert people(write(tmp_path, f"{header}\nZoë Müller;00042;1.jpg\n")) == [ZOE]
+
+
+def test_first_and_last_name_are_a_person(tmp_path: Path) -> None:
+    path = write(tmp_path, "Nachname,Vorname,PersNr,Foto\nMüller,Zoë,00042,1.jpg\n")
+    assert people(path) == [("Zoë Müller", "00042", ["1.jpg"])]
+    assert str(PeopleList(path).columns).startswith("person from 'Vorname' and 'Nachname'")
+
+
+def test_excels_own_first_line_is_no_header(tmp_path: Path) -> None:
+    assert people(write(tmp_path, "sep=;\nperson;photo\nAnn;1.jpg\n")) == [("Ann", None, ["1.jpg"])]
+
+
+def test_ignored_and_repeated_columns_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "Name,Employee,Dept,photo,E-mail\nAnn,Bob,HR,1.jpg,a@b\n")
+    columns = PeopleList(path).columns
+    assert (columns.ignored, columns.repeated) == (("Dept", "E-mail"), ("Employee",))
+    assert "ignored: 'Dept', 'E-mail'; repeated, not used: 'Employee'" in str(columns)
+    assert people(path) == [("Ann", None, ["1.jpg"])]
+
+
+def test_several_photos_of_a_row_are_all_taken(tmp_path: Path) -> None:
+    (tmp_path / "a;b.jpg").write_bytes(b"")
+    text = 'person,photo,Photo 2,photo3\nAnn,1.jpg,2.jpg,\nBob,"3.jpg;4.jpg",,\nCid,a;b.jpg,,\n'
+    assert people(write(tmp_path, text)) == [
+        ("Ann", None, ["1.jpg", "2.jpg"]),
+        ("Bob", None, ["3.jpg", "4.jpg"]),
+        ("Cid", None, ["a;b.jpg"]),
+    ]
+
+
+def test_columns_of_other_names_can_be_chosen(tmp_path: Path) -> None:
+    path = write(tmp_path, "Who,Name,Snap\nAnn,x,1.jpg\n")
+    chosen = parse_columns("person=who, photo=Snap")
+    assert [(row.person, len(row.photos)) for row in rows(path, **chosen)] == [("Ann", 1)]
+    with pytest.raises(DataInvalid, match="no column Nobody; found: Who, Name, Snap"):
+        rows(path, person="Nobody")
+    with pytest.raises(DataInvalid, match="the fields are person, external_id, photo, face"):
+        parse_columns("colour=Who")
+
+
+def test_a_bad_row_is_named_by_its_line_and_stops_no_other(tmp_path: Path) -> None:
+    text = 'person,photo,face\nAnn,1.jpg,\n"Bob,2.jpg,\nCid,3.jpg,two\nDan,,\n\nEve,5.jpg,2\n'
+    found = rows(write(tmp_path, text))
+    assert [(row.line, row.person, row.problem) for row in found] == [
+        (2, "Ann", None),
+        (3, "", "A quote is opened and never closed."),
+        (4, "Cid", "The face 'two' is no number."),
+        (5, "Dan", None),
+        (7, "Eve", None),
+    ]
+    assert found[3].photos == ()
+    assert found[4].face == 2
+
+
+def test_a_cell_may_have_several_lines(tmp_path: Path) -> None:
+    path = write(tmp_path, 'person,photo\n"Ann\nLee",1.jpg\nBob,2.jpg\n')
+    assert [(row.line, row.person) for row in rows(path)] == [(2, "Ann\nLee"), (4, "Bob")]
+
+
+def test_paths_start_at_the_list_also_those_of_windows(tmp_path: Path) -> None:
+    path = write(tmp_path, "person,photo\nAnn,photos\\ann\\1.jpg\nBob,/x/2.jpg\nCid,s3://b/3.jpg\n")
+    found = [str(row.photos[0]) for row in rows(path)]
+    assert found == [str(tmp_path / "photos/ann/1.jpg"), "/x/2.jpg", "s3://b/3.jpg"]
+
+
+def test_a_workbook_is_read_as_its_sheet_shows_it(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Name", "PersNr", "Bild", "Eintritt"])
+    sheet.append(["Zoë Müller", 42, "1.jpg", date(2020, 1, 2)])
+    sheet.append(["Ann Lee", 7.0, "2.jpg", None])
+    sheet.append([None, None, None, None])
+    sheet["B2"].number_format = "00000"
+    book.save(tmp_path / "list.xlsx")
+    path = tmp_path / "list.xlsx"
+    assert people(path) == [ZOE, ("Ann Lee", "7", ["2.jpg"])]
+    assert PeopleList(path).columns.ignored == ("Eintritt",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("list.xlsx", b"no workbook", "XLSX file cannot be read"),
+        ("list.csv", b"PK\3\4rest", "is a spreadsheet, but not named .xlsx"),
+        ("list.csv", b"", "found: nothing"),
+        ("list.csv", b"colour,shape\nred,round\n", "found: colour, shape"),
+        ("list.csv", b"\0\1\2\3\0\0\0\0person,photo", "is no text|no column"),
+    ],
+)
+def test_what_is_no_list_says_so(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataInvalid, match=message):
+        PeopleList(tmp_path / name)
+
+
+def test_a_list_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataInvalid, match="nowhere"):
+        PeopleList(tmp_path / "nowhere.csv")
