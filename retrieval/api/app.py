@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 BATCHES = 2
 LARGEST_BATCH = 16  # photos; larger ones keep the first request waiting for little gain
 WORKERS = 2  # enrolments, searches and other work that comes one by one
+UNPACKERS = 1  # each waits for a process that takes a core
 _DAY_S = 24 * 3600
 API_VERSION = "1"  # that of the paths; Rollcall itself has its own
 
@@ -125,6 +126,7 @@ def make_context(
         services=Services(open_service),
         desk=desk,
         pool=Pool(desk, WORKERS, settings.request_timeout_s),
+        unpackers=Pool(desk, UNPACKERS, settings.request_timeout_s),
         batcher=Batcher(
             partial(identify, audit=audit, metrics=metrics),
             desk,

@@ -107,6 +107,7 @@ class Context:
         access: who is let in.
         services: the collections.
         desk, pool, batcher: where work is done.
+        unpackers: where archives are unpacked, so that nobody's question waits for one.
         metrics: what Prometheus reads.
         pictures: of enrolled faces.
         queue: for runs; None where the service was started without one.
@@ -121,6 +122,7 @@ class Context:
     services: Services
     desk: Desk
     pool: Pool
+    unpackers: Pool
     batcher: Batcher[Question, Identified]
     metrics: Metrics
     pictures: Pictures
@@ -130,6 +132,7 @@ class Context:
         """Finish what was begun and let go of everything."""
         self.batcher.close()
         self.pool.close()
+        self.unpackers.close()
         self.services.close()
         self.catalogue.close()
 

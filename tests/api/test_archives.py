@@ -1,18 +1,22 @@
 """Uploaded archives: photos come out, everything else is refused or passed over."""
 
 import io
+import lzma
 import stat
 import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import Any
 
 import pytest
 
+from retrieval.api import archives
 from retrieval.api.archives import unpack
 from retrieval.errors import DataInvalid
 
-LIMITS = {"max_bytes": 100_000, "max_photo_bytes": 50_000}
+LIMITS: dict[str, Any] = {"max_bytes": 100_000, "max_photo_bytes": 50_000}
 
 
 def zipped(**files: bytes) -> io.BytesIO:
@@ -53,6 +57,40 @@ def test_photos_of_a_zip_and_of_a_tar_come_out_and_other_files_do_not(tmp_path: 
         assert [path.read_bytes() for path in found] == [b"1"]
 
 
+def written(info: tarfile.TarInfo, content: bytes, compress: Callable[[bytes], bytes]) -> bytes:
+    """A tar of one member, whose header says what it is told to say, compressed."""
+    padding = bytes(-len(content) % 512)
+    return compress(info.tobuf(tarfile.GNU_FORMAT) + content + padding + bytes(1024))
+
+
+def long_name() -> io.BytesIO:
+    """A header that announces a name of 3 GB, which is there as far as 30 MB."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 3_000_000_000
+    return io.BytesIO(written(info, b"a" * 30_000_000, lzma.compress))
+
+
+def large_dictionary() -> io.BytesIO:
+    """LZMA whose header asks for 1.5 GB to unpack a few bytes."""
+    info = tarfile.TarInfo("Rosa/1.jpg")
+    info.size = 7
+    small = written(info, b"a photo", lambda data: lzma.compress(data, lzma.FORMAT_ALONE))
+    return io.BytesIO(small[:1] + (3 << 29).to_bytes(4, "little") + small[5:])
+
+
+def by_method(method: int) -> io.BytesIO:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", method) as archive:
+        archive.writestr("Rosa/1.jpg", bytes(40_000))
+    return data
+
+
+def sparse() -> io.BytesIO:
+    info = tarfile.TarInfo("Rosa/1.jpg")
+    info.type = tarfile.GNUTYPE_SPARSE
+    return io.BytesIO(written(info, b"", bytes))
+
+
 def symlink_in_zip() -> io.BytesIO:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
@@ -89,6 +127,15 @@ def overlapping_sizes() -> io.BytesIO:
         ),
         (overlapping_sizes, "cannot be read|more than is allowed"),
         (lambda: zipped(**{"a/" * 12 + "1.jpg": b"x"}), "too deep"),
+        (lambda: by_method(zipfile.ZIP_LZMA), "a method that is not taken"),
+        (lambda: by_method(zipfile.ZIP_BZIP2), "a method that is not taken"),
+        (long_name, "header of 3,000,000,000 bytes"),
+        (large_dictionary, "too much memory"),
+        (sparse, "file with holes"),
+        (
+            lambda: tarred(*((tarfile.TarInfo(f"R/{n}.txt"), b"\0" * 30_000) for n in range(4))),
+            "more than is allowed",  # to read past them costs as much
+        ),
         (lambda: zipped(**{"Rosa/notes.txt": b"x"}), "no photos"),
         (lambda: io.BytesIO(b"neither zip nor tar"), "cannot be read"),
         (lambda: io.BytesIO(zipped(**{"R/1.jpg": b"x" * 999}).getvalue()[:80]), "cannot be read"),
@@ -102,3 +149,37 @@ def test_what_is_refused_leaves_nothing(
         unpack(make(), folder, **LIMITS)
     assert not folder.exists()
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_names_with_backslashes_are_paths_as_programs_for_windows_write_them(
+    tmp_path: Path,
+) -> None:
+    assert unpack(zipped(**{"Rosa\\spring\\1.jpg": b"1"}), tmp_path / "zip", **LIMITS) == 1
+    assert (tmp_path / "zip" / "Rosa" / "spring" / "1.jpg").read_bytes() == b"1"
+
+
+def test_more_entries_than_are_allowed_are_refused_folders_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "MOST_ENTRIES", 2)
+    folder = tarfile.TarInfo("Rosa")
+    folder.type = tarfile.DIRTYPE
+    for many in (zipped(**{f"R/{n}.jpg": b"x" for n in range(3)}), tarred(*[(folder, b"")] * 3)):
+        with pytest.raises(DataInvalid, match="more than 2 entries"):
+            unpack(many, tmp_path / "one", **LIMITS)
+
+
+def test_what_takes_too_long_is_ended_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(DataInvalid, match=r"more than 0\.001 s"):
+        unpack(zipped(**{"Rosa/1.jpg": b"1"}), tmp_path / "one", **LIMITS, timeout_s=0.001)
+    assert not (tmp_path / "one").exists()
+
+
+def test_an_archive_may_lie_in_memory_or_in_a_file_and_at_its_end(tmp_path: Path) -> None:
+    content = zipped(**{"Rosa/1.jpg": b"1"}).getvalue()
+    for name, most in (("memory", 1_000_000), ("disk", 1)):
+        with SpooledTemporaryFile(max_size=most) as upload:
+            upload.write(content)
+            assert unpack(upload, tmp_path / name, **LIMITS) == 1
+    for path in tmp_path.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0

@@ -16,6 +16,7 @@ from retrieval.api.app import create_app
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.protocols import FailedJob
 from retrieval.runs.bulk import Bulk
+from retrieval.runs.files import uploads_below
 from retrieval.settings import Settings
 from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
 from worker.tasks import RunTasks
@@ -117,13 +118,14 @@ def test_an_archive_is_enrolled_and_its_rejects_are_listed_with_pictures(
 
 
 def test_departments_in_an_archive_are_asked_about_and_begin_no_run(
-    client: TestClient, queue: PatientQueue, tasks: RunTasks
+    client: TestClient, queue: PatientQueue, tasks: RunTasks, settings: Settings
 ) -> None:
     files = {"Sales/Rosa/1.png": paint(RED), "Legal/Gustav/1.png": paint(GREEN)}
     asked = client.post("/v1/runs", files=archive(**files))
     assert (asked.status_code, asked.json()["code"]) == (422, "folders-unclear")
     assert "nested=true" in asked.json()["detail"]
     assert client.get("/v1/runs").json()["runs"] == []
+    assert list(uploads_below(settings.home).glob("*")) == []  # nobody would ever read it
     begun = client.post("/v1/runs", files=archive(**files), data={"nested": "true"})
     assert begun.status_code == 202, begun.text
     wait_for_jobs(queue, 1)
@@ -192,11 +194,12 @@ def test_a_run_is_cancelled_and_goes_on(
     assert client.get("/v1/runs").json()["runs"][0]["counts"]["enrolled"] == 1
 
 
-def test_a_bad_archive_is_refused_and_starts_no_run(client: TestClient) -> None:
+def test_a_bad_archive_is_refused_and_starts_no_run(client: TestClient, settings: Settings) -> None:
     for name in ("../1.png", "/etc/1.png"):
         answer = client.post("/v1/runs", files=archive(**{name: paint(RED)}))
         assert (answer.status_code, answer.json()["code"]) == (422, "data")
     assert client.get("/v1/runs").json() == {"runs": []}
+    assert list(uploads_below(settings.home).glob("*")) == []
     assert client.post("/v1/runs").status_code == 422
 
 

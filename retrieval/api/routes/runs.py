@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -88,7 +89,7 @@ async def start_run(
         raise SettingInvalid("Send either `folder`, a path on the server, or `archive`, a file.")
     if archive is not None:
         source = Path(archive.filename or "archive").name
-        place = await context.pool.run(lambda: _unpacked(context, archive))
+        place = await _unpacked(context, archive)
         photos = _below(place, nested, passed, relative=True)  # where it lies is nobody's business
     else:
         place = await run_in_threadpool(_allowed, context, folder or "")
@@ -108,7 +109,12 @@ async def start_run(
         _record(context, caller, "start-run", run)
         return run_document(bulk.runs, run)
 
-    return await run_in_threadpool(begin)
+    try:
+        return await run_in_threadpool(begin)
+    except BaseException:
+        if archive is not None:  # no run will ever read it
+            await run_in_threadpool(shutil.rmtree, place, ignore_errors=True)
+        raise
 
 
 def _bulk(context: Context) -> Bulk:
@@ -120,15 +126,28 @@ def _bulk(context: Context) -> Bulk:
     return Bulk(Runs(context.catalogue.database), context.queue)
 
 
-def _unpacked(context: Context, archive: UploadFile) -> Path:
+async def _unpacked(context: Context, archive: UploadFile) -> Path:
     settings = context.settings
     folder = uploads_below(settings.home) / uuid4().hex
-    unpack(
-        archive.file,
-        folder,
-        max_bytes=settings.max_archive_bytes,
-        max_photo_bytes=settings.max_photo_bytes,
-    )
+    given_up = threading.Event()
+
+    def work() -> None:
+        unpack(
+            archive.file,
+            folder,
+            max_bytes=settings.max_archive_bytes,
+            max_photo_bytes=settings.max_photo_bytes,
+            timeout_s=settings.request_timeout_s,
+        )
+        if given_up.is_set():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    try:
+        await context.unpackers.run(work)
+    except BaseException:
+        given_up.set()
+        await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+        raise
     return folder
 
 
