@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.enrolment import insert_person
+from retrieval.catalogue.events import erasing as events
 from retrieval.catalogue.lookups import person_by_id
 from retrieval.catalogue.names import clean_name, folded
 from retrieval.catalogue.records import JournalEntry, Person
@@ -34,6 +35,7 @@ class _Edit:
         renamed: (person, name before, name after).
         removed: the row of a person who was merged away.
         made: a person who was made by the edit.
+        seen: rows of events that were the merged person's, by table.
     """
 
     names: dict[int, str]
@@ -41,6 +43,7 @@ class _Edit:
     renamed: tuple[int, str, str] | None = None
     removed: dict[str, Any] | None = None
     made: int | None = None
+    seen: dict[str, list[int]] = field(default_factory=dict)
 
 
 def rename(connection: Connection, collection_id: int, person_id: int, new_name: str) -> Person:
@@ -74,6 +77,7 @@ def merge(connection: Connection, collection_id: int, person_id: int, into_id: i
         "created_at": merged.created_at.isoformat(),
     }
     _assign(connection, collection_id, dict.fromkeys(moving, into_id))
+    edit.seen = events.merge_people(connection, person_id, into_id)
     connection.execute(delete(people).where(people.c.id == person_id))
     return _write(connection, collection_id, "merge", edit)
 
@@ -138,6 +142,8 @@ def undo(connection: Connection, collection_id: int, entry_id: int | None) -> Jo
     _check_undo(connection, collection_id, row, edit)
     if edit.removed is not None:
         _put_back(connection, collection_id, edit.removed)
+        into = next(person for person in edit.names if person != edit.removed["id"])
+        events.unmerge_people(connection, edit.seen, edit.removed["id"], into)
     before = {face_id: owner for face_id, owner, _ in edit.moves}
     still = _present(connection, before)
     _assign(connection, collection_id, {face_id: before[face_id] for face_id in still})

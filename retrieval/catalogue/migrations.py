@@ -18,6 +18,7 @@ from retrieval.catalogue.copying.backup_log import make_backup_log
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.data_keys import Keyring, make_data_keys
 from retrieval.catalogue.erasing.erasure_log import make_erasure_log
+from retrieval.catalogue.events.tables import make_events
 from retrieval.catalogue.http.api_keys import make_keys
 from retrieval.catalogue.http.audit import make_audit
 from retrieval.catalogue.http.replies import make_replies
@@ -42,6 +43,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     make_data_keys,
     make_index_log,
     add_reasons_and_faces,
+    make_events,
 )
 VERSION = 1 + len(MIGRATIONS)
 COPYING = "copying-"  # in place of the version, while rows of another catalogue come in

@@ -1,9 +1,10 @@
 """What goes into the catalogue and what comes out of it, as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from retrieval.catalogue.events.records import ErasedAppearances
 from retrieval.values import Floats, Vectors, check_rows
 
 
@@ -170,6 +171,7 @@ class Erased:
         photos: SHA-256 of photos that have no face here any more.
         vectors: (n, d) float32, those of `faces`; to look for traces, not to be kept.
         erasure: its id in the log of erasures.
+        seen: what went out of events.
     """
 
     people: tuple[int, ...]
@@ -177,6 +179,7 @@ class Erased:
     photos: tuple[str, ...]
     vectors: Vectors
     erasure: str = ""
+    seen: ErasedAppearances = field(default_factory=ErasedAppearances)
 
 
 @dataclass(frozen=True, slots=True)

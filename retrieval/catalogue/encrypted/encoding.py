@@ -1,7 +1,8 @@
 """How arrays lie in the database: one value of bytes a row.
 
-Boxes and landmarks are little-endian float32. Vectors, and what is made of vectors, go through the
-codec of the database that a connection belongs to, and through nothing else: they may be encrypted.
+Boxes and landmarks are little-endian float32. Vectors, what is made of vectors, and pictures of
+faces go through the codec of the database that a connection belongs to, and through nothing else:
+they may be encrypted.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,12 @@ class Codec(Protocol):
     def decode(self, connection: Connection, stored: Sequence[bytes], dimension: int) -> Vectors:
         """The rows (n, d) float32 of n values."""
 
+    def encrypt(self, connection: Connection, values: Sequence[bytes]) -> list[bytes]:
+        """What is kept of bytes; the transaction is a writer's."""
+
+    def open(self, connection: Connection, values: Sequence[bytes]) -> list[bytes]:
+        """The bytes again."""
+
 
 def encode_vectors(connection: Connection, vectors: Vectors) -> list[bytes]:
     """What the connection's database keeps for each row of (n, d), in a writing transaction.
@@ -41,6 +48,18 @@ def decode_vectors(connection: Connection, stored: Sequence[bytes], dimension: i
     """The rows (n, d) float32 of n values that `encode_vectors` made, in the same transaction."""
     codec: Codec = connection.get_execution_options()[CODEC]
     return codec.decode(connection, stored, dimension)
+
+
+def encode_pictures(connection: Connection, pictures: Sequence[bytes]) -> list[bytes]:
+    """What the connection's database keeps of pictures of faces; called as `encode_vectors` is."""
+    codec: Codec = connection.get_execution_options()[CODEC]
+    return codec.encrypt(connection, pictures)
+
+
+def decode_pictures(connection: Connection, stored: Sequence[bytes]) -> list[bytes]:
+    """The pictures that `encode_pictures` made, in the same transaction."""
+    codec: Codec = connection.get_execution_options()[CODEC]
+    return codec.open(connection, stored)
 
 
 def to_bytes(array: npt.NDArray[np.float32]) -> bytes:

@@ -36,11 +36,11 @@ from retrieval.catalogue.encrypted.data_keys import PLAIN, Role, data_keys, is_e
 from retrieval.encryption.keys import KEY_ID, DataKey, UserKey
 from retrieval.errors import SettingInvalid, StoreError
 
-# All that `encode_vectors` writes, by its name in whatever table; a test holds this to the schema.
+# All that the codec writes, by its name in whatever table; a test holds this to the schema.
 VECTOR_COLUMNS: tuple[Column[Any], ...] = tuple(
     table.columns[name]
     for table in TABLES
-    for name in ("vector", "matrix")
+    for name in ("vector", "matrix", "picture")
     if name in table.columns
 )
 ROWS = 1_000  # a transaction: others wait for one on SQLite, 20 ms

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.erasing import bytesearch
 from retrieval.catalogue.erasing.erasure_log import Erasure, ErasureKind, log_erasure
+from retrieval.catalogue.events import erasing as events
 from retrieval.catalogue.http import audit, replies
 from retrieval.catalogue.journal import names_of
 from retrieval.catalogue.lookups import counts, person_by_id, vectors
@@ -92,13 +93,14 @@ def _delete_person(connection: Connection, collection_id: int, person: Person) -
     names = names_of(connection, collection_id, person_id)
     owned = select(faces.c.id).where(faces.c.person_id == person_id)
     erased = _delete_faces(connection, collection_id, connection.scalars(owned).all())
+    seen = events.erase_person(connection, collection_id, person_id, names)
     runs.erase_person(connection, collection_id, names)
     audit.erase_person(connection, collection_id, names, erased.photos)
     replies.erase_person(connection, names)
     entries = select(journal_people.c.entry_id).where(journal_people.c.person_id == person_id)
     connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))
     connection.execute(delete(people).where(people.c.id == person_id))
-    return Erased((person_id,), erased.faces, erased.photos, erased.vectors)
+    return Erased((person_id,), erased.faces, erased.photos, erased.vectors, seen=seen)
 
 
 def remove_photo(connection: Connection, collection_id: int, photo: str) -> Erased:

@@ -10,12 +10,17 @@ from sqlalchemy import select
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import TABLES, copy_catalogue, migrate
+from retrieval.catalogue.events.albums import Albums
+from retrieval.catalogue.events.records import Expects, Kind, NewPhoto, Reject
+from retrieval.catalogue.events.store import EventStore
+from retrieval.catalogue.events.verdicts import Verdicts
 from retrieval.catalogue.http.api_keys import Keys, Role
 from retrieval.catalogue.http.audit import Audit, AuditEntry
 from retrieval.catalogue.index_registry import IndexLog
 from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.catalogue.runs.runs import Runs
+from retrieval.catalogue.schema import now
 from retrieval.catalogue.strangers import Strangers, UnknownFace
 from retrieval.errors import (
     AlreadyExists,
@@ -23,7 +28,15 @@ from retrieval.errors import (
     CatalogueUnavailable,
     NotFound,
 )
-from tests.catalogue.made import DIMENSION, make_collection, new_face, new_faces, vector
+from retrieval.values import Detections, Faces, Quality
+from tests.catalogue.made import (
+    DIMENSION,
+    make_collection,
+    new_face,
+    new_faces,
+    sha256,
+    vector,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = 2_100  # more than one step
@@ -75,8 +88,26 @@ def fill(catalogue, faces=40):
     places = IndexLog(catalogue.database, gallery)
     places.lease("key", "holder", 60)
     places.begin("key", "holder", "epoch")
+    _event(catalogue, gallery)
     catalogue.delete_person(gallery, catalogue.people(gallery)[-1].id)
     return gallery
+
+
+def _event(catalogue, gallery):
+    """An event of one photo with two faces, one of them with a verdict."""
+    second = catalogue.people(gallery)[1].id
+    event = EventStore(catalogue.database).create(
+        gallery, "Zoë's party", expects=Expects.LISTED, people=[second], days=9
+    )
+    one = np.ones(2, np.float32)
+    quality = Quality(one * 40, one * 9, one, one * 0, (None, "too small"))
+    boxes = np.arange(8, dtype=np.float32).reshape(2, 4)
+    found = Detections(boxes, np.zeros((2, 5, 2), np.float32), one)
+    faces = Faces(found, quality, np.stack([vector(7_000), vector(7_001)]))
+    photo = NewPhoto(sha256(70), "p/ö.jpg", None, 8, 6, now(), faces, [b"one", b"two"])
+    reject = Reject("p/empty.jpg", "unreadable", "It is empty.")
+    ids = Albums(catalogue.database).add(gallery, event.id, [photo], [reject], "fingerprint")
+    Verdicts(catalogue.database).say(gallery, event.id, [(ids[0], Kind.IS, second)], "eve")
 
 
 def _embed_anew(other_models, gallery):

@@ -16,8 +16,8 @@ from tests.catalogue.user_keys import user_key
 
 pytest.importorskip("cryptography", reason="needs the extra encryption")
 
-# Boxes, replies of the HTTP API, names of files, and data keys that are wrapped already.
-NO_VECTORS = {"box", "landmarks", "body", "path", "wrapped"}
+# Boxes, ids of candidates, replies of the HTTP API, names of files, data keys that are wrapped.
+NO_VECTORS = {"box", "landmarks", "candidates", "body", "path", "wrapped"}
 
 
 @pytest.fixture

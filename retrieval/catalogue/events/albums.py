@@ -1,0 +1,221 @@
+"""An event's photos in the catalogue, and the faces that come in with them.
+
+Every method is one transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, and_, delete, insert, select, update
+
+from retrieval.catalogue.changes import check_model, lock_collection
+from retrieval.catalogue.database import Database
+from retrieval.catalogue.encrypted.encoding import encode_pictures, encode_vectors, to_bytes
+from retrieval.catalogue.events.records import (
+    NO_CANDIDATES,
+    EventPhoto,
+    Found,
+    NewPhoto,
+    Reject,
+)
+from retrieval.catalogue.events.store import find_event
+from retrieval.catalogue.events.tables import appearances, event_photos, events, thumbnails
+from retrieval.catalogue.names import storable_path
+from retrieval.catalogue.schema import chunks, now
+from retrieval.values import check_vectors
+
+_PHOTO = select(*(event_photos.c[name] for name in EventPhoto.__slots__))
+
+
+class Albums:
+    """The photos of a catalogue's events. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self, event_id: int, sha256s: Iterable[str]) -> frozenset[str]:
+        """Those of the photos that the event has."""
+        query = select(event_photos.c.sha256).where(
+            event_photos.c.event_id == event_id, event_photos.c.code.is_(None)
+        )
+        with self._database.reading() as connection:
+            return frozenset(
+                sha256
+                for some in chunks(sha256s)
+                for sha256 in connection.scalars(query.where(event_photos.c.sha256.in_(some)))
+                if sha256 is not None
+            )
+
+    def add(
+        self,
+        collection_id: int,
+        event_id: int,
+        photos: Sequence[NewPhoto],
+        rejects: Sequence[Reject],
+        fingerprint: str,
+    ) -> tuple[int, ...]:
+        """Take photos with their faces; those that the event has are passed over.
+
+        Args:
+            collection_id, event_id: whose.
+            photos: with vectors of the collection's model.
+            rejects: photos that could not be taken, each listed once.
+            fingerprint: of the model that made the vectors.
+
+        Returns:
+            ids of the new appearances.
+
+        Raises:
+            NotFound: no such event (any more).
+            ModelSwitched: the collection has another model now. Nothing stored.
+        """
+        with self._database.writing() as connection:
+            dimension = lock_collection(connection, collection_id)
+            check_model(connection, collection_id, fingerprint)
+            event = find_event(connection, collection_id, events.c.id == event_id)
+            _clear_rejects(connection, event_id, photos, rejects)
+            _reject(connection, collection_id, event_id, rejects)
+            there = _hashes(connection, event_id, [photo.sha256 for photo in photos])
+            new = list({p.sha256: p for p in reversed(photos) if p.sha256 not in there}.values())
+            new.reverse()
+            ids: list[int] = []
+            if new:
+                ids = _insert(connection, collection_id, event_id, new, fingerprint, dimension)
+            moments = [photo.taken_at for photo in new if photo.taken_at is not None]
+            values: dict[str, Any] = {"revision": event.revision + bool(ids)}
+            if event.day is None and moments:
+                values["day"] = min(moments).date().isoformat()
+            connection.execute(update(events).where(events.c.id == event_id).values(values))
+            return tuple(ids)
+
+    def photos(self, event_id: int, *, rejected: bool = False) -> list[EventPhoto]:
+        """The event's photos in the order in which they came, or those that were not taken."""
+        chosen = event_photos.c.code.is_not(None) if rejected else event_photos.c.code.is_(None)
+        query = _PHOTO.where(event_photos.c.event_id == event_id, chosen)
+        with self._database.reading() as connection:
+            return [EventPhoto(*row) for row in connection.execute(query.order_by("id"))]
+
+    def hashes(self, collection_id: int) -> frozenset[str]:
+        """SHA-256 of the photos of which events keep copies."""
+        keeping = select(events.c.id).where(events.c.keep_photos)
+        query = select(event_photos.c.sha256).where(
+            event_photos.c.collection_id == collection_id,
+            event_photos.c.event_id.in_(keeping),
+            event_photos.c.code.is_(None),
+        )
+        with self._database.reading() as connection:
+            return frozenset(sha for sha in connection.scalars(query) if sha is not None)
+
+
+def _hashes(connection: Connection, event_id: int, sha256s: Iterable[str]) -> set[str | None]:
+    query = select(event_photos.c.sha256).where(event_photos.c.event_id == event_id)
+    return {
+        sha256
+        for some in chunks(sha256s)
+        for sha256 in connection.scalars(query.where(event_photos.c.sha256.in_(some)))
+    }
+
+
+def _clear_rejects(
+    connection: Connection, event_id: int, photos: Sequence[NewPhoto], rejects: Sequence[Reject]
+) -> None:
+    """Forget that photos were not taken which are looked at again."""
+    again: list[NewPhoto | Reject] = [*photos, *rejects]
+    names = [storable_path(each.photo) for each in again]
+    hashes = [each.sha256 for each in again if each.sha256]
+    mine = and_(event_photos.c.event_id == event_id, event_photos.c.code.is_not(None))
+    for column, values in ((event_photos.c.photo, names), (event_photos.c.sha256, hashes)):
+        for some in chunks(values):
+            connection.execute(delete(event_photos).where(mine, column.in_(some)))
+
+
+def _reject(
+    connection: Connection, collection_id: int, event_id: int, rejects: Sequence[Reject]
+) -> None:
+    there = _hashes(connection, event_id, [each.sha256 for each in rejects if each.sha256])
+    rows = [
+        {
+            "collection_id": collection_id,
+            "event_id": event_id,
+            "sha256": each.sha256,
+            "photo": storable_path(each.photo),
+            "width": 0,
+            "height": 0,
+            "added_at": now(),
+            "code": each.code,
+            "message": storable_path(each.message),
+        }
+        for each in rejects
+        if each.sha256 is None or each.sha256 not in there
+    ]
+    if rows:
+        connection.execute(insert(event_photos), rows)
+
+
+def _insert(
+    connection: Connection,
+    collection_id: int,
+    event_id: int,
+    photos: Sequence[NewPhoto],
+    fingerprint: str,
+    dimension: int,
+) -> list[int]:
+    """Insert photos and their faces; return the faces' ids."""
+    common = {"collection_id": collection_id, "event_id": event_id}
+    rows = [
+        common
+        | {"photo": storable_path(photo.photo), "added_at": now()}
+        | {name: getattr(photo, name) for name in ("sha256", "width", "height", "taken_at")}
+        | {"location": None if photo.location is None else storable_path(photo.location)}
+        for photo in photos
+    ]
+    with_ids = insert(event_photos).returning(event_photos.c.id, sort_by_parameter_order=True)
+    photo_ids = connection.execute(with_ids, rows).scalars().all()
+    faces = [
+        common | row | {"photo_id": photo_id, "fingerprint": fingerprint}
+        for photo_id, photo in zip(photo_ids, photos, strict=True)
+        for row in _face_rows(photo)
+    ]
+    if not faces:
+        return []
+    vectors = np.concatenate([check_vectors(p.faces.vectors) for p in photos if len(p.faces)])
+    stored = encode_vectors(connection, check_vectors(vectors, dimension))
+    faces = [row | {"vector": value} for row, value in zip(faces, stored, strict=True)]
+    with_ids = insert(appearances).returning(appearances.c.id, sort_by_parameter_order=True)
+    ids = list(connection.execute(with_ids, faces).scalars())
+    pictures = [picture for photo in photos for picture in photo.pictures]
+    if pictures:
+        encoded = encode_pictures(connection, pictures)
+        seen = [n for photo in photos for n in [bool(photo.pictures)] * len(photo.faces)]
+        shown = [face for face, has in zip(ids, seen, strict=True) if has]
+        rows = [
+            {"collection_id": collection_id, "appearance_id": face, "picture": picture}
+            for face, picture in zip(shown, encoded, strict=True)
+        ]
+        connection.execute(insert(thumbnails), rows)
+    return ids
+
+
+def _face_rows(photo: NewPhoto) -> list[dict[str, Any]]:
+    """An appearance a face, undecided: nobody's until the event is decided."""
+    found, quality = photo.faces.detections, photo.faces.quality
+    from_left = found.boxes[:, 0].argsort(kind="stable").argsort(kind="stable")
+    return [
+        {
+            "face": int(from_left[row]) + 1,
+            "score": float(found.scores[row]),
+            "size_px": float(quality.size_px[row]),
+            "sharpness": float(quality.sharpness[row]),
+            "yaw_deg": float(quality.yaw_deg[row]),
+            "cut_off": float(quality.cut_off[row]),
+            "unusable": reason,
+            "box": to_bytes(found.boxes[row]),
+            "landmarks": to_bytes(found.landmarks[row]),
+            "outcome": (Found.UNKNOWN if reason is None else Found.UNUSABLE).value,
+            "basis": "nothing",
+            "reason": reason,
+            "candidates": NO_CANDIDATES,
+        }
+        for row, reason in enumerate(quality.reasons)
+    ]

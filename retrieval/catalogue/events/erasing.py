@@ -1,0 +1,92 @@
+"""A person's traces in events: erased when the person is, given on when people are merged."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.events.records import ErasedAppearances, Found
+from retrieval.catalogue.events.store import forget
+from retrieval.catalogue.events.tables import appearances, event_photos, verdicts
+from retrieval.catalogue.schema import chunks
+
+
+def appearances_of(connection: Connection, person_id: int) -> list[int]:
+    """Ids of the appearances that are a person's, by decision or by a verdict that stands."""
+    said = select(verdicts.c.appearance_id).where(
+        verdicts.c.person_id == person_id,
+        verdicts.c.kind.in_(("is", "right")),
+        verdicts.c.undone_at.is_(None),
+    )
+    found = connection.scalars(
+        select(appearances.c.id).where(appearances.c.person_id == person_id)
+    ).all()
+    return sorted({*found, *connection.scalars(said)})
+
+
+def erase_person(
+    connection: Connection, collection_id: int, person_id: int, names: Iterable[str]
+) -> ErasedAppearances:
+    """Take a person's name, vectors and pictures out of every event of a collection.
+
+    Args:
+        connection: of the transaction that erases the person.
+        collection_id: whose.
+        person_id: who.
+        names: that the person has had: they are taken out of photos' names.
+    """
+    ids = appearances_of(connection, person_id)
+    query = select(appearances.c.event_id, event_photos.c.sha256).join_from(
+        appearances, event_photos, event_photos.c.id == appearances.c.photo_id
+    )
+    seen = [
+        row
+        for some in chunks(ids)
+        for row in connection.execute(query.where(appearances.c.id.in_(some)))
+    ]
+    forget(connection, ids, Found.ERASED)
+    gone = update(verdicts).where(verdicts.c.person_id == person_id)
+    connection.execute(gone.values(person_id=None))
+    _take_out_names(connection, collection_id, names)
+    return ErasedAppearances(
+        tuple(ids),
+        tuple(sorted({row.event_id for row in seen})),
+        tuple(sorted({row.sha256 for row in seen if row.sha256 is not None})),
+    )
+
+
+def merge_people(connection: Connection, person_id: int, into_id: int) -> dict[str, list[int]]:
+    """Give a person's appearances and verdicts to another one; return whose they were, to undo."""
+    moved = {}
+    for name, table in (("appearances", appearances), ("verdicts", verdicts)):
+        mine = table.c.person_id == person_id
+        moved[name] = list(connection.scalars(select(table.c.id).where(mine)))
+        connection.execute(update(table).where(mine).values(person_id=into_id))
+    return moved
+
+
+def unmerge_people(
+    connection: Connection, moved: dict[str, list[int]], person_id: int, into_id: int
+) -> None:
+    """Give back what `merge_people` gave on, where it is still with whom it was given to."""
+    for name, table in (("appearances", appearances), ("verdicts", verdicts)):
+        for some in chunks(moved.get(name, ())):
+            back = update(table).where(table.c.id.in_(some), table.c.person_id == into_id)
+            connection.execute(back.values(person_id=person_id))
+
+
+def _take_out_names(connection: Connection, collection_id: int, names: Iterable[str]) -> None:
+    mentions = Mentions(names)
+    photos = event_photos.c
+    naming = mentions.possible(photos.photo) | mentions.possible(photos.location)
+    naming |= mentions.possible(photos.message)
+    query = select(photos.id, photos.photo, photos.location, photos.message)
+    for row in connection.execute(query.where(photos.collection_id == collection_id, naming)).all():
+        told: dict[str, Any] = {
+            name: row._mapping[name] for name in ("photo", "location", "message")
+        }
+        left = mentions.taken_out(told)
+        if left["location"] != told["location"]:
+            left["location"] = None  # a place that does not exist
+        connection.execute(update(event_photos).where(photos.id == row.id).values(left))

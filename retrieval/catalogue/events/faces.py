@@ -1,0 +1,304 @@
+"""The faces of events in the catalogue: read as columns, and decided together.
+
+Every method is one transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, bindparam, select, update
+
+from retrieval.catalogue.changes import check_model, dimension_of, lock_collection
+from retrieval.catalogue.database import Database
+from retrieval.catalogue.encrypted.encoding import (
+    decode_vectors,
+    encode_vectors,
+    from_bytes,
+)
+from retrieval.catalogue.events.records import (
+    CANDIDATE,
+    FOUND,
+    Appearance,
+    Appearances,
+    Decided,
+    EventPhoto,
+    Found,
+)
+from retrieval.catalogue.events.tables import appearances, event_photos, events
+from retrieval.catalogue.schema import NO_VECTOR, chunks, people
+from retrieval.errors import NotFound
+from retrieval.values import Floats, Ints, Vectors
+
+EVENT, ITSELF, NOTHING = "event", "itself", "nothing"  # what `basis` may say
+_NUMBER = {found.value: number for number, found in enumerate(FOUND)}
+_COLUMNS = (
+    "id", "photo_id", "face", "outcome", "person_id", "likeness", "needed", "margin", "basis",
+    "group_id", "size_px", "fingerprint",
+)  # fmt: skip
+_SHOWN = select(
+    *(
+        appearances.c[name]
+        for name in (*_COLUMNS, "box", "reason", "candidates")
+        if name != "fingerprint"
+    ),
+    *(event_photos.c[name].label(f"photo_{name}") for name in EventPhoto.__slots__ if name != "id"),
+).join_from(appearances, event_photos, event_photos.c.id == appearances.c.photo_id)
+
+
+class EventFaces:
+    """The appearances of a catalogue's events. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of_event(self, event_id: int, fingerprint: str = "") -> Appearances:
+        """All appearances of an event, by id; `own_model` tells those of this fingerprint."""
+        with self._database.reading() as connection:
+            return _read(connection, event_id, fingerprint)
+
+    def to_decide(
+        self, event_id: int, fingerprint: str
+    ) -> tuple[int, Appearances, tuple[str | None, ...], Ints, Vectors]:
+        """What deciding an event needs, of one moment.
+
+        Returns:
+            the event's revision; its appearances; for each why it cannot be used, or None; the
+            rows of those that have a vector of this model, and these vectors (n, d).
+
+        Raises:
+            NotFound: no such event (any more).
+        """
+        columns = (appearances.c.vector, appearances.c.unusable, appearances.c.collection_id)
+        query = select(*columns, appearances.c.fingerprint == fingerprint).order_by(
+            appearances.c.id
+        )
+        with self._database.reading() as connection:
+            revision = connection.scalar(select(events.c.revision).where(events.c.id == event_id))
+            if revision is None:
+                raise NotFound(f"There is no event with id {event_id} any more.")
+            found = _read(connection, event_id, fingerprint)
+            rows = connection.execute(query.where(appearances.c.event_id == event_id)).all()
+            usable = [n for n, row in enumerate(rows) if row[3] and row[0] != NO_VECTOR]
+            dimension = dimension_of(connection, rows[0][2]) if rows else 0
+            vectors = decode_vectors(connection, [rows[n][0] for n in usable], dimension)
+        reasons = tuple(row[1] for row in rows)
+        return revision, found, reasons, np.array(usable, np.int64), vectors
+
+    def decide(
+        self, collection_id: int, event_id: int, revision: int, decided: Decided, stamp: str
+    ) -> bool:
+        """Write an event's decisions down, if its appearances are still those of `revision`.
+
+        What was erased meanwhile stays erased: nobody is named who is not there any more.
+        """
+        with self._database.writing() as connection:
+            lock_collection(connection, collection_id)
+            present = connection.scalar(select(events.c.revision).where(events.c.id == event_id))
+            if present != revision:
+                return False
+            wanted = np.unique(decided.people[decided.people >= 0]).tolist()
+            known = {
+                person
+                for some in chunks(wanted)
+                for person in connection.scalars(
+                    select(people.c.id).where(
+                        people.c.id.in_(some), people.c.collection_id == collection_id
+                    )
+                )
+            }
+            rows = [row for row in _rows(decided) if row["person_id"] in known | {None}]
+            if rows:
+                mine = update(appearances).where(
+                    appearances.c.id == bindparam("_id"),
+                    appearances.c.event_id == event_id,
+                    appearances.c.vector != NO_VECTOR,
+                )
+                connection.execute(mine.values({name: bindparam(name) for name in _DECIDED}), rows)
+            settled = update(events).where(events.c.id == event_id)
+            connection.execute(settled.values(decided=revision, stamp=stamp))
+            return True
+
+    def shown(
+        self,
+        event_id: int,
+        ids: Iterable[int] | None = None,
+        *,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Appearance]:
+        """Appearances as they are shown: those asked for, or a page of all behind `after`."""
+        query = _SHOWN.where(appearances.c.event_id == event_id).order_by(appearances.c.id)
+        with self._database.reading() as connection:
+            if ids is None:
+                page = query.where(appearances.c.id > after).limit(limit)
+                return [_shown(row) for row in connection.execute(page)]
+            return [
+                _shown(row)
+                for some in chunks(sorted(set(ids)))
+                for row in connection.execute(query.where(appearances.c.id.in_(some)))
+            ]
+
+    def events_of(self, collection_id: int, person_id: int) -> dict[int, list[int]]:
+        """In which events a person was found: ids of the appearances, by event."""
+        query = select(appearances.c.event_id, appearances.c.id).where(
+            appearances.c.collection_id == collection_id, appearances.c.person_id == person_id
+        )
+        found: dict[int, list[int]] = {}
+        with self._database.reading() as connection:
+            for event_id, appearance in connection.execute(query.order_by(appearances.c.id)):
+                found.setdefault(event_id, []).append(appearance)
+        return found
+
+    def other_model(self, event_id: int, fingerprint: str) -> list[tuple[int, int, Floats]]:
+        """Appearances whose vector is of another model: id, photo and landmarks (5, 2)."""
+        query = select(appearances.c.id, appearances.c.photo_id, appearances.c.landmarks).where(
+            appearances.c.event_id == event_id,
+            appearances.c.fingerprint != fingerprint,
+            appearances.c.vector != NO_VECTOR,
+        )
+        with self._database.reading() as connection:
+            return [
+                (row.id, row.photo_id, from_bytes(row.landmarks).reshape(5, 2))
+                for row in connection.execute(query.order_by(appearances.c.id))
+            ]
+
+    def embed_anew(
+        self,
+        collection_id: int,
+        event_id: int,
+        fingerprint: str,
+        ids: Sequence[int],
+        vectors: Vectors,
+    ) -> None:
+        """Give appearances vectors (n, d) of the collection's present model.
+
+        Raises:
+            ModelSwitched: it has another model now. Nothing stored.
+        """
+        with self._database.writing() as connection:
+            lock_collection(connection, collection_id)
+            check_model(connection, collection_id, fingerprint)
+            stored = encode_vectors(connection, vectors)
+            rows = [{"_id": row, "_vector": value} for row, value in zip(ids, stored, strict=True)]
+            if rows:
+                mine = update(appearances).where(
+                    appearances.c.id == bindparam("_id"),
+                    appearances.c.event_id == event_id,
+                    appearances.c.vector != NO_VECTOR,
+                )
+                new = {"vector": bindparam("_vector"), "fingerprint": fingerprint}
+                connection.execute(mine.values(new), rows)
+                connection.execute(
+                    update(events)
+                    .where(events.c.id == event_id)
+                    .values(revision=events.c.revision + 1)
+                )
+
+    def vectors(self, event_id: int, ids: Iterable[int], fingerprint: str) -> dict[int, Floats]:
+        """Vectors of appearances that have one of this model, which is the collection's."""
+        query = select(appearances.c.id, appearances.c.vector, appearances.c.collection_id).where(
+            appearances.c.event_id == event_id,
+            appearances.c.fingerprint == fingerprint,
+            appearances.c.vector != NO_VECTOR,
+        )
+        with self._database.reading() as connection:
+            rows = [
+                row
+                for some in chunks(ids)
+                for row in connection.execute(query.where(appearances.c.id.in_(some)))
+            ]
+            if not rows:
+                return {}
+            dimension = dimension_of(connection, rows[0].collection_id)
+            decoded = decode_vectors(connection, [row.vector for row in rows], dimension)
+        return {row.id: vector for row, vector in zip(rows, decoded, strict=True)}
+
+
+_DECIDED = (
+    "outcome", "person_id", "likeness", "needed", "margin", "basis", "reason", "candidates",
+    "group_id",
+)  # fmt: skip
+
+
+def _read(connection: Connection, event_id: int, fingerprint: str) -> Appearances:
+    query = select(*(appearances.c[name] for name in _COLUMNS))
+    query = query.where(appearances.c.event_id == event_id).order_by(appearances.c.id)
+    # The driver's own tuples: SQLAlchemy's rows would double the time of 40,000 faces.
+    cursor = connection.execute(query).cursor
+    rows = cursor.fetchall() if cursor is not None else []
+    columns: Sequence[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
+    ids, photos, faces, found, persons, likeness, needed, margins, basis, groups, sizes, made = (
+        columns
+    )
+    return Appearances(
+        ids=np.array(ids, np.int64),
+        photos=np.array(photos, np.int64),
+        faces=np.array(faces, np.int64),
+        found=np.array([_NUMBER[each] for each in found], np.int64),
+        people=_ints(persons),
+        likeness=_floats(likeness),
+        needed=_floats(needed),
+        margins=_floats(margins),
+        by_event=np.array([each == EVENT for each in basis], bool),
+        groups=_ints(groups),
+        sizes=np.array(sizes, np.float32),
+        own_model=np.array([each == fingerprint for each in made], bool),
+    )
+
+
+def _ints(values: Sequence[int | None]) -> Ints:
+    return np.array([-1 if value is None else value for value in values], np.int64)
+
+
+def _floats(values: Sequence[float | None]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values], np.float32)
+
+
+def _rows(decided: Decided) -> list[dict[str, Any]]:
+    numbers = [
+        [None if np.isnan(value) else value for value in column.tolist()]
+        for column in (decided.likeness, decided.needed, decided.margins)
+    ]
+    ids = [
+        [None if value < 0 else value for value in column.tolist()]
+        for column in (decided.people, decided.groups)
+    ]
+    return [
+        {
+            "_id": appearance,
+            "outcome": decided.found[row].value,
+            "person_id": ids[0][row],
+            "likeness": numbers[0][row],
+            "needed": numbers[1][row],
+            "margin": numbers[2][row],
+            "basis": EVENT if decided.by_event[row] else ITSELF,
+            "reason": decided.reasons[row],
+            "candidates": decided.candidates[row],
+            "group_id": ids[1][row],
+        }
+        for row, appearance in enumerate(decided.ids.tolist())
+    ]
+
+
+def _shown(row: Row[Any]) -> Appearance:
+    left, top, width, height = from_bytes(row.box).tolist()
+    names = [name for name in EventPhoto.__slots__ if name != "id"]
+    photo = EventPhoto(row.photo_id, **{name: row._mapping[f"photo_{name}"] for name in names})
+    candidates = np.frombuffer(row.candidates, CANDIDATE)
+    return Appearance(
+        id=row.id,
+        photo=photo,
+        face=row.face,
+        box=(left, top, width, height),
+        found=Found(row.outcome),
+        person_id=row.person_id,
+        likeness=row.likeness,
+        needed=row.needed,
+        margin=row.margin,
+        by_event=row.basis == EVENT,
+        reason=row.reason,
+        candidates=tuple((int(p), float(s), int(f)) for p, s, f in candidates),
+        group=row.group_id,
+        size_px=row.size_px,
+    )

@@ -1,0 +1,310 @@
+"""Events in the catalogue; every method is one transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from retrieval.catalogue.changes import lock_collection
+from retrieval.catalogue.database import Database
+from retrieval.catalogue.events.records import (
+    NO_CANDIDATES,
+    Event,
+    EventPhoto,
+    EventSize,
+    Expects,
+    Found,
+)
+from retrieval.catalogue.events.tables import (
+    appearances,
+    event_people,
+    event_photos,
+    events,
+    thumbnails,
+    verdicts,
+)
+from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.schema import NO_VECTOR, chunks, now
+from retrieval.errors import AlreadyExists, NotFound
+
+_EVENT = select(*(events.c[name] for name in Event.__slots__))
+_PHOTO = select(*(event_photos.c[name] for name in EventPhoto.__slots__))
+
+
+class EventStore:
+    """The events of a catalogue. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Events
+
+    def create(
+        self,
+        collection_id: int,
+        name: str,
+        *,
+        day: date | None = None,
+        expects: Expects = Expects.NOBODY,
+        people: Iterable[int] = (),
+        keep_photos: bool = False,
+        days: int | None = None,
+    ) -> Event:
+        """Make an event without photos.
+
+        Args:
+            collection_id: whose people are meant.
+            name: unique in the collection.
+            day: when it was; None to take it from the photos.
+            expects: who was expected.
+            people: ids of who, where a list was.
+            keep_photos: whether copies of its photos are to be kept.
+            days: for which it is kept; None for as many as the settings say.
+
+        Raises:
+            NotFound: no such collection.
+            NameInvalid, AlreadyExists: see the messages.
+        """
+        name = clean_name(name, "event's name")
+        row = {
+            "collection_id": collection_id,
+            "name": name,
+            "day": None if day is None else day.isoformat(),
+            "expects": expects.value,
+            "keep_photos": keep_photos,
+            "days": days,
+            "created_at": now(),
+            "revision": 0,
+            "decided": 0,
+        }
+        with self._database.writing() as connection:
+            lock_collection(connection, collection_id)
+            _check_free(connection, collection_id, name)
+            new = insert(events).returning(events.c.id)
+            event_id = connection.execute(new, row).scalar_one()
+            _expect(connection, event_id, people)
+            return find_event(connection, collection_id, events.c.id == event_id)
+
+    def find(self, collection_id: int, name: str) -> Event:
+        """The event of this name; NotFound names those that there are."""
+        with self._database.reading() as connection:
+            cleaned = clean_name(name, "event's name")
+            return find_event(connection, collection_id, events.c.name == cleaned, name)
+
+    def get(self, collection_id: int, event_id: int) -> Event:
+        """The event with this id, or NotFound."""
+        with self._database.reading() as connection:
+            return find_event(connection, collection_id, events.c.id == event_id)
+
+    def all(self, collection_id: int) -> list[Event]:
+        """All events of a collection, the latest day first."""
+        order = (func.coalesce(events.c.day, events.c.created_at).desc(), events.c.id.desc())
+        query = _EVENT.where(events.c.collection_id == collection_id).order_by(*order)
+        with self._database.reading() as connection:
+            return [_event(row) for row in connection.execute(query)]
+
+    def sizes(self, event_ids: Iterable[int]) -> dict[int, EventSize]:
+        """How much each event holds; events that are gone hold nothing."""
+        wanted = list(event_ids)
+        with self._database.reading() as connection:
+            taken = _counted(connection, event_photos, wanted, event_photos.c.code.is_(None))
+            refused = _counted(connection, event_photos, wanted, event_photos.c.code.is_not(None))
+            faces = _counted(connection, appearances, wanted)
+        return {
+            event_id: EventSize(
+                taken.get(event_id, 0), refused.get(event_id, 0), faces.get(event_id, 0)
+            )
+            for event_id in wanted
+        }
+
+    def expected(self, event_id: int) -> tuple[int, ...]:
+        """Ids of the people who were expected, of an event that expects a list."""
+        query = select(event_people.c.person_id).where(event_people.c.event_id == event_id)
+        with self._database.reading() as connection:
+            return tuple(connection.scalars(query.order_by(event_people.c.person_id)))
+
+    def change(
+        self,
+        collection_id: int,
+        event_id: int,
+        *,
+        name: str | None = None,
+        day: date | None = None,
+        expects: Expects | None = None,
+        people: Iterable[int] = (),
+        days: int | None = None,
+    ) -> Event:
+        """Change what is given, None leaves as it is; `people` counts with `expects`.
+
+        Raises:
+            NotFound: no such event.
+            NameInvalid, AlreadyExists: see the messages.
+        """
+        changed: dict[str, Any] = {"day": day.isoformat() if day else None, "days": days}
+        with self._database.writing() as connection:
+            lock_collection(connection, collection_id)
+            found = find_event(connection, collection_id, events.c.id == event_id)
+            if name is not None and (new := clean_name(name, "event's name")) != found.name:
+                _check_free(connection, collection_id, new)
+                changed["name"] = new
+            if expects is not None:
+                changed["expects"] = expects.value
+                mine = event_people.c.event_id == event_id
+                connection.execute(delete(event_people).where(mine))
+                _expect(connection, event_id, people)
+            changed = {key: value for key, value in changed.items() if value is not None}
+            if changed:
+                connection.execute(update(events).where(events.c.id == event_id).values(changed))
+            return find_event(connection, collection_id, events.c.id == event_id)
+
+    def delete(self, collection_id: int, event_id: int) -> tuple[str, ...]:
+        """Delete an event with all that is of it, for good; return its photos' SHA-256.
+
+        Raises:
+            NotFound: no such event.
+        """
+        with self._database.writing() as connection:
+            lock_collection(connection, collection_id)
+            find_event(connection, collection_id, events.c.id == event_id)
+            return _delete(connection, [event_id])
+
+    def purge(
+        self, collection_id: int, event_days: int | None, stranger_days: int
+    ) -> tuple[tuple[int, ...], tuple[str, ...], int]:
+        """Delete events whose time is over, and forget strangers' faces whose time is.
+
+        A verdict keeps an appearance from being a stranger's: somebody looked at it.
+
+        Args:
+            collection_id: whose.
+            event_days: for events without days of their own; None keeps those.
+            stranger_days: for faces that are nobody's.
+
+        Returns:
+            ids of the events, SHA-256 of their photos, and how many faces were forgotten.
+        """
+        with self._database.reading() as connection:  # nearly always there is nothing to do
+            due = _due(connection, collection_id, event_days)
+            strangers = connection.scalars(_strangers(collection_id, stranger_days).limit(1)).all()
+        if not due and not strangers:
+            return (), (), 0
+        with self._database.writing() as connection:
+            lock_collection(connection, collection_id)
+            due = _due(connection, collection_id, event_days)
+            photos = _delete(connection, due)
+            faces = [row.id for row in connection.execute(_strangers(collection_id, stranger_days))]
+            forget(connection, faces, Found.FORGOTTEN)
+            return tuple(due), photos, len(faces)
+
+
+def forget(connection: Connection, ids: Iterable[int], why: Found) -> None:
+    """Leave nothing of appearances but that they were: no name, no vector, no picture."""
+    gone: dict[str, Any] = {
+        "vector": NO_VECTOR,
+        "landmarks": b"",
+        "outcome": why.value,
+        "person_id": None,
+        "candidates": NO_CANDIDATES,
+        "reason": None,
+        "likeness": None,
+        "needed": None,
+        "margin": None,
+        "group_id": None,
+    }
+    for some in chunks(ids):
+        mine = appearances.c.id.in_(some)
+        connection.execute(update(appearances).where(mine).values(gone))
+        connection.execute(delete(thumbnails).where(thumbnails.c.appearance_id.in_(some)))
+
+
+def _event(row: Row[Any]) -> Event:
+    day = None if row.day is None else date.fromisoformat(row.day)
+    return Event(**{**row._mapping, "day": day, "expects": Expects(row.expects)})
+
+
+def find_event(connection: Connection, collection_id: int, which: Any, name: str = "") -> Event:
+    """The one event of a collection that is meant, or NotFound."""
+    mine = events.c.collection_id == collection_id
+    row = connection.execute(_EVENT.where(mine, which)).one_or_none()
+    if row is None:
+        names = connection.scalars(select(events.c.name).where(mine).order_by("name").limit(20))
+        others = ", ".join(names) or "none yet"
+        raise NotFound(f"There is no such event{f': {name!r}' * bool(name)}; there are: {others}.")
+    return _event(row)
+
+
+def _check_free(connection: Connection, collection_id: int, name: str) -> None:
+    mine = and_(events.c.collection_id == collection_id, events.c.name == name)
+    if connection.scalar(select(events.c.id).where(mine)) is not None:
+        raise AlreadyExists(
+            f"There is an event {name!r} already. Add the photos to it, or take another name."
+        )
+
+
+def _expect(connection: Connection, event_id: int, people: Iterable[int]) -> None:
+    rows = [{"event_id": event_id, "person_id": person} for person in sorted(set(people))]
+    if rows:
+        connection.execute(insert(event_people), rows)
+
+
+def _counted(
+    connection: Connection, table: Any, event_ids: Sequence[int], *which: Any
+) -> dict[int, int]:
+    query = select(table.c.event_id, func.count()).where(*which).group_by(table.c.event_id)
+    return {
+        event_id: count
+        for some in chunks(event_ids)
+        for event_id, count in connection.execute(query.where(table.c.event_id.in_(some)))
+    }
+
+
+def _due(connection: Connection, collection_id: int, event_days: int | None) -> list[int]:
+    query = select(events.c.id, events.c.days, events.c.created_at)
+    found = connection.execute(query.where(events.c.collection_id == collection_id))
+    due = []
+    for event_id, own, created_at in found:
+        days = event_days if own is None else own
+        if days is not None and created_at < now() - timedelta(days=days):
+            due.append(event_id)
+    return due
+
+
+def _strangers(collection_id: int, days: int) -> Select[tuple[int]]:
+    said = select(verdicts.c.id).where(
+        verdicts.c.appearance_id == appearances.c.id,
+        verdicts.c.undone_at.is_(None),
+        verdicts.c.kind.in_(("is", "right")),
+    )
+    old = select(event_photos.c.id).where(
+        event_photos.c.collection_id == collection_id,
+        event_photos.c.added_at < now() - timedelta(days=days),
+    )
+    return select(appearances.c.id).where(
+        appearances.c.photo_id.in_(old),
+        or_(*(appearances.c.outcome == found.value for found in _NOBODYS)),
+        ~said.exists(),
+    )
+
+
+_NOBODYS = (Found.UNKNOWN, Found.AMBIGUOUS, Found.UNUSABLE)
+
+
+def _delete(connection: Connection, event_ids: Sequence[int]) -> tuple[str, ...]:
+    if not event_ids:
+        return ()
+    query = select(event_photos.c.sha256).where(event_photos.c.event_id.in_(event_ids))
+    hashes = {sha256 for sha256 in connection.scalars(query) if sha256 is not None}
+    connection.execute(delete(events).where(events.c.id.in_(event_ids)))
+    return tuple(sorted(hashes))

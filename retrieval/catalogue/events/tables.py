@@ -1,0 +1,212 @@
+"""The tables of events and thumbnails, and the migration that makes them.
+
+No row here holds a person's name: a name is looked up by id, so a rename reaches every event and a
+deletion leaves none. Names of photos are the user's and may mention somebody.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from retrieval.catalogue.schema import Id, Moment, Name, collection_column, metadata
+
+
+def _reference(target: str, on_delete: str = "CASCADE") -> ForeignKey:
+    return ForeignKey(target, ondelete=on_delete)
+
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    collection_column(),
+    Column("name", Name, nullable=False),
+    Column("day", Text),  # ISO 8601; null until a photo tells it
+    Column("expects", Text, nullable=False),  # nobody, everybody or listed
+    Column("keep_photos", Boolean, nullable=False),
+    Column("days", Integer),  # that it is kept; null for the setting
+    Column("created_at", Moment, nullable=False),
+    Column("revision", Integer, nullable=False),  # counts changes of its appearances
+    Column("decided", Integer, nullable=False),  # the revision that the decisions hold for
+    Column("stamp", Text),  # of the gallery, model and calibration that they were made with
+    UniqueConstraint("collection_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+event_people = Table(  # who was expected, of an event that expects a list
+    "event_people",
+    metadata,
+    Column("event_id", Id, _reference("events.id"), primary_key=True),
+    Column("person_id", Id, _reference("people.id"), primary_key=True),
+)
+
+event_photos = Table(
+    "event_photos",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    collection_column(),
+    Column("event_id", Id, _reference("events.id"), nullable=False),
+    Column("sha256", Text),  # null of a photo that could not be read
+    Column("photo", Text, nullable=False),  # its path or an upload's file name
+    Column("location", Text),  # where it can be read again, if anywhere
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("taken_at", Moment),  # by its EXIF
+    Column("added_at", Moment, nullable=False),
+    Column("code", Text),  # why it was not taken, as an error's code; null of one that was
+    Column("message", Text),
+    UniqueConstraint("event_id", "sha256"),
+    Index("event_photos_by_event", "event_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+appearances = Table(
+    "appearances",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    collection_column(),
+    Column("event_id", Id, _reference("events.id"), nullable=False),
+    Column("photo_id", Id, _reference("event_photos.id"), nullable=False),
+    Column("face", Integer, nullable=False),  # 1, 2, ... from the left
+    Column("score", Double, nullable=False),  # the detector's
+    Column("size_px", Double, nullable=False),
+    Column("sharpness", Double, nullable=False),
+    Column("yaw_deg", Double, nullable=False),
+    Column("cut_off", Double, nullable=False),
+    Column("unusable", Text),  # why the face is not compared; null of one that is
+    Column("box", LargeBinary, nullable=False),  # as in faces
+    Column("landmarks", LargeBinary, nullable=False),
+    Column("vector", LargeBinary, nullable=False),  # of `fingerprint`; NO_VECTOR once forgotten
+    Column("fingerprint", Text, nullable=False),
+    Column("outcome", Text, nullable=False),  # see `records.Found`
+    Column("person_id", Id, _reference("people.id", "SET NULL")),  # of a match only
+    Column("likeness", Double),  # to the best candidate: a cosine
+    Column("needed", Double),  # the likeness that a match needed
+    Column("margin", Double),  # over the second person
+    Column("basis", Text, nullable=False),  # what decided: itself, event or nothing
+    Column("reason", Text),
+    Column("candidates", LargeBinary, nullable=False),  # ids: see `records.CANDIDATE`
+    Column("group_id", Id),  # the id of its group's first appearance
+    Index("appearances_by_event", "event_id", "id"),
+    Index("appearances_by_photo", "photo_id"),
+    Index("appearances_by_person", "person_id", "event_id"),
+    sqlite_autoincrement=True,
+)
+
+verdicts = Table(  # rows are added and never changed, but for `undone_at` and erased people
+    "verdicts",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    collection_column(),
+    Column("event_id", Id, _reference("events.id"), nullable=False),
+    Column("appearance_id", Id, _reference("appearances.id"), nullable=False),
+    Column("act", Id, nullable=False),  # the id of the first row that was said together
+    Column("kind", Text, nullable=False),  # see `records.Kind`
+    Column("person_id", Id),  # no reference: a merged person is gone and may come back
+    Column("judge", Text, nullable=False),
+    Column("said_at", Moment, nullable=False),
+    Column("undone_at", Moment),
+    Column("undone_by", Text),
+    Index("verdicts_by_event", "event_id", "id"),
+    Index("verdicts_by_appearance", "appearance_id"),
+    Index("verdicts_by_person", "person_id"),
+    sqlite_autoincrement=True,
+)
+
+thumbnails = Table(  # each of one enrolled face, or one appearance, or one stranger
+    "thumbnails",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    collection_column(),
+    Column("face_id", Id, _reference("faces.id"), unique=True),
+    Column("appearance_id", Id, _reference("appearances.id"), unique=True),
+    Column("stranger_id", Id, _reference("unknowns.id"), unique=True),
+    Column("picture", LargeBinary, nullable=False),  # JPEG, encrypted where vectors are
+    sqlite_autoincrement=True,
+)
+
+_MADE = """
+CREATE TABLE events (
+    id {id}, collection_id {ref} NOT NULL, name {name} NOT NULL, day TEXT,
+    expects TEXT NOT NULL, keep_photos BOOLEAN NOT NULL, days INTEGER,
+    created_at TEXT NOT NULL, revision INTEGER NOT NULL, decided INTEGER NOT NULL, stamp TEXT,
+    UNIQUE (collection_id, name),
+    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE);
+CREATE TABLE event_people (
+    event_id {ref} NOT NULL, person_id {ref} NOT NULL, PRIMARY KEY (event_id, person_id),
+    FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE,
+    FOREIGN KEY(person_id) REFERENCES people (id) ON DELETE CASCADE);
+CREATE TABLE event_photos (
+    id {id}, collection_id {ref} NOT NULL, event_id {ref} NOT NULL, sha256 TEXT,
+    photo TEXT NOT NULL, location TEXT, width INTEGER NOT NULL, height INTEGER NOT NULL,
+    taken_at TEXT, added_at TEXT NOT NULL, code TEXT, message TEXT, UNIQUE (event_id, sha256),
+    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
+    FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE);
+CREATE INDEX event_photos_by_event ON event_photos (event_id, id);
+CREATE TABLE appearances (
+    id {id}, collection_id {ref} NOT NULL, event_id {ref} NOT NULL, photo_id {ref} NOT NULL,
+    face INTEGER NOT NULL, score {double} NOT NULL, size_px {double} NOT NULL,
+    sharpness {double} NOT NULL, yaw_deg {double} NOT NULL, cut_off {double} NOT NULL,
+    unusable TEXT, box {bytes} NOT NULL, landmarks {bytes} NOT NULL, vector {bytes} NOT NULL,
+    fingerprint TEXT NOT NULL, outcome TEXT NOT NULL, person_id {ref}, likeness {double},
+    needed {double}, margin {double}, basis TEXT NOT NULL, reason TEXT,
+    candidates {bytes} NOT NULL, group_id {ref},
+    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
+    FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE,
+    FOREIGN KEY(photo_id) REFERENCES event_photos (id) ON DELETE CASCADE,
+    FOREIGN KEY(person_id) REFERENCES people (id) ON DELETE SET NULL);
+CREATE INDEX appearances_by_event ON appearances (event_id, id);
+CREATE INDEX appearances_by_person ON appearances (person_id, event_id);
+CREATE INDEX appearances_by_photo ON appearances (photo_id);
+CREATE TABLE verdicts (
+    id {id}, collection_id {ref} NOT NULL, event_id {ref} NOT NULL,
+    appearance_id {ref} NOT NULL, act {ref} NOT NULL, kind TEXT NOT NULL, person_id {ref},
+    judge TEXT NOT NULL, said_at TEXT NOT NULL, undone_at TEXT, undone_by TEXT,
+    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
+    FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE,
+    FOREIGN KEY(appearance_id) REFERENCES appearances (id) ON DELETE CASCADE);
+CREATE INDEX verdicts_by_appearance ON verdicts (appearance_id);
+CREATE INDEX verdicts_by_event ON verdicts (event_id, id);
+CREATE INDEX verdicts_by_person ON verdicts (person_id);
+CREATE TABLE thumbnails (
+    id {id}, collection_id {ref} NOT NULL, face_id {ref}, appearance_id {ref},
+    stranger_id {ref}, picture {bytes} NOT NULL,
+    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
+    UNIQUE (face_id), FOREIGN KEY(face_id) REFERENCES faces (id) ON DELETE CASCADE,
+    UNIQUE (appearance_id),
+    FOREIGN KEY(appearance_id) REFERENCES appearances (id) ON DELETE CASCADE,
+    UNIQUE (stranger_id), FOREIGN KEY(stranger_id) REFERENCES unknowns (id) ON DELETE CASCADE)
+"""
+_TYPES = {
+    "sqlite": {
+        "id": "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT",
+        "ref": "INTEGER",
+        "name": "TEXT",
+        "double": "DOUBLE",
+        "bytes": "BLOB",
+    },
+    "postgresql": {
+        "id": "BIGSERIAL PRIMARY KEY",
+        "ref": "BIGINT",
+        "name": 'TEXT COLLATE "C"',
+        "double": "DOUBLE PRECISION",
+        "bytes": "BYTEA",
+    },
+}
+
+
+def make_events(connection: Connection) -> None:
+    """Migration: a catalogue from before events and thumbnails."""
+    for statement in _MADE.format(**_TYPES[connection.dialect.name]).split(";"):
+        connection.execute(text(statement))
