@@ -156,11 +156,11 @@ def write_rejects(
         make_folder(path.parent)
         with open_text(path, errors="backslashreplace") as file:
             writer = CsvWriter(file)
-            writer.row(("person", "external_id", "photo", "reason", "what_to_do"))
+            writer.row(("person", "external_id", "photo", "face", "reason", "what_to_do"))
             for photo in photos:
                 name = name_of(home, bulk_run, photo.path)
                 person, external_id = photo.person, photo.external_id or ""
-                writer.row((person, external_id, name, photo.code, photo.message))
+                writer.row((person, external_id, name, photo.face, photo.code, photo.message))
     except OSError as exc:
         raise StoreError(f"{path} cannot be written: {exc.strerror}.") from exc
 

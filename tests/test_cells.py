@@ -7,7 +7,7 @@ import pytest
 
 from cli.results import write_results
 from retrieval.cells import as_text, as_written
-from retrieval.photos.people_csv import read_people_csv
+from retrieval.photos.people_list import PeopleList
 
 NAMES = (
     "=1+1",
@@ -60,6 +60,6 @@ def test_results_are_text_where_people_wrote_and_numbers_where_we_measured(tmp_p
 def test_a_manifest_gives_the_names_that_a_list_of_rejects_was_given(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("person,external_id,photo\n'=Ann,'-7,'=1/a.jpg\n-Bob,-8,/b.jpg\n")
-    ann, bob = read_people_csv(path)
-    assert (ann.person, ann.external_id, ann.photo) == ("=Ann", "-7", tmp_path / "=1/a.jpg")
-    assert (bob.person, bob.external_id, bob.photo) == ("-Bob", "-8", Path("/b.jpg"))
+    ann, bob = PeopleList(path).rows()
+    assert (ann.person, ann.external_id, ann.photos) == ("=Ann", "-7", (tmp_path / "=1/a.jpg",))
+    assert (bob.person, bob.external_id, bob.photos) == ("-Bob", "-8", (Path("/b.jpg"),))

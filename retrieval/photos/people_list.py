@@ -168,9 +168,9 @@ class PeopleList:
 
     def _place(self, text: str) -> Location:
         place = location_of(text)
-        if not isinstance(place, Path):
+        if not isinstance(place, Path) or place.is_absolute():
             return place
-        below = self.path.parent / text  # an absolute path stays as it is
+        below = self.path.parent / text
         if "\\" in text and isinstance(below, Path) and not below.exists():
             return self.path.parent / text.replace("\\", "/")  # written on Windows
         return below

@@ -15,7 +15,7 @@ from retrieval.errors import (
 )
 from retrieval.photos.decode import read
 from retrieval.photos.folders import exists, is_folder, people_below, photos_below
-from retrieval.photos.people_csv import read_people_csv
+from retrieval.photos.people_list import PeopleList
 from retrieval.photos.urls import location_of
 from retrieval.values import Url
 from tests.processes import free_port
@@ -102,10 +102,10 @@ def test_a_manifest_may_lie_at_a_url_and_name_urls_paths_and_neighbours(people: 
     files, path = fsspec.url_to_fs(people.text)
     rows = "person,photo\nAnn,Ann/1.jpg\nBob,/local/b.jpg\nZoë,s3://bucket/z.jpg\n"
     files.pipe_file(f"{path}/people.csv", rows.encode())
-    found = [row.photo for row in read_people_csv(people / "people.csv")]
+    found = [photo for row in PeopleList(people / "people.csv").rows() for photo in row.photos]
     assert found == [people / "Ann/1.jpg", Path("/local/b.jpg"), Url("s3://bucket/z.jpg")]
     with pytest.raises(DataInvalid, match="no such file"):
-        list(read_people_csv(people / "nobody.csv"))
+        PeopleList(people / "nobody.csv")
 
 
 def test_a_server_that_lets_nobody_in_or_is_not_there_may_come_back(

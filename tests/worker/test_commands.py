@@ -158,7 +158,7 @@ def test_a_manifest_names_people_and_sync_deletes_who_left_it(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "person,picture\nann,1.jpg\n", "person,photo\nann,\n", "\xff\xfe".encode("utf-16")]
+    "text", ["", "colour,shape\nred,round\n", "person,photo\n", "\xff\xfe".encode("utf-16")]
 )
 def test_a_manifest_that_is_none_is_refused(home: Path, tmp_path: Path, text: str | bytes) -> None:
     manifest = tmp_path / "people.csv"

@@ -83,10 +83,10 @@ class RunPhoto:
     path: str
     person: str
     external_id: str | None
-    face: int | None
     outcome: Taken | None
     code: str | None
     message: str | None
+    face: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
