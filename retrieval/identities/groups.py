@@ -1,7 +1,8 @@
 """Unknown faces that come again: grouping them without knowing how many people they are (pure).
 
 Average linkage: two groups become one while the mean cosine distance of their faces is small
-enough. What is small enough is learned from the enrolled people, of whom it is known who is who.
+enough. Two faces of one photo are two people, however alike they look. What distance is small
+enough is learned from the enrolled people, of whom it is known who is who.
 """
 
 import numpy as np
@@ -16,11 +17,12 @@ _TRIES = 20
 _DISTANCES = 100
 
 
-def group(vectors: Vectors, distance: float) -> Ints:
+def group(vectors: Vectors, photos: Ints, distance: float) -> Ints:
     """Group faces by average linkage.
 
     Args:
         vectors: (n, d) float32, rows of unit length; n x n distances are held.
+        photos: (n,) int64, the photo of each: no group holds two faces of one.
         distance: groups whose faces are this far apart on average, or farther, stay apart.
 
     Returns:
@@ -28,10 +30,12 @@ def group(vectors: Vectors, distance: float) -> Ints:
     """
     if len(vectors) < 2:
         return np.zeros(len(vectors), np.int64)
-    return _numbered(fcluster(_tree(vectors), distance, "distance"))
+    return _numbered(fcluster(_tree(vectors, photos), distance, "distance"))
 
 
-def nearest_group(vector: Floats, vectors: Vectors, groups: Ints, distance: float) -> int:
+def nearest_group(
+    vector: Floats, vectors: Vectors, groups: Ints, distance: float, taken: Ints
+) -> int:
     """The group that a new face belongs to, or -1 for a group of its own.
 
     Args:
@@ -39,7 +43,10 @@ def nearest_group(vector: Floats, vectors: Vectors, groups: Ints, distance: floa
         vectors: (n, d) faces that are grouped already.
         groups: (n,) their groups, 0 or more.
         distance: as for `group`.
+        taken: groups that hold another face of the new one's photo.
     """
+    free = ~np.isin(groups, taken)
+    vectors, groups = vectors[free], groups[free]
     if not len(groups):
         return -1
     owners, order, starts = grouped(groups)
@@ -97,8 +104,13 @@ def _pairs(labels: Ints) -> float:
     return float((counts * (counts - 1) // 2).sum())
 
 
-def _tree(vectors: Vectors) -> Floats:
-    tree: Floats = linkage(np.maximum(pdist(vectors, "cosine"), 0), "average")
+def _tree(vectors: Vectors, photos: Ints | None = None) -> Floats:
+    distances = np.maximum(pdist(vectors, "cosine"), 0)
+    if photos is not None:
+        # So far apart that no mean over two groups' pairs, of which there are n^2 / 4 at most, can
+        # come near a distance of cosines if one of the pairs is of one photo.
+        distances[pdist(photos[:, None], "hamming") == 0] = float(len(photos)) ** 2
+    tree: Floats = linkage(distances, "average")
     return tree
 
 

@@ -95,7 +95,8 @@ def list_groups(service: Service, days: int | None = None, *, least: int = 1) ->
     ids = np.array([face.id for face in faces], np.int64)
     vectors = np.stack([face.vector for face in faces])
     before = np.array([-1 if face.group is None else face.group for face in faces], np.int64)
-    groups = _grouped(ids, vectors, before, _distance(service, len(faces)))
+    photos = np.unique([face.sha256 for face in faces], return_inverse=True)[1]
+    groups = _grouped(ids, vectors, photos, before, _distance(service, len(faces)))
     changed = groups != before
     store.group(ids[changed], groups[changed])
     found = [
@@ -148,17 +149,22 @@ def _distance(service: Service, faces: int) -> float:
     return 1 - (gate.threshold if gate.photo_threshold is None else gate.photo_threshold)
 
 
-def _grouped(ids: Ints, vectors: Vectors, before: Ints, distance: float) -> Ints:
-    """The group of each face, named by its first face: new ones join, or all are grouped anew."""
+def _grouped(ids: Ints, vectors: Vectors, photos: Ints, before: Ints, distance: float) -> Ints:
+    """The group of each face, named by its first face: new ones join, or all are grouped anew.
+
+    So are groups that hold two faces of one photo, as a former version made them.
+    """
     new = np.flatnonzero(before < 0)
-    if len(new) > _REGROUP_SHARE * len(ids):
-        labels = group(vectors, distance)
+    pairs = np.stack([photos, before])[:, before >= 0]
+    if len(new) > _REGROUP_SHARE * len(ids) or np.unique(pairs, axis=1).shape != pairs.shape:
+        labels = group(vectors, photos, distance)
         first = np.unique(labels, return_index=True)[1]
         return ids[first][labels]
     groups = before.copy()
     for row in new:
         there = groups >= 0
-        found = nearest_group(vectors[row], vectors[there], groups[there], distance)
+        taken = groups[there & (photos == photos[row])]
+        found = nearest_group(vectors[row], vectors[there], groups[there], distance, taken)
         groups[row] = ids[row] if found < 0 else found
     return groups
 
