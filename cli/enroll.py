@@ -328,8 +328,8 @@ def _sync(run: Run, manifest: "PeopleList", *, yes: bool, dry_run: bool) -> list
             return names
         if not run.confirm(f"Delete these {len(names)} people for good?", yes):
             return []
-        for name in names:
-            service.forget(name)
+        for person in gone:
+            service.forget(person)
     return names
 
 

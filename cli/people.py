@@ -1,6 +1,5 @@
 """`people`, `photos`, `collections`: what is enrolled."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,8 +8,7 @@ import typer
 from cli.options import Run, command
 
 if TYPE_CHECKING:
-    from retrieval.catalogue.records import JournalEntry
-    from retrieval.people.editing import Preview
+    from retrieval.people.editing import Planned
 
 people = typer.Typer(help="Who is enrolled.", no_args_is_help=True)
 photos = typer.Typer(help="The photos that are enrolled.", no_args_is_help=True)
@@ -84,12 +82,12 @@ def rename(
 ) -> None:
     """Give a person another name; can be undone."""
     with run.service() as service:
+        person = service.person(name)
         if dry_run:
-            person = service.catalogue.person(service.collection.id, name)
             _tell(run, f"Would rename {person.name} to {new_name}.", {"person": person.name})
             return
-        person = service.rename(name, new_name)
-    _tell(run, f"{name} is now {person.name}.", {"person": person.name})
+        renamed = service.rename(person, new_name)
+    _tell(run, f"{person.name} is now {renamed.name}.", {"person": renamed.name})
 
 
 @command(people, "merge")
@@ -100,11 +98,10 @@ def merge(
     dry_run: DryRun = False,
 ) -> None:
     """Give all faces of a person to another one; can be undone."""
-    from retrieval.people import editing
+    from retrieval.people.editing import plan_merge
 
     with run.service() as service:
-        preview = editing.preview_merge(service, name, into)
-        _edit(run, preview, dry_run, lambda: editing.merge(service, name, into))
+        _edit(run, plan_merge(service, name, into), dry_run)
 
 
 @command(people, "move")
@@ -116,11 +113,10 @@ def move(
     dry_run: DryRun = False,
 ) -> None:
     """Give some of a person's photos to another person; can be undone."""
-    from retrieval.people import editing
+    from retrieval.people.editing import plan_move
 
     with run.service() as service:
-        preview = editing.preview_move(service, name, chosen, to)
-        _edit(run, preview, dry_run, lambda: editing.move(service, name, chosen, to))
+        _edit(run, plan_move(service, name, chosen, to), dry_run)
 
 
 @command(people, "split")
@@ -132,18 +128,18 @@ def split(
     dry_run: DryRun = False,
 ) -> None:
     """Make a new person of some of a person's photos; can be undone."""
-    from retrieval.people import editing
+    from retrieval.people.editing import plan_split
 
     with run.service() as service:
-        preview = editing.preview_split(service, name, chosen, new_name)
-        _edit(run, preview, dry_run, lambda: editing.split(service, name, chosen, new_name))
+        _edit(run, plan_split(service, name, chosen, new_name), dry_run)
 
 
-def _edit(run: Run, preview: "Preview", dry_run: bool, apply: Callable[[], "JournalEntry"]) -> None:
+def _edit(run: Run, planned: "Planned", dry_run: bool) -> None:
+    preview = planned.preview
     if dry_run:
         _tell(run, f"Would do: {preview.sentence()}.", {"preview": preview.document()})
         return
-    entry = apply()
+    entry = planned.apply()
     _tell(
         run,
         f"Done: {entry.summary}. `rollcall people undo {entry.id}` takes it back.",
@@ -186,7 +182,8 @@ def undo(
             what = shown[0].summary if shown else "nothing"
             _tell(run, f"Would take back: {what}.", {"summary": what})
             return
-        undone = service.catalogue.undo(collection, entry)
+        meant = service.catalogue.newest_edit(collection) if entry is None else entry
+        undone = service.catalogue.undo(collection, meant)
     _tell(run, f"Took back: {undone.summary}.", {"entry": undone.id, "summary": undone.summary})
 
 
@@ -205,14 +202,14 @@ def delete(
     from retrieval.erasing.receipts import forget_with_receipt
 
     with run.service() as service:
-        person = service.catalogue.person(service.collection.id, name)
+        person = service.person(name)
         document = {"person": person.name, "faces": person.faces}
         if dry_run:
             _tell(run, f"Would delete {person.name} and {person.faces} photos for good.", document)
             return
         if not run.confirm(f"Delete {person.name} and {person.faces} photos for good?", yes):
             return
-        proof = forget_with_receipt(service, name, run.settings.home)
+        proof = forget_with_receipt(service, person, run.settings.home)
     if receipt is not None:
         proof.write(receipt)
         run.remark(f"receipt: {receipt}")
@@ -248,9 +245,10 @@ def remove_photo(
 ) -> None:
     """Remove one photo from the gallery; the file itself stays."""
     with run.service() as service:
-        if not run.confirm(f"Remove {photo} from the gallery?", yes):
+        found = service.catalogue.find_photo(service.collection.id, photo)
+        if not run.confirm(f"Remove {found.photo} of {found.person} from the gallery?", yes):
             return
-        erased = service.remove_photo(photo)
+        erased = service.remove_photo(found)
     run.emit(
         {"photo": photo, "sha256": list(erased.photos)},
         lambda: run.print(f"Removed {photo} from the gallery."),
@@ -319,5 +317,5 @@ def delete_collection(run: Run, name: Name, yes: Yes = False) -> None:
         people_count = service.catalogue.counts(found.id).people
         if not run.confirm(f"Delete {name} with {people_count} people for good?", yes):
             return
-        service.delete_collection(name)
-    run.emit({"collection": name}, lambda: run.print(f"Deleted {name}."))
+        service.delete_collection(found)
+    run.emit({"collection": found.name}, lambda: run.print(f"Deleted {found.name}.", markup=False))

@@ -293,7 +293,7 @@ def _drop(run: Run, service: "Service", *, without_missing: bool, yes: bool) -> 
     other_model = OtherModels(service.catalogue.database).get(service.collection.id)
     if not run.confirm(f"Forget {other_model.fingerprint} and its vectors for good?", yes):
         return
-    drop(service, without_missing=without_missing)
+    drop(service, other_model.fingerprint, without_missing=without_missing)
     document = {"collection": service.collection.name, "dropped": other_model.fingerprint}
     run.emit(document, lambda: run.print(f"{other_model.fingerprint} is gone.", markup=False))
 

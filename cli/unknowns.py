@@ -78,8 +78,9 @@ def forget_unknowns(
     from retrieval.catalogue.strangers import Strangers
 
     with run.service() as service:
-        if not run.confirm("Delete all unknown faces of this collection?", yes):
+        collection = service.collection  # before the question: another of its name is not meant
+        if not run.confirm(f"Delete all unknown faces of {collection.name}?", yes):
             return
-        count = Strangers(service.catalogue.database).forget_all(service.collection.id)
+        count = Strangers(service.catalogue.database).forget_all(collection.id)
         service.catalogue.empty_wal()
     run.emit({"deleted": count}, lambda: run.print(f"Deleted {count} unknown faces."))

@@ -15,6 +15,7 @@ import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.changes import LogFeed
+from retrieval.catalogue.lookups import called_otherwise
 from retrieval.catalogue.models.other_models import OtherModel, OtherModels
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
 from retrieval.catalogue.runs.runs import Runs
@@ -355,28 +356,57 @@ class Service:
 
     # People and photos
 
-    def rename(self, name: str, new_name: str) -> Person:
+    def person(self, who: str | Person) -> Person:
+        """The person of a name; who was read before stays who it is.
+
+        A name is looked up once, when somebody says it, and what was found is handed on: until it
+        comes to the catalogue the name may be somebody else's.
+
+        Raises:
+            NotFound: nobody of that name is enrolled.
+        """
+        return who if isinstance(who, Person) else self.catalogue.person(self.collection.id, who)
+
+    def person_by_id(self, person_id: int, called: str | None = None) -> Person:
+        """The person of an id.
+
+        Args:
+            person_id: the catalogue's.
+            called: the name by which whoever asks knows them; None for any.
+
+        Raises:
+            NotFound: there is none, or they are called otherwise now.
+        """
+        person = self.catalogue.person_by_id(self.collection.id, person_id)
+        if called is not None and called != person.name:
+            raise called_otherwise(person.id, person.name, called)
+        return person
+
+    def rename(self, who: str | Person, new_name: str) -> Person:
         """Give a person another name.
 
         Raises:
             NotFound, AlreadyExists, NameInvalid: see the messages.
         """
-        person = self.catalogue.person(self.collection.id, name)
-        return self.catalogue.rename_person(self.collection.id, person.id, new_name)
+        return self.catalogue.rename_person(self.collection.id, self.person(who), new_name)
 
-    def forget(self, name: str) -> Erased:
-        """Delete a person for good: faces, vectors, kept photos, and the index's entries.
+    def forget(self, *people: str | Person) -> Erased:
+        """Delete people for good, all or none: faces, vectors, kept photos, the index's entries.
 
         Raises:
-            NotFound: nobody of that name is enrolled.
+            NotFound: nobody of a name is enrolled, or somebody is called otherwise by now.
             StoreError: the person is gone from the catalogue, but a file could not be written anew
                 or deleted; the next deletion does that.
         """
-        person = self.catalogue.person(self.collection.id, name)
-        return self._erase(partial(self.catalogue.delete_person, person_id=person.id))
+        found = [self.person(who) for who in people]
+        return self._erase(partial(self.catalogue.delete_people, people=found))
 
-    def remove_photo(self, photo: str) -> Erased:
-        """Remove one enrolled photo, named by its path or by the beginning of its SHA-256.
+    def remove_photo(self, photo: str | EnrolledFace) -> Erased:
+        """Remove one enrolled photo.
+
+        Args:
+            photo: by its path or the beginning of its SHA-256; or a face of it that was read
+                before, which must still be the same person's.
 
         Raises:
             NotFound: no such photo, or several that begin so.
@@ -392,15 +422,18 @@ class Service:
         """
         return self._parts.new_collection(self.catalogue, name)
 
-    def delete_collection(self, name: str) -> Counts:
+    def delete_collection(self, meant: str | Collection) -> Counts:
         """Delete a collection with all its people for good, and its files.
 
+        Args:
+            meant: a name, or the very collection that was read before.
+
         Raises:
-            NotFound: there is none of that name.
+            NotFound: there is none.
         """
-        collection = self.catalogue.collection(name)
-        runs = Runs(self.catalogue.database).of_collection(name)
-        counts = self.catalogue.delete_collection(name)
+        collection = self.catalogue.collection(meant) if isinstance(meant, str) else meant
+        runs = Runs(self.catalogue.database).of_collection(collection.name)
+        counts = self.catalogue.delete_collection(collection)
         drop_files = partial(self._parts.drop_files, collection, runs)
         try_each(self.catalogue.empty_wal, drop_files)
         return counts

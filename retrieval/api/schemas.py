@@ -311,6 +311,9 @@ class Preview(BaseModel):
     summary: str
 
 
+_CALLED = "A name by which somebody is meant: refused if they have another by now. Of"
+
+
 class Merge(BaseModel):
     """Two people who are one."""
 
@@ -318,6 +321,8 @@ class Merge(BaseModel):
 
     person_id: int = Field(description="Who is merged away.", ge=1, le=2**62)
     into_id: int = Field(description="Who keeps name and external id.", ge=1, le=2**62)
+    called: str | None = Field(None, description=f"{_CALLED} who is merged away.", max_length=200)
+    into_called: str | None = Field(None, description=f"{_CALLED} who stays.", max_length=200)
 
 
 class Move(BaseModel):
@@ -326,7 +331,14 @@ class Move(BaseModel):
     model_config = _example(face_ids=[12], to_id=8)
 
     face_ids: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(min_length=1, max_length=1000)
-    to_id: int = Field(ge=1, le=2**62)
+    to_id: int = Field(description="Whose they are to be.", ge=1, le=2**62)
+    person_id: int | None = Field(
+        None, description="Whose they are: refused if one is another's by now.", ge=1, le=2**62
+    )
+    called: str | None = Field(None, description=f"{_CALLED} whose they are.", max_length=200)
+    to_called: str | None = Field(
+        None, description=f"{_CALLED} whose they are to be.", max_length=200
+    )
 
 
 class Split(BaseModel):
@@ -335,7 +347,8 @@ class Split(BaseModel):
     model_config = _example(face_ids=[12], person="Grace Hopper II")
 
     face_ids: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(min_length=1, max_length=1000)
-    person: str = Field(min_length=1, max_length=200)
+    person: str = Field(description="The new person's name.", min_length=1, max_length=200)
+    called: str | None = Field(None, description=f"{_CALLED} whose they are.", max_length=200)
 
 
 class Edit(BaseModel):
@@ -379,6 +392,7 @@ class UnknownGroup(BaseModel):
 
     group: int
     faces: int
+    face_ids: list[int]
     photos: list[str]
     first_seen: datetime
     last_seen: datetime
@@ -388,6 +402,21 @@ class UnknownGroups(BaseModel):
     """Groups of unknown faces, largest first."""
 
     groups: list[UnknownGroup]
+
+
+class NameOfGroup(BaseModel):
+    """Whose the faces of a group are."""
+
+    model_config = _example(person="Grace Hopper", face_ids=[31, 34])
+
+    person: str = Field(min_length=1, max_length=200)
+    face_ids: list[Annotated[int, Field(ge=1, le=2**62)]] | None = Field(
+        None,
+        description="As listed: these are enrolled, and refused if one is not in the group any"
+        " more. Null for all.",
+        min_length=1,
+        max_length=5000,
+    )
 
 
 class AnsweredFace(BaseModel):

@@ -22,6 +22,7 @@ from retrieval.catalogue.records import (
     Enrolment,
     Erased,
     JournalEntry,
+    Move,
     NewFace,
     Person,
 )
@@ -148,10 +149,20 @@ class Catalogue:
         with self.database.reading() as connection:
             return lookups.all_collections(connection)
 
-    def delete_collection(self, name: str) -> Counts:
-        """Erase a collection with everything in it; return what it held. NotFound if none."""
+    def delete_collection(self, meant: str | Collection) -> Counts:
+        """Erase a collection with everything in it; return what it held.
+
+        Args:
+            meant: a name, or the very collection that was read: not one that was made since under
+                its name.
+
+        Raises:
+            NotFound: there is none.
+        """
         with self.database.writing() as connection:
-            found = lookups.find_collection(connection, clean_name(name, "collection's name"))
+            if isinstance(meant, Collection):
+                return erasure.delete_collection(connection, meant.id)
+            found = lookups.find_collection(connection, clean_name(meant, "collection's name"))
             return erasure.delete_collection(connection, found.id)
 
     def set_calibration(
@@ -331,9 +342,24 @@ class Catalogue:
         with self.database.reading() as connection:
             return lookups.stored_vectors(connection, face_ids)
 
-    # Edits that can be undone
+    def find_photo(self, collection_id: int, photo: str) -> EnrolledFace:
+        """One enrolled photo.
 
-    def rename_person(self, collection_id: int, person_id: int, new_name: str) -> Person:
+        Args:
+            collection_id: whose.
+            photo: its path as it was enrolled, or 6 to 64 hexadecimal digits of its SHA-256.
+
+        Raises:
+            NotFound: none is meant.
+            InputError: several are meant; the message names them.
+        """
+        with self.database.reading() as connection:
+            return lookups.find_photo(connection, collection_id, photo)
+
+    # Edits that can be undone, and deletions. A person is meant by id, or by what was read of them
+    # (`Person`): then NotFound is raised, and nothing done, if they are called otherwise by now.
+
+    def rename_person(self, collection_id: int, person: int | Person, new_name: str) -> Person:
         """Give a person another name; the same name again changes nothing.
 
         Raises:
@@ -341,9 +367,11 @@ class Catalogue:
             NameInvalid, AlreadyExists: the name cannot be shown, or is taken.
         """
         with self.database.writing() as connection:
-            return journal.rename(connection, collection_id, person_id, new_name)
+            return journal.rename(connection, collection_id, person, new_name)
 
-    def merge_people(self, collection_id: int, person_id: int, into_id: int) -> JournalEntry:
+    def merge_people(
+        self, collection_id: int, person: int | Person, into: int | Person
+    ) -> JournalEntry:
         """Give all faces of a person to another one, who keeps name and external id.
 
         Raises:
@@ -351,10 +379,10 @@ class Catalogue:
             InputError: both are the same person.
         """
         with self.database.writing() as connection:
-            return journal.merge(connection, collection_id, person_id, into_id)
+            return journal.merge(connection, collection_id, person, into)
 
     def split_person(
-        self, collection_id: int, person_id: int, face_ids: Iterable[int], new_name: str
+        self, collection_id: int, person: int | Person, face_ids: Iterable[int], new_name: str
     ) -> JournalEntry:
         """Make a new person of some of a person's faces.
 
@@ -364,22 +392,47 @@ class Catalogue:
             InputError: no faces, or somebody else's.
         """
         with self.database.writing() as connection:
-            return journal.split(connection, collection_id, person_id, face_ids, new_name)
+            return journal.split(connection, collection_id, person, face_ids, new_name)
 
-    def move_faces(self, collection_id: int, face_ids: Iterable[int], to_id: int) -> JournalEntry:
+    def move_faces(
+        self,
+        collection_id: int,
+        face_ids: Iterable[int],
+        to: int | Person,
+        of: int | Person | None = None,
+    ) -> JournalEntry:
         """Give faces, of one person or several, to another person; those already there stay.
+
+        Args:
+            collection_id: whose.
+            face_ids: which.
+            to: whose they are to be.
+            of: whose they must be until then; None for whoever has them.
 
         Raises:
             NotFound: no such person or face.
-            InputError: no faces, or all are that person's already.
+            InputError: no faces, somebody else's, or all are that person's already.
+        """
+        return self.move_all(collection_id, [Move(tuple(face_ids), to, of)])
+
+    def move_all(self, collection_id: int, moves: Iterable[Move]) -> JournalEntry:
+        """Give faces to other people as one edit, which is undone as one.
+
+        Raises:
+            NotFound, InputError: see `move_faces`; nothing is moved.
         """
         with self.database.writing() as connection:
-            return journal.move(connection, collection_id, face_ids, to_id)
+            return journal.move(connection, collection_id, moves)
 
     def journal(self, collection_id: int, limit: int | None = None) -> list[JournalEntry]:
         """The edits of a collection's people, newest first."""
         with self.database.reading() as connection:
             return journal.entries(connection, collection_id, limit)
+
+    def newest_edit(self, collection_id: int) -> int:
+        """The newest edit that can be undone; NotFound if there is none."""
+        with self.database.reading() as connection:
+            return journal.newest(connection, collection_id)
 
     def undo(self, collection_id: int, entry: int | None = None) -> JournalEntry:
         """Undo an edit, whatever came after it, if what it left still stands.
@@ -410,20 +463,29 @@ class Catalogue:
         with self.database.writing() as connection:
             erasure.end(connection, collection_id)
 
-    def delete_person(self, collection_id: int, person_id: int) -> Erased:
+    def delete_person(self, collection_id: int, person: int | Person) -> Erased:
         """Erase a person for good, or NotFound; then call `empty_wal` to be rid of the bytes."""
-        with self.database.writing() as connection:
-            return erasure.delete_person(connection, collection_id, person_id)
+        return self.delete_people(collection_id, [person])
 
-    def remove_photo(self, collection_id: int, photo: str) -> Erased:
+    def delete_people(self, collection_id: int, people: Sequence[int | Person]) -> Erased:
+        """Erase people for good, all or none; see `delete_person`.
+
+        Raises:
+            NotFound: one of them is gone, or called otherwise.
+        """
+        with self.database.writing() as connection:
+            return erasure.delete_people(connection, collection_id, people)
+
+    def remove_photo(self, collection_id: int, photo: str | EnrolledFace) -> Erased:
         """Erase one photo for good.
 
         Args:
             collection_id: whose.
-            photo: its path as it was enrolled, or 6 to 64 hexadecimal digits of its SHA-256.
+            photo: as `find_photo` takes it; or a face of it as it was read, which must still be
+                the same person's.
 
         Raises:
-            NotFound: none is meant.
+            NotFound: none is meant, or it is somebody else's by now.
             InputError: several are meant; the message names them.
         """
         with self.database.writing() as connection:

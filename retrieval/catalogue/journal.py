@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.enrolment import insert_person
 from retrieval.catalogue.events import erasing as events
-from retrieval.catalogue.lookups import person_by_id
+from retrieval.catalogue.lookups import person_by_id, same_person
 from retrieval.catalogue.names import clean_name, folded
-from retrieval.catalogue.records import JournalEntry, Person
+from retrieval.catalogue.records import JournalEntry, Move, Person
 from retrieval.catalogue.schema import chunks, faces, journal, journal_people, now, people
 from retrieval.errors import AlreadyExists, InputError, NotFound, UndoImpossible
 
@@ -46,10 +46,13 @@ class _Edit:
     seen: dict[str, list[int]] = field(default_factory=dict)
 
 
-def rename(connection: Connection, collection_id: int, person_id: int, new_name: str) -> Person:
+def rename(
+    connection: Connection, collection_id: int, meant: int | Person, new_name: str
+) -> Person:
     """Give a person another name; see `Catalogue.rename_person`."""
     lock_collection(connection, collection_id)
-    person = person_by_id(connection, collection_id, person_id)
+    person = same_person(connection, collection_id, meant)
+    person_id = person.id
     new_name = clean_name(new_name, "person's name")
     if new_name == person.name:
         return person
@@ -60,13 +63,16 @@ def rename(connection: Connection, collection_id: int, person_id: int, new_name:
     return person_by_id(connection, collection_id, person_id)
 
 
-def merge(connection: Connection, collection_id: int, person_id: int, into_id: int) -> JournalEntry:
+def merge(
+    connection: Connection, collection_id: int, meant: int | Person, meant_into: int | Person
+) -> JournalEntry:
     """Make one person of two; see `Catalogue.merge_people`."""
     lock_collection(connection, collection_id)
+    merged = same_person(connection, collection_id, meant)
+    into = same_person(connection, collection_id, meant_into)
+    person_id, into_id = merged.id, into.id
     if person_id == into_id:
         raise InputError("A person cannot be merged with themselves. Give two different people.")
-    merged = person_by_id(connection, collection_id, person_id)
-    into = person_by_id(connection, collection_id, into_id)
     edit = _Edit({person_id: merged.name, into_id: into.name})
     moving = connection.scalars(select(faces.c.id).where(faces.c.person_id == person_id)).all()
     edit.moves = [(face_id, person_id, into_id) for face_id in sorted(moving)]
@@ -85,22 +91,18 @@ def merge(connection: Connection, collection_id: int, person_id: int, into_id: i
 def split(
     connection: Connection,
     collection_id: int,
-    person_id: int,
+    meant: int | Person,
     face_ids: Iterable[int],
     new_name: str,
 ) -> JournalEntry:
     """Make a new person of some of a person's faces; see `Catalogue.split_person`."""
     lock_collection(connection, collection_id)
-    person = person_by_id(connection, collection_id, person_id)
+    person = same_person(connection, collection_id, meant)
+    person_id = person.id
     new_name = clean_name(new_name, "person's name")
     _check_free(connection, collection_id, new_name)
     owners = _owners(connection, collection_id, face_ids)
-    strangers = [face_id for face_id, owner in owners.items() if owner != person_id]
-    if strangers:
-        raise InputError(
-            f"Faces {_listed(strangers)} are not {person.name}'s. "
-            f"See rollcall people show {person.name!r}."
-        )
+    _check_owner(owners, person)
     made = insert_person(connection, collection_id, new_name)
     edit = _Edit({person_id: person.name, made: new_name}, made=made)
     edit.moves = [(face_id, person_id, made) for face_id in sorted(owners)]
@@ -108,21 +110,32 @@ def split(
     return _write(connection, collection_id, "split", edit)
 
 
-def move(
-    connection: Connection, collection_id: int, face_ids: Iterable[int], to_id: int
-) -> JournalEntry:
-    """Give faces to another person; see `Catalogue.move_faces`."""
+def move(connection: Connection, collection_id: int, moves: Iterable[Move]) -> JournalEntry:
+    """Give faces to other people, as one edit; see `Catalogue.move_all`."""
     lock_collection(connection, collection_id)
-    to = person_by_id(connection, collection_id, to_id)
-    owners = _owners(connection, collection_id, face_ids)
-    moving = {face_id: owner for face_id, owner in owners.items() if owner != to_id}
+    moving: dict[int, tuple[int, int]] = {}
+    names: dict[int, str] = {}
+    there = set()
+    for each in moves:
+        to = same_person(connection, collection_id, each.to)
+        owners = _owners(connection, collection_id, each.faces)
+        if each.of is not None:
+            _check_owner(owners, same_person(connection, collection_id, each.of))
+        there.add(to.name)
+        for face_id, owner in owners.items():
+            if face_id in moving:
+                raise InputError(f"Face {face_id} cannot be moved twice at once.")
+            if owner != to.id:
+                moving[face_id] = owner, to.id
+                names[to.id] = to.name
     if not moving:
-        raise InputError(f"All of these faces are {to.name}'s already. There is nothing to move.")
-    concerned = {*moving.values(), to_id}
-    query = select(people.c.id, people.c.name).where(people.c.id.in_(concerned))
-    edit = _Edit({row.id: row.name for row in connection.execute(query)})
-    edit.moves = [(face_id, owner, to_id) for face_id, owner in sorted(moving.items())]
-    _assign(connection, collection_id, dict.fromkeys(moving, to_id))
+        whose = " and ".join(sorted(there))
+        raise InputError(f"All of these faces are {whose}'s already. There is nothing to move.")
+    sources = {owner for owner, _ in moving.values()}
+    query = select(people.c.id, people.c.name).where(people.c.id.in_(sources))
+    edit = _Edit(names | {row.id: row.name for row in connection.execute(query)})
+    edit.moves = [(face_id, owner, to) for face_id, (owner, to) in sorted(moving.items())]
+    _assign(connection, collection_id, {face_id: to for face_id, (_, to) in moving.items()})
     return _write(connection, collection_id, "move", edit)
 
 
@@ -132,6 +145,11 @@ def entries(connection: Connection, collection_id: int, limit: int | None) -> li
     return [
         _entry(row) for row in connection.execute(query.order_by(journal.c.id.desc()).limit(limit))
     ]
+
+
+def newest(connection: Connection, collection_id: int) -> int:
+    """The newest edit that can be undone; see `Catalogue.newest_edit`."""
+    return int(_undoable(connection, collection_id, None).id)
 
 
 def undo(connection: Connection, collection_id: int, entry_id: int | None) -> JournalEntry:
@@ -324,6 +342,16 @@ def _put_back(connection: Connection, collection_id: int, removed: Mapping[str, 
     connection.execute(insert(people), row)
 
 
+def _check_owner(owners: Mapping[int, int], person: Person) -> None:
+    """See that all faces are this person's."""
+    others = [face_id for face_id, owner in owners.items() if owner != person.id]
+    if others:
+        raise InputError(
+            f"Faces {_listed(others)} are not {person.name}'s. "
+            f"See rollcall people show {person.name!r}."
+        )
+
+
 def _owners(connection: Connection, collection_id: int, face_ids: Iterable[int]) -> dict[int, int]:
     """Each face's person; NotFound if one is not in the collection, InputError for no face."""
     wanted = set(face_ids)
@@ -404,7 +432,7 @@ def _summary(kind: str, edit: _Edit) -> str:
         return f"merged {edit.removed['name']} into {into}"
     sources = {owner for _, owner, _ in edit.moves}
     whose = " and ".join(edit.names[person_id] for person_id in sorted(sources))
-    to = edit.names[edit.moves[0][2]]
+    to = " and ".join(edit.names[to] for to in sorted({to for _, _, to in edit.moves}))
     faces_moved = f"{len(edit.moves)} face{'s' if len(edit.moves) > 1 else ''}"
     return f"{'split' if kind == 'split' else 'moved'} {faces_moved} of {whose} to {to}"
 

@@ -1,5 +1,6 @@
 """Questions to the catalogue about people, photos and faces; nothing here writes."""
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -10,12 +11,13 @@ from sqlalchemy import Connection, Row, Select, func, or_, select
 from retrieval.catalogue.changes import read_faces
 from retrieval.catalogue.encrypted.encoding import from_bytes
 from retrieval.catalogue.models.vectors import face_columns, model_vectors
-from retrieval.catalogue.names import folded
+from retrieval.catalogue.names import folded, storable_path
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Person
 from retrieval.catalogue.schema import chunks, collections, faces, people, photos
-from retrieval.errors import NotFound
+from retrieval.errors import InputError, NotFound
 from retrieval.values import Ints, Vectors
 
+_HASH_PREFIX = re.compile(r"[0-9a-f]{6,64}")
 _NAMES_COMPARED = 2_000  # names that are looked through for one that resembles a mistyped one
 
 _COLLECTION = select(*(collections.c[name] for name in Collection.__slots__))
@@ -115,6 +117,76 @@ def person_by_id(connection: Connection, collection_id: int, person_id: int) -> 
     if row is None:
         raise NotFound(f"There is no person with id {person_id} in this collection any more.")
     return Person(*row)
+
+
+def same_person(connection: Connection, collection_id: int, meant: int | Person) -> Person:
+    """The person who is meant, as they are now; a `Person` must be called as when it was read.
+
+    Whoever decides about a name has seen a person; until the transaction the name may have become
+    somebody else's. So it is asked by id, and the name is compared.
+
+    Raises:
+        NotFound: there is none with this id, or they are called otherwise now.
+    """
+    if not isinstance(meant, Person):
+        return person_by_id(connection, collection_id, meant)
+    person = person_by_id(connection, collection_id, meant.id)
+    if person.created_at != meant.created_at:  # another catalogue was restored meanwhile
+        raise NotFound(f"There is no person with id {meant.id} in this collection any more.")
+    if person.name != meant.name:
+        raise called_otherwise(person.id, person.name, meant.name)
+    return person
+
+
+def called_otherwise(person_id: int, name: str, expected: str) -> NotFound:
+    """What somebody hears who means a person by a name that is another's, or nobody's, by now."""
+    return NotFound(
+        f"Person {person_id} is called otherwise now: {name!r}, not {expected!r}. Nothing was"
+        " changed; look again who is meant."
+    )
+
+
+def find_photo(connection: Connection, collection_id: int, photo: str) -> EnrolledFace:
+    """One enrolled photo, by its path or by the first digits of its SHA-256.
+
+    Raises:
+        NotFound: none is meant.
+        InputError: several are meant; the message names them.
+    """
+    chosen = photos.c.photo == storable_path(photo)
+    if _HASH_PREFIX.fullmatch(photo):
+        chosen |= photos.c.sha256.between(photo, photo.ljust(64, "f"))
+    query = _FACE.where(photos.c.collection_id == collection_id, chosen).order_by(faces.c.id)
+    by_photo = {face.photo_id: face for face in reversed(_faces(connection, query.limit(9)))}
+    if not by_photo:
+        raise NotFound(
+            f"There is no photo {photo!r} in this collection. Give its path as it was enrolled, "
+            "or at least 6 digits of its SHA-256; see rollcall photos list."
+        )
+    if len(by_photo) > 1:
+        hashes = ", ".join(face.sha256[:12] for face in reversed(by_photo.values()))
+        raise InputError(f"{photo!r} names several photos: {hashes}. Give the one's SHA-256.")
+    return next(iter(by_photo.values()))
+
+
+def same_face(connection: Connection, collection_id: int, meant: EnrolledFace) -> EnrolledFace:
+    """The face that is meant, as it is now; still of the same photo and of the same person.
+
+    Raises:
+        NotFound: it is gone, or another person's by now.
+    """
+    query = _FACE.where(faces.c.collection_id == collection_id, faces.c.id == meant.id)
+    found = _faces(connection, query)
+    if not found:
+        raise NotFound(f"The photo {meant.photo!r} of {meant.person!r} is not enrolled any more.")
+    if found[0].person_id != meant.person_id:
+        raise NotFound(
+            f"The photo {meant.photo!r} is {found[0].person!r}'s now, not {meant.person!r}'s any"
+            " more. Nothing was changed; look again which is meant."
+        )
+    if found[0].person != meant.person:
+        raise called_otherwise(meant.person_id, found[0].person, meant.person)
+    return found[0]
 
 
 def _names_like(connection: Connection, collection_id: int, name: str) -> list[str]:

@@ -125,6 +125,21 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """Faces that are to be another person's.
+
+    Attributes:
+        faces: ids.
+        to: whose they are to be: by id alone, or with the name that they must have.
+        of: whose they must be until then, likewise; None for whoever has them.
+    """
+
+    faces: tuple[int, ...]
+    to: int | Person
+    of: int | Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EnrolledFace:
     """A face in the catalogue, without its vector.
 
@@ -172,6 +187,7 @@ class Erased:
         vectors: (n, d) float32, those of `faces`; to look for traces, not to be kept.
         erasure: its id in the log of erasures.
         seen: what went out of events.
+        names: that the people had, and nobody else has now; to take out of files.
     """
 
     people: tuple[int, ...]
@@ -180,6 +196,7 @@ class Erased:
     vectors: Vectors
     erasure: str = ""
     seen: ErasedAppearances = field(default_factory=ErasedAppearances)
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Unknown faces that queries met, kept for a time: strangers who come again can be named."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,7 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from retrieval.catalogue.changes import dimension_of
+from retrieval.catalogue import enrolment
+from retrieval.catalogue.changes import dimension_of, lock_collection
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.encoding import (
     decode_vectors,
@@ -30,6 +31,7 @@ from retrieval.catalogue.encrypted.encoding import (
     from_bytes,
     to_bytes,
 )
+from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
 from retrieval.catalogue.schema import (
     Id,
     Moment,
@@ -39,6 +41,7 @@ from retrieval.catalogue.schema import (
     metadata,
     now,
 )
+from retrieval.errors import NotFound
 from retrieval.values import Floats, Ints
 
 unknowns = Table(
@@ -197,6 +200,55 @@ class Strangers:
                 for some in chunks(ids[groups == number].tolist()):
                     chosen = update(unknowns).where(unknowns.c.id.in_(some))
                     connection.execute(chosen.values(group_id=number))
+
+    def enrol(
+        self,
+        collection_id: int,
+        strangers: Sequence[UnknownFace],
+        faces: Sequence[NewFace],
+        fingerprint: str,
+        apart: Callable[[NewFace], NewFace],
+    ) -> list[Enrolment]:
+        """Make strangers' faces a person's: enrolled and strangers no more, or nothing at all.
+
+        Args:
+            collection_id: whose.
+            strangers: of one group, as they were read.
+            faces: the same ones, as they are to be enrolled.
+            fingerprint: of the model that saw them.
+            apart: makes of a face one that is known by its part of the photo, for a photo that is
+                enrolled for somebody else.
+
+        Raises:
+            NotFound: one of them is gone, or of another group: somebody else was faster.
+            ModelSwitched: the collection has another model now.
+        """
+        ids = [face.id for face in strangers]
+        with self._database.writing() as connection:
+            lock_collection(connection, collection_id)
+            query = select(unknowns.c.id, unknowns.c.group_id).with_for_update()
+            groups: dict[int, int | None] = {}
+            for some in chunks(ids):
+                rows = connection.execute(query.where(unknowns.c.id.in_(some)))
+                groups.update((row.id, row.group_id) for row in rows)
+            if groups != {face.id: face.group for face in strangers}:
+                raise NotFound(
+                    "These unknown faces were named, forgotten or grouped anew meanwhile. Nothing"
+                    " was changed; list them again."
+                )
+            enrolled = enrolment.enrol(connection, collection_id, faces, fingerprint)
+            shared = [
+                row
+                for row, each in enumerate(enrolled)
+                if each.outcome is EnrolmentOutcome.OTHER_PERSON
+            ]
+            parts = [apart(faces[row]) for row in shared]
+            again = enrolment.enrol(connection, collection_id, parts, fingerprint)
+            for row, each in zip(shared, again, strict=True):
+                enrolled[row] = each
+            for some in chunks(ids):
+                connection.execute(delete(unknowns).where(unknowns.c.id.in_(some)))
+        return enrolled
 
     def forget(self, ids: Iterable[int]) -> None:
         """Delete faces for good."""

@@ -6,7 +6,7 @@ somebody else, as a copy of the same photo does, is no trace.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,8 @@ import numpy as np
 
 from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.erasing.erasure import enrolled_still, traces
-from retrieval.catalogue.journal import names_of
 from retrieval.catalogue.models.other_models import OtherModels
+from retrieval.catalogue.records import Person
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import SettingInvalid
 from retrieval.runs.files import discard_person
@@ -156,30 +156,33 @@ class Found:
     traces: tuple[Path, ...]
 
 
-def forget_with_receipt(service: Service, name: str, home: Path, wait_s: float = WAIT_S) -> Receipt:
-    """Delete a person for good, then look for what could be left of the vectors.
+def forget_with_receipt(
+    service: Service, who: str | Person | Sequence[Person], home: Path, wait_s: float = WAIT_S
+) -> Receipt:
+    """Delete people for good, then look for what could be left of the vectors.
 
     Args:
-        service: of the person's collection.
-        name: of the person.
+        service: of the people's collection.
+        who: a name, or people as they were read before: all of them are deleted, or none.
         home: the folder whose files are searched.
         wait_s: how long to wait for readers of the catalogue to end.
 
     Raises:
-        NotFound: nobody of that name is enrolled.
+        NotFound: nobody of that name is enrolled, or somebody is called otherwise by now.
     """
-    person = service.catalogue.person(service.collection.id, name)
-    enrolled = service.catalogue.faces_of(person.id)
+    people = [service.person(who)] if isinstance(who, str | Person) else list(who)
+    enrolled = [face for each in people for face in service.catalogue.faces_of(each.id)]
     faces = [face.id for face in enrolled]
-    sought = sought_of(service, faces, [person.id])
-    with service.catalogue.database.reading() as connection:
-        names = names_of(connection, service.collection.id, person.id)
-    erased = service.forget(name)
+    sought = sought_of(service, faces, [person.id for person in people])
+    # Before the deletion: who is enrolled under the name afterwards keeps what their run left.
     runs = Runs(service.catalogue.database).of_collection(service.collection.name)
-    discard_person(home, runs, names)
+    erased = service.forget(*people)
+    discard_person(home, runs, erased.names)
     emptied = service.catalogue.empty_wal(wait_s)
     found, sought = _proven(service, home, sought)
-    since = min((face.created_at for face in enrolled), default=person.created_at)
+    since = min(
+        (*(face.created_at for face in enrolled), *(person.created_at for person in people))
+    )
     held = BackupLog(service.catalogue.database).since(since)
     return Receipt(
         collection=service.collection.name,

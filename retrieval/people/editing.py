@@ -1,7 +1,8 @@
 """Edits of people: what an edit would do, before it is done; each can be undone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,69 +47,75 @@ class Preview:
         return f"{moves}; {len(self.unlike)} of them {verb} unlike the rest"
 
 
-def preview_merge(service: Service, name: str, into: str) -> Preview:
-    """What merging a person into another would move.
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An edit that was looked at: what it would do, and how to do exactly that.
+
+    Names were looked up once, for both; `apply` fails where one is somebody else's by then.
+
+    Attributes:
+        preview: what it would move.
+        apply: does it.
+    """
+
+    preview: Preview
+    apply: Callable[[], JournalEntry]
+
+
+def plan_merge(service: Service, who: str | Person, into: str | Person) -> Planned:
+    """Give all faces of a person to another one, who keeps the name.
 
     Raises:
         NotFound: one of them is not there.
         InputError: both are the same person.
     """
-    person, target = _person(service, name), _person(service, into)
+    person, target = service.person(who), service.person(into)
     if person.id == target.id:
-        raise InputError(f"{name} and {into} are the same person: there is nothing to merge.")
-    return _preview(service, service.catalogue.faces_of(person.id), target)
+        raise InputError(
+            f"{person.name} and {target.name} are the same person: there is nothing to merge."
+        )
+    faces = service.catalogue.faces_of(person.id)
+    merge = partial(service.catalogue.merge_people, service.collection.id, person, target)
+    return Planned(_preview(service, faces, target), merge)
 
 
-def merge(service: Service, name: str, into: str) -> JournalEntry:
-    """Give all faces of a person to another one, who keeps the name."""
-    person, target = _person(service, name), _person(service, into)
-    return service.catalogue.merge_people(service.collection.id, person.id, target.id)
-
-
-def preview_move(service: Service, name: str, photos: Sequence[str], to: str) -> Preview:
-    """What moving some of a person's photos to another person would move.
-
-    Raises:
-        NotFound: a person or a photo is not there.
-    """
-    return _preview(service, _chosen(service, name, photos), _person(service, to))
-
-
-def move(service: Service, name: str, photos: Sequence[str], to: str) -> JournalEntry:
-    """Give some of a person's photos to another person."""
-    faces = [face.id for face in _chosen(service, name, photos)]
-    target = _person(service, to)
-    return service.catalogue.move_faces(service.collection.id, faces, target.id)
-
-
-def preview_split(service: Service, name: str, photos: Sequence[str], new_name: str) -> Preview:
-    """What making a new person of some of a person's photos would move.
+def plan_move(
+    service: Service, who: str | Person, photos: Sequence[str], to: str | Person
+) -> Planned:
+    """Give some of a person's photos to another person.
 
     Raises:
         NotFound: a person or a photo is not there.
     """
-    chosen = _chosen(service, name, photos)
-    return Preview(new_name, tuple(chosen), _unlike(service, chosen, None))
+    person, target = service.person(who), service.person(to)
+    chosen = _chosen(service, person, photos)
+    ids = [face.id for face in chosen]
+    move = partial(service.catalogue.move_faces, service.collection.id, ids, target, person)
+    return Planned(_preview(service, chosen, target), move)
 
 
-def split(service: Service, name: str, photos: Sequence[str], new_name: str) -> JournalEntry:
-    """Make a new person of some of a person's photos."""
-    person = _person(service, name)
-    faces = [face.id for face in _chosen(service, name, photos)]
-    return service.catalogue.split_person(service.collection.id, person.id, faces, new_name)
+def plan_split(
+    service: Service, who: str | Person, photos: Sequence[str], new_name: str
+) -> Planned:
+    """Make a new person of some of a person's photos.
+
+    Raises:
+        NotFound: a person or a photo is not there.
+    """
+    person = service.person(who)
+    chosen = _chosen(service, person, photos)
+    ids = [face.id for face in chosen]
+    split = partial(service.catalogue.split_person, service.collection.id, person, ids, new_name)
+    return Planned(Preview(new_name, tuple(chosen), _unlike(service, chosen, None)), split)
 
 
-def _person(service: Service, name: str) -> Person:
-    return service.catalogue.person(service.collection.id, name)
-
-
-def _chosen(service: Service, name: str, photos: Sequence[str]) -> list[EnrolledFace]:
+def _chosen(service: Service, person: Person, photos: Sequence[str]) -> list[EnrolledFace]:
     """The person's faces in these photos, named by path, first digits of the SHA-256, or face id.
 
     Raises:
         NotFound: one of them is none of the person's.
     """
-    own = service.catalogue.faces_of(_person(service, name).id)
+    own = service.catalogue.faces_of(person.id)
     chosen: dict[int, EnrolledFace] = {}
     for photo in photos:
         found = [
@@ -119,7 +126,7 @@ def _chosen(service: Service, name: str, photos: Sequence[str]) -> list[Enrolled
         ]
         if not found:
             raise NotFound(
-                f"{name} has no photo {photo!r}. `rollcall people show` lists what there is."
+                f"{person.name} has no photo {photo!r}. `rollcall people show` lists what there is."
             )
         chosen.update({face.id: face for face in found})
     return list(chosen.values())

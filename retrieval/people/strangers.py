@@ -1,6 +1,6 @@
 """Strangers who come again: their faces in groups, and a name for a group."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from retrieval.catalogue.names import clean_name
-from retrieval.catalogue.records import EnrolmentOutcome, NewFace
+from retrieval.catalogue.records import Enrolment, NewFace
 from retrieval.catalogue.strangers import Strangers, UnknownFace
 from retrieval.collection.active_model import CANDIDATES
 from retrieval.errors import NotFound
@@ -51,6 +51,7 @@ class Group:
         return {
             "group": self.id,
             "faces": len(self.faces),
+            "face_ids": [face.id for face in self.faces],
             "photos": list(self.photos),
             "first_seen": first.isoformat(timespec="seconds"),
             "last_seen": last.isoformat(timespec="seconds"),
@@ -109,16 +110,19 @@ def list_groups(service: Service, days: int | None = None, *, least: int = 1) ->
     )
 
 
-def name_group(service: Service, group_id: int, name: str) -> Naming:
+def name_group(
+    service: Service, group_id: int, name: str, face_ids: Collection[int] | None = None
+) -> Naming:
     """Enrol a group's faces under a name.
 
     Args:
         service: of the collection.
         group_id: from `list_groups`.
         name: of a new person, or of one who is enrolled.
+        face_ids: those that whoever names them has seen; None for all that are in the group.
 
     Raises:
-        NotFound: there is no such group (any more).
+        NotFound: there is no such group (any more), or one of these faces is not in it.
         NameInvalid: an empty or unprintable name.
     """
     name = clean_name(name)
@@ -128,14 +132,22 @@ def name_group(service: Service, group_id: int, name: str) -> Naming:
     )  # read before the faces: both are of one model
     kept = store.newest(service.collection.id, MOST_FACES, None)
     faces = [face for face in kept if face.group == group_id]
+    if face_ids is not None:
+        faces = [face for face in faces if face.id in face_ids]
+        if len(faces) < len(set(face_ids)):
+            raise NotFound(
+                f"The group {group_id} of unknown faces has changed meanwhile. Nothing was"
+                " enrolled; look at it again."
+            )
     if not faces:
         raise NotFound(
             f"There is no group {group_id} of unknown faces. `rollcall unknowns list` shows them."
         )
-    _enrol(service, faces, name, model)
-    others = [face for face in kept if face.group != group_id]
-    known = _named(service, others, name, model)
-    store.forget(face.id for face in (*faces, *known))
+    enrolments = _enrol(service, store, faces, name, model)
+    taken = {face.id for face in faces}
+    others = [face for face in kept if face.id not in taken]
+    known = _named(service, others, enrolments, model)
+    store.forget(face.id for face in known)
     return Naming(name, tuple(faces), tuple(known))
 
 
@@ -169,20 +181,16 @@ def _grouped(ids: Ints, vectors: Vectors, photos: Ints, before: Ints, distance: 
     return groups
 
 
-def _enrol(service: Service, faces: Sequence[UnknownFace], name: str, model: str) -> None:
+def _enrol(
+    service: Service, store: Strangers, faces: Sequence[UnknownFace], name: str, model: str
+) -> list[Enrolment]:
     """Enrol faces; a photo that shows somebody enrolled as well is known by its part."""
     new = [_new_face(face, name) for face in faces]
-    results = service.catalogue.enrol(service.collection.id, new, model)
-    again = [
-        replace(face, sha256=_part(face))
-        for face, result in zip(new, results, strict=True)
-        if result.outcome is EnrolmentOutcome.OTHER_PERSON
-    ]
-    service.catalogue.enrol(service.collection.id, again, model)
+    return store.enrol(service.collection.id, faces, new, model, _apart)
 
 
-def _part(face: NewFace) -> str:
-    return part_sha256(face.sha256, face.box)
+def _apart(face: NewFace) -> NewFace:
+    return replace(face, sha256=part_sha256(face.sha256, face.box))
 
 
 def part_sha256(photo: str, box: Floats) -> str:
@@ -210,13 +218,13 @@ def _new_face(face: UnknownFace, name: str) -> NewFace:
 
 
 def _named(
-    service: Service, faces: Sequence[UnknownFace], name: str, model: str
+    service: Service, faces: Sequence[UnknownFace], enrolments: Sequence[Enrolment], model: str
 ) -> list[UnknownFace]:
-    """Of faces that were unknown, those that are this person's now."""
+    """Of faces that were unknown, those that are the person's now under whom others were taken."""
     active_model = service.active_model
+    person_ids = {each.person_id for each in enrolments}
     if not faces or active_model.collection.fingerprint != model:
         return []
-    person = service.catalogue.person(service.collection.id, name)
     lens = active_model.lens
     lens.gallery.catch_up()
     hits = lens.gallery.search(np.stack([face.vector for face in faces]), CANDIDATES)
@@ -227,7 +235,7 @@ def _named(
     return [
         face
         for face, decision in zip(faces, decisions, strict=True)
-        if decision.outcome is Outcome.MATCH and decision.person_id == person.id
+        if decision.outcome is Outcome.MATCH and decision.person_id in person_ids
     ]
 
 

@@ -366,16 +366,25 @@ def switch(
     )
 
 
-def drop(service: Service, *, without_missing: bool = False) -> OtherModel:
+def drop(
+    service: Service, fingerprint: str | None = None, *, without_missing: bool = False
+) -> OtherModel:
     """Forget the other model for good: its vectors, its calibration and its index.
 
+    Args:
+        service: of the collection.
+        fingerprint: of the model that is meant; None for whichever is the other one.
+        without_missing: go on where faces have a vector of that model only.
+
     Raises:
-        NotFound: there is none.
+        NotFound: there is none, or it is another one by now.
         SwapIncomplete: faces have a vector of that one only, and `without_missing` was not said.
     """
     other_models = OtherModels(service.catalogue.database)
     try:
-        return other_models.drop(service.collection.id, without_missing=without_missing)
+        return other_models.drop(
+            service.collection.id, fingerprint, without_missing=without_missing
+        )
     finally:
         if (
             other_models.find(service.collection.id) is None

@@ -74,9 +74,10 @@ def revoke_key(
     handle: Annotated[str, Path(max_length=200, description="Of the key, or its name.")],
 ) -> Any:
     """End a key at once and for good."""
-    if not any(handle in (key.handle, key.name) for key in _own(context, caller)):
+    found = [key for key in _own(context, caller) if handle in (key.handle, key.name)]
+    if not found:
         raise NotFound(f"There is no key {handle!r} that this key may end.")
-    key = context.keys.revoke(handle)
+    key = context.keys.revoke(min(found, key=lambda key: key.revoked_at is not None))
     _record(context, caller, "revoke-key", key)
     return asdict(key)
 

@@ -44,7 +44,7 @@ from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
 from retrieval.erasing.receipts import forget_with_receipt
 from retrieval.errors import DataInvalid, NotFound, SettingInvalid
-from retrieval.people.editing import preview_merge
+from retrieval.people.editing import plan_merge
 from retrieval.service import Service
 from retrieval.values import Source
 
@@ -55,6 +55,13 @@ PersonId = Annotated[int, Path(ge=1, le=2**62, description="Of the person.")]
 Name = Annotated[str, Form(min_length=1, max_length=200, description="The person's name.")]
 Photos = Annotated[list[UploadFile], File(description="Photos that show this person.")]
 FaceId = Annotated[int, Path(ge=1, le=2**62, description="As listed with the photos.")]
+Called = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        description="The name by which the person is meant: refused if they have another by now.",
+    ),
+]
 Face = Annotated[
     int | None,
     Form(ge=1, le=1000, description="Which face is meant, 1 for the leftmost; the dominant one."),
@@ -253,11 +260,16 @@ def _enrolled(
 
 @routes.patch("/people/{person_id}", response_model=Renamed, openapi_extra=OPERATOR)
 def rename_person(
-    context: InContext, caller: By, service: InGallery, person_id: PersonId, new: NewName
+    context: InContext,
+    caller: By,
+    service: InGallery,
+    person_id: PersonId,
+    new: NewName,
+    called: Called = None,
 ) -> Any:
     """Give a person another name."""
-    before = service.catalogue.person_by_id(service.collection.id, person_id)
-    person = service.catalogue.rename_person(service.collection.id, person_id, new.person)
+    before = service.person_by_id(person_id, called)
+    person = service.rename(before, new.person)
     _record(context, caller, service, "rename", {"person": before.name, "now": person.name})
     return {"id": person.id, "person": person.name}
 
@@ -265,7 +277,9 @@ def rename_person(
 @routes.post("/people/merge", response_model=Edit, openapi_extra=OPERATOR, dependencies=[Once])
 def merge_people(context: InContext, caller: By, service: InGallery, merge: Merge) -> Any:
     """Give all faces of a person to another one, who keeps name and external id."""
-    entry = service.catalogue.merge_people(service.collection.id, merge.person_id, merge.into_id)
+    person = service.person_by_id(merge.person_id, merge.called)
+    into = service.person_by_id(merge.into_id, merge.into_called)
+    entry = service.catalogue.merge_people(service.collection.id, person, into)
     return _edited(context, caller, service, entry)
 
 
@@ -278,7 +292,7 @@ def show_merge(
     """Say what a merge would move, before it is done."""
     person = service.catalogue.person_by_id(service.collection.id, person_id)
     into = service.catalogue.person_by_id(service.collection.id, into_id)
-    preview = preview_merge(service, person.name, into.name)
+    preview = plan_merge(service, person, into).preview
     return {
         **preview.document(),
         "unlike": [face.id for face in preview.unlike],
@@ -289,7 +303,9 @@ def show_merge(
 @routes.post("/people/move", response_model=Edit, openapi_extra=OPERATOR, dependencies=[Once])
 def move_faces(context: InContext, caller: By, service: InGallery, move: Move) -> Any:
     """Give faces to another person."""
-    entry = service.catalogue.move_faces(service.collection.id, move.face_ids, move.to_id)
+    to = service.person_by_id(move.to_id, move.to_called)
+    of = None if move.person_id is None else service.person_by_id(move.person_id, move.called)
+    entry = service.catalogue.move_faces(service.collection.id, move.face_ids, to, of)
     return _edited(context, caller, service, entry)
 
 
@@ -300,8 +316,9 @@ def split_person(
     context: InContext, caller: By, service: InGallery, person_id: PersonId, split: Split
 ) -> Any:
     """Make a new person of some of a person's faces."""
+    person = service.person_by_id(person_id, split.called)
     entry = service.catalogue.split_person(
-        service.collection.id, person_id, split.face_ids, split.person
+        service.collection.id, person, split.face_ids, split.person
     )
     return _edited(context, caller, service, entry)
 
@@ -316,7 +333,9 @@ def list_edits(service: InGallery, limit: Annotated[int, Query(ge=1, le=500)] = 
 @routes.post("/undo", response_model=Edit, openapi_extra=OPERATOR, dependencies=[Once])
 def undo(context: InContext, caller: By, service: InGallery, which: Undo) -> Any:
     """Undo an edit, whatever came after it, if what it left still stands."""
-    entry = service.catalogue.undo(service.collection.id, which.edit)
+    collection = service.collection.id
+    edit = service.catalogue.newest_edit(collection) if which.edit is None else which.edit
+    entry = service.catalogue.undo(collection, edit)
     return _edited(context, caller, service, entry, "undo")
 
 
@@ -345,13 +364,17 @@ def _edit(entry: JournalEntry) -> dict[str, Any]:
 
 @routes.delete("/people/{person_id}", response_model=Receipt, openapi_extra=ADMIN)
 async def delete_person(
-    context: InContext, caller: By, service: InGallery, person_id: PersonId
+    context: InContext,
+    caller: By,
+    service: InGallery,
+    person_id: PersonId,
+    called: Called = None,
 ) -> Any:
     """Delete a person for good, and look whether anything is left: the receipt says."""
-    person = service.catalogue.person_by_id(service.collection.id, person_id)
+    person = service.person_by_id(person_id, called)
 
     def work() -> dict[str, Any]:
-        receipt = forget_with_receipt(service, person.name, context.settings.home)
+        receipt = forget_with_receipt(service, person, context.settings.home)
         _erased(context, caller, service, "delete", person, receipt.faces)
         return {**receipt.document(), "clean": receipt.clean, "summary": receipt.sentence()}
 
@@ -365,15 +388,16 @@ async def remove_photo(
     service: InGallery,
     person_id: PersonId,
     face_id: FaceId,
+    called: Called = None,
 ) -> Any:
     """Remove one of a person's photos for good."""
-    person = service.catalogue.person_by_id(service.collection.id, person_id)
+    person = service.person_by_id(person_id, called)
     face = _face(service, face_id)
     if face.person_id != person.id:
         raise NotFound(f"{person.name} has no photo with the face {face_id}.")
 
     def work() -> dict[str, Any]:
-        gone = service.remove_photo(face.sha256)
+        gone = service.remove_photo(face)
         _erased(context, caller, service, "remove-photo", person, gone.faces)
         return {"person": person.name, "faces": gone.faces, "photos": gone.photos}
 

@@ -6,7 +6,7 @@ from fastapi import Path, Query, Response
 
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import By, InContext, InGallery, Once, Optional, needs, router
-from retrieval.api.schemas import Forgotten, NamedGroup, NewName, UnknownGroups
+from retrieval.api.schemas import Forgotten, NamedGroup, NameOfGroup, UnknownGroups
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.strangers import Strangers
@@ -39,12 +39,12 @@ async def list_unknowns(
     dependencies=[Once],
 )
 async def name_unknowns(
-    context: InContext, caller: By, service: InGallery, group: GroupId, new: NewName
+    context: InContext, caller: By, service: InGallery, group: GroupId, new: NameOfGroup
 ) -> Any:
     """Enrol a group under a name; says which earlier answers would now be known."""
 
     def work() -> dict[str, Any]:
-        named = name_group(service, group, new.person)
+        named = name_group(service, group, new.person, new.face_ids)
         told = {"person": named.person, "faces": len(named.enrolled)}
         name = service.collection.name
         context.audit.record([AuditEntry(caller.name, "name-unknowns", name, answer=told)])

@@ -1,7 +1,6 @@
 """Deletion is final: rows go, the change log tells every index, freed bytes are overwritten."""
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -16,12 +15,19 @@ from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.erasing import bytesearch
 from retrieval.catalogue.erasing.erasure_log import Erasure, ErasureKind, log_erasure
 from retrieval.catalogue.events import erasing as events
+from retrieval.catalogue.events.records import ErasedAppearances
 from retrieval.catalogue.http import audit, replies
 from retrieval.catalogue.journal import names_of
-from retrieval.catalogue.lookups import counts, person_by_id, vectors
+from retrieval.catalogue.lookups import (
+    counts,
+    find_photo,
+    person_by_id,
+    same_face,
+    same_person,
+    vectors,
+)
 from retrieval.catalogue.models.vectors import model_vectors
-from retrieval.catalogue.names import storable_path
-from retrieval.catalogue.records import Counts, Erased, Person
+from retrieval.catalogue.records import Counts, EnrolledFace, Erased, Person
 from retrieval.catalogue.runs import runs
 from retrieval.catalogue.schema import (
     chunks,
@@ -33,10 +39,9 @@ from retrieval.catalogue.schema import (
     people,
     photos,
 )
-from retrieval.errors import InputError, NotFound, StoreError, VectorDamaged
+from retrieval.errors import StoreError, VectorDamaged
 
 _PIECE_BYTES = 256  # SQLite may lay a long value over several pages
-_HASH_PREFIX = re.compile(r"[0-9a-f]{6,64}")
 
 
 def begin(connection: Connection, collection_id: int) -> bool:
@@ -76,16 +81,35 @@ def _delete_collection(connection: Connection, collection_id: int) -> None:
     connection.execute(delete(collections).where(collections.c.id == collection_id))
 
 
-def delete_person(connection: Connection, collection_id: int, person_id: int) -> Erased:
-    """Erase a person with faces and photos, and their names wherever they stand."""
+def delete_people(
+    connection: Connection, collection_id: int, meant: Sequence[int | Person]
+) -> Erased:
+    """Erase people with faces and photos, and their names wherever they stand."""
     lock_collection(connection, collection_id)
-    person = person_by_id(connection, collection_id, person_id)
-    erased = _delete_person(connection, collection_id, person)
-    rows = [(person.id, person.created_at)]
+    found = [same_person(connection, collection_id, each) for each in meant]
+    parts = [_delete_person(connection, collection_id, person) for person in found]
+    rows = [(person.id, person.created_at) for person in found]
+    gone = [part.vectors for part in parts if len(part.vectors)]
+    erased = Erased(
+        people=tuple(person.id for person in found),
+        faces=tuple(sorted(face for part in parts for face in part.faces)),
+        photos=tuple(photo for part in parts for photo in part.photos),
+        vectors=np.concatenate(gone) if gone else np.zeros((0, 0), np.float32),
+        seen=_joined([part.seen for part in parts]),
+        names=frozenset[str]().union(*(part.names for part in parts)),
+    )
     logged = log_erasure(
         connection, ErasureKind.PERSON, collection_id, rows, erased.faces, erased.photos
     )
     return replace(erased, erasure=logged)
+
+
+def _joined(parts: Sequence[ErasedAppearances]) -> ErasedAppearances:
+    return ErasedAppearances(
+        appearances=tuple(each for part in parts for each in part.appearances),
+        events=tuple(sorted({each for part in parts for each in part.events})),
+        photos=tuple(dict.fromkeys(each for part in parts for each in part.photos)),
+    )
 
 
 def _delete_person(connection: Connection, collection_id: int, person: Person) -> Erased:
@@ -100,26 +124,17 @@ def _delete_person(connection: Connection, collection_id: int, person: Person) -
     entries = select(journal_people.c.entry_id).where(journal_people.c.person_id == person_id)
     connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))
     connection.execute(delete(people).where(people.c.id == person_id))
-    return Erased((person_id,), erased.faces, erased.photos, erased.vectors, seen=seen)
+    return replace(erased, people=(person_id,), names=frozenset(names), seen=seen)
 
 
-def remove_photo(connection: Connection, collection_id: int, photo: str) -> Erased:
-    """Erase one photo, given by its path or by the first digits of its SHA-256."""
+def remove_photo(connection: Connection, collection_id: int, photo: str | EnrolledFace) -> Erased:
+    """Erase one photo: see `Catalogue.remove_photo`."""
     lock_collection(connection, collection_id)
-    chosen = photos.c.photo == storable_path(photo)
-    if _HASH_PREFIX.fullmatch(photo):
-        chosen |= photos.c.sha256.between(photo, photo.ljust(64, "f"))
-    query = select(photos.c.id, photos.c.sha256).where(photos.c.collection_id == collection_id)
-    found = connection.execute(query.where(chosen).limit(9)).all()
-    if not found:
-        raise NotFound(
-            f"There is no photo {photo!r} in this collection. Give its path as it was enrolled, "
-            "or at least 6 digits of its SHA-256; see rollcall photos list."
-        )
-    if len(found) > 1:
-        hashes = ", ".join(row.sha256[:12] for row in found)
-        raise InputError(f"{photo!r} names several photos: {hashes}. Give the one's SHA-256.")
-    shown = select(faces.c.id).where(faces.c.photo_id == found[0].id)
+    if isinstance(photo, EnrolledFace):
+        found = same_face(connection, collection_id, photo)
+    else:
+        found = find_photo(connection, collection_id, photo)
+    shown = select(faces.c.id).where(faces.c.photo_id == found.photo_id)
     erased = _delete_faces(connection, collection_id, connection.scalars(shown).all())
     logged = log_erasure(
         connection, ErasureKind.PHOTO, collection_id, (), erased.faces, erased.photos

@@ -127,13 +127,19 @@ class Keys:
         with self._database.reading() as connection:
             return [_key(row) for row in connection.execute(_KEY.order_by(keys.c.id))]
 
-    def revoke(self, name: str) -> Key:
-        """End a key, named by its name or its handle, at once and for good.
+    def revoke(self, meant: str | Key) -> Key:
+        """End a key at once and for good.
+
+        Args:
+            meant: its name or its handle, or the very key that was read before.
 
         Raises:
             NotFound: there is none, or it is revoked already.
         """
-        chosen = (keys.c.name == name) | (keys.c.handle == name)
+        if isinstance(meant, Key):
+            name, chosen = meant.name, keys.c.handle == meant.handle
+        else:
+            name, chosen = meant, (keys.c.name == meant) | (keys.c.handle == meant)
         with self._database.writing() as connection:
             row = connection.execute(_KEY.where(chosen, keys.c.revoked_at.is_(None))).first()
             if row is None:

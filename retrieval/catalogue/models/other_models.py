@@ -431,19 +431,25 @@ class OtherModels:
             _exchange_models(connection, active, other_model)
             return missing
 
-    def drop(self, collection_id: int, *, without_missing: bool = False) -> OtherModel:
+    def drop(
+        self, collection_id: int, fingerprint: str | None = None, *, without_missing: bool = False
+    ) -> OtherModel:
         """Forget the other model and its vectors for good.
 
         Args:
             collection_id: whose.
+            fingerprint: of the model that is meant; None for whichever is the other one.
             without_missing: go on where faces have a vector of that model only.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is none, or it is another one by now.
             SwapIncomplete: there are such faces.
         """
         with self._database.reading() as connection:
-            other_model = _found(connection, collection_id)
+            if fingerprint is None:
+                other_model = _found(connection, collection_id)
+            else:
+                other_model = _check_other(connection, collection_id, fingerprint)
             active = collection_by_id(connection, collection_id)
             left_out = _lacking_count(connection, collection_id, active.fingerprint)
         if left_out and not without_missing:

@@ -47,7 +47,7 @@ if (by("faces-form")) {
 by("remove")?.addEventListener("click", async () => {
   const faces = picked();
   if (!confirm(`Remove ${faces.length} photo${faces.length === 1 ? "" : "s"} for good? This cannot be undone.`)) return;
-  for (const face of faces) await call("DELETE", `/v1/people/${id}/photos/${face}`);
+  for (const face of faces) await call("DELETE", `/v1/people/${id}/photos/${face}`, { parameters: { called: name } });
   location.reload();
 });
 
@@ -68,7 +68,7 @@ function onSubmit(formId, act) {
 }
 
 onSubmit("rename-form", async () => {
-  await call("PATCH", `/v1/people/${id}`, { json: { person: by("new-name").value.trim() } });
+  await call("PATCH", `/v1/people/${id}`, { parameters: { called: name }, json: { person: by("new-name").value.trim() } });
   const { edits } = await call("GET", "/v1/edits", { parameters: { limit: 1 } });
   if (edits.length) rememberUndo(edits[0]);
   location.reload();
@@ -93,7 +93,7 @@ by("merge-into")?.addEventListener("input", (event) => {
   previewMerge(event.target.value.trim()).catch((error) => showProblem(problem, error));
 });
 onSubmit("merge-form", async () => {
-  rememberUndo(await call("POST", "/v1/people/merge", { json: { person_id: Number(id), into_id: into.id } }));
+  rememberUndo(await call("POST", "/v1/people/merge", { json: { person_id: Number(id), called: name, into_id: into.id, into_called: into.person } }));
   location.assign(`/people/${into.id}`);
 });
 
@@ -103,13 +103,13 @@ onSubmit("move-form", async () => {
   const to = await personCalled(wanted);
   const faces = picked();
   rememberUndo(to === null
-    ? await call("POST", `/v1/people/${id}/split`, { json: { face_ids: faces, person: wanted } })
-    : await call("POST", "/v1/people/move", { json: { face_ids: faces, to_id: to.id } }));
+    ? await call("POST", `/v1/people/${id}/split`, { json: { face_ids: faces, person: wanted, called: name } })
+    : await call("POST", "/v1/people/move", { json: { face_ids: faces, person_id: Number(id), called: name, to_id: to.id, to_called: to.person } }));
   location.reload();
 });
 
 onSubmit("delete-form", async () => {
-  const receipt = await call("DELETE", `/v1/people/${id}`);
+  const receipt = await call("DELETE", `/v1/people/${id}`, { parameters: { called: name } });
   by("delete-dialog").close();
   by("receipt-summary").textContent = `${receipt.summary}.`;
   const rows = {

@@ -11,7 +11,7 @@ document.querySelectorAll("form[data-group]").forEach((form) => {
     event.preventDefault();
     by("problem").hidden = true;
     try {
-      const named = await call("POST", `/v1/unknowns/${form.dataset.group}/name`, { json: { person: input.value.trim() } });
+      const named = await call("POST", `/v1/unknowns/${form.dataset.group}/name`, { json: { person: input.value.trim(), face_ids: JSON.parse(form.dataset.faces) } });
       const photos = [...new Set(named.now_known.map((answer) => answer.photo))];
       by("named").replaceChildren(element("div", { class: "notice" }, element("div", {},
         element("strong", {}, `${named.person} is enrolled with ${named.enrolled.length} face${named.enrolled.length === 1 ? "" : "s"}.`),
