@@ -1,5 +1,8 @@
 """The command `rollcall`."""
 
+from importlib import metadata
+from typing import Annotated
+
 import typer
 
 from cli import (
@@ -26,7 +29,6 @@ from cli import (
 
 app = typer.Typer(
     name="rollcall",
-    help="Who of our people is in this photo?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -53,6 +55,18 @@ for module in (
     bench,
 ):
     module.register(app)
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Who of our people is in this photo?"""
+    if version:
+        typer.echo(f"rollcall {metadata.version('rollcall')}")
+        raise typer.Exit
 
 
 def main() -> None:

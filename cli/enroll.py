@@ -206,7 +206,7 @@ def _enrol_here(
     photos = list(listed)
     if not photos:
         raise _none_found(passed)
-    report = EnrolReport()
+    report = EnrolReport(passed_over=passed)
     items = [
         EnrolItem(p.person, p.path, location_of(p.path), p.external_id, p.face or face)
         for p in photos
@@ -225,15 +225,7 @@ def _enrol_here(
         state = service.state()
     run.rejected = bool(report.rejected)
     run.emit(
-        {
-            "enrolled": report.enrolled,
-            "known": report.known,
-            "rejected": [result.document() for result in report.rejected],
-            "nobody_of": report.nobody_of(),
-            "passed_over": passed.document(),
-            **extra,
-            **state.document(),
-        },
+        {**report.document(), **extra, **state.document()},
         lambda: show_report(run, report),
     )
     tell_passed(run, passed)

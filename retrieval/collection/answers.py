@@ -1,9 +1,10 @@
 """What the service answers, and the one JSON that the command line and the HTTP API print."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from retrieval.photos.folders import PassedOver
 from retrieval.values import Outcome
 
 
@@ -87,6 +88,16 @@ class PhotoAnswer:
     faces: tuple[FaceAnswer, ...]
     error: str | None = None
     error_code: str | None = None
+
+    def __iter__(self) -> Iterator[FaceAnswer]:
+        return iter(self.faces)
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __bool__(self) -> bool:
+        """An answer without faces is an answer."""
+        return True
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -189,6 +200,7 @@ class EnrolReport:
     enrolled: int = 0
     known: int = 0
     rejected: list[EnrolResult] = field(default_factory=list)
+    passed_over: PassedOver = field(default_factory=PassedOver)
     _people: set[str] = field(default_factory=set)  # of whom a photo is enrolled
 
     def add(self, result: EnrolResult) -> None:
@@ -203,6 +215,16 @@ class EnrolReport:
     def nobody_of(self) -> list[str]:
         """The people of whom nothing was taken, by name."""
         return sorted({r.person for r in self.rejected if r.person} - self._people)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "enrolled": self.enrolled,
+            "known": self.known,
+            "rejected": [result.document() for result in self.rejected],
+            "nobody_of": self.nobody_of(),
+            "passed_over": self.passed_over.document(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,11 @@ class PeopleList:
             ) from error
 
 
+def is_list(path: Location) -> bool:
+    """Whether a file is a list, by its ending."""
+    return str(path).lower().endswith((".csv", ".tsv", ".txt", ".xlsx", ".xlsm"))
+
+
 def parse_columns(text: str) -> dict[str, str]:
     """`person=Name,photo=Bild` as columns by field.
 

@@ -1,5 +1,6 @@
 """The documentation says what the code does."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from cli.reference import pages
 from retrieval import errors
 from retrieval.inference.manifest import load_manifest
+from tests.cli.running import rollcall
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,3 +43,9 @@ def test_the_drawn_tree_of_errors_is_complete() -> None:
 def test_generated_files_name_no_path_of_this_machine() -> None:
     for text in pages().values():
         assert str(Path.home()) not in text
+
+
+def test_the_version_is_the_packages(tmp_path: Path) -> None:
+    result = rollcall(tmp_path, "--version")
+    assert result.exit_code == 0
+    assert result.output == f"rollcall {version('rollcall')}\n"

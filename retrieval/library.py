@@ -1,0 +1,382 @@
+"""The library that users import as `rollcall`: a collection with the verbs of the command line."""
+
+import builtins
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from retrieval.build import build_service
+from retrieval.catalogue.records import JournalEntry, Person
+from retrieval.catalogue.runs.run_records import ListedPhoto
+from retrieval.collection.answers import (
+    EnrolItem,
+    EnrolReport,
+    EnrolResult,
+    GalleryState,
+    PhotoAnswer,
+    PhotoHit,
+    Verification,
+)
+from retrieval.erasing.receipts import Receipt, forget_with_receipt
+from retrieval.errors import InputError, PhotoError
+from retrieval.people.editing import plan_merge, plan_move, plan_split
+from retrieval.people.intake import listed_folder, listed_list, listed_person
+from retrieval.people.strangers import Group, Naming, list_groups, name_group
+from retrieval.photos.folders import PassedOver, exists, is_folder, photos_below
+from retrieval.photos.people_list import PeopleList, is_list
+from retrieval.photos.urls import location_of
+from retrieval.service import Service
+from retrieval.settings import Settings
+from retrieval.upkeep.trust import Calibrated, Health, calibrate_collection, examine_collection
+from retrieval.values import Location, Source
+
+PhotoInput = str | Path | bytes
+"""A photo: a path, a URL as text, or the bytes of a file."""
+
+
+def open_collection(
+    home: str | Path | None = None,
+    collection: str | None = None,
+    *,
+    settings: Settings | None = None,
+    remark: Callable[[str], None] = lambda text: None,
+) -> "Collection":
+    """Open a collection; nothing is loaded or written until it is needed.
+
+    Args:
+        home: folder of catalogue, indexes and models; by default that of the settings.
+        collection: its name; by default that of the settings.
+        settings: in place of the environment's.
+        remark: told what is chosen by itself, such as the embedder.
+
+    Raises:
+        SettingInvalid: a ROLLCALL_* variable has no meaning.
+        StoreError: the catalogue cannot be opened.
+    """
+    given: dict[str, Any] = {}
+    if home is not None:
+        given["home"] = Path(home).expanduser()
+    if collection is not None:
+        given["collection"] = collection
+    chosen = Settings(**given) if settings is None else settings.model_copy(update=given)
+    return Collection(build_service(chosen, remark), chosen)
+
+
+class Collection:
+    """One collection's people and photos, and the questions about them. Safe between threads.
+
+    Made by `rollcall.open`; a context manager that closes models, index and catalogue.
+
+    Attributes:
+        people: who is enrolled, and edits of them.
+        strangers: unknown faces that were kept, in groups.
+        settings: that it was opened with.
+    """
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self._service = service
+        self.settings = settings
+        self.people = People(service, settings)
+        self.strangers = Strangers(service)
+
+    def __enter__(self) -> "Collection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of models, index and catalogue."""
+        self._service.close()
+
+    @property
+    def name(self) -> str:
+        """The collection's name."""
+        return self.settings.collection
+
+    def state(self) -> GalleryState:
+        """How many people and faces there are, and by which model and threshold they are asked.
+
+        Raises:
+            NotFound: nobody was enrolled yet.
+        """
+        return self._service.state()
+
+    # Enrolling
+
+    def enrol(
+        self,
+        source: str | Path | Iterable[EnrolItem | tuple[str, PhotoInput]],
+        *,
+        person: str | None = None,
+        nested: bool | None = None,
+        progress: Callable[[EnrolResult], None] = lambda result: None,
+    ) -> EnrolReport:
+        """Enrol photos, to the end; what cannot be taken is in the report, with its reason.
+
+        Photos that are enrolled already are left as they are.
+
+        Args:
+            source: a folder with one folder per person, a list (.csv or .xlsx) of people and
+                photos, or pairs of a name and a photo.
+            person: whom all photos of the folder, or the one photo, show.
+            nested: whether people's folders lie below others (departments); None where the
+                folders are to tell.
+            progress: told of each photo as it is done.
+
+        Raises:
+            FoldersUnclear: the folders do not tell whether they are people or departments.
+            InputError: there is no such folder or list.
+            ModelError: the models are missing or cannot answer.
+            StoreError: the catalogue or the index cannot be written.
+        """
+        report = EnrolReport()
+        items = []
+        for listed in self._listed(source, person, nested, report.passed_over):
+            if isinstance(listed, EnrolItem):
+                items.append(listed)
+            elif listed.reason is not None:
+                report.add(EnrolResult(listed.person, listed.path, "rejected", *listed.reason))
+            else:
+                items.append(_item(listed))
+        for result in self._service.enrol(items):
+            report.add(result)
+            progress(result)
+        if report.enrolled:
+            self._service.gallery.keep_up()
+        return report
+
+    def _listed(
+        self,
+        source: str | Path | Iterable[EnrolItem | tuple[str, PhotoInput]],
+        person: str | None,
+        nested: bool | None,
+        passed: PassedOver,
+    ) -> Iterator[ListedPhoto | EnrolItem]:
+        if not isinstance(source, str | Path):
+            for entry in source:
+                yield entry if isinstance(entry, EnrolItem) else _pair(*entry)
+            return
+        place = _location(source)
+        if not exists(place):
+            raise InputError(f"{place} does not exist. Give a folder of people's folders.")
+        if person is not None:
+            below = photos_below(place, recursive=True, passed=passed)
+            for photo in below if is_folder(place) else [place]:
+                yield listed_person(person, photo)
+        elif is_folder(place):
+            yield from listed_folder(place, nested=nested, passed=passed)
+        elif is_list(place):
+            yield from listed_list(PeopleList(place))
+        else:
+            raise InputError(f"{place} is a photo: say whom it shows with person='NAME'.")
+
+    # Asking
+
+    @overload
+    def identify(self, photos: PhotoInput, threshold: float | None = None) -> PhotoAnswer: ...
+
+    @overload
+    def identify(
+        self, photos: "list[PhotoInput] | tuple[PhotoInput, ...]", threshold: float | None = None
+    ) -> list[PhotoAnswer]: ...
+
+    def identify(
+        self,
+        photos: "PhotoInput | list[PhotoInput] | tuple[PhotoInput, ...]",
+        threshold: float | None = None,
+    ) -> PhotoAnswer | list[PhotoAnswer]:
+        """Say who is in a photo, or in each of several.
+
+        Args:
+            photos: one photo, or several: they share the networks' batches.
+            threshold: in place of the collection's own.
+
+        Returns:
+            The answer about the photo, which iterates over its faces; a list of them for several.
+            Of several, one that cannot be read has an error in it.
+
+        Raises:
+            PhotoError: the one photo cannot be read.
+            NotFound: nobody was enrolled yet.
+        """
+        if isinstance(photos, str | Path | bytes):
+            (answer,) = self._service.identify([_source(photos)], threshold)
+            if answer.error is not None:
+                raise PhotoError(answer.error)
+            return answer
+        return self._service.identify([_source(photo) for photo in photos], threshold)
+
+    def search(self, photo: PhotoInput, limit: int = 10, *, like: bool = False) -> list[PhotoHit]:
+        """Find the gallery's photos that show the people of a photo, best first.
+
+        Args:
+            photo: whose people to look for.
+            limit: how many photos.
+            like: rank by how many of the photo's people they show.
+
+        Raises:
+            PhotoError: the photo cannot be read or shows no face.
+        """
+        ask = self._service.like if like else self._service.search
+        return ask(_source(photo), limit)
+
+    def verify(
+        self, photo: PhotoInput, other: PhotoInput | None = None, *, person: str | None = None
+    ) -> Verification:
+        """Say whether a photo shows the same person as another photo, or as somebody enrolled.
+
+        Args:
+            photo: with one dominant face.
+            other: such a photo, or None where a person is named.
+            person: the name of somebody enrolled.
+
+        Raises:
+            InputError: neither or both are given.
+            PhotoError: a photo cannot be read, or shows no face or several.
+            NotFound: nobody of that name is enrolled.
+        """
+        if (other is None) == (person is None):
+            raise InputError("Give another photo, or person='NAME': one of the two.")
+        against = _source(other) if other is not None else person or ""
+        return self._service.verify(_source(photo), against)
+
+    # Upkeep
+
+    def calibrate(self, fpir: float = 0.01) -> Calibrated:
+        """Choose threshold and margin from the collection's own photos.
+
+        Args:
+            fpir: share of strangers' faces that may be named at most (false positive
+                identification rate).
+
+        Raises:
+            DataInvalid: too few people have several photos.
+        """
+        return calibrate_collection(self._service, fpir)
+
+    def health(self) -> Health:
+        """Find photos under the wrong name, look-alikes, copies and thin enrolments."""
+        return examine_collection(self._service)
+
+
+class People:
+    """Who is enrolled in a collection, and edits of them; each edit can be undone."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self._service = service
+        self._settings = settings
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(self.list())
+
+    def __len__(self) -> int:
+        return self._service.catalogue.counts(self._service.collection.id).people
+
+    def list(self, search: str | None = None) -> builtins.list[Person]:
+        """Everybody, by name; with `search`, those whose names contain it in any case."""
+        return self._service.catalogue.people(self._service.collection.id, search=search)
+
+    def get(self, name: str) -> Person:
+        """The person of a name.
+
+        Raises:
+            NotFound: nobody of that name is enrolled.
+        """
+        return self._service.person(name)
+
+    def rename(self, name: str, new_name: str) -> Person:
+        """Give a person another name.
+
+        Raises:
+            NotFound, AlreadyExists, NameInvalid: see the messages.
+        """
+        return self._service.rename(name, new_name)
+
+    def merge(self, name: str, into: str) -> JournalEntry:
+        """Give all faces of a person to another one.
+
+        Raises:
+            NotFound: nobody of one of the names is enrolled.
+        """
+        return plan_merge(self._service, name, into).apply()
+
+    def move(self, name: str, photos: Sequence[str], to: str) -> JournalEntry:
+        """Give some of a person's photos, named by path or SHA-256, to another person.
+
+        Raises:
+            NotFound: nobody of one of the names is enrolled, or no such photo is.
+        """
+        return plan_move(self._service, name, photos, to).apply()
+
+    def split(self, name: str, photos: Sequence[str], new_name: str) -> JournalEntry:
+        """Make a new person of some of a person's photos.
+
+        Raises:
+            NotFound, AlreadyExists: see the messages.
+        """
+        return plan_split(self._service, name, photos, new_name).apply()
+
+    def history(self, limit: int = 20) -> builtins.list[JournalEntry]:
+        """Edits, newest first."""
+        return self._service.catalogue.journal(self._service.collection.id, limit)
+
+    def undo(self, entry: int | None = None) -> JournalEntry:
+        """Take back an edit, the newest by default.
+
+        Raises:
+            UndoImpossible: what it left was changed or deleted since.
+        """
+        catalogue, collection = self._service.catalogue, self._service.collection.id
+        return catalogue.undo(collection, entry or catalogue.newest_edit(collection))
+
+    def delete(self, name: str) -> Receipt:
+        """Delete a person for good: faces, vectors, kept photos, and the index's entries.
+
+        Returns:
+            What was erased, and where its traces were looked for.
+
+        Raises:
+            NotFound: nobody of that name is enrolled.
+        """
+        person = self._service.person(name)
+        return forget_with_receipt(self._service, person, self._settings.home)
+
+
+class Strangers:
+    """Unknown faces that were kept (ROLLCALL_UNKNOWN_DAYS), in groups of one stranger each."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def groups(self, *, least: int = 1) -> list[Group]:
+        """The groups, largest first; only those with so many faces or more."""
+        return list_groups(self._service, least=least)
+
+    def name(self, group: int, person: str) -> Naming:
+        """Enrol a group's faces under a name.
+
+        Raises:
+            NotFound: there is no such group (any more).
+        """
+        return name_group(self._service, group, person)
+
+
+def _location(place: str | Path) -> Location:
+    return place.expanduser() if isinstance(place, Path) else location_of(place)
+
+
+def _source(photo: PhotoInput) -> Source:
+    if isinstance(photo, bytes):
+        return Source("photo", photo)
+    return Source(str(photo), _location(photo))
+
+
+def _item(listed: ListedPhoto) -> EnrolItem:
+    place = location_of(listed.path)
+    return EnrolItem(listed.person, listed.path, place, listed.external_id, listed.face)
+
+
+def _pair(person: str, photo: PhotoInput) -> EnrolItem:
+    source = _source(photo)
+    return EnrolItem(person, source.name, source.content)
