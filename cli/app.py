@@ -57,16 +57,22 @@ for module in (
     module.register(app)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rollcall {metadata.version('rollcall')}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Print the version and end.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
     ] = False,
 ) -> None:
     """Who of our people is in this photo?"""
-    if version:
-        typer.echo(f"rollcall {metadata.version('rollcall')}")
-        raise typer.Exit
 
 
 def main() -> None:
