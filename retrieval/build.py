@@ -129,7 +129,7 @@ def build_detector(settings: Settings, name: str, threads: int) -> Detector:
     if name == "yunet":
         from retrieval.faces.yunet import YuNet
 
-        detector = YuNet(files["network"])
+        detector = YuNet(files["network"], threads=threads)
     elif name == "mtcnn":
         from retrieval.faces.mtcnn import Mtcnn
 
@@ -306,7 +306,7 @@ class Workshop:
         threads = threads_of(settings)
         cv2.setNumThreads(1)  # photos are prepared side by side, a thread each
         return Pipeline(
-            partial(build_detector, settings, collection.detector, 1),
+            build_detector(settings, collection.detector, 1),
             build_embedder(settings, collection.embedder, collection.precision, collection.mirror),
             threads=threads,
             working_px=None if settings.detail == "high" else settings.working_px,

@@ -5,7 +5,6 @@ the interpreter's lock); the chips of all photos of a call then share embedding 
 """
 
 import hashlib
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -75,8 +74,7 @@ class Pipeline:
     """Decode, detect, assess, align, embed: one object for a collection's models.
 
     Args:
-        make_detector: called once a thread, since OpenCV's detectors are not thread-safe.
-        embedder: shared by all.
+        detector, embedder: shared by all threads.
         threads: photos that are prepared at a time.
         working_px: photos are decoded so that their longer side has at least so many pixels;
             None for full size.
@@ -86,7 +84,7 @@ class Pipeline:
 
     def __init__(
         self,
-        make_detector: Callable[[], Detector],
+        detector: Detector,
         embedder: Embedder,
         *,
         threads: int,
@@ -96,8 +94,7 @@ class Pipeline:
         min_face_px: int,
     ) -> None:
         self.embedder = embedder
-        self._make_detector = make_detector
-        self._local = threading.local()
+        self._detector = detector
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photos")
         self._fetchers = ThreadPoolExecutor(_FETCHED_AT_ONCE, thread_name_prefix="fetchers")
         self._working_px = working_px
@@ -227,10 +224,7 @@ class Pipeline:
 
     def detect(self, photo: Photo) -> Detections:
         """Find the faces of one photo, in the pixels of `photo.pixels`."""
-        if not hasattr(self._local, "detector"):
-            self._local.detector = self._make_detector()
-        detector: Detector = self._local.detector
-        return detector.detect(photo.pixels)
+        return self._detector.detect(photo.pixels)
 
     def align(self, photo: Photo, detections: Detections) -> FoundFaces:
         """Assess the faces and cut their chips."""

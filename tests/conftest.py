@@ -44,6 +44,12 @@ def orl_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def groups_dir() -> Path:
+    """Group photos of 10 to 60 faces, and boxes.csv: photo, x, y, w, h of every face."""
+    return _beside("data/groups")
+
+
+@pytest.fixture(scope="session")
 def yunet_file() -> Path:
     """The YuNet detector's ONNX file."""
     return _beside("models/face_detection_yunet_2026may.onnx")

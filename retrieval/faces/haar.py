@@ -29,8 +29,8 @@ _SMALLEST_PX = 24  # the cascade was trained on squares of 24 px
 class Haar:
     """Detects faces with a Haar cascade.
 
-    Safe to share between threads: the cascade scans one image at a time, since OpenCV's object
-    keeps the image that it works on.
+    Safe to share between threads: each has a cascade of its own, since OpenCV's object keeps the
+    image that it works on.
     """
 
     name = "haar"
@@ -49,8 +49,9 @@ class Haar:
         Raises:
             ModelError: a file is missing or cannot be read.
         """
-        self._lock = threading.Lock()
-        self._cascade = _loaded(cascade)
+        self._file = cascade
+        self._own = threading.local()
+        self._own.cascade = _loaded(cascade)
         self._onet = ONet(onet, threads=threads)
         self._sight = sight
 
@@ -66,16 +67,22 @@ class Haar:
         boxes = self._scan(seen.pixels)
         return seen.back(self._onet.detect(turn(seen.pixels), boxes))
 
+    @property
+    def _cascade(self) -> cv2.CascadeClassifier:
+        if not hasattr(self._own, "cascade"):
+            self._own.cascade = _loaded(self._file)
+        cascade: cv2.CascadeClassifier = self._own.cascade
+        return cascade
+
     def _scan(self, pixels: Pixels) -> Floats:
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         try:
-            with self._lock:
-                boxes = self._cascade.detectMultiScale(
-                    np.asarray(grey, np.uint8),
-                    scaleFactor=_SCALE_STEP,
-                    minNeighbors=_NEIGHBOURS,
-                    minSize=(_SMALLEST_PX, _SMALLEST_PX),
-                )
+            boxes = self._cascade.detectMultiScale(
+                np.asarray(grey, np.uint8),
+                scaleFactor=_SCALE_STEP,
+                minNeighbors=_NEIGHBOURS,
+                minSize=(_SMALLEST_PX, _SMALLEST_PX),
+            )
         except cv2.error as error:
             raise InferenceFailed(f"The cascade failed on shape {pixels.shape}: {error}") from error
         return np.asarray(boxes, np.float32).reshape(-1, 4)

@@ -103,7 +103,7 @@ class PaintedParts:
 
     def pipeline(self, collection: Collection) -> Pipeline:
         return Pipeline(
-            SquareDetector,
+            SquareDetector(),
             ColourEmbedder(),
             threads=2,
             working_px=self._settings.working_px,

@@ -7,7 +7,6 @@ is pure red crashes its process, as a broken decoder would.
 import os
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +84,7 @@ class SmallWorkshop(Workshop):
 
     def pipeline(self, collection: Collection) -> Pipeline:
         return Pipeline(
-            partial(OneFace, self._home),
+            OneFace(self._home),
             Sums(),
             threads=1,
             working_px=None,
