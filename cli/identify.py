@@ -151,6 +151,7 @@ def draw_all(
             working_px=run.settings.working_px,
             max_pixels=run.settings.max_pixels,
             max_bytes=run.settings.max_photo_bytes,
+            memory_bytes=run.settings.memory_bytes,
         )
         annotate(photo.pixels, answer).save(folder / name, quality=92)
         written.append(folder / name)

@@ -38,7 +38,8 @@ def status(run: Run) -> None:
 @command(index)
 def train(run: Run, memory: Memory = None, agreement: Agreement = None) -> None:
     """Choose lists, coding and lists to visit by measuring on held-out faces."""
-    from retrieval.index.training import Goal, parse_bytes
+    from retrieval.index.training import Goal
+    from retrieval.settings import parse_bytes
 
     goal = Goal(
         parse_bytes(memory or run.settings.index_memory),

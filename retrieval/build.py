@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from retrieval.errors import InputError, SettingInvalid, StoreError
 from retrieval.private_files import make_folder
 from retrieval.protocols import ChangeFeed, Detector, Embedder
-from retrieval.settings import Settings
+from retrieval.settings import Settings, parse_bytes
 from retrieval.values import Gate, Location
 
 if TYPE_CHECKING:
@@ -312,13 +312,14 @@ class Workshop:
             working_px=None if settings.detail == "high" else settings.working_px,
             max_pixels=settings.max_pixels,
             max_bytes=settings.max_photo_bytes,
+            memory_bytes=settings.memory_bytes,
             min_face_px=settings.min_face_px,
         )
 
     def gallery(self, collection: "Collection", feed: ChangeFeed, space: "Space") -> "PeopleIndex":
         """Open what searches the collection's faces in a space: of this process, or on a server."""
         from retrieval.index.gallery import Gallery
-        from retrieval.index.training import Goal, parse_bytes
+        from retrieval.index.training import Goal
 
         goal = Goal(parse_bytes(self._settings.index_memory), self._settings.index_agreement)
         if self._settings.index_url is not None:

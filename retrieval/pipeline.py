@@ -15,6 +15,7 @@ from retrieval.errors import InputError
 from retrieval.faces.align import chips
 from retrieval.faces.quality import assess
 from retrieval.photos.decode import decode, read
+from retrieval.photos.memory import MEMORY_BYTES
 from retrieval.protocols import Detector, Embedder
 from retrieval.values import (
     Detections,
@@ -79,6 +80,7 @@ class Pipeline:
         working_px: photos are decoded so that their longer side has at least so many pixels;
             None for full size.
         max_pixels, max_bytes: limits on one photo.
+        memory_bytes: limit on the photos that are decoded at a time in this process.
         min_face_px: smaller faces are unusable.
     """
 
@@ -92,6 +94,7 @@ class Pipeline:
         max_pixels: int,
         max_bytes: int,
         min_face_px: int,
+        memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self.embedder = embedder
         self._detector = detector
@@ -100,6 +103,7 @@ class Pipeline:
         self._working_px = working_px
         self._max_pixels = max_pixels
         self._max_bytes = max_bytes
+        self._memory_bytes = memory_bytes
         self._min_face_px = min_face_px
 
     def close(self) -> None:
@@ -220,6 +224,7 @@ class Pipeline:
             working_px=self._working_px,
             max_pixels=self._max_pixels,
             max_bytes=self._max_bytes,
+            memory_bytes=self._memory_bytes,
         )
 
     def detect(self, photo: Photo) -> Detections:

@@ -1,5 +1,6 @@
 """Settings: environment variables ROLLCALL_* (or a .env file), read once at an entry point."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -7,9 +8,24 @@ import platformdirs
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from retrieval.errors import SettingInvalid
+
 
 def _default_home() -> Path:
     return platformdirs.user_data_path("rollcall", appauthor=False)
+
+
+def parse_bytes(text: str) -> int:
+    """Read a size in words: "2G", "512M", "1.5 GiB", "800000".
+
+    Raises:
+        SettingInvalid: it is none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
+    size = int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ")) if found else 0
+    if size <= 0:
+        raise SettingInvalid(f"A size of memory looks like 2G or 512M; found {text!r}.")
+    return size
 
 
 class Settings(BaseSettings):
@@ -72,6 +88,11 @@ class Settings(BaseSettings):
     )
     max_photo_bytes: int = Field(
         200_000_000, ge=1, description="Bytes of the largest photo that is read."
+    )
+    memory_budget: str = Field(
+        "512M",
+        description="Memory that photos which are decoded at a time may take in each process;"
+        " others wait, and one that needs more is refused.",
     )
     min_face_px: int = Field(24, ge=8, description="Smaller faces are unusable.")
     index_url: str | None = Field(
@@ -161,3 +182,12 @@ class Settings(BaseSettings):
         (),
         description="Folders on the server that runs over HTTP may read, as a JSON list.",
     )
+
+    @property
+    def memory_bytes(self) -> int:
+        """`memory_budget` in bytes.
+
+        Raises:
+            SettingInvalid: it is no size.
+        """
+        return parse_bytes(self.memory_budget)

@@ -133,6 +133,7 @@ def _decoded(source: Location | bytes, name: str, working_px: int, settings: Set
             working_px=working_px,
             max_pixels=settings.max_pixels,
             max_bytes=settings.max_photo_bytes,
+            memory_bytes=settings.memory_bytes,
         )
     except PhotoError as error:
         raise NotFound(f"There is no picture: {error}") from error

@@ -6,7 +6,6 @@ are the measure. So an index is as right on this gallery as it says, not as one 
 
 import logging
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -58,19 +57,6 @@ class Goal:
             raise SettingInvalid(
                 f"The agreement to reach must be above 0 and at most 1; found {self.agreement}."
             )
-
-
-def parse_bytes(text: str) -> int:
-    """Read a size in words: "2G", "512M", "1.5 GiB", "800000".
-
-    Raises:
-        SettingInvalid: it is none.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
-    size = int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ")) if found else 0
-    if size <= 0:
-        raise SettingInvalid(f"A memory budget looks like 2G or 512M; found {text!r}.")
-    return size
 
 
 def due(view: View, lists_from: int = LISTS_FROM) -> str | None:

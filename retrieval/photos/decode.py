@@ -20,6 +20,7 @@ import pillow_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable
+from retrieval.photos.memory import MEMORY_BYTES, budget_of, decoding_bytes
 from retrieval.photos.urls import fetch
 from retrieval.values import Location, Photo, Pixels
 
@@ -52,6 +53,7 @@ def decode(
     working_px: int | None,
     max_pixels: int,
     max_bytes: int,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Photo:
     """Decode a photo; the first frame of an animated one.
 
@@ -62,6 +64,8 @@ def decode(
             None for the full size.
         max_pixels: photos with more are refused before they are decoded.
         max_bytes: files with more are refused before they are read.
+        memory_bytes: that all photos which are decoded at a time in this process may take; this one
+            waits for its share.
 
     Raises:
         PhotoUnreadable: missing, empty, truncated or of no known format.
@@ -78,14 +82,17 @@ def decode(
             "Shrink the photo or raise the setting max_pixels."
         )
     reduction = _reduction(max(width, height), working_px)
-    try:
-        image, orientation = _load(image, reduction)
-        pixels = _upright_rgb(image, orientation, reduction, (width, height))
-    except Exception as error:  # decoders raise what they like on damaged data
-        raise PhotoUnreadable(
-            f"{name}: the {image.format} data are damaged or incomplete ({error}). "
-            "Copy the photo anew from where it came from."
-        ) from error
+    needed = decoding_bytes(image, reduction, len(data))
+    with budget_of(memory_bytes).share(needed, name) as share:
+        try:
+            image, orientation = _load(image, reduction)
+            pixels = _upright_rgb(image, orientation, reduction, (width, height))
+        except Exception as error:  # decoders raise what they like on damaged data
+            raise PhotoUnreadable(
+                f"{name}: the {image.format} data are damaged or incomplete ({error}). "
+                "Copy the photo anew from where it came from."
+            ) from error
+        share.keep(pixels)
     if orientation >= 5:
         width, height = height, width
     return Photo(name, hashlib.sha256(data).hexdigest(), width, height, pixels)
@@ -193,12 +200,21 @@ def _load(image: Image.Image, reduction: int) -> tuple[Image.Image, int]:
 def _upright_rgb(
     image: Image.Image, orientation: int, reduction: int, full_size: tuple[int, int]
 ) -> Pixels:
-    image = _rgb(image)
     if reduction > 1 and image.size == full_size:
-        image = image.reduce(reduction)
+        image = _reducible(image).reduce(reduction)  # first, so that copies are small
+    image = _rgb(image)
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
     return np.asarray(image)
+
+
+def _reducible(image: Image.Image) -> Image.Image:
+    """The image in a mode that Pillow can shrink: with bytes or numbers of 32 bits."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(np.asarray(image).astype(np.float32) / 65535)
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image.convert("RGB") if image.mode in ("1", "P") else image
 
 
 def _rgb(image: Image.Image) -> Image.Image:

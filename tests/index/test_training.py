@@ -10,7 +10,7 @@ from retrieval.index.faiss_ivf import Coding
 from retrieval.index.gallery import Gallery
 from retrieval.index.recall import agreement, exact_people, recall
 from retrieval.index.roster import Roster
-from retrieval.index.training import Goal, index_bytes, nlist_for, parse_bytes, train
+from retrieval.index.training import Goal, index_bytes, nlist_for, train
 from retrieval.values import SearchResult
 from tests.fakes import MemoryFeed
 
@@ -26,20 +26,6 @@ def population() -> Population:
 def roster(population: Population) -> Roster:
     people = np.repeat(np.arange(1, PEOPLE + 1), PHOTOS)
     return Roster.build(np.arange(1, len(people) + 1), people, population.photos(people))
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("2G", 2 << 30), ("512M", 512 << 20), ("1.5 GiB", 3 << 29), ("800", 800), ("1kb", 1024)],
-)
-def test_sizes_are_read(text: str, size: int) -> None:
-    assert parse_bytes(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "G", "-1G", "2 hours", "0", "1.2.3M"])
-def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(SettingInvalid, match="2G"):
-        parse_bytes(text)
 
 
 @pytest.mark.parametrize("goal", [0.0, 1.5])
