@@ -3,7 +3,7 @@
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -91,11 +91,20 @@ def restore(
             help="Key of the vectors in the backup, where it is another than the catalogue's.",
         ),
     ] = None,
+    keys: Annotated[
+        Literal["present", "backup"],
+        typer.Option(
+            "--keys",
+            help="Keys of the HTTP service: those of the present catalogue, if it ever had any, or"
+            " those of the backup.",
+        ),
+    ] = "present",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Make a backup the truth again, while the service goes on.
 
-    Deletions that came after the backup are applied to it. Indexes begin anew.
+    Deletions that came after the backup are applied to it. Indexes begin anew. Keys of the HTTP
+    service stay as they are, and where keys were ever made, they are asked for afterwards too.
     """
     from retrieval.backup.restoring import check_backup
     from retrieval.backup.restoring import restore as restore_backup
@@ -132,6 +141,7 @@ def restore(
             receipts=receipt or (),
             user_key=partial(read_key_file, key_file) if key_file else user_key_of(run.settings),
             photos_at=photos_root(run.settings),
+            keys_of_backup=keys == "backup",
         )
     contents = done.backup.contents
     sentence = f"Restored {_held(contents, done.kept_photos)}"
@@ -139,15 +149,23 @@ def restore(
         sentence += f"; of these {done.erased_faces} faces were deleted since and are gone again"
     if done.revoked_keys:
         sentence += f"; {done.revoked_keys} keys stay revoked"
+    if done.keyed:
+        whose = "of the backup" if done.keys_of_backup else "of before"
+        sentence += f"; {_count(done.keys_in_use, 'key', 'keys')} {whose} in use"
     document: dict[str, Any] = {
         "backup": str(file),
         **contents.document(),
         "kept_photos": done.kept_photos,
         "erasures_applied": done.erasures,
         "erased_faces": done.erased_faces,
+        "keys": "backup" if done.keys_of_backup else "present",
+        "keys_in_use": done.keys_in_use,
+        "keyed": done.keyed,
         "revoked_keys": done.revoked_keys,
     }
     run.emit(document, lambda: run.print(f"{sentence}.", markup=False))
+    if done.keyed and not done.keys_in_use:
+        run.remark("No key opens the HTTP service now. Make one with `rollcall keys create`.")
 
 
 def _held(contents: "Contents", photos: int) -> str:

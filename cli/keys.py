@@ -64,11 +64,12 @@ def list_keys(run: Run) -> None:
 def revoke(run: Run, name: Name) -> None:
     """End a key, by its name or handle, at once and for good."""
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.http.api_keys import Keys
+    from retrieval.catalogue.http.api_keys import Keys, meant
 
     with open_catalogue(run.settings) as catalogue:
-        key = Keys(catalogue.database).revoke(name)
-    run.emit(_document(key), lambda: run.print(f"Revoked {key.name}.", markup=False))
+        keys = Keys(catalogue.database)
+        key = keys.revoke(meant(keys.all(), name))
+    run.emit(_document(key), lambda: run.print(f"Revoked {key.name} ({key.handle}).", markup=False))
 
 
 def _document(key: "Key") -> dict[str, Any]:

@@ -156,12 +156,10 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(
         1200, ge=1, description="Requests a minute of a key that has no limit of its own."
     )
-    session_hours: float = Field(12.0, gt=0, description="Hours until the web app asks to log in.")
-    session_secret: SecretStr | None = Field(
-        None,
-        description="Signs the web app's sessions; one of the home folder's own if unset."
-        " Set the same for several services behind one address.",
+    refusals_per_minute: int = Field(
+        120, ge=1, description="Requests a minute without a good key that an address may send."
     )
+    session_hours: float = Field(12.0, gt=0, description="Hours until the web app asks to log in.")
     unknown_days: int = Field(
         0,
         ge=0,

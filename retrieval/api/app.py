@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from retrieval.api import problems
-from retrieval.api.auth import Access, session_secret
+from retrieval.api.auth import Access
 from retrieval.api.context import Context, OpenService, Services, identify
 from retrieval.api.limits import Limits
 from retrieval.api.metrics import Metrics
@@ -39,6 +39,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.api_keys import Keys
 from retrieval.catalogue.http.audit import Audit
 from retrieval.catalogue.http.replies import Replies
+from retrieval.catalogue.http.sessions import Sessions
 from retrieval.errors import NotFound, RollcallError, StoreError
 from retrieval.protocols import JobQueue
 from retrieval.runs.files import forget_old
@@ -113,6 +114,7 @@ def make_context(
 ) -> Context:
     """Make the parts of an application."""
     keys, audit, metrics = Keys(catalogue.database), Audit(catalogue.database), Metrics()
+    sessions = Sessions(catalogue.database)
     desk = Desk(settings.max_waiting_photos)
     metrics.watch(lambda: desk.taken)
 
@@ -122,7 +124,8 @@ def make_context(
         keys=keys,
         audit=audit,
         replies=Replies(catalogue.database),
-        access=Access(keys, settings, session_secret(settings), loopback=loopback),
+        sessions=sessions,
+        access=Access(keys, sessions, settings, loopback=loopback),
         services=Services(open_service),
         desk=desk,
         pool=Pool(desk, WORKERS, settings.request_timeout_s),
@@ -154,11 +157,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _every_day(context: Context) -> None:
-    """Forget audit entries, replies and files of runs that were kept for their time."""
+    """Forget audit entries, replies, sessions and files of runs that were kept for their time."""
     while True:
         try:
             await run_in_threadpool(context.audit.purge, context.settings.audit_days)
             await run_in_threadpool(context.replies.purge)
+            await run_in_threadpool(context.sessions.purge)
             await run_in_threadpool(forget_old, context.settings.home, context.settings.upload_days)
         except (StoreError, OSError) as error:
             logger.warning("Old audit entries and files of runs stay for now: %s", error)

@@ -2,12 +2,9 @@
 
 import hashlib
 import hmac
-import os
-import secrets
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -15,13 +12,14 @@ from starlette.requests import Request
 
 from retrieval.api.problems import Forged
 from retrieval.catalogue.http.api_keys import Key, Keys, Role
-from retrieval.errors import KeyRefused, NotAllowed, StoreError, TooManyRequests
-from retrieval.private_files import make_folder
+from retrieval.catalogue.http.sessions import Sessions
+from retrieval.errors import KeyRefused, NotAllowed, TooManyRequests
 from retrieval.settings import Settings
 
 COOKIE = "rollcall_session"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_MOST_BUCKETS = 10_000  # some 2 MB; full ones are forgotten
 _LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -35,7 +33,7 @@ class Caller:
         collection: the one that they may use, None for all.
         handle: of their key, None on a loopback service without keys.
         requests_per_minute: their limit, None for none.
-        session: the cookie's value where they came with one.
+        session: its name where they came with one.
     """
 
     name: str
@@ -60,34 +58,61 @@ class Access:
     """Decides who is let in.
 
     Args:
-        keys: of the catalogue.
+        keys, sessions: of the catalogue.
         settings: limits and the life of sessions.
-        secret: signs sessions.
         loopback: whether the service is bound to loopback only: then, and only until the first
             key is made, it asks for none.
     """
 
-    def __init__(self, keys: Keys, settings: Settings, secret: bytes, *, loopback: bool) -> None:
+    def __init__(
+        self, keys: Keys, sessions: Sessions, settings: Settings, *, loopback: bool
+    ) -> None:
         self._keys = keys
+        self._sessions = sessions
         self._settings = settings
-        self._secret = secret
         self._loopback = loopback
         self._buckets = Buckets()
 
     async def admit(self, request: Request, role: Role) -> Caller:
-        """Let a request in.
+        """Let a request in; `request.state.caller` is who asks, also where they are refused then.
+
+        What is refused counts as well: for the key if there is one, else for the address.
 
         Raises:
             KeyRefused, NotAllowed, TooManyRequests, Forged: see there.
         """
-        caller = await run_in_threadpool(self._caller, request)
+        try:
+            caller = await run_in_threadpool(self._caller, request)
+        except KeyRefused:
+            self.count_refusal(request)
+            raise
+        request.state.caller = caller
+        if caller.handle is not None and caller.requests_per_minute is not None:
+            limit = caller.requests_per_minute
+            self._buckets.take(caller.handle, limit, f"The key has {limit} requests a minute.")
         if not caller.role.covers(role):
             raise NotAllowed(
                 f"This needs the role {role}; the key {caller.name!r} is {caller.role}."
             )
-        if caller.handle is not None and caller.requests_per_minute is not None:
-            self._buckets.take(caller.handle, caller.requests_per_minute)
         return caller
+
+    def count_refusal(self, request: Request) -> None:
+        """Count a request without a good key for its address, or raise TooManyRequests."""
+        limit = self._settings.refusals_per_minute
+        address = address_of(request)
+        self._buckets.take(
+            f"from {address}",
+            limit,
+            f"{address} has sent more than {limit} requests a minute without a good key.",
+        )
+
+    def is_still(self, caller: Caller) -> bool:
+        """Whether who was let in would be let in now: key and session are as they were."""
+        if caller.handle is None:
+            return self.open
+        if caller.session is not None and self._sessions.handle(caller.session) != caller.handle:
+            return False
+        return self._keys.in_use(caller.handle) is not None
 
     def _caller(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -96,7 +121,7 @@ class Access:
         check_origin(request)
         cookie = request.cookies.get(COOKIE)
         if cookie is not None and (key := self._session(cookie)) is not None:
-            self._check_csrf(request, cookie)
+            _check_csrf(request, cookie)
             return self._from(key, cookie)
         if self.open:
             check_loopback_name(request)
@@ -119,33 +144,38 @@ class Access:
         limit = key.requests_per_minute or self._settings.requests_per_minute
         return Caller(key.name, key.role, key.collection, key.handle, limit, session)
 
-    # Sessions: the key's handle and a last moment, signed; the key is looked up at each request,
-    # so that revoking it ends its sessions.
+    # Sessions are the catalogue's; the key is looked up at each request, so that revoking it ends
+    # its sessions.
 
     def open_session(self, key: Key) -> str:
         """A cookie's value for somebody who showed this key."""
-        text = f"{key.handle}.{int(time.time() + self._settings.session_hours * 3600)}"
-        return f"{text}.{self._sign(text)}"
+        return self._sessions.open(key.handle, self._settings.session_hours)
 
-    def csrf_token(self, session: str) -> str:
-        """What a page of this session must send with each change."""
-        return self._sign(f"csrf.{session}")
+    def end_session(self, caller: Caller) -> None:
+        """End the session that somebody came with, for everybody who has its cookie."""
+        if caller.session is not None:
+            self._sessions.end(caller.session)
 
     def _session(self, cookie: str) -> Key | None:
-        text, _, signature = cookie.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign(text).encode()):
-            return None
-        handle, _, until = text.partition(".")
-        return None if int(until) < time.time() else self._keys.in_use(handle)
+        handle = self._sessions.handle(cookie)
+        return None if handle is None else self._keys.in_use(handle)
 
-    def _check_csrf(self, request: Request, session: str) -> None:
-        sent = request.headers.get(CSRF_HEADER, "")
-        known = self.csrf_token(session)
-        if request.method not in _SAFE and not hmac.compare_digest(sent.encode(), known.encode()):
-            raise Forged(f"The {CSRF_HEADER} header is missing or old. Load the page again.")
 
-    def _sign(self, text: str) -> str:
-        return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
+def csrf_token(session: str) -> str:
+    """What a page of this session must send with each change; the session cannot be told by it."""
+    return hashlib.sha256(f"csrf.{session}".encode()).hexdigest()
+
+
+def _check_csrf(request: Request, session: str) -> None:
+    sent = request.headers.get(CSRF_HEADER, "")
+    known = csrf_token(session)
+    if request.method not in _SAFE and not hmac.compare_digest(sent.encode(), known.encode()):
+        raise Forged(f"The {CSRF_HEADER} header is missing or old. Load the page again.")
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client is not None else "nowhere"
 
 
 def check_origin(request: Request) -> None:
@@ -169,53 +199,44 @@ def check_loopback_name(request: Request) -> None:
 
 
 class Buckets:
-    """Token buckets: a key may spend its minute's requests at once, and gets them back steadily."""
+    """Token buckets: whoever has one may spend a minute's share at once, and gets it back steadily.
+
+    Safe to share.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._buckets: dict[str, tuple[float, float]] = {}  # handle -> requests left, as of when
+        # whose -> what is left, as of when, and how much a minute
+        self._buckets: dict[str, tuple[float, float, int]] = {}
 
-    def take(self, handle: str, a_minute: int) -> None:
-        """Take one request, or raise TooManyRequests."""
+    def take(self, whose: str, a_minute: int, refusal: str) -> None:
+        """Take one, or raise TooManyRequests, which says the refusal."""
+        wait_s = self._wait_s(whose, a_minute)
+        if wait_s > 0:
+            raise TooManyRequests(refusal, wait_s)
+
+    def has(self, whose: str, a_minute: int) -> bool:
+        """Take one if there is one; whether there was."""
+        return self._wait_s(whose, a_minute) == 0
+
+    def _wait_s(self, whose: str, a_minute: int) -> float:
         now = time.monotonic()
         with self._lock:
-            left, since = self._buckets.get(handle, (float(a_minute), now))
+            if len(self._buckets) >= _MOST_BUCKETS:
+                self._forget_full(now)
+            left, since, _ = self._buckets.get(whose, (float(a_minute), now, a_minute))
             left = min(left + (now - since) * a_minute / 60, a_minute)
             if left < 1:
-                wait = (1 - left) * 60 / a_minute
-                raise TooManyRequests(f"The key has {a_minute} requests a minute.", wait)
-            self._buckets[handle] = (left - 1, now)
+                return (1 - left) * 60 / a_minute
+            self._buckets[whose] = (left - 1, now, a_minute)
+            return 0.0
 
-
-def session_secret(settings: Settings) -> bytes:
-    """The settings' secret, else the home folder's own, made when it is first needed.
-
-    Raises:
-        StoreError: the home folder cannot be written to.
-    """
-    if settings.session_secret is not None:
-        return settings.session_secret.get_secret_value().encode()
-    path = settings.home / "session.secret"
-    try:
-        if not path.exists():
-            _write_once(path, secrets.token_bytes(32))
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be used: {error.strerror}. Check the folder, or set"
-            " ROLLCALL_SESSION_SECRET."
-        ) from error
-
-
-def _write_once(path: Path, data: bytes) -> None:
-    """Write whole or not at all, readable by its owner alone; the first of two writers wins."""
-    make_folder(path.parent)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_bytes(data)
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+    def _forget_full(self, now: float) -> None:
+        """Forget the buckets that have filled up again; all, where a crowd leaves no other way."""
+        self._buckets = {
+            whose: (left, since, a_minute)
+            for whose, (left, since, a_minute) in self._buckets.items()
+            if left + (now - since) * a_minute / 60 < a_minute
+        }
+        if len(self._buckets) >= _MOST_BUCKETS:
+            self._buckets.clear()

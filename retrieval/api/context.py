@@ -12,6 +12,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.api_keys import Keys
 from retrieval.catalogue.http.audit import Audit, AuditEntry
 from retrieval.catalogue.http.replies import Replies
+from retrieval.catalogue.http.sessions import Sessions
 from retrieval.collection.answers import GalleryState, PhotoAnswer
 from retrieval.errors import InputError, NotFound, PhotoTooLarge, PhotoUnreadable, RollcallError
 from retrieval.protocols import JobQueue
@@ -103,7 +104,7 @@ class Context:
     Attributes:
         settings: from the entry point.
         catalogue: for what belongs to no collection.
-        keys, audit, replies: see retrieval/catalogue/.
+        keys, audit, replies, sessions: see retrieval/catalogue/.
         access: who is let in.
         services: the collections.
         desk, pool, batcher: where work is done.
@@ -118,6 +119,7 @@ class Context:
     keys: Keys
     audit: Audit
     replies: Replies
+    sessions: Sessions
     access: Access
     services: Services
     desk: Desk

@@ -57,7 +57,6 @@ class GuardedRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             context: Context = request.app.state.context
             caller = await context.access.admit(request, role)
-            request.state.caller = caller
             token = request.headers.get("Idempotency-Key")
             if token is None or not repeatable:
                 return await handler(request)

@@ -15,6 +15,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.copying.transfer import copy_catalogue
 from retrieval.catalogue.http.replies import replies
+from retrieval.catalogue.http.sessions import sessions
 from retrieval.catalogue.schema import meta, now, photos
 from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
 from retrieval.values import Location
@@ -106,6 +107,7 @@ def _write(
     with Catalogue.open(copy, check_key=False) as held:
         with held.database.writing() as connection:
             connection.execute(delete(replies))  # good for a day only
+            connection.execute(delete(sessions))
             epoch = select(meta.c.value).where(meta.c.key == "epoch")
             contents = Contents.of(held, made_at, connection.execute(epoch).scalar_one())
         enrolled = list(_enrolled(held))

@@ -54,6 +54,9 @@ class Restored:
         backup: what was restored from.
         erasures: that came after the backup and were applied to it.
         erased_faces: faces of the backup that they took.
+        keys_of_backup: whether the keys are now those of the backup.
+        keys_in_use: how many keys open the catalogue.
+        keyed: whether the HTTP service asks for a key.
         revoked_keys: keys of the backup that stay revoked.
         kept_photos: copies of photos that were put back.
     """
@@ -61,6 +64,9 @@ class Restored:
     backup: Checked
     erasures: int
     erased_faces: int
+    keys_of_backup: bool
+    keys_in_use: int
+    keyed: bool
     revoked_keys: int
     kept_photos: int
 
@@ -94,6 +100,7 @@ def restore(
     receipts: Sequence[Path] = (),
     user_key: UserKeySource | None = None,
     photos_at: Location | None = None,
+    keys_of_backup: bool = False,
 ) -> Restored:
     """Make a backup the truth again; services that run go on with it.
 
@@ -110,6 +117,8 @@ def restore(
         user_key: of vectors and photos in the backup, where they are encrypted; they become so as
             the catalogue is, by its own keys.
         photos_at: where photos are kept; the folder `photos` of the home if None.
+        keys_of_backup: take the backup's keys of the HTTP service in place of the catalogue's; a
+            catalogue that never had any takes them anyway.
 
     Raises:
         DataInvalid: backup or receipt is damaged, and where; or it is none.
@@ -126,13 +135,24 @@ def restore(
         with Catalogue.open(folder / CATALOGUE, user_key, check_key=False) as held:
             held.check()
             before = list(_lying(root))
-            done = replace_catalogue(held, catalogue, checked.contents.made_at, told)
+            done = replace_catalogue(
+                held, catalogue, checked.contents.made_at, told, keys_of_backup=keys_of_backup
+            )
             put = _put_back(backup, home, root, done.photos, held.encryptor, catalogue.encryptor)
     _discard_others(catalogue, root, before)
     _retire_indexes(home)
     catalogue.empty_wal()
     logger.info("restore: %d faces, %d photos", checked.contents.faces, put)
-    return Restored(checked, done.erasures, done.faces, done.revoked, put)
+    return Restored(
+        backup=checked,
+        erasures=done.erasures,
+        erased_faces=done.faces,
+        keys_of_backup=done.keys_of_backup,
+        keys_in_use=done.keys_in_use,
+        keyed=done.keyed,
+        revoked_keys=done.revoked,
+        kept_photos=put,
+    )
 
 
 def _verify(backup: BackupReader, catalogue: Path) -> Checked:

@@ -19,9 +19,10 @@ from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.data_keys import Keyring, make_data_keys
 from retrieval.catalogue.erasing.erasure_log import make_erasure_log
 from retrieval.catalogue.events.tables import make_events
-from retrieval.catalogue.http.api_keys import make_keys
-from retrieval.catalogue.http.audit import make_audit
-from retrieval.catalogue.http.replies import make_replies
+from retrieval.catalogue.http.api_keys import is_keyed, make_keys, mark_keyed, scope_names_of_keys
+from retrieval.catalogue.http.audit import add_keys_to_audit, make_audit
+from retrieval.catalogue.http.replies import add_claims, make_replies
+from retrieval.catalogue.http.sessions import make_sessions
 from retrieval.catalogue.index_registry import make_index_log
 from retrieval.catalogue.models.other_models import make_other_models
 from retrieval.catalogue.models.spaces import make_spaces
@@ -44,6 +45,10 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     make_index_log,
     add_reasons_and_faces,
     make_events,
+    scope_names_of_keys,
+    add_keys_to_audit,
+    add_claims,
+    make_sessions,
 )
 VERSION = 1 + len(MIGRATIONS)
 COPYING = "copying-"  # in place of the version, while rows of another catalogue come in
@@ -99,8 +104,13 @@ def begin_copy(connection: Connection, label: str) -> None:
         )
 
 
-def finish_copy(connection: Connection, epoch: str) -> None:
-    """Let the target be opened as a catalogue, which begins with this epoch."""
+def finish_copy(connection: Connection, epoch: str, source: Connection) -> None:
+    """Let the target be opened as a catalogue, which begins with this epoch.
+
+    That keys were made once is true of the copy as of its source.
+    """
+    if is_keyed(source):
+        mark_keyed(connection)
     for key, value in (("schema", str(VERSION)), ("epoch", epoch)):
         connection.execute(update(meta).where(meta.c.key == key).values(value=value))
 

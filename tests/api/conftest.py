@@ -21,7 +21,12 @@ from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home", max_body_bytes=2_000_000, body_timeout_s=1)
+    return Settings(
+        home=tmp_path / "home",
+        max_body_bytes=2_000_000,
+        body_timeout_s=1,
+        refusals_per_minute=10_000,
+    )
 
 
 @pytest.fixture

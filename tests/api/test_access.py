@@ -2,16 +2,22 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from retrieval.api.app import create_app
+from retrieval.api.auth import Buckets
 from retrieval.api.context import Context
 from retrieval.api.routing import GuardedRoute, role_of
+from retrieval.backup.making import back_up
+from retrieval.backup.restoring import restore
 from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.api_keys import keys as keys_table
 from retrieval.settings import Settings
 from tests.api.painted import RED, catalogue_of, paint, painted_service
 
@@ -37,8 +43,8 @@ def test_every_operation_but_the_watchers_asks_for_a_role(app: FastAPI) -> None:
 def test_every_operation_refuses_a_missing_wrong_revoked_and_weak_key(
     client: TestClient, app: FastAPI, keys: dict[Role, dict[str, str]], context: Context
 ) -> None:
-    _, revoked = context.keys.create("gone", Role.ADMIN)
-    context.keys.revoke("gone")
+    gone, revoked = context.keys.create("gone", Role.ADMIN)
+    context.keys.revoke(gone)
     asked = 0
     for method, path, operation in api_routes(app):
         if "x-role" not in operation:
@@ -151,6 +157,97 @@ def test_without_keys_a_service_on_the_network_lets_nobody_in(settings: Settings
     with TestClient(app, base_url="http://127.0.0.1") as client:
         assert client.get("/v1/people").status_code == 401
         assert client.get("/healthz").status_code == 200
+
+
+@pytest.fixture
+def bound(context: Context) -> dict[str, str]:
+    """Headers with the key of an admin of the collection "berlin"."""
+    _, token = context.keys.create("boss", Role.ADMIN, "berlin", requests_per_minute=100)
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_an_admin_of_one_collection_cannot_end_another_key_by_a_name_that_is_its_handle(
+    client: TestClient, context: Context, bound: dict[str, str]
+) -> None:
+    boss, token = context.keys.create("global", Role.ADMIN)
+    new = {"name": boss.handle, "role": "viewer", "collection": "berlin"}
+    refused = client.post("/v1/keys", headers=bound, json=new)
+    assert (refused.status_code, refused.json()["code"]) == (422, "name")
+    assert client.delete(f"/v1/keys/{boss.handle}", headers=bound).status_code == 404
+    assert client.delete("/v1/keys/global", headers=bound).status_code == 404
+    assert context.keys.check(token) is not None
+
+
+def test_a_stolen_key_finds_no_shield_in_a_name(client: TestClient, context: Context) -> None:
+    """A key that is called as the one to be ended, in a catalogue from before this was refused."""
+    stolen, token = context.keys.create("stolen", Role.ADMIN)
+    shield, _ = context.keys.create("shield", Role.VIEWER)
+    with context.catalogue.database.writing() as connection:
+        named = update(keys_table).where(keys_table.c.handle == shield.handle)
+        connection.execute(named.values(name=stolen.handle))
+    boss = {"Authorization": f"Bearer {context.keys.create('boss', Role.ADMIN)[1]}"}
+    ended = client.delete(f"/v1/keys/{stolen.handle}", headers=boss)
+    assert (ended.status_code, ended.json()["handle"]) == (200, stolen.handle)
+    assert context.keys.check(token) is None
+
+
+def test_names_of_keys_tell_nothing_of_other_collections(
+    client: TestClient, context: Context, bound: dict[str, str]
+) -> None:
+    for collection in (None, "paris"):
+        context.keys.create("door", Role.VIEWER, collection)
+    new = {"name": "door", "role": "viewer", "collection": "berlin"}
+    assert client.post("/v1/keys", headers=bound, json=new).status_code == 201
+    assert client.post("/v1/keys", headers=bound, json=new).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "given"), [(50, 201, 50), (None, 201, 100), (101, 403, None)]
+)
+def test_an_admin_of_one_collection_gives_no_key_more_requests_than_its_own(
+    client: TestClient, bound: dict[str, str], wanted: int | None, status: int, given: int | None
+) -> None:
+    new = {"name": "door", "role": "admin", "collection": "berlin", "requests_per_minute": wanted}
+    made = client.post("/v1/keys", headers=bound, json=new)
+    assert (made.status_code, made.json().get("requests_per_minute")) == (status, given)
+
+
+def test_requests_that_are_refused_count_for_the_key_and_for_the_address(
+    client: TestClient, people: dict[str, int], context: Context, settings: Settings
+) -> None:
+    _, token = context.keys.create("slow", Role.VIEWER, requests_per_minute=3)
+    headers = {"Authorization": f"Bearer {token}"}
+    statuses = [client.get("/v1/keys", headers=headers).status_code for _ in range(4)]
+    assert statuses == [403, 403, 403, 429]
+    settings.refusals_per_minute = 3
+    for wrong in ({}, {"Authorization": "Bearer rollcall_000000000000_wrong"}):
+        context.access._buckets._buckets.clear()
+        statuses = [client.get("/v1/people", headers=wrong).status_code for _ in range(4)]
+        assert statuses == [401, 401, 401, 429]
+    _, good = context.keys.create("good", Role.VIEWER)
+    answer = client.get("/v1/people", headers={"Authorization": f"Bearer {good}"})
+    assert answer.status_code == 200, "a good key is never kept out by wrong ones"
+
+
+def test_a_restore_under_a_running_service_lets_nobody_in_without_a_key(
+    client: TestClient, people: dict[str, int], context: Context, settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "before.backup"
+    back_up(context.catalogue, settings.home, file)
+    _, token = context.keys.create("boss", Role.ADMIN)
+    headers = {"Authorization": f"Bearer {token}"}
+    assert client.get("/v1/people").status_code == 401
+    for keys_of_backup, status in ((False, 200), (True, 401)):
+        restore(context.catalogue, settings.home, file, keys_of_backup=keys_of_backup)
+        assert client.delete(f"/v1/people/{people['Rosa']}").status_code == 401
+        assert client.get("/v1/people", headers=headers).status_code == status
+
+
+def test_a_crowd_of_addresses_takes_no_memory() -> None:
+    buckets = Buckets()
+    for number in range(30_000):
+        assert buckets.has(str(number), 5)
+    assert len(buckets._buckets) <= 10_000
 
 
 def test_a_route_without_a_role_cannot_be_made() -> None:

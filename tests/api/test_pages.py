@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from retrieval.api.app import create_app
 from retrieval.api.auth import COOKIE
 from retrieval.api.context import Context
-from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.api_keys import Role, meant
 from retrieval.catalogue.records import Collection
 from retrieval.index.gallery import Gallery, IndexStatus
 from retrieval.protocols import ChangeFeed
@@ -100,10 +100,14 @@ def test_a_session_ends_with_its_key_with_its_time_and_by_logging_out(
     visitor: TestClient, tokens: dict[Role, str], context: Context, settings: Settings
 ) -> None:
     token = log_in(visitor, tokens[Role.OPERATOR])
+    stolen = visitor.cookies[COOKIE]
     assert visitor.post("/logout", headers={"X-CSRF-Token": token}).status_code == 204
     assert visitor.get("/v1/people").status_code == 401
+    visitor.cookies.set(COOKIE, stolen)
+    assert visitor.get("/v1/people").status_code == 401, "it ended on the server"
+    visitor.cookies.clear()
     log_in(visitor, tokens[Role.OPERATOR])
-    context.keys.revoke("operator")
+    context.keys.revoke(meant(context.keys.all(), "operator"))
     assert visitor.get("/v1/people").status_code == 401
     settings.session_hours = -1
     visitor.post("/login", data={"key": tokens[Role.ADMIN]})

@@ -20,6 +20,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.http.api_keys import Keys, Role
 from retrieval.catalogue.http.replies import Replies
+from retrieval.catalogue.http.sessions import Sessions
 from retrieval.catalogue.schema import meta
 from retrieval.errors import (
     AlreadyExists,
@@ -277,15 +278,43 @@ def test_a_key_that_was_revoked_since_stays_revoked_and_replies_are_not_kept(
     catalogue, home, gallery, file
 ):
     keys = Keys(catalogue.database)
-    _, lost = keys.create("lost", Role.ADMIN)
+    gone, lost = keys.create("lost", Role.ADMIN)
     _, good = keys.create("good", Role.VIEWER)
     back_up(catalogue, home, file)
-    keys.revoke("lost")
+    keys.revoke(gone)
     Replies(catalogue.database).claim("good", "token", "fingerprint")
-    assert restore(catalogue, home, file).revoked_keys == 1
+    assert restore(catalogue, home, file, keys_of_backup=True).revoked_keys == 1
     assert keys.check(lost) is None
     assert keys.check(good).name == "good"
     assert Replies(catalogue.database).claim("good", "token", "other") is None
+
+
+def test_a_backup_from_before_the_first_key_opens_nothing_and_present_keys_stay(url, home, file):
+    with Catalogue.open(url) as catalogue:
+        make_collection(catalogue)
+        back_up(catalogue, home, file)
+        keys = Keys(catalogue.database)
+        _, token = keys.create("boss", Role.ADMIN)
+        session = Sessions(catalogue.database).open("handle", 1)
+        done = restore(catalogue, home, file)
+        assert (done.keys_of_backup, done.keys_in_use, done.keyed) == (False, 1, True)
+        assert keys.any_made()
+        assert keys.check(token).name == "boss"
+        assert Sessions(catalogue.database).handle(session) == "handle"
+        done = restore(catalogue, home, file, keys_of_backup=True)
+        assert (done.keys_of_backup, done.keys_in_use, done.keyed) == (True, 0, True)
+        assert keys.any_made(), "that keys were made once no restore undoes"
+        assert keys.check(token) is None
+        assert Sessions(catalogue.database).handle(session) is None
+
+
+def test_keys_come_back_into_a_catalogue_that_never_had_any(catalogue, home, gallery, file, empty):
+    _, token = Keys(catalogue.database).create("boss", Role.ADMIN)
+    back_up(catalogue, home, file)
+    other_home, other = empty
+    done = restore(other, other_home, file)
+    assert (done.keys_of_backup, done.keys_in_use, done.keyed) == (True, 1, True)
+    assert Keys(other.database).check(token).name == "boss"
 
 
 def test_a_restore_into_a_home_in_use_disturbs_nobody(url, home, file):

@@ -112,9 +112,9 @@ def test_the_newest_edit_of_two_who_undo_it_at_once_is_undone_and_no_other(
 
 def test_a_key_that_was_listed_is_revoked_and_no_other_of_its_name(catalogue: Catalogue) -> None:
     keys = Keys(catalogue.database)
-    meant, _ = keys.create("door", Role.VIEWER)
-    other, _ = keys.create(meant.handle, Role.ADMIN)  # a name that reads as the handle
-    assert keys.revoke(meant).handle == meant.handle
+    door, _ = keys.create("door", Role.VIEWER)
+    other, _ = keys.create("door", Role.ADMIN, "berlin")
+    assert keys.revoke(door).handle == door.handle
     with pytest.raises(NotFound):
-        keys.revoke(meant)
+        keys.revoke(door)
     assert keys.in_use(other.handle) is not None

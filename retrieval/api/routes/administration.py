@@ -16,9 +16,9 @@ from retrieval.api.schemas import (
     KeyRow,
     NewKey,
 )
-from retrieval.catalogue.http.api_keys import Key, Role
+from retrieval.catalogue.http.api_keys import Key, Role, meant
 from retrieval.catalogue.http.audit import AuditEntry
-from retrieval.errors import NotAllowed, NotFound
+from retrieval.errors import NotAllowed
 
 routes = router("administration")
 VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.ADMIN)
@@ -62,7 +62,8 @@ def create_key(context: InContext, caller: By, new: NewKey) -> Any:
     """Make a key. Its text is shown this once and kept nowhere."""
     if caller.collection is not None and new.collection != caller.collection:
         raise NotAllowed(f"This key makes keys of the collection {caller.collection!r} only.")
-    key, token = context.keys.create(new.name, new.role, new.collection, new.requests_per_minute)
+    limit = _limit_of(context, caller, new.requests_per_minute)
+    key, token = context.keys.create(new.name, new.role, new.collection, limit)
     _record(context, caller, "create-key", key)
     return {**asdict(key), "key": token}
 
@@ -71,15 +72,25 @@ def create_key(context: InContext, caller: By, new: NewKey) -> Any:
 def revoke_key(
     context: InContext,
     caller: By,
-    handle: Annotated[str, Path(max_length=200, description="Of the key, or its name.")],
+    handle: Annotated[
+        str,
+        Path(max_length=200, description="Of the key; or its name, where only one is called so."),
+    ],
 ) -> Any:
     """End a key at once and for good."""
-    found = [key for key in _own(context, caller) if handle in (key.handle, key.name)]
-    if not found:
-        raise NotFound(f"There is no key {handle!r} that this key may end.")
-    key = context.keys.revoke(min(found, key=lambda key: key.revoked_at is not None))
+    key = context.keys.revoke(meant(_own(context, caller), handle))
     _record(context, caller, "revoke-key", key)
     return asdict(key)
+
+
+def _limit_of(context: Context, caller: By, wanted: int | None) -> int | None:
+    """The limit of a new key: from an admin of one collection never above their own."""
+    own = caller.requests_per_minute
+    if caller.collection is None or own is None:
+        return wanted
+    if wanted is not None and wanted > own:
+        raise NotAllowed(f"This key has {own} requests a minute, and can give no more: {wanted}.")
+    return own if wanted is None and own < context.settings.requests_per_minute else wanted
 
 
 def _own(context: Context, caller: By) -> list[Key]:

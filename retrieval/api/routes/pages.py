@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 
-from retrieval.api.auth import COOKIE, Caller, check_origin
+from retrieval.api.auth import COOKIE, Caller, check_origin, csrf_token
 from retrieval.api.context import Context
 from retrieval.api.problems import of_error, status_of
 from retrieval.api.routes.people import cursor_of_name, name_of_cursor
@@ -101,7 +101,7 @@ class View:
             "who": caller.name,
             "role": caller.role.value,
             "session": session is not None,
-            "csrf": "" if session is None else self.context.access.csrf_token(session),
+            "csrf": "" if session is None else csrf_token(session),
             "collection": self.collection,
             "collections": self.collections,
             "may_edit": caller.role.covers(Role.OPERATOR),
@@ -147,8 +147,9 @@ def log_in(
 
 
 @routes.post("/logout", openapi_extra=VIEWER)
-def log_out() -> Response:
-    """End the session in this browser."""
+def log_out(context: InContext, caller: By) -> Response:
+    """End the session, wherever its cookie is."""
+    context.access.end_session(caller)
     answer = Response(status_code=204)
     answer.delete_cookie(COOKIE)
     return answer

@@ -3,7 +3,9 @@
 Whoever reads sees the old state or the new one. Vectors are written as the catalogue writes them,
 by its own data keys, whichever way the backup holds them. What must not come back does not:
 erasures that came after the backup are applied to it, and keys that were revoked since stay
-revoked. The logs of erasures and backups are joined, no id is given out twice, and a new epoch
+revoked. Keys are not what a backup brings back: those of the catalogue stay, unless it never had
+any, or whoever restores wants the backup's; and once keys were made, they are asked for for ever.
+The logs of erasures and backups are joined, no id is given out twice, and a new epoch
 tells every index to start anew.
 """
 
@@ -14,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select, text, update
+from sqlalchemy import Connection, Table, delete, func, select, text, update
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.changes import renew_epoch
@@ -30,12 +32,14 @@ from retrieval.catalogue.erasing.erasure_log import (
     logged_erasures,
     mark_of,
 )
-from retrieval.catalogue.http.api_keys import keys
+from retrieval.catalogue.http.api_keys import is_keyed, keys, mark_keyed
 from retrieval.catalogue.http.replies import replies
+from retrieval.catalogue.http.sessions import sessions
 from retrieval.catalogue.schema import collections, now, photos
 from retrieval.errors import AlreadyExists
 
-_KEPT = (erasures, backups, replies, data_keys)  # joined, for a day only, or the catalogue's own
+# Joined, for a day only, or the catalogue's own.
+_KEPT = (erasures, backups, replies, sessions, data_keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,29 @@ class Replaced:
     Attributes:
         erasures: that came after the backup and were applied to it.
         faces: that they took.
-        revoked: keys that stay revoked.
+        keys_of_backup: whether the keys are now those of the backup.
+        keys_in_use: how many keys open the catalogue.
+        keyed: whether a key is asked for.
+        revoked: keys of the backup that stay revoked.
         photos: (collection's id, SHA-256) of all photos that are enrolled now.
     """
 
     erasures: int
     faces: int
+    keys_of_backup: bool
+    keys_in_use: int
+    keyed: bool
     revoked: int
     photos: frozenset[tuple[int, str]]
 
 
 def replace_catalogue(
-    kept: Catalogue, catalogue: Catalogue, made_at: datetime, receipts: Iterable[Erasure] = ()
+    kept: Catalogue,
+    catalogue: Catalogue,
+    made_at: datetime,
+    receipts: Iterable[Erasure] = (),
+    *,
+    keys_of_backup: bool = False,
 ) -> Replaced:
     """Make a catalogue what a backup holds.
 
@@ -65,6 +80,8 @@ def replace_catalogue(
         catalogue: to be replaced.
         made_at: when the backup was made, for receipts from before there was a log.
         receipts: erasures that the catalogue may not know of.
+        keys_of_backup: take the backup's keys in place of the catalogue's; a catalogue that never
+            had any takes them anyway.
 
     Raises:
         AlreadyExists: the catalogue has other collections under the ids of the backup's.
@@ -78,12 +95,15 @@ def replace_catalogue(
         rewrite = partial(_rewrite_vectors, source, kept.database.keyring, own)
         _check_kinship(source, connection, catalogue.url)
         used, revoked = last_ids(source), _revoked(connection)
+        keyed = is_keyed(connection)
+        keys_of_backup = keys_of_backup or not keyed
+        kept_tables = _KEPT if keys_of_backup else (*_KEPT, keys)
         known = logged_erasures(source)
         later = _not_in(known, made_at, [*logged_erasures(connection), *receipts])
         bring_over(
             source,
             lambda: nullcontext(connection),
-            [table for table in TABLES if table not in _KEPT],
+            [table for table in TABLES if table not in kept_tables],
             translate=rewrite,
         )
         connection.execute(delete(replies))
@@ -93,9 +113,23 @@ def replace_catalogue(
         faces = _apply(connection, later)
         still = update(keys).where(keys.c.handle.in_(revoked), keys.c.revoked_at.is_(None))
         count = connection.execute(still.values(revoked_at=now())).rowcount
+        keyed = keyed or is_keyed(source)
+        if keyed:
+            mark_keyed(connection)
+        if keys_of_backup:
+            connection.execute(delete(sessions))
+        in_use = select(func.count()).select_from(keys).where(keys.c.revoked_at.is_(None))
         renew_epoch(connection)
         enrolled = connection.execute(select(photos.c.collection_id, photos.c.sha256))
-        return Replaced(len(later), faces, count, frozenset((row[0], row[1]) for row in enrolled))
+        return Replaced(
+            erasures=len(later),
+            faces=faces,
+            keys_of_backup=keys_of_backup,
+            keys_in_use=connection.execute(in_use).scalar_one(),
+            keyed=keyed,
+            revoked=count,
+            photos=frozenset((row[0], row[1]) for row in enrolled),
+        )
 
 
 def _apply(connection: Connection, later: list[Erasure]) -> int:

@@ -103,11 +103,12 @@ def migrate(
             with source.database.reading() as rows:
                 tally = bring_over(rows, target.writing, TABLES, progress)
                 used = last_ids(rows)
-            with target.writing() as connection:
-                keep_last_ids(connection, used)
-                if not tally.changed:
-                    finish_copy(connection, str(uuid4()))
-                    return Tally(tally.rows, added, removed)
+                with target.writing() as connection:
+                    keep_last_ids(connection, used)
+                    if not tally.changed:
+                        finish_copy(connection, str(uuid4()), rows)
+            if not tally.changed:
+                return Tally(tally.rows, added, removed)
             added, removed = added + tally.added, removed + tally.removed
     finally:
         target.close()
@@ -137,7 +138,7 @@ def copy_catalogue(source: Catalogue, path: Path) -> None:
             bring_over(rows, lambda: nullcontext(connection), TABLES)
             keep_last_ids(connection, last_ids(rows))
             epoch = select(meta.c.value).where(meta.c.key == "epoch")
-            finish_copy(connection, rows.execute(epoch).scalar_one())
+            finish_copy(connection, rows.execute(epoch).scalar_one(), rows)
         target.use_wal()
     finally:
         target.close()

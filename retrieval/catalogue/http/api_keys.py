@@ -7,34 +7,53 @@ section 5.1.1.2, asks for one where people choose the secret).
 
 import hashlib
 import hmac
+import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Row, Table, Text, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.names import clean_name
-from retrieval.catalogue.schema import Id, Moment, Name, metadata, now
-from retrieval.errors import AlreadyExists, NotFound
+from retrieval.catalogue.schema import Id, Moment, Name, meta, metadata, now
+from retrieval.errors import AlreadyExists, InputError, NameInvalid, NotFound
 
 _PREFIX = "rollcall"
 _HANDLE_BYTES, _SECRET_BYTES = 6, 32
+_LIKE_A_HANDLE = re.compile(r"[0-9a-f]{12}|rollcall_.*", re.IGNORECASE)
+KEYED = "keyed"  # in `meta`: keys were made once; no restore takes it away
 
 keys = Table(
     "keys",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("handle", Text, nullable=False, unique=True),
-    Column("name", Name, nullable=False, unique=True),
+    Column("name", Name, nullable=False),
     Column("role", Text, nullable=False),
     Column("collection", Name),  # by name, so that a key may be there before it; null: all
     Column("requests_per_minute", Integer),
     Column("sha256", Text, nullable=False),  # of the whole key
     Column("created_at", Moment, nullable=False),
     Column("revoked_at", Moment),
+    # A name is told from others of its scope only, so that no admin of one collection learns of
+    # another's; `create` sees to keys of all collections, whose null SQL takes for different.
+    UniqueConstraint("collection", "name"),
     sqlite_autoincrement=True,
 )
 
@@ -42,6 +61,37 @@ keys = Table(
 def make_keys(connection: Connection) -> None:
     """Migration: a catalogue from before the service."""
     keys.create(connection)
+
+
+def scope_names_of_keys(connection: Connection) -> None:
+    """Migration: names of keys are unique in a collection, no longer over all; keys leave a mark.
+
+    SQLite cannot take a constraint away, so the table is written anew there.
+    """
+    if connection.dialect.name == "sqlite":
+        columns = (
+            "id, handle, name, role, collection, requests_per_minute, sha256, created_at,"
+            " revoked_at"
+        )
+        for statement in (
+            "CREATE TABLE keys_by_scope (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,"
+            " handle TEXT NOT NULL, name TEXT NOT NULL, role TEXT NOT NULL, collection TEXT,"
+            " requests_per_minute INTEGER, sha256 TEXT NOT NULL, created_at TEXT NOT NULL,"
+            " revoked_at TEXT, UNIQUE (handle), UNIQUE (collection, name))",
+            f"INSERT INTO keys_by_scope ({columns}) SELECT {columns} FROM keys",
+            "DROP TABLE keys",
+            "ALTER TABLE keys_by_scope RENAME TO keys",
+        ):
+            connection.execute(text(statement))
+    else:
+        for statement in (
+            "ALTER TABLE keys DROP CONSTRAINT IF EXISTS keys_name_key",
+            "ALTER TABLE keys DROP CONSTRAINT IF EXISTS keys_collection_name_key",
+            "ALTER TABLE keys ADD CONSTRAINT keys_collection_name_key UNIQUE (collection, name)",
+        ):
+            connection.execute(text(statement))
+    if connection.scalar(text("SELECT id FROM keys LIMIT 1")) is not None:
+        mark_keyed(connection)
 
 
 class Role(StrEnum):
@@ -62,8 +112,8 @@ class Key:
     """A key without its secret.
 
     Attributes:
-        handle: the part of the key that is no secret; audit and logs name it.
-        name: whose it is, unique.
+        handle: the part of the key that is no secret, unique; audit and logs name it.
+        name: whose it is; unique among the keys of one collection, and among those of all.
         role: what it may do.
         collection: the one that it opens, None for all.
         requests_per_minute: its limit, None for the settings'.
@@ -101,10 +151,12 @@ class Keys:
             The key, and its text with the secret, which is kept nowhere.
 
         Raises:
-            AlreadyExists: the name is taken, also by a revoked key.
-            NameInvalid: the name cannot be shown.
+            AlreadyExists: the name is taken in this collection, also by a revoked key.
+            NameInvalid: the name cannot be shown, or looks like a handle.
         """
         name = clean_name(name, "key's name")
+        if _LIKE_A_HANDLE.fullmatch(name):
+            raise NameInvalid(f"{name!r} looks like a key or its handle. Take another name.")
         handle = secrets.token_hex(_HANDLE_BYTES)
         token = f"{_PREFIX}_{handle}_{secrets.token_urlsafe(_SECRET_BYTES)}"
         row = {
@@ -116,10 +168,13 @@ class Keys:
             "sha256": _digest(token),
             "created_at": now(),
         }
+        scope = keys.c.collection.is_not_distinct_from(row["collection"])
         with self._database.writing() as connection:
-            if connection.scalar(select(keys.c.id).where(keys.c.name == name)):
+            connection.execute(select(meta.c.key).with_for_update())  # one at a time
+            if connection.scalar(select(keys.c.id).where(keys.c.name == name, scope)):
                 raise AlreadyExists(f"There is a key {name!r} already. Take another name.")
             connection.execute(insert(keys), row)
+            mark_keyed(connection)
             return _key(connection.execute(_KEY.where(keys.c.handle == handle)).one()), token
 
     def all(self) -> list[Key]:
@@ -127,25 +182,17 @@ class Keys:
         with self._database.reading() as connection:
             return [_key(row) for row in connection.execute(_KEY.order_by(keys.c.id))]
 
-    def revoke(self, meant: str | Key) -> Key:
-        """End a key at once and for good.
-
-        Args:
-            meant: its name or its handle, or the very key that was read before.
+    def revoke(self, key: Key) -> Key:
+        """End a key at once and for good: the very one that was read before, see `meant`.
 
         Raises:
-            NotFound: there is none, or it is revoked already.
+            NotFound: it is revoked already.
         """
-        if isinstance(meant, Key):
-            name, chosen = meant.name, keys.c.handle == meant.handle
-        else:
-            name, chosen = meant, (keys.c.name == meant) | (keys.c.handle == meant)
+        mine = keys.c.handle == key.handle
         with self._database.writing() as connection:
-            row = connection.execute(_KEY.where(chosen, keys.c.revoked_at.is_(None))).first()
-            if row is None:
-                raise NotFound(f"There is no key {name!r} in use. See rollcall keys list.")
-            mine = keys.c.handle == row.handle
-            connection.execute(update(keys).where(mine).values(revoked_at=now()))
+            ended = update(keys).where(mine, keys.c.revoked_at.is_(None))
+            if not connection.execute(ended.values(revoked_at=now())).rowcount:
+                raise NotFound(f"The key {key.name!r} ({key.handle}) is revoked already.")
             return _key(connection.execute(_KEY.where(mine)).one())
 
     def check(self, token: str) -> Key | None:
@@ -170,7 +217,46 @@ class Keys:
     def any_made(self) -> bool:
         """Whether a key was ever made; from then on nobody is let in without one."""
         with self._database.reading() as connection:
-            return connection.scalar(select(keys.c.id).limit(1)) is not None
+            return is_keyed(connection)
+
+
+def meant(found: Iterable[Key], named: str) -> Key:
+    """The one key that is meant, of those that whoever asks may see.
+
+    Args:
+        found: the keys to choose from.
+        named: a handle, which means one key and no other; else a name, of a key in use if there is
+            one.
+
+    Raises:
+        NotFound: none is meant.
+        InputError: several are; the message names their handles.
+    """
+    every = list(found)
+    by_handle = [key for key in every if key.handle == named]
+    by_name = [key for key in every if key.name == named]
+    in_use = [key for key in by_name if key.revoked_at is None]
+    fitting = by_handle or in_use or by_name
+    if not fitting:
+        raise NotFound(f"There is no key {named!r} here. List the keys to see which there are.")
+    if len(fitting) > 1:
+        several = ", ".join(f"{key.handle} ({key.collection or 'all'})" for key in fitting)
+        raise InputError(f"Several keys are called {named!r}: {several}. Name one by its handle.")
+    return fitting[0]
+
+
+def is_keyed(connection: Connection) -> bool:
+    """Whether keys were made once: the mark, or a key of a catalogue from before there was one."""
+    marked = select(meta.c.key).where(meta.c.key == KEYED)
+    if connection.scalar(marked) is not None:
+        return True
+    return connection.scalar(select(keys.c.id).limit(1)) is not None
+
+
+def mark_keyed(connection: Connection) -> None:
+    """Write down that keys were made once."""
+    if connection.scalar(select(meta.c.key).where(meta.c.key == KEYED)) is None:
+        connection.execute(insert(meta), {"key": KEYED, "value": now().isoformat()})
 
 
 def _digest(token: str) -> str:

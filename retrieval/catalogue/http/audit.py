@@ -16,7 +16,9 @@ from sqlalchemy import (
     Text,
     delete,
     insert,
+    inspect,
     select,
+    text,
     update,
 )
 
@@ -32,6 +34,7 @@ audit = Table(
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("at", Moment, nullable=False),
     Column("who", Name, nullable=False),
+    Column("key", Text),  # the handle of who's key, since names are unique in a collection only
     Column("action", Text, nullable=False),
     Column("collection", Name),
     Column("photo", Text),  # SHA-256
@@ -49,6 +52,12 @@ def make_audit(connection: Connection) -> None:
     audit.create(connection)
 
 
+def add_keys_to_audit(connection: Connection) -> None:
+    """Migration: entries name the key by its handle as well."""
+    if "key" not in {column["name"] for column in inspect(connection).get_columns("audit")}:
+        connection.execute(text("ALTER TABLE audit ADD COLUMN key TEXT"))
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """A question or an edit, for the audit log.
@@ -61,6 +70,7 @@ class AuditEntry:
         answer: what was answered or changed: names, decisions, scores, ids.
         threshold: that the answer used, or None.
         model: fingerprint of the one that the answer used, or None.
+        key: handle of who's key, or None.
     """
 
     who: str
@@ -70,6 +80,7 @@ class AuditEntry:
     answer: dict[str, Any] | None = None
     threshold: float | None = None
     model: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

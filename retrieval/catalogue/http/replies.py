@@ -5,10 +5,12 @@ Follows draft-ietf-httpapi-idempotency-key-header-07.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import uuid4
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Insert,
     Integer,
@@ -16,7 +18,10 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    inspect,
+    or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +31,7 @@ from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.schema import Moment, metadata, now
 
 KEPT_HOURS = 24
+CLAIM_S = 30.0  # after which a claim ends, unless its process puts it off; clocks differ by less
 _READ_AT_ONCE = 100
 
 replies = Table(
@@ -38,12 +44,22 @@ replies = Table(
     Column("media_type", Text),
     Column("body", LargeBinary),
     Column("created_at", Moment, nullable=False),
+    Column("claimant", Text),  # the process that answers it
+    Column("claimed_until", Moment),  # put off by that process while it lives
 )
 
 
 def make_replies(connection: Connection) -> None:
     """Migration: a catalogue from before the service."""
     replies.create(connection)
+
+
+def add_claims(connection: Connection) -> None:
+    """Migration: claims end with the process that made them."""
+    there = {column["name"] for column in inspect(connection).get_columns("replies")}
+    for column in ("claimant", "claimed_until"):
+        if column not in there:
+            connection.execute(text(f"ALTER TABLE replies ADD COLUMN {column} TEXT"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +81,45 @@ class Reply:
 class Replies:
     """The replies that a catalogue keeps. Safe to share between threads."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, claim_s: float = CLAIM_S) -> None:
         self._database = database
+        self._claim_s = claim_s
+        self._claimant = uuid4().hex
 
     def claim(self, who: str, token: str, fingerprint: str) -> Reply | None:
-        """Begin to answer a request.
+        """Begin to answer a request; one whose process is gone may be begun anew.
 
         Returns:
             None where it is new, and now this caller's to answer; else what is known of the first.
         """
-        row = {"who": who, "token": token, "fingerprint": fingerprint, "created_at": now()}
+        row = {
+            "who": who,
+            "token": token,
+            "fingerprint": fingerprint,
+            "created_at": now(),
+            "claimant": self._claimant,
+            "claimed_until": self._until(),
+        }
         mine = (replies.c.who == who) & (replies.c.token == token)
+        left = replies.c.status.is_(None) & or_(
+            replies.c.claimed_until.is_(None), replies.c.claimed_until < now()
+        )
         with self._database.writing() as connection:
             _forget_old(connection)
+            connection.execute(delete(replies).where(mine, left))
             if connection.execute(_insert_if_new(connection, row)).rowcount:
                 return None
             found = connection.execute(select(replies).where(mine)).one()
         return Reply(found.fingerprint, found.status, found.media_type, found.body)
+
+    def _until(self) -> datetime:
+        return now() + timedelta(seconds=self._claim_s)
+
+    def put_off(self) -> None:
+        """Say that this process still answers what it has claimed; to be called in time."""
+        own = (replies.c.claimant == self._claimant) & replies.c.status.is_(None)
+        with self._database.writing() as connection:
+            connection.execute(update(replies).where(own).values(claimed_until=self._until()))
 
     def purge(self) -> int:
         """Forget replies that were kept for their time; return how many."""
@@ -90,16 +128,20 @@ class Replies:
 
     def keep(self, who: str, token: str, status: int, media_type: str, body: bytes) -> None:
         """Keep the reply to a claimed request."""
-        mine = (replies.c.who == who) & (replies.c.token == token)
+        mine = self._claimed(who, token)
         values = {"status": status, "media_type": media_type, "body": body}
         with self._database.writing() as connection:
             connection.execute(update(replies).where(mine).values(**values))
 
     def release(self, who: str, token: str) -> None:
         """Forget a claimed request that failed, so that it may be tried again."""
-        mine = (replies.c.who == who) & (replies.c.token == token)
         with self._database.writing() as connection:
-            connection.execute(delete(replies).where(mine))
+            connection.execute(delete(replies).where(self._claimed(who, token)))
+
+    def _claimed(self, who: str, token: str) -> ColumnElement[bool]:
+        """This process's claim: another one may have begun the request anew meanwhile."""
+        named = (replies.c.who == who) & (replies.c.token == token)
+        return named & (replies.c.claimant == self._claimant)
 
 
 def _forget_old(connection: Connection) -> int:

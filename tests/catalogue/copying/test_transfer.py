@@ -16,6 +16,7 @@ from retrieval.catalogue.events.store import EventStore
 from retrieval.catalogue.events.verdicts import Verdicts
 from retrieval.catalogue.http.api_keys import Keys, Role
 from retrieval.catalogue.http.audit import Audit, AuditEntry
+from retrieval.catalogue.http.sessions import Sessions
 from retrieval.catalogue.index_registry import IndexLog
 from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.runs.run_records import ListedPhoto
@@ -82,6 +83,7 @@ def fill(catalogue, faces=40):
     run = runs.create("enrol", "default", "/photos", {"pose": True})
     runs.add(run.id, [ListedPhoto("/photos/\udcff.jpg", "Ann"), ListedPhoto("/b", "Bob", "7")])
     Keys(catalogue.database).create("front desk", Role.VIEWER)
+    Sessions(catalogue.database).open("handle", 1)
     Audit(catalogue.database).record([AuditEntry("local", "identify", answer={"score": 0.1})])
     Strangers(catalogue.database).keep(gallery, ["ab"], [_unknown()], days=30)
     _embed_anew(OtherModels(catalogue.database), gallery)
