@@ -60,12 +60,6 @@ index_leases = Table(
 )
 
 
-def make_index_log(connection: Connection) -> None:
-    """Migration: a catalogue from before shared indexes."""
-    indexes.create(connection)
-    index_leases.create(connection)
-
-
 class IndexLog:
     """A collection's shared indexes. Every method is one transaction, or raises a StoreError."""
 

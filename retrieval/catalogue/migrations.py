@@ -1,54 +1,47 @@
 """Schema versions: how a new catalogue is made and an older one brought up to date.
 
-A new catalogue is made from today's tables at once. An older one passes through `MIGRATIONS`, in
-order, inside one transaction; version n is made from version n - 1 by the function at n - 2.
+A new catalogue is made from today's tables at once. An older one passes through the statements of
+`versions.py`, in order, inside one transaction.
 
 To change the schema: (1) change or add the table in `schema.py`, or in a module of its own on
-`schema.metadata`; (2) write a function here, or beside those tables, that makes the same change to
-an existing catalogue; (3) append it to `MIGRATIONS`, at the end. Functions that were released are
-never edited. A test holds a migrated catalogue to the tables of a new one.
+`schema.metadata`, and name a new one in `TABLES`; (2) append the statements that make the same
+change to an existing catalogue to `versions.MIGRATIONS`; (3) write
+`tests/catalogue/versions/version_N.sql` by `python -m tests.catalogue.versions.dump`.
+Tests hold a catalogue of each released version, migrated, to the tables of a new one.
 """
 
-from collections.abc import Callable
 from uuid import uuid4
 
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from retrieval.catalogue.copying.backup_log import make_backup_log
+from retrieval.catalogue import schema
+from retrieval.catalogue.copying.backup_log import backups
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.encrypted.data_keys import Keyring, make_data_keys
-from retrieval.catalogue.erasing.erasure_log import make_erasure_log
-from retrieval.catalogue.events.tables import make_events
-from retrieval.catalogue.http.api_keys import is_keyed, make_keys, mark_keyed, scope_names_of_keys
-from retrieval.catalogue.http.audit import add_keys_to_audit, make_audit
-from retrieval.catalogue.http.replies import add_claims, make_replies
-from retrieval.catalogue.http.sessions import make_sessions
-from retrieval.catalogue.index_registry import make_index_log
-from retrieval.catalogue.models.other_models import make_other_models
-from retrieval.catalogue.models.spaces import make_spaces
-from retrieval.catalogue.runs.runs import add_reasons_and_faces, add_runs
-from retrieval.catalogue.schema import meta, metadata
-from retrieval.catalogue.strangers import make_strangers
+from retrieval.catalogue.encrypted.data_keys import Keyring, data_keys
+from retrieval.catalogue.erasing.erasure_log import erasures
+from retrieval.catalogue.events import tables as events
+from retrieval.catalogue.http.api_keys import is_keyed, keys, mark_keyed
+from retrieval.catalogue.http.audit import audit
+from retrieval.catalogue.http.replies import replies
+from retrieval.catalogue.http.sessions import sessions
+from retrieval.catalogue.index_registry import index_leases, indexes
+from retrieval.catalogue.models.other_models import spare_models
+from retrieval.catalogue.models.spaces import spaces
+from retrieval.catalogue.models.vectors import model_vectors
+from retrieval.catalogue.runs.runs import run_photos, runs
+from retrieval.catalogue.schema import meta, metadata, now
+from retrieval.catalogue.strangers import unknowns
+from retrieval.catalogue.versions import MIGRATIONS, migrate
 from retrieval.errors import AlreadyExists, CatalogueIncompatible
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    add_runs,
-    make_keys,
-    make_audit,
-    make_replies,
-    make_spaces,
-    make_erasure_log,
-    make_backup_log,
-    make_strangers,
-    make_other_models,
-    make_data_keys,
-    make_index_log,
-    add_reasons_and_faces,
-    make_events,
-    scope_names_of_keys,
-    add_keys_to_audit,
-    add_claims,
-    make_sessions,
+# Every table; importing it here is what makes `schema.metadata` complete.
+TABLES = (
+    *(schema.meta, schema.collections, schema.people, schema.photos, schema.faces),
+    *(schema.changes, schema.journal, schema.journal_people),
+    *(runs, run_photos, keys, sessions, audit, replies, spaces, erasures, backups, unknowns),
+    *(spare_models, model_vectors, data_keys, indexes, index_leases),
+    *(events.events, events.event_people, events.event_photos, events.appearances),
+    *(events.verdicts, events.thumbnails),
 )
 VERSION = 1 + len(MIGRATIONS)
 COPYING = "copying-"  # in place of the version, while rows of another catalogue come in
@@ -141,7 +134,7 @@ def _version(connection: Connection, label: str) -> int | None:
 
 
 def _make(connection: Connection, version: str, keyring: Keyring) -> None:
-    metadata.create_all(connection)
+    metadata.create_all(connection, tables=TABLES)
     keyring.begin(connection)
     rows = [{"key": "schema", "value": version}, {"key": "epoch", "value": str(uuid4())}]
     connection.execute(insert(meta), rows)
@@ -149,5 +142,5 @@ def _make(connection: Connection, version: str, keyring: Keyring) -> None:
 
 def _migrate(connection: Connection, version: int) -> None:
     for migration in MIGRATIONS[version - 1 :]:
-        migration(connection)
+        migrate(connection, migration, now())
     connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(VERSION)))

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import numpy as np
 from sqlalchemy import (
     Column,
-    Connection,
     Double,
     Index,
     Integer,
@@ -69,11 +68,6 @@ unknowns = Table(
     Index("unknowns_by_moment", "collection_id", "seen_at"),
     sqlite_autoincrement=True,
 )
-
-
-def make_strangers(connection: Connection) -> None:
-    """Migration: a catalogue from before unknown faces were kept."""
-    unknowns.create(connection)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

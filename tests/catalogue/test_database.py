@@ -167,10 +167,10 @@ def test_a_damaged_file_is_an_error_that_says_so(path, url):
 
 @pytest.fixture
 def small_databases():
-    """Every SQLite connection made meanwhile may grow its database to 64 pages only."""
+    """Every SQLite connection made meanwhile may grow its database to 128 pages only."""
 
     def limit(connection, _record):
-        connection.execute("PRAGMA max_page_count = 64")
+        connection.execute("PRAGMA max_page_count = 128")
 
     event.listen(Pool, "connect", limit)
     yield

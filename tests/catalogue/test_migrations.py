@@ -1,36 +1,41 @@
 """A catalogue of an older schema becomes one of today's, and loses nothing."""
 
+import re
 import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.migrations import VERSION
+from retrieval.catalogue.database import Database
+from retrieval.catalogue.migrations import TABLES, VERSION
+from retrieval.catalogue.schema import metadata
+from retrieval.catalogue.strangers import Strangers
+from retrieval.catalogue.versions import TYPES
 from tests.catalogue.made import new_face, sha256, vector
 
-VERSION_1 = Path(__file__).with_name("version_1.sql")
+DUMPS = sorted(Path(__file__).with_name("versions").glob("version_*.sql"))
 
 
-@pytest.fixture
-def old(tmp_path):
+@pytest.fixture(params=DUMPS, ids=[path.stem for path in DUMPS])
+def old(request, tmp_path):
     path = tmp_path / "old.db"
     connection = sqlite3.connect(path)
-    connection.executescript(VERSION_1.read_text())
+    connection.executescript(request.param.read_text())
     connection.close()
     return path
 
 
-def schema(path):
+def schema(url):
     """Tables, columns, keys and indexes, in an order of their own."""
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(url)
     inspector = inspect(engine)
     found = {
         table: {
             "columns": sorted(
-                (column["name"], str(column["type"]), column["nullable"])
+                (column["name"], repr(column["type"]), column["nullable"])
                 for column in inspector.get_columns(table)
             ),
             "indexes": sorted(map(repr, inspector.get_indexes(table))),
@@ -44,10 +49,54 @@ def schema(path):
     return found
 
 
+def version_1_for_postgresql():
+    """The tables of the first dump in PostgreSQL's types."""
+    types = TYPES["postgresql"]
+    statements = DUMPS[0].read_text()
+    assert DUMPS[0].stem == "version_1"
+    statements = re.sub(r"(?ms)^INSERT .*?;$|^DELETE .*?;$|^--.*?$|^BEGIN.*?$", "", statements)
+    statements = statements.replace("COMMIT;", "").replace(TYPES["sqlite"]["id"], types["id"])
+    statements = re.sub(r"(\w*_id|seq) INTEGER", rf"\1 {types['ref']}", statements)
+    statements = re.sub(r"\tname TEXT", f"\tname {types['name']}", statements)
+    statements = statements.replace(" DOUBLE ", f" {types['double']} ")
+    statements = statements.replace(" BLOB ", f" {types['bytes']} ")
+    # Tables that others refer to come first.
+    made = [each.strip() for each in statements.split(";") if each.strip()]
+    order = ("meta", "collections", "people", "photos", "faces", "changes", "journal")
+    return sorted(made, key=lambda each: [*order, *each.split()].index(each.split()[2]))
+
+
+def test_there_is_a_dump_of_the_first_version_and_of_todays():
+    versions = {int(path.stem.removeprefix("version_")) for path in DUMPS}
+    assert {1, VERSION} <= versions
+
+
+def test_every_table_is_among_those_that_a_new_catalogue_gets():
+    assert set(TABLES) == set(metadata.tables.values())
+
+
 def test_a_migrated_catalogue_has_the_tables_of_a_new_one(old, tmp_path):
     Catalogue.open(f"sqlite:///{old}").close()
     Catalogue.open(f"sqlite:///{tmp_path}/new.db").close()
-    assert schema(old) == schema(tmp_path / "new.db")
+    assert schema(f"sqlite:///{old}") == schema(f"sqlite:///{tmp_path}/new.db")
+
+
+def test_a_migrated_postgresql_has_the_tables_of_a_new_one(postgres):
+    url = postgres.empty_database()
+    Catalogue.open(url).close()
+    driver = url.replace("postgresql:", "postgresql+psycopg:")
+    new = schema(driver)
+    postgres.empty_database()
+    database = Database(url)
+    with database.writing() as connection:
+        for statement in version_1_for_postgresql():
+            connection.execute(text(statement))
+        for key, value in (("schema", "1"), ("epoch", "an epoch")):
+            row = {"key": key, "value": value}
+            connection.execute(text("INSERT INTO meta VALUES (:key, :value)"), row)
+    database.close()
+    Catalogue.open(url).close()
+    assert schema(driver) == new
 
 
 def test_a_migrated_catalogue_keeps_what_it_held_and_goes_on(old):
@@ -63,6 +112,15 @@ def test_a_migrated_catalogue_keeps_what_it_held_and_goes_on(old):
         np.testing.assert_array_equal(catalogue.vectors(gallery)[2], [vector(1), vector(2)])
         (answer,) = catalogue.enrol(gallery, [new_face("Cid", 3)])
         assert (answer.face_id, answer.person_id) == (3, 3)
+
+
+def test_strangers_from_before_models_could_change_are_of_the_collections_model(tmp_path):
+    connection = sqlite3.connect(tmp_path / "old.db")
+    connection.executescript((DUMPS[0].parent / "version_9.sql").read_text())
+    connection.close()
+    with Catalogue.open(f"sqlite:///{tmp_path}/old.db") as catalogue:
+        (found,) = Strangers(catalogue.database).newest(catalogue.collection("default").id, 9, None)
+        np.testing.assert_array_equal(found.vector, vector(1))
 
 
 def test_the_version_is_written_so_that_nothing_is_migrated_twice(old):

@@ -22,11 +22,6 @@ backups = Table(
 )
 
 
-def make_backup_log(connection: Connection) -> None:
-    """Migration: a catalogue from before backups."""
-    backups.create(connection)
-
-
 @dataclass(frozen=True, slots=True)
 class BackupRecord:
     """A backup that was made.

@@ -57,12 +57,6 @@ data_keys = Table(
 )
 
 
-def make_data_keys(connection: Connection) -> None:
-    """Migration: a catalogue from before vectors could be encrypted holds them in the clear."""
-    data_keys.create(connection)
-    put_plain(connection, Role.ACTIVE)
-
-
 def put_plain(connection: Connection, role: Role) -> None:
     """Add the entry for vectors in the clear."""
     row = {"id": PLAIN, "user_key": "", "wrapped": b"", "role": role, "created_at": now()}

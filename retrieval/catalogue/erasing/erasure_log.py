@@ -33,11 +33,6 @@ erasures = Table(
 )
 
 
-def make_erasure_log(connection: Connection) -> None:
-    """Migration: a catalogue from before backups."""
-    erasures.create(connection)
-
-
 class ErasureKind(StrEnum):
     """What was erased."""
 

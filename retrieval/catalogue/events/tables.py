@@ -1,4 +1,4 @@
-"""The tables of events and thumbnails, and the migration that makes them.
+"""The tables of events and thumbnails.
 
 No row here holds a person's name: a name is looked up by id, so a rename reaches every event and a
 deletion leaves none. Names of photos are the user's and may mention somebody.
@@ -7,7 +7,6 @@ deletion leaves none. Names of photos are the user's and may mention somebody.
 from sqlalchemy import (
     Boolean,
     Column,
-    Connection,
     Double,
     ForeignKey,
     Index,
@@ -16,7 +15,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 from retrieval.catalogue.schema import Id, Moment, Name, collection_column, metadata
@@ -135,78 +133,3 @@ thumbnails = Table(  # each of one enrolled face, or one appearance, or one stra
     Column("picture", LargeBinary, nullable=False),  # JPEG, encrypted where vectors are
     sqlite_autoincrement=True,
 )
-
-_MADE = """
-CREATE TABLE events (
-    id {id}, collection_id {ref} NOT NULL, name {name} NOT NULL, day TEXT,
-    expects TEXT NOT NULL, keep_photos BOOLEAN NOT NULL, days INTEGER,
-    created_at TEXT NOT NULL, revision INTEGER NOT NULL, decided INTEGER NOT NULL, stamp TEXT,
-    UNIQUE (collection_id, name),
-    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE);
-CREATE TABLE event_people (
-    event_id {ref} NOT NULL, person_id {ref} NOT NULL, PRIMARY KEY (event_id, person_id),
-    FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE,
-    FOREIGN KEY(person_id) REFERENCES people (id) ON DELETE CASCADE);
-CREATE TABLE event_photos (
-    id {id}, collection_id {ref} NOT NULL, event_id {ref} NOT NULL, sha256 TEXT,
-    photo TEXT NOT NULL, location TEXT, width INTEGER NOT NULL, height INTEGER NOT NULL,
-    taken_at TEXT, added_at TEXT NOT NULL, code TEXT, message TEXT, UNIQUE (event_id, sha256),
-    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
-    FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE);
-CREATE INDEX event_photos_by_event ON event_photos (event_id, id);
-CREATE TABLE appearances (
-    id {id}, collection_id {ref} NOT NULL, event_id {ref} NOT NULL, photo_id {ref} NOT NULL,
-    face INTEGER NOT NULL, score {double} NOT NULL, size_px {double} NOT NULL,
-    sharpness {double} NOT NULL, yaw_deg {double} NOT NULL, cut_off {double} NOT NULL,
-    unusable TEXT, box {bytes} NOT NULL, landmarks {bytes} NOT NULL, vector {bytes} NOT NULL,
-    fingerprint TEXT NOT NULL, outcome TEXT NOT NULL, person_id {ref}, likeness {double},
-    needed {double}, margin {double}, basis TEXT NOT NULL, reason TEXT,
-    candidates {bytes} NOT NULL, group_id {ref},
-    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
-    FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE,
-    FOREIGN KEY(photo_id) REFERENCES event_photos (id) ON DELETE CASCADE,
-    FOREIGN KEY(person_id) REFERENCES people (id) ON DELETE SET NULL);
-CREATE INDEX appearances_by_event ON appearances (event_id, id);
-CREATE INDEX appearances_by_person ON appearances (person_id, event_id);
-CREATE INDEX appearances_by_photo ON appearances (photo_id);
-CREATE TABLE verdicts (
-    id {id}, collection_id {ref} NOT NULL, event_id {ref} NOT NULL,
-    appearance_id {ref} NOT NULL, act {ref} NOT NULL, kind TEXT NOT NULL, person_id {ref},
-    judge TEXT NOT NULL, said_at TEXT NOT NULL, undone_at TEXT, undone_by TEXT,
-    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
-    FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE,
-    FOREIGN KEY(appearance_id) REFERENCES appearances (id) ON DELETE CASCADE);
-CREATE INDEX verdicts_by_appearance ON verdicts (appearance_id);
-CREATE INDEX verdicts_by_event ON verdicts (event_id, id);
-CREATE INDEX verdicts_by_person ON verdicts (person_id);
-CREATE TABLE thumbnails (
-    id {id}, collection_id {ref} NOT NULL, face_id {ref}, appearance_id {ref},
-    stranger_id {ref}, picture {bytes} NOT NULL,
-    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
-    UNIQUE (face_id), FOREIGN KEY(face_id) REFERENCES faces (id) ON DELETE CASCADE,
-    UNIQUE (appearance_id),
-    FOREIGN KEY(appearance_id) REFERENCES appearances (id) ON DELETE CASCADE,
-    UNIQUE (stranger_id), FOREIGN KEY(stranger_id) REFERENCES unknowns (id) ON DELETE CASCADE)
-"""
-_TYPES = {
-    "sqlite": {
-        "id": "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT",
-        "ref": "INTEGER",
-        "name": "TEXT",
-        "double": "DOUBLE",
-        "bytes": "BLOB",
-    },
-    "postgresql": {
-        "id": "BIGSERIAL PRIMARY KEY",
-        "ref": "BIGINT",
-        "name": 'TEXT COLLATE "C"',
-        "double": "DOUBLE PRECISION",
-        "bytes": "BYTEA",
-    },
-}
-
-
-def make_events(connection: Connection) -> None:
-    """Migration: a catalogue from before events and thumbnails."""
-    for statement in _MADE.format(**_TYPES[connection.dialect.name]).split(";"):
-        connection.execute(text(statement))

@@ -25,7 +25,6 @@ from sqlalchemy import (
     UniqueConstraint,
     insert,
     select,
-    text,
     update,
 )
 
@@ -56,42 +55,6 @@ keys = Table(
     UniqueConstraint("collection", "name"),
     sqlite_autoincrement=True,
 )
-
-
-def make_keys(connection: Connection) -> None:
-    """Migration: a catalogue from before the service."""
-    keys.create(connection)
-
-
-def scope_names_of_keys(connection: Connection) -> None:
-    """Migration: names of keys are unique in a collection, no longer over all; keys leave a mark.
-
-    SQLite cannot take a constraint away, so the table is written anew there.
-    """
-    if connection.dialect.name == "sqlite":
-        columns = (
-            "id, handle, name, role, collection, requests_per_minute, sha256, created_at,"
-            " revoked_at"
-        )
-        for statement in (
-            "CREATE TABLE keys_by_scope (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,"
-            " handle TEXT NOT NULL, name TEXT NOT NULL, role TEXT NOT NULL, collection TEXT,"
-            " requests_per_minute INTEGER, sha256 TEXT NOT NULL, created_at TEXT NOT NULL,"
-            " revoked_at TEXT, UNIQUE (handle), UNIQUE (collection, name))",
-            f"INSERT INTO keys_by_scope ({columns}) SELECT {columns} FROM keys",
-            "DROP TABLE keys",
-            "ALTER TABLE keys_by_scope RENAME TO keys",
-        ):
-            connection.execute(text(statement))
-    else:
-        for statement in (
-            "ALTER TABLE keys DROP CONSTRAINT IF EXISTS keys_name_key",
-            "ALTER TABLE keys DROP CONSTRAINT IF EXISTS keys_collection_name_key",
-            "ALTER TABLE keys ADD CONSTRAINT keys_collection_name_key UNIQUE (collection, name)",
-        ):
-            connection.execute(text(statement))
-    if connection.scalar(text("SELECT id FROM keys LIMIT 1")) is not None:
-        mark_keyed(connection)
 
 
 class Role(StrEnum):

@@ -16,9 +16,7 @@ from sqlalchemy import (
     Text,
     delete,
     insert,
-    inspect,
     select,
-    text,
     update,
 )
 
@@ -45,17 +43,6 @@ audit = Table(
     Index("audit_by_photo", "photo"),
     sqlite_autoincrement=True,
 )
-
-
-def make_audit(connection: Connection) -> None:
-    """Migration: a catalogue from before the service."""
-    audit.create(connection)
-
-
-def add_keys_to_audit(connection: Connection) -> None:
-    """Migration: entries name the key by its handle as well."""
-    if "key" not in {column["name"] for column in inspect(connection).get_columns("audit")}:
-        connection.execute(text("ALTER TABLE audit ADD COLUMN key TEXT"))
 
 
 @dataclass(frozen=True, slots=True)

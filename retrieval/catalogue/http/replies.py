@@ -18,10 +18,8 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
-    inspect,
     or_,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -47,19 +45,6 @@ replies = Table(
     Column("claimant", Text),  # the process that answers it
     Column("claimed_until", Moment),  # put off by that process while it lives
 )
-
-
-def make_replies(connection: Connection) -> None:
-    """Migration: a catalogue from before the service."""
-    replies.create(connection)
-
-
-def add_claims(connection: Connection) -> None:
-    """Migration: claims end with the process that made them."""
-    there = {column["name"] for column in inspect(connection).get_columns("replies")}
-    for column in ("claimant", "claimed_until"):
-        if column not in there:
-            connection.execute(text(f"ALTER TABLE replies ADD COLUMN {column} TEXT"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import Column, Connection, Table, Text, delete, insert, select, text
+from sqlalchemy import Column, Table, Text, delete, insert, select
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.schema import Moment, metadata, now
@@ -20,16 +20,6 @@ sessions = Table(
     Column("handle", Text, nullable=False),  # of the key that was shown
     Column("ends_at", Moment, nullable=False),
 )
-
-
-def make_sessions(connection: Connection) -> None:
-    """Migration: a catalogue from before sessions were kept."""
-    connection.execute(
-        text(
-            "CREATE TABLE sessions (sha256 TEXT NOT NULL, handle TEXT NOT NULL,"
-            " ends_at TEXT NOT NULL, PRIMARY KEY (sha256))"
-        )
-    )
 
 
 class Sessions:

@@ -28,9 +28,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    inspect,
     select,
-    text,
     update,
 )
 
@@ -44,7 +42,6 @@ from retrieval.catalogue.models.vectors import (
     face_columns,
     forget_some,
     lacks_vector,
-    model_vectors,
     put_vectors,
 )
 from retrieval.catalogue.records import Collection
@@ -81,24 +78,6 @@ spare_models = Table(
 
 _MODEL = ("embedder", "precision", "mirror", "fingerprint", "dimension", "aside")
 _FORGOTTEN = 2_000  # vectors a transaction, so that writers wait for a moment only
-
-
-def make_other_models(connection: Connection) -> None:
-    """Migration: a catalogue from before collections could change their model."""
-    metadata.create_all(connection, tables=[spare_models, model_vectors])
-    added = "ALTER TABLE {} ADD COLUMN {} TEXT NOT NULL DEFAULT ''"
-    connection.execute(text(added.format("collections", "term")))
-    aside = "ALTER TABLE collections ADD COLUMN aside BOOLEAN NOT NULL DEFAULT FALSE"
-    connection.execute(text(aside))
-    columns = {column["name"] for column in inspect(connection).get_columns("unknowns")}
-    if "fingerprint" not in columns:  # else this very migration has just made the table
-        connection.execute(text(added.format("unknowns", "fingerprint")))
-        connection.execute(
-            text(
-                "UPDATE unknowns SET fingerprint = (SELECT fingerprint FROM collections"
-                " WHERE collections.id = unknowns.collection_id)"
-            )
-        )
 
 
 @dataclass(frozen=True, slots=True)

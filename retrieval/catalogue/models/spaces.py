@@ -16,11 +16,6 @@ spaces = Table(
 )
 
 
-def make_spaces(connection: Connection) -> None:
-    """Migration: a catalogue from before calibration."""
-    spaces.create(connection)
-
-
 def put_space(connection: Connection, collection_id: int, matrix: Floats | None) -> None:
     """Keep a matrix in place of the one that is there; None keeps none."""
     values = [] if matrix is None else encode_vectors(connection, np.reshape(matrix, (1, -1)))

@@ -26,9 +26,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    inspect,
     select,
-    text,
     update,
 )
 
@@ -90,22 +88,6 @@ run_photos = Table(
     Index("run_photos_by_path", "run_id", "path", "person", unique=True),
     sqlite_autoincrement=True,
 )
-
-
-def add_runs(connection: Connection) -> None:
-    """The migration that brings these tables."""
-    metadata.create_all(connection, tables=[runs, run_photos])
-
-
-def add_reasons_and_faces(connection: Connection) -> None:
-    """The migration that lets a run say why it failed and what it passed over, and name faces."""
-    for table, column, kind in (
-        ("runs", "reason", "TEXT"),
-        ("runs", "passed_over", "JSON"),
-        ("run_photos", "face", "INTEGER"),
-    ):
-        if column not in {found["name"] for found in inspect(connection).get_columns(table)}:
-            connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column} {kind}"))
 
 
 class Runs:
