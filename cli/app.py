@@ -1,60 +1,131 @@
-"""The command `rollcall`."""
+"""The command `rollcall`: its commands by name, each imported when it is called."""
 
-from importlib import metadata
-from typing import Annotated
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module, metadata
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
-from cli import (
-    audit,
-    backup,
-    bench,
-    calibrate,
-    catalogue,
-    clusters,
-    demo,
-    doctor,
-    enroll,
-    health,
-    identify,
-    index,
-    jobs,
-    keys,
-    models,
-    people,
-    serve,
-    unknowns,
-    worker,
-)
+# Module, and what `rollcall --help` says, so that it need import none of them; a test holds these
+# lines to the commands' own.
+COMMANDS = {
+    "demo": ("demo", "Enrol sample people, identify a sample photo, write the annotated picture."),
+    "enroll": (
+        "enroll",
+        "Enrol photos: one folder per person, loose photos of one person, or a list.",
+    ),
+    "identify": ("identify", "Say who is in each photo."),
+    "search": (
+        "identify",
+        "Find the gallery's photos that show the people of a photo, best first.",
+    ),
+    "verify": (
+        "identify",
+        "Say whether a photo shows the same person as another photo, or as somebody enrolled.",
+    ),
+    "people": ("people", "Who is enrolled."),
+    "photos": ("people", "The photos that are enrolled."),
+    "collections": ("people", "Galleries with their own people and model."),
+    "calibrate": (
+        "calibrate",
+        "Choose threshold and margin from the collection's own photos, and say what they are"
+        " worth.",
+    ),
+    "health": (
+        "health",
+        "Find photos under the wrong name, look-alikes, copies and thin enrolments.",
+    ),
+    "unknowns": ("unknowns", "Strangers who come again in queries."),
+    "clusters": ("clusters", "Print the inverted index: the photos of each cluster of vectors."),
+    "index": ("index", "What searches the faces, derived from the catalogue."),
+    "serve": ("serve", "Serve the HTTP API and the web app until it is interrupted."),
+    "keys": ("keys", "Keys of the HTTP service."),
+    "audit": ("audit", "List what was asked and changed over HTTP, newest first."),
+    "jobs": ("jobs", "Bulk work in the queue."),
+    "worker": (
+        "worker",
+        "Do queued work with warm processes, one thread each, until SIGTERM or Ctrl-C.",
+    ),
+    "models": ("models", "Detectors and embedders, and their files."),
+    "doctor": (
+        "doctor",
+        "Check models, catalogue, index, queue, files and versions, and say how to mend them.",
+    ),
+    "backup": (
+        "backup",
+        "Write everything that is truth into one file, while the service goes on.",
+    ),
+    "restore": ("backup", "Make a backup the truth again, while the service goes on."),
+    "catalogue": ("catalogue", "The database that holds everything."),
+    "bench": ("bench", "Measure Rollcall on this machine."),
+}
+
+
+class _Imported(MutableMapping[str, Any]):
+    """The commands by name; one that is asked for is imported."""
+
+    def __init__(self) -> None:
+        self._imported: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._imported:
+            app = typer.Typer(context_settings=_HELP)
+            app.callback()(lambda: None)  # a group also where the module has one command
+            import_module(f"cli.{COMMANDS[name][0]}").register(app)
+            self._imported |= get_group(app).commands
+        return self._imported[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._imported[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._imported[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class Commands(TyperGroup):
+    """A group whose commands are imported when they are called, and listed without."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = _Imported()
+        self._listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order in which a newcomer meets them."""
+        return list(self.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command; while help is printed, its name and one line."""
+        if self._listing:
+            return TyperCommand(cmd_name, callback=None, help=COMMANDS[cmd_name][1])
+        return super().get_command(ctx, cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help, importing no command."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+
+_HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="rollcall",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP,
 )
-for module in (
-    demo,
-    enroll,
-    identify,
-    people,
-    calibrate,
-    health,
-    unknowns,
-    clusters,
-    index,
-    serve,
-    keys,
-    audit,
-    jobs,
-    worker,
-    models,
-    doctor,
-    backup,
-    catalogue,
-    bench,
-):
-    module.register(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich import box
 from rich.console import Console
 from rich.logging import RichHandler
@@ -26,11 +25,11 @@ from rich.table import Table
 
 from retrieval.errors import RollcallError, SettingInvalid
 from retrieval.private_files import UMASK
-from retrieval.settings import Settings
 
 if TYPE_CHECKING:
     from retrieval.photos.folders import PassedOver
     from retrieval.service import Service
+    from retrieval.settings import Settings
 
 # advance(n=1, total=None, **fields): n more are done, of so many; fields are shown
 Advance = Callable[..., None]
@@ -48,7 +47,7 @@ class Run:
         rejected: set by a command that did its work but had to reject some inputs: exit code 1.
     """
 
-    settings: Settings
+    settings: "Settings"
     json: bool
     quiet: bool
     console: Console = field(init=False)
@@ -243,7 +242,7 @@ def tell_passed(run: Run, passed: "PassedOver") -> None:
         run.remark(str(passed))
 
 
-def make_settings(home: Path | None, collection: str | None) -> Settings:
+def make_settings(home: Path | None, collection: str | None) -> "Settings":
     """Build the settings: the command's options go before the environment.
 
     Raises:
@@ -253,7 +252,11 @@ def make_settings(home: Path | None, collection: str | None) -> Settings:
     return _checked(**{key: value for key, value in chosen.items() if value is not None})
 
 
-def _checked(**values: Any) -> Settings:
+def _checked(**values: Any) -> "Settings":
+    from pydantic import ValidationError
+
+    from retrieval.settings import Settings
+
     try:
         return Settings(**values)
     except ValidationError as error:

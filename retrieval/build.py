@@ -6,11 +6,11 @@ It imports inside functions, so that `--help` and enqueuing load no OpenCV, ONNX
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import InputError, SettingInvalid, StoreError
 from retrieval.private_files import make_folder
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from retrieval.catalogue.index_registry import IndexLog
     from retrieval.catalogue.records import Collection
     from retrieval.catalogue.runs.run_records import Run
+    from retrieval.collection.active_model import ActiveModel
     from retrieval.encryption.keys import UserKeySource
     from retrieval.index.milvus.server import MilvusServer
     from retrieval.index.people_index import PeopleIndex
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from retrieval.pipeline import Pipeline
     from retrieval.scoring.space import Space
     from retrieval.service import Service
+    from retrieval.values import Floats
 
 logger = logging.getLogger(__name__)
 Remark = Callable[[str], None]
@@ -270,6 +272,20 @@ class Workshop:
     @cached_property
     def _models(self) -> "ModelStore":
         return build_models(self._settings)
+
+    def active_model(
+        self,
+        catalogue: "Catalogue",
+        collection: "Collection",
+        calibration: Mapping[str, Any] | None,
+        matrix: "Floats | None",
+        feed: ChangeFeed,
+        load: "Callable[[Collection], Pipeline]",
+    ) -> "ActiveModel":
+        """What answers for a collection."""
+        from retrieval.collection.active_model import ActiveModel
+
+        return ActiveModel(catalogue, self, collection, calibration, matrix, feed, load)
 
     def new_collection(self, catalogue: "Catalogue", name: str) -> "Collection":
         """Create a collection with the models that the settings ask for."""

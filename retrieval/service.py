@@ -4,14 +4,14 @@ The command line, the HTTP API and the workers call this and nothing below it. M
 opened when they are first needed, so that listing people loads no network.
 """
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from itertools import islice
-from typing import TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, TypeVar
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.changes import LogFeed
@@ -19,26 +19,24 @@ from retrieval.catalogue.lookups import called_otherwise
 from retrieval.catalogue.models.other_models import OtherModel, OtherModels
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
 from retrieval.catalogue.runs.runs import Runs
-from retrieval.catalogue.strangers import Strangers
-from retrieval.collection.active_model import ActiveModel, Parts
-from retrieval.collection.answers import (
-    EnrolItem,
-    EnrolResult,
-    GalleryState,
-    PhotoAnswer,
-    PhotoHit,
-    Verification,
-)
-from retrieval.collection.enrolling import Enroller, enrollable
-from retrieval.collection.lens import Lens, stamp_of
-from retrieval.collection.likeness import alike, words_of
 from retrieval.errors import AlreadyExists, ModelMismatch, ModelSwitched, NotFound, StoreError
-from retrieval.index.gallery import Clusters
-from retrieval.index.people_index import PeopleIndex
 from retrieval.photos.store import PhotoStore
-from retrieval.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.steps import try_each
 from retrieval.values import Gate, Source
+
+if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people needs none of them
+    from retrieval.collection.active_model import ActiveModel, Parts
+    from retrieval.collection.answers import (
+        EnrolItem,
+        EnrolResult,
+        GalleryState,
+        PhotoAnswer,
+        PhotoHit,
+        Verification,
+    )
+    from retrieval.collection.lens import Lens
+    from retrieval.index.people_index import PeopleIndex
+    from retrieval.pipeline import Pipeline
 
 T = TypeVar("T")
 
@@ -59,7 +57,7 @@ class Service:
         self._looking = threading.Lock()
         self._loading = threading.Lock()
 
-    def __enter__(self) -> "Service":
+    def __enter__(self) -> Service:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,16 +94,15 @@ class Service:
         """
         collection, calibration = self.catalogue.seen(self.collection.id)
         active_model = self._active_model
-        if active_model is not None and active_model.is_of(collection, stamp_of(calibration)):
+        if active_model is not None and active_model.is_of(collection, calibration):
             return active_model
         with self._looking:
             collection, calibration, matrix = self.catalogue.calibrated(collection.id)
             active_model = self._active_model
-            if active_model is None or not active_model.is_of(collection, stamp_of(calibration)):
+            if active_model is None or not active_model.is_of(collection, calibration):
                 feed = LogFeed(self.catalogue.database, collection)
-                active_model = ActiveModel(
+                active_model = self._parts.active_model(
                     self.catalogue,
-                    self._parts,
                     collection,
                     calibration,
                     matrix,
@@ -124,9 +121,8 @@ class Service:
         other_models, active = OtherModels(self.catalogue.database), self.active_model.collection
         calibration, matrix = other_models.calibrated(active.id, other_model.fingerprint)
         feed = other_models.feed(active, other_model.fingerprint)
-        return ActiveModel(
+        return self._parts.active_model(
             self.catalogue,
-            self._parts,
             other_model.of(active),
             calibration,
             matrix,
@@ -206,7 +202,7 @@ class Service:
 
     def state(self) -> GalleryState:
         """Against what questions are asked now."""
-        return self.steadily(ActiveModel.state)
+        return self.steadily(lambda model: model.state())
 
     # Enrolling
 
@@ -225,13 +221,8 @@ class Service:
         self.ensure_collection()
         remaining = iter(items)
         while batch := list(islice(remaining, BATCH_PHOTOS)):
-            yield from self.steadily(partial(self._take, batch=batch))
-
-    def _take(self, active_model: ActiveModel, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
-        enroller = Enroller(
-            self.catalogue, active_model.collection, active_model.pipeline, self.photos
-        )
-        return enroller.take(batch)
+            taken = self.steadily(lambda model: model.take(batch, self.photos))
+            yield from taken
 
     # Asking
 
@@ -253,27 +244,7 @@ class Service:
         self, sources: Sequence[Source], threshold: float | None = None
     ) -> tuple[list[PhotoAnswer], GalleryState]:
         """Say who is in each photo, as `identify`, and against what was asked: of one model."""
-        return self.steadily(partial(self._ask, sources=sources, threshold=threshold))
-
-    def _ask(
-        self, active_model: ActiveModel, sources: Sequence[Source], threshold: float | None
-    ) -> tuple[list[PhotoAnswer], GalleryState]:
-        found = active_model.pipeline.process(sources)
-        read = [entry for entry in found if isinstance(entry, PhotoFaces)]
-        answered, unknown = active_model.answers(read, threshold)
-        state = active_model.state()
-        if self._parts.unknown_days and read:
-            store = Strangers(self.catalogue.database)
-            asked, days = {photo.sha256 for photo in read}, self._parts.unknown_days
-            model = active_model.collection.fingerprint
-            store.keep(active_model.collection.id, asked, unknown, days, model)
-        answers = iter(answered)
-        return [
-            PhotoAnswer(entry.source.name, "", 0, 0, (), str(entry.error), entry.error.code)
-            if isinstance(entry, PhotoFailure)
-            else next(answers)
-            for entry in found
-        ], state
+        return self.steadily(lambda model: model.ask(sources, threshold, self._parts.unknown_days))
 
     def search(self, source: Source, limit: int = 10) -> list[PhotoHit]:
         """Find the gallery's photos that show the people of a photo, best first.
@@ -281,24 +252,7 @@ class Service:
         Raises:
             PhotoError: the photo cannot be read or shows no face.
         """
-        return self.steadily(partial(self._search, source=source, limit=limit))
-
-    def _search(self, active_model: ActiveModel, source: Source, limit: int) -> list[PhotoHit]:
-        photo = _one(active_model, source, None)
-        lens = active_model.lens
-        lens.gallery.catch_up()
-        found = lens.gallery.search_faces(photo.faces.vectors, limit)
-        best: dict[int, float] = {}
-        for face, score in zip(found.ids.ravel().tolist(), found.scores.ravel(), strict=True):
-            if face >= 0:
-                best[face] = max(float(score), best.get(face, -1.0))
-        faces = self.catalogue.faces(list(best))
-        ranked = sorted(faces.values(), key=lambda face: -best[face.id])[:limit]
-        threshold = _photo_threshold(lens.gate())
-        return [
-            PhotoHit(face.photo, face.person, best[face.id], best[face.id] >= threshold)
-            for face in ranked
-        ]
+        return self.steadily(lambda model: model.search(source, limit))
 
     def like(self, source: Source, limit: int = 10) -> list[PhotoHit]:
         """Find the gallery's photos that are most like a photo, by whom they show.
@@ -308,17 +262,7 @@ class Service:
         Raises:
             PhotoError: the photo cannot be read or shows no face.
         """
-        return self.steadily(partial(self._like, source=source, limit=limit))
-
-    def _like(self, active_model: ActiveModel, source: Source, limit: int) -> list[PhotoHit]:
-        probes = _one(active_model, source, None).faces.vectors
-        lens = active_model.lens
-        lens.gallery.catch_up()
-        clusters = lens.gallery.clusters()
-        words = words_of(lens.gallery, clusters, probes, _photo_threshold(lens.gate()))
-        sharing = clusters.faces[np.isin(clusters.labels, words)]
-        faces = self.catalogue.faces(sharing.tolist())
-        return alike(lens.gallery, clusters, words, faces, probes)[:limit]
+        return self.steadily(lambda model: model.like(source, limit))
 
     def verify(self, source: Source, other: Source | str) -> Verification:
         """Say whether a photo shows the same person as another photo, or as an enrolled person.
@@ -331,28 +275,7 @@ class Service:
             PhotoError: a photo cannot be read, or shows no face or several.
             NotFound: nobody of that name is enrolled.
         """
-        return self.steadily(partial(self._verify, source=source, other=other))
-
-    def _verify(
-        self, active_model: ActiveModel, source: Source, other: Source | str
-    ) -> Verification:
-        lens = active_model.lens
-        gate = lens.gate()
-        probe = _one(active_model, source, enrollable).faces.vectors
-        if isinstance(other, str):
-            person = self.catalogue.person(active_model.collection.id, other)
-            lens.gallery.catch_up()
-            hits = lens.gallery.search(probe, 1, people=np.array([person.id], np.int64))
-            score, against = float(hits.scores[0, 0]), f"person {person.name}"
-            threshold = gate.person_threshold
-        else:
-            pair = np.concatenate([probe, _one(active_model, other, enrollable).faces.vectors])
-            first, second = lens.gallery.space.of(pair)
-            score, against = float(first @ second), f"photo {other.name}"
-            threshold = gate.photo_threshold
-        if threshold is None:
-            threshold = gate.threshold
-        return Verification(score >= threshold, score, threshold, gate.source, against)
+        return self.steadily(lambda model: model.verify(source, other))
 
     # People and photos
 
@@ -447,7 +370,7 @@ class Service:
         Raises:
             SettingInvalid: k is below 1 or above the number of faces.
         """
-        found = self.steadily(partial(_clusters, k=k))
+        found = self.steadily(lambda model: model.clusters(k))
         faces = self.catalogue.faces(found.faces.tolist())
         groups: dict[int, list[EnrolledFace]] = {}
         for face_id, label in zip(found.faces.tolist(), found.labels.tolist(), strict=True):
@@ -483,31 +406,10 @@ class Service:
 
     def write_index(self) -> None:
         """Write the index as it is, in place of what was written before."""
-        self.steadily(_written)
+        self.steadily(lambda model: model.lens.gallery.snapshot())
 
     def drop_other_indexes(self) -> None:
         """Delete the index of every model but the active one; it can be made again."""
         collection = self.active_model.collection
         OtherModels(self.catalogue.database).forget_index(collection.id)
         self._parts.drop_other_indexes(collection)
-
-
-def _one(active_model: ActiveModel, source: Source, choose: Choice | None) -> PhotoFaces:
-    (entry,) = active_model.pipeline.process([source], choose)
-    if isinstance(entry, PhotoFailure):
-        raise entry.error
-    return entry
-
-
-def _clusters(active_model: ActiveModel, k: int | None) -> Clusters:
-    active_model.lens.gallery.catch_up()
-    return active_model.lens.gallery.clusters(k)
-
-
-def _written(active_model: ActiveModel) -> None:
-    active_model.lens.gallery.snapshot()
-
-
-def _photo_threshold(gate: Gate) -> float:
-    """Smallest cosine of two photos of one person."""
-    return gate.threshold if gate.photo_threshold is None else gate.photo_threshold

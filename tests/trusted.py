@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection, NewFace
 from retrieval.catalogue.runs.run_records import Run
 from retrieval.catalogue.strangers import UnknownFace
+from retrieval.collection.active_model import ActiveModel
 from retrieval.errors import ModelMissing
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
@@ -27,6 +29,9 @@ class VectorParts:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+
+    def active_model(self, catalogue: Catalogue, *given: Any) -> ActiveModel:
+        return ActiveModel(catalogue, self, *given)
 
     def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
         return catalogue.create_collection(

@@ -1,9 +1,9 @@
 """What answers for a collection at one moment: its model, index, space and thresholds.
 
 They belong together: a vector of one model means nothing to the index of another. A collection may
-change its model or its calibration at any time, so whoever asks takes one kit and keeps to it from
-the photo to the answer. If the model was changed meanwhile, the kit's index says so before it
-answers (ModelSwitched), and the question is asked again with the new kit.
+change its model or its calibration at any time, so whoever asks takes one and keeps to it from
+the photo to the answer. If the model was changed meanwhile, its index says so before it
+answers (ModelSwitched), and the question is asked again with the new one.
 """
 
 import threading
@@ -16,23 +16,44 @@ import numpy as np
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import Run
-from retrieval.catalogue.strangers import UnknownFace
-from retrieval.collection.answers import GalleryState, PhotoAnswer
+from retrieval.catalogue.strangers import Strangers, UnknownFace
+from retrieval.collection.answers import (
+    EnrolItem,
+    EnrolResult,
+    GalleryState,
+    PhotoAnswer,
+    PhotoHit,
+    Verification,
+)
+from retrieval.collection.enrolling import Enroller, enrollable
 from retrieval.collection.lens import Lens, Stored, stamp_of
+from retrieval.collection.likeness import alike, words_of
 from retrieval.collection.naming import photo_answer, unknown_faces
 from retrieval.identities.decide import decide
+from retrieval.index.gallery import Clusters
 from retrieval.index.people_index import PeopleIndex
 from retrieval.photos.store import PhotoStore
-from retrieval.pipeline import PhotoFaces, Pipeline
+from retrieval.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
-from retrieval.values import Floats, Gate, found_ids
+from retrieval.values import Floats, Gate, Source, found_ids
 
 CANDIDATES = 5  # people that an answer names
 
 
 class Parts(Protocol):
     """What a service is made of; `retrieval.build` makes them."""
+
+    def active_model(
+        self,
+        catalogue: Catalogue,
+        collection: Collection,
+        calibration: Mapping[str, Any] | None,
+        matrix: Floats | None,
+        feed: ChangeFeed,
+        load: Callable[[Collection], Pipeline],
+    ) -> "ActiveModel":
+        """What answers for a collection; see `ActiveModel`."""
 
     def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
         """Create a collection with the models that the settings ask for."""
@@ -94,9 +115,9 @@ class ActiveModel:
         self._opening = threading.Lock()
         self._lens: Lens | None = None
 
-    def is_of(self, collection: Collection, stamp: str | None) -> bool:
+    def is_of(self, collection: Collection, calibration: Mapping[str, Any] | None) -> bool:
         """Whether it is of this model and this calibration."""
-        return (self.collection.series, self.stamp) == (collection.series, stamp)
+        return (self.collection.series, self.stamp) == (collection.series, stamp_of(calibration))
 
     @property
     def pipeline(self) -> Pipeline:
@@ -134,7 +155,7 @@ class ActiveModel:
     def answers(
         self, photos: Sequence[PhotoFaces], threshold: float | None = None
     ) -> tuple[list[PhotoAnswer], list[UnknownFace]]:
-        """Say who is in photos that this kit's pipeline has read.
+        """Say who is in photos that this model's pipeline has read.
 
         Args:
             photos: with vectors of this model.
@@ -167,3 +188,107 @@ class ActiveModel:
             answers.append(photo_answer(photo, decisions, names, faces, expected))
             unknown += unknown_faces(photo, decisions)
         return answers, unknown
+
+    # Enrolling
+
+    def take(self, batch: Sequence[EnrolItem], kept: PhotoStore) -> list[EnrolResult]:
+        """Enrol a batch of photos in one transaction; see `Service.enrol`.
+
+        Args:
+            batch: the photos.
+            kept: where copies of them go.
+        """
+        return Enroller(self._catalogue, self.collection, self.pipeline, kept).take(batch)
+
+    # Asking
+
+    def ask(
+        self, sources: Sequence[Source], threshold: float | None, unknown_days: int
+    ) -> tuple[list[PhotoAnswer], GalleryState]:
+        """Say who is in each photo, and against what was asked; see `Service.ask`.
+
+        Args:
+            sources: the photos.
+            threshold: in place of the collection's own.
+            unknown_days: days for which faces that are nobody's are kept; 0 keeps none.
+        """
+        found = self.pipeline.process(sources)
+        read = [entry for entry in found if isinstance(entry, PhotoFaces)]
+        answered, unknown = self.answers(read, threshold)
+        state = self.state()
+        if unknown_days and read:
+            store = Strangers(self._catalogue.database)
+            asked, model = {photo.sha256 for photo in read}, self.collection.fingerprint
+            store.keep(self.collection.id, asked, unknown, unknown_days, model)
+        answers = iter(answered)
+        return [
+            PhotoAnswer(entry.source.name, "", 0, 0, (), str(entry.error), entry.error.code)
+            if isinstance(entry, PhotoFailure)
+            else next(answers)
+            for entry in found
+        ], state
+
+    def search(self, source: Source, limit: int) -> list[PhotoHit]:
+        """Find the gallery's photos that show the people of a photo; see `Service.search`."""
+        photo = self._one(source, None)
+        lens = self.lens
+        lens.gallery.catch_up()
+        found = lens.gallery.search_faces(photo.faces.vectors, limit)
+        best: dict[int, float] = {}
+        for face, score in zip(found.ids.ravel().tolist(), found.scores.ravel(), strict=True):
+            if face >= 0:
+                best[face] = max(float(score), best.get(face, -1.0))
+        faces = self._catalogue.faces(list(best))
+        ranked = sorted(faces.values(), key=lambda face: -best[face.id])[:limit]
+        threshold = _photo_threshold(lens.gate())
+        return [
+            PhotoHit(face.photo, face.person, best[face.id], best[face.id] >= threshold)
+            for face in ranked
+        ]
+
+    def like(self, source: Source, limit: int) -> list[PhotoHit]:
+        """Find the gallery's photos that are most like a photo; see `Service.like`."""
+        probes = self._one(source, None).faces.vectors
+        lens = self.lens
+        lens.gallery.catch_up()
+        clusters = lens.gallery.clusters()
+        words = words_of(lens.gallery, clusters, probes, _photo_threshold(lens.gate()))
+        sharing = clusters.faces[np.isin(clusters.labels, words)]
+        faces = self._catalogue.faces(sharing.tolist())
+        return alike(lens.gallery, clusters, words, faces, probes)[:limit]
+
+    def verify(self, source: Source, other: Source | str) -> Verification:
+        """Say whether two photos, or a photo and a person, are of one; see `Service.verify`."""
+        lens = self.lens
+        gate = lens.gate()
+        probe = self._one(source, enrollable).faces.vectors
+        if isinstance(other, str):
+            person = self._catalogue.person(self.collection.id, other)
+            lens.gallery.catch_up()
+            hits = lens.gallery.search(probe, 1, people=np.array([person.id], np.int64))
+            score, against = float(hits.scores[0, 0]), f"person {person.name}"
+            threshold = gate.person_threshold
+        else:
+            pair = np.concatenate([probe, self._one(other, enrollable).faces.vectors])
+            first, second = lens.gallery.space.of(pair)
+            score, against = float(first @ second), f"photo {other.name}"
+            threshold = gate.photo_threshold
+        if threshold is None:
+            threshold = gate.threshold
+        return Verification(score >= threshold, score, threshold, gate.source, against)
+
+    def clusters(self, k: int | None) -> Clusters:
+        """Cluster the enrolled faces; see `Service.clusters`."""
+        self.lens.gallery.catch_up()
+        return self.lens.gallery.clusters(k)
+
+    def _one(self, source: Source, choose: Choice | None) -> PhotoFaces:
+        (entry,) = self.pipeline.process([source], choose)
+        if isinstance(entry, PhotoFailure):
+            raise entry.error
+        return entry
+
+
+def _photo_threshold(gate: Gate) -> float:
+    """Smallest cosine of two photos of one person."""
+    return gate.threshold if gate.photo_threshold is None else gate.photo_threshold

@@ -7,6 +7,7 @@ direction, so that two squares of one colour are the same person.
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import Run
+from retrieval.collection.active_model import ActiveModel
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Pipeline
@@ -89,6 +91,9 @@ class PaintedParts:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+
+    def active_model(self, catalogue: Catalogue, *given: Any) -> ActiveModel:
+        return ActiveModel(catalogue, self, *given)
 
     def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
         return catalogue.create_collection(

@@ -1,10 +1,14 @@
 """The documentation says what the code does."""
 
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from cli.app import COMMANDS, app
 from cli.reference import pages
 from retrieval import errors
 from retrieval.inference.manifest import load_manifest
@@ -49,3 +53,33 @@ def test_the_version_is_the_packages(tmp_path: Path) -> None:
     result = rollcall(tmp_path, "--version")
     assert result.exit_code == 0
     assert result.output == f"rollcall {version('rollcall')}\n"
+
+
+def test_the_commands_listed_are_the_modules_own_in_their_words() -> None:
+    for name, command in get_command(app).commands.items():
+        said = " ".join((command.help or "").split("\n\n")[0].split())
+        assert COMMANDS[name][1] == said, name
+    registered = {
+        path.stem for path in (ROOT / "cli").glob("*.py") if "def register(app" in path.read_text()
+    }
+    assert {module for module, _ in COMMANDS.values()} == registered - {"bench_gallery"}
+
+
+def test_help_imports_no_command_and_no_settings() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from cli.app import app;"
+        "CliRunner().invoke(app, ['--help']);"
+        "print([m for m in sys.modules if m in ('numpy', 'pydantic', 'sqlalchemy', 'cli.people')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_listing_people_imports_no_index_and_no_network(tmp_path: Path) -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from cli.app import app;"
+        f"CliRunner().invoke(app, ['people', 'list', '--home', {str(tmp_path)!r}]);"
+        "print([m for m in sys.modules if m in ('faiss', 'onnxruntime', 'cv2', 'scipy')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
