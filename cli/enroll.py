@@ -253,7 +253,7 @@ def _enrol_queued(
         steps = opened.bulk.fill(bulk_run, chain([first], remaining), source.passed.document)
         if wait:
             steps = chain(steps, opened.bulk.follow(bulk_run.id))
-        watch(run, opened, "enrolling" if wait else "queueing", steps)
+        watch(run, opened, bulk_run, "enrolling" if wait else "queueing", steps)
         if wait:
             with run.service() as service, suppress(NotFound):  # nobody could be enrolled
                 service.gallery.keep_up(run.remark)

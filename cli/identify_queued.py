@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.options import Run
-from cli.queued import options, queued, report, watch
+from cli.queued import all_not_taken, options, queued, report, watch
 from cli.results import check_results, write_results
 from retrieval.values import Location
 
@@ -29,19 +29,24 @@ def identify_queued(
     after it was stopped, goes on where it was.
     """
     from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
+    from retrieval.output_files import holding
 
     check_results(out)
     source = ", ".join(map(str, named))
     chosen = options(out=str(out.absolute()), detail=detail, threshold=threshold)
-    with queued(run) as opened:
+    with holding(out), queued(run) as opened:
         bulk_run = opened.bulk.begin("identify", run.settings.collection, source, chosen)
         run.remark(f"run {bulk_run.id[:8]}")
         if bulk_run.state is RunState.WORKING:
             listed = (ListedPhoto(str(photo)) for photo in photos)
             steps = chain(opened.bulk.fill(bulk_run, listed), opened.bulk.follow(bulk_run.id))
-            watch(run, opened, "identifying", steps)
+            watch(run, opened, bulk_run, "identifying", steps)
         if opened.runs.run(bulk_run.id).state is RunState.FINISHED:
-            lines = write_results(out, _answers(opened.runs, bulk_run.id))
+            counts = opened.runs.counts(bulk_run.id)
+            failed = (photo.path for photo in all_not_taken(opened.runs, bulk_run.id))
+            lines = write_results(
+                out, _answers(opened.runs, bulk_run.id), answered=counts.answered, missing=failed
+            )
             opened.runs.forget_taken(bulk_run.id)
             run.remark(f"{out}: {lines} lines")
         report(run, opened, bulk_run, extra={"out": str(out)})

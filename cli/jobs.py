@@ -55,7 +55,7 @@ def show_job(run: Run, run_id: RunId, wait: Wait = False, rejects: Rejects = Non
     with queued(run) as opened:
         found = opened.runs.run(run_id)
         if wait:
-            watch(run, opened, found.kind, opened.bulk.follow(found.id))
+            watch(run, opened, found, found.kind, opened.bulk.follow(found.id))
         failed = opened.queue.failed(found.id)
         for job in failed:
             run.remark(f"given up: {job.kind} {job.id}: {job.error}")
@@ -68,7 +68,7 @@ def retry_job(run: Run, run_id: RunId, wait: Wait = False, rejects: Rejects = No
     with queued(run) as opened:
         found = opened.bulk.go_on(opened.runs.run(run_id).id)
         if wait:
-            watch(run, opened, found.kind, opened.bulk.follow(found.id))
+            watch(run, opened, found, found.kind, opened.bulk.follow(found.id))
         report(run, opened, found, rejects)
 
 

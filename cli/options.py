@@ -8,6 +8,7 @@ import functools
 import inspect
 import json
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 # advance(n=1, total=None, **fields): n more are done, of so many; fields are shown
 Advance = Callable[..., None]
+
+
+class StoppedWaiting(KeyboardInterrupt):
+    """Ctrl-C while others do the work: it goes on. ``str(error)`` says what and how to stop it."""
 
 
 @dataclass(slots=True)
@@ -77,7 +82,7 @@ class Run:
     def emit(self, document: Mapping[str, Any], show: Callable[[], None]) -> None:
         """Print the result: the document as JSON with `--json`, otherwise what `show` prints."""
         if self.json:
-            sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+            sys.stdout.write(_json(document) + "\n")
         else:
             show()
 
@@ -227,8 +232,8 @@ def _run(function: Callable[..., None], shared: dict[str, Any], values: dict[str
     except RollcallError as error:
         _report(error, shared["json"])
         raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped. What was reported as done stays done.\n")
+    except KeyboardInterrupt as error:
+        sys.stderr.write(str(error) or "Stopped. What was reported as done stays done.\n")
         raise typer.Exit(130) from None
     except BrokenPipeError:
         raise typer.Exit(0) from None
@@ -271,9 +276,22 @@ def _checked(**values: Any) -> "Settings":
 def _report(error: RollcallError, as_json: bool) -> None:
     if as_json:
         document = {"error": {"code": error.code, "message": str(error)}}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.write(_json(document) + "\n")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"[bold red]error:[/] {_escaped(str(error))}")
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    """JSON as RFC 8259 has it: a number that is none, as a rate of nothing would be, is null."""
+    return json.dumps(_finite(document), ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _escaped(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.options import Run
+from cli.options import Run, StoppedWaiting
 from retrieval.cells import CsvWriter
 from retrieval.private_files import make_folder, open_text
 
@@ -56,8 +56,31 @@ def queued(run: Run) -> Iterator[Opened]:
         yield Opened(Bulk(Runs(catalogue.database), queue), queue)
 
 
-def watch(run: Run, opened: Opened, what: str, steps: "Iterable[RunCounts]") -> None:
-    """Show how far a run is, with its rate and what was not taken, until the steps end."""
+def watch(
+    run: Run, opened: Opened, bulk_run: "BulkRun", what: str, steps: "Iterable[RunCounts]"
+) -> None:
+    """Show how far a run is, with its rate and what was not taken, until the steps end.
+
+    Raises:
+        StoppedWaiting: Ctrl-C; the run goes on.
+    """
+    try:
+        _watch(run, opened, what, steps)
+    except KeyboardInterrupt:
+        raise StoppedWaiting(_goes_on(opened, bulk_run.id)) from None
+
+
+def _goes_on(opened: Opened, run_id: str) -> str:
+    """What becomes of a run that nobody waits for any more."""
+    found, short = opened.runs.run(run_id), run_id[:8]
+    rest = "" if found.listed else " Not all of its photos are listed: the same command goes on."
+    return (
+        f"Stopped waiting; run {short} goes on in the workers.{rest} `rollcall jobs show {short}"
+        f" --wait` follows it, `rollcall jobs cancel {short}` stops it.\n"
+    )
+
+
+def _watch(run: Run, opened: Opened, what: str, steps: "Iterable[RunCounts]") -> None:
     if opened.queue.workers() == 0:
         run.remark("no worker is running: start some with `rollcall worker`")
     done, begun, at_begin = 0, time.monotonic(), -1
@@ -144,25 +167,31 @@ def write_rejects(
         path: of the file, which is written anew.
         home: the home folder.
         bulk_run: whose photos they are.
-        photos: that were not taken.
+        photos: that were not taken; read while the file is held.
 
     Raises:
-        StoreError: the file cannot be written.
+        StoreError: the file cannot be written; an older one is as it was.
     """
     from retrieval.errors import StoreError
-    from retrieval.runs.files import name_of
+    from retrieval.output_files import holding, replacing
+    from retrieval.runs.files import WAIT_S, name_of
 
     try:
         make_folder(path.parent)
-        with open_text(path, errors="backslashreplace") as file:
-            writer = CsvWriter(file)
-            writer.row(("person", "external_id", "photo", "face", "reason", "what_to_do"))
-            for photo in photos:
-                name = name_of(home, bulk_run, photo.path)
-                person, external_id = photo.person, photo.external_id or ""
-                writer.row((person, external_id, name, photo.face, photo.code, photo.message))
     except OSError as exc:
         raise StoreError(f"{path} cannot be written: {exc.strerror}.") from exc
+    # Held before the catalogue is asked: who deletes a person strikes the name afterwards.
+    with (
+        holding(path, WAIT_S),
+        replacing(path) as part,
+        open_text(part, errors="backslashreplace") as file,
+    ):
+        writer = CsvWriter(file)
+        writer.row(("person", "external_id", "photo", "face", "reason", "what_to_do"))
+        for photo in photos:
+            name = name_of(home, bulk_run, photo.path)
+            person, external_id = photo.person, photo.external_id or ""
+            writer.row((person, external_id, name, photo.face, photo.code, photo.message))
 
 
 def check_webhook(run: Run, url: str) -> None:

@@ -201,7 +201,7 @@ def _embedded_by_workers(run: Run, service: "Service", target: "Collection", how
         steps = opened.bulk.fill(bulk_run, listed(service, target.fingerprint))
         if how.wait:
             steps = chain(steps, opened.bulk.follow(bulk_run.id))
-        watch(run, opened, "embedding" if how.wait else "queueing", steps)
+        watch(run, opened, bulk_run, "embedding" if how.wait else "queueing", steps)
         if not how.wait:
             report(run, opened, bulk_run)
             run.remark(

@@ -38,6 +38,7 @@ RollcallError
 │   ├── CatalogueEncrypted        encrypted, and the key is missing or another
 │   ├── VectorDamaged          a vector in the catalogue is not what was written
 │   ├── StoreFull              no space left on the device
+│   ├── FileHeld               another command writes the same file just now
 │   ├── StorageUnavailable     photos by URL: the server, or the package for it, is not there
 │   ├── SnapshotInvalid        an index snapshot that does not fit or is damaged: it is rebuilt
 │   └── IndexFailed            FAISS or the index server failed
@@ -286,6 +287,12 @@ class StoreFull(StoreError):
     """No space left on the device."""
 
     code = "disk-full"
+
+
+class FileHeld(StoreError):
+    """Another command writes the same file just now."""
+
+    code = "file-held"
 
 
 class StorageUnavailable(StoreError):

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
-from retrieval.errors import InputError
+from retrieval.errors import InferenceFailed, InputError
 from retrieval.faces.align import chips
 from retrieval.faces.quality import assess
 from retrieval.photos.decode import decode, read
@@ -30,6 +31,8 @@ from retrieval.values import (
 )
 
 _FETCHED_AT_ONCE = 16  # photos by URL: their servers are waited for, not computed with
+
+Fault = InputError | InferenceFailed  # what one photo can have: it never stops the others
 
 Choice = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises an InputError
 
@@ -68,7 +71,7 @@ class PhotoFailure:
     """A photo that could not be taken, and why."""
 
     source: Source
-    error: InputError
+    error: Fault
 
 
 class Pipeline:
@@ -166,24 +169,33 @@ class Pipeline:
         choices: Sequence[Choice | None]
         choices = choose if isinstance(choose, Sequence) else [choose] * len(sources)
         found = list(self._pool.map(self._prepared, self._fetched(sources), choices))
-        embedded = iter(self.embed([f for f in found if isinstance(f, FoundFaces)]))
+        embedded = iter(self._embedded([f for f in found if isinstance(f, FoundFaces)]))
         return [
             PhotoFailure(source, entry)
-            if isinstance(entry, InputError)
-            else PhotoFaces(source, entry.sha256, entry.width, entry.height, next(embedded))
+            if not isinstance(entry, FoundFaces)
+            else _joined(source, entry, next(embedded))
             for source, entry in zip(sources, found, strict=True)
         ]
 
-    def _prepared(
-        self, source: Source | InputError, choose: Choice | None
-    ) -> FoundFaces | InputError:
+    def _prepared(self, source: Source | InputError, choose: Choice | None) -> FoundFaces | Fault:
         if isinstance(source, InputError):
             return source
         try:
             found = self.align(photo := self.decode(source), self.detect(photo))
             return found if choose is None else _only(found, choose(found))
-        except InputError as error:
+        except (InputError, InferenceFailed) as error:
             return error
+        except cv2.error as error:
+            return InferenceFailed(f"OpenCV failed on {source.name}: {str(error).strip()}")
+
+    def _embedded(self, found: Sequence[FoundFaces]) -> list[Faces | InferenceFailed]:
+        """Embed photos together; if that fails, each alone: nobody suffers for another's photo."""
+        try:
+            return [*self.embed(found)]
+        except InferenceFailed as error:
+            if len(found) == 1:
+                return [error]
+            return [entry for each in found for entry in self._embedded([each])]
 
     def embed_at(
         self, sources: Sequence[Source], landmarks: Floats
@@ -198,19 +210,36 @@ class Pipeline:
             the (1, d) vector or the failure of each source, in order.
         """
         cut = list(self._pool.map(self._chip, sources, landmarks))
-        chips_there = [entry for entry in cut if not isinstance(entry, PhotoFailure)]
-        if not chips_there:
-            return [entry for entry in cut if isinstance(entry, PhotoFailure)]
-        vectors = iter(self.embedder.embed(np.concatenate(chips_there))[:, None])
-        return [entry if isinstance(entry, PhotoFailure) else next(vectors) for entry in cut]
+        vectors = iter(
+            self._vectors([entry for entry in cut if not isinstance(entry, PhotoFailure)])
+        )
+        embedded = [entry if isinstance(entry, PhotoFailure) else next(vectors) for entry in cut]
+        return [
+            PhotoFailure(source, entry) if isinstance(entry, InferenceFailed) else entry
+            for source, entry in zip(sources, embedded, strict=True)
+        ]
+
+    def _vectors(self, cut: Sequence[Pixels]) -> list[Vectors | InferenceFailed]:
+        """Embed chips together; if that fails, each alone."""
+        if not cut:
+            return []
+        try:
+            return [*self.embedder.embed(np.concatenate(cut))[:, None]]
+        except InferenceFailed as error:
+            if len(cut) == 1:
+                return [error]
+            return [entry for each in cut for entry in self._vectors([each])]
 
     def _chip(self, source: Source, landmarks: Floats) -> Pixels | PhotoFailure:
         try:
             photo = self.decode(source)
+            found = landmarks[None] / np.float32(photo.scale)
+            return chips(photo.pixels, found, self.embedder.template, self.embedder.chip_px)
         except InputError as error:
             return PhotoFailure(source, error)
-        found = landmarks[None] / np.float32(photo.scale)
-        return chips(photo.pixels, found, self.embedder.template, self.embedder.chip_px)
+        except cv2.error as error:
+            failed = InferenceFailed(f"OpenCV failed on {source.name}: {str(error).strip()}")
+            return PhotoFailure(source, failed)
 
     def decode(self, source: Source) -> Photo:
         """Decode one photo.
@@ -251,6 +280,14 @@ class Pipeline:
             Faces(f.detections, f.quality, own)
             for f, own in zip(found, np.split(vectors, ends[:-1]), strict=True)
         ]
+
+
+def _joined(
+    source: Source, found: FoundFaces, faces: Faces | InferenceFailed
+) -> PhotoFaces | PhotoFailure:
+    if isinstance(faces, InferenceFailed):
+        return PhotoFailure(source, faces)
+    return PhotoFaces(source, found.sha256, found.width, found.height, faces)
 
 
 def _only(found: FoundFaces, row: int) -> FoundFaces:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
         GalleryState,
         PhotoAnswer,
         PhotoHit,
+        PhotoHits,
         Verification,
     )
     from retrieval.collection.lens import Lens
@@ -252,6 +253,10 @@ class Service:
         Raises:
             PhotoError: the photo cannot be read or shows no face.
         """
+        return list(self.look_up(source, limit).hits)
+
+    def look_up(self, source: Source, limit: int = 10) -> PhotoHits:
+        """Find photos as `search`, and say by which model and threshold: of one moment."""
         return self.steadily(lambda model: model.search(source, limit))
 
     def like(self, source: Source, limit: int = 10) -> list[PhotoHit]:
@@ -273,7 +278,7 @@ class Service:
 
         Raises:
             PhotoError: a photo cannot be read, or shows no face or several.
-            NotFound: nobody of that name is enrolled.
+            NotFound: nobody of that name is enrolled, or they have no photo.
         """
         return self.steadily(lambda model: model.verify(source, other))
 

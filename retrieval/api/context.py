@@ -14,7 +14,14 @@ from retrieval.catalogue.http.audit import Audit, AuditEntry
 from retrieval.catalogue.http.replies import Replies
 from retrieval.catalogue.http.sessions import Sessions
 from retrieval.collection.answers import GalleryState, PhotoAnswer
-from retrieval.errors import InputError, NotFound, PhotoTooLarge, PhotoUnreadable, RollcallError
+from retrieval.errors import (
+    InferenceFailed,
+    InputError,
+    NotFound,
+    PhotoTooLarge,
+    PhotoUnreadable,
+    RollcallError,
+)
 from retrieval.protocols import JobQueue
 from retrieval.service import Service
 from retrieval.settings import Settings
@@ -199,7 +206,9 @@ def _entries(question: Question, identified: Identified) -> list[AuditEntry]:
     ]
 
 
-_UNREADABLE = {kind.code: kind for kind in (PhotoTooLarge, PhotoUnreadable)}
+_UNREADABLE: dict[str, type[RollcallError]] = {
+    kind.code: kind for kind in (PhotoTooLarge, PhotoUnreadable, InferenceFailed)
+}
 
 
 def refuse_if_none_was_read(answers: Sequence[PhotoAnswer]) -> None:

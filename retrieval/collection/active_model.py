@@ -23,12 +23,14 @@ from retrieval.collection.answers import (
     GalleryState,
     PhotoAnswer,
     PhotoHit,
+    PhotoHits,
     Verification,
 )
 from retrieval.collection.enrolling import Enroller, enrollable
 from retrieval.collection.lens import Lens, Stored, stamp_of
 from retrieval.collection.likeness import alike, words_of
 from retrieval.collection.naming import photo_answer, unknown_faces
+from retrieval.errors import NotFound
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Clusters
 from retrieval.index.people_index import PeopleIndex
@@ -198,7 +200,8 @@ class ActiveModel:
             batch: the photos.
             kept: where copies of them go.
         """
-        return Enroller(self._catalogue, self.collection, self.pipeline, kept).take(batch)
+        taken = Enroller(self._catalogue, self.collection, self.pipeline, kept).take(batch)
+        return [replace(result, fingerprint=self.collection.fingerprint) for result in taken]
 
     # Asking
 
@@ -228,7 +231,7 @@ class ActiveModel:
             for entry in found
         ], state
 
-    def search(self, source: Source, limit: int) -> list[PhotoHit]:
+    def search(self, source: Source, limit: int) -> PhotoHits:
         """Find the gallery's photos that show the people of a photo; see `Service.search`."""
         photo = self._one(source, None)
         lens = self.lens
@@ -241,10 +244,11 @@ class ActiveModel:
         faces = self._catalogue.faces(list(best))
         ranked = sorted(faces.values(), key=lambda face: -best[face.id])[:limit]
         threshold = _photo_threshold(lens.gate())
-        return [
+        hits = tuple(
             PhotoHit(face.photo, face.person, best[face.id], best[face.id] >= threshold)
             for face in ranked
-        ]
+        )
+        return PhotoHits(hits, threshold, self.collection.fingerprint)
 
     def like(self, source: Source, limit: int) -> list[PhotoHit]:
         """Find the gallery's photos that are most like a photo; see `Service.like`."""
@@ -266,6 +270,10 @@ class ActiveModel:
             person = self._catalogue.person(self.collection.id, other)
             lens.gallery.catch_up()
             hits = lens.gallery.search(probe, 1, people=np.array([person.id], np.int64))
+            if hits.people[0, 0] != person.id:
+                raise NotFound(
+                    f"{person.name} has no photo to compare with. Enrol one of them first."
+                )
             score, against = float(hits.scores[0, 0]), f"person {person.name}"
             threshold = gate.person_threshold
         else:
@@ -275,7 +283,8 @@ class ActiveModel:
             threshold = gate.photo_threshold
         if threshold is None:
             threshold = gate.threshold
-        return Verification(score >= threshold, score, threshold, gate.source, against)
+        model = self.collection.fingerprint
+        return Verification(score >= threshold, score, threshold, gate.source, against, model)
 
     def clusters(self, k: int | None) -> Clusters:
         """Cluster the enrolled faces; see `Service.clusters`."""

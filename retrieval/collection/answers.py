@@ -173,6 +173,7 @@ class EnrolResult:
         code, message: why it was rejected (an error's code of `retrieval.errors`).
         face_id: set when it was enrolled now.
         sha256: of the photo, where it could be read.
+        fingerprint: of the model that it was taken with.
     """
 
     person: str
@@ -182,6 +183,7 @@ class EnrolResult:
     message: str | None = None
     face_id: int | None = None
     sha256: str | None = None
+    fingerprint: str | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON; for the list of rejected photos."""
@@ -247,14 +249,38 @@ class PhotoHit:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoHits:
+    """What a search found, and by what it was judged.
+
+    Attributes:
+        hits: best first.
+        threshold: from which on a hit shows the same person.
+        fingerprint: of the model that answered.
+    """
+
+    hits: tuple[PhotoHit, ...]
+    threshold: float
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether two photos, or a photo and a person, show the same person."""
+    """Whether two photos, or a photo and a person, show the same person.
+
+    Attributes:
+        same: whether the score reaches the threshold.
+        score: a cosine, of the photos or with the person.
+        threshold, threshold_source: of the model that answered.
+        against: what it was compared with, in words.
+        fingerprint: of the model that answered.
+    """
 
     same: bool
     score: float
     threshold: float
     threshold_source: str
     against: str
+    fingerprint: str
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

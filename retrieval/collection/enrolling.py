@@ -7,10 +7,10 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace
 from retrieval.collection.answers import EnrolItem, EnrolResult
-from retrieval.errors import FaceUnusable, InputError, NameInvalid
+from retrieval.errors import FaceUnusable, NameInvalid
 from retrieval.faces.quality import dominant
 from retrieval.photos.store import PhotoStore
-from retrieval.pipeline import FoundFaces, PhotoFaces, PhotoFailure, Pipeline
+from retrieval.pipeline import Fault, FoundFaces, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.values import Source
 
 
@@ -107,7 +107,7 @@ def _new_face(item: EnrolItem, entry: PhotoFaces) -> NewFace:
     )
 
 
-def _rejected(item: EnrolItem, error: InputError) -> EnrolResult:
+def _rejected(item: EnrolItem, error: Fault) -> EnrolResult:
     return EnrolResult(item.person, item.photo, "rejected", error.code, str(error))
 
 

@@ -19,7 +19,7 @@ from retrieval.catalogue.erasing.erasure import enrolled_still, traces
 from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.records import Person
 from retrieval.catalogue.runs.runs import Runs
-from retrieval.errors import SettingInvalid
+from retrieval.errors import SettingInvalid, StoreError
 from retrieval.runs.files import discard_person
 from retrieval.service import Service
 from retrieval.values import Ints
@@ -177,8 +177,13 @@ def forget_with_receipt(
     # Before the deletion: who is enrolled under the name afterwards keeps what their run left.
     runs = Runs(service.catalogue.database).of_collection(service.collection.name)
     erased = service.forget(*people)
-    discard_person(home, runs, erased.names)
-    emptied = service.catalogue.empty_wal(wait_s)
+    left = []
+    try:
+        discard_person(home, runs, erased.names)
+    except StoreError as error:  # the person is gone: the receipt says so, and what is left
+        left.append(f"{error} The name of who was deleted may still stand there")
+    if not service.catalogue.empty_wal(wait_s):
+        left.append(_still_open(wait_s))
     found, sought = _proven(service, home, sought)
     since = min(
         (*(face.created_at for face in enrolled), *(person.created_at for person in people))
@@ -192,7 +197,7 @@ def forget_with_receipt(
         searched=_named(found.files, home),
         patterns=len(sought),
         traces=_named(found.traces, home),
-        open=() if emptied else (_still_open(wait_s),),
+        open=tuple(left),
         not_searched=_not_searched(service),
         erasure=erased.erasure,
         backups=tuple(backup.path for backup in held),

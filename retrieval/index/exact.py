@@ -29,6 +29,12 @@ def checked(vectors: npt.NDArray[np.floating], dimension: int) -> Vectors:
     return check_vectors(array, dimension)
 
 
+def last_of_each(ids: Ints) -> Ints | slice:
+    """The last row of each id, in order; without doubles all rows, which copies nothing."""
+    newest = np.unique(ids[::-1], return_index=True)[1]
+    return slice(None) if len(newest) == len(ids) else np.sort(len(ids) - 1 - newest)
+
+
 def check_k(k: int) -> None:
     """Check a number of neighbours.
 
@@ -155,7 +161,8 @@ class Exact:
 
     def add(self, ids: Ints, vectors: Vectors) -> None:
         """Add (n,) ids with (n, d) unit vectors; an id that is there already is replaced."""
-        vectors = checked(vectors, self._vectors.shape[1])
+        rows = last_of_each(ids)
+        ids, vectors = ids[rows], checked(vectors, self._vectors.shape[1])[rows]
         self.remove(ids)
         self._ids = np.concatenate([self._ids, ids])
         self._vectors = np.concatenate([self._vectors, vectors])

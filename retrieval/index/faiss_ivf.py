@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import IndexFailed, SettingInvalid
-from retrieval.index.exact import check_k, checked, cosines, select
+from retrieval.index.exact import check_k, checked, cosines, last_of_each, select
 from retrieval.values import Floats, Ints, SearchResult, Vectors
 
 Codes = npt.NDArray[np.uint8]
@@ -221,7 +221,8 @@ class FaissIvf:
 
         The first vectors are kept by reference, not copied.
         """
-        vectors = checked(vectors, len(self._mean))
+        rows = last_of_each(ids)
+        ids, vectors = ids[rows], checked(vectors, len(self._mean))[rows]
         self._own()
         self.remove(ids)
         self._encode(vectors)

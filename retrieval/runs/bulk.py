@@ -46,10 +46,8 @@ class Bulk:
             options: for the workers: base (the folder that relative paths start from), face,
                 threshold, detail, webhook; and whatever else tells two runs apart.
         """
-        run = self.runs.unfinished(kind, collection, source, options)
-        if run is None:
-            return self.runs.create(kind, collection, source, options)
-        if run.state is RunState.FINISHED:  # its answers were not fetched yet
+        run, new = self.runs.begin(kind, collection, source, options)
+        if new or run.state is RunState.FINISHED:  # its answers were not fetched yet
             return run
         return self.go_on(run.id)
 

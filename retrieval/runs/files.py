@@ -6,15 +6,19 @@ import shutil
 import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from unicodedata import normalize
 
 from retrieval.catalogue.runs.run_records import Run
 from retrieval.cells import CsvWriter, as_written
+from retrieval.output_files import holding, lock_of, replacing
 from retrieval.photos.folders import people_below
 from retrieval.private_files import open_text
 from retrieval.runs.bulk import path_of
+from retrieval.steps import try_each
 
+WAIT_S = 20.0  # for another process to have written a list of rejects
 _DAY_S = 24 * 3600
 
 
@@ -47,19 +51,24 @@ def discard_runs(home: Path, runs: Iterable[Run]) -> None:
 
 
 def discard_person(home: Path, runs: Iterable[Run], names: Collection[str]) -> None:
-    """Delete a person's photos in archives of these runs, and lines in all lists of rejects.
+    """Delete a person's photos in the archives of these runs, and lines in their lists of rejects.
 
     Args:
         home: the home folder.
-        runs: of the person's collection.
+        runs: of the person's collection; another one's person of the name is somebody else.
         names: that the person has had.
+
+    Raises:
+        StoreError: a list cannot be written anew; it is as it was, and the others are done.
     """
+    runs = list(runs)
     for upload in filter(None, (_upload_of(home, run) for run in runs)):
         for name, photo in people_below(upload):
             if normalize("NFC", name).strip() in names:
                 photo.unlink(missing_ok=True)
-    for path in home.glob("rejects/*.csv"):
-        _without_lines_of(path, names)
+    lists = (rejects_of(home, run.id) for run in runs)
+    there = [path for path in lists if path.exists() or lock_of(path).exists()]
+    try_each(*(partial(_strike, path, names) for path in there))
 
 
 def from_archive(home: Path, run: Run) -> bool:
@@ -86,12 +95,18 @@ def _upload_of(home: Path, run: Run) -> Path | None:
     return base if from_archive(home, run) and base.is_dir() else None
 
 
-def _without_lines_of(path: Path, names: Collection[str]) -> None:
-    rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
-    kept = [row for row in rows if not row or as_written(row[0]) not in names]
-    if len(kept) < len(rows):
-        with open_text(path) as file:
-            CsvWriter(file).rows(map(as_written, row) for row in kept)
+def _strike(path: Path, names: Collection[str]) -> None:
+    """Write a list of rejects anew without the lines of these names."""
+    with holding(path, WAIT_S):  # who writes it now read the catalogue when the person was in it
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+        kept = [row for row in rows if not row or as_written(row[0]) not in names]
+        if len(kept) < len(rows):
+            with replacing(path) as part, open_text(part) as file:
+                CsvWriter(file).rows(map(as_written, row) for row in kept)
 
 
 def _delete(path: Path) -> None:

@@ -203,8 +203,8 @@ def recent_queries(service: Service) -> list[Source]:
 
 def _of_runs(service: Service) -> Iterator[tuple[Source, str]]:
     runs, left = Runs(service.catalogue.database), MOST_QUERIES
-    for run in runs.newest(_RUNS):
-        if run.kind == "identify" and run.collection == service.collection.name:
+    for run in runs.newest(_RUNS, service.collection.name):
+        if run.kind == "identify":
             names = [answer["photo"] for _, answer in runs.answers(run.id)][:left]
             yield from _read(service, names, partial(path_of, run))
             left -= len(names)

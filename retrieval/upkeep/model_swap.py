@@ -28,7 +28,7 @@ from retrieval.collection.lens import Stored
 from retrieval.errors import InputError, PhotoUnreadable, SettingInvalid, SwapIncomplete
 from retrieval.people.strangers import part_sha256
 from retrieval.photos.urls import location_of
-from retrieval.pipeline import PhotoFailure
+from retrieval.pipeline import Fault, PhotoFailure
 from retrieval.service import Service
 from retrieval.steps import try_each
 from retrieval.upkeep.model_comparison import Comparison, on_own_photos, on_queries, recent_queries
@@ -428,7 +428,7 @@ def _verified(face: KnownFace, entry: tuple[Source, str] | PhotoFailure) -> Sour
     )
 
 
-def _missed(face: KnownFace, error: InputError) -> Missed:
+def _missed(face: KnownFace, error: Fault) -> Missed:
     return Missed(face.id, face.person, face.photo, error.code, str(error))
 
 

@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from httpx import Response
 
 from retrieval.api.app import create_app
 from retrieval.api.connections import connection_of
@@ -17,6 +18,7 @@ from retrieval.api.context import Context
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
 from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
+from tests.cli.running import strict_json
 
 
 @pytest.fixture
@@ -47,9 +49,17 @@ def context(app: FastAPI) -> Context:
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
-    """A client on loopback, without keys: it may do everything."""
+    """A client on loopback, without keys: it may do everything. It takes JSON only, no NaN."""
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        client.event_hooks["response"].append(_check_json)
         yield client
+
+
+def _check_json(answer: Response) -> None:
+    if "json" in answer.headers.get("content-type", ""):
+        answer.read()
+        if answer.text:
+            strict_json(answer.text)
 
 
 @pytest.fixture

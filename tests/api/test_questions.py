@@ -114,3 +114,14 @@ def test_verify_compares_a_photo_with_a_photo_and_with_a_person(
     both = client.post("/v1/verify", files=photo)
     assert [answer.json().get("same") for answer in (same, other, person)] == [True, False, True]
     assert both.status_code == 422
+
+
+def test_a_person_without_photos_is_nobody_to_compare_with(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    for face in client.get(f"/v1/people/{people['Rosa']}").json()["photos"]:
+        client.delete(f"/v1/people/{people['Rosa']}/photos/{face['face_id']}")
+    files = {"photo": ("a.png", paint(RED, seed=7))}
+    answer = client.post("/v1/verify", files=files, data={"person": "Rosa"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    assert "Rosa has no photo to compare with" in answer.json()["detail"]

@@ -210,3 +210,16 @@ def test_another_collections_run_is_not_found(
         run = Bulk(Runs(catalogue.database), queue).begin("enrol", "other", "x", {})
     assert client.get(f"/v1/runs/{run.id}").status_code == 404
     assert client.get(f"/v1/runs/{run.id}?collection=other").status_code == 200
+
+
+def test_a_busy_neighbour_hides_no_run_of_ones_own(client: TestClient, settings: Settings) -> None:
+    with catalogue_of(settings) as catalogue:
+        runs = Runs(catalogue.database)
+        mine = runs.create("enrol", "default", "mine", {})
+        for number in range(101):
+            runs.create("enrol", "neighbour", f"theirs {number}", {})
+    listed = client.get("/v1/runs", params={"limit": 50}).json()["runs"]
+    assert [run["run"] for run in listed] == [mine.id]
+    assert mine.id in client.get("/runs").text
+    theirs = client.get("/v1/runs", params={"collection": "neighbour", "limit": 3}).json()["runs"]
+    assert [run["source"] for run in theirs] == ["theirs 100", "theirs 99", "theirs 98"]

@@ -17,6 +17,14 @@ def rollcall(home: Path, *words: object, **environment: str) -> Result:
 
 
 def document(result: Result) -> dict[str, Any]:
-    """The one JSON document that `--json` printed."""
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    """The one JSON document that `--json` printed; strictly JSON."""
+    return strict_json(result.stdout)
+
+
+def strict_json(text: str) -> Any:
+    """What a JSON text says; NaN and Infinity, which Python takes, are none."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)

@@ -163,6 +163,18 @@ def test_an_id_that_is_added_again_is_replaced(index: VectorIndex) -> None:
     assert not np.isin(index.search(VECTORS[:2], 20).ids, IDS[:2]).any()
 
 
+def test_an_id_that_is_added_twice_at_once_has_its_last_vector(index: VectorIndex) -> None:
+    new, again = 10 * N + 1, 10 * N + 2
+    ids = np.array([new, again, new, IDS[0]], np.int64)
+    index.add(ids, np.stack([VECTORS[0], VECTORS[1], -VECTORS[2], -VECTORS[3]]))
+    assert len(index) == N + 2
+    found = index.search(-VECTORS[2:4], 1)
+    assert found.ids[:, 0].tolist() == [new, IDS[0]]
+    assert new not in index.search(VECTORS[:1], 20).ids
+    assert index.remove(np.array([new], np.int64)) == 1
+    assert new not in index.search(-VECTORS[2:3], 20).ids
+
+
 def test_only_allowed_entries_are_found(index: VectorIndex) -> None:
     allowed = IDS[::10]
     assert_agrees(index, IDS, VECTORS, 10, allowed)

@@ -29,6 +29,7 @@ from retrieval.index.lists import Lists, Trained
 from retrieval.index.snapshot import Stamp
 from retrieval.index.view import View
 from retrieval.photos.folders import people_below
+from retrieval.runs.files import rejects_of
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Vectors
@@ -362,7 +363,7 @@ def test_the_names_of_a_deleted_person_are_taken_out_wherever_they_stand(
             PhotoOutcome(ids[1], Taken.REJECTED, "other-person", message),
         ],
     )
-    rejects = home / "rejects" / "run.csv"
+    rejects = rejects_of(home, run.id)
     rejects.parent.mkdir()
     with rejects.open("w", newline="", encoding="utf-8") as file:
         rows = [(name, "", f"/photos/{name}/1.jpg") for name in (names[0], "person 01")]

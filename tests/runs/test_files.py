@@ -3,14 +3,17 @@
 import csv
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cli.queued import write_rejects
 from retrieval.catalogue.http.audit import Audit, AuditEntry
-from retrieval.catalogue.runs.run_records import RunPhoto, Taken
+from retrieval.catalogue.runs.run_records import Run, RunPhoto, Taken
 from retrieval.catalogue.runs.runs import Runs
+from retrieval.errors import StoreError
+from retrieval.output_files import holding
 from retrieval.runs.files import discard_person, forget_old, rejects_of, uploads_below
 from retrieval.settings import Settings
 from tests.worker.small_models import small_service
@@ -95,8 +98,53 @@ def test_a_list_of_rejects_names_a_photo_where_the_run_began_and_not_where_the_l
 
 def test_a_deleted_person_leaves_a_list_that_had_to_make_text_of_the_name(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    path = rejects_of(home, "f" * 32)
+    run, path = began(home)
     (row,) = rejects(path, home, Path("/staff"), "1.jpg", "=Ann")
     assert (row["person"], row["what_to_do"]) == ("'=Ann", "'=No face.")
-    discard_person(home, [], ["=Ann"])
+    discard_person(home, [run], ["=Ann"])
+    assert "Ann" not in path.read_text()
+
+
+def began(home: Path) -> tuple[Run, Path]:
+    """A run, and where its list of rejects is."""
+    with small_service(Settings(home=home)) as service:
+        run = Runs(service.catalogue.database).create("enrol", "default", "x", {})
+    return run, rejects_of(home, run.id)
+
+
+def test_another_collections_person_of_the_name_stays_in_its_lists(tmp_path: Path) -> None:
+    (run, path), (_, other) = began(tmp_path), began(tmp_path)
+    for each in (path, other):
+        rejects(each, tmp_path, Path("/staff"), "1.jpg", "Ann")
+    before = other.read_bytes()
+    discard_person(tmp_path, [run], ["Ann"])
+    assert "Ann" not in path.read_text()
+    assert other.read_bytes() == before
+
+
+def test_a_list_that_cannot_be_written_anew_is_as_it_was_and_the_others_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, which the old code met with half of the list gone."""
+    (first, path), (second, other) = began(tmp_path), began(tmp_path)
+    for each in (path, other):
+        rejects(each, tmp_path, Path("/staff"), "1.jpg", "Ann")
+    before = path.read_bytes()
+    (tmp_path / "rejects" / f".{path.name}.{os.getpid()}.part").mkdir()
+    with pytest.raises(StoreError, match=r"\.csv cannot be written"):
+        discard_person(tmp_path, [first, second], ["Ann"])
+    assert path.read_bytes() == before
+    assert "Ann" not in other.read_text()
+
+
+def test_a_name_is_struck_after_who_writes_the_list_has_written_it(tmp_path: Path) -> None:
+    run, path = began(tmp_path)
+    path.parent.mkdir()
+    with ThreadPoolExecutor(1) as threads:
+        with holding(path):
+            striking = threads.submit(discard_person, tmp_path, [run], ["Ann"])
+            rejects(path.with_name("draft"), tmp_path, Path("/staff"), "1.jpg", "Ann")
+            path.with_name("draft").rename(path)
+            assert not striking.done()
+        striking.result(60)
     assert "Ann" not in path.read_text()

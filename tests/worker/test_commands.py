@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from cli.app import app
 from retrieval.settings import Settings
+from tests.cli.running import strict_json
 from worker.process import WorkerPlan
 from worker.redis_server import EmbeddedRedis, redis_server_program
 from worker.supervisor import Supervisor, workers
@@ -52,7 +53,7 @@ def rollcall(home: Path, *words: object, **environment: str) -> Result:
 
 
 def document(result: Result) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(result.stdout)
+    found: dict[str, Any] = strict_json(result.stdout)
     assert "error" not in found, found
     return found
 

@@ -266,7 +266,7 @@ def runs_page(request: Request, context: InContext, caller: By) -> Response:
     """Bulk ingests: start one, see how the others went."""
     view = View(request, context, caller)
     runs = Runs(context.catalogue.database)
-    own = [run for run in runs.newest(100) if run.collection == view.collection]
+    own = runs.newest(100, view.collection)
     return view.page(
         "runs",
         "runs.html",

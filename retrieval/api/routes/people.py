@@ -247,7 +247,7 @@ def _enrolled(
                 collection=service.collection.name,
                 photo=result.sha256,
                 answer={"person": name, "outcome": result.outcome, "reason": result.code},
-                model=service.collection.fingerprint,
+                model=result.fingerprint,
             )
             for result in results
         ]

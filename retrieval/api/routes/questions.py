@@ -12,7 +12,7 @@ from retrieval.api.schemas import Identification, SearchAnswer, Verdict
 from retrieval.api.uploads import Photo, check_count, photo_source, photo_sources
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry
-from retrieval.collection.answers import identification
+from retrieval.collection.answers import PhotoHits, Verification, identification
 from retrieval.errors import SettingInvalid
 from retrieval.values import Source
 
@@ -62,9 +62,9 @@ async def search(
     source = await photo_source(photo)
 
     def work() -> dict[str, Any]:
-        hits = service.search(source, limit)
-        document = {"hits": [hit.document() for hit in hits]}
-        context.audit.record([_asked(caller, service, "search", source, document)])
+        found = service.look_up(source, limit)
+        document = {"hits": [hit.document() for hit in found.hits]}
+        context.audit.record([_asked(caller, service, "search", source, document, found)])
         return {"photo": source.name, **document}
 
     return await context.pool.run(work)
@@ -88,15 +88,21 @@ async def verify(
     def work() -> dict[str, Any]:
         verdict = service.verify(source, against)
         document = verdict.document()
-        context.audit.record([_asked(caller, service, "verify", source, document)])
+        context.audit.record([_asked(caller, service, "verify", source, document, verdict)])
         return document
 
     return await context.pool.run(work, places=1 if isinstance(against, str) else 2)
 
 
 def _asked(
-    caller: By, service: InGallery, action: str, source: Source, answer: dict[str, Any]
+    caller: By,
+    service: InGallery,
+    action: str,
+    source: Source,
+    answer: dict[str, Any],
+    judged: PhotoHits | Verification,
 ) -> AuditEntry:
+    """What is written down: with the threshold and the model that answered, not those of now."""
     assert isinstance(source.content, bytes)
     return AuditEntry(
         who=caller.name,
@@ -104,6 +110,6 @@ def _asked(
         collection=service.collection.name,
         photo=hashlib.sha256(source.content).hexdigest(),
         answer=answer,
-        threshold=service.gate.threshold,
-        model=service.collection.fingerprint,
+        threshold=judged.threshold,
+        model=judged.fingerprint,
     )

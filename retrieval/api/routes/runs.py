@@ -57,7 +57,7 @@ def list_runs(
 ) -> Any:
     """List the collection's runs, newest first."""
     runs = Runs(context.catalogue.database)
-    found = [run for run in runs.newest(limit) if run.collection == name]
+    found = runs.newest(limit, name)
     return {"runs": [run_document(runs, run) for run in found]}
 
 

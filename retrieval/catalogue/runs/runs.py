@@ -48,6 +48,7 @@ from retrieval.catalogue.schema import (
     Name,
     chunks,
     collections,
+    meta,
     metadata,
     now,
     photos,
@@ -98,21 +99,8 @@ class Runs:
 
     def create(self, kind: str, collection: str, source: str, options: Mapping[str, Any]) -> Run:
         """Begin a run that has no photos yet."""
-        run_id = uuid4().hex
-        row = {
-            "id": run_id,
-            "kind": kind,
-            "collection": collection,
-            "source": storable_path(source),
-            "options": dict(options),
-            "state": RunState.WORKING,
-            "listed": False,
-            "counts": {},
-            "started_at": now(),
-        }
         with self._database.writing() as connection:
-            connection.execute(insert(runs), row)
-            return _run(connection, run_id)
+            return _created(connection, kind, collection, source, options)
 
     def run(self, run_id: str) -> Run:
         """A run, named by its id or the beginning of it.
@@ -124,9 +112,16 @@ class Runs:
         with self._database.reading() as connection:
             return _run(connection, run_id)
 
-    def newest(self, limit: int = 50) -> list[Run]:
-        """The newest runs, newest first."""
+    def newest(self, limit: int = 50, collection: str | None = None) -> list[Run]:
+        """The newest runs, newest first.
+
+        Args:
+            limit: how many at most.
+            collection: only runs of this one, by name; None for all.
+        """
         query = _RUN.order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
+        if collection is not None:
+            query = query.where(runs.c.collection == collection)
         with self._database.reading() as connection:
             return [_as_run(row) for row in connection.execute(query)]
 
@@ -142,25 +137,30 @@ class Runs:
             rows = connection.execute(_RUN.where(runs.c.collection == name))
             return [_as_run(row) for row in rows]
 
+    def begin(
+        self, kind: str, collection: str, source: str, options: Mapping[str, Any]
+    ) -> tuple[Run, bool]:
+        """The newest run of the same kind, source and options that did not come to its end.
+
+        A finished run whose answers are still there counts as well: nobody has fetched them. If
+        there is none, one begins; so of two who ask at once one begins it.
+
+        Returns:
+            The run, and whether it is new.
+        """
+        with self._database.writing() as connection:
+            connection.execute(select(meta.c.key).with_for_update())  # one at a time
+            found = _unfinished(connection, kind, collection, source, options)
+            if found is not None:
+                return found, False
+            return _created(connection, kind, collection, source, options), True
+
     def unfinished(
         self, kind: str, collection: str, source: str, options: Mapping[str, Any]
     ) -> Run | None:
-        """The newest run of the same kind, source and options that did not come to its end.
-
-        A finished run whose answers are still there counts as well: nobody has fetched them.
-        """
-        answers = select(run_photos.c.id).where(
-            run_photos.c.run_id == runs.c.id, run_photos.c.answer.is_not(None)
-        )
-        query = _RUN.where(
-            runs.c.kind == kind,
-            runs.c.collection == collection,
-            runs.c.source == storable_path(source),
-            (runs.c.state != RunState.FINISHED) | answers.exists(),
-        ).order_by(runs.c.started_at.desc())
+        """The run that `begin` would go on with, or None."""
         with self._database.reading() as connection:
-            found = (_as_run(row) for row in connection.execute(query))
-            return next((run for run in found if run.options == dict(options)), None)
+            return _unfinished(connection, kind, collection, source, options)
 
     # Listing
 
@@ -421,6 +421,40 @@ def _run(connection: Connection, run_id: str) -> Run:
     if len(rows) > 1:
         raise InputError(f"Several runs begin with {run_id!r}. Give more of the id.")
     return _as_run(rows[0])
+
+
+def _created(
+    connection: Connection, kind: str, collection: str, source: str, options: Mapping[str, Any]
+) -> Run:
+    row = {
+        "id": uuid4().hex,
+        "kind": kind,
+        "collection": collection,
+        "source": storable_path(source),
+        "options": dict(options),
+        "state": RunState.WORKING,
+        "listed": False,
+        "counts": {},
+        "started_at": now(),
+    }
+    connection.execute(insert(runs), row)
+    return _run(connection, str(row["id"]))
+
+
+def _unfinished(
+    connection: Connection, kind: str, collection: str, source: str, options: Mapping[str, Any]
+) -> Run | None:
+    answers = select(run_photos.c.id).where(
+        run_photos.c.run_id == runs.c.id, run_photos.c.answer.is_not(None)
+    )
+    query = _RUN.where(
+        runs.c.kind == kind,
+        runs.c.collection == collection,
+        runs.c.source == storable_path(source),
+        (runs.c.state != RunState.FINISHED) | answers.exists(),
+    ).order_by(runs.c.started_at.desc())
+    found = (_as_run(row) for row in connection.execute(query))
+    return next((run for run in found if run.options == dict(options)), None)
 
 
 def _done(run_id: str) -> ColumnElement[bool]:

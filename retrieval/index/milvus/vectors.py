@@ -13,7 +13,7 @@ import numpy as np
 from pymilvus import DataType, MilvusClient
 
 from retrieval.errors import IndexFailed
-from retrieval.index.exact import check_k, checked, merged
+from retrieval.index.exact import check_k, checked, last_of_each, merged
 from retrieval.index.milvus.server import MilvusServer
 from retrieval.values import Floats, Ints, SearchResult, Vectors
 
@@ -124,17 +124,19 @@ class MilvusVectors:
             DimensionMismatch: d is not the index's.
             VectorInvalid: NaN or infinities.
         """
-        vectors = checked(vectors, self._dimension)
-        whose = np.full(len(ids), -1, np.int64) if owners is None else owners
+        rows = last_of_each(ids)
+        vectors = checked(vectors, self._dimension)[rows]
+        whose = np.full(len(ids), -1, np.int64)[rows] if owners is None else owners[rows]
+        ids = ids[rows]
         step = max(_MESSAGE_BYTES // (4 * self._dimension + 16), 1)
         for start in range(0, len(ids), step):
             some = slice(start, start + step)
             columns = (ids[some].tolist(), whose[some].tolist(), vectors[some])
-            rows = [
+            entries = [
                 {"id": id_, "owner": owner, "vector": vector}
                 for id_, owner, vector in zip(*columns, strict=True)
             ]
-            self._ask("upsert", rows)
+            self._ask("upsert", entries)
 
     def remove(self, ids: Ints) -> int:
         """Remove ids, ignoring unknown ones; return how many were there."""

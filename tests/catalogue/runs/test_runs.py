@@ -1,6 +1,7 @@
 """Runs: the list of what is to do, what became of each photo, and how a run ends."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
@@ -165,3 +166,15 @@ def test_a_collection_that_is_deleted_takes_its_runs_along(
     kept = runs.create("enrol", "another", "photos", {})
     catalogue.delete_collection("default")
     assert runs.newest() == [kept]
+
+
+def test_two_who_begin_the_same_run_at_once_get_one(url: str, catalogue: Catalogue) -> None:
+    def begun(number: int) -> tuple[str, bool]:
+        with Catalogue.open(url) as own:
+            run, new = Runs(own.database).begin("identify", "default", "photos", {"out": "x"})
+            return run.id, new
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(begun, range(4)))
+    assert len({run for run, _ in found}) == 1
+    assert sorted(new for _, new in found) == [False, False, False, True]
