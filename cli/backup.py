@@ -1,6 +1,7 @@
 """`backup` and `restore`: everything that is truth in one file, and back."""
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,7 +13,9 @@ from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from retrieval.backup.contents import Contents
+    from retrieval.catalogue.copying.restoring import LostPerson
 
+_NAMED = 10  # people that a question names
 File = Annotated[Path, typer.Argument(metavar="FILE")]
 
 
@@ -129,10 +132,15 @@ def restore(
             lambda: run.print(f"{file} is sound: {held}.", markup=False),
         )
         return
+    lost: list[LostPerson] = []
+
+    def proceed(found: "Sequence[LostPerson]") -> bool:
+        lost.extend(found)
+        if found:
+            run.remark(_lost(found))
+        return run.confirm(f"Replace what is in {catalogue.url} by {file}?", yes)
+
     with open_catalogue(run.settings) as catalogue:
-        question = f"Replace what is in {catalogue.url} by {file}?"
-        if not run.confirm(question, yes):
-            return
         done = restore_backup(
             catalogue,
             home,
@@ -142,7 +150,11 @@ def restore(
             user_key=partial(read_key_file, key_file) if key_file else user_key_of(run.settings),
             photos_at=photos_root(run.settings),
             keys_of_backup=keys == "backup",
+            proceed=proceed,
         )
+    if done is None:
+        run.remark("Nothing was changed.")
+        return
     contents = done.backup.contents
     sentence = f"Restored {_held(contents, done.kept_photos)}"
     if done.erasures:
@@ -162,10 +174,24 @@ def restore(
         "keys_in_use": done.keys_in_use,
         "keyed": done.keyed,
         "revoked_keys": done.revoked_keys,
+        "lost": [
+            {"collection": each.collection, "person": each.person, "enrolled_again": each.again}
+            for each in lost
+        ],
     }
     run.emit(document, lambda: run.print(f"{sentence}.", markup=False))
     if done.keyed and not done.keys_in_use:
         run.remark("No key opens the HTTP service now. Make one with `rollcall keys create`.")
+
+
+def _lost(people: "Sequence[LostPerson]") -> str:
+    """Who is enrolled now, and would not be any more."""
+    names = ", ".join(each.person for each in people[:_NAMED]) + (
+        f" and {len(people) - _NAMED:,} more" if len(people) > _NAMED else ""
+    )
+    told = f"Enrolled since the backup, and gone after a restore: {names}."
+    again = ", ".join(each.person for each in people if each.again)
+    return told + (f" Deleted after the backup and enrolled again: {again}." if again else "")
 
 
 def _held(contents: "Contents", photos: int) -> str:

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ from retrieval.backup.contents import CATALOGUE, MODELS, PHOTOS, SUMMARY, Conten
 from retrieval.backup.frames import Passphrase
 from retrieval.backup.workspace import workspace
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.copying.restoring import replace_catalogue
+from retrieval.catalogue.copying.restoring import LostPerson, lost_people, replace_catalogue
 from retrieval.catalogue.erasing.erasure_log import read_receipt
 from retrieval.encryption.files import Encryptor, is_encrypted
 from retrieval.encryption.keys import UserKeySource
@@ -101,7 +101,8 @@ def restore(
     user_key: UserKeySource | None = None,
     photos_at: Location | None = None,
     keys_of_backup: bool = False,
-) -> Restored:
+    proceed: Callable[[Sequence[LostPerson]], bool] = lambda lost: True,
+) -> Restored | None:
     """Make a backup the truth again; services that run go on with it.
 
     Nothing changes before every byte was verified. The catalogue then changes in one transaction;
@@ -119,6 +120,11 @@ def restore(
         photos_at: where photos are kept; the folder `photos` of the home if None.
         keys_of_backup: take the backup's keys of the HTTP service in place of the catalogue's; a
             catalogue that never had any takes them anyway.
+        proceed: asked, when the backup is verified and nothing is changed yet, with the people who
+            are enrolled now and not in the backup.
+
+    Returns:
+        What was done; None where `proceed` said no.
 
     Raises:
         DataInvalid: backup or receipt is damaged, and where; or it is none.
@@ -134,6 +140,8 @@ def restore(
         checked = _verify(backup, folder / CATALOGUE)
         with Catalogue.open(folder / CATALOGUE, user_key, check_key=False) as held:
             held.check()
+            if not proceed(lost_people(held, catalogue)):
+                return None
             before = list(_lying(root))
             done = replace_catalogue(
                 held, catalogue, checked.contents.made_at, told, keys_of_backup=keys_of_backup

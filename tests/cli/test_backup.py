@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.catalogue.catalogue import Catalogue
+from tests.catalogue.made import new_faces
 from tests.cli.running import document, rollcall
 
 
@@ -95,3 +97,24 @@ def test_migrate_leaves_the_origin_and_says_what_to_set(used: Path, tmp_path: Pa
     assert names(tmp_path / "elsewhere", ROLLCALL_CATALOGUE_URL=target) == ["Ann", "Bob"]
     again = rollcall(used, "catalogue", "migrate", "--from", target, "--to", target, "--json")
     assert (again.exit_code, document(again)["error"]["code"]) == (2, "already-exists")
+
+
+def test_a_restore_names_those_who_would_be_gone_before_it_does_anything(
+    used: Path, file: Path
+) -> None:
+    rollcall(used, "backup", file)
+    rollcall(used, "people", "delete", "Ann", "--yes")
+    with Catalogue.open(used / "catalogue.db") as catalogue:
+        gallery = catalogue.collection("default").id
+        catalogue.enrol(gallery, [*new_faces("Ann", [11]), *new_faces("Cid", [12])])
+    asked = rollcall(used, "restore", file)
+    assert asked.exit_code == 2
+    assert "gone after a restore: Ann, Cid. Deleted after the backup and enrolled again: Ann." in (
+        " ".join(asked.stderr.split())
+    )
+    assert names(used) == ["Ann", "Bob", "Cid"]
+    done = rollcall(used, "restore", file, "--yes", "--json")
+    assert document(done)["lost"] == [
+        {"collection": "default", "person": "Ann", "enrolled_again": True},
+        {"collection": "default", "person": "Cid", "enrolled_again": False},
+    ]

@@ -35,7 +35,7 @@ from retrieval.catalogue.erasing.erasure_log import (
 from retrieval.catalogue.http.api_keys import is_keyed, keys, mark_keyed
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.http.sessions import sessions
-from retrieval.catalogue.schema import collections, now, photos
+from retrieval.catalogue.schema import collections, now, people, photos
 from retrieval.errors import AlreadyExists
 
 # Joined, for a day only, or the catalogue's own.
@@ -63,6 +63,47 @@ class Replaced:
     keyed: bool
     revoked: int
     photos: frozenset[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class LostPerson:
+    """Somebody who is enrolled now, and would not be after a restore.
+
+    Attributes:
+        collection, person: names.
+        again: was in the backup, was deleted since, and enrolled again after that.
+    """
+
+    collection: str
+    person: str
+    again: bool
+
+
+def lost_people(kept: Catalogue, catalogue: Catalogue) -> list[LostPerson]:
+    """Who is enrolled in a catalogue and is not in a backup of it, by collection and name.
+
+    Args:
+        kept: the backup's.
+        catalogue: that would be replaced.
+    """
+    person = (collections.c.name, people.c.name, people.c.id, people.c.created_at)
+    query = (
+        select(*person)
+        .join(collections, collections.c.id == people.c.collection_id)
+        .order_by(collections.c.name, people.c.name)
+    )
+    with kept.database.reading() as source:
+        held = source.execute(query).all()
+    with catalogue.database.reading() as connection:
+        present = connection.execute(query).all()
+        gone = {row for line in logged_erasures(connection) for row in line.rows}
+    rows = {(row.id, row.created_at) for row in held} - gone
+    deleted = {(row[0], row[1]) for row in held if (row.id, row.created_at) in gone}
+    return [
+        LostPerson(row[0], row[1], (row[0], row[1]) in deleted)
+        for row in present
+        if (row.id, row.created_at) not in rows
+    ]
 
 
 def replace_catalogue(
