@@ -132,12 +132,30 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         200_000_000, ge=1_000, description="Bytes of the largest HTTP request."
     )
+    max_json_bytes: int = Field(
+        1_000_000,
+        ge=1_000,
+        description="Bytes of the largest HTTP request that is no form with photos.",
+    )
+    max_uploading_bytes: int = Field(
+        256_000_000,
+        ge=1_000,
+        description="Bytes of HTTP requests that may be read and worked on at a time, half of them"
+        " of one key; further ones get 503 unread. One request alone may have more.",
+    )
     max_request_photos: int = Field(32, ge=1, le=1000, description="Photos of one HTTP request.")
     max_connections: int = Field(
         400,
         ge=1,
-        description="HTTP connections at a time, for a second twice as many; those that have sent"
-        " no request for longest are closed.",
+        description="HTTP connections at a time beside event streams, for a second twice as many;"
+        " those that have sent no request for longest are closed.",
+    )
+    max_streams: int = Field(
+        100, ge=1, description="Event streams that follow runs over HTTP at a time."
+    )
+    max_streams_per_key: int = Field(20, ge=1, description="Those of them that one key may have.")
+    stream_minutes: float = Field(
+        15.0, gt=0, description="Minutes after which an event stream ends; browsers open another."
     )
     head_timeout_s: float = Field(
         10.0, gt=0, description="Seconds in which an HTTP request's head must have arrived."

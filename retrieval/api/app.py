@@ -34,11 +34,12 @@ from retrieval.api.routes import (
     runs,
     unknowns,
 )
-from retrieval.api.work import Batcher, Desk, Pool
+from retrieval.api.streams import Streams
+from retrieval.api.work import Batcher, Bodies, Desk, Pool
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.api_keys import Keys
 from retrieval.catalogue.http.audit import Audit
-from retrieval.catalogue.http.replies import Replies
+from retrieval.catalogue.http.replies import CLAIM_S, Replies
 from retrieval.catalogue.http.sessions import Sessions
 from retrieval.errors import NotFound, RollcallError, StoreError
 from retrieval.protocols import JobQueue
@@ -99,7 +100,12 @@ def create_app(
     app.add_exception_handler(HTTPException, _shown(problems.on_http_exception))
     app.add_exception_handler(RequestValidationError, _shown(problems.on_invalid))
     app.add_exception_handler(Exception, _shown(problems.on_crash))
-    app.add_middleware(Limits, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
+    app.add_middleware(
+        Limits,
+        max_bytes=settings.max_body_bytes,
+        max_json_bytes=settings.max_json_bytes,
+        timeout_s=settings.body_timeout_s,
+    )
     app.add_middleware(Outermost, metrics=context.metrics)
     return app
 
@@ -128,6 +134,8 @@ def make_context(
         access=Access(keys, sessions, settings, loopback=loopback),
         services=Services(open_service),
         desk=desk,
+        bodies=Bodies(settings.max_uploading_bytes),
+        streams=Streams(settings.max_streams, settings.max_streams_per_key),
         pool=Pool(desk, WORKERS, settings.request_timeout_s),
         unpackers=Pool(desk, UNPACKERS, settings.request_timeout_s),
         batcher=Batcher(
@@ -146,13 +154,14 @@ def make_context(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
-    daily = asyncio.create_task(_every_day(context))
+    tasks = [asyncio.create_task(work(context)) for work in (_every_day, _put_claims_off)]
     with suppress(NotFound):  # nobody is enrolled yet
         await run_in_threadpool(context.services.get, context.settings.collection)
     try:
         yield
     finally:
-        daily.cancel()
+        for task in tasks:
+            task.cancel()
         await run_in_threadpool(context.close)
 
 
@@ -167,6 +176,16 @@ async def _every_day(context: Context) -> None:
         except (StoreError, OSError) as error:
             logger.warning("Old audit entries and files of runs stay for now: %s", error)
         await asyncio.sleep(_DAY_S)
+
+
+async def _put_claims_off(context: Context) -> None:
+    """Say that this process lives, and answers what it has claimed."""
+    while True:
+        await asyncio.sleep(CLAIM_S / 3)
+        try:
+            await run_in_threadpool(context.replies.put_off)
+        except StoreError as error:
+            logger.warning("Claims of repeated requests may end too early: %s", error)
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

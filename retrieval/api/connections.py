@@ -40,7 +40,8 @@ class Waiting:
 
 def connection_of(settings: Settings) -> type[H11Protocol]:
     """The protocol class of one service, for `uvicorn.run(http=...)`."""
-    shared = Waiting(settings.head_timeout_s, settings.request_timeout_s, settings.max_connections)
+    most = settings.max_connections + settings.max_streams  # so streams keep nobody else out
+    shared = Waiting(settings.head_timeout_s, settings.request_timeout_s, most)
 
     class Own(Connection):
         waiting = shared

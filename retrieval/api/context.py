@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from retrieval.api.auth import Access
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
-from retrieval.api.work import Batcher, Desk, Pool
+from retrieval.api.streams import Streams
+from retrieval.api.work import Batcher, Bodies, Desk, Pool
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.api_keys import Keys
 from retrieval.catalogue.http.audit import Audit, AuditEntry
@@ -115,6 +116,8 @@ class Context:
         access: who is let in.
         services: the collections.
         desk, pool, batcher: where work is done.
+        bodies: what is read of requests.
+        streams: of events.
         unpackers: where archives are unpacked, so that nobody's question waits for one.
         metrics: what Prometheus reads.
         pictures: of enrolled faces.
@@ -133,6 +136,8 @@ class Context:
     pool: Pool
     unpackers: Pool
     batcher: Batcher[Question, Identified]
+    bodies: Bodies
+    streams: Streams
     metrics: Metrics
     pictures: Pictures
     queue: JobQueue | None

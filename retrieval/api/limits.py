@@ -14,26 +14,32 @@ class Limits:
 
     Args:
         app: what it stands before.
-        max_bytes: of a body; one that announces more is refused unread.
+        max_bytes: of a form with files; one that announces more is refused unread.
+        max_json_bytes: of any other body, since it is held in memory and parsed at once.
         timeout_s: from the request's head until its body's last byte.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_json_bytes: int, timeout_s: float) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.max_json_bytes = max_json_bytes
         self.timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > self.max_bytes:
-            await of_error(self._too_large(announced.decode("latin-1")))(scope, receive, send)
+        headers = dict(scope["headers"])
+        form = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
+        most = self.max_bytes if form else min(self.max_json_bytes, self.max_bytes)
+        announced = headers.get(b"content-length", b"0")
+        if not announced.isdigit() or int(announced) > most:
+            refusal = _too_large(announced.decode("latin-1"), most, form)
+            await of_error(refusal)(scope, receive, send)
             return
-        await self.app(scope, self._limited(receive), send)
+        await self.app(scope, self._limited(receive, most, form), send)
 
-    def _limited(self, receive: Receive) -> Receive:
+    def _limited(self, receive: Receive, most: int, form: bool) -> Receive:
         deadline = asyncio.get_running_loop().time() + self.timeout_s
         seen = 0
         complete = False
@@ -50,18 +56,21 @@ class Limits:
                     BodyTooSlow(f"The request did not arrive within {self.timeout_s:g} s.")
                 ) from None
             seen += len(message.get("body", b""))
-            if seen > self.max_bytes:
-                raise _refusal(self._too_large(f"{seen} and more"))
+            if seen > most:
+                raise _refusal(_too_large(f"{seen} and more", most, form))
             complete = not message.get("more_body", False)
             return message
 
         return limited
 
-    def _too_large(self, found: str) -> BodyTooLarge:
-        return BodyTooLarge(
-            f"The request may have {self.max_bytes} bytes; found {found}. Send fewer or smaller"
-            " photos, or let the service allow more (ROLLCALL_MAX_BODY_BYTES)."
-        )
+
+def _too_large(found: str, most: int, form: bool) -> BodyTooLarge:
+    advice = (
+        "Send fewer or smaller photos, or let the service allow more (ROLLCALL_MAX_BODY_BYTES)."
+        if form
+        else "Send it in several requests; photos are sent as multipart/form-data."
+    )
+    return BodyTooLarge(f"The request may have {most} bytes; found {found}. {advice}")
 
 
 def _refusal(error: RequestRefused) -> HTTPException:

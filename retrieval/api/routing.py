@@ -4,6 +4,7 @@ A route names its role in the OpenAPI document (`x-role`); one that names none c
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
@@ -20,7 +21,13 @@ from retrieval.api.problems import MEDIA_TYPE, RepeatedWrongly, StillAnswering
 from retrieval.api.schemas import Problem
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.replies import Reply
+from retrieval.errors import SettingInvalid
 from retrieval.service import Service
+
+MOST_FILES = 1_000  # what `max_request_photos` may be at most
+MOST_FIELDS = 100
+LARGEST_FIELD = 64 << 10  # bytes of a field that is no file
+_PIECE = 1 << 20
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -56,16 +63,47 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             context: Context = request.app.state.context
+            _check_text(request)
             caller = await context.access.admit(request, role)
-            token = request.headers.get("Idempotency-Key")
-            if token is None or not repeatable:
-                return await handler(request)
-            try:
-                return await _once(context, caller, token, request, handler)
-            finally:
-                await request.close()  # a replayed request's files, which no handler has closed
+            whose, request = caller.handle or caller.name, _Bounded(request.scope, request.receive)
+            with context.bodies.admitted(whose, _size(request, context)):
+                token = request.headers.get("Idempotency-Key")
+                if token is None or not repeatable:
+                    return await handler(request)
+                try:
+                    return await _once(context, caller, token, request, handler)
+                finally:
+                    await request.close()  # a replayed request's files, which nobody has closed
 
         return guarded
+
+
+class _Bounded(Request):
+    """A request that parses JSON off the event loop, and takes no large fields of a form."""
+
+    async def json(self) -> Any:
+        """The body; `Limits` has seen to its size."""
+        return await run_in_threadpool(json.loads, await self.body())
+
+    def form(self, **limits: Any) -> Any:
+        """The fields; files are spooled to disk beyond 1 MB, and counted before they are read."""
+        return super().form(
+            max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=LARGEST_FIELD
+        )
+
+
+def _size(request: Request, context: Context) -> int:
+    """The bytes that a request's body may have."""
+    if "transfer-encoding" in request.headers:
+        return context.settings.max_body_bytes
+    return int(request.headers.get("content-length", 0))
+
+
+def _check_text(request: Request) -> None:
+    """Refuse a zero byte, which no database takes in text."""
+    given = (request.scope["path"], *request.query_params.keys(), *request.query_params.values())
+    if any("\0" in text for text in given):
+        raise SettingInvalid("The request's path or query has a zero byte. Leave it out.")
 
 
 async def _once(
@@ -114,7 +152,8 @@ async def _fingerprint(request: Request) -> str:
             digest.update(f"\0{name}\0".encode())
             if isinstance(value, Upload):
                 digest.update(f"{value.filename}\0".encode())
-                digest.update(await value.read())
+                while piece := await value.read(_PIECE):
+                    digest.update(piece)
                 await value.seek(0)
             else:
                 digest.update(value.encode())

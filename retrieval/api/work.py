@@ -3,8 +3,10 @@
 import asyncio
 import queue
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -40,6 +42,39 @@ class Desk:
         """Give n places back."""
         with self._lock:
             self.taken -= n
+
+
+class Bodies:
+    """Counts the bytes of requests that are read and worked on, before they are read."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def admitted(self, whose: str, size: int) -> Iterator[None]:
+        """Hold so many bytes for somebody; who holds none is let in while there is room at all.
+
+        Raises:
+            ServiceBusy: others hold too many, or this one holds half of all.
+        """
+        with self._lock:
+            everybodys = self._held.total()
+            full = everybodys and everybodys + size > self._most
+            if full or (self._held[whose] and self._held[whose] + size > self._most // 2):
+                raise ServiceBusy(
+                    f"Requests of {everybodys:,} bytes are being read and worked on, at most"
+                    f" {self._most:,} may, half of them of one key. Try again in a moment."
+                )
+            self._held[whose] += size
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held[whose] -= size
+                if not self._held[whose]:
+                    del self._held[whose]
 
 
 class Pool:
@@ -136,9 +171,8 @@ class Batcher(Generic[Ask, Answer]):
 
     def _serve(self) -> None:
         while batch := self._gather():
-            wanted = [each for each in batch if each.done.set_running_or_notify_cancel()]
-            if wanted:
-                self._answer(wanted)
+            self._answer([each for each in batch if each.done.set_running_or_notify_cancel()])
+            del batch  # the photos of this one are not to be held until the next one comes
 
     def _gather(self) -> list[_Waiting[Ask, Answer]]:
         """The next batch; empty when the batcher is closed."""
@@ -168,6 +202,8 @@ class Batcher(Generic[Ask, Answer]):
         return -(-self._desk.taken // len(self._threads))
 
     def _answer(self, batch: Sequence[_Waiting[Ask, Answer]]) -> None:
+        if not batch:
+            return
         try:
             answers = self._work([each.ask for each in batch])
         except Exception as error:  # noqa: BLE001  whoever waits must hear of it, whatever it is

@@ -14,7 +14,7 @@ from retrieval.catalogue.encrypted.encryptor import CatalogueEncryptor
 from retrieval.catalogue.erasing import erasure
 from retrieval.catalogue.migrations import prepare
 from retrieval.catalogue.models.spaces import find_space, put_space
-from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.names import clean_name, known_name
 from retrieval.catalogue.records import (
     Collection,
     Counts,
@@ -142,7 +142,7 @@ class Catalogue:
     def collection(self, name: str) -> Collection:
         """The collection of this name, or NotFound."""
         with self.database.reading() as connection:
-            return lookups.find_collection(connection, clean_name(name, "collection's name"))
+            return lookups.find_collection(connection, known_name(name, "collection's name"))
 
     def collections(self) -> list[Collection]:
         """All collections, by name."""
@@ -162,7 +162,7 @@ class Catalogue:
         with self.database.writing() as connection:
             if isinstance(meant, Collection):
                 return erasure.delete_collection(connection, meant.id)
-            found = lookups.find_collection(connection, clean_name(meant, "collection's name"))
+            found = lookups.find_collection(connection, known_name(meant, "collection's name"))
             return erasure.delete_collection(connection, found.id)
 
     def set_calibration(
@@ -268,7 +268,7 @@ class Catalogue:
     def person(self, collection_id: int, name: str) -> Person:
         """The person of this name; NotFound suggests names that are alike."""
         with self.database.reading() as connection:
-            return lookups.find_person(connection, collection_id, clean_name(name))
+            return lookups.find_person(connection, collection_id, known_name(name))
 
     def person_by_id(self, collection_id: int, person_id: int) -> Person:
         """The person with this id in this collection, or NotFound."""
@@ -314,7 +314,7 @@ class Catalogue:
         with self.database.reading() as connection:
             person_id = None
             if person is not None:
-                person_id = lookups.find_person(connection, collection_id, clean_name(person)).id
+                person_id = lookups.find_person(connection, collection_id, known_name(person)).id
             return lookups.list_photos(connection, collection_id, person_id, after, limit)
 
     def counts(self, collection_id: int) -> Counts:

@@ -8,14 +8,36 @@ from retrieval.errors import NameInvalid
 MAX_NAME_CHARACTERS = 200
 _SPACES = re.compile(r"\s{2,}")
 _FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}  # control, surrogate, line and paragraph separators
+# Letters that show nothing: fillers of Hangul, and the blank of Braille.
+_BLANKS = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u2800"}
+_JOINERS = {"\u200c", "\u200d"}
+_VIRAMA = 9  # the canonical combining class
+_JOINED = ("ARABIC", "SYRIAC", "MONGOLIAN", "NKO", "MANDAIC")  # scripts whose letters join
 
 
 def clean_name(name: str, what: str = "name") -> str:
-    """Bring a name into its one form: NFC-normalised, stripped, inner spaces as one.
+    """Bring a new name into its one form: NFC-normalised, stripped, inner spaces as one.
 
     Args:
         name: as the user or the file system gives it.
         what: what it names, for the message.
+
+    Raises:
+        NameInvalid: empty, longer than 200 characters, or with characters that cannot be shown or
+            seen: two names that look alike would be two people.
+    """
+    cleaned = known_name(name, what)
+    unseen = [cleaned[place] for place in range(len(cleaned)) if _is_unseen(cleaned, place)]
+    if unseen:
+        shown = ", ".join(f"{_named(each)} (U+{ord(each):04X})" for each in dict.fromkeys(unseen))
+        raise NameInvalid(
+            f"The {what} {cleaned!a} has characters that nobody sees: {shown}. Type the name anew."
+        )
+    return cleaned
+
+
+def known_name(name: str, what: str = "name") -> str:
+    """The form in which a name is looked up, also one that no new name may have.
 
     Raises:
         NameInvalid: empty, longer than 200 characters, or with characters that cannot be shown.
@@ -32,6 +54,27 @@ def clean_name(name: str, what: str = "name") -> str:
             f"The {what} {cleaned!a} has control or undecodable characters. Remove them."
         )
     return _SPACES.sub(" ", cleaned)
+
+
+def _is_unseen(name: str, place: int) -> bool:
+    """Whether a character shows nothing: direction marks, zero-width characters, fillers.
+
+    Joiners are letters' matter where a script needs them, after a virama and between letters that
+    join, and make one picture of two. Source: RFC 5892, appendix A.1 and A.2; Unicode TR 51.
+    """
+    character = name[place]
+    if character in _JOINERS and 0 < place < len(name) - 1:
+        before, after = name[place - 1], name[place + 1]
+        if unicodedata.combining(before) == _VIRAMA:
+            return False
+        if unicodedata.category(after) == "So":
+            return before != "\ufe0f" and unicodedata.category(before) not in {"So", "Sk"}
+        return not all(_named(each).startswith(_JOINED) for each in (before, after))
+    return character in _BLANKS or unicodedata.category(character) == "Cf"
+
+
+def _named(character: str) -> str:
+    return unicodedata.name(character, "a character without a name")
 
 
 def clean_external_id(external_id: str | None) -> str | None:

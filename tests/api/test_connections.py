@@ -116,7 +116,8 @@ def test_many_silent_connections_keep_nobody_out(tmp_path: Path) -> None:
 def test_one_connection_more_than_can_be_answered_gets_503_with_retry_after(
     tmp_path: Path,
 ) -> None:
-    with port_of(tmp_path, max_connections=2, body_timeout_s=1) as port, ExitStack() as opened:
+    limits = {"max_connections": 1, "max_streams": 1, "body_timeout_s": 1}
+    with port_of(tmp_path, **limits) as port, ExitStack() as opened:
         busy = [opened.enter_context(connected(port)) for _ in range(2)]
         for each in busy:
             each.sendall(UNFINISHED.replace(b"\r\n\r\n--x", b"\r\nExpect: 100-continue\r\n\r\n"))

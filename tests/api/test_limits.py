@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import threading
 from collections.abc import Iterator
 
@@ -146,3 +147,61 @@ def test_every_answer_forbids_scripts_of_others_and_sniffing(client: TestClient)
         assert "script-src 'self'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_body_that_is_no_form_has_one_megabyte(
+    client: TestClient, people: dict[str, int], settings: Settings
+) -> None:
+    path = f"/v1/people/{people['Rosa']}"
+    large = b'{"person": "' + b"x" * settings.max_json_bytes + b'"}'
+    for kind in ("application/json", "text/plain", "application/x-www-form-urlencoded"):
+        refused = client.patch(path, content=large, headers={"Content-Type": kind})
+        assert (refused.status_code, refused.json()["code"]) == (413, "body-too-large")
+    pieces = iter([large[:600_000], large[600_000:]])  # does not announce its size
+    refused = client.patch(path, content=pieces, headers={"Content-Type": "application/json"})
+    assert refused.status_code == 413
+    assert client.patch(path, json={"person": "Rosa Luxemburg"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 500_000, b'{"person": ' + b"9" * 500_000 + b"}", b'{"person": "\xff"}', b""]
+)
+def test_odd_json_is_the_callers_mistake(
+    client: TestClient, people: dict[str, int], body: bytes
+) -> None:
+    path = f"/v1/people/{people['Rosa']}"
+    answer = client.patch(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+
+
+def test_json_is_parsed_off_the_event_loop(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop_threads, parsing = set(), set()
+    loads = json.loads
+
+    def seen(*args: object, **more: object) -> object:
+        parsing.add(threading.get_ident())
+        return loads(*args, **more)  # type: ignore[arg-type]
+
+    async def where() -> None:
+        loop_threads.add(threading.get_ident())
+
+    assert client.portal is not None
+    client.portal.call(where)
+    monkeypatch.setattr("retrieval.api.routing.json.loads", seen)
+    assert client.post("/v1/keys", json={"name": "a", "role": "viewer"}).status_code == 201
+    assert parsing
+    assert not parsing & loop_threads
+
+
+def test_what_is_uploaded_is_admitted_before_it_is_read(
+    app: FastAPI, context: Context, settings: Settings
+) -> None:
+    """A request that finds no room is answered though nothing of its body was sent."""
+    head = (
+        "POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1900000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    with served(app) as port, context.bodies.admitted("another", settings.max_uploading_bytes):
+        assert b" 503 " in refusal(port, head, iter(()))

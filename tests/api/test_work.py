@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+import time
+import weakref
 from collections.abc import Sequence
 
 import pytest
 
-from retrieval.api.work import Batcher, Desk, Pool
+from retrieval.api.work import Batcher, Bodies, Desk, Pool
 from retrieval.errors import NoFace, RollcallError, ServiceBusy
 
 
@@ -74,3 +76,40 @@ def test_work_that_takes_too_long_is_given_up_and_keeps_its_place_until_it_ends(
     goes_on.set()
     pool.close()
     assert desk.taken == 0
+
+
+def test_bodies_are_counted_in_all_and_half_of_them_for_one_key() -> None:
+    bodies = Bodies(100)
+    large = bodies.admitted("a", 500)  # alone it may be larger than all
+    with large, pytest.raises(ServiceBusy), bodies.admitted("b", 1):
+        pass
+    with bodies.admitted("a", 40):
+        with pytest.raises(ServiceBusy), bodies.admitted("a", 20):
+            pass
+        with bodies.admitted("b", 60), pytest.raises(ServiceBusy), bodies.admitted("c", 1):
+            pass
+    with bodies.admitted("a", 50):
+        pass
+
+
+def test_an_answered_batch_is_held_no_longer() -> None:
+    class Ask:
+        pass
+
+    async def ask_once() -> weakref.ref[Ask]:
+        ask = Ask()
+        await batcher.ask(ask, 1)
+        return weakref.ref(ask)
+
+    batcher: Batcher[Ask, int] = Batcher(
+        lambda asks: [1] * len(asks), Desk(9), threads=1, largest=4, timeout_s=30
+    )
+    try:
+        asked = asyncio.run(ask_once())
+        for _ in range(1_000):  # until the thread waits for the next one
+            if asked() is None:
+                break
+            time.sleep(0.01)
+        assert asked() is None
+    finally:
+        batcher.close()

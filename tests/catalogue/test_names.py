@@ -1,8 +1,16 @@
 """One form a name."""
 
+import unicodedata
+
 import pytest
 
-from retrieval.catalogue.names import clean_external_id, clean_name, folded, storable_path
+from retrieval.catalogue.names import (
+    clean_external_id,
+    clean_name,
+    folded,
+    known_name,
+    storable_path,
+)
 from retrieval.errors import NameInvalid
 
 
@@ -55,3 +63,39 @@ def test_names_are_searched_without_case_in_any_script():
 def test_a_path_that_is_no_unicode_becomes_readable_text():
     assert storable_path("a/ü.jpg") == "a/ü.jpg"
     assert storable_path("a/\udcff.jpg") == "a/\\udcff.jpg"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ro\u200bsa",  # zero-width space
+        "Rosa\u200d",  # a joiner that joins nothing
+        "Ro\u200csa",
+        "\u202easoR",  # right-to-left override
+        "Rosa\u200f",
+        "\u2066Rosa\u2069",
+        "Ro\u00adsa",  # soft hyphen
+        "\ufeffRosa",
+        "Rosa\U000e0041",  # a tag
+        "Rosa \u3164",  # Hangul filler
+        "\u2800",
+    ],
+)
+def test_characters_that_nobody_sees_are_refused_and_named(name):
+    with pytest.raises(NameInvalid, match=r"nobody sees: .*U\+"):
+        clean_name(name)
+    assert known_name(name), "it can still be looked up, to be renamed or deleted"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",  # Alireza, as it is written in Persian
+        "\u0915\u094d\u200d\u0937",  # after a virama
+        "Zo\u0308e",
+        "\u845b\U000e0100\u57ce",  # a variant of a Japanese letter
+        "O\u2019Neill-M\u00fcller",
+    ],
+)
+def test_joiners_and_variants_stay_where_scripts_need_them(name):
+    assert clean_name(name) == unicodedata.normalize("NFC", name)

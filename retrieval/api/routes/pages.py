@@ -15,9 +15,9 @@ from starlette.concurrency import run_in_threadpool
 from retrieval.api.auth import COOKIE, Caller, check_origin, csrf_token
 from retrieval.api.context import Context
 from retrieval.api.problems import of_error, status_of
-from retrieval.api.routes.people import cursor_of_name, name_of_cursor
+from retrieval.api.routes.people import PersonId, cursor_of_name, name_of_cursor
 from retrieval.api.routes.quality import calibration_shown
-from retrieval.api.routes.runs import own_run
+from retrieval.api.routes.runs import RunId, own_run
 from retrieval.api.routing import By, GuardedRoute, InContext, needs
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.records import Counts
@@ -238,7 +238,7 @@ def people_page(
 
 
 @routes.get("/people/{person_id}", openapi_extra=VIEWER)
-def person_page(request: Request, context: InContext, caller: By, person_id: int) -> Response:
+def person_page(request: Request, context: InContext, caller: By, person_id: PersonId) -> Response:
     """One person with all photos."""
     view = View(request, context, caller)
     service = context.services.get(view.collection)
@@ -277,7 +277,7 @@ def runs_page(request: Request, context: InContext, caller: By) -> Response:
 
 
 @routes.get("/runs/{run_id}", openapi_extra=VIEWER)
-def run_page(request: Request, context: InContext, caller: By, run_id: str) -> Response:
+def run_page(request: Request, context: InContext, caller: By, run_id: RunId) -> Response:
     """One run, live, with the photos that it did not take."""
     view = View(request, context, caller)
     runs = Runs(context.catalogue.database)

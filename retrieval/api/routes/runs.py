@@ -1,11 +1,9 @@
 """/v1/runs: bulk ingests from a folder on the server or from an uploaded archive."""
 
-import asyncio
-import json
 import logging
 import shutil
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -22,6 +20,7 @@ from retrieval.api.context import Context
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import By, CollectionName, InContext, Once, Optional, needs, router
 from retrieval.api.schemas import RejectsPage, RunShown, RunsShown
+from retrieval.api.streams import EventStream, changes
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
@@ -44,9 +43,6 @@ logger = logging.getLogger(__name__)
 
 routes = router("runs")
 VIEWER, OPERATOR = needs(Role.VIEWER), needs(Role.OPERATOR)
-
-_LOOK_S = 0.5
-_HEARTBEAT_LOOKS = 30  # a comment so often keeps proxies from closing a quiet stream
 
 RunId = Annotated[str, InPath(pattern="^[0-9a-f]{1,32}$", description="Or the beginning of it.")]
 
@@ -287,26 +283,23 @@ def retry_run(context: InContext, caller: By, name: CollectionName, run_id: RunI
     },
     openapi_extra=VIEWER,
 )
-async def follow_run(context: InContext, name: CollectionName, run_id: RunId) -> StreamingResponse:
-    """Follow a run by server-sent events: one whenever it has changed, until it has ended."""
+async def follow_run(
+    context: InContext, caller: By, name: CollectionName, run_id: RunId
+) -> StreamingResponse:
+    """Follow a run by server-sent events: one whenever it has changed, until it has ended.
+
+    A stream ends after a while (ROLLCALL_STREAM_MINUTES), and soon after its key was revoked.
+    """
     runs = Runs(context.catalogue.database)
     run = await run_in_threadpool(own_run, runs, name, run_id)
-    return StreamingResponse(_events(runs, run.id), media_type="text/event-stream")
-
-
-async def _events(runs: Runs, run_id: str) -> AsyncIterator[str]:
-    last, quiet = None, 0
-    while True:
-        document = await run_in_threadpool(lambda: run_document(runs, runs.run(run_id)))
-        if document != last:
-            last, quiet = document, 0
-            yield f"data: {json.dumps(document)}\n\n"
-        if document["state"] != RunState.WORKING:
-            return
-        quiet += 1
-        if quiet % _HEARTBEAT_LOOKS == 0:
-            yield ": still there\n\n"
-        await asyncio.sleep(_LOOK_S)
+    streams = context.streams
+    events = changes(
+        lambda: streams.look(run.id, lambda: run_document(runs, runs.run(run.id))),
+        lambda document: document["state"] != RunState.WORKING,
+        lambda: context.access.is_still(caller),
+        seconds=context.settings.stream_minutes * 60,
+    )
+    return EventStream(events, streams.open(caller.handle or caller.name))
 
 
 def _record(context: Context, caller: By, action: str, run: Run) -> None:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Insert,
     Integer,
     LargeBinary,
     Table,
@@ -23,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.erasing.mentions import Mentions
@@ -92,7 +92,7 @@ class Replies:
         with self._database.writing() as connection:
             _forget_old(connection)
             connection.execute(delete(replies).where(mine, left))
-            if connection.execute(_insert_if_new(connection, row)).rowcount:
+            if connection.scalar(_insert_if_new(connection, row)) is not None:
                 return None
             found = connection.execute(select(replies).where(mine)).one()
         return Reply(found.fingerprint, found.status, found.media_type, found.body)
@@ -103,6 +103,9 @@ class Replies:
     def put_off(self) -> None:
         """Say that this process still answers what it has claimed; to be called in time."""
         own = (replies.c.claimant == self._claimant) & replies.c.status.is_(None)
+        with self._database.reading() as connection:
+            if connection.scalar(select(replies.c.token).where(own).limit(1)) is None:
+                return
         with self._database.writing() as connection:
             connection.execute(update(replies).where(own).values(claimed_until=self._until()))
 
@@ -149,7 +152,9 @@ def erase_person(connection: Connection, names: Iterable[str]) -> None:
         connection.execute(update(replies).where(mine).values(body=body))
 
 
-def _insert_if_new(connection: Connection, row: dict[str, object]) -> Insert:
+def _insert_if_new(connection: Connection, row: dict[str, object]) -> ReturningInsert[tuple[str]]:
+    """Returns the token of a new row; how many there were PostgreSQL's driver does not tell."""
     if connection.dialect.name == "postgresql":
-        return postgresql.insert(replies).values(**row).on_conflict_do_nothing()
-    return sqlite.insert(replies).values(**row).on_conflict_do_nothing()
+        anew = postgresql.insert(replies).values(**row).on_conflict_do_nothing()
+        return anew.returning(replies.c.token)
+    return sqlite.insert(replies).values(**row).on_conflict_do_nothing().returning(replies.c.token)
