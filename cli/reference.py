@@ -36,7 +36,8 @@ def _commands() -> Iterator[str]:
     yield from (_row(option) for option in first.params if option.name in COMMON)
     yield (
         "\nExit codes: 0 done; 1 done, but some inputs were rejected; 2 wrong input or usage;"
-        " 3 model trouble; 4 store trouble; 5 queue trouble.\n"
+        " 3 model trouble; 4 store trouble; 5 queue trouble;"
+        " 6 the address is taken.\n"
     )
     for path, command in commands.items():
         yield f"## {path}\n\n{_paragraphs(command.help)}\n"

@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cli.options import Run, command
-from retrieval.errors import QueueUnavailable, SettingInvalid
+from retrieval.errors import AddressInUse, QueueUnavailable, SettingInvalid
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -48,13 +49,9 @@ def serve(
     who = "asks for a key" if keyed else "no keys: anybody on this machine may do everything"
     if not run.quiet:
         logging.getLogger("retrieval.api").setLevel(logging.INFO)
-    run.remark(f"Rollcall on http://{_shown(host)}:{port} ({who}); Ctrl-C ends it")
-    signal.signal(signal.SIGTERM, _leave)
-    with queue_of(run) as queue:
-        uvicorn.run(
+    with _listening(host, port) as listener, queue_of(run) as queue:
+        config = uvicorn.Config(
             make_app(run, loopback=loopback, queue=queue),
-            host=host,
-            port=port,
             http=connection_of(run.settings),
             ws="none",
             log_config=None,
@@ -62,6 +59,29 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=10,
         )
+        address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+        run.remark(f"Rollcall on {address} ({who}); Ctrl-C ends it")
+        signal.signal(signal.SIGTERM, _leave)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the address before anybody is told of it.
+
+    Raises:
+        AddressInUse: another program has it, or it is none of this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise AddressInUse(
+            f"The service cannot listen on {host}, port {port}: {error.strerror or error}. End the"
+            " program that has it, or choose another --port."
+        ) from error
+    with listener:
+        yield listener
 
 
 def _leave(signum: int, frame: object) -> NoReturn:

@@ -3,12 +3,16 @@
 import logging
 import os
 import time
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cli.options import Run, command
-from retrieval.errors import WorkerFailed
+from retrieval.errors import QueueUnavailable, WorkerFailed
+
+if TYPE_CHECKING:
+    from worker.jobs import RqJobQueue
+    from worker.redis_server import EmbeddedRedis
 
 
 def register(app: typer.Typer) -> None:
@@ -88,13 +92,23 @@ def _stop(run: Run, timeout_s: int) -> None:
         stopped = queue.workers()
         queue.ask_workers_to_stop()
         deadline = time.monotonic() + timeout_s
-        while queue.workers() and time.monotonic() < deadline:
+        while (left := _workers_left(queue, server)) and time.monotonic() < deadline:
             time.sleep(0.2)
-        if queue.workers():
+        if left:
             raise WorkerFailed(
-                f"{queue.workers()} workers still work after {timeout_s} s. Wait with a longer "
+                f"{left} workers still work after {timeout_s} s. Wait with a longer "
                 "--timeout, or end their processes: their jobs are put back at the next start."
             )
     if run.settings.redis_url is None:
         server.stop()
     run.emit({"workers": stopped}, lambda: run.print(f"Stopped {stopped} workers."))
+
+
+def _workers_left(queue: "RqJobQueue", server: "EmbeddedRedis") -> int:
+    """How many workers there are; none where the embedded server ended with the last of them."""
+    try:
+        return queue.workers()
+    except QueueUnavailable:
+        if server.running:
+            raise
+        return 0

@@ -35,13 +35,14 @@ RollcallError
 ├── StoreError                 catalogue, index or files (exit 4)
 │   ├── CatalogueUnavailable   cannot be opened, reached or locked in time
 │   ├── CatalogueIncompatible  written by a newer Rollcall, or by something else
-│   ├── CatalogueEncrypted        encrypted, and the key is missing or another
+│   ├── CatalogueEncrypted     encrypted, and the key is missing or another
 │   ├── VectorDamaged          a vector in the catalogue is not what was written
 │   ├── StoreFull              no space left on the device
 │   ├── FileHeld               another command writes the same file just now
 │   ├── StorageUnavailable     photos by URL: the server, or the package for it, is not there
 │   ├── SnapshotInvalid        an index snapshot that does not fit or is damaged: it is rebuilt
 │   └── IndexFailed            FAISS or the index server failed
+├── AddressInUse               the service cannot listen where it should (exit 6)
 ├── ServiceBusy                the service has as much to do as it may (HTTP); worth a retry
 └── QueueError                 the queue cannot be used now (exit 5); worth a retry
     ├── QueueUnavailable       no Redis answers, or none can be started
@@ -318,6 +319,13 @@ class ServiceBusy(RollcallError):
 
     code = "busy"
     exit_code = 5
+
+
+class AddressInUse(RollcallError):
+    """The service cannot listen where it should."""
+
+    code = "address"
+    exit_code = 6
 
 
 class QueueError(RollcallError):

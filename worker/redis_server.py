@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _SOCKET_PATH_BYTES = 100  # sockaddr_un holds 108 bytes on Linux, 104 on macOS, with the final NUL
 _START_TIMEOUT_S = 20.0
+_LEAST_VERSION = (6, 0)  # the first that speaks protocol 3, which redis-py begins with
 _RECONNECTS = 12  # with pauses of 0.05 s growing to 2 s: an outage of about 15 s goes unnoticed
 
 
@@ -61,7 +63,7 @@ def redis_errors() -> Iterator[None]:
         ) from exc
 
 
-def connect(url: str, *, reconnects: int = _RECONNECTS) -> Redis:
+def connect(url: str, *, reconnects: int = _RECONNECTS, protocol: int = 3) -> Redis:
     """A client for redis://, rediss:// or unix:// that rides out short outages.
 
     Raises:
@@ -73,6 +75,7 @@ def connect(url: str, *, reconnects: int = _RECONNECTS) -> Redis:
             retry=Retry(ExponentialBackoff(cap=2.0, base=0.05), reconnects),
             retry_on_error=[RedisConnectionError, RedisTimeoutError, BusyLoadingError],
             socket_connect_timeout=5.0,
+            protocol=protocol,
         )
     except ValueError as exc:
         raise SettingInvalid(
@@ -107,9 +110,48 @@ def redis_of(settings: Settings) -> Iterator[RedisPlace]:
         with EmbeddedRedis(settings.home) as server:
             yield RedisPlace(server.url, server.ensure)
         return
-    with redis_errors(), connect(settings.redis_url, reconnects=2) as client:
-        client.ping()
+    server_version(settings.redis_url)
     yield RedisPlace(settings.redis_url, lambda: None)
+
+
+def server_version(url: str) -> str:
+    """Ask a server for its version, in the protocol that old ones speak as well.
+
+    Raises:
+        QueueUnavailable: it does not answer, or is too old.
+        SettingInvalid: see `connect`.
+    """
+    with redis_errors(), connect(url, reconnects=2, protocol=2) as client:
+        found = str(client.info("server")["redis_version"])
+    return _new_enough(found)
+
+
+def program_version(program: Path) -> str:
+    """The version of a redis-server, asked of the program.
+
+    Raises:
+        QueueUnavailable: it does not run, or is too old.
+    """
+    try:
+        asked = [str(program), "--version"]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise QueueUnavailable(
+            f"{program} does not run: {exc}. Install redis-server anew."
+        ) from exc
+    found = re.search(r"v=([0-9.]+)", done.stdout)
+    return _new_enough(found[1] if found else "0")
+
+
+def _new_enough(found: str) -> str:
+    numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdecimal())
+    if numbers < _LEAST_VERSION:
+        needed = ".".join(map(str, _LEAST_VERSION))
+        raise QueueUnavailable(
+            f"Redis {found} is too old for the queue, which needs {needed} or newer. Install a"
+            " newer redis-server, or set ROLLCALL_REDIS_URL to a newer one."
+        )
+    return found
 
 
 def redis_server_program() -> Path:

@@ -1,5 +1,6 @@
 """`rollcall serve` as a process."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,16 @@ def test_sigterm_ends_the_service_and_the_queue_that_only_it_used(tmp_path: Path
         process.terminate()
         assert process.wait(60) == 0, log.read_text()
     assert not queue.exists()
+
+
+def test_a_port_in_use_is_said_before_any_address_is(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = ("serve", "--port", str(port), "--home", str(tmp_path / "home"))
+        with rollcall(*words, log=log) as process:
+            assert process.wait(60) == 6
+    told = log.read_text()
+    assert f"cannot listen on 127.0.0.1, port {port}" in told
+    assert "Rollcall on http" not in told
+    assert "Traceback" not in told

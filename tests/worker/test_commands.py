@@ -15,10 +15,13 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from cli.app import app
+from cli.worker import _workers_left
+from retrieval.errors import QueueUnavailable
 from retrieval.settings import Settings
 from tests.cli.running import strict_json
+from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
-from worker.redis_server import EmbeddedRedis, redis_server_program
+from worker.redis_server import EmbeddedRedis, connect, redis_server_program
 from worker.supervisor import Supervisor, workers
 
 
@@ -208,6 +211,19 @@ def test_sigterm_and_worker_stop_end_a_worker_and_the_embedded_redis(home: Path)
             assert process.returncode == 0
         assert not EmbeddedRedis(home).running
     assert "Nothing runs" in rollcall(home, "worker", "stop").output
+
+
+def test_no_worker_is_left_where_the_embedded_redis_ended_with_the_last_of_them(
+    home: Path,
+) -> None:
+    with EmbeddedRedis(home) as server, connect(server.url, reconnects=0) as connection:
+        queue = RqJobQueue(connection, "rollcall")
+        assert _workers_left(queue, server) == 0
+        server.stop()
+        assert _workers_left(queue, server) == 0
+    away = connect("redis://127.0.0.1:9", reconnects=0)
+    with EmbeddedRedis(home) as server, pytest.raises(QueueUnavailable):
+        _workers_left(RqJobQueue(away, "rollcall"), server)
 
 
 def test_without_a_redis_the_queue_says_what_to_install(home: Path, staff: Path) -> None:

@@ -1,10 +1,13 @@
 """The embedded Redis: one a home, started on demand, ended with its last user, durable."""
 
 import os
+import socketserver
 import stat
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from retrieval.settings import Settings
 from worker.redis_server import (
     EmbeddedRedis,
     connect,
+    program_version,
     redis_errors,
     redis_of,
     redis_server_program,
@@ -201,3 +205,43 @@ def test_what_redis_has_no_room_for_is_a_full_store(tmp_path: Path) -> None:
         client.config_set("maxmemory", "1")
         with pytest.raises(StoreFull, match="Free space"), redis_errors():
             client.set("more", "x" * 1000)
+
+
+@pytest.fixture
+def old_redis() -> Iterator[str]:
+    """The URL of a server that says it is Redis 3.2, as far as it is asked."""
+
+    class Answer(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while line := self.rfile.readline():
+                lines = [self.rfile.readline() for _ in range(2 * int(line[1:]))]
+                words = lines[1::2]
+                info = b"redis_version:3.2.0\r\n"
+                body = b"$%d\r\n%s\r\n" % (len(info), info)
+                known = {b"INFO": body, b"HELLO": b"-ERR unknown command\r\n"}
+                self.wfile.write(known.get(words[0].strip().upper(), b"+OK\r\n"))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"redis://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_redis_that_is_too_old_is_named_with_the_version_that_is_needed(old_redis: str) -> None:
+    with (
+        pytest.raises(QueueUnavailable, match=r"Redis 3\.2\.0 is too old .* needs 6\.0 or newer"),
+        redis_of(Settings(redis_url=old_redis)),
+    ):
+        pass
+
+
+def test_the_programs_version_is_asked_of_the_program(tmp_path: Path) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text("#!/bin/sh\necho 'Redis server v=4.0.14 sha=0 bits=64'\n")
+    program.chmod(0o700)
+    with pytest.raises(QueueUnavailable, match=r"4\.0\.14 is too old"):
+        program_version(program)
+    program.write_text("#!/bin/sh\nexit 3\n")
+    with pytest.raises(QueueUnavailable, match="does not run"):
+        program_version(program)
