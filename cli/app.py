@@ -25,6 +25,19 @@ COMMANDS = {
         "identify",
         "Say whether a photo shows the same person as another photo, or as somebody enrolled.",
     ),
+    "roll": (
+        "roll",
+        "Say who was there, from all photos of an occasion: makes an event and writes its roll.",
+    ),
+    "presence": (
+        "roll",
+        "Say who was at which events: a row per person, a column per event.",
+    ),
+    "events": ("events", "Photos of an occasion: who was there."),
+    "thumbnails": (
+        "roll",
+        "Make pictures of enrolled faces that have none, from kept copies or where photos lie.",
+    ),
     "people": ("people", "Who is enrolled."),
     "photos": ("people", "The photos that are enrolled."),
     "collections": ("people", "Galleries with their own people and model."),

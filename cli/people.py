@@ -56,10 +56,11 @@ def list_people(
 
 @command(people, "show")
 def show_person(run: Run, name: Name) -> None:
-    """Show a person's photos."""
+    """Show a person's photos, and at which events the person was seen."""
     with run.service() as service:
         person = service.catalogue.person(service.collection.id, name)
         faces = service.catalogue.faces_of(person.id)
+        seen = service.events.sightings(person.id)
     rows = [(f.photo, f"{f.size_px:.0f}", f"{f.score:.2f}", f.sha256[:12]) for f in faces]
     document = {
         "person": person.name,
@@ -68,9 +69,16 @@ def show_person(run: Run, name: Name) -> None:
             {"photo": f.photo, "sha256": f.sha256, "box": list(f.box), "face_id": f.id}
             for f in faces
         ],
+        "seen": [each.document() for each in seen],
     }
-    columns = ("photo", "face px", "detection", "sha256")
-    run.emit(document, lambda: run.table(columns, rows, title=person.name))
+
+    def show() -> None:
+        run.table(("photo", "face px", "detection", "sha256"), rows, title=person.name)
+        if seen:
+            where = [(s.event.name, s.event.day, len(s.photos), ", ".join(s.photos)) for s in seen]
+            run.table(("event", "day", "photos", "which"), where, title="Seen")
+
+    run.emit(document, show)
 
 
 @command(people, "rename")

@@ -141,6 +141,8 @@ def _show(run: Run, opened: Opened, bulk_run: "BulkRun", counts: "RunCounts") ->
     parts = [f"{counts.found} photos found", f"{counts.waiting} waiting"]
     if bulk_run.kind == "enrol":
         parts += [f"{counts.enrolled} enrolled", f"{counts.duplicates} known before"]
+    elif bulk_run.kind == "event":
+        parts += [f"{counts.answered} added", f"{counts.duplicates} were there"]
     elif bulk_run.kind == "embed":
         parts += [f"{counts.embedded} embedded"]
     else:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from retrieval.catalogue.index_registry import IndexLog
     from retrieval.catalogue.records import Collection
     from retrieval.catalogue.runs.run_records import Run
-    from retrieval.collection.active_model import ActiveModel
+    from retrieval.collection.active_model import ActiveModel, Keeping
     from retrieval.encryption.keys import UserKeySource
+    from retrieval.events.events import Events
+    from retrieval.events.host import Host
     from retrieval.index.milvus.server import MilvusServer
     from retrieval.index.people_index import PeopleIndex
     from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
@@ -287,6 +289,12 @@ class Workshop:
 
         return ActiveModel(catalogue, self, collection, calibration, matrix, feed, load)
 
+    def events(self, host: "Host") -> "Events":
+        """The events of a service's collection."""
+        from retrieval.events.events import Events
+
+        return Events(host)
+
     def new_collection(self, catalogue: "Catalogue", name: str) -> "Collection":
         """Create a collection with the models that the settings ask for."""
         settings = self._settings
@@ -434,9 +442,12 @@ class Workshop:
         return _home(self._settings) / kind / str(collection.id)
 
     @property
-    def unknown_days(self) -> int:
-        """Days for which unknown faces of queries are kept; 0 keeps none."""
-        return self._settings.unknown_days
+    def keeping(self) -> "Keeping":
+        """What is kept of what comes in, and for how long."""
+        from retrieval.collection.active_model import Keeping
+
+        settings = self._settings
+        return Keeping(settings.unknown_days, settings.event_days, settings.thumbnails)
 
     def gate(self, collection: "Collection") -> Gate:
         """Threshold and margin of a collection that is not calibrated: the manifest's."""

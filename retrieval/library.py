@@ -1,11 +1,14 @@
 """The library that users import as `rollcall`: a collection with the verbs of the command line."""
 
 import builtins
+import glob
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from retrieval.build import build_service
+from retrieval.catalogue.events.records import Expects
 from retrieval.catalogue.records import JournalEntry, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.answers import (
@@ -18,7 +21,8 @@ from retrieval.collection.answers import (
     Verification,
 )
 from retrieval.erasing.receipts import Receipt, forget_with_receipt
-from retrieval.errors import InputError, PhotoError
+from retrieval.errors import InputError, NotFound, PhotoError
+from retrieval.events.events import Events, Expected, OpenEvent
 from retrieval.people.editing import plan_merge, plan_move, plan_split
 from retrieval.people.intake import listed_folder, listed_list, listed_person
 from retrieval.people.strangers import Group, Naming, list_groups, name_group
@@ -241,6 +245,54 @@ class Collection:
         against = _source(other) if other is not None else person or ""
         return self._service.verify(_source(photo), against)
 
+    # Events
+
+    def event(
+        self,
+        name: str,
+        photos: "PhotoInput | Sequence[PhotoInput] | None" = None,
+        *,
+        day: date | None = None,
+        expected: Literal["everybody"] | Sequence[str] | None = None,
+        keep_photos: bool = False,
+    ) -> OpenEvent:
+        """Open an event, make it where there is none, and add photos to it.
+
+        Args:
+            name: of the event.
+            photos: a photo, a folder, a pattern such as "party/*.jpg", or several of these; those
+                that the event has are left alone.
+            day: when it was; None to take it from the photos.
+            expected: who was, of a new event: everybody, or names and employee numbers.
+            keep_photos: of a new event, whether copies of its photos are kept.
+
+        Raises:
+            InputError: nothing lies where the photos should.
+            PhotoError: not one of the photos could be taken.
+        """
+        events = self._service.events
+        self._service.ensure_collection()
+        try:
+            found = events.find(name)
+        except NotFound:
+            given = None
+            if expected is not None:
+                whole = Expected(Expects.EVERYBODY)
+                given = whole if expected == "everybody" else events.expect(expected)
+            found = events.create(name, day=day, expected=given, keep_photos=keep_photos)
+        opened = OpenEvent(events, found)
+        if photos is not None:
+            several = [photos] if isinstance(photos, str | Path | bytes) else photos
+            taken = opened.add(source for photo in several for source in _sources(photo))
+            if taken and all(each.outcome == "rejected" for each in taken):
+                raise PhotoError(f"No photo of {name!r} could be taken: {taken[0].message}")
+        return opened
+
+    @property
+    def events(self) -> Events:
+        """All events of the collection, and questions over several of them."""
+        return self._service.events
+
     # Upkeep
 
     def calibrate(self, fpir: float = 0.01) -> Calibrated:
@@ -370,6 +422,25 @@ def _source(photo: PhotoInput) -> Source:
     if isinstance(photo, bytes):
         return Source("photo", photo)
     return Source(str(photo), _location(photo))
+
+
+def _sources(photo: PhotoInput) -> Iterator[Source]:
+    """A photo, those below a folder, or those that a pattern names."""
+    if isinstance(photo, bytes):
+        yield Source("photo", photo)
+        return
+    place = _location(photo)
+    if isinstance(place, Path) and not place.exists() and glob.has_magic(str(place)):
+        named = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207  folders too
+        if not named:
+            raise InputError(f"Nothing is named {place}. Check the pattern and the folder.")
+        for each in named:
+            yield Source(each, Path(each))
+    elif is_folder(place):
+        for below in photos_below(place, recursive=True):
+            yield Source(str(below), below)
+    else:
+        yield Source(str(place), place)
 
 
 def _item(listed: ListedPhoto) -> EnrolItem:

@@ -7,7 +7,8 @@ the interpreter's lock); the chips of all photos of a call then share embedding 
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -34,6 +35,7 @@ _FETCHED_AT_ONCE = 16  # photos by URL: their servers are waited for, not comput
 
 Fault = InputError | InferenceFailed  # what one photo can have: it never stops the others
 
+Cut = Callable[[Pixels, Floats], tuple[bytes, ...]]  # of an image and boxes: a picture a face
 Choice = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises an InputError
 
 
@@ -45,6 +47,7 @@ class FoundFaces:
         sha256, width, height: of the photo.
         detections, quality: a row a face.
         chips: (n, s, s, 3) RGB uint8, aligned to the embedder's template.
+        pictures: JPEG files to show, one a face, or none at all.
     """
 
     sha256: str
@@ -53,17 +56,19 @@ class FoundFaces:
     detections: Detections
     quality: Quality
     chips: Pixels
+    pictures: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoFaces:
-    """A photo and its embedded faces."""
+    """A photo and its embedded faces; `pictures` shows each, where that was asked for."""
 
     source: Source
     sha256: str
     width: int
     height: int
     faces: Faces
+    pictures: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,10 @@ class Pipeline:
             return error
 
     def process(
-        self, sources: Sequence[Source], choose: Choice | Sequence[Choice] | None = None
+        self,
+        sources: Sequence[Source],
+        choose: Choice | Sequence[Choice] | None = None,
+        cut: Cut | None = None,
     ) -> list[PhotoFaces | PhotoFailure]:
         """Find and embed the faces of a batch of photos.
 
@@ -159,6 +167,7 @@ class Pipeline:
             sources: the photos.
             choose: names the one face to keep of each photo (one for all, or one a photo); None
                 keeps all.
+            cut: makes a picture of each face that is kept.
 
         Returns:
             An entry a source, in order; one bad photo does not stop the others.
@@ -168,7 +177,8 @@ class Pipeline:
         """
         choices: Sequence[Choice | None]
         choices = choose if isinstance(choose, Sequence) else [choose] * len(sources)
-        found = list(self._pool.map(self._prepared, self._fetched(sources), choices))
+        prepared = partial(self._prepared, cut=cut)
+        found = list(self._pool.map(prepared, self._fetched(sources), choices))
         embedded = iter(self._embedded([f for f in found if isinstance(f, FoundFaces)]))
         return [
             PhotoFailure(source, entry)
@@ -177,12 +187,18 @@ class Pipeline:
             for source, entry in zip(sources, found, strict=True)
         ]
 
-    def _prepared(self, source: Source | InputError, choose: Choice | None) -> FoundFaces | Fault:
+    def _prepared(
+        self, source: Source | InputError, choose: Choice | None, cut: Cut | None
+    ) -> FoundFaces | Fault:
         if isinstance(source, InputError):
             return source
         try:
             found = self.align(photo := self.decode(source), self.detect(photo))
-            return found if choose is None else _only(found, choose(found))
+            found = found if choose is None else _only(found, choose(found))
+            if cut is None:
+                return found
+            boxes = found.detections.boxes / np.float32(photo.scale)
+            return replace(found, pictures=cut(photo.pixels, boxes))
         except (InputError, InferenceFailed) as error:
             return error
         except cv2.error as error:
@@ -287,7 +303,7 @@ def _joined(
 ) -> PhotoFaces | PhotoFailure:
     if isinstance(faces, InferenceFailed):
         return PhotoFailure(source, faces)
-    return PhotoFaces(source, found.sha256, found.width, found.height, faces)
+    return PhotoFaces(source, found.sha256, found.width, found.height, faces, found.pictures)
 
 
 def _only(found: FoundFaces, row: int) -> FoundFaces:

@@ -25,7 +25,7 @@ from retrieval.steps import try_each
 from retrieval.values import Gate, Source
 
 if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people needs none of them
-    from retrieval.collection.active_model import ActiveModel, Parts
+    from retrieval.collection.active_model import ActiveModel, Keeping, Parts
     from retrieval.collection.answers import (
         EnrolItem,
         EnrolResult,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
         Verification,
     )
     from retrieval.collection.lens import Lens
+    from retrieval.events.events import Events
     from retrieval.index.people_index import PeopleIndex
     from retrieval.pipeline import Pipeline
 
@@ -187,6 +188,29 @@ class Service:
         """Kept copies of the collection's photos."""
         return self._parts.photos(self.collection)
 
+    def fill_pictures(
+        self, advance: Callable[[int], None], *, max_pixels: int, max_bytes: int
+    ) -> tuple[int, int]:
+        """Make pictures of enrolled faces that have none, where their photos can still be read.
+
+        Returns:
+            how many were made, and how many faces still have none.
+        """
+        return self.active_model.fill_pictures(
+            self.photos, advance, max_pixels=max_pixels, max_bytes=max_bytes
+        )
+
+    @property
+    def keeping(self) -> Keeping:
+        """What is kept of what comes in, and for how long."""
+        return self._parts.keeping
+
+    @cached_property
+    def events(self) -> Events:
+        """The collection's events: photos of an occasion, and who was there."""
+        found: Events = self._parts.events(self)
+        return found
+
     @property
     def gate(self) -> Gate:
         """The threshold and margin that decisions use."""
@@ -245,7 +269,7 @@ class Service:
         self, sources: Sequence[Source], threshold: float | None = None
     ) -> tuple[list[PhotoAnswer], GalleryState]:
         """Say who is in each photo, as `identify`, and against what was asked: of one model."""
-        return self.steadily(lambda model: model.ask(sources, threshold, self._parts.unknown_days))
+        return self.steadily(lambda model: model.ask(sources, threshold))
 
     def search(self, source: Source, limit: int = 10) -> list[PhotoHit]:
         """Find the gallery's photos that show the people of a photo, best first.
@@ -387,11 +411,12 @@ class Service:
         """Erase, and leave nothing of it in the index's files, SQLite's log or kept photos."""
         unfinished = self.catalogue.begin_erasure(self.collection.id)
         erased = erase(self.collection.id)
+        photos = {*erased.photos, *erased.seen.photos}
         try_each(
             self.write_index,
             self.drop_other_indexes,
             self.catalogue.empty_wal,
-            partial(self._discard, set(erased.photos), unfinished),  # may be far away: the last
+            partial(self._discard, photos, unfinished),  # may be far away: the last
         )
         return erased
 
@@ -400,7 +425,8 @@ class Service:
         try:
             if unfinished:
                 kept = self.photos.kept()
-                photos |= set(kept) - set(self.catalogue.owners(self.collection.id, kept))
+                photos |= set(kept)
+            photos -= self.catalogue.wanted(self.collection.id, photos)
             self.photos.discard(photos)
         except StoreError as error:
             raise type(error)(

@@ -178,11 +178,22 @@ class Settings(BaseSettings):
         120, ge=1, description="Requests a minute without a good key that an address may send."
     )
     session_hours: float = Field(12.0, gt=0, description="Hours until the web app asks to log in.")
-    unknown_days: int = Field(
-        0,
+    unknown_days: int | None = Field(
+        None,
         ge=0,
-        description="Days for which unknown faces of queries are kept, so that strangers who come"
-        " again can be named; 0 keeps none.",
+        description="Days for which unknown faces are kept, so that strangers who come again can be"
+        " named; 0 keeps none. If unset, those of queries are not kept, those of events 30 days.",
+    )
+    event_days: int | None = Field(
+        None,
+        ge=1,
+        description="Days for which events without days of their own are kept, with all that is of"
+        " them; until they are deleted if unset.",
+    )
+    thumbnails: bool = Field(
+        True,
+        description="Keep a small picture with each enrolled face, each face of an event and each"
+        " unknown face that is kept.",
     )
     audit_days: int = Field(365, ge=1, description="Days for which the audit log is kept.")
     max_archive_bytes: int = Field(

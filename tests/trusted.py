@@ -10,8 +10,10 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection, NewFace
 from retrieval.catalogue.runs.run_records import Run
 from retrieval.catalogue.strangers import UnknownFace
-from retrieval.collection.active_model import ActiveModel
+from retrieval.collection.active_model import ActiveModel, Keeping
 from retrieval.errors import ModelMissing
+from retrieval.events.events import Events
+from retrieval.events.host import Host
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Pipeline
@@ -32,6 +34,9 @@ class VectorParts:
 
     def active_model(self, catalogue: Catalogue, *given: Any) -> ActiveModel:
         return ActiveModel(catalogue, self, *given)
+
+    def events(self, host: Host) -> Events:
+        return Events(host)
 
     def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
         return catalogue.create_collection(
@@ -59,7 +64,7 @@ class VectorParts:
     def drop_other_indexes(self, collection: Collection) -> None:
         """There is no other."""
 
-    unknown_days = 0
+    keeping = Keeping()
 
     def gate(self, collection: Collection) -> Gate:
         return DEFAULT

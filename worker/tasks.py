@@ -17,6 +17,7 @@ from retrieval.catalogue.runs.run_records import PhotoOutcome, Run, RunPhoto, Ta
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.errors import InputError, NotFound, RollcallError
+from retrieval.events.intake import PhotoTaken
 from retrieval.protocols import JobQueue
 from retrieval.runs.bulk import end, end_if_done, path_of, run_document
 from retrieval.service import Service
@@ -66,6 +67,7 @@ class RunTasks:
             "enrol": self._enrol,
             "identify": self._identify,
             "embed": self._embed,
+            "event": self._event,
             "reject": self._reject,
             "webhook": self._webhook,
         }
@@ -149,6 +151,17 @@ class RunTasks:
             why = {str(found.face_id): found for found in missed}
             self._record(run.id, [_embedded(photo, why) for photo in photos])
 
+    def _event(self, run: Run, payload: Payload) -> None:
+        photos = self._runs.to_do(run.id, payload["photos"])
+        service = self._service(run.collection, self._settings.detail)
+        event = service.events.find(int(run.options["event"]))
+        if photos:
+            sources = [Source(photo.path, path_of(run, photo.path)) for photo in photos]
+            taken = service.events.take(event, sources)
+            self._record(run.id, [_seen(*pair) for pair in zip(photos, taken, strict=True)])
+        if self._runs.is_done(run.id):  # else a later job, or whoever reads the roll, decides it
+            service.events.settle(event)
+
     def _reject(self, run: Run, payload: Payload) -> None:
         reason = payload["reason"]
         rejected = [
@@ -218,6 +231,11 @@ def _embedded(photo: RunPhoto, why: Mapping[str, Missed]) -> PhotoOutcome:
     if missed is None:
         return PhotoOutcome(photo.id, Taken.EMBEDDED)
     return PhotoOutcome(photo.id, Taken.REJECTED, missed.code, missed.message)
+
+
+def _seen(photo: RunPhoto, taken: PhotoTaken) -> PhotoOutcome:
+    outcome = {"added": Taken.ANSWERED, "known": Taken.DUPLICATE}.get(taken.outcome, Taken.REJECTED)
+    return PhotoOutcome(photo.id, outcome, taken.code, taken.message)
 
 
 def _answered(photo: RunPhoto, answer: PhotoAnswer) -> PhotoOutcome:

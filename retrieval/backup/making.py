@@ -14,6 +14,7 @@ from retrieval.backup.workspace import workspace
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.copying.transfer import copy_catalogue
+from retrieval.catalogue.events.store import photos_kept_by_events
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.http.sessions import sessions
 from retrieval.catalogue.schema import meta, now, photos
@@ -110,14 +111,14 @@ def _write(
             connection.execute(delete(sessions))
             epoch = select(meta.c.value).where(meta.c.key == "epoch")
             contents = Contents.of(held, made_at, connection.execute(epoch).scalar_one())
-        enrolled = list(_enrolled(held))
+        kept = list(_kept(held))
     count = 0
     with writing_backup(file, passphrase) as archive:
         archive.add(SUMMARY, contents.write())
         archive.add(CATALOGUE, copy)
         if (home / MODELS).is_file():
             archive.add(MODELS, (home / MODELS).read_bytes())
-        for collection_id, sha256 in enrolled:
+        for collection_id, sha256 in kept:
             data = kept_photos(root, collection_id).read(sha256)
             if data is not None:  # not kept, or erased since the copy was made
                 archive.add(f"{PHOTOS}/{collection_id}/{sha256}", data)
@@ -126,8 +127,8 @@ def _write(
     return Made(file, contents, count, size, archive.sha256, passphrase is not None)
 
 
-def _enrolled(held: Catalogue) -> Iterator[tuple[int, str]]:
-    query = select(photos.c.collection_id, photos.c.sha256).order_by(photos.c.id)
+def _kept(held: Catalogue) -> Iterator[tuple[int, str]]:
+    enrolled = select(photos.c.collection_id, photos.c.sha256)
     with held.database.reading() as connection:
-        for row in connection.execute(query):
+        for row in connection.execute(enrolled.union(photos_kept_by_events())):
             yield row[0], row[1]

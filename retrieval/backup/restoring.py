@@ -249,8 +249,7 @@ def _discard_others(catalogue: Catalogue, root: Location, before: list[tuple[int
     """Delete kept photos that were there before the restore and are nobody's after it."""
     for collection_id in {collection_id for collection_id, _ in before}:
         lay = {digest for owner, digest in before if owner == collection_id}
-        owned = catalogue.owners(collection_id, lay)
-        kept_photos(root, collection_id).discard(lay - set(owned))
+        kept_photos(root, collection_id).discard(lay - catalogue.wanted(collection_id, lay))
 
 
 def _retire_indexes(home: Path) -> None:

@@ -12,6 +12,7 @@ from retrieval.catalogue.changes import LogFeed, check_model, lock_collection, r
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.encryptor import CatalogueEncryptor
 from retrieval.catalogue.erasing import erasure
+from retrieval.catalogue.events.store import EventStore
 from retrieval.catalogue.migrations import prepare
 from retrieval.catalogue.models.spaces import find_space, put_space
 from retrieval.catalogue.names import clean_name, known_name
@@ -243,6 +244,12 @@ class Catalogue:
         """The name under which each of these photos is enrolled; unknown photos are left out."""
         with self.database.reading() as connection:
             return enrolment.owners(connection, collection_id, sha256s)
+
+    def wanted(self, collection_id: int, sha256s: Iterable[str]) -> frozenset[str]:
+        """Those of the photos of which a kept copy is somebody's: enrolled, or of an event."""
+        asked = list(sha256s)
+        kept = EventStore(self.database).kept(collection_id, asked)
+        return kept | self.owners(collection_id, asked).keys()
 
     # People, photos, faces
 

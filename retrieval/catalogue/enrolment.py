@@ -1,5 +1,6 @@
 """Taking faces into a collection: a batch is one transaction, people are made on demand."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -133,6 +134,11 @@ def insert_person(
         "created_at": now(),
     }
     return int(connection.execute(insert(people).returning(people.c.id), row).scalar_one())
+
+
+def part_sha256(photo: str, box: Floats) -> str:
+    """The identity of a part of a photo: a photo itself is enrolled for one person only."""
+    return hashlib.sha256(f"{photo} {box.tolist()}".encode()).hexdigest()
 
 
 def owners(connection: Connection, collection_id: int, sha256s: Iterable[str]) -> dict[str, str]:

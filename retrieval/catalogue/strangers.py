@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from sqlalchemy import (
     Column,
+    Connection,
     Double,
     Index,
     Integer,
@@ -26,10 +27,12 @@ from retrieval.catalogue.changes import dimension_of, lock_collection
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.encoding import (
     decode_vectors,
+    encode_pictures,
     encode_vectors,
     from_bytes,
     to_bytes,
 )
+from retrieval.catalogue.events.tables import thumbnails
 from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
 from retrieval.catalogue.schema import (
     Id,
@@ -81,6 +84,7 @@ class UnknownFace:
         landmarks: (5, 2) float32.
         score, size_px, sharpness, yaw_deg, cut_off: as of an enrolled face.
         vector: (d,) float32 of unit length.
+        picture: JPEG, kept beside the face; empty for none, and where faces are read.
         id, group, seen_at: given by the catalogue; `group` is None until the face is grouped.
     """
 
@@ -97,6 +101,7 @@ class UnknownFace:
     yaw_deg: float
     cut_off: float
     vector: Floats
+    picture: bytes = b""
     id: int = 0
     group: int | None = None
     seen_at: datetime | None = None
@@ -153,7 +158,9 @@ class Strangers:
             for hashes in chunks(photos):
                 connection.execute(delete(unknowns).where(mine, unknowns.c.sha256.in_(hashes)))
             if rows:
-                connection.execute(insert(unknowns), rows)
+                with_ids = insert(unknowns).returning(unknowns.c.id, sort_by_parameter_order=True)
+                ids = connection.execute(with_ids, rows).scalars().all()
+                _keep_pictures(connection, collection_id, ids, faces)
 
     def newest(self, collection_id: int, limit: int, days: int | None) -> list[UnknownFace]:
         """The newest faces that the collection's present model saw, oldest first.
@@ -255,6 +262,19 @@ class Strangers:
         with self._database.writing() as connection:
             mine = delete(unknowns).where(unknowns.c.collection_id == collection_id)
             return connection.execute(mine).rowcount
+
+
+def _keep_pictures(
+    connection: Connection, collection_id: int, ids: Sequence[int], faces: Sequence[UnknownFace]
+) -> None:
+    shown = [(face, each.picture) for face, each in zip(ids, faces, strict=True) if each.picture]
+    encoded = encode_pictures(connection, [picture for _, picture in shown])
+    rows = [
+        {"collection_id": collection_id, "stranger_id": face, "picture": value}
+        for (face, _), value in zip(shown, encoded, strict=True)
+    ]
+    if rows:
+        connection.execute(insert(thumbnails), rows)
 
 
 def _model(collection_id: int) -> Select[tuple[str]]:

@@ -8,7 +8,7 @@ answers (ModelSwitched), and the question is asked again with the new one.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +17,8 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import Run
 from retrieval.catalogue.strangers import Strangers, UnknownFace
+from retrieval.catalogue.thumbnails import Thumbnails
+from retrieval.collection import pictures
 from retrieval.collection.answers import (
     EnrolItem,
     EnrolResult,
@@ -30,6 +32,7 @@ from retrieval.collection.enrolling import Enroller, enrollable
 from retrieval.collection.lens import Lens, Stored, stamp_of
 from retrieval.collection.likeness import alike, words_of
 from retrieval.collection.naming import photo_answer, unknown_faces
+from retrieval.collection.thumbnails import cut
 from retrieval.errors import NotFound
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Clusters
@@ -41,6 +44,28 @@ from retrieval.scoring.space import Space
 from retrieval.values import Floats, Gate, Source, found_ids
 
 CANDIDATES = 5  # people that an answer names
+STRANGER_DAYS = 30  # for faces of events that are nobody's, unless the settings say otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is kept of what comes in, and for how long.
+
+    Attributes:
+        unknown_days: for unknown faces; 0 keeps none; None keeps none of queries, and those of
+            events for `STRANGER_DAYS`.
+        event_days: for events without days of their own; None until they are deleted.
+        thumbnails: whether a picture of each face is kept.
+    """
+
+    unknown_days: int | None = None
+    event_days: int | None = None
+    thumbnails: bool = True
+
+    @property
+    def stranger_days(self) -> int:
+        """Days for unknown faces of events."""
+        return STRANGER_DAYS if self.unknown_days is None else self.unknown_days
 
 
 class Parts(Protocol):
@@ -56,6 +81,9 @@ class Parts(Protocol):
         load: Callable[[Collection], Pipeline],
     ) -> "ActiveModel":
         """What answers for a collection; see `ActiveModel`."""
+
+    def events(self, host: Any) -> Any:
+        """The events of a service's collection: an `Events`, which stands above this room."""
 
     def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
         """Create a collection with the models that the settings ask for."""
@@ -79,8 +107,8 @@ class Parts(Protocol):
         """Threshold and margin of a collection that is not calibrated."""
 
     @property
-    def unknown_days(self) -> int:
-        """Days for which unknown faces of queries are kept; 0 keeps none."""
+    def keeping(self) -> Keeping:
+        """What is kept of what comes in, and for how long."""
 
 
 class ActiveModel:
@@ -200,29 +228,36 @@ class ActiveModel:
             batch: the photos.
             kept: where copies of them go.
         """
-        taken = Enroller(self._catalogue, self.collection, self.pipeline, kept).take(batch)
+        taken = Enroller(
+            self._catalogue,
+            self.collection,
+            self.pipeline,
+            kept,
+            thumbnails=self._parts.keeping.thumbnails,
+        ).take(batch)
         return [replace(result, fingerprint=self.collection.fingerprint) for result in taken]
 
     # Asking
 
     def ask(
-        self, sources: Sequence[Source], threshold: float | None, unknown_days: int
+        self, sources: Sequence[Source], threshold: float | None
     ) -> tuple[list[PhotoAnswer], GalleryState]:
         """Say who is in each photo, and against what was asked; see `Service.ask`.
 
         Args:
             sources: the photos.
             threshold: in place of the collection's own.
-            unknown_days: days for which faces that are nobody's are kept; 0 keeps none.
         """
-        found = self.pipeline.process(sources)
+        keeping = self._parts.keeping
+        shown = cut if keeping.unknown_days and keeping.thumbnails else None
+        found = self.pipeline.process(sources, cut=shown)
         read = [entry for entry in found if isinstance(entry, PhotoFaces)]
         answered, unknown = self.answers(read, threshold)
         state = self.state()
-        if unknown_days and read:
+        if keeping.unknown_days and read:
             store = Strangers(self._catalogue.database)
             asked, model = {photo.sha256 for photo in read}, self.collection.fingerprint
-            store.keep(self.collection.id, asked, unknown, unknown_days, model)
+            store.keep(self.collection.id, asked, unknown, keeping.unknown_days, model)
         answers = iter(answered)
         return [
             PhotoAnswer(entry.source.name, "", 0, 0, (), str(entry.error), entry.error.code)
@@ -285,6 +320,22 @@ class ActiveModel:
             threshold = gate.threshold
         model = self.collection.fingerprint
         return Verification(score >= threshold, score, threshold, gate.source, against, model)
+
+    def fill_pictures(
+        self, kept: PhotoStore, advance: Callable[[int], None], *, max_pixels: int, max_bytes: int
+    ) -> tuple[int, int]:
+        """Make pictures of enrolled faces that have none; see `Service.fill_pictures`."""
+        waiting = Thumbnails(self._catalogue.database).lacking_faces(self.collection.id)
+        made = pictures.fill(
+            self._catalogue,
+            self.collection.id,
+            kept,
+            waiting,
+            advance,
+            max_pixels=max_pixels,
+            max_bytes=max_bytes,
+        )
+        return made, len(waiting) - made
 
     def clusters(self, k: int | None) -> Clusters:
         """Cluster the enrolled faces; see `Service.clusters`."""

@@ -6,7 +6,9 @@ from functools import partial
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace
+from retrieval.catalogue.thumbnails import Of, Thumbnails
 from retrieval.collection.answers import EnrolItem, EnrolResult
+from retrieval.collection.thumbnails import cut
 from retrieval.errors import FaceUnusable, NameInvalid
 from retrieval.faces.quality import dominant
 from retrieval.photos.store import PhotoStore
@@ -18,31 +20,44 @@ class Enroller:
     """Enrols batches of photos into one collection."""
 
     def __init__(
-        self, catalogue: Catalogue, collection: Collection, pipeline: Pipeline, photos: PhotoStore
+        self,
+        catalogue: Catalogue,
+        collection: Collection,
+        pipeline: Pipeline,
+        photos: PhotoStore,
+        *,
+        thumbnails: bool = True,
     ) -> None:
         self.catalogue = catalogue
         self.collection = collection
         self.pipeline = pipeline
         self.photos = photos
+        self._cut = cut if thumbnails else None
 
     def take(self, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
         """Enrol a batch in one transaction; a result an item, in order."""
         results: dict[int, EnrolResult] = {}
         todo = self._unknown(batch, results)
         choices = [partial(enrollable, face=batch[row].face) for row in todo]
-        found = self.pipeline.process(list(todo.values()), choices)
+        found = self.pipeline.process(list(todo.values()), choices, self._cut)
+        pictures: dict[int, bytes] = {}
         new: dict[int, NewFace] = {}
+        shown: dict[int, tuple[bytes, ...]] = {}
         for row, entry in zip(todo, found, strict=True):
             if isinstance(entry, PhotoFailure):
                 results[row] = _rejected(batch[row], entry.error)
             else:
-                new[row] = _new_face(batch[row], entry)
+                new[row], shown[row] = _new_face(batch[row], entry), entry.pictures
         collection = self.collection
         enrolments = self.catalogue.enrol(collection.id, list(new.values()), collection.fingerprint)
         for row, enrolment in zip(new, enrolments, strict=True):
             results[row] = _enrolled(batch[row], new[row].sha256, enrolment)
             if self.photos.keeps and enrolment.outcome is EnrolmentOutcome.ENROLLED:
                 self._keep(new[row].sha256, todo[row])
+            face = enrolment.face_id
+            if shown[row] and face and enrolment.outcome is EnrolmentOutcome.ENROLLED:
+                pictures[face] = shown[row][0]
+        Thumbnails(self.catalogue.database).put(collection.id, Of.FACE, pictures)
         return [results[row] for row in range(len(batch))]
 
     def _keep(self, sha256: str, source: Source) -> None:

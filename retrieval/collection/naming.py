@@ -89,6 +89,7 @@ def unknown_faces(photo: PhotoFaces, decisions: Sequence[Decision]) -> list[Unkn
             yaw_deg=float(quality.yaw_deg[row]),
             cut_off=float(quality.cut_off[row]),
             vector=photo.faces.vectors[row],
+            picture=photo.pictures[row] if photo.pictures else b"",
         )
         for row, decision in enumerate(decisions)
         if decision.outcome is Outcome.UNKNOWN

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
+from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Enrolment, NewFace
 from retrieval.catalogue.strangers import Strangers, UnknownFace
@@ -16,7 +16,7 @@ from retrieval.errors import NotFound
 from retrieval.identities.decide import decide
 from retrieval.identities.groups import group, learn_distance, nearest_group
 from retrieval.service import Service
-from retrieval.values import Floats, Ints, Outcome, Vectors
+from retrieval.values import Ints, Outcome, Vectors
 
 MOST_FACES = 5_000  # the newest; grouping holds a distance for each pair of them
 _REGROUP_SHARE = 0.1  # of faces that joined groups one by one, before all are grouped anew
@@ -191,11 +191,6 @@ def _enrol(
 
 def _apart(face: NewFace) -> NewFace:
     return replace(face, sha256=part_sha256(face.sha256, face.box))
-
-
-def part_sha256(photo: str, box: Floats) -> str:
-    """The identity of a part of a photo: a photo itself is enrolled for one person only."""
-    return sha256(f"{photo} {box.tolist()}".encode()).hexdigest()
 
 
 def _new_face(face: UnknownFace, name: str) -> NewFace:

@@ -40,7 +40,7 @@ class Bulk:
         """Begin a run, or go on with the same one that did not come to its end.
 
         Args:
-            kind: enrol, identify or embed.
+            kind: enrol, identify, embed or event.
             collection: by name.
             source: what the user named.
             options: for the workers: base (the folder that relative paths start from), face,

@@ -171,7 +171,7 @@ def _photos(catalogue: Catalogue, root: Location) -> Iterator[bool]:
             try:
                 if not store.write_anew(sha256):
                     continue
-                if not catalogue.owners(collection_id, [sha256]):
+                if not catalogue.wanted(collection_id, [sha256]):
                     store.discard([sha256])  # erased while it was written
                 yield True
             except StoreFull:

@@ -21,12 +21,12 @@ from uuid import uuid4
 
 import numpy as np
 
+from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.models.other_models import KnownFace, OtherModel, OtherModels
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.lens import Stored
 from retrieval.errors import InputError, PhotoUnreadable, SettingInvalid, SwapIncomplete
-from retrieval.people.strangers import part_sha256
 from retrieval.photos.urls import location_of
 from retrieval.pipeline import Fault, PhotoFailure
 from retrieval.service import Service

@@ -16,7 +16,9 @@ from PIL import Image
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import Run
-from retrieval.collection.active_model import ActiveModel
+from retrieval.collection.active_model import ActiveModel, Keeping
+from retrieval.events.events import Events
+from retrieval.events.host import Host
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Pipeline
@@ -95,6 +97,9 @@ class PaintedParts:
     def active_model(self, catalogue: Catalogue, *given: Any) -> ActiveModel:
         return ActiveModel(catalogue, self, *given)
 
+    def events(self, host: Host) -> Events:
+        return Events(host)
+
     def new_collection(self, catalogue: Catalogue, name: str) -> Collection:
         return catalogue.create_collection(
             name,
@@ -132,8 +137,8 @@ class PaintedParts:
         """There is no other."""
 
     @property
-    def unknown_days(self) -> int:
-        return self._settings.unknown_days
+    def keeping(self) -> Keeping:
+        return Keeping(self._settings.unknown_days, None, self._settings.thumbnails)
 
     def gate(self, collection: Collection) -> Gate:
         return Gate(0.9, 0.02, "painted")

@@ -199,7 +199,7 @@ def _wants_page(request: Request) -> bool:
 def identify_page(request: Request, context: InContext, caller: By) -> Response:
     """Drop a photo and see who is in it."""
     view = View(request, context, caller)
-    days = context.settings.unknown_days
+    days = context.settings.unknown_days or 0
     return view.page("identify", "identify.html", people=view.counts().people, days=days)
 
 
@@ -257,7 +257,7 @@ async def unknowns_page(request: Request, context: InContext, caller: By) -> Res
         "unknowns",
         "unknowns.html",
         groups=[group.document() for group in groups[:PAGE_GROUPS]],
-        days=context.settings.unknown_days,
+        days=context.settings.unknown_days or 0,
     )
 
 

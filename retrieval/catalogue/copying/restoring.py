@@ -32,6 +32,7 @@ from retrieval.catalogue.erasing.erasure_log import (
     logged_erasures,
     mark_of,
 )
+from retrieval.catalogue.events.store import photos_kept_by_events
 from retrieval.catalogue.http.api_keys import is_keyed, keys, mark_keyed
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.http.sessions import sessions
@@ -161,7 +162,9 @@ def replace_catalogue(
             connection.execute(delete(sessions))
         in_use = select(func.count()).select_from(keys).where(keys.c.revoked_at.is_(None))
         renew_epoch(connection)
-        enrolled = connection.execute(select(photos.c.collection_id, photos.c.sha256))
+        enrolled = connection.execute(
+            select(photos.c.collection_id, photos.c.sha256).union(photos_kept_by_events())
+        )
         return Replaced(
             erasures=len(later),
             faces=faces,

@@ -96,17 +96,6 @@ class Albums:
         with self._database.reading() as connection:
             return [EventPhoto(*row) for row in connection.execute(query.order_by("id"))]
 
-    def hashes(self, collection_id: int) -> frozenset[str]:
-        """SHA-256 of the photos of which events keep copies."""
-        keeping = select(events.c.id).where(events.c.keep_photos)
-        query = select(event_photos.c.sha256).where(
-            event_photos.c.collection_id == collection_id,
-            event_photos.c.event_id.in_(keeping),
-            event_photos.c.code.is_(None),
-        )
-        with self._database.reading() as connection:
-            return frozenset(sha for sha in connection.scalars(query) if sha is not None)
-
 
 def _hashes(connection: Connection, event_id: int, sha256s: Iterable[str]) -> set[str | None]:
     query = select(event_photos.c.sha256).where(event_photos.c.event_id == event_id)

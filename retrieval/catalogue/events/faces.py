@@ -16,6 +16,7 @@ from retrieval.catalogue.encrypted.encoding import (
     encode_vectors,
     from_bytes,
 )
+from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.events.records import (
     CANDIDATE,
     FOUND,
@@ -26,6 +27,7 @@ from retrieval.catalogue.events.records import (
     Found,
 )
 from retrieval.catalogue.events.tables import appearances, event_photos, events
+from retrieval.catalogue.records import NewFace
 from retrieval.catalogue.schema import NO_VECTOR, chunks, people
 from retrieval.errors import NotFound
 from retrieval.values import Floats, Ints, Vectors
@@ -195,24 +197,33 @@ class EventFaces:
                     .values(revision=events.c.revision + 1)
                 )
 
-    def vectors(self, event_id: int, ids: Iterable[int], fingerprint: str) -> dict[int, Floats]:
-        """Vectors of appearances that have one of this model, which is the collection's."""
-        query = select(appearances.c.id, appearances.c.vector, appearances.c.collection_id).where(
-            appearances.c.event_id == event_id,
-            appearances.c.fingerprint == fingerprint,
-            appearances.c.vector != NO_VECTOR,
-        )
+    def enrollable(
+        self, event_id: int, ids: Iterable[int], fingerprint: str
+    ) -> tuple[dict[int, NewFace], dict[int, str]]:
+        """Appearances as faces to be enrolled, under no name yet, and why others cannot be.
+
+        A photo shows several people, so it is known by its part.
+        """
+        query = select(
+            appearances,
+            event_photos.c.sha256,
+            event_photos.c.photo,
+            event_photos.c.width,
+            event_photos.c.height,
+        ).join_from(appearances, event_photos, event_photos.c.id == appearances.c.photo_id)
+        query = query.where(appearances.c.event_id == event_id)
+        found: dict[int, NewFace] = {}
+        refused: dict[int, str] = {}
         with self._database.reading() as connection:
-            rows = [
-                row
-                for some in chunks(ids)
-                for row in connection.execute(query.where(appearances.c.id.in_(some)))
-            ]
-            if not rows:
-                return {}
-            dimension = dimension_of(connection, rows[0].collection_id)
-            decoded = decode_vectors(connection, [row.vector for row in rows], dimension)
-        return {row.id: vector for row, vector in zip(rows, decoded, strict=True)}
+            for some in chunks(ids):
+                for row in connection.execute(query.where(appearances.c.id.in_(some))).all():
+                    if row.vector == NO_VECTOR or row.fingerprint != fingerprint:
+                        refused[row.id] = "its vector is gone, or another model's"
+                    elif row.unusable is not None:
+                        refused[row.id] = row.unusable
+                    else:
+                        found[row.id] = _new_face(connection, row)
+        return found, refused
 
 
 _DECIDED = (
@@ -279,6 +290,27 @@ def _rows(decided: Decided) -> list[dict[str, Any]]:
         }
         for row, appearance in enumerate(decided.ids.tolist())
     ]
+
+
+def _new_face(connection: Connection, row: Row[Any]) -> NewFace:
+    box = from_bytes(row.box)
+    dimension = dimension_of(connection, row.collection_id)
+    return NewFace(
+        person="",
+        external_id=None,
+        sha256=part_sha256(row.sha256, box),
+        photo=row.photo,
+        width=row.width,
+        height=row.height,
+        box=box,
+        landmarks=from_bytes(row.landmarks).reshape(5, 2),
+        score=row.score,
+        size_px=row.size_px,
+        sharpness=row.sharpness,
+        yaw_deg=row.yaw_deg,
+        cut_off=row.cut_off,
+        vector=decode_vectors(connection, [row.vector], dimension)[0],
+    )
 
 
 def _shown(row: Row[Any]) -> Appearance:

@@ -180,6 +180,18 @@ class EventStore:
             find_event(connection, collection_id, events.c.id == event_id)
             return _delete(connection, [event_id])
 
+    def kept(self, collection_id: int, sha256s: Iterable[str]) -> frozenset[str]:
+        """Those of the photos of which an event keeps a copy: not where a deleted person is."""
+        query = photos_kept_by_events().with_only_columns(event_photos.c.sha256)
+        query = query.where(event_photos.c.collection_id == collection_id)
+        with self._database.reading() as connection:
+            return frozenset(
+                found
+                for some in chunks(sha256s)
+                for found in connection.scalars(query.where(event_photos.c.sha256.in_(some)))
+                if found is not None
+            )
+
     def purge(
         self, collection_id: int, event_days: int | None, stranger_days: int
     ) -> tuple[tuple[int, ...], tuple[str, ...], int]:
@@ -207,6 +219,19 @@ class EventStore:
             faces = [row.id for row in connection.execute(_strangers(collection_id, stranger_days))]
             forget(connection, faces, Found.FORGOTTEN)
             return tuple(due), photos, len(faces)
+
+
+def photos_kept_by_events() -> Select[tuple[int, str]]:
+    """Collection and SHA-256 of photos of which events keep copies."""
+    erased = select(appearances.c.id).where(
+        appearances.c.photo_id == event_photos.c.id,
+        appearances.c.outcome == Found.ERASED.value,
+    )
+    return select(event_photos.c.collection_id, event_photos.c.sha256).where(
+        event_photos.c.event_id.in_(select(events.c.id).where(events.c.keep_photos)),
+        event_photos.c.code.is_(None),
+        ~erased.exists(),
+    )
 
 
 def forget(connection: Connection, ids: Iterable[int], why: Found) -> None:

@@ -33,7 +33,7 @@ class Run:
 
     Attributes:
         id: 32 hexadecimal digits.
-        kind: enrol, identify or embed.
+        kind: enrol, identify, embed or event.
         collection: by name.
         source: the folder or file that was named.
         options: the command's own, as JSON.

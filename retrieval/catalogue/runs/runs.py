@@ -59,7 +59,7 @@ runs = Table(
     "runs",
     metadata,
     Column("id", Text, primary_key=True),  # a UUID's 32 digits
-    Column("kind", Text, nullable=False),  # enrol, identify or embed
+    Column("kind", Text, nullable=False),  # enrol, identify, embed or event
     Column("collection", Name, nullable=False),  # by name: a worker makes it if it is missing
     Column("source", Text, nullable=False),  # what the user named: a folder, a CSV
     Column("options", JSON, nullable=False),

@@ -1,0 +1,179 @@
+"""What `events` and `roll` share: photos in, who was expected, the roll on a terminal."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.options import Run
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from retrieval.catalogue.events.records import Event
+    from retrieval.events.documents import Roll
+    from retrieval.events.events import Events, Expected
+    from retrieval.events.intake import PhotoTaken
+    from retrieval.values import Source
+
+
+def day_of(day: datetime | None) -> "date | None":
+    """A day without its time."""
+    return None if day is None else day.date()
+
+
+def expected_of(run: Run, door: "Events", expect: str | None) -> "Expected | None":
+    """Who was expected, as `--expect` says it; tells of entries that are nobody.
+
+    Raises:
+        DataInvalid: the file cannot be read.
+    """
+    from retrieval.catalogue.events.records import Expects
+    from retrieval.errors import DataInvalid
+    from retrieval.events.events import Expected
+
+    if expect is None:
+        return None
+    if expect == "all":
+        return Expected(Expects.EVERYBODY)
+    try:
+        entries = Path(expect).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataInvalid(
+            f"The list {expect} cannot be read: {error}. Give `all`, or a text file with a name or"
+            " an employee number per line."
+        ) from error
+    expected = door.expect(entries)
+    if expected.unknown:
+        run.remark(
+            f"{len(expected.unknown)} of {expect} are not enrolled, and are left out:"
+            f" {', '.join(expected.unknown[:20])}"
+        )
+    return expected
+
+
+def add_photos(
+    run: Run, door: "Events", event: "Event", photos: Sequence[str], *, queue: bool = False
+) -> None:
+    """Add photos, show how far it is, and print what became of them."""
+    if queue and photos:
+        from cli.events_queued import add_queued
+
+        add_queued(run, event, photos)
+        return
+    taken: list[PhotoTaken] = []
+    if photos:
+        total = (
+            None
+            if any(_is_zip(photo) for photo in photos)
+            else sum(1 for _ in sources(run, photos))
+        )
+        with run.progress("looking for faces", total) as advance:
+            for each in door.add(event, sources(run, photos)):
+                taken.append(each)
+                advance(1)
+        tell_keeping(run, door)
+    rejected = [each for each in taken if each.outcome == "rejected"]
+    added = [each for each in taken if each.outcome == "added"]
+    known = len(taken) - len(added) - len(rejected)
+    run.rejected = bool(rejected)
+    document: dict[str, Any] = {
+        **door.show(door.find(event.id)).document(),
+        "added": len(added),
+        "known": known,
+        "rejects": [each.document() for each in rejected],
+    }
+
+    def show() -> None:
+        run.print(
+            f"{event.name} (event {event.id}): {len(added)} photos with"
+            f" {sum(each.faces for each in added)} faces added; {known} were there;"
+            f" {len(rejected)} not taken.",
+            markup=False,
+        )
+        if rejected:
+            rows = [(each.photo, each.code, each.message) for each in rejected]
+            run.table(("photo", "reason", "what to do"), rows, title="Not taken")
+
+    run.emit(document, show)
+
+
+def tell_keeping(run: Run, door: "Events") -> None:
+    """Say what is kept of strangers."""
+    days = door.stranger_days
+    if days:
+        run.remark(
+            f"faces that are nobody's are kept for {days} days, then forgotten"
+            " (ROLLCALL_UNKNOWN_DAYS)"
+        )
+
+
+def sources(run: Run, photos: Sequence[str]) -> "Iterator[Source]":
+    """The photos that are named, below folders, and in ZIP files.
+
+    Raises:
+        DataInvalid: there is none.
+    """
+    from retrieval.errors import DataInvalid
+    from retrieval.photos.folders import is_folder, photos_below
+    from retrieval.photos.urls import location_of
+    from retrieval.photos.zips import photos_in_zip
+    from retrieval.values import Source
+
+    found = 0
+    for named in photos:
+        place = location_of(named)
+        if _is_zip(named):
+            each: Iterator[Source] = photos_in_zip(
+                named,
+                max_bytes=run.settings.max_archive_bytes,
+                max_photo_bytes=run.settings.max_photo_bytes,
+            )
+        else:
+            below = photos_below(place, recursive=True) if is_folder(place) else iter([place])
+            each = (Source(str(photo), photo) for photo in below)
+        for source in each:
+            found += 1
+            yield source
+    if not found:
+        raise DataInvalid(f"No photos found in {', '.join(photos)}.")
+
+
+def _is_zip(named: str) -> bool:
+    return named.lower().endswith(".zip") and Path(named).is_file()
+
+
+def summary(roll: "Roll") -> str:
+    """The roll in one line."""
+    parts = [f"{len(roll.present)} present", f"{len(roll.to_check)} to check"]
+    parts += [f"{len(roll.absent)} absent"] if roll.event.expects.value != "nobody" else []
+    strangers = sum(not group.nobodys for group in roll.unknown)
+    parts += [f"{strangers} unknown groups", f"{len(roll.unusable)} faces too small to tell"]
+    return ", ".join(parts)
+
+
+def show_roll(run: Run, roll: "Roll") -> None:
+    """Print the roll."""
+    day = "" if roll.event.day is None else f", {roll.event.day.isoformat()}"
+    run.print(f"{roll.event.name}{day} (event {roll.event.id}): {summary(roll)}.", markup=False)
+    rows = [
+        (
+            line.standing.value,
+            line.external_id,
+            line.person,
+            line.photos or None,
+            None if line.certainty is None else line.certainty.value,
+            line.confirmed_by,
+            line.why,
+        )
+        for line in roll.lines
+    ]
+    run.table(("standing", "number", "name", "photos", "how sure", "confirmed by", "why"), rows)
+    if roll.unknown:
+        groups = [
+            (group.group, len(group.faces), group.photos, "nobody of ours" if group.nobodys else "")
+            for group in roll.unknown
+        ]
+        run.table(("group", "faces", "photos", "said"), groups, title="Unknown")
+    if roll.outdated is not None:
+        run.remark(f"the roll may change: {roll.outdated} (`rollcall events update`)")

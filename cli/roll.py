@@ -1,0 +1,122 @@
+"""`roll`, `presence`, `thumbnails`: the list in one command, over several events, and pictures."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.event_photos import (
+    day_of,
+    expected_of,
+    show_roll,
+    sources,
+    summary,
+    tell_keeping,
+)
+from cli.events import Day, Expect, KeepPhotos
+from cli.options import Run, command
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    command(app)(roll)
+    command(app)(presence)
+    command(app)(thumbnails)
+
+
+def roll(
+    run: Run,
+    photos: Annotated[
+        list[str],
+        typer.Argument(metavar="PHOTO...", help="Photos, folders of photos, ZIP files."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help=".xlsx, .csv, .html or .json.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the event; else the moment is its name.")
+    ] = None,
+    day: Day = None,
+    expect: Expect = None,
+    keep_photos: KeepPhotos = False,
+) -> None:
+    """Say who was there, from all photos of an occasion: makes an event and writes its roll."""
+    from retrieval.events.exports import form_of, write
+
+    if out is not None:
+        form_of(out)
+    named = name or f"Photos of {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    with run.service() as service:
+        service.ensure_collection()
+        door = service.events
+        event = door.create(
+            named,
+            day=day_of(day),
+            expected=expected_of(run, door, expect),
+            keep_photos=keep_photos,
+        )
+        with run.progress("looking for faces", None) as advance:
+            for each in door.add(event, sources(run, photos)):
+                advance(1)
+                if each.outcome == "rejected":
+                    run.rejected = True
+                    run.remark(f"not taken: {each.photo}: {each.message}")
+        found = door.roll(event)
+        if out is not None:
+            write(found, out)
+        tell_keeping(run, door)
+    document = {**found.document(), "out": None if out is None else str(out)}
+    run.emit(document, lambda: show_roll(run, found))
+    written = "" if out is None else f"{out}: {summary(found)}; "
+    run.remark(f"{written}event {event.id} {event.name!r}: `rollcall events show {event.id}`")
+
+
+def presence(
+    run: Run,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help=".xlsx, .csv or .json.")
+    ] = None,
+) -> None:
+    """Say who was at which events: a row per person, a column per event."""
+    from retrieval.events.exports import form_of, presence_bytes, put
+
+    form = None if out is None else form_of(out)
+    with run.service() as service:
+        found = service.events.presence(day_of(first), day_of(last))
+    if out is not None and form is not None:
+        put(out, presence_bytes(found, form))
+    columns = ("number", "name", "present", *(event.name for event in found.events))
+    rows = [
+        (
+            line.external_id,
+            line.person,
+            line.present,
+            *(None if each is None else each.value for each in line.standings),
+        )
+        for line in found.lines
+    ]
+    run.emit(found.document(), lambda: run.table(columns, rows))
+
+
+def thumbnails(run: Run) -> None:
+    """Make pictures of enrolled faces that have none, from kept copies or where photos lie."""
+    with run.service() as service, run.progress("cutting faces", None) as advance:
+        made, left = service.fill_pictures(
+            advance,
+            max_pixels=run.settings.max_pixels,
+            max_bytes=run.settings.max_photo_bytes,
+        )
+    document = {"made": made, "left": left}
+
+    def show() -> None:
+        gone = f"; the photos of {left} cannot be read any more" if left else ""
+        run.print(f"{made} pictures were made{gone}.")
+
+    run.emit(document, show)

@@ -1,0 +1,172 @@
+"""What an event's roll would become if it were decided anew, and doing so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retrieval.catalogue.events.albums import Albums
+from retrieval.catalogue.events.faces import EventFaces
+from retrieval.catalogue.events.records import FOUND, Decided, Event, EventPhoto, Found
+from retrieval.catalogue.events.verdicts import Verdicts
+from retrieval.collection.active_model import ActiveModel
+from retrieval.errors import InputError
+from retrieval.events.deciding import decide_event, decided_now
+from retrieval.events.host import Host
+from retrieval.events.said import Said
+from retrieval.photos.urls import location_of
+from retrieval.pipeline import PhotoFailure
+from retrieval.values import Floats, Source
+
+_AT_ONCE = 32  # photos that are embedded anew together
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A face that would be, or is now, somebody else.
+
+    Attributes:
+        face: the appearance's id.
+        before, after: names, or None for nobody.
+    """
+
+    face: int
+    before: str | None
+    after: str | None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"face": self.face, "before": self.before, "after": self.after}
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What deciding an event anew changes.
+
+    Attributes:
+        changes: by face, without faces of which a human said who they are.
+        left: faces with vectors of another model whose photos could not be read again: they stay
+            as they were decided.
+    """
+
+    changes: tuple[Change, ...]
+    left: int = 0
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"changes": [change.document() for change in self.changes], "left": self.left}
+
+
+def would_change(host: Host, event: Event) -> Changes:
+    """What `update` would change; nothing is written, and no photo is read."""
+
+    def work(active_model: ActiveModel) -> Changes:
+        _, decided, _ = decided_now(host, active_model, event.id)
+        other = EventFaces(host.catalogue.database).other_model(
+            event.id, active_model.collection.fingerprint
+        )
+        return Changes(_differences(host, event, decided), len(other))
+
+    return host.steadily(work)
+
+
+def update(host: Host, event: Event) -> Changes:
+    """Decide an event anew with the people, thresholds and model of now; verdicts stay."""
+    left = host.steadily(lambda active_model: _embed_anew(host, active_model, event))
+    changes = would_change(host, event)
+    decide_event(host, event)
+    return Changes(changes.changes, left)
+
+
+def _differences(host: Host, event: Event, decided: Decided) -> tuple[Change, ...]:
+    found = EventFaces(host.catalogue.database).of_event(event.id)
+    said = Said.of(Verdicts(host.catalogue.database).of_event(event.id))
+    matched = found.found == FOUND.index(Found.MATCH)
+    before = dict(
+        zip(found.ids.tolist(), np.where(matched, found.people, -1).tolist(), strict=True)
+    )
+    after = dict(zip(decided.ids.tolist(), decided.people.tolist(), strict=True))
+    changed = {
+        face: (before.get(face, -1), person)
+        for face, person in after.items()
+        if person != before.get(face, -1) and face not in said.given
+    }
+    names = host.catalogue.names({each for pair in changed.values() for each in pair})
+    return tuple(
+        Change(face, names.get(was), names.get(now)) for face, (was, now) in changed.items()
+    )
+
+
+def _embed_anew(host: Host, active_model: ActiveModel, event: Event) -> int:
+    """Give faces vectors of the present model, from kept copies or where the photos lie.
+
+    Returns:
+        of how many that was not possible.
+    """
+    collection = active_model.collection
+    faces = EventFaces(host.catalogue.database)
+    waiting = faces.other_model(event.id, collection.fingerprint)
+    if not waiting:
+        return 0
+    album = {photo.id: photo for photo in Albums(host.catalogue.database).photos(event.id)}
+    left = 0
+    for start in range(0, len(waiting), _AT_ONCE):
+        some = waiting[start : start + _AT_ONCE]
+        left += _embed_some(host, active_model, event, some, album)
+    return left
+
+
+def _embed_some(
+    host: Host,
+    active_model: ActiveModel,
+    event: Event,
+    some: Sequence[tuple[int, int, Floats]],
+    album: Mapping[int, EventPhoto],
+) -> int:
+    read: dict[int, Source] = {}
+    for photo_id in {photo_id for _, photo_id, _ in some}:
+        source = _source(host, album.get(photo_id))
+        if source is not None:
+            read[photo_id] = source
+    there = [entry for entry in some if entry[1] in read]
+    if not there:
+        return len(some)
+    found = active_model.pipeline.embed_at(
+        [read[photo_id] for _, photo_id, _ in there],
+        np.stack([landmarks for _, _, landmarks in there]),
+    )
+    good = [
+        (face, vector)
+        for (face, _, _), vector in zip(there, found, strict=True)
+        if not isinstance(vector, PhotoFailure)
+    ]
+    if good:
+        collection = active_model.collection
+        EventFaces(host.catalogue.database).embed_anew(
+            collection.id,
+            event.id,
+            collection.fingerprint,
+            [face for face, _ in good],
+            np.concatenate([vector for _, vector in good]),
+        )
+    return len(some) - len(good)
+
+
+def _source(host: Host, photo: EventPhoto | None) -> Source | None:
+    """A photo to be read again, if it is still the same."""
+    if photo is None or photo.sha256 is None:
+        return None
+    kept = host.photos.read(photo.sha256)
+    if kept is not None:
+        return Source(photo.photo, kept)
+    if photo.location is None:
+        return None
+    try:
+        place = location_of(photo.location)
+    except InputError:
+        return None
+    if isinstance(place, Path) and not place.is_file():
+        return None
+    return Source(photo.photo, place)

@@ -1,0 +1,325 @@
+"""An event's faces are decided together: one by one in their photos, then as a whole."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.events.faces import EventFaces
+from retrieval.catalogue.events.records import (
+    CANDIDATE,
+    Appearances,
+    Decided,
+    Event,
+    Found,
+    Verdict,
+)
+from retrieval.catalogue.events.verdicts import Verdicts
+from retrieval.collection.active_model import CANDIDATES, ActiveModel
+from retrieval.errors import CatalogueUnavailable
+from retrieval.events.host import Host
+from retrieval.events.said import NOBODY, Said
+from retrieval.identities.decide import decide
+from retrieval.identities.link import Linked, LinkRule, Seen, link, standing
+from retrieval.values import Decision, Floats, Gate, Ints, PeopleHits, Vectors, found_ids
+
+_TRIES = 20  # while photos are added between reading and writing
+_OUTCOMES = {outcome.value: outcome for outcome in Found}
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an event was decided with: another one means that the roll may change.
+
+    Attributes:
+        model: the vectors' series.
+        calibration: which, or None.
+        epoch, seq: the newest change of the enrolled faces.
+        lone: evidence above the threshold that makes one face enough.
+        threshold: of a match of one face.
+        source: where the threshold comes from, in words.
+        said: counts what humans said and took back.
+    """
+
+    model: str
+    calibration: str | None
+    epoch: str
+    seq: int
+    lone: float
+    threshold: float
+    source: str
+    said: int
+
+    def text(self) -> str:
+        """As the catalogue keeps it."""
+        return json.dumps([getattr(self, name) for name in self.__slots__])
+
+    @classmethod
+    def read(cls, text: str | None) -> Self | None:
+        """From `text`; None of an event that was not decided yet."""
+        return None if text is None else cls(*json.loads(text))
+
+    def outdated(self, now: Self) -> str | None:
+        """Why an event that was decided with this may be decided otherwise now, or None."""
+        if self.model != now.model:
+            return "the collection has another model now"
+        if self.calibration != now.calibration:
+            return "the thresholds were measured anew"
+        if (self.epoch, self.seq) != (now.epoch, now.seq):
+            return "people or their photos were added, changed or removed"
+        if self.said != now.said:
+            return "there are new verdicts, which may tell more faces"
+        return None
+
+
+def stamp_now(
+    catalogue: Catalogue, active_model: ActiveModel, verdicts: Sequence[Verdict]
+) -> Stamp:
+    """What an event would be decided with now; no index is opened."""
+    head = catalogue.feed(active_model.collection.id).head()
+    series = active_model.collection.series
+    return Stamp(series, active_model.stamp, head.epoch, head.seq, 0.0, 0.0, "", _count(verdicts))
+
+
+def _count(verdicts: Sequence[Verdict]) -> int:
+    return sum(1 + (verdict.undone_at is not None) for verdict in verdicts)
+
+
+def decide_event(host: Host, event: Event) -> None:
+    """Decide an event's faces and write that down.
+
+    Raises:
+        CatalogueUnavailable: photos were added all the time.
+    """
+
+    def work(active_model: ActiveModel) -> None:
+        faces = EventFaces(host.catalogue.database)
+        for _ in range(_TRIES):
+            revision, decided, stamp = decided_now(host, active_model, event.id)
+            collection = active_model.collection.id
+            if faces.decide(collection, event.id, revision, decided, stamp.text()):
+                return
+        raise CatalogueUnavailable(
+            f"Photos were added to {event.name!r} all the time. Ask again when they are in."
+        )
+
+    host.steadily(work)
+
+
+def decided_now(host: Host, active_model: ActiveModel, event_id: int) -> tuple[int, Decided, Stamp]:
+    """What an event's faces are now: the revision that was read, the decisions, and with what.
+
+    Faces whose vectors are of another model, or gone, are left as they are.
+    """
+    database = host.catalogue.database
+    fingerprint = active_model.collection.fingerprint
+    verdicts = Verdicts(database).of_event(event_id)
+    said = Said.of(verdicts)
+    revision, found, unusable, rows, vectors = EventFaces(database).to_decide(event_id, fingerprint)
+    lens = active_model.lens
+    head = lens.gallery.catch_up()
+    gate = lens.gate()
+    rule = LinkRule.of(gate)
+    stamp = Stamp(
+        active_model.collection.series,
+        active_model.stamp,
+        head.epoch,
+        head.seq,
+        rule.lone,
+        gate.threshold,
+        gate.source,
+        _count(verdicts),
+    )
+    if not len(rows):
+        return revision, _nothing(), stamp
+    hits = lens.gallery.search(vectors, CANDIDATES)
+    hits = hits.among(host.catalogue.names(found_ids(hits.people)))
+    own = _Own(found, rows, tuple(unusable[row] for row in rows))
+    hits = _without_refused(hits, own, said)
+    decisions = own.one_by_one(hits, gate)
+    linked = _linked(host, active_model, own, vectors, hits, decisions, said, rule)
+    fixed = np.isin(own.ids, list(said.given))
+    return revision, _written(own, hits, decisions, linked, fixed), stamp
+
+
+class _Own:
+    """The appearances that have a vector of the model that decides."""
+
+    def __init__(self, found: Appearances, rows: Ints, unusable: tuple[str | None, ...]) -> None:
+        self.ids, self.photos = found.ids[rows], found.photos[rows]
+        self.unusable = unusable
+        self.usable = np.array([reason is None for reason in unusable], bool)
+
+    def one_by_one(self, hits: PeopleHits, gate: Gate) -> list[Decision]:
+        """The decision of each face among those of its photo."""
+        order = np.argsort(self.photos, kind="stable")
+        ends = np.flatnonzero(np.diff(self.photos[order])) + 1
+        decisions: dict[int, Decision] = {}
+        for some in np.split(order, ends):
+            own = PeopleHits(*(getattr(hits, name)[some] for name in PeopleHits.__slots__))
+            reasons = [self.unusable[row] for row in some]
+            decisions.update(zip(some.tolist(), decide(own, reasons, gate), strict=True))
+        return [decisions[row] for row in range(len(order))]
+
+
+def _without_refused(hits: PeopleHits, own: _Own, said: Said) -> PeopleHits:
+    """Without the people whom a human refused for a face; they move behind all others."""
+    refused = _refused(own, said)
+    if not refused:
+        return hits
+    people, scores, faces = hits.people.copy(), hits.scores.copy(), hits.faces.copy()
+    nearest, templates = hits.nearest.copy(), hits.templates.copy()
+    for row, person in refused:
+        order = np.argsort(people[row] == person, kind="stable")
+        gone = int((people[row] == person).sum())
+        for array in (people, scores, faces, nearest, templates):
+            array[row] = array[row][order]
+            array[row, len(order) - gone :] = -1 if array.dtype == np.int64 else -np.inf
+    return PeopleHits(people, scores, faces, nearest, templates)
+
+
+def _refused(own: _Own, said: Said) -> list[tuple[int, int]]:
+    row_of = {appearance: row for row, appearance in enumerate(own.ids.tolist())}
+    return [
+        (row_of[appearance], person)
+        for appearance, persons in said.refused.items()
+        if appearance in row_of
+        for person in sorted(persons)
+    ]
+
+
+def _linked(
+    host: Host,
+    active_model: ActiveModel,
+    own: _Own,
+    vectors: Vectors,
+    hits: PeopleHits,
+    decisions: Sequence[Decision],
+    said: Said,
+    rule: LinkRule,
+) -> Linked:
+    people = np.array([-1 if d.person_id is None else d.person_id for d in decisions], np.int64)
+    above = [np.nan if d.score is None else d.score - d.threshold for d in decisions]
+    excess = np.where(people >= 0, np.array(above, np.float32), np.float32(-np.inf))
+    fixed = np.zeros(len(people), bool)
+    for row, appearance in enumerate(own.ids.tolist()):
+        person = said.given.get(appearance)
+        if person is not None:
+            people[row], fixed[row] = (-1 if person == NOBODY else person), True
+    excess = excess.astype(np.float32)
+    _one_a_photo(own.photos, people, fixed)
+    lens = active_model.lens
+    spaced = lens.gallery.space.of(vectors)
+    _like_refused(spaced, people, fixed, hits, _refused(own, said), rule)
+    present = standing(people, excess, fixed & (people >= 0), rule.lone)
+    known, owners = _enrolled(host, active_model, present)
+    rivals = np.where(np.isin(hits.people, present) | (hits.people < 0), -1, hits.scores)
+    seen = Seen(
+        vectors=spaced,
+        photos=own.photos,
+        usable=own.usable,
+        people=people,
+        excess=excess,
+        rivals=rivals.max(axis=1).astype(np.float32),
+        fixed=fixed,
+        refused=_refused(own, said),
+    )
+    return link(seen, known, owners, rule)
+
+
+def _one_a_photo(photos: Ints, people: Ints, fixed: npt.NDArray[np.bool_]) -> None:
+    """Whom a human saw on a photo, no other face of it is."""
+    said = {(photos[row], people[row]) for row in np.flatnonzero(fixed & (people >= 0))}
+    for row in np.flatnonzero(~fixed & (people >= 0)):
+        if (photos[row], people[row]) in said:
+            people[row] = -1
+
+
+def _like_refused(
+    vectors: Vectors,
+    people: Ints,
+    fixed: npt.NDArray[np.bool_],
+    hits: PeopleHits,
+    refused: Sequence[tuple[int, int]],
+    rule: LinkRule,
+) -> None:
+    """A face is not a person from whom a human kept a face away that it is more like."""
+    for person in {person for _, person in refused}:
+        away = [row for row, other in refused if other == person]
+        rows = np.flatnonzero(~fixed & (people == person))
+        if not len(rows):
+            continue
+        nearest = (vectors[rows] @ vectors[away].T).max(axis=1)
+        own = np.where(hits.people[rows] == person, hits.nearest[rows], -np.inf).max(axis=1)
+        people[rows[(nearest >= rule.grouped) & (nearest > own)]] = -1
+
+
+def _enrolled(host: Host, active_model: ActiveModel, people: Ints) -> tuple[Vectors, Ints]:
+    """Vectors of people's enrolled faces in the space of decisions, and whose each is."""
+    collection = active_model.collection
+    if not len(people):
+        return np.zeros((0, collection.dimension), np.float32), np.zeros(0, np.int64)
+    found = host.catalogue.feed(collection.id).of_people(people)
+    return active_model.lens.gallery.space.of(found.vectors), found.people
+
+
+def _written(
+    own: _Own,
+    hits: PeopleHits,
+    decisions: Sequence[Decision],
+    linked: Linked,
+    fixed: npt.NDArray[np.bool_],
+) -> Decided:
+    """As rows; what a human said of a face stands beside what was decided, not in its place."""
+    outcomes, reasons = [], []
+    own_people = [-1 if each.person_id is None else each.person_id for each in decisions]
+    people: Ints = np.where(fixed, np.array(own_people, np.int64), linked.people)
+    likeness, needed, margins = (np.full(len(own.ids), np.nan, np.float32) for _ in range(3))
+    for row, decision in enumerate(decisions):
+        found = _OUTCOMES[decision.outcome.value]
+        if people[row] >= 0:
+            found = Found.MATCH
+        elif found is Found.MATCH:  # another face of the photo is that person, a human said
+            found = Found.UNKNOWN
+        outcomes.append(found)
+        reasons.append(None if found is Found.MATCH else decision.reason)
+        if decision.score is not None:
+            likeness[row], needed[row] = decision.score, decision.threshold
+        if decision.margin is not None and np.isfinite(decision.margin):
+            margins[row] = decision.margin
+    given = linked.by_event
+    likeness[given], needed[given], margins[given] = (
+        linked.scores[given],
+        linked.needed[given],
+        np.nan,
+    )
+    groups: Ints = np.where(linked.groups >= 0, own.ids[linked.groups], -1)
+    return Decided(
+        ids=own.ids,
+        found=outcomes,
+        people=people,
+        likeness=likeness,
+        needed=needed,
+        margins=margins,
+        by_event=given,
+        reasons=reasons,
+        candidates=_packed(hits),
+        groups=groups,
+    )
+
+
+def _packed(hits: PeopleHits) -> list[bytes]:
+    rows = np.zeros(hits.people.shape, CANDIDATE)
+    rows["person"], rows["score"], rows["face"] = hits.people, hits.scores, hits.faces
+    there = hits.people >= 0
+    return [row[here].tobytes() for row, here in zip(rows, there, strict=True)]
+
+
+def _nothing() -> Decided:
+    none: Ints = np.zeros(0, np.int64)
+    number: Floats = np.zeros(0, np.float32)
+    return Decided(none, (), none, number, number, number, number.astype(bool), (), (), none)

@@ -1,0 +1,474 @@
+"""The events of a collection: one object for whoever adds photos, reads the roll, or judges."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from retrieval.catalogue.events.albums import Albums
+from retrieval.catalogue.events.faces import EventFaces
+from retrieval.catalogue.events.records import (
+    Appearance,
+    Event,
+    EventPhoto,
+    EventSize,
+    Expects,
+    Found,
+    Verdict,
+)
+from retrieval.catalogue.events.store import EventStore
+from retrieval.catalogue.events.verdicts import Verdicts
+from retrieval.catalogue.events.verdicts import people_of as people_said
+from retrieval.catalogue.records import Person
+from retrieval.catalogue.thumbnails import Of, Thumbnails
+from retrieval.collection.active_model import ActiveModel
+from retrieval.errors import NotFound
+from retrieval.events import roll as rolls
+from retrieval.events.changes import Changes, update, would_change
+from retrieval.events.deciding import Stamp, decide_event, stamp_now
+from retrieval.events.documents import Certainty, Named, Roll
+from retrieval.events.host import Host
+from retrieval.events.intake import PhotoTaken, take
+from retrieval.events.presence import Presence, Sighting, presence_of
+from retrieval.events.said import Said
+from retrieval.events.truth import Truth
+from retrieval.events.verdicts import Judged, Judgement, judge
+from retrieval.values import Source
+
+
+@dataclass(frozen=True, slots=True)
+class EventShown:
+    """An event with how much it holds.
+
+    Attributes:
+        event: which.
+        size: photos, rejects and faces.
+        expected: how many people were, of a list.
+        outdated: why its roll may be otherwise once it is updated, or None.
+    """
+
+    event: Event
+    size: EventSize
+    expected: int
+    outdated: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "id": self.event.id,
+            "name": self.event.name,
+            "day": None if self.event.day is None else self.event.day.isoformat(),
+            "expects": self.event.expects.value,
+            "expected": self.expected,
+            "keep_photos": self.event.keep_photos,
+            "days": self.event.days,
+            "created_at": self.event.created_at.isoformat(timespec="seconds"),
+            "photos": self.size.photos,
+            "rejected": self.size.rejected,
+            "faces": self.size.appearances,
+            "outdated": self.outdated,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Who was expected: everybody, nobody in particular, or people of a list.
+
+    Attributes:
+        whom: see `Expects`.
+        people: ids, of a list.
+        unknown: entries of the list that are nobody's name or number here.
+    """
+
+    whom: Expects
+    people: tuple[int, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+class Events:
+    """The events of one collection. Safe to share between threads."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        database = host.catalogue.database
+        self._store, self._faces = EventStore(database), EventFaces(database)
+        self._albums, self._verdicts = Albums(database), Verdicts(database)
+        self._thumbnails = Thumbnails(database)
+
+    @property
+    def _collection(self) -> int:
+        return self._host.collection.id
+
+    @property
+    def stranger_days(self) -> int:
+        """For how many days faces are kept that are nobody's."""
+        return self._host.keeping.stranger_days
+
+    # Events
+
+    def create(
+        self,
+        name: str,
+        *,
+        day: date | None = None,
+        expected: Expected | None = None,
+        keep_photos: bool = False,
+        days: int | None = None,
+    ) -> Event:
+        """Make an event without photos.
+
+        Args:
+            name: unique in the collection.
+            day: when it was; None to take it from the photos.
+            expected: who was, from `expect`; None for nobody in particular.
+            keep_photos: whether copies of its photos are to be kept.
+            days: for which it is kept; None for as many as the settings say.
+
+        Raises:
+            NameInvalid, AlreadyExists: see the messages.
+        """
+        collection = self._host.ensure_collection()
+        self.purge()
+        expected = expected or Expected(Expects.NOBODY)
+        return self._store.create(
+            collection.id,
+            name,
+            day=day,
+            expects=expected.whom,
+            people=expected.people,
+            keep_photos=keep_photos,
+            days=days,
+        )
+
+    def expect(self, entries: Iterable[str]) -> Expected:
+        """Who is meant by a list of names or employee numbers; others are told apart."""
+        found: dict[str, int] = {}
+        for person in self._host.catalogue.people(self._collection):
+            found[person.name.casefold()] = person.id
+            if person.external_id is not None:
+                found.setdefault(person.external_id.casefold(), person.id)
+        wanted = list(dict.fromkeys(entry.strip() for entry in entries if entry.strip()))
+        ids = [found[entry.casefold()] for entry in wanted if entry.casefold() in found]
+        unknown = tuple(entry for entry in wanted if entry.casefold() not in found)
+        return Expected(Expects.LISTED, tuple(dict.fromkeys(ids)), unknown)
+
+    def find(self, event: str | int) -> Event:
+        """The event of this name, or with this id; NotFound names those that there are."""
+        if isinstance(event, int):
+            return self._store.get(self._collection, event)
+        try:
+            return self._store.find(self._collection, event)
+        except NotFound:
+            if event.isdecimal():
+                return self._store.get(self._collection, int(event))
+            raise
+
+    def all(self) -> list[EventShown]:
+        """All events with how much they hold, the latest first."""
+        self.purge()
+        found = self._store.all(self._collection)
+        sizes = self._store.sizes(event.id for event in found)
+        return [EventShown(e, sizes[e.id], len(self._store.expected(e.id))) for e in found]
+
+    def show(self, event: Event) -> EventShown:
+        """One event with how much it holds, and whether its roll is of today."""
+        size = self._store.sizes([event.id])[event.id]
+        said = self._verdicts.of_event(event.id)
+        return EventShown(
+            event, size, len(self._store.expected(event.id)), self._outdated(event, said)
+        )
+
+    def change(
+        self,
+        event: Event,
+        *,
+        name: str | None = None,
+        day: date | None = None,
+        expected: Expected | None = None,
+        days: int | None = None,
+    ) -> Event:
+        """Change what is given; see `EventStore.change`."""
+        return self._store.change(
+            self._collection,
+            event.id,
+            name=name,
+            day=day,
+            expects=None if expected is None else expected.whom,
+            people=() if expected is None else expected.people,
+            days=days,
+        )
+
+    def delete(self, event: Event) -> int:
+        """Delete an event for good, with kept copies of its photos; return how many it had."""
+        hashes = self._store.delete(self._collection, event.id)
+        self._discard(hashes)
+        self._host.catalogue.empty_wal()
+        return len(hashes)
+
+    def purge(self) -> None:
+        """Delete events whose time is over, and forget strangers' faces whose time is."""
+        keeping = self._host.keeping
+        gone, hashes, _ = self._store.purge(
+            self._collection, keeping.event_days, keeping.stranger_days
+        )
+        if gone:
+            self._discard(hashes)
+
+    def _discard(self, hashes: Sequence[str]) -> None:
+        """Delete kept copies that are neither enrolled nor another event's."""
+        self._host.photos.discard(
+            set(hashes) - self._host.catalogue.wanted(self._collection, hashes)
+        )
+
+    # Photos
+
+    def add(self, event: Event, sources: Iterable[Source]) -> Iterator[PhotoTaken]:
+        """Add photos, each once, then decide the event anew as a whole.
+
+        A result is given out when its photo is safely in the catalogue; the same call goes on
+        where it was stopped.
+        """
+        yield from self.take(event, sources)
+        self.settle(event)
+
+    def take(self, event: Event, sources: Iterable[Source]) -> Iterator[PhotoTaken]:
+        """Add photos as `add` does, and leave the decision to `settle` or to the next roll."""
+        self.purge()
+        yield from take(self._host, event, iter(sources))
+
+    def settle(self, event: Event) -> None:
+        """Decide an event if photos came since it was decided."""
+        event = self._store.get(self._collection, event.id)
+        if event.decided != event.revision or event.stamp is None:
+            decide_event(self._host, event)
+
+    def photos(self, event: Event, *, rejected: bool = False) -> list[EventPhoto]:
+        """The event's photos, or those that were not taken."""
+        return self._albums.photos(event.id, rejected=rejected)
+
+    def pictures(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """Thumbnails of appearances, as JPEG, where there are any."""
+        return self._thumbnails.find(self._collection, Of.APPEARANCE, list(ids))
+
+    # The roll
+
+    def roll(self, event: Event) -> Roll:
+        """Who was there: derived anew each time, never stored."""
+        self.settle(event)
+        event = self._store.get(self._collection, event.id)
+        verdicts = self._verdicts.of_event(event.id)
+        said, stamp = Said.of(verdicts), Stamp.read(event.stamp)
+        found = self._faces.of_event(event.id)
+        truth = Truth(found, said, 0.0 if stamp is None else stamp.lone)
+        album = {photo.id: photo for photo in self._albums.photos(event.id)}
+        people = self._people(event, truth)
+        listed = self._store.expected(event.id)
+        expected = rolls.expects(event, listed, people)
+        if expected is not None and event.expects is Expects.EVERYBODY:
+            expected = [person.id for person in people.values() if person.faces]
+        lines = rolls.people_of(truth, said, people, expected, album)
+        lines += rolls.between(truth, self._doubtful(event, truth), lines, people, expected, album)
+        lines += rolls.absent_of(expected or (), lines, people)
+        numbers = [list(Found).index(each) for each in (Found.ERASED, Found.FORGOTTEN)]
+        unusable = (found.found == list(Found).index(Found.UNUSABLE)) & (truth.people < 0)
+        size = self._store.sizes([event.id])[event.id]
+        return Roll(
+            event=event,
+            collection=self._host.collection.name,
+            made_at=datetime.now(UTC),
+            threshold=None if stamp is None else stamp.threshold,
+            threshold_source=None if stamp is None else stamp.source,
+            outdated=self._outdated(event, verdicts),
+            photos=size.photos,
+            rejected=size.rejected,
+            appearances=size.appearances,
+            lines=rolls.sorted_lines(lines),
+            unknown=tuple(rolls.groups_of(truth, album)),
+            unusable=tuple(found.ids[unusable].tolist()),
+            gone=int(np.isin(found.found, numbers).sum()),
+            pictures=self.pictures,
+            shown=partial(self.appearances, event),
+            album=partial(self.photos, event),
+        )
+
+    def _people(self, event: Event, truth: Truth) -> dict[int, Person]:
+        """Everybody by id: who is on a roll is among them."""
+        return {person.id: person for person in self._host.catalogue.people(self._collection)}
+
+    def _doubtful(self, event: Event, truth: Truth) -> list[Appearance]:
+        """Faces between two people, or two faces of a photo, that nobody has judged."""
+        ambiguous = truth.found.found == list(Found).index(Found.AMBIGUOUS)
+        rows = ambiguous & (truth.people < 0) & ~truth.nobodys
+        return self._faces.shown(event.id, truth.found.ids[rows].tolist())
+
+    def _outdated(self, event: Event, verdicts: Sequence[Verdict]) -> str | None:
+        stamp = Stamp.read(event.stamp)
+        if stamp is None:
+            return None
+
+        def work(active_model: ActiveModel) -> str | None:
+            return stamp.outdated(stamp_now(self._host.catalogue, active_model, verdicts))
+
+        return self._host.steadily(work)
+
+    def appearances(
+        self,
+        event: Event,
+        ids: Iterable[int] | None = None,
+        *,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Named]:
+        """Faces with who they are by now: those asked for, or a page of all behind `after`."""
+        verdicts = self._verdicts.of_event(event.id)
+        said, stamp = Said.of(verdicts), Stamp.read(event.stamp)
+        truth = Truth(self._faces.of_event(event.id), said, 0.0 if stamp is None else stamp.lone)
+        row_of = {face: row for row, face in enumerate(truth.found.ids.tolist())}
+        shown = self._faces.shown(event.id, ids, after=after, limit=limit)
+        wanted = {person for each in shown for person, _, _ in each.candidates}
+        wanted |= people_said(verdicts) | set(truth.people[truth.people >= 0].tolist())
+        names = self._host.catalogue.names(wanted)
+        return [_named(each, truth, row_of[each.id], said, names) for each in shown]
+
+    # Verdicts
+
+    def judge(self, event: Event, told: Judgement, who: str) -> Judged:
+        """Write down what somebody says of faces; see `verdicts.judge`."""
+        return judge(self._host, event, told, who)
+
+    def undo(self, event: Event, act: int | None, who: str) -> list[Verdict]:
+        """Take back what was said together, the newest that stands if None.
+
+        Raises:
+            NotFound: no such act, or none at all.
+            UndoImpossible: it was undone already.
+        """
+        return self._verdicts.undo(self._collection, event.id, act, who)
+
+    def history(self, event: Event) -> list[Verdict]:
+        """All that was said, oldest first, undone or not."""
+        return self._verdicts.of_event(event.id)
+
+    # What would change
+
+    def would_change(self, event: Event) -> Changes:
+        """What `update` would change, with the people, thresholds and verdicts of now."""
+        self.settle(event)
+        return would_change(self._host, self._store.get(self._collection, event.id))
+
+    def update(self, event: Event) -> Changes:
+        """Decide an event anew; verdicts stay."""
+        self.purge()
+        return update(self._host, event)
+
+    # Over several events
+
+    def sightings(self, person: str | int) -> list[Sighting]:
+        """Where somebody was seen, the latest event first.
+
+        Raises:
+            NotFound: nobody of that name is enrolled.
+        """
+        catalogue = self._host.catalogue
+        if isinstance(person, str):
+            person = catalogue.person(self._collection, person).id
+        decided = self._faces.events_of(self._collection, person)
+        said = self._verdicts.of_person(self._collection, person)
+        found = []
+        for event in self._store.all(self._collection):
+            if event.id not in decided.keys() | said.keys():
+                continue
+            ids = {*decided.get(event.id, ()), *(v.appearance for v in said.get(event.id, ()))}
+            own = [each for each in self.appearances(event, ids) if each.person_id == person]
+            if own:
+                photos = dict.fromkeys(each.appearance.photo.photo for each in own)
+                faces = tuple(each.appearance.id for each in own)
+                found.append(Sighting(event, tuple(photos), faces))
+        return found
+
+    def together(self, people: Sequence[str]) -> list[Sighting]:
+        """Photos of events that show all of these people.
+
+        Raises:
+            NotFound: nobody of one of these names is enrolled.
+        """
+        each = [
+            {
+                (found.event.id, photo): found
+                for found in self.sightings(person)
+                for photo in found.photos
+            }
+            for person in people
+        ]
+        shared = set(each[0]).intersection(*each[1:]) if each else set()
+        events: dict[int, tuple[Event, list[str]]] = {}
+        for event_id, photo in sorted(shared):
+            found = each[0][event_id, photo]
+            events.setdefault(event_id, (found.event, []))[1].append(photo)
+        return [Sighting(event, tuple(photos), ()) for event, photos in events.values()]
+
+    def presence(self, first: date | None = None, last: date | None = None) -> Presence:
+        """Who was at which of the events of some days; None for no bound."""
+        chosen = [
+            event
+            for event in self._store.all(self._collection)
+            if (first is None or (event.day is not None and event.day >= first))
+            and (last is None or (event.day is not None and event.day <= last))
+        ]
+        return presence_of([self.roll(event) for event in chosen], first, last)
+
+
+def _named(each: Appearance, truth: Truth, row: int, said: Said, names: dict[int, str]) -> Named:
+    person = int(truth.people[row])
+    refused = said.refused.get(each.id, set())
+    certainty = truth.certainty(row)
+    if certainty is not None and person not in truth.present:
+        certainty = Certainty.UNSURE
+    return Named(
+        appearance=each,
+        person_id=person if person in names else None,
+        person=names.get(person),
+        certainty=certainty if person in names else None,
+        judged_by=said.judges.get(each.id),
+        nobodys=bool(truth.nobodys[row]),
+        candidates=tuple(
+            (other, names[other], score)
+            for other, score, _ in each.candidates
+            if other in names and other not in refused
+        ),
+    )
+
+
+class OpenEvent:
+    """One event in hand: add photos to it, and read its roll.
+
+    staff.event("Summer party", "party/*.jpg").roll().to_xlsx("party.xlsx")
+    """
+
+    def __init__(self, events: Events, event: Event) -> None:
+        self._events = events
+        self.id = event.id
+
+    @property
+    def event(self) -> Event:
+        """The event as it is now."""
+        return self._events.find(self.id)
+
+    def add(self, sources: Iterable[Source]) -> list[PhotoTaken]:
+        """Add photos to the end; what became of each."""
+        return list(self._events.add(self.event, sources))
+
+    def roll(self) -> Roll:
+        """Who was there."""
+        return self._events.roll(self.event)
+
+    def judge(self, told: Judgement, who: str = "library") -> Judged:
+        """Say what a face is."""
+        return self._events.judge(self.event, told, who)
+
+    def undo(self, act: int | None = None, who: str = "library") -> list[Verdict]:
+        """Take back what was said."""
+        return self._events.undo(self.event, act, who)

@@ -1,0 +1,119 @@
+"""Photos into an event: each once, faces embedded, rejects with their reason."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from retrieval.catalogue.events.albums import Albums
+from retrieval.catalogue.events.records import Event, NewPhoto, Reject
+from retrieval.collection.active_model import ActiveModel
+from retrieval.collection.thumbnails import cut
+from retrieval.events.host import Host
+from retrieval.photos.moments import taken_at
+from retrieval.pipeline import PhotoFaces, PhotoFailure
+from retrieval.values import Source
+
+BATCH_PHOTOS = 16  # photos a transaction; bounds the memory of a batch as well
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoTaken:
+    """What became of one photo of an event.
+
+    Attributes:
+        photo: as asked.
+        outcome: added, known (the event has the same photo) or rejected.
+        faces: how many it shows, of a photo that was added.
+        code, message: why it was rejected (an error's code of `retrieval.errors`).
+    """
+
+    photo: str
+    outcome: str
+    faces: int = 0
+    code: str | None = None
+    message: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "photo": self.photo,
+            "outcome": self.outcome,
+            "faces": self.faces,
+            "reason": self.code,
+            "message": self.message,
+        }
+
+
+def take(host: Host, event: Event, sources: Iterator[Source]) -> Iterator[PhotoTaken]:
+    """Add photos; a result is given out when its photo is safely in the catalogue.
+
+    Killed anywhere, the same call goes on: photos that the event has are not decoded again.
+    """
+    while batch := list(islice(sources, BATCH_PHOTOS)):
+
+        def work(active_model: ActiveModel, batch: list[Source] = batch) -> list[PhotoTaken]:
+            return _take(host, active_model, event, batch)
+
+        yield from host.steadily(work)
+
+
+def _take(
+    host: Host, active_model: ActiveModel, event: Event, batch: Sequence[Source]
+) -> list[PhotoTaken]:
+    albums = Albums(host.catalogue.database)
+    read = active_model.pipeline.read(batch)
+    hashes = {row: entry[1] for row, entry in enumerate(read) if isinstance(entry, tuple)}
+    known = albums.known(event.id, hashes.values())
+    results: dict[int, PhotoTaken] = {}
+    todo: dict[int, Source] = {}
+    waiting: set[str] = set()
+    for row, (source, entry) in enumerate(zip(batch, read, strict=True)):
+        if isinstance(entry, PhotoFailure):
+            results[row] = _rejected(source, entry)
+        elif entry[1] in known | waiting:
+            results[row] = PhotoTaken(source.name, "known")
+        else:
+            waiting.add(entry[1])
+            todo[row] = entry[0]
+    pictures = cut if host.keeping.thumbnails else None
+    new: list[NewPhoto] = []
+    for row, found in zip(
+        todo, active_model.pipeline.process(list(todo.values()), cut=pictures), strict=True
+    ):
+        if isinstance(found, PhotoFailure):
+            results[row] = _rejected(batch[row], found)
+            continue
+        new.append(_new_photo(batch[row], todo[row], found))
+        results[row] = PhotoTaken(batch[row].name, "added", len(found.faces))
+        data = todo[row].content
+        if event.keep_photos and isinstance(data, bytes):
+            host.photos.keep(found.sha256, data)
+    told = [results[row] for row in range(len(batch))]
+    rejects = [
+        Reject(one.photo, one.code or "", one.message or "", hashes.get(row))
+        for row, one in enumerate(told)
+        if one.outcome == "rejected"
+    ]
+    collection = active_model.collection
+    albums.add(collection.id, event.id, new, rejects, collection.fingerprint)
+    return told
+
+
+def _new_photo(source: Source, read: Source, found: PhotoFaces) -> NewPhoto:
+    data = read.content if isinstance(read.content, bytes) else b""
+    location = None if isinstance(source.content, bytes) else str(source.content)
+    return NewPhoto(
+        sha256=found.sha256,
+        photo=source.name,
+        location=location,
+        width=found.width,
+        height=found.height,
+        taken_at=taken_at(data),
+        faces=found.faces,
+        pictures=found.pictures,
+    )
+
+
+def _rejected(source: Source, failure: PhotoFailure) -> PhotoTaken:
+    return PhotoTaken(source.name, "rejected", 0, failure.error.code, str(failure.error))

@@ -1,0 +1,193 @@
+"""The lines of an event's roll, derived from its faces and from what humans said (pure)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from retrieval.catalogue.events.records import Appearance, Event, EventPhoto, Expects
+from retrieval.catalogue.records import Person
+from retrieval.events.documents import Certainty, RollLine, Standing, UnknownGroup
+from retrieval.events.said import Said
+from retrieval.events.truth import Truth
+from retrieval.values import Ints
+
+
+def people_of(
+    truth: Truth,
+    said: Said,
+    names: Mapping[int, Person],
+    expected: Iterable[int] | None,
+    album: Mapping[int, EventPhoto],
+) -> list[RollLine]:
+    """The lines of who was seen.
+
+    Args:
+        truth: of the event.
+        said: of the event.
+        names: of everybody who is on it; others are left out.
+        expected: ids of who was, None where nobody in particular was.
+        album: the event's photos by id.
+    """
+    wanted = None if expected is None else set(expected)
+    present = set(truth.present.tolist())
+    lines = []
+    for person, rows in _by_person(truth.people):
+        if person not in names:
+            continue
+        rank = np.where(truth.firm[rows], np.inf, np.nan_to_num(truth.excess[rows], nan=-1.0))
+        rows = rows[np.lexsort((-truth.found.sizes[rows], -rank))]
+        best = int(rows[0])
+        seen = person in present
+        moments = _moments(truth.found.photos[rows], album)
+        judges = [said.judges.get(int(truth.found.ids[row])) for row in rows if truth.firm[row]]
+        lines.append(
+            RollLine(
+                person_id=person,
+                person=names[person].name,
+                external_id=names[person].external_id,
+                standing=Standing.PRESENT if seen else Standing.CHECK,
+                certainty=truth.certainty(best) if seen else Certainty.UNSURE,
+                why=None if seen else _why(truth, rows),
+                expected=None if wanted is None else person in wanted,
+                faces=tuple(truth.found.ids[rows].tolist()),
+                photos=len(np.unique(truth.found.photos[rows])),
+                best=int(truth.found.ids[best]),
+                likeness=_number(truth.found.likeness[best]),
+                needed=_number(truth.found.needed[best]),
+                first=moments[0],
+                last=moments[1],
+                confirmed_by=judges[0] if judges else None,
+            )
+        )
+    return lines
+
+
+def absent_of(
+    expected: Iterable[int], seen: Iterable[RollLine], names: Mapping[int, Person]
+) -> list[RollLine]:
+    """The lines of who was expected and not seen."""
+    there = {line.person_id for line in seen}
+    return [
+        RollLine(
+            person, names[person].name, names[person].external_id, Standing.ABSENT, None, None, True
+        )
+        for person in expected
+        if person not in there and person in names
+    ]
+
+
+def between(
+    truth: Truth,
+    doubtful: Sequence[Appearance],
+    seen: Iterable[RollLine],
+    names: Mapping[int, Person],
+    expected: Iterable[int] | None,
+    album: Mapping[int, EventPhoto],
+) -> list[RollLine]:
+    """Lines to check of who is nowhere but in faces between two people, or two faces of a photo."""
+    there = {line.person_id for line in seen}
+    wanted = None if expected is None else set(expected)
+    faces: dict[int, list[Appearance]] = {}
+    for each in doubtful:
+        if each.candidates and each.candidates[0][0] not in there:
+            faces.setdefault(each.candidates[0][0], []).append(each)
+    lines = []
+    for person, own in faces.items():
+        if person not in names:
+            continue
+        own.sort(key=lambda each: -(each.likeness or 0))
+        first, last = _moments(np.array([each.photo.id for each in own], np.int64), album)
+        lines.append(
+            RollLine(
+                person_id=person,
+                person=names[person].name,
+                external_id=names[person].external_id,
+                standing=Standing.CHECK,
+                certainty=Certainty.UNSURE,
+                why=own[0].reason,
+                expected=None if wanted is None else person in wanted,
+                faces=tuple(each.id for each in own),
+                photos=len({each.photo.id for each in own}),
+                best=own[0].id,
+                likeness=own[0].likeness,
+                needed=own[0].needed,
+                first=first,
+                last=last,
+            )
+        )
+    return lines
+
+
+def groups_of(truth: Truth, album: Mapping[int, EventPhoto]) -> list[UnknownGroup]:
+    """The faces that are nobody's, in groups, the largest first; what was judged comes last."""
+    rows = np.flatnonzero(truth.unknown())
+    labels = np.where(
+        truth.found.groups[rows] >= 0, truth.found.groups[rows], truth.found.ids[rows]
+    )
+    # A group of which a face was judged falls into the judged faces and the others.
+    keys = labels * 2 + truth.nobodys[rows]
+    groups = []
+    order = np.argsort(keys, kind="stable")
+    for some in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
+        if not len(some):
+            continue
+        own = rows[some]
+        ids = truth.found.ids[own]
+        first, last = _moments(truth.found.photos[own], album)
+        groups.append(
+            UnknownGroup(
+                group=int(ids[0]),
+                faces=tuple(ids.tolist()),
+                photos=len(np.unique(truth.found.photos[own])),
+                best=int(ids[truth.found.sizes[own].argmax()]),
+                first=first,
+                last=last,
+                nobodys=bool(truth.nobodys[own[0]]),
+            )
+        )
+    return sorted(groups, key=lambda group: (group.nobodys, -len(group.faces), group.group))
+
+
+def expects(event: Event, listed: Sequence[int], everybody: Iterable[int]) -> list[int] | None:
+    """Ids of who was expected, None where nobody in particular was."""
+    if event.expects is Expects.NOBODY:
+        return None
+    return list(listed) if event.expects is Expects.LISTED else list(everybody)
+
+
+def sorted_lines(lines: Iterable[RollLine]) -> tuple[RollLine, ...]:
+    """Present first, then to check, then absent; by name."""
+    order = list(Standing)
+    return tuple(
+        sorted(lines, key=lambda line: (order.index(line.standing), line.person.casefold()))
+    )
+
+
+def _by_person(people: Ints) -> list[tuple[int, Ints]]:
+    rows = np.flatnonzero(people >= 0)
+    if not len(rows):
+        return []
+    order = rows[np.argsort(people[rows], kind="stable")]
+    parts = np.split(order, np.flatnonzero(np.diff(people[order])) + 1)
+    return [(int(people[part[0]]), part) for part in parts]
+
+
+def _why(truth: Truth, rows: Ints) -> str:
+    if len(rows) == 1:
+        above = float(truth.excess[rows[0]])
+        return f"one face only, {above:.3f} above the threshold; alone {truth.lone:.3f} are needed"
+    return "no face of its own is above the threshold"
+
+
+def _moments(
+    photos: Ints, album: Mapping[int, EventPhoto]
+) -> tuple[datetime | None, datetime | None]:
+    found = [album[photo].taken_at for photo in photos.tolist() if photo in album]
+    taken = [moment for moment in found if moment is not None]
+    return (min(taken), max(taken)) if taken else (None, None)
+
+
+def _number(value: np.floating[Any]) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,206 @@
+"""An album becomes the roll; verdicts correct it, and it stays right."""
+
+from datetime import date
+
+import pytest
+
+from retrieval.catalogue.events.records import Expects, Kind
+from retrieval.collection.answers import EnrolItem
+from retrieval.errors import InputError, NotFound
+from retrieval.events.documents import Certainty, Standing
+from retrieval.events.events import Expected
+from retrieval.events.verdicts import Judgement
+from retrieval.values import Source
+from tests.api.painted import BLUE, GREEN, PINK, RED, paint
+from tests.events.conftest import album
+
+
+def names(roll, standing=Standing.PRESENT):
+    return [line.person for line in roll.of(standing)]
+
+
+def face_of(service, event, person):
+    """A face that is somebody's, or nobody's."""
+    found = service.events.appearances(event)
+    return next(each.appearance.id for each in found if each.person == person)
+
+
+def test_the_roll_says_who_was_there_and_how_often(service, party):
+    roll = service.events.roll(party)
+    (red,) = roll.present
+    assert (red.person, red.external_id, red.photos) == ("Red", "E-1", 2)
+    assert red.certainty is Certainty.SURE
+    assert red.expected is None
+    (stranger,) = roll.unknown
+    assert (len(stranger.faces), stranger.photos) == (2, 2), "two photos, one stranger"
+    assert (roll.photos, roll.appearances, roll.absent) == (3, 4, ())
+
+
+def test_photos_are_taken_once_and_what_cannot_be_taken_says_why(service, party):
+    again = [*album(), Source("empty.png", b""), Source("4.png", paint(GREEN, seed=14))]
+    taken = [(each.outcome, each.code) for each in service.events.add(party, again)]
+    assert taken[:3] == [("known", None)] * 3
+    assert taken[3:] == [("rejected", "unreadable"), ("added", None)]
+    (reject,) = service.events.photos(party, rejected=True)
+    assert reject.photo == "empty.png"
+    assert names(service.events.roll(party), Standing.PRESENT) == ["Green", "Red"]
+
+
+def test_who_was_expected_and_not_seen_is_absent(service, party):
+    listed = service.events.expect(["green", "E-1", "Nobody Known", ""])
+    assert listed.unknown == ("Nobody Known",)
+    changed = service.events.change(party, expected=listed)
+    roll = service.events.roll(changed)
+    assert names(roll) == ["Red"]
+    assert [(line.person, line.expected) for line in roll.absent] == [("Green", True)]
+    everybody = service.events.change(party, expected=Expected(Expects.EVERYBODY))
+    assert names(service.events.roll(everybody), Standing.ABSENT) == ["Green"]
+
+
+def test_not_this_person_holds_for_the_group_and_the_future(service, party):
+    red = face_of(service, party, "Red")
+    judged = service.events.judge(party, Judgement(Kind.NOT, (red,)), "eve")
+    assert len(judged.faces) == 2, "both faces of the group"
+    assert judged.person == "Red"
+    assert names(service.events.roll(party)) == []
+    list(service.events.add(party, [Source("9.png", paint(RED, seed=19))]))
+    assert names(service.events.roll(party)) == [], "a new photo of the same face"
+    assert service.events.undo(party, judged.act, "adam")
+    service.events.update(party)
+    assert names(service.events.roll(party)) == ["Red"]
+
+
+def test_a_group_becomes_somebody_new_with_a_number(service, party):
+    roll = service.events.roll(party)
+    (stranger,) = roll.unknown
+    told = Judgement(
+        Kind.IS, stranger.faces[:1], person="Blue", external_id="E-9", group=True, teach=True
+    )
+    judged = service.events.judge(party, told, "eve")
+    assert (judged.new, judged.taught, set(judged.faces)) == (True, 2, set(stranger.faces))
+    after = service.events.roll(party)
+    (blue, _) = after.present
+    assert (blue.person, blue.external_id, blue.confirmed_by) == ("Blue", "E-9", "eve")
+    assert blue.certainty is Certainty.CONFIRMED
+    assert after.outdated is not None
+    answer = service.identify([Source("q.png", paint(BLUE, seed=99))])[0]
+    assert answer.faces[0].person == "Blue", "it was taught"
+
+
+def test_nobody_of_ours_is_kept_apart_and_undone(service, party):
+    (stranger,) = service.events.roll(party).unknown
+    told = Judgement(Kind.NOBODY, stranger.faces[:1], group=True)
+    judged = service.events.judge(party, told, "eve")
+    (after,) = service.events.roll(party).unknown
+    assert (after.nobodys, len(after.faces)) == (True, 2)
+    service.events.undo(party, None, "eve")
+    assert not service.events.roll(party).unknown[0].nobodys
+    first, second = service.events.history(party)
+    assert (first.act, second.undone_by) == (judged.act, "eve")
+
+
+def test_the_last_word_counts_and_a_name_is_given_once_in_a_photo(service, party):
+    blue = service.events.roll(party).unknown[0].faces[0]  # of the photo that shows Red
+    service.events.judge(party, Judgement(Kind.IS, (blue,), person="Red"), "eve")
+    roll = service.events.roll(party)
+    assert (roll.present[0].photos, roll.present[0].confirmed_by) == (2, "eve")
+    shown = {each.appearance.id: each.person for each in service.events.appearances(party)}
+    assert list(shown.values()).count("Red") == 2, "the other face of the photo gave way"
+    service.events.judge(party, Judgement(Kind.IS, (blue,), person="Green"), "adam")
+    assert names(service.events.roll(party)) == ["Green", "Red"]
+
+
+def test_what_has_no_meaning_is_refused(service, party):
+    stranger = service.events.roll(party).unknown[0].faces[0]
+    with pytest.raises(InputError, match="nobody's"):
+        service.events.judge(party, Judgement(Kind.RIGHT, (stranger,)), "eve")
+    with pytest.raises(InputError, match="name"):
+        service.events.judge(party, Judgement(Kind.IS, (stranger,)), "eve")
+    with pytest.raises(NotFound):
+        service.events.judge(party, Judgement(Kind.NOBODY, (999,)), "eve")
+    with pytest.raises(InputError):
+        service.events.judge(party, Judgement(Kind.NOBODY, ()), "eve")
+
+
+def test_the_roll_says_what_would_change_and_update_does_it(service, party):
+    assert service.events.roll(party).outdated is None
+    list(service.enrol([EnrolItem("Blue", f"b{n}.png", paint(BLUE, seed=50 + n)) for n in (0, 1)]))
+    roll = service.events.roll(party)
+    assert names(roll) == ["Red"]
+    assert "people" in roll.outdated
+    expected = {(None, "Blue")}
+    dry = service.events.would_change(party)
+    assert {(each.before, each.after) for each in dry.changes} == expected
+    assert names(service.events.roll(party)) == ["Red"], "nothing is written"
+    done = service.events.update(party)
+    assert {(each.before, each.after) for each in done.changes} == expected
+    roll = service.events.roll(party)
+    assert (names(roll), roll.outdated) == (["Blue", "Red"], None)
+
+
+def test_a_rename_shows_at_once_and_a_deletion_leaves_nothing(service, party):
+    service.rename(service.person("Red"), "Rose")
+    assert names(service.events.roll(party)) == ["Rose"]
+    service.forget(service.person("Rose"))
+    roll = service.events.roll(party)
+    assert (roll.lines, roll.gone) == ((), 2)
+    service.events.update(party)
+    assert service.events.roll(party).gone == 2, "erased faces stay erased"
+
+
+def test_people_are_found_over_events_and_together(service, party):
+    other = service.events.create("Winter", day=date(2026, 12, 1))
+    list(service.events.add(other, [Source("w.png", paint(RED, GREEN, seed=31))]))
+    seen = service.events.sightings("Red")
+    assert {each.event.name: each.photos for each in seen} == {
+        "Summer party": ("1.png", "2.png"),
+        "Winter": ("w.png",),
+    }
+    (both,) = service.events.together(["Red", "Green"])
+    assert (both.event.name, both.photos) == ("Winter", ("w.png",))
+    table = service.events.presence(date(2026, 1, 1), None)
+    assert [event.name for event in table.events] == ["Winter"]
+    whole = service.events.presence()
+    counts = {line.person: line.present for line in whole.lines}
+    assert counts == {"Red": 2, "Green": 1}
+    with pytest.raises(NotFound):
+        service.events.sightings("Nobody")
+
+
+def test_pictures_are_kept_of_every_face_unless_that_is_switched_off(service, party):
+    faces = [each.appearance.id for each in service.events.appearances(party)]
+    pictures = service.events.pictures(faces)
+    assert set(pictures) == set(faces)
+    assert all(picture.startswith(b"\xff\xd8") for picture in pictures.values())
+
+
+def test_copies_of_photos_are_kept_where_asked_and_go_with_the_event(service):
+    kept = service.events.create("Kept", keep_photos=True)
+    list(service.events.add(kept, album()))
+    assert len(service.photos.kept()) == 3
+    list(service.enrol([EnrolItem("Green", "g.png", paint(GREEN, seed=70))]))
+    service.forget(service.person("Red"))
+    assert len(service.photos.kept()) == 1, "photos that show a deleted person go"
+    service.events.delete(service.events.find(kept.id))
+    assert service.photos.kept() == []
+
+
+def test_an_event_without_photos_has_an_empty_roll(service):
+    empty = service.events.create("Empty")
+    roll = service.events.roll(empty)
+    assert (roll.lines, roll.unknown, roll.photos) == ((), (), 0)
+
+
+def test_a_group_of_faces_of_one_stranger_is_one_however_many_photos(service):
+    made = service.events.create("Pink")
+    photos = [Source(f"{n}.png", paint(PINK, seed=200 + n)) for n in range(5)]
+    list(service.events.add(made, photos))
+    (group,) = service.events.roll(made).unknown
+    assert len(group.faces) == 5
+    assert names(service.events.roll(made)) == []
+
+
+def test_no_painted_person_is_somebody_else(service):
+    made = service.events.create("All")
+    list(service.events.add(made, [Source("all.png", paint(RED, GREEN, BLUE, PINK, seed=300))]))
+    assert names(service.events.roll(made)) == ["Green", "Red"]

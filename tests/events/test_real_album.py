@@ -1,0 +1,31 @@
+"""The beach and the strangers as one event: four present, two absent, no one wrong."""
+
+from pathlib import Path
+
+import pytest
+
+import rollcall
+from retrieval.settings import Settings
+
+
+@pytest.mark.parametrize("detector", ["mtcnn"])
+def test_real_people_at_the_beach(people_dir: Path, home: Path, tmp_path: Path, detector: str):
+    settings = Settings(home=home, detector=detector, embedder="dlib-resnet")
+    with rollcall.open(settings=settings) as staff:
+        assert staff.enrol(people_dir / "employees").enrolled == 12
+        pattern = str(people_dir / "queries" / "*.jpg")
+        roll = staff.event("Beach", pattern, expected="everybody").roll()
+        roll.to_xlsx(tmp_path / "beach.xlsx")
+        again = staff.event("Beach", people_dir / "queries").roll()
+    assert [line.person for line in roll.present] == [
+        "family1-dad",
+        "family1-daughter",
+        "family1-mom",
+        "family1-son",
+    ]
+    assert [line.person for line in roll.absent] == ["family2-lady", "family2-man"]
+    assert roll.to_check == ()
+    assert sum(len(group.faces) for group in roll.unknown) == 5
+    assert (again.photos, again.lines) == (roll.photos, roll.lines)
+    assert roll.event.day is not None, "as the photo's EXIF says"
+    assert (tmp_path / "beach.xlsx").stat().st_size > 10_000
