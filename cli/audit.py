@@ -31,10 +31,9 @@ def audit(
 ) -> None:
     """List what was asked and changed over HTTP, newest first."""
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.http.audit import Audit
 
     with open_catalogue(run.settings) as catalogue:
-        entries = Audit(catalogue.database).entries(
+        entries = catalogue.audit.entries(
             collection=None if everywhere else run.settings.collection,
             who=who,
             photo=photo,

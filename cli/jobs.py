@@ -30,11 +30,10 @@ def list_jobs(
 ) -> None:
     """List runs, newest first."""
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.runs.runs import Runs
     from retrieval.runs.bulk import run_document
 
     with open_catalogue(run.settings) as catalogue:
-        runs = Runs(catalogue.database)
+        runs = catalogue.runs
         documents = [run_document(runs, found) for found in runs.newest(limit)]
     rows = []
     for found in documents:

@@ -36,10 +36,10 @@ def create(
 ) -> None:
     """Make a key. It is shown this once and kept nowhere."""
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.http.api_keys import Keys, Role
+    from retrieval.catalogue.http.api_keys import Role
 
     with open_catalogue(run.settings) as catalogue:
-        key, token = Keys(catalogue.database).create(name, Role(role), only, requests_per_minute)
+        key, token = catalogue.api_keys.create(name, Role(role), only, requests_per_minute)
     run.emit({**_document(key), "key": token}, lambda: run.print(token, markup=False))
     run.remark(f"{key.role} for {key.collection or 'all collections'}; shown this once")
 
@@ -48,10 +48,9 @@ def create(
 def list_keys(run: Run) -> None:
     """List keys, revoked ones too."""
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.http.api_keys import Keys
 
     with open_catalogue(run.settings) as catalogue:
-        found = Keys(catalogue.database).all()
+        found = catalogue.api_keys.all()
     rows = [
         (k.name, k.handle, k.role.value, k.collection or "all", k.created_at, k.revoked_at)
         for k in found
@@ -64,10 +63,10 @@ def list_keys(run: Run) -> None:
 def revoke(run: Run, name: Name) -> None:
     """End a key, by its name or handle, at once and for good."""
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.http.api_keys import Keys, meant
+    from retrieval.catalogue.http.api_keys import meant
 
     with open_catalogue(run.settings) as catalogue:
-        keys = Keys(catalogue.database)
+        keys = catalogue.api_keys
         key = keys.revoke(meant(keys.all(), name))
     run.emit(_document(key), lambda: run.print(f"Revoked {key.name} ({key.handle}).", markup=False))
 

@@ -283,12 +283,11 @@ def list_collections(run: Run) -> None:
 @command(collections, "show")
 def show_collection(run: Run, name: Name) -> None:
     """Show a collection's models and how much it holds."""
-    from retrieval.catalogue.models.other_models import OtherModels
 
     with run.service() as service:
         found = service.catalogue.collection(name)
         counts = service.catalogue.counts(found.id)
-        other = OtherModels(service.catalogue.database).find(found.id)
+        other = service.catalogue.other_models.find(found.id)
     document = {
         "collection": found.name,
         "people": counts.people,

@@ -42,7 +42,6 @@ def queued(run: Run) -> Iterator[Opened]:
         QueueUnavailable: no Redis answers, or none can be started.
     """
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.runs.runs import Runs
     from retrieval.runs.bulk import Bulk
     from worker.jobs import RqJobQueue
     from worker.redis_server import connect, redis_of
@@ -53,7 +52,7 @@ def queued(run: Run) -> Iterator[Opened]:
         connect(place.url) as connection,
     ):
         queue = RqJobQueue(connection, run.settings.queue)
-        yield Opened(Bulk(Runs(catalogue.database), queue), queue)
+        yield Opened(Bulk(catalogue.runs, queue), queue)
 
 
 def watch(

@@ -36,11 +36,10 @@ def serve(
 
     from retrieval.api.connections import connection_of
     from retrieval.build import open_catalogue
-    from retrieval.catalogue.http.api_keys import Keys
 
     loopback = is_loopback(host)
     with open_catalogue(run.settings) as catalogue:
-        keyed = Keys(catalogue.database).any_made()
+        keyed = catalogue.api_keys.any_made()
     if not keyed and not loopback:
         raise SettingInvalid(
             f"No key was made yet, so that everybody who reaches {host} could do everything. Make"

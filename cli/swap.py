@@ -287,10 +287,9 @@ def _switch(
 
 
 def _drop(run: Run, service: "Service", *, without_missing: bool, yes: bool) -> None:
-    from retrieval.catalogue.models.other_models import OtherModels
     from retrieval.upkeep.model_swap import drop
 
-    other_model = OtherModels(service.catalogue.database).get(service.collection.id)
+    other_model = service.catalogue.other_models.get(service.collection.id)
     if not run.confirm(f"Forget {other_model.fingerprint} and its vectors for good?", yes):
         return
     drop(service, other_model.fingerprint, without_missing=without_missing)

@@ -75,12 +75,11 @@ def forget_unknowns(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete all unknown faces that were kept, for good."""
-    from retrieval.catalogue.strangers import Strangers
 
     with run.service() as service:
         collection = service.collection  # before the question: another of its name is not meant
         if not run.confirm(f"Delete all unknown faces of {collection.name}?", yes):
             return
-        count = Strangers(service.catalogue.database).forget_all(collection.id)
+        count = service.catalogue.strangers.forget_all(collection.id)
         service.catalogue.empty_wal()
     run.emit({"deleted": count}, lambda: run.print(f"Deleted {count} unknown faces."))

@@ -378,9 +378,7 @@ class Workshop:
         return milvus_server(self._settings)
 
     def _places(self, collection: "Collection") -> "IndexLog":
-        from retrieval.catalogue.index_registry import IndexLog
-
-        return IndexLog(self._catalogue.database, collection.id)
+        return self._catalogue.index_registry(collection.id)
 
     def photos(self, collection: "Collection") -> "PhotoStore":
         """Where copies of the collection's photos are kept, if they are."""
@@ -411,9 +409,7 @@ class Workshop:
 
     def _drop_orphans(self) -> None:
         """Drop the indexes of collections that were deleted while the server was away."""
-        from retrieval.catalogue.index_registry import orphans
-
-        for places in orphans(self._catalogue.database):
+        for places in self._catalogue.orphaned_indexes():
             try:
                 self._drop_from_server(places)
             except StoreError as error:

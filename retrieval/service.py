@@ -14,11 +14,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.changes import LogFeed
 from retrieval.catalogue.lookups import called_otherwise
-from retrieval.catalogue.models.other_models import OtherModel, OtherModels
+from retrieval.catalogue.models.other_models import OtherModel
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import AlreadyExists, ModelMismatch, ModelSwitched, NotFound, StoreError
 from retrieval.photos.store import PhotoStore
 from retrieval.steps import try_each
@@ -102,7 +100,7 @@ class Service:
             collection, calibration, matrix = self.catalogue.calibrated(collection.id)
             active_model = self._active_model
             if active_model is None or not active_model.is_of(collection, calibration):
-                feed = LogFeed(self.catalogue.database, collection)
+                feed = self.catalogue.feed_of(collection)
                 active_model = self._parts.active_model(
                     self.catalogue,
                     collection,
@@ -120,7 +118,7 @@ class Service:
         Raises:
             NotFound: it is not the other model (any more).
         """
-        other_models, active = OtherModels(self.catalogue.database), self.active_model.collection
+        other_models, active = self.catalogue.other_models, self.active_model.collection
         calibration, matrix = other_models.calibrated(active.id, other_model.fingerprint)
         feed = other_models.feed(active, other_model.fingerprint)
         return self._parts.active_model(
@@ -384,7 +382,7 @@ class Service:
             NotFound: there is none.
         """
         collection = self.catalogue.collection(meant) if isinstance(meant, str) else meant
-        runs = Runs(self.catalogue.database).of_collection(collection.name)
+        runs = self.catalogue.runs.of_collection(collection.name)
         counts = self.catalogue.delete_collection(collection)
         drop_files = partial(self._parts.drop_files, collection, runs)
         try_each(self.catalogue.empty_wal, drop_files)
@@ -442,5 +440,5 @@ class Service:
     def drop_other_indexes(self) -> None:
         """Delete the index of every model but the active one; it can be made again."""
         collection = self.active_model.collection
-        OtherModels(self.catalogue.database).forget_index(collection.id)
+        self.catalogue.other_models.forget_index(collection.id)
         self._parts.drop_other_indexes(collection)

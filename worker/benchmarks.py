@@ -23,7 +23,6 @@ from PIL import Image
 from retrieval.build import build_service, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import ListedPhoto, RunCounts
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.answers import EnrolItem
 from retrieval.errors import NotFound
 from retrieval.runs.bulk import Bulk
@@ -135,7 +134,7 @@ class _Ingest:
         self, catalogue: Catalogue, queue: RqJobQueue, supervisor: Supervisor, settings: Settings
     ) -> None:
         self._catalogue = catalogue
-        self._bulk = Bulk(Runs(catalogue.database), queue)
+        self._bulk = Bulk(catalogue.runs, queue)
         self._collection = settings.collection
         self.supervisor = supervisor
 

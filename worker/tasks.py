@@ -14,7 +14,6 @@ from typing import Any, cast
 
 from retrieval.build import build_service, open_catalogue
 from retrieval.catalogue.runs.run_records import PhotoOutcome, Run, RunPhoto, Taken
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.errors import InputError, NotFound, RollcallError
 from retrieval.events.intake import PhotoTaken
@@ -61,7 +60,7 @@ class RunTasks:
         self._queue = queue
         self._make_service = make_service
         self._catalogue = open_catalogue(settings)
-        self._runs = Runs(self._catalogue.database)
+        self._runs = self._catalogue.runs
         self._services: dict[tuple[str, str], _Opened] = {}
         self._tasks: dict[str, Callable[[Run, Payload], None]] = {
             "enrol": self._enrol,

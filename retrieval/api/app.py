@@ -37,10 +37,7 @@ from retrieval.api.routes import (
 from retrieval.api.streams import Streams
 from retrieval.api.work import Batcher, Bodies, Desk, Pool
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.http.api_keys import Keys
-from retrieval.catalogue.http.audit import Audit
-from retrieval.catalogue.http.replies import CLAIM_S, Replies
-from retrieval.catalogue.http.sessions import Sessions
+from retrieval.catalogue.http.replies import CLAIM_S
 from retrieval.errors import NotFound, RollcallError, StoreError
 from retrieval.protocols import JobQueue
 from retrieval.runs.files import forget_old
@@ -119,8 +116,8 @@ def make_context(
     queue: JobQueue | None,
 ) -> Context:
     """Make the parts of an application."""
-    keys, audit, metrics = Keys(catalogue.database), Audit(catalogue.database), Metrics()
-    sessions = Sessions(catalogue.database)
+    keys, audit, metrics = catalogue.api_keys, catalogue.audit, Metrics()
+    sessions = catalogue.sessions
     desk = Desk(settings.max_waiting_photos)
     metrics.watch(lambda: desk.taken)
 
@@ -129,7 +126,7 @@ def make_context(
         catalogue=catalogue,
         keys=keys,
         audit=audit,
-        replies=Replies(catalogue.database),
+        replies=catalogue.replies,
         sessions=sessions,
         access=Access(keys, sessions, settings, loopback=loopback),
         services=Services(open_service),

@@ -1,23 +1,17 @@
 """Making a backup while the service runs."""
 
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from sqlalchemy import delete, select
 
 from retrieval.backup.archive import writing_backup
 from retrieval.backup.contents import CATALOGUE, MODELS, PHOTOS, SUMMARY, Contents, kept_photos
 from retrieval.backup.workspace import workspace
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.copying.backup_log import BackupLog
+from retrieval.catalogue.copying.stripping import photos_of_all, strip_for_backup
 from retrieval.catalogue.copying.transfer import copy_catalogue
-from retrieval.catalogue.events.store import photos_kept_by_events
-from retrieval.catalogue.http.replies import replies
-from retrieval.catalogue.http.sessions import sessions
-from retrieval.catalogue.schema import meta, now, photos
+from retrieval.catalogue.schema import now
 from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
 from retrieval.values import Location
 
@@ -84,7 +78,7 @@ def back_up(
             f"The passphrase has {len(passphrase)} characters; at least {SHORTEST_PASSPHRASE} are "
             "needed."
         )
-    log = BackupLog(catalogue.database)
+    log = catalogue.backups
     with workspace(home) as folder:
         recorded = log.begin(file)
         try:
@@ -106,12 +100,8 @@ def _write(
     copy_catalogue(catalogue, copy)
     made_at = now()
     with Catalogue.open(copy, check_key=False) as held:
-        with held.database.writing() as connection:
-            connection.execute(delete(replies))  # good for a day only
-            connection.execute(delete(sessions))
-            epoch = select(meta.c.value).where(meta.c.key == "epoch")
-            contents = Contents.of(held, made_at, connection.execute(epoch).scalar_one())
-        kept = list(_kept(held))
+        contents = Contents.of(held, made_at, strip_for_backup(held))
+        kept = photos_of_all(held)
     count = 0
     with writing_backup(file, passphrase) as archive:
         archive.add(SUMMARY, contents.write())
@@ -125,10 +115,3 @@ def _write(
                 count += 1
     size = file.stat().st_size
     return Made(file, contents, count, size, archive.sha256, passphrase is not None)
-
-
-def _kept(held: Catalogue) -> Iterator[tuple[int, str]]:
-    enrolled = select(photos.c.collection_id, photos.c.sha256)
-    with held.database.reading() as connection:
-        for row in connection.execute(enrolled.union(photos_kept_by_events())):
-            yield row[0], row[1]

@@ -9,11 +9,21 @@ from sqlalchemy import insert, select, update
 
 from retrieval.catalogue import enrolment, journal, lookups
 from retrieval.catalogue.changes import LogFeed, check_model, lock_collection, renew_epoch
+from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.encryptor import CatalogueEncryptor
 from retrieval.catalogue.erasing import erasure
+from retrieval.catalogue.events.albums import Albums
+from retrieval.catalogue.events.faces import EventFaces
 from retrieval.catalogue.events.store import EventStore
+from retrieval.catalogue.events.verdicts import Verdicts
+from retrieval.catalogue.http.api_keys import Keys
+from retrieval.catalogue.http.audit import Audit
+from retrieval.catalogue.http.replies import Replies
+from retrieval.catalogue.http.sessions import Sessions
+from retrieval.catalogue.index_registry import IndexLog, orphans
 from retrieval.catalogue.migrations import prepare
+from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.models.spaces import find_space, put_space
 from retrieval.catalogue.names import clean_name, known_name
 from retrieval.catalogue.records import (
@@ -27,8 +37,11 @@ from retrieval.catalogue.records import (
     NewFace,
     Person,
 )
+from retrieval.catalogue.runs.runs import Runs
 from retrieval.catalogue.schema import collections, meta, now
-from retrieval.encryption.keys import UserKeySource
+from retrieval.catalogue.strangers import Strangers
+from retrieval.catalogue.thumbnails import Thumbnails
+from retrieval.encryption.keys import UserKey, UserKeySource
 from retrieval.errors import AlreadyExists
 from retrieval.values import Floats, Ints, Vectors
 
@@ -42,17 +55,26 @@ class Catalogue:
     """
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self._database = database
+        self.runs = Runs(database)
+        self.other_models = OtherModels(database)
+        self.strangers = Strangers(database)
+        self.thumbnails = Thumbnails(database)
+        self.events = EventStore(database)
+        self.albums = Albums(database)
+        self.event_faces = EventFaces(database)
+        self.verdicts = Verdicts(database)
+        self.api_keys = Keys(database)
+        self.sessions = Sessions(database)
+        self.audit = Audit(database)
+        self.replies = Replies(database)
+        self.backups = BackupLog(database)
+        self.encryptor = CatalogueEncryptor(database)  # for files that lie beside it
 
     @property
     def url(self) -> str:
         """Where it is, without a password."""
-        return self.database.label
-
-    @property
-    def encryptor(self) -> CatalogueEncryptor:
-        """Its data keys, for files that are encrypted as its vectors are."""
-        return CatalogueEncryptor(self.database)
+        return self._database.label
 
     @classmethod
     def open(
@@ -90,7 +112,7 @@ class Catalogue:
 
     def close(self) -> None:
         """Close all connections."""
-        self.database.close()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -133,7 +155,7 @@ class Catalogue:
             "dimension": dimension,
             "created_at": now(),
         }
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(select(meta.c.key).with_for_update())  # one at a time
             if connection.scalar(select(collections.c.id).where(collections.c.name == name)):
                 raise AlreadyExists(f"There is a collection {name!r} already. Take another name.")
@@ -142,12 +164,12 @@ class Catalogue:
 
     def collection(self, name: str) -> Collection:
         """The collection of this name, or NotFound."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.find_collection(connection, known_name(name, "collection's name"))
 
     def collections(self) -> list[Collection]:
         """All collections, by name."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.all_collections(connection)
 
     def delete_collection(self, meant: str | Collection) -> Counts:
@@ -160,7 +182,7 @@ class Catalogue:
         Raises:
             NotFound: there is none.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             if isinstance(meant, Collection):
                 return erasure.delete_collection(connection, meant.id)
             found = lookups.find_collection(connection, known_name(meant, "collection's name"))
@@ -185,7 +207,7 @@ class Catalogue:
             NotFound: no such collection.
             ModelSwitched: it has another model now. Nothing stored.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             lock_collection(connection, collection_id)
             if fingerprint is not None:
                 check_model(connection, collection_id, fingerprint)
@@ -196,20 +218,20 @@ class Catalogue:
     def calibration(self, collection_id: int) -> dict[str, Any] | None:
         """The document that `set_calibration` keeps, or None."""
         query = select(collections.c.calibration).where(collections.c.id == collection_id)
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             document: dict[str, Any] | None = connection.scalar(query)
             return document
 
     def seen(self, collection_id: int) -> tuple[Collection, dict[str, Any] | None]:
         """The collection as it is now, by id, and its calibration's document: asked often."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.seen(connection, collection_id)
 
     def calibrated(
         self, collection_id: int
     ) -> tuple[Collection, dict[str, Any] | None, Floats | None]:
         """The collection, and the document and the matrix of `set_calibration`, of one moment."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             collection, document = lookups.seen(connection, collection_id)
             return collection, document, find_space(connection, collection_id)
 
@@ -237,18 +259,18 @@ class Catalogue:
             VectorInvalid: vectors with NaN or of another dimension. Nothing stored.
             ModelSwitched: the collection has another model now. Nothing stored.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             return enrolment.enrol(connection, collection_id, faces, fingerprint)
 
     def owners(self, collection_id: int, sha256s: Iterable[str]) -> dict[str, str]:
         """The name under which each of these photos is enrolled; unknown photos are left out."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return enrolment.owners(connection, collection_id, sha256s)
 
     def wanted(self, collection_id: int, sha256s: Iterable[str]) -> frozenset[str]:
         """Those of the photos of which a kept copy is somebody's: enrolled, or of an event."""
         asked = list(sha256s)
-        kept = EventStore(self.database).kept(collection_id, asked)
+        kept = self.events.kept(collection_id, asked)
         return kept | self.owners(collection_id, asked).keys()
 
     # People, photos, faces
@@ -269,37 +291,37 @@ class Catalogue:
             after: only names behind this one: the last of the page before.
             limit: people a page; None for all.
         """
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.list_people(connection, collection_id, search, after, limit)
 
     def person(self, collection_id: int, name: str) -> Person:
         """The person of this name; NotFound suggests names that are alike."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.find_person(connection, collection_id, known_name(name))
 
     def person_by_id(self, collection_id: int, person_id: int) -> Person:
         """The person with this id in this collection, or NotFound."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.person_by_id(connection, collection_id, person_id)
 
     def portraits(self, person_ids: Iterable[int]) -> dict[int, int]:
         """The id of each person's oldest face; people without one are left out."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.portraits(connection, person_ids)
 
     def names(self, ids: Iterable[int]) -> dict[int, str]:
         """Each person's name; people who are gone are left out."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.names_of(connection, ids)
 
     def faces(self, ids: Iterable[int]) -> dict[int, EnrolledFace]:
         """Each face by id; faces that are gone are left out."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.faces_by_id(connection, ids)
 
     def faces_of(self, person_id: int) -> list[EnrolledFace]:
         """A person's faces, oldest first; none for a person who is gone."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.faces_of(connection, person_id)
 
     def photos(
@@ -318,7 +340,7 @@ class Catalogue:
             after: only faces behind the one with this id: the last of the page before.
             limit: faces a page; None for all.
         """
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             person_id = None
             if person is not None:
                 person_id = lookups.find_person(connection, collection_id, known_name(person)).id
@@ -326,7 +348,7 @@ class Catalogue:
 
     def counts(self, collection_id: int) -> Counts:
         """How many people, photos and faces the collection holds."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.counts(connection, collection_id)
 
     def vectors(
@@ -341,12 +363,12 @@ class Catalogue:
         Returns:
             ids (n,) int64; people (n,) int64, whose they are; vectors (n, d) float32.
         """
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.vectors(connection, collection_id, face_ids)
 
     def stored_vectors(self, face_ids: Iterable[int]) -> list[bytes]:
         """The vectors of faces as they lie in the database, to look for their traces."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.stored_vectors(connection, face_ids)
 
     def find_photo(self, collection_id: int, photo: str) -> EnrolledFace:
@@ -360,7 +382,7 @@ class Catalogue:
             NotFound: none is meant.
             InputError: several are meant; the message names them.
         """
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return lookups.find_photo(connection, collection_id, photo)
 
     # Edits that can be undone, and deletions. A person is meant by id, or by what was read of them
@@ -373,7 +395,7 @@ class Catalogue:
             NotFound: no such person.
             NameInvalid, AlreadyExists: the name cannot be shown, or is taken.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             return journal.rename(connection, collection_id, person, new_name)
 
     def merge_people(
@@ -385,7 +407,7 @@ class Catalogue:
             NotFound: one of them is not there.
             InputError: both are the same person.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             return journal.merge(connection, collection_id, person, into)
 
     def split_person(
@@ -398,7 +420,7 @@ class Catalogue:
             NameInvalid, AlreadyExists: the name cannot be shown, or is taken.
             InputError: no faces, or somebody else's.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             return journal.split(connection, collection_id, person, face_ids, new_name)
 
     def move_faces(
@@ -428,17 +450,17 @@ class Catalogue:
         Raises:
             NotFound, InputError: see `move_faces`; nothing is moved.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             return journal.move(connection, collection_id, moves)
 
     def journal(self, collection_id: int, limit: int | None = None) -> list[JournalEntry]:
         """The edits of a collection's people, newest first."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return journal.entries(connection, collection_id, limit)
 
     def newest_edit(self, collection_id: int) -> int:
         """The newest edit that can be undone; NotFound if there is none."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return journal.newest(connection, collection_id)
 
     def undo(self, collection_id: int, entry: int | None = None) -> JournalEntry:
@@ -455,19 +477,19 @@ class Catalogue:
             NotFound: no such edit, or none at all.
             UndoImpossible: later edits, new enrolments or a deletion are in the way; which.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             return journal.undo(connection, collection_id, entry)
 
     # Deletion
 
     def begin_erasure(self, collection_id: int) -> bool:
         """Note that kept photos may be left; whether an earlier erasure was not finished."""
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             return erasure.begin(connection, collection_id)
 
     def end_erasure(self, collection_id: int) -> None:
         """Strike that note out: no kept photo is left that is nobody's."""
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             erasure.end(connection, collection_id)
 
     def delete_person(self, collection_id: int, person: int | Person) -> Erased:
@@ -480,7 +502,7 @@ class Catalogue:
         Raises:
             NotFound: one of them is gone, or called otherwise.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             return erasure.delete_people(connection, collection_id, people)
 
     def remove_photo(self, collection_id: int, photo: str | EnrolledFace) -> Erased:
@@ -495,7 +517,7 @@ class Catalogue:
             NotFound: none is meant, or it is somebody else's by now.
             InputError: several are meant; the message names them.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             return erasure.remove_photo(connection, collection_id, photo)
 
     def empty_wal(self, timeout_s: float = 5.0) -> bool:
@@ -505,11 +527,11 @@ class Catalogue:
             False where a reader's open transaction kept it open for the whole time: end it (an
             index that loads, a command that runs) and call again.
         """
-        return self.database.empty_wal(timeout_s)
+        return self._database.empty_wal(timeout_s)
 
     def files(self) -> tuple[Path, ...]:
         """The files that SQLite keeps the catalogue in; none for a database server."""
-        path = self.database.path
+        path = self._database.path
         if path is None:
             return ()
         return (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
@@ -518,23 +540,48 @@ class Catalogue:
         """Which of the catalogue's files hold one of these byte strings; see `erasure.traces`."""
         return erasure.traces(self.files(), values)
 
+    def still_enrolled(self, stored: Iterable[bytes]) -> frozenset[bytes]:
+        """Which of these stored vectors are still some face's."""
+        with self._database.reading() as connection:
+            return erasure.enrolled_still(connection, stored)
+
+    def user_key(self) -> UserKey:
+        """The user's key; SettingInvalid where there is none."""
+        return self._database.keyring.user_key()
+
+    def compact(self) -> None:
+        """Give the space of what was erased or overwritten back."""
+        self._database.compact()
+
     def check(self) -> None:
         """Look through the whole database for damage.
 
         Raises:
             StoreError: what was found.
         """
-        self.database.check()
+        self._database.check()
 
     # The change log
 
     def feed(self, collection_id: int) -> LogFeed:
         """The change log of a collection, for an index. NotFound if there is no such collection."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             collection = lookups.collection_by_id(connection, collection_id)
-        return LogFeed(self.database, collection)
+        return LogFeed(self._database, collection)
+
+    def feed_of(self, collection: Collection) -> LogFeed:
+        """The change log of a collection as it was read, for the model that it had then."""
+        return LogFeed(self._database, collection)
+
+    def index_registry(self, collection_id: int) -> IndexLog:
+        """The shared indexes of a collection."""
+        return IndexLog(self._database, collection_id)
+
+    def orphaned_indexes(self) -> list[IndexLog]:
+        """The shared indexes of collections that are gone."""
+        return orphans(self._database)
 
     def new_epoch(self) -> str:
         """Make every index start anew from the catalogue, as after a restore."""
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             return renew_epoch(connection)

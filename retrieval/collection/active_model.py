@@ -16,8 +16,7 @@ import numpy as np
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import Run
-from retrieval.catalogue.strangers import Strangers, UnknownFace
-from retrieval.catalogue.thumbnails import Thumbnails
+from retrieval.catalogue.strangers import UnknownFace
 from retrieval.collection import pictures
 from retrieval.collection.answers import (
     EnrolItem,
@@ -255,7 +254,7 @@ class ActiveModel:
         answered, unknown = self.answers(read, threshold)
         state = self.state()
         if keeping.unknown_days and read:
-            store = Strangers(self._catalogue.database)
+            store = self._catalogue.strangers
             asked, model = {photo.sha256 for photo in read}, self.collection.fingerprint
             store.keep(self.collection.id, asked, unknown, keeping.unknown_days, model)
         answers = iter(answered)
@@ -325,7 +324,7 @@ class ActiveModel:
         self, kept: PhotoStore, advance: Callable[[int], None], *, max_pixels: int, max_bytes: int
     ) -> tuple[int, int]:
         """Make pictures of enrolled faces that have none; see `Service.fill_pictures`."""
-        waiting = Thumbnails(self._catalogue.database).lacking_faces(self.collection.id)
+        waiting = self._catalogue.thumbnails.lacking_faces(self.collection.id)
         made = pictures.fill(
             self._catalogue,
             self.collection.id,

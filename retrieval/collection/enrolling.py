@@ -6,7 +6,7 @@ from functools import partial
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace
-from retrieval.catalogue.thumbnails import Of, Thumbnails
+from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.answers import EnrolItem, EnrolResult
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import FaceUnusable, NameInvalid
@@ -57,7 +57,7 @@ class Enroller:
             face = enrolment.face_id
             if shown[row] and face and enrolment.outcome is EnrolmentOutcome.ENROLLED:
                 pictures[face] = shown[row][0]
-        Thumbnails(self.catalogue.database).put(collection.id, Of.FACE, pictures)
+        self.catalogue.thumbnails.put(collection.id, Of.FACE, pictures)
         return [results[row] for row in range(len(batch))]
 
     def _keep(self, sha256: str, source: Source) -> None:

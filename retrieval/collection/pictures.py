@@ -8,7 +8,7 @@ import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import EnrolledFace
-from retrieval.catalogue.thumbnails import Of, Thumbnails
+from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.thumbnails import SIDE_PX, cut
 from retrieval.errors import InputError, StoreError
 from retrieval.photos.decode import decode, read
@@ -39,7 +39,7 @@ def fill(
             if picture is not None:
                 pictures[face.id] = picture
             advance(1)
-        made += Thumbnails(catalogue.database).put(collection_id, Of.FACE, pictures)
+        made += catalogue.thumbnails.put(collection_id, Of.FACE, pictures)
     return made
 
 

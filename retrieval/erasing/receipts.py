@@ -14,11 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.catalogue.copying.backup_log import BackupLog
-from retrieval.catalogue.erasing.erasure import enrolled_still, traces
-from retrieval.catalogue.models.other_models import OtherModels
+from retrieval.catalogue.erasing.erasure import traces
 from retrieval.catalogue.records import Person
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import SettingInvalid, StoreError
 from retrieval.runs.files import discard_person
 from retrieval.service import Service
@@ -175,7 +172,7 @@ def forget_with_receipt(
     faces = [face.id for face in enrolled]
     sought = sought_of(service, faces, [person.id for person in people])
     # Before the deletion: who is enrolled under the name afterwards keeps what their run left.
-    runs = Runs(service.catalogue.database).of_collection(service.collection.name)
+    runs = service.catalogue.runs.of_collection(service.collection.name)
     erased = service.forget(*people)
     left = []
     try:
@@ -188,7 +185,7 @@ def forget_with_receipt(
     since = min(
         (*(face.created_at for face in enrolled), *(person.created_at for person in people))
     )
-    held = BackupLog(service.catalogue.database).since(since)
+    held = service.catalogue.backups.since(since)
     return Receipt(
         collection=service.collection.name,
         faces=erased.faces,
@@ -217,7 +214,7 @@ def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> 
     known = service.catalogue.faces(ids.tolist())
     vectors = service.catalogue.vectors(service.collection.id, ids)[2]
     stored = service.catalogue.stored_vectors(ids.tolist())
-    others = OtherModels(service.catalogue.database).vectors(service.collection.id, ids.tolist())[2]
+    others = service.catalogue.other_models.vectors(service.collection.id, ids.tolist())[2]
     held = service.gallery.encodings(ids, owners)
     return Sought(
         faces=ids,
@@ -257,8 +254,7 @@ def _proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought
     """
     found = search(service, home, sought)
     if found.traces:
-        with service.catalogue.database.reading() as connection:
-            others = enrolled_still(connection, sought.vectors)
+        others = service.catalogue.still_enrolled(sought.vectors)
         sought = sought.without(others | service.gallery.shared(sought.plain))
         found = search(service, home, sought)
     if any(path.is_relative_to(home / "index") for path in found.traces):

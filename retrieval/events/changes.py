@@ -7,10 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.catalogue.events.albums import Albums
-from retrieval.catalogue.events.faces import EventFaces
 from retrieval.catalogue.events.records import FOUND, Decided, Event, EventPhoto, Found
-from retrieval.catalogue.events.verdicts import Verdicts
 from retrieval.collection.active_model import ActiveModel
 from retrieval.errors import InputError
 from retrieval.events.deciding import decide_event, decided_now
@@ -64,7 +61,7 @@ def would_change(host: Host, event: Event) -> Changes:
 
     def work(active_model: ActiveModel) -> Changes:
         _, decided, _ = decided_now(host, active_model, event.id)
-        other = EventFaces(host.catalogue.database).other_model(
+        other = host.catalogue.event_faces.other_model(
             event.id, active_model.collection.fingerprint
         )
         return Changes(_differences(host, event, decided), len(other))
@@ -81,8 +78,8 @@ def update(host: Host, event: Event) -> Changes:
 
 
 def _differences(host: Host, event: Event, decided: Decided) -> tuple[Change, ...]:
-    found = EventFaces(host.catalogue.database).of_event(event.id)
-    said = Said.of(Verdicts(host.catalogue.database).of_event(event.id))
+    found = host.catalogue.event_faces.of_event(event.id)
+    said = Said.of(host.catalogue.verdicts.of_event(event.id))
     matched = found.found == FOUND.index(Found.MATCH)
     before = dict(
         zip(found.ids.tolist(), np.where(matched, found.people, -1).tolist(), strict=True)
@@ -106,11 +103,11 @@ def _embed_anew(host: Host, active_model: ActiveModel, event: Event) -> int:
         of how many that was not possible.
     """
     collection = active_model.collection
-    faces = EventFaces(host.catalogue.database)
+    faces = host.catalogue.event_faces
     waiting = faces.other_model(event.id, collection.fingerprint)
     if not waiting:
         return 0
-    album = {photo.id: photo for photo in Albums(host.catalogue.database).photos(event.id)}
+    album = {photo.id: photo for photo in host.catalogue.albums.photos(event.id)}
     left = 0
     for start in range(0, len(waiting), _AT_ONCE):
         some = waiting[start : start + _AT_ONCE]
@@ -144,7 +141,7 @@ def _embed_some(
     ]
     if good:
         collection = active_model.collection
-        EventFaces(host.catalogue.database).embed_anew(
+        host.catalogue.event_faces.embed_anew(
             collection.id,
             event.id,
             collection.fingerprint,

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.events.faces import EventFaces
 from retrieval.catalogue.events.records import (
     CANDIDATE,
     Appearances,
@@ -18,7 +17,6 @@ from retrieval.catalogue.events.records import (
     Found,
     Verdict,
 )
-from retrieval.catalogue.events.verdicts import Verdicts
 from retrieval.collection.active_model import CANDIDATES, ActiveModel
 from retrieval.errors import CatalogueUnavailable
 from retrieval.events.host import Host
@@ -97,7 +95,7 @@ def decide_event(host: Host, event: Event) -> None:
     """
 
     def work(active_model: ActiveModel) -> None:
-        faces = EventFaces(host.catalogue.database)
+        faces = host.catalogue.event_faces
         for _ in range(_TRIES):
             revision, decided, stamp = decided_now(host, active_model, event.id)
             collection = active_model.collection.id
@@ -115,11 +113,11 @@ def decided_now(host: Host, active_model: ActiveModel, event_id: int) -> tuple[i
 
     Faces whose vectors are of another model, or gone, are left as they are.
     """
-    database = host.catalogue.database
     fingerprint = active_model.collection.fingerprint
-    verdicts = Verdicts(database).of_event(event_id)
+    faces = host.catalogue.event_faces
+    verdicts = host.catalogue.verdicts.of_event(event_id)
     said = Said.of(verdicts)
-    revision, found, unusable, rows, vectors = EventFaces(database).to_decide(event_id, fingerprint)
+    revision, found, unusable, rows, vectors = faces.to_decide(event_id, fingerprint)
     lens = active_model.lens
     head = lens.gallery.catch_up()
     gate = lens.gate()

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.catalogue.events.albums import Albums
-from retrieval.catalogue.events.faces import EventFaces
 from retrieval.catalogue.events.records import (
     Appearance,
     Event,
@@ -19,11 +17,9 @@ from retrieval.catalogue.events.records import (
     Found,
     Verdict,
 )
-from retrieval.catalogue.events.store import EventStore
-from retrieval.catalogue.events.verdicts import Verdicts
 from retrieval.catalogue.events.verdicts import people_of as people_said
 from retrieval.catalogue.records import Person
-from retrieval.catalogue.thumbnails import Of, Thumbnails
+from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.active_model import ActiveModel
 from retrieval.errors import NotFound
 from retrieval.events import roll as rolls
@@ -93,10 +89,10 @@ class Events:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        database = host.catalogue.database
-        self._store, self._faces = EventStore(database), EventFaces(database)
-        self._albums, self._verdicts = Albums(database), Verdicts(database)
-        self._thumbnails = Thumbnails(database)
+        catalogue = host.catalogue
+        self._store, self._faces = catalogue.events, catalogue.event_faces
+        self._albums, self._verdicts = catalogue.albums, catalogue.verdicts
+        self._thumbnails = catalogue.thumbnails
 
     @property
     def _collection(self) -> int:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from retrieval.catalogue.events.albums import Albums
 from retrieval.catalogue.events.records import Event, NewPhoto, Reject
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.thumbnails import cut
@@ -61,7 +60,7 @@ def take(host: Host, event: Event, sources: Iterator[Source]) -> Iterator[PhotoT
 def _take(
     host: Host, active_model: ActiveModel, event: Event, batch: Sequence[Source]
 ) -> list[PhotoTaken]:
-    albums = Albums(host.catalogue.database)
+    albums = host.catalogue.albums
     read = active_model.pipeline.read(batch)
     hashes = {row: entry[1] for row, entry in enumerate(read) if isinstance(entry, tuple)}
     known = albums.known(event.id, hashes.values())

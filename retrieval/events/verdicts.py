@@ -11,7 +11,7 @@ from retrieval.catalogue.events.records import Event, Kind, Verdict
 from retrieval.catalogue.events.verdicts import Said as Row
 from retrieval.catalogue.events.verdicts import Verdicts
 from retrieval.catalogue.records import EnrolmentOutcome
-from retrieval.catalogue.thumbnails import Of, Thumbnails
+from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.active_model import ActiveModel
 from retrieval.errors import InputError, NotFound
 from retrieval.events.host import Host
@@ -86,9 +86,9 @@ def judge(host: Host, event: Event, told: Judgement, who: str) -> Judged:
         InputError: what was said has no meaning, such as RIGHT of a face that is nobody's.
         NameInvalid, AlreadyExists: somebody new cannot have this name or number.
     """
-    store = Verdicts(host.catalogue.database)
+    store = host.catalogue.verdicts
     collection = host.collection.id
-    faces = EventFaces(host.catalogue.database)
+    faces = host.catalogue.event_faces
     if not told.faces:
         raise InputError("No face was given. Name at least one by its id.")
     shown = {each.id: each for each in faces.shown(event.id, told.faces)}
@@ -177,11 +177,10 @@ def teach(
     """
 
     def work(active_model: ActiveModel) -> tuple[int, tuple[tuple[int, str], ...]]:
-        database = host.catalogue.database
         collection = active_model.collection
         owner = {each.appearance: each.person for each in written if each.person is not None}
         names = host.catalogue.names([person for person in owner.values() if person is not None])
-        faces = EventFaces(database)
+        faces = host.catalogue.event_faces
         new, refused = faces.enrollable(event.id, list(owner), collection.fingerprint)
         batch = [(face, made) for face, made in new.items() if owner[face] in names]
         answers = host.catalogue.enrol(
@@ -189,7 +188,7 @@ def teach(
             [replace(made, person=names[owner[face] or 0]) for face, made in batch],
             collection.fingerprint,
         )
-        pictures = Thumbnails(database)
+        pictures = host.catalogue.thumbnails
         held = pictures.find(collection.id, Of.APPEARANCE, list(new))
         enrolled = {
             answer.face_id: held[face]

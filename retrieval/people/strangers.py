@@ -89,7 +89,7 @@ def list_groups(service: Service, days: int | None = None, *, least: int = 1) ->
         days: only faces seen in these last days; None for all that are kept.
         least: only groups with so many faces or more.
     """
-    store = Strangers(service.catalogue.database)
+    store = service.catalogue.strangers
     faces = store.newest(service.collection.id, MOST_FACES, days)
     if not faces:
         return []
@@ -126,7 +126,7 @@ def name_group(
         NameInvalid: an empty or unprintable name.
     """
     name = clean_name(name)
-    store = Strangers(service.catalogue.database)
+    store = service.catalogue.strangers
     model = (
         service.active_model.collection.fingerprint
     )  # read before the faces: both are of one model

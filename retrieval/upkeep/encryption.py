@@ -72,8 +72,8 @@ def encrypt(
         CatalogueEncrypted: encrypted under another key.
         StoreError: a vector is damaged, or a file cannot be written.
     """
-    recoding.begin_encrypting(catalogue.database)
-    key = catalogue.database.keyring.user_key()
+    recoding.begin_encrypting(catalogue)
+    key = catalogue.user_key()
     return _rewrite(catalogue, home, progress, key, photos_at)
 
 
@@ -89,7 +89,7 @@ def decrypt(
         CatalogueEncrypted: the key is missing or another.
         StoreError: a vector is damaged, or a file cannot be written.
     """
-    recoding.begin_decrypting(catalogue.database)
+    recoding.begin_decrypting(catalogue)
     return _rewrite(catalogue, home, progress, None, photos_at)
 
 
@@ -114,8 +114,8 @@ def rotate(
         CatalogueEncrypted: the present key is missing or another.
         StoreError: a vector is damaged, or a file cannot be written.
     """
-    recoding.begin_rotating(catalogue.database, new)
-    key = new or catalogue.database.keyring.user_key()
+    recoding.begin_rotating(catalogue, new)
+    key = new or catalogue.user_key()
     return _rewrite(catalogue, home, progress, key, photos_at)
 
 
@@ -127,7 +127,7 @@ def _rewrite(
     photos_at: Location | None,
 ) -> Rewritten:
     vectors = 0
-    for count in recoding.recode(catalogue.database):
+    for count in recoding.recode(catalogue):
         vectors += count
         progress(count)
     photos = unreadable = 0
@@ -135,9 +135,9 @@ def _rewrite(
         photos, unreadable = photos + good, unreadable + (not good)
         progress(1)
     snapshots = sum(snapshot.write_anew(folder, catalogue.encryptor) for folder in _indexes(home))
-    catalogue.database.compact()
+    catalogue.compact()
     emptied = catalogue.empty_wal(_WAL_S)
-    recoding.finish(catalogue.database, key)
+    recoding.finish(catalogue, key)
     emptied = catalogue.empty_wal(_WAL_S) and emptied
     active = catalogue.encryptor.active()
     logger.info("rewritten: %d vectors, %d photos, %d snapshots", vectors, photos, snapshots)

@@ -14,9 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.catalogue.models.other_models import OtherModels
-from retrieval.catalogue.runs.runs import Runs
-from retrieval.catalogue.strangers import Strangers
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.answers import PhotoAnswer
 from retrieval.errors import InputError, StorageUnavailable
@@ -147,7 +144,7 @@ def on_own_photos(service: Service, fpir: float | None) -> OwnPhotos:
         fpir: wanted false positive identification rate; None for the present calibration's.
     """
     active_model = service.active_model
-    other_ids, other_people, other_vectors = OtherModels(service.catalogue.database).vectors(
+    other_ids, other_people, other_vectors = service.catalogue.other_models.vectors(
         active_model.collection.id
     )
     ids, people, vectors = service.catalogue.vectors(active_model.collection.id)
@@ -191,7 +188,7 @@ def recent_queries(service: Service) -> list[Source]:
 
     Known are those of unknown faces that are kept, and those of runs whose answers nobody fetched.
     """
-    kept = Strangers(service.catalogue.database)
+    kept = service.catalogue.strangers
     faces = kept.newest(service.collection.id, 10 * MOST_QUERIES, None)
     wanted = {face.photo: face.sha256 for face in reversed(faces)}
     read = _read(service, list(islice(wanted, MOST_QUERIES)), location_of)
@@ -202,7 +199,7 @@ def recent_queries(service: Service) -> list[Source]:
 
 
 def _of_runs(service: Service) -> Iterator[tuple[Source, str]]:
-    runs, left = Runs(service.catalogue.database), MOST_QUERIES
+    runs, left = service.catalogue.runs, MOST_QUERIES
     for run in runs.newest(_RUNS, service.collection.name):
         if run.kind == "identify":
             names = [answer["photo"] for _, answer in runs.answers(run.id)][:left]

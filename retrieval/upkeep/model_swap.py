@@ -22,7 +22,7 @@ from uuid import uuid4
 import numpy as np
 
 from retrieval.catalogue.enrolment import part_sha256
-from retrieval.catalogue.models.other_models import KnownFace, OtherModel, OtherModels
+from retrieval.catalogue.models.other_models import KnownFace, OtherModel
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.lens import Stored
@@ -110,7 +110,7 @@ class Status:
 
 def status(service: Service) -> Status:
     """How a collection's two models stand."""
-    other_models, active = OtherModels(service.catalogue.database), service.active_model.collection
+    other_models, active = service.catalogue.other_models, service.active_model.collection
     other_model = other_models.find(active.id)
     return Status(
         active,
@@ -135,7 +135,7 @@ def survey(
         base: where relative paths of photos start.
         progress: is told how many faces more were looked at.
     """
-    other_models = OtherModels(service.catalogue.database)
+    other_models = service.catalogue.other_models
     other_model = other_models.find(target.id)
     known = target.fingerprint in (
         service.active_model.collection.fingerprint,
@@ -163,7 +163,7 @@ def begin(service: Service, target: Collection) -> OtherModel:
     Raises:
         AlreadyExists: that is its model, or it keeps another one beside it.
     """
-    return OtherModels(service.catalogue.database).begin(
+    return service.catalogue.other_models.begin(
         service.collection.id,
         embedder=target.embedder,
         precision=target.precision,
@@ -179,7 +179,7 @@ def listed(service: Service, fingerprint: str) -> Iterator[ListedPhoto]:
     A run's photo is told from others by its path and its person; several faces of one person that
     were enrolled from photos of one name are told apart by their ids.
     """
-    other_models, after = OtherModels(service.catalogue.database), 0
+    other_models, after = service.catalogue.other_models, 0
     known: set[tuple[str, str]] = set()
     while faces := other_models.lacking(service.collection.id, fingerprint, after, LISTED_FACES):
         after = faces[-1].id
@@ -204,7 +204,7 @@ def embed_faces(
     Raises:
         NotFound: the collection has no such model (any more).
     """
-    other_models = OtherModels(service.catalogue.database)
+    other_models = service.catalogue.other_models
     model = other_models.model(service.collection.id, fingerprint)  # whichever side it is on by now
     faces = other_models.lacking_among(model.id, fingerprint, face_ids)
     if not faces:
@@ -240,7 +240,7 @@ def follow_up(
     Returns:
         Those that cannot be embedded.
     """
-    other_models, missed, after = OtherModels(service.catalogue.database), [], 0
+    other_models, missed, after = service.catalogue.other_models, [], 0
     collection = service.collection.id
     while faces := other_models.lacking(collection, fingerprint, after, BATCH_FACES):
         after = faces[-1].id
@@ -268,7 +268,7 @@ def prepare(
     Raises:
         NotFound: there is no other model.
     """
-    other_models, active = OtherModels(service.catalogue.database), service.active_model.collection
+    other_models, active = service.catalogue.other_models, service.active_model.collection
     other_model = other_models.get(active.id)
     progress("calibrating")
     both = on_own_photos(service, fpir)
@@ -288,7 +288,7 @@ def prepare(
 
 def make_index(service: Service, progress: Callable[[str], None] = lambda text: None) -> None:
     """Make the other model's index beside the active one, of all vectors that there are."""
-    other_models, collection = OtherModels(service.catalogue.database), service.collection.id
+    other_models, collection = service.catalogue.other_models, service.collection.id
     for _ in range(_ROUNDS):
         if other_models.get(collection).term is None:
             service.drop_other_indexes()  # made of fewer vectors
@@ -330,7 +330,7 @@ def switch(
         SettingInvalid: it is not the one that is meant.
         SwapIncomplete: faces cannot be embedded, and `without_missing` was not said.
     """
-    other_models, collection = OtherModels(service.catalogue.database), service.collection.id
+    other_models, collection = service.catalogue.other_models, service.collection.id
     other_model = other_models.get(collection)
     if other_model.former != back:
         raise SettingInvalid(
@@ -380,7 +380,7 @@ def drop(
         NotFound: there is none, or it is another one by now.
         SwapIncomplete: faces have a vector of that one only, and `without_missing` was not said.
     """
-    other_models = OtherModels(service.catalogue.database)
+    other_models = service.catalogue.other_models
     try:
         return other_models.drop(
             service.collection.id, fingerprint, without_missing=without_missing

@@ -182,7 +182,7 @@ def test_a_stolen_key_finds_no_shield_in_a_name(client: TestClient, context: Con
     """A key that is called as the one to be ended, in a catalogue from before this was refused."""
     stolen, token = context.keys.create("stolen", Role.ADMIN)
     shield, _ = context.keys.create("shield", Role.VIEWER)
-    with context.catalogue.database.writing() as connection:
+    with context.catalogue._database.writing() as connection:
         named = update(keys_table).where(keys_table.c.handle == shield.handle)
         connection.execute(named.values(name=stolen.handle))
     boss = {"Authorization": f"Bearer {context.keys.create('boss', Role.ADMIN)[1]}"}

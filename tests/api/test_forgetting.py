@@ -23,7 +23,7 @@ def test_audit_entries_replies_and_files_of_runs_go_when_their_time_is_over(
 ) -> None:
     context.audit.record([AuditEntry("door", "identify")])
     context.replies.claim("door", "old", "fingerprint")
-    with context.catalogue.database.writing() as connection:
+    with context.catalogue._database.writing() as connection:
         connection.execute(update(audit).values(at=LONG_AGO))
         connection.execute(update(replies).values(created_at=LONG_AGO))
     context.audit.record([AuditEntry("door", "verify")])
@@ -38,7 +38,7 @@ def test_audit_entries_replies_and_files_of_runs_go_when_their_time_is_over(
         while (rejects.exists() or upload.exists()) and time.monotonic() < until:
             time.sleep(0.02)
         assert [each.entry.action for each in context.audit.entries()] == ["verify"]
-        with context.catalogue.database.reading() as connection:
+        with context.catalogue._database.reading() as connection:
             assert connection.execute(select(replies)).all() == []
         assert not rejects.exists()
         assert not upload.exists()

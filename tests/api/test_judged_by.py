@@ -10,7 +10,6 @@ from fastapi.testclient import TestClient
 from retrieval.api.app import create_app
 from retrieval.api.context import Context
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.settings import Settings
 from tests.api.painted import RED, catalogue_of, paint, painted_service
 from tests.api.test_who_is_meant import WAIT_S, HeldDatabase
@@ -62,7 +61,7 @@ def test_a_change_of_model_after_the_answer_is_not_written_down_as_the_one_that_
         held.stop = True
         answering = threads.submit(lambda: client.post(path, **content))
         assert held.stopped.wait(WAIT_S)
-        models = OtherModels(another.database)
+        models = another.other_models
         models.begin(
             1,
             embedder="others",

@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from retrieval.api.app import create_app
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.protocols import FailedJob
 from retrieval.runs.bulk import Bulk
 from retrieval.runs.files import uploads_below
@@ -207,14 +206,14 @@ def test_another_collections_run_is_not_found(
     client: TestClient, queue: PatientQueue, settings: Settings
 ) -> None:
     with catalogue_of(settings) as catalogue:
-        run = Bulk(Runs(catalogue.database), queue).begin("enrol", "other", "x", {})
+        run = Bulk(catalogue.runs, queue).begin("enrol", "other", "x", {})
     assert client.get(f"/v1/runs/{run.id}").status_code == 404
     assert client.get(f"/v1/runs/{run.id}?collection=other").status_code == 200
 
 
 def test_a_busy_neighbour_hides_no_run_of_ones_own(client: TestClient, settings: Settings) -> None:
     with catalogue_of(settings) as catalogue:
-        runs = Runs(catalogue.database)
+        runs = catalogue.runs
         mine = runs.create("enrol", "default", "mine", {})
         for number in range(101):
             runs.create("enrol", "neighbour", f"theirs {number}", {})

@@ -12,7 +12,6 @@ from retrieval.api.app import create_app
 from retrieval.api.context import Context
 from retrieval.api.streams import LOOK_S, Streams, changes
 from retrieval.catalogue.http.api_keys import Key, Role
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import ServiceBusy, TooManyRequests
 from retrieval.settings import Settings
 from tests.api.conftest import served
@@ -38,7 +37,7 @@ def app(settings: Settings) -> FastAPI:
 
 @pytest.fixture
 def run(context: Context) -> str:
-    return Runs(context.catalogue.database).create("enrol", "default", "/in", {}).id
+    return context.catalogue.runs.create("enrol", "default", "/in", {}).id
 
 
 @pytest.fixture

@@ -17,10 +17,7 @@ from retrieval.backup.restoring import check_backup, restore
 from retrieval.backup.workspace import workspace
 from retrieval.build import Workshop
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.copying.backup_log import BackupLog
-from retrieval.catalogue.http.api_keys import Keys, Role
-from retrieval.catalogue.http.replies import Replies
-from retrieval.catalogue.http.sessions import Sessions
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.schema import meta
 from retrieval.errors import (
     AlreadyExists,
@@ -277,44 +274,44 @@ def test_a_file_that_is_no_receipt_is_refused_and_nothing_changes(
 def test_a_key_that_was_revoked_since_stays_revoked_and_replies_are_not_kept(
     catalogue, home, gallery, file
 ):
-    keys = Keys(catalogue.database)
+    keys = catalogue.api_keys
     gone, lost = keys.create("lost", Role.ADMIN)
     _, good = keys.create("good", Role.VIEWER)
     back_up(catalogue, home, file)
     keys.revoke(gone)
-    Replies(catalogue.database).claim("good", "token", "fingerprint")
+    catalogue.replies.claim("good", "token", "fingerprint")
     assert restore(catalogue, home, file, keys_of_backup=True).revoked_keys == 1
     assert keys.check(lost) is None
     assert keys.check(good).name == "good"
-    assert Replies(catalogue.database).claim("good", "token", "other") is None
+    assert catalogue.replies.claim("good", "token", "other") is None
 
 
 def test_a_backup_from_before_the_first_key_opens_nothing_and_present_keys_stay(url, home, file):
     with Catalogue.open(url) as catalogue:
         make_collection(catalogue)
         back_up(catalogue, home, file)
-        keys = Keys(catalogue.database)
+        keys = catalogue.api_keys
         _, token = keys.create("boss", Role.ADMIN)
-        session = Sessions(catalogue.database).open("handle", 1)
+        session = catalogue.sessions.open("handle", 1)
         done = restore(catalogue, home, file)
         assert (done.keys_of_backup, done.keys_in_use, done.keyed) == (False, 1, True)
         assert keys.any_made()
         assert keys.check(token).name == "boss"
-        assert Sessions(catalogue.database).handle(session) == "handle"
+        assert catalogue.sessions.handle(session) == "handle"
         done = restore(catalogue, home, file, keys_of_backup=True)
         assert (done.keys_of_backup, done.keys_in_use, done.keyed) == (True, 0, True)
         assert keys.any_made(), "that keys were made once no restore undoes"
         assert keys.check(token) is None
-        assert Sessions(catalogue.database).handle(session) is None
+        assert catalogue.sessions.handle(session) is None
 
 
 def test_keys_come_back_into_a_catalogue_that_never_had_any(catalogue, home, gallery, file, empty):
-    _, token = Keys(catalogue.database).create("boss", Role.ADMIN)
+    _, token = catalogue.api_keys.create("boss", Role.ADMIN)
     back_up(catalogue, home, file)
     other_home, other = empty
     done = restore(other, other_home, file)
     assert (done.keys_of_backup, done.keys_in_use, done.keyed) == (True, 1, True)
-    assert Keys(other.database).check(token).name == "boss"
+    assert other.api_keys.check(token).name == "boss"
 
 
 def test_a_restore_into_a_home_in_use_disturbs_nobody(url, home, file):
@@ -403,7 +400,7 @@ def test_the_backup_of_a_newer_rollcall_is_refused(catalogue, home, gallery, fil
     with BackupReader(file, None) as backup:
         members = {name: member.read() for name, member in backup.members()}
     newer.write_bytes(members["catalogue.db"])
-    with Catalogue.open(newer) as changed, changed.database.writing() as connection:
+    with Catalogue.open(newer) as changed, changed._database.writing() as connection:
         connection.execute(update(meta).where(meta.c.key == "schema").values(value="999"))
     with writing_backup(tmp_path / "b.backup", None) as archive:
         for name, data in members.items():
@@ -416,7 +413,7 @@ def test_the_backup_of_a_newer_rollcall_is_refused(catalogue, home, gallery, fil
 def test_backups_are_remembered_so_that_an_erasure_can_name_them(
     catalogue, home, gallery, tmp_path
 ):
-    log = BackupLog(catalogue.database)
+    log = catalogue.backups
     back_up(catalogue, home, tmp_path / "early")
     enrol(catalogue, home, gallery, "Ann", [1])
     since = catalogue.photos(gallery)[0].created_at
@@ -458,7 +455,7 @@ def test_a_full_disk_leaves_no_backup_and_no_record_of_one(catalogue, home, gall
         assert list(disk.iterdir()) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-    assert BackupLog(catalogue.database).since(since) == []
+    assert catalogue.backups.since(since) == []
 
 
 def test_photos_are_put_where_the_service_keeps_them(catalogue, home, gallery):

@@ -51,7 +51,7 @@ def test_a_path_may_hold_what_a_url_would_have_to_escape(tmp_path, name):
 
 
 def test_the_connection_is_set_up_as_the_design_says(url):
-    with Catalogue.open(url) as catalogue, catalogue.database.reading() as connection:
+    with Catalogue.open(url) as catalogue, catalogue._database.reading() as connection:
         found = {
             pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
             for pragma in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")

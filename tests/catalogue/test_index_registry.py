@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.index_registry import IndexLog
 from retrieval.values import Watermark
 from tests.catalogue.made import make_collection, new_faces
 
@@ -22,7 +21,7 @@ def catalogue(url):
 
 @pytest.fixture
 def log(catalogue):
-    return IndexLog(catalogue.database, make_collection(catalogue).id)
+    return catalogue.index_registry(make_collection(catalogue).id)
 
 
 def test_one_holder_has_the_lease_until_it_gives_it_back(log):

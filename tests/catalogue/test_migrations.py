@@ -12,7 +12,6 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.migrations import TABLES, VERSION
 from retrieval.catalogue.schema import metadata
-from retrieval.catalogue.strangers import Strangers
 from retrieval.catalogue.versions import TYPES
 from tests.catalogue.made import new_face, sha256, vector
 
@@ -119,7 +118,7 @@ def test_strangers_from_before_models_could_change_are_of_the_collections_model(
     connection.executescript((DUMPS[0].parent / "version_9.sql").read_text())
     connection.close()
     with Catalogue.open(f"sqlite:///{tmp_path}/old.db") as catalogue:
-        (found,) = Strangers(catalogue.database).newest(catalogue.collection("default").id, 9, None)
+        (found,) = catalogue.strangers.newest(catalogue.collection("default").id, 9, None)
         np.testing.assert_array_equal(found.vector, vector(1))
 
 

@@ -45,7 +45,7 @@ def _face(photo: str, face: int = 1) -> UnknownFace:
 
 
 def _keep(catalogue: Catalogue, faces: list[UnknownFace], days: int = 30) -> Strangers:
-    store = Strangers(catalogue.database)
+    store = catalogue.strangers
     store.keep(catalogue.collection("default").id, {f.sha256 for f in faces}, faces, days)
     return store
 
@@ -75,7 +75,7 @@ def test_a_photo_whose_faces_are_known_by_now_leaves_none(catalogue: Catalogue) 
 def test_faces_live_as_long_as_the_setting_says(catalogue: Catalogue) -> None:
     store = _keep(catalogue, [_face("old"), _face("new")])
     old = update(unknowns).where(unknowns.c.sha256 == "old")
-    with catalogue.database.writing() as connection:
+    with catalogue._database.writing() as connection:
         connection.execute(old.values(seen_at=now() - timedelta(days=31)))
     assert [f.sha256 for f in store.newest(1, limit=10, days=30)] == ["new"]
     assert len(store.newest(1, limit=10, days=None)) == 2

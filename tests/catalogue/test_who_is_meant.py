@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.http.api_keys import Keys, Role
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.records import Move, Person
 from retrieval.errors import InputError, NotFound, UndoImpossible
 from tests.catalogue.made import make_collection, new_faces, state
@@ -111,7 +111,7 @@ def test_the_newest_edit_of_two_who_undo_it_at_once_is_undone_and_no_other(
 
 
 def test_a_key_that_was_listed_is_revoked_and_no_other_of_its_name(catalogue: Catalogue) -> None:
-    keys = Keys(catalogue.database)
+    keys = catalogue.api_keys
     door, _ = keys.create("door", Role.VIEWER)
     other, _ = keys.create("door", Role.ADMIN, "berlin")
     assert keys.revoke(door).handle == door.handle

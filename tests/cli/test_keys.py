@@ -6,7 +6,7 @@ import pytest
 
 from cli.serve import is_loopback
 from retrieval.build import open_catalogue
-from retrieval.catalogue.http.audit import Audit, AuditEntry
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.settings import Settings
 from tests.cli.running import document, rollcall
 
@@ -38,7 +38,7 @@ def test_a_taken_name_and_an_unknown_key_are_wrong_input(tmp_path: Path) -> None
 
 def test_the_audit_log_is_listed_newest_first_and_by_photo(tmp_path: Path) -> None:
     with open_catalogue(Settings(home=tmp_path)) as catalogue:
-        Audit(catalogue.database).record(
+        catalogue.audit.record(
             [AuditEntry("door", "identify", "default", photo=digit * 64) for digit in "ab"]
         )
     entries = document(rollcall(tmp_path, "audit", "--json"))["entries"]
@@ -51,7 +51,7 @@ def test_the_audit_log_is_listed_newest_first_and_by_photo(tmp_path: Path) -> No
 
 def test_old_entries_are_purged_and_young_ones_are_not(tmp_path: Path) -> None:
     with open_catalogue(Settings(home=tmp_path)) as catalogue:
-        audit = Audit(catalogue.database)
+        audit = catalogue.audit
         audit.record([AuditEntry("door", "identify")])
         assert audit.purge(days=1) == 0
         assert audit.purge(days=-1) == 1

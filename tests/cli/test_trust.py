@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.strangers import Strangers
 from tests.cli.running import document, rollcall
 from tests.identities.made import DIMENSION, Crowd, crowd
 from tests.trusted import new_face, unknown_face
@@ -38,9 +37,7 @@ def _meet(home: Path, strangers: Crowd) -> None:
     faces = [unknown_face(f"query{row}.jpg", v) for row, v in enumerate(strangers.vectors)]
     with Catalogue.open(f"sqlite:///{home / 'catalogue.db'}") as catalogue:
         hashes = {face.sha256 for face in faces}
-        Strangers(catalogue.database).keep(
-            catalogue.collection("default").id, hashes, faces, days=30
-        )
+        catalogue.strangers.keep(catalogue.collection("default").id, hashes, faces, days=30)
 
 
 def test_calibrate_prints_what_was_chosen_and_identification_uses_it(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.strangers import Strangers
 from tests.catalogue.made import make_collection, new_faces
 from tests.cli.asking import asked
 from tests.trusted import unknown_face
@@ -85,9 +84,9 @@ def test_unknown_faces_of_a_collection_that_is_made_anew_while_a_command_asks_st
     def meanwhile(_: str) -> None:
         another.delete_collection("default")
         anew = make_collection(another).id
-        Strangers(another.database).keep(anew, {face.sha256}, [face], days=30)
+        another.strangers.keep(anew, {face.sha256}, [face], days=30)
 
     code, said = asked(home, "unknowns", "forget", meanwhile=meanwhile)
     assert "Deleted 0 unknown faces" in said, (code, said)
     anew = another.collection("default").id
-    assert len(Strangers(another.database).newest(anew, 10, None)) == 1
+    assert len(another.strangers.newest(anew, 10, None)) == 1

@@ -378,7 +378,7 @@ def test_a_reader_never_skips_a_change_that_is_committed_late(url, catalogue, ga
     feed = catalogue.feed(gallery)
     start = feed.head()
     with Catalogue.open(url) as other, ThreadPoolExecutor(1) as thread:
-        with catalogue.database.writing() as early:
+        with catalogue._database.writing() as early:
             lock_collection(early, gallery)
             log_changes(early, gallery, [999])  # has drawn its seq, and is not committed
             later = thread.submit(other.enrol, gallery, [new_face("Ann", 1)])

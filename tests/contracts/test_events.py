@@ -9,8 +9,6 @@ from sqlalchemy import select, update
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import migrate
 from retrieval.catalogue.encrypted import recoding
-from retrieval.catalogue.events.albums import Albums
-from retrieval.catalogue.events.faces import EventFaces
 from retrieval.catalogue.events.records import (
     CANDIDATE,
     FOUND,
@@ -21,11 +19,9 @@ from retrieval.catalogue.events.records import (
     NewPhoto,
     Reject,
 )
-from retrieval.catalogue.events.store import EventStore
 from retrieval.catalogue.events.tables import appearances, event_photos, thumbnails
-from retrieval.catalogue.events.verdicts import Verdicts
 from retrieval.catalogue.schema import NO_VECTOR
-from retrieval.catalogue.thumbnails import Of, Thumbnails
+from retrieval.catalogue.thumbnails import Of
 from retrieval.errors import AlreadyExists, ModelSwitched, NotFound, UndoImpossible
 from retrieval.values import Detections, Faces, Quality
 from tests.catalogue.made import make_collection, new_faces, sha256, vector
@@ -49,7 +45,7 @@ def gallery(catalogue):
 
 @pytest.fixture
 def store(catalogue):
-    return EventStore(catalogue.database)
+    return catalogue.events
 
 
 @pytest.fixture
@@ -75,13 +71,13 @@ def photo(number, faces=(100, 101), taken_at=None, name=None, reasons=None):
 
 
 def add(catalogue, gallery, event, *photos, rejects=()):
-    albums = Albums(catalogue.database)
+    albums = catalogue.albums
     return albums.add(gallery, event.id, photos, rejects, "fingerprint")
 
 
 def decide(catalogue, gallery, event, people):
     """Say of each appearance who it is; None for nobody."""
-    faces = EventFaces(catalogue.database)
+    faces = catalogue.event_faces
     revision, found, *_ = faces.to_decide(event.id, "fingerprint")
     owners = np.array([-1 if person is None else person for person in people], np.int64)
     numbers = np.full(len(found), 0.5, np.float32)
@@ -128,19 +124,19 @@ def test_a_photo_is_taken_once_and_its_faces_are_numbered_from_the_left(
     ids = add(catalogue, gallery, party, photo(1, taken_at=moment), photo(1), photo(2, [102]))
     assert len(ids) == 3
     assert add(catalogue, gallery, party, photo(1)) == ()
-    found = EventFaces(catalogue.database).of_event(party.id, "fingerprint")
+    found = catalogue.event_faces.of_event(party.id, "fingerprint")
     assert found.ids.tolist() == list(ids)
     assert found.faces.tolist() == [2, 1, 1]
     assert [FOUND[each] for each in found.found] == [Found.UNKNOWN] * 3
     assert found.own_model.all()
     assert store.get(gallery, party.id).day == date(2026, 7, 4), "as the first photo tells"
     assert store.sizes([party.id])[party.id].appearances == 3
-    pictures = Thumbnails(catalogue.database).find(gallery, Of.APPEARANCE, list(ids))
+    pictures = catalogue.thumbnails.find(gallery, Of.APPEARANCE, list(ids))
     assert pictures[ids[0]] == PICTURE + bytes([100])
 
 
 def test_a_reject_is_listed_once_and_goes_when_the_photo_is_taken(catalogue, gallery, party, store):
-    albums = Albums(catalogue.database)
+    albums = catalogue.albums
     reject = Reject("party/9.jpg", "unreadable", "It is empty. Copy it again.")
     for _ in range(2):
         add(catalogue, gallery, party, rejects=[reject])
@@ -153,7 +149,7 @@ def test_a_reject_is_listed_once_and_goes_when_the_photo_is_taken(catalogue, gal
 
 def test_vectors_of_another_model_are_refused(catalogue, gallery, party):
     with pytest.raises(ModelSwitched):
-        Albums(catalogue.database).add(gallery, party.id, [photo(1)], [], "another")
+        catalogue.albums.add(gallery, party.id, [photo(1)], [], "another")
 
 
 def test_decisions_come_back_and_hold_for_the_faces_that_they_were_made_of(
@@ -162,7 +158,7 @@ def test_decisions_come_back_and_hold_for_the_faces_that_they_were_made_of(
     ann = catalogue.person(gallery, "Ann").id
     ids = add(catalogue, gallery, party, photo(1))
     assert decide(catalogue, gallery, party, [ann, None])
-    faces = EventFaces(catalogue.database)
+    faces = catalogue.event_faces
     found = faces.of_event(party.id)
     assert found.people.tolist() == [ann, -1]
     assert found.by_event.tolist() == [False, True]
@@ -182,21 +178,21 @@ def test_nothing_is_left_of_a_person_who_is_deleted(catalogue, gallery, party):
     ann = catalogue.person(gallery, "Ann").id
     ids = add(catalogue, gallery, party, photo(1, name="of/Ann/1.jpg"), photo(2, [102, 103]))
     decide(catalogue, gallery, party, [ann, None, None, None])
-    verdicts = Verdicts(catalogue.database)
+    verdicts = catalogue.verdicts
     verdicts.say(gallery, party.id, [(ids[2], Kind.IS, ann)], "eve")
     erased = catalogue.delete_person(gallery, ann)
     assert erased.seen.appearances == (ids[0], ids[2])
     assert erased.seen.events == (party.id,)
     assert set(erased.seen.photos) == {sha256(1), sha256(2)}
-    faces = EventFaces(catalogue.database)
+    faces = catalogue.event_faces
     found = faces.of_event(party.id)
     assert [FOUND[each] for each in found.found] == ["erased", "unknown", "erased", "unknown"]
-    with catalogue.database.reading() as connection:
+    with catalogue._database.reading() as connection:
         rows = connection.execute(select(appearances).order_by(appearances.c.id)).all()
         assert [row.vector == NO_VECTOR for row in rows] == [True, False, True, False]
         names = connection.scalars(select(event_photos.c.photo)).all()
         assert "Ann" not in " ".join(names)
-    assert set(Thumbnails(catalogue.database).find(gallery, Of.APPEARANCE, list(ids))) == {
+    assert set(catalogue.thumbnails.find(gallery, Of.APPEARANCE, list(ids))) == {
         ids[1],
         ids[3],
     }
@@ -211,7 +207,7 @@ def test_a_decision_that_comes_late_names_nobody_who_was_deleted(catalogue, gall
     decide(catalogue, gallery, party, [ann, None, None])
     catalogue.delete_person(gallery, ann)
     assert decide(catalogue, gallery, party, [ann, ann, bob])
-    assert EventFaces(catalogue.database).of_event(party.id).people.tolist() == [-1, -1, bob]
+    assert catalogue.event_faces.of_event(party.id).people.tolist() == [-1, -1, bob]
 
 
 def test_a_merge_takes_appearances_and_verdicts_along_and_an_undo_brings_them_back(
@@ -220,7 +216,7 @@ def test_a_merge_takes_appearances_and_verdicts_along_and_an_undo_brings_them_ba
     ann, bob = (catalogue.person(gallery, name).id for name in ("Ann", "Bob"))
     ids = add(catalogue, gallery, party, photo(1), photo(2, [102]))
     decide(catalogue, gallery, party, [ann, bob, None])
-    verdicts, faces = Verdicts(catalogue.database), EventFaces(catalogue.database)
+    verdicts, faces = catalogue.verdicts, catalogue.event_faces
     verdicts.say(gallery, party.id, [(ids[0], Kind.RIGHT, ann)], "eve")
     catalogue.merge_people(gallery, ann, bob)
     assert faces.of_event(party.id).people.tolist() == [bob, bob, -1]
@@ -233,7 +229,7 @@ def test_a_merge_takes_appearances_and_verdicts_along_and_an_undo_brings_them_ba
 def test_verdicts_are_kept_and_an_act_is_undone_as_one(catalogue, gallery, party):
     ann = catalogue.person(gallery, "Ann").id
     ids = add(catalogue, gallery, party, photo(1))
-    verdicts = Verdicts(catalogue.database)
+    verdicts = catalogue.verdicts
     first = verdicts.say(gallery, party.id, [(row, Kind.IS, ann) for row in ids], "eve")
     verdicts.say(gallery, party.id, [(ids[0], Kind.NOBODY, None)], "adam")
     assert {verdict.act for verdict in first} == {first[0].id}
@@ -249,7 +245,7 @@ def test_verdicts_are_kept_and_an_act_is_undone_as_one(catalogue, gallery, party
 
 
 def test_somebody_new_gets_a_number_and_a_taken_number_is_refused(catalogue, gallery):
-    verdicts = Verdicts(catalogue.database)
+    verdicts = catalogue.verdicts
     cid, made = verdicts.person(gallery, "Cid", "E-3")
     assert (made, cid.external_id, cid.faces) == (True, "E-3", 0)
     assert verdicts.person(gallery, "Cid", "E-3") == (cid, False)
@@ -266,13 +262,13 @@ def test_events_and_strangers_go_when_their_time_is_over(catalogue, gallery, par
     kept = store.create(gallery, "kept", days=1_000)
     assert store.purge(gallery, None, 30) == ((), (), 0)
     old = datetime.now(UTC) - timedelta(days=40)
-    with catalogue.database.writing() as connection:
+    with catalogue._database.writing() as connection:
         connection.execute(update(event_photos).values(added_at=old))
     assert store.purge(gallery, None, 30) == ((), (), 1)
-    found = EventFaces(catalogue.database).of_event(party.id)
+    found = catalogue.event_faces.of_event(party.id)
     assert [FOUND[each] for each in found.found] == ["match", "forgotten"]
-    assert list(Thumbnails(catalogue.database).find(gallery, Of.APPEARANCE, list(ids))) == [ids[0]]
-    with catalogue.database.writing() as connection:
+    assert list(catalogue.thumbnails.find(gallery, Of.APPEARANCE, list(ids))) == [ids[0]]
+    with catalogue._database.writing() as connection:
         from retrieval.catalogue.events.tables import events
 
         connection.execute(update(events).values(created_at=old))
@@ -281,14 +277,14 @@ def test_events_and_strangers_go_when_their_time_is_over(catalogue, gallery, par
 
 
 def test_pictures_of_faces_go_with_them(catalogue, gallery):
-    pictures = Thumbnails(catalogue.database)
+    pictures = catalogue.thumbnails
     faces = [face.id for face in catalogue.faces_of(catalogue.person(gallery, "Ann").id)]
     assert pictures.lacking_faces(gallery)[:4] == faces
     assert pictures.put(gallery, Of.FACE, dict.fromkeys([*faces, 999], PICTURE)) == 4
     assert pictures.put(gallery, Of.FACE, {faces[0]: b"another"}) == 0
     assert pictures.find(gallery, Of.FACE, faces) == dict.fromkeys(faces, PICTURE)
     catalogue.delete_person(gallery, catalogue.person(gallery, "Ann").id)
-    with catalogue.database.reading() as connection:
+    with catalogue._database.reading() as connection:
         assert connection.scalars(select(thumbnails.c.id)).all() == []
 
 
@@ -300,7 +296,7 @@ def test_a_deleted_event_leaves_nothing_and_a_deleted_collection_neither(
     again = store.create(gallery, "Summer party")
     add(catalogue, gallery, again, photo(1))
     catalogue.delete_collection("default")
-    with catalogue.database.reading() as connection:
+    with catalogue._database.reading() as connection:
         for table in (appearances, event_photos, thumbnails):
             assert connection.execute(select(table)).all() == []
 
@@ -312,22 +308,22 @@ def test_encrypting_and_rotating_reach_vectors_and_pictures_of_events(
     from tests.catalogue.user_keys import user_key
 
     ids = add(catalogue, gallery, party, photo(1))
-    before = EventFaces(catalogue.database).to_decide(party.id, "fingerprint")[-1]
+    before = catalogue.event_faces.to_decide(party.id, "fingerprint")[-1]
     with Catalogue.open(url, user_key(1), check_key=False) as keyed:
-        recoding.begin_encrypting(keyed.database)
-        assert sum(recoding.recode(keyed.database)) >= 6 + 2 + 2
-        recoding.finish(keyed.database, None)
-        with keyed.database.reading() as connection:
+        recoding.begin_encrypting(keyed)
+        assert sum(recoding.recode(keyed)) >= 6 + 2 + 2
+        recoding.finish(keyed, None)
+        with keyed._database.reading() as connection:
             stored = connection.scalars(select(thumbnails.c.picture)).all()
             held = connection.scalars(select(appearances.c.vector)).all()
         assert not any(PICTURE in value for value in stored)
         assert not any(vector(100).tobytes() in value for value in held)
-        recoding.begin_rotating(keyed.database, None)
-        list(recoding.recode(keyed.database))
-        recoding.finish(keyed.database, user_key(1)())
-        after = EventFaces(keyed.database).to_decide(party.id, "fingerprint")[-1]
+        recoding.begin_rotating(keyed, None)
+        list(recoding.recode(keyed))
+        recoding.finish(keyed, user_key(1)())
+        after = keyed.event_faces.to_decide(party.id, "fingerprint")[-1]
         np.testing.assert_array_equal(before, after)
-        found = Thumbnails(keyed.database).find(gallery, Of.APPEARANCE, list(ids))
+        found = keyed.thumbnails.find(gallery, Of.APPEARANCE, list(ids))
         assert found[ids[1]] == PICTURE + bytes([101])
 
 
@@ -335,13 +331,13 @@ def test_an_event_moves_to_another_database_whole(catalogue, gallery, party, tmp
     ann = catalogue.person(gallery, "Ann").id
     ids = add(catalogue, gallery, party, photo(1))
     decide(catalogue, gallery, party, [ann, None])
-    Verdicts(catalogue.database).say(gallery, party.id, [(ids[1], Kind.NOBODY, None)], "eve")
+    catalogue.verdicts.say(gallery, party.id, [(ids[1], Kind.NOBODY, None)], "eve")
     migrate(catalogue, tmp_path / "moved.db")
     with Catalogue.open(tmp_path / "moved.db") as moved:
         for read in (
-            lambda c: EventStore(c.database).all(gallery),
-            lambda c: EventFaces(c.database).shown(party.id),
-            lambda c: Verdicts(c.database).of_event(party.id),
-            lambda c: Thumbnails(c.database).find(gallery, Of.APPEARANCE, list(ids)),
+            lambda c: c.events.all(gallery),
+            lambda c: c.event_faces.shown(party.id),
+            lambda c: c.verdicts.of_event(party.id),
+            lambda c: c.thumbnails.find(gallery, Of.APPEARANCE, list(ids)),
         ):
             assert read(moved) == read(catalogue)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.errors import AlreadyExists, ModelSwitched, NotFound, SwapIncomplete, VectorInvalid
 from tests.catalogue.made import make_collection, new_face, new_faces, vector
 
@@ -34,7 +33,7 @@ def gallery(catalogue):
 
 @pytest.fixture
 def other_models(catalogue, gallery):
-    found = OtherModels(catalogue.database)
+    found = catalogue.other_models
     found.begin(gallery, **OTHER)
     return found
 

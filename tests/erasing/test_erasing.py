@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from retrieval.build import build_service, milvus_server
-from retrieval.catalogue.index_registry import IndexLog
 from retrieval.collection.answers import EnrolItem
 from retrieval.errors import IndexFailed, StoreError, StoreFull
 from retrieval.settings import Settings
@@ -62,7 +61,7 @@ def test_the_index_of_a_collection_deleted_while_its_server_was_away_is_dropped_
     server = milvus_server(settings)
     with build_service(settings) as service:
         collection = make_collection(service.catalogue)
-        places = IndexLog(service.catalogue.database, collection.id)
+        places = service.catalogue.index_registry(collection.id)
         places.lease("key", "a", 60)
         epoch = service.catalogue.feed(collection.id).head().epoch
         pair = Pair(server, places.begin("key", "a", epoch), collection.dimension)
@@ -71,6 +70,6 @@ def test_the_index_of_a_collection_deleted_while_its_server_was_away_is_dropped_
         service.catalogue.delete_collection("default")  # and not what the server has
     with build_service(settings.model_copy(update={"collection": "other"})) as service:
         assert service.gallery
-        assert IndexLog(service.catalogue.database, collection.id).places() == []
+        assert service.catalogue.index_registry(collection.id).places() == []
     assert not pair.faces.exists()
     server.close()

@@ -332,7 +332,7 @@ def test_the_names_of_a_deleted_person_are_taken_out_wherever_they_stand(
     names = ("Zoë Quill", "Zoë Old-Name")
     _enrol(service, [*_faces(), new_face(names[1], 9_000, dimension=DIMENSION)])
     service.rename(names[1], names[0])
-    database = service.catalogue.database
+    database = service.catalogue._database
     audit, replies, runs = Audit(database), Replies(database), Runs(database)
     told = {
         "faces": [

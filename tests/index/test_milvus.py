@@ -10,7 +10,6 @@ from pydantic import SecretStr
 
 from retrieval.build import milvus_server
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.index_registry import IndexLog
 from retrieval.errors import DimensionMismatch, IndexFailed, RollcallError, SettingInvalid
 from retrieval.index.gallery import Gallery
 from retrieval.index.milvus.gallery import MilvusGallery
@@ -70,7 +69,7 @@ class World:
     def __init__(self, server: MilvusServer, catalogue: Catalogue) -> None:
         self.number = next(_NEXT)
         self.feed = MemoryFeed(D, epoch=f"{self.number:08x}-epoch")
-        self.places = IndexLog(catalogue.database, self.number)
+        self.places = catalogue.index_registry(self.number)
         self.server = server
         self.exact = Gallery(self.feed, None)
         self.index = self.opened()

@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.catalogue.strangers import Strangers
 from retrieval.errors import NameInvalid, NotFound
 from retrieval.identities.groups import pairwise_f1
 from retrieval.people.strangers import list_groups, name_group
@@ -28,7 +27,7 @@ def _meet(service: Service, strangers: Crowd, prefix: str = "query") -> None:
         unknown_face(f"{prefix}{row}.jpg", vector) for row, vector in enumerate(strangers.vectors)
     ]
     hashes = {face.sha256 for face in faces}
-    Strangers(service.catalogue.database).keep(service.collection.id, hashes, faces, days=30)
+    service.catalogue.strangers.keep(service.collection.id, hashes, faces, days=30)
 
 
 def test_strangers_come_back_as_groups_largest_first(service: Service) -> None:
@@ -96,7 +95,7 @@ def test_other_answers_in_which_the_person_was_unknown_are_told(service: Service
 def test_two_strangers_of_one_photo_can_both_be_named(service: Service) -> None:
     axes = np.eye(48, dtype=np.float32)
     faces = [unknown_face("both.jpg", axes[0], 1), unknown_face("both.jpg", axes[1], 2)]
-    store = Strangers(service.catalogue.database)
+    store = service.catalogue.strangers
     store.keep(service.collection.id, {faces[0].sha256}, faces, days=30)
     first, second = list_groups(service)
     name_group(service, first.id, "Ada")
@@ -125,5 +124,5 @@ def test_a_query_keeps_its_unknown_faces_where_the_setting_says_so(
         service.ensure_collection()
         (answer,) = service.identify([Source("group.png", paint(RED, GREEN, BLUE))])
         assert [face.decision.value for face in answer.faces] == ["unknown"] * 3
-        kept = Strangers(service.catalogue.database).newest(service.collection.id, 10, None)
+        kept = service.catalogue.strangers.newest(service.collection.id, 10, None)
     assert [face.face for face in sorted(kept, key=lambda f: f.box[0])] == [1, 2, 3][: days * 3]

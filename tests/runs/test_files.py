@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.queued import write_rejects
-from retrieval.catalogue.http.audit import Audit, AuditEntry
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.runs.run_records import Run, RunPhoto, Taken
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import StoreError
@@ -33,7 +33,7 @@ def left_by_a_run(home: Path, runs: Runs, collection: str) -> tuple[Path, Path]:
 
 def test_what_is_old_is_deleted_and_what_is_new_stays(tmp_path: Path) -> None:
     with small_service(Settings(home=tmp_path)) as service:
-        runs = Runs(service.catalogue.database)
+        runs = service.catalogue.runs
         old, new = (left_by_a_run(tmp_path, runs, name) for name in ("old", "new"))
     week_ago = time.time() - 8 * 24 * 3600
     for path in old:
@@ -48,7 +48,7 @@ def test_a_deleted_collection_takes_its_files_and_what_its_audit_entries_tell(
     tmp_path: Path,
 ) -> None:
     with small_service(Settings(home=tmp_path)) as service:
-        runs, audit = Runs(service.catalogue.database), Audit(service.catalogue.database)
+        runs, audit = service.catalogue.runs, service.catalogue.audit
         for name in ("default", "another"):
             service.create_collection(name)
         gone, kept = (left_by_a_run(tmp_path, runs, name) for name in ("default", "another"))
@@ -72,7 +72,7 @@ def test_a_deleted_collection_takes_its_files_and_what_its_audit_entries_tell(
 def rejects(path: Path, home: Path, base: Path, photo: str, person: str) -> list[dict[str, str]]:
     """The rows of a list with one photo of a run that began in a folder."""
     with small_service(Settings(home=home)) as service:
-        run = Runs(service.catalogue.database).create("enrol", "default", "x", {"base": str(base)})
+        run = service.catalogue.runs.create("enrol", "default", "x", {"base": str(base)})
     told = RunPhoto(1, photo, person, None, Taken.REJECTED, "no-face", "=No face.")
     write_rejects(path, home, run, [told])
     with path.open(newline="", encoding="utf-8") as file:
@@ -108,7 +108,7 @@ def test_a_deleted_person_leaves_a_list_that_had_to_make_text_of_the_name(tmp_pa
 def began(home: Path) -> tuple[Run, Path]:
     """A run, and where its list of rejects is."""
     with small_service(Settings(home=home)) as service:
-        run = Runs(service.catalogue.database).create("enrol", "default", "x", {})
+        run = service.catalogue.runs.create("enrol", "default", "x", {})
     return run, rejects_of(home, run.id)
 
 

@@ -15,7 +15,6 @@ from PIL import Image
 
 from retrieval.backup.making import back_up
 from retrieval.build import open_catalogue
-from retrieval.catalogue.strangers import Strangers
 from retrieval.collection.answers import EnrolItem
 from retrieval.encryption.keys import read_user_key, write_key_file
 from retrieval.erasing.receipts import forget_with_receipt
@@ -97,7 +96,7 @@ def secrets(service: Service, photos: Path, *, spaced: bool = True) -> set[bytes
     """Pieces of vectors, of what is made of them, and of photos."""
     collection = service.collection.id
     roster = service.gallery.roster()
-    unknown = Strangers(service.catalogue.database).newest(collection, 10, None)
+    unknown = service.catalogue.strangers.newest(collection, 10, None)
     assert unknown
     vectors = [
         *service.catalogue.vectors(collection)[2],

@@ -355,7 +355,7 @@ def test_a_batch_that_meets_the_switch_is_embedded_by_the_model_that_was_asked_f
     enrol(service, faces[:4])
     settings: Settings = service._parts._settings  # type: ignore[attr-defined]
     other = begin(service, other_model(settings, service.active_model.collection, SMALL))
-    other_models, collection = OtherModels(service.catalogue.database), service.collection.id
+    other_models, collection = service.catalogue.other_models, service.collection.id
     pipeline = type(service.pipeline)
     read = pipeline.read
 
@@ -446,7 +446,7 @@ def test_a_deleted_person_leaves_no_bytes_in_either_model(
     enrol(service, faces)
     embed(service)
     prepare(service)
-    _, _, others = OtherModels(service.catalogue.database).vectors(service.collection.id)
+    _, _, others = service.catalogue.other_models.vectors(service.collection.id)
     (index,) = (settings.home / "index" / str(service.collection.id)).glob("*/*.snapshot")
     assert service.catalogue.traces([others[0].tobytes()])
     receipt = forget_with_receipt(service, "s1", settings.home)
@@ -469,7 +469,7 @@ def test_the_index_that_a_killed_drop_left_is_deleted_later(
     embed(service)
     make_index(service)
     (index,) = (settings.home / "index" / str(service.collection.id)).glob("*/*.snapshot")
-    OtherModels(service.catalogue.database).drop(service.collection.id)  # then it is killed
+    service.catalogue.other_models.drop(service.collection.id)  # then it is killed
     if mended_by == "deletion":
         service.forget("s1")
     else:
@@ -524,9 +524,7 @@ def test_a_switch_while_an_index_is_made_lets_no_model_take_the_place_of_the_oth
     assert other_model is not None
     monkeypatch.setattr(OtherModels, "get", switched_after)
     with pytest.raises(NotFound, match="went on meanwhile"):
-        service.other_active_model(
-            OtherModels(service.catalogue.database).get(service.collection.id)
-        )
+        service.other_active_model(service.catalogue.other_models.get(service.collection.id))
     assert service.gallery.check().sound
 
 

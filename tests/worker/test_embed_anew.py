@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.build import build_service, other_model
-from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.answers import EnrolItem
 from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
@@ -46,7 +44,7 @@ def test_workers_give_the_vectors_that_one_process_gives_and_say_what_they_could
         collection = service.active_model.collection
         target = other_model(settings, collection, SMALL)
         begin(service, target)
-        bulk = Bulk(Runs(service.catalogue.database), queue)
+        bulk = Bulk(service.catalogue.runs, queue)
         run = bulk.begin("embed", collection.name, "small", {"model": target.fingerprint})
         for _ in bulk.fill(run, listed(service, target.fingerprint)):
             pass
@@ -55,7 +53,7 @@ def test_workers_give_the_vectors_that_one_process_gives_and_say_what_they_could
         assert (counts.embedded, dict(counts.rejected)) == (len(photos), {"unreadable": 1})
         (missed,) = bulk.runs.not_taken(run.id)
         assert missed.path == str(gone)
-        other_models = OtherModels(service.catalogue.database)
+        other_models = service.catalogue.other_models
         _, _, theirs = other_models.vectors(collection.id)
         drop(service)
         begin(service, target)
@@ -77,7 +75,7 @@ def test_a_worker_follows_the_model_and_photos_of_one_name_are_told_apart(
         begin(service, target)
         photos = list(listed(service, target.fingerprint))
         assert [photo.path for photo in photos] == ["1.pgm", "1.pgm (face 2)"]
-        runs = Runs(service.catalogue.database)
+        runs = service.catalogue.runs
         run = runs.create("embed", collection.name, "small", {"model": target.fingerprint})
         ids = runs.add(run.id, photos)
         runs.all_listed(run.id)

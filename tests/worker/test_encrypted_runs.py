@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from retrieval.build import open_catalogue
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import CatalogueEncrypted
 from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
@@ -31,7 +30,7 @@ def test_a_run_leaves_no_vector_and_no_photo_in_the_clear(
     home, photos = plan.settings.home, tmp_path / "photos"
     count = write_photos(photos, people=8, photos=4)
     with open_catalogue(plan.settings) as catalogue, workers(plan, 2):
-        bulk = Bulk(Runs(catalogue.database), queue)
+        bulk = Bulk(catalogue.runs, queue)
         assert follow(bulk, begin(bulk, photos)).enrolled == count
         with small_service(plan.settings) as service:
             service.identify(strangers())

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from retrieval.build import open_catalogue
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.people.intake import listed_person
 from retrieval.photos.folders import people_below
 from retrieval.runs.bulk import Bulk
@@ -102,7 +101,7 @@ def test_a_server_that_goes_away_in_the_middle_costs_no_photo(
     queue = RqJobQueue(queue.connection, pauses_s=plan.pauses_s)
     port = free_port()
     with open_catalogue(plan.settings) as catalogue, workers(plan, 2, beat_s=0.3):
-        bulk = Bulk(Runs(catalogue.database), queue)
+        bulk = Bulk(catalogue.runs, queue)
         with ftp_server(tmp_path / "photos", port) as url:
             run = bulk.begin("enrol", "default", url, {})
             listed = (listed_person(name, photo) for name, photo in people_below(Url(url)))

@@ -8,7 +8,6 @@ import pytest
 
 from retrieval.build import open_catalogue
 from retrieval.catalogue.runs.run_records import RunState
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import CatalogueUnavailable
 from retrieval.runs.bulk import Bulk
 from tests.catalogue.postgres import Postgres
@@ -34,7 +33,7 @@ def test_every_photo_is_enrolled_once_though_postgresql_crashes_in_the_middle(
     )
     queue = RqJobQueue(queue.connection, pauses_s=PAUSES_S)
     with open_catalogue(settings) as catalogue, workers(plan, 2, beat_s=0.3):
-        bulk = Bulk(Runs(catalogue.database), queue)
+        bulk = Bulk(catalogue.runs, queue)
         run = begin(bulk, tmp_path / "photos")
         for _ in range(CRASHES):
             before = bulk.runs.counts(run.id).done

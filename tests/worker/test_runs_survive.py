@@ -18,7 +18,6 @@ from sqlalchemy import func, select
 from retrieval.build import open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import RunState
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.catalogue.schema import changes
 from retrieval.errors import StoreFull, WorkerFailed
 from retrieval.runs.bulk import Bulk
@@ -51,7 +50,7 @@ def catalogue(plan: WorkerPlan) -> Iterator[Catalogue]:
 
 @pytest.fixture
 def bulk(catalogue: Catalogue, queue: RqJobQueue) -> Bulk:
-    return Bulk(Runs(catalogue.database), queue)
+    return Bulk(catalogue.runs, queue)
 
 
 def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
@@ -67,7 +66,7 @@ def assert_each_photo_is_there_once(catalogue: Catalogue, folder: Path, but: int
     enrolled = [photo.photo for photo in photos]
     assert len(enrolled) == len(set(enrolled)) == len(list(listed(folder))) - but
     assert all(Path(photo.photo).parent.name == photo.person for photo in photos)
-    with catalogue.database.reading() as connection:
+    with catalogue._database.reading() as connection:
         logged = connection.scalar(select(func.count()).select_from(changes))
     assert logged == len(photos)
 
@@ -227,7 +226,7 @@ def test_a_full_disk_is_a_clear_error_and_the_run_goes_on_when_there_is_space(
     settings = plan.settings.model_copy(update={"catalogue_url": url})
     plan = replace(plan, settings=settings)
     with open_catalogue(settings) as catalogue:
-        bulk = Bulk(Runs(catalogue.database), queue)
+        bulk = Bulk(catalogue.runs, queue)
         run = begin(bulk, tmp_path / "photos")
         filler = fill(small_disk)
         with (
@@ -238,7 +237,7 @@ def test_a_full_disk_is_a_clear_error_and_the_run_goes_on_when_there_is_space(
     with open_catalogue(settings) as catalogue:
         catalogue.check()
         filler.unlink()
-        bulk = Bulk(Runs(catalogue.database), queue)
+        bulk = Bulk(catalogue.runs, queue)
         bulk.go_on(run.id)
         with workers(plan, 1, beat_s=0.3):
             assert follow(bulk, run).enrolled == photos

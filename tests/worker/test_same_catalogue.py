@@ -12,7 +12,6 @@ import pytest
 from retrieval.build import build_service, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.answers import EnrolItem
 from retrieval.photos.folders import people_below, photos_below
 from retrieval.runs.bulk import Bulk
@@ -73,7 +72,7 @@ def test_the_queue_and_one_process_make_the_same_catalogue(
     folder: Path = request.getfixturevalue(data)
     folder = folder / "employees" if data == "people_dir" else folder
     with workers(plan, 2):
-        bulk = Bulk(Runs(queued.database), queue)
+        bulk = Bulk(queued.runs, queue)
         counts = follow(bulk, begin(bulk, folder))
     url = f"sqlite:///{tmp_path / 'in-process.db'}"
     with build_service(plan.settings.model_copy(update={"catalogue_url": url})) as service:
@@ -94,7 +93,7 @@ def test_bulk_answers_are_those_of_one_by_one_in_the_order_of_the_input(
     photos = [*photos_below(people_dir / "queries"), people_dir / "queries.csv"]
     photos += photos_below(people_dir / "employees", recursive=True)
     random.Random(3).shuffle(photos)
-    bulk = Bulk(Runs(queued.database), queue)
+    bulk = Bulk(queued.runs, queue)
     with workers(plan, 2):
         follow(bulk, begin(bulk, people_dir / "employees"))
         run = bulk.begin("identify", "default", "queries", {})

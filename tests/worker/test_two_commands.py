@@ -12,7 +12,6 @@ from pathlib import Path
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import Run, RunState
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.output_files import lock_of
 from retrieval.settings import Settings
 from tests.cli.running import rollcall
@@ -53,7 +52,7 @@ def until(found: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
 def listed(home: Path) -> Run | None:
     """The newest run, once all of its photos are in the list."""
     with Catalogue.open(home / "catalogue.db") as catalogue:
-        return next((run for run in Runs(catalogue.database).newest(1) if run.listed), None)
+        return next((run for run in catalogue.runs.newest(1) if run.listed), None)
 
 
 def test_of_two_equal_commands_one_writes_the_file_and_the_other_names_it(

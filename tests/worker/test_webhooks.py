@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from retrieval.build import open_catalogue
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import InputError, QueueError, SettingInvalid
 from retrieval.runs.bulk import Bulk
 from tests.worker.small_models import follow, listed, write_photos
@@ -74,7 +73,7 @@ def test_the_end_of_a_run_is_told_signed_and_again_after_a_failure(
     settings = type(settings).model_validate({**settings.model_dump(), "webhook_secret": SECRET})
     plan = replace(plan, settings=settings, tasks="tests.worker.small_models:build_tasks")
     with open_catalogue(settings) as catalogue, workers(plan, 1, beat_s=0.3):
-        bulk = Bulk(Runs(catalogue.database), queue)
+        bulk = Bulk(catalogue.runs, queue)
         run = bulk.begin("enrol", "default", "photos", {"webhook": receiver.url})
         for _ in bulk.fill(run, listed(tmp_path / "photos")):
             pass

@@ -12,7 +12,6 @@ import pytest
 from redis import Redis
 
 from retrieval.build import open_catalogue
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.runs.bulk import Bulk
 from tests.worker.small_models import begin, follow, write_photos
 from worker.jobs import RqJobQueue
@@ -28,7 +27,7 @@ def plan(plan: WorkerPlan) -> WorkerPlan:
 @pytest.fixture
 def bulk(plan: WorkerPlan, queue: RqJobQueue) -> Iterator[Bulk]:
     with open_catalogue(plan.settings) as catalogue:
-        yield Bulk(Runs(catalogue.database), queue)
+        yield Bulk(catalogue.runs, queue)
 
 
 def jobs(connection: Redis) -> list[tuple[Any, dict[bytes, bytes]]]:

@@ -21,7 +21,6 @@ from retrieval.api.routes.runs import RunId, own_run
 from retrieval.api.routing import By, GuardedRoute, InContext, needs
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.records import Counts
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import KeyRefused, NotFound, RollcallError
 from retrieval.identities.calibrate import missing
 from retrieval.people.strangers import list_groups
@@ -265,7 +264,7 @@ async def unknowns_page(request: Request, context: InContext, caller: By) -> Res
 def runs_page(request: Request, context: InContext, caller: By) -> Response:
     """Bulk ingests: start one, see how the others went."""
     view = View(request, context, caller)
-    runs = Runs(context.catalogue.database)
+    runs = context.catalogue.runs
     own = runs.newest(100, view.collection)
     return view.page(
         "runs",
@@ -280,7 +279,7 @@ def runs_page(request: Request, context: InContext, caller: By) -> Response:
 def run_page(request: Request, context: InContext, caller: By, run_id: RunId) -> Response:
     """One run, live, with the photos that it did not take."""
     view = View(request, context, caller)
-    runs = Runs(context.catalogue.database)
+    runs = context.catalogue.runs
     run = own_run(runs, view.collection, run_id)
     return view.page(
         "runs",

@@ -52,7 +52,7 @@ def list_runs(
     context: InContext, name: CollectionName, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> Any:
     """List the collection's runs, newest first."""
-    runs = Runs(context.catalogue.database)
+    runs = context.catalogue.runs
     found = runs.newest(limit, name)
     return {"runs": [run_document(runs, run) for run in found]}
 
@@ -119,7 +119,7 @@ def _bulk(context: Context) -> Bulk:
             "The service was started without a queue. Set ROLLCALL_REDIS_URL, or install"
             " redis-server, and start it again."
         )
-    return Bulk(Runs(context.catalogue.database), context.queue)
+    return Bulk(context.catalogue.runs, context.queue)
 
 
 async def _unpacked(context: Context, archive: UploadFile) -> Path:
@@ -190,7 +190,7 @@ def _below(
 @routes.get("/runs/{run_id}", response_model=RunShown, openapi_extra=VIEWER)
 def show_run(context: InContext, name: CollectionName, run_id: RunId) -> Any:
     """Show how far a run is."""
-    runs = Runs(context.catalogue.database)
+    runs = context.catalogue.runs
     return run_document(runs, own_run(runs, name, run_id))
 
 
@@ -211,7 +211,7 @@ def list_rejects(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Any:
     """List photos that were not taken, with the reason, in the order of the source."""
-    runs = Runs(context.catalogue.database)
+    runs = context.catalogue.runs
     found = runs.not_taken(own_run(runs, name, run_id).id, after, limit)
     return {
         "rejects": [
@@ -245,7 +245,7 @@ async def show_reject(
     optional: Optional = False,
 ) -> Response:
     """Show a photo that was not taken, where it can be shown at all."""
-    runs = Runs(context.catalogue.database)
+    runs = context.catalogue.runs
 
     def picture() -> bytes:
         run = own_run(runs, name, run_id)
@@ -290,7 +290,7 @@ async def follow_run(
 
     A stream ends after a while (ROLLCALL_STREAM_MINUTES), and soon after its key was revoked.
     """
-    runs = Runs(context.catalogue.database)
+    runs = context.catalogue.runs
     run = await run_in_threadpool(own_run, runs, name, run_id)
     streams = context.streams
     events = changes(

@@ -9,7 +9,6 @@ from retrieval.api.routing import By, InContext, InGallery, Once, Optional, need
 from retrieval.api.schemas import Forgotten, NamedGroup, NameOfGroup, UnknownGroups
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry
-from retrieval.catalogue.strangers import Strangers
 from retrieval.errors import NotFound
 from retrieval.people.strangers import Group, list_groups, name_group
 from retrieval.service import Service
@@ -83,7 +82,7 @@ def _group(service: Service, group_id: int) -> Group:
 @routes.delete("/unknowns", response_model=Forgotten, openapi_extra=ADMIN)
 def forget_unknowns(context: InContext, caller: By, service: InGallery) -> Any:
     """Delete all unknown faces that were kept, for good."""
-    count = Strangers(service.catalogue.database).forget_all(service.collection.id)
+    count = service.catalogue.strangers.forget_all(service.collection.id)
     service.catalogue.empty_wal()
     name = service.collection.name
     context.audit.record(

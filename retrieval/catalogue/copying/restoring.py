@@ -93,9 +93,9 @@ def lost_people(kept: Catalogue, catalogue: Catalogue) -> list[LostPerson]:
         .join(collections, collections.c.id == people.c.collection_id)
         .order_by(collections.c.name, people.c.name)
     )
-    with kept.database.reading() as source:
+    with kept._database.reading() as source:
         held = source.execute(query).all()
-    with catalogue.database.reading() as connection:
+    with catalogue._database.reading() as connection:
         present = connection.execute(query).all()
         gone = {row for line in logged_erasures(connection) for row in line.rows}
     rows = {(row.id, row.created_at) for row in held} - gone
@@ -129,12 +129,12 @@ def replace_catalogue(
         AlreadyExists: the catalogue has other collections under the ids of the backup's.
         CatalogueEncrypted: the backup's vectors are encrypted under another key.
     """
-    with kept.database.reading() as source, catalogue.database.writing() as connection:
+    with kept._database.reading() as source, catalogue._database.writing() as connection:
         if is_encrypted(source):
-            kept.database.keyring.check(source, kept.url)
+            kept._database.keyring.check(source, kept.url)
         _keep_writers_out(connection)
-        own = catalogue.database.keyring
-        rewrite = partial(_rewrite_vectors, source, kept.database.keyring, own)
+        own = catalogue._database.keyring
+        rewrite = partial(_rewrite_vectors, source, kept._database.keyring, own)
         _check_kinship(source, connection, catalogue.url)
         used, revoked = last_ids(source), _revoked(connection)
         keyed = is_keyed(connection)

@@ -100,7 +100,7 @@ def migrate(
         target.use_wal()
         added = removed = 0
         for _ in range(_ROUNDS):
-            with source.database.reading() as rows:
+            with source._database.reading() as rows:
                 tally = bring_over(rows, target.writing, TABLES, progress)
                 used = last_ids(rows)
                 with target.writing() as connection:
@@ -128,12 +128,12 @@ def copy_catalogue(source: Catalogue, path: Path) -> None:
     Raises:
         StoreFull: no space is left for the copy.
     """
-    if source.database.path is not None:
-        source.database.copy_to(path)
+    if source._database.path is not None:
+        source._database.copy_to(path)
         return
     target = Database(path)
     try:
-        with source.database.reading() as rows, target.writing() as connection:
+        with source._database.reading() as rows, target.writing() as connection:
             begin_copy(connection, target.label)
             bring_over(rows, lambda: nullcontext(connection), TABLES)
             keep_last_ids(connection, last_ids(rows))

@@ -30,6 +30,7 @@ from sqlalchemy import (
     update,
 )
 
+from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import TABLES
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.data_keys import PLAIN, Role, data_keys, is_encrypted, put_key
@@ -47,13 +48,14 @@ ROWS = 1_000  # a transaction: others wait for one on SQLite, 20 ms
 _PAUSE_S = 0.05  # for writers who hold rows on PostgreSQL
 
 
-def begin_encrypting(database: Database) -> bool:
+def begin_encrypting(catalogue: Catalogue) -> bool:
     """Let vectors be written encrypted from now on; False if they already are.
 
     Raises:
         SettingInvalid: there is no key.
         CatalogueEncrypted: it is encrypted under another key.
     """
+    database = catalogue._database
     user_key = database.keyring.user_key()
     with database.writing() as connection:
         already = _active(connection) != PLAIN
@@ -66,12 +68,13 @@ def begin_encrypting(database: Database) -> bool:
         return True
 
 
-def begin_decrypting(database: Database) -> bool:
+def begin_decrypting(catalogue: Catalogue) -> bool:
     """Let vectors be written in the clear from now on; False if they already are.
 
     Raises:
         CatalogueEncrypted: the key is missing or another.
     """
+    database = catalogue._database
     with database.writing() as connection:
         active = _active(connection)
         if active == PLAIN:
@@ -82,7 +85,7 @@ def begin_decrypting(database: Database) -> bool:
         return True
 
 
-def begin_rotating(database: Database, new: UserKey | None) -> bool:
+def begin_rotating(catalogue: Catalogue, new: UserKey | None) -> bool:
     """Let vectors be written by a new data key, locked by this user's key; False to go on with it.
 
     None is the present user's key.
@@ -93,6 +96,7 @@ def begin_rotating(database: Database, new: UserKey | None) -> bool:
         SettingInvalid: the catalogue is not encrypted, or another change is under way.
         CatalogueEncrypted: the present key is missing or another.
     """
+    database = catalogue._database
     own = database.keyring.user_key()
     with database.writing() as connection:
         active = _active(connection)
@@ -133,11 +137,11 @@ def _check_same_rotation(connection: Connection, active: str, new: UserKey | Non
         )
 
 
-def recode(database: Database, rows: int = ROWS) -> Iterator[int]:
+def recode(catalogue: Catalogue, rows: int = ROWS) -> Iterator[int]:
     """Write anew what is not written as the active entry says.
 
     Args:
-        database: of the catalogue.
+        catalogue: whose.
         rows: a transaction.
 
     Yields:
@@ -147,6 +151,7 @@ def recode(database: Database, rows: int = ROWS) -> Iterator[int]:
         CatalogueEncrypted: the key is missing or another.
         StoreError: a vector is damaged.
     """
+    database = catalogue._database
     for column in VECTOR_COLUMNS:
         last: tuple[object, ...] | None = None
         while True:
@@ -187,16 +192,17 @@ def _recode_some(
         return len(rows), tuple(rows[-1][:-1])
 
 
-def finish(database: Database, keep: UserKey | None) -> None:
+def finish(catalogue: Catalogue, keep: UserKey | None) -> None:
     """End the change: nothing but the active entry writes, nothing old is left.
 
     Args:
-        database: of the catalogue.
+        catalogue: whose.
         keep: the only user's key that opens data keys from now on; None leaves the locks.
 
     Raises:
         StoreError: a value is written otherwise still.
     """
+    database = catalogue._database
     with database.writing() as connection:
         connection.execute(select(data_keys.c.id).with_for_update()).all()
         if any(_is_left(connection, column) for column in VECTOR_COLUMNS):

@@ -10,19 +10,12 @@ from sqlalchemy import select
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import TABLES, copy_catalogue, migrate
-from retrieval.catalogue.events.albums import Albums
 from retrieval.catalogue.events.records import Expects, Kind, NewPhoto, Reject
-from retrieval.catalogue.events.store import EventStore
-from retrieval.catalogue.events.verdicts import Verdicts
-from retrieval.catalogue.http.api_keys import Keys, Role
-from retrieval.catalogue.http.audit import Audit, AuditEntry
-from retrieval.catalogue.http.sessions import Sessions
-from retrieval.catalogue.index_registry import IndexLog
-from retrieval.catalogue.models.other_models import OtherModels
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.catalogue.runs.runs import Runs
 from retrieval.catalogue.schema import now
-from retrieval.catalogue.strangers import Strangers, UnknownFace
+from retrieval.catalogue.strangers import UnknownFace
 from retrieval.errors import (
     AlreadyExists,
     CatalogueIncompatible,
@@ -79,15 +72,15 @@ def fill(catalogue, faces=40):
     catalogue.undo(gallery)
     document = {"threshold": 0.1 + 0.2, "curve": [[1e-300, None]]}
     catalogue.set_calibration(gallery, document, np.eye(DIMENSION, dtype=np.float32))
-    runs = Runs(catalogue.database)
+    runs = catalogue.runs
     run = runs.create("enrol", "default", "/photos", {"pose": True})
     runs.add(run.id, [ListedPhoto("/photos/\udcff.jpg", "Ann"), ListedPhoto("/b", "Bob", "7")])
-    Keys(catalogue.database).create("front desk", Role.VIEWER)
-    Sessions(catalogue.database).open("handle", 1)
-    Audit(catalogue.database).record([AuditEntry("local", "identify", answer={"score": 0.1})])
-    Strangers(catalogue.database).keep(gallery, ["ab"], [_unknown()], days=30)
-    _embed_anew(OtherModels(catalogue.database), gallery)
-    places = IndexLog(catalogue.database, gallery)
+    catalogue.api_keys.create("front desk", Role.VIEWER)
+    catalogue.sessions.open("handle", 1)
+    catalogue.audit.record([AuditEntry("local", "identify", answer={"score": 0.1})])
+    catalogue.strangers.keep(gallery, ["ab"], [_unknown()], days=30)
+    _embed_anew(catalogue.other_models, gallery)
+    places = catalogue.index_registry(gallery)
     places.lease("key", "holder", 60)
     places.begin("key", "holder", "epoch")
     _event(catalogue, gallery)
@@ -98,7 +91,7 @@ def fill(catalogue, faces=40):
 def _event(catalogue, gallery):
     """An event of one photo with two faces, one of them with a verdict."""
     second = catalogue.people(gallery)[1].id
-    event = EventStore(catalogue.database).create(
+    event = catalogue.events.create(
         gallery, "Zoë's party", expects=Expects.LISTED, people=[second], days=9
     )
     one = np.ones(2, np.float32)
@@ -108,8 +101,8 @@ def _event(catalogue, gallery):
     faces = Faces(found, quality, np.stack([vector(7_000), vector(7_001)]))
     photo = NewPhoto(sha256(70), "p/ö.jpg", None, 8, 6, now(), faces, [b"one", b"two"])
     reject = Reject("p/empty.jpg", "unreadable", "It is empty.")
-    ids = Albums(catalogue.database).add(gallery, event.id, [photo], [reject], "fingerprint")
-    Verdicts(catalogue.database).say(gallery, event.id, [(ids[0], Kind.IS, second)], "eve")
+    ids = catalogue.albums.add(gallery, event.id, [photo], [reject], "fingerprint")
+    catalogue.verdicts.say(gallery, event.id, [(ids[0], Kind.IS, second)], "eve")
 
 
 def _embed_anew(other_models, gallery):
@@ -130,7 +123,7 @@ def _unknown():
 
 def rows_of(catalogue):
     """Every row of every table, as the database's own types give them."""
-    with catalogue.database.reading() as connection:
+    with catalogue._database.reading() as connection:
         return {
             table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
             for table in TABLES

@@ -8,7 +8,6 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.encrypted.data_keys import PLAIN, data_keys
 from retrieval.catalogue.encrypted.recoding import VECTOR_COLUMNS
 from retrieval.catalogue.schema import faces, metadata
-from retrieval.catalogue.strangers import Strangers
 from retrieval.errors import CatalogueEncrypted, SettingInvalid, StoreError, VectorDamaged
 from tests.catalogue.copying.test_transfer import fill
 from tests.catalogue.made import make_collection, new_faces, sha256
@@ -28,7 +27,7 @@ def catalogue(url):
 
 def content(catalogue, gallery):
     """All that is made of vectors, as it is read."""
-    unknown = Strangers(catalogue.database).newest(gallery, 10, None)
+    unknown = catalogue.strangers.newest(gallery, 10, None)
     return [
         *catalogue.vectors(gallery),
         *(array for part in catalogue.feed(gallery).everything(7) for array in (part.vectors,)),
@@ -49,7 +48,7 @@ def test_no_row_holds_a_vector_in_the_clear(catalogue):
     gallery = fill(catalogue)
     found = [part for part in content(catalogue, gallery) if part.dtype == np.float32]
     vectors = [row.tobytes()[:16] for part in found for row in np.atleast_2d(part)]
-    with catalogue.database.reading() as connection:
+    with catalogue._database.reading() as connection:
         stored = [
             value for column in VECTOR_COLUMNS for value in connection.scalars(select(column))
         ]
@@ -95,10 +94,10 @@ def test_a_key_for_a_catalogue_in_the_clear_is_refused(tmp_path):
 def test_a_damaged_vector_is_named_and_can_be_removed_and_others_be_read(catalogue):
     gallery = make_collection(catalogue).id
     first, second = catalogue.enrol(gallery, new_faces("Ann", range(2)))
-    with catalogue.database.reading() as connection:
+    with catalogue._database.reading() as connection:
         whole = connection.scalar(select(faces.c.vector).where(faces.c.id == first.face_id))
     for damaged in (whole[:-1], bytes([whole[0] ^ 1]) + whole[1:], whole[:-1] + b"?", b"\0" * 32):
-        with catalogue.database.writing() as connection:
+        with catalogue._database.writing() as connection:
             chosen = update(faces).where(faces.c.id == first.face_id)
             connection.execute(chosen.values(vector=damaged))
         with pytest.raises(VectorDamaged, match=f"1 faces .*{sha256(0)[:12]}"):
@@ -111,7 +110,7 @@ def test_a_damaged_vector_is_named_and_can_be_removed_and_others_be_read(catalog
 
 def test_a_damaged_data_key_is_an_error(url, catalogue):
     fill(catalogue)
-    with catalogue.database.writing() as connection:
+    with catalogue._database.writing() as connection:
         cut = func.substr(data_keys.c.wrapped, 1, 20, type_=LargeBinary)
         encrypted = data_keys.c.id != PLAIN
         connection.execute(update(data_keys).where(encrypted).values(wrapped=cut))
@@ -123,7 +122,7 @@ def test_a_damaged_vector_in_the_clear_is_an_error_as_well(tmp_path):
     with Catalogue.open(tmp_path / "clear.db") as clear:
         gallery = make_collection(clear).id
         clear.enrol(gallery, new_faces("Ann", range(2)))
-        with clear.database.writing() as connection:
+        with clear._database.writing() as connection:
             connection.execute(update(faces).values(vector=b"\0" * 5))
         with pytest.raises(VectorDamaged, match="2 faces"):
             clear.vectors(gallery)

@@ -35,7 +35,7 @@ from tests.catalogue.user_keys import user_key
 with Catalogue.open(sys.argv[1], user_key(1), check_key=False) as catalogue:
     {begin}
     rows = 0
-    for count in recoding.recode(catalogue.database, 100):
+    for count in recoding.recode(catalogue, 100):
         rows += count
         if rows >= int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -44,16 +44,16 @@ with Catalogue.open(sys.argv[1], user_key(1), check_key=False) as catalogue:
 
 def encrypt(url, key=OLD):
     with Catalogue.open(url, key, check_key=False) as catalogue:
-        recoding.begin_encrypting(catalogue.database)
-        count = sum(recoding.recode(catalogue.database))
-        recoding.finish(catalogue.database, key())
+        recoding.begin_encrypting(catalogue)
+        count = sum(recoding.recode(catalogue))
+        recoding.finish(catalogue, key())
         return count
 
 
 def rotate(catalogue, new):
-    recoding.begin_rotating(catalogue.database, new)
-    count = sum(recoding.recode(catalogue.database))
-    recoding.finish(catalogue.database, new)
+    recoding.begin_rotating(catalogue, new)
+    count = sum(recoding.recode(catalogue))
+    recoding.finish(catalogue, new)
     return count
 
 
@@ -64,7 +64,7 @@ def die(url, begin, rows):
 
 def heads(catalogue, columns=recoding.VECTOR_COLUMNS):
     """By which keys values are written, as ids."""
-    with catalogue.database.reading() as connection:
+    with catalogue._database.reading() as connection:
         values = [value for each in columns for value in connection.scalars(select(each))]
     return {value[:8] for value in values if value}
 
@@ -84,9 +84,9 @@ def test_a_catalogue_is_encrypted_and_decrypted_and_means_the_same(url):
         assert encrypted.feed(gallery).head() == head, "indexes need not look again"
         for found, expected in zip(content(encrypted, gallery), before, strict=True):
             np.testing.assert_array_equal(found, expected)
-        recoding.begin_decrypting(encrypted.database)
-        assert sum(recoding.recode(encrypted.database)) > 35
-        recoding.finish(encrypted.database, None)
+        recoding.begin_decrypting(encrypted)
+        assert sum(recoding.recode(encrypted)) > 35
+        recoding.finish(encrypted, None)
     with Catalogue.open(url) as clear:
         for found, expected in zip(content(clear, gallery), before, strict=True):
             np.testing.assert_array_equal(found, expected)
@@ -105,7 +105,7 @@ def test_half_decrypted_vectors_are_not_encrypted_under_a_key_that_cannot_open_t
     with Catalogue.open(url, OLD) as encrypted:
         gallery = fill(encrypted)
         before = content(encrypted, gallery)
-        recoding.begin_decrypting(encrypted.database)
+        recoding.begin_decrypting(encrypted)
     with pytest.raises(CatalogueEncrypted, match=f"under the key {OLD().id}; yours is {NEW().id}"):
         encrypt(url, NEW)
     assert encrypt(url) > 35
@@ -119,7 +119,7 @@ def test_encrypting_goes_on_after_a_kill(url, rows):
     with Catalogue.open(url) as clear:
         gallery = fill(clear, FACES)
         before = content(clear, gallery)
-    die(url, "recoding.begin_encrypting(catalogue.database)", rows)
+    die(url, "recoding.begin_encrypting(catalogue)", rows)
     with pytest.raises(CatalogueEncrypted, match="none is set"):
         Catalogue.open(url)
     with Catalogue.open(url, OLD) as encrypted:
@@ -136,7 +136,7 @@ def test_a_change_of_keys_goes_on_after_a_kill_with_either_key_until_then(url):
     with Catalogue.open(url, OLD) as encrypted:
         gallery = fill(encrypted, FACES)
         before = content(encrypted, gallery)
-    die(url, "recoding.begin_rotating(catalogue.database, user_key(2)())", STEP)
+    die(url, "recoding.begin_rotating(catalogue, user_key(2)())", STEP)
     for key in (OLD, NEW):
         with Catalogue.open(url, key) as both:
             assert len(heads(both, [faces.c.vector])) == 2
@@ -144,7 +144,7 @@ def test_a_change_of_keys_goes_on_after_a_kill_with_either_key_until_then(url):
                 np.testing.assert_array_equal(found, expected)
             for other in (user_key(3)(), None):
                 with pytest.raises(SettingInvalid, match="is under way"):
-                    recoding.begin_rotating(both.database, other)
+                    recoding.begin_rotating(both, other)
     with Catalogue.open(url, OLD) as encrypted:
         assert 0 < rotate(encrypted, NEW()) < FACES
         assert heads(encrypted) == {active(encrypted)}, (
@@ -176,17 +176,17 @@ def test_others_enrol_and_read_while_keys_change(url):
             [*command, "--user-key", "1"], cwd=ROOT, stdout=subprocess.PIPE, text=True
         ) as enrolling:
             assert enrolling.stdout.readline(), "it has begun"
-            recoding.begin_rotating(encrypted.database, NEW())
+            recoding.begin_rotating(encrypted, NEW())
             with Catalogue.open(url, OLD) as reader, ThreadPoolExecutor(1) as thread:
                 reading = thread.submit(lambda: [len(reader.vectors(gallery)[0]) for _ in range(9)])
-                assert sum(recoding.recode(encrypted.database, STEP)) >= 500
+                assert sum(recoding.recode(encrypted, STEP)) >= 500
                 counts = reading.result()
                 assert counts == sorted(counts)
             rest = enrolling.stdout.read().split()
         assert enrolling.returncode == 0
         assert rest[-1] == "5400"
-        assert sum(recoding.recode(encrypted.database)) == 0, "nobody writes by the old key"
-        recoding.finish(encrypted.database, NEW())
+        assert sum(recoding.recode(encrypted)) == 0, "nobody writes by the old key"
+        recoding.finish(encrypted, NEW())
     with Catalogue.open(url, NEW) as encrypted:
         assert heads(encrypted) == {active(encrypted)}
         ids, _, vectors = encrypted.vectors(gallery)
@@ -201,9 +201,9 @@ def test_a_change_is_not_final_while_a_row_is_written_otherwise(url):
     with Catalogue.open(url) as clear:
         fill(clear)
     with Catalogue.open(url, OLD, check_key=False) as catalogue:
-        recoding.begin_encrypting(catalogue.database)
+        recoding.begin_encrypting(catalogue)
         with pytest.raises(StoreError, match="Run the same command again"):
-            recoding.finish(catalogue.database, OLD())
+            recoding.finish(catalogue, OLD())
 
 
 def test_a_change_of_keys_of_a_catalogue_in_the_clear_is_refused(url):
@@ -211,8 +211,8 @@ def test_a_change_of_keys_of_a_catalogue_in_the_clear_is_refused(url):
         fill(clear)
     with Catalogue.open(url, OLD, check_key=False) as catalogue:
         with pytest.raises(SettingInvalid, match="not encrypted"):
-            recoding.begin_rotating(catalogue.database, NEW())
-        with catalogue.database.reading() as connection:
+            recoding.begin_rotating(catalogue, NEW())
+        with catalogue._database.reading() as connection:
             (row,) = connection.execute(select(data_keys)).all()
         assert (row.id, row.role) == (PLAIN, Role.ACTIVE)
 
@@ -234,9 +234,9 @@ def test_a_process_that_has_the_key_goes_on_once_others_decrypt(url):
         gallery = fill(encrypted)
         before = encrypted.vectors(gallery)[2]
         with Catalogue.open(url, OLD) as other:
-            recoding.begin_decrypting(other.database)
-            list(recoding.recode(other.database))
-            recoding.finish(other.database, None)
+            recoding.begin_decrypting(other)
+            list(recoding.recode(other))
+            recoding.finish(other, None)
         np.testing.assert_array_equal(encrypted.vectors(gallery)[2], before)
         encrypted.enrol(gallery, new_faces("late", [900]))
     with Catalogue.open(url) as clear:

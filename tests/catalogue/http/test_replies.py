@@ -6,7 +6,7 @@ from retrieval.catalogue.http.replies import Replies
 
 def test_a_claim_of_a_process_that_is_gone_may_be_made_anew(url: str) -> None:
     with Catalogue.open(url) as catalogue:
-        gone, alive = Replies(catalogue.database, claim_s=-1), Replies(catalogue.database)
+        gone, alive = Replies(catalogue._database, claim_s=-1), catalogue.replies
         assert gone.claim("who", "token", "first") is None
         assert alive.claim("who", "token", "again") is None
         known = gone.claim("who", "token", "third")
@@ -25,8 +25,8 @@ def test_a_claim_of_a_process_that_is_gone_may_be_made_anew(url: str) -> None:
 
 def test_a_process_that_lives_puts_its_claims_off(url: str) -> None:
     with Catalogue.open(url) as catalogue:
-        slow = Replies(catalogue.database, claim_s=-1)
+        slow = Replies(catalogue._database, claim_s=-1)
         assert slow.claim("who", "token", "first") is None
         slow._claim_s = 60
         slow.put_off()
-        assert Replies(catalogue.database).claim("who", "token", "first") is not None
+        assert catalogue.replies.claim("who", "token", "first") is not None

@@ -28,7 +28,7 @@ def test_a_space_is_encoded_before_the_one_that_it_replaces_is_deleted(tmp_path)
     first, second = np.eye(DIMENSION, dtype=np.float32), 2 * np.eye(DIMENSION, dtype=np.float32)
     with Catalogue.open(tmp_path / "catalogue.db") as catalogue:
         gallery = make_collection(catalogue).id
-        with catalogue.database.writing() as connection:
+        with catalogue._database.writing() as connection:
             put_space(connection, gallery, first)
             looking = _Looking(connection.get_execution_options()[CODEC], gallery)
             connection = connection.execution_options(**{CODEC: looking})

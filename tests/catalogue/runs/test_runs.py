@@ -21,7 +21,7 @@ def catalogue(url: str) -> Iterator[Catalogue]:
 
 @pytest.fixture
 def runs(catalogue: Catalogue) -> Runs:
-    return Runs(catalogue.database)
+    return catalogue.runs
 
 
 def listed(*names: str, person: str = "ann") -> list[ListedPhoto]:
@@ -83,7 +83,7 @@ def test_a_photo_that_was_enrolled_before_the_run_is_a_duplicate(
 ) -> None:
     collection = make_collection(catalogue)
     catalogue.enrol(collection.id, [new_face("ann", 1)])
-    with catalogue.database.writing() as connection:
+    with catalogue._database.writing() as connection:
         connection.execute(text("UPDATE photos SET created_at = '2020-01-01T00:00:00.000+00:00'"))
     run = runs.create("enrol", "default", "photos", {})
     (photo,) = runs.add(run.id, listed("1"))
@@ -143,7 +143,7 @@ def test_a_run_is_named_by_the_beginning_of_its_id(runs: Runs) -> None:
 def test_two_runs_with_one_beginning_are_told_apart(runs: Runs, catalogue: Catalogue) -> None:
     for _ in range(2):
         runs.create("enrol", "default", "photos", {})
-    with catalogue.database.writing() as connection:
+    with catalogue._database.writing() as connection:
         connection.execute(text("UPDATE runs SET id = 'abc' || id"))
     with pytest.raises(InputError, match="Several runs"):
         runs.run("abc")
@@ -171,7 +171,7 @@ def test_a_collection_that_is_deleted_takes_its_runs_along(
 def test_two_who_begin_the_same_run_at_once_get_one(url: str, catalogue: Catalogue) -> None:
     def begun(number: int) -> tuple[str, bool]:
         with Catalogue.open(url) as own:
-            run, new = Runs(own.database).begin("identify", "default", "photos", {"out": "x"})
+            run, new = own.runs.begin("identify", "default", "photos", {"out": "x"})
             return run.id, new
 
     with ThreadPoolExecutor(4) as threads:
