@@ -45,12 +45,13 @@ def audit(
             entry.id,
             f"{entry.at:%Y-%m-%d %H:%M:%S}",
             entry.entry.who,
+            entry.entry.key or "",
             entry.entry.action,
             (entry.entry.photo or "")[:12],
             json.dumps(entry.entry.answer, ensure_ascii=False),
         )
         for entry in entries
     ]
-    columns = ("number", "when (UTC)", "who", "action", "photo", "answer")
+    columns = ("number", "when (UTC)", "who", "key", "action", "photo", "answer")
     document = {"entries": [entry.document() for entry in entries]}
     run.emit(document, lambda: run.table(columns, rows))

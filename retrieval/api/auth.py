@@ -19,6 +19,7 @@ from retrieval.settings import Settings
 COOKIE = "rollcall_session"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_NOTED_PER_MINUTE = 60  # refusals in the audit log of one key or address; ten times of all
 _MOST_BUCKETS = 10_000  # some 2 MB; full ones are forgotten
 _LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
@@ -106,6 +107,12 @@ class Access:
             f"{address} has sent more than {limit} requests a minute without a good key.",
         )
 
+    def may_be_noted(self, caller: Caller | None, address: str) -> bool:
+        """Whether one more refusal of a key, or of an address, is written down."""
+        whose = f"from {address}" if caller is None or caller.handle is None else caller.handle
+        mine = self._buckets.has(f"noted {whose}", _NOTED_PER_MINUTE)
+        return mine and self._buckets.has("noted", 10 * _NOTED_PER_MINUTE)
+
     def is_still(self, caller: Caller) -> bool:
         """Whether who was let in would be let in now: key and session are as they were."""
         if caller.handle is None:
@@ -117,12 +124,12 @@ class Access:
     def _caller(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return self._from(self.check(token.strip()))
+            return self.caller_of(self.check(token.strip()))
         check_origin(request)
         cookie = request.cookies.get(COOKIE)
         if cookie is not None and (key := self._session(cookie)) is not None:
             _check_csrf(request, cookie)
-            return self._from(key, cookie)
+            return self.caller_of(key, cookie)
         if self.open:
             check_loopback_name(request)
             return LOCAL
@@ -140,7 +147,8 @@ class Access:
             raise KeyRefused("The key is unknown or revoked. Ask an admin for another one.")
         return key
 
-    def _from(self, key: Key, session: str | None = None) -> Caller:
+    def caller_of(self, key: Key, session: str | None = None) -> Caller:
+        """Who comes with this key, or with a session of it."""
         limit = key.requests_per_minute or self._settings.requests_per_minute
         return Caller(key.name, key.role, key.collection, key.handle, limit, session)
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from retrieval.api.auth import Access
+from retrieval.api.auth import Access, Caller
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
 from retrieval.api.streams import Streams
@@ -92,7 +92,7 @@ class Question:
     """
 
     service: Service
-    who: str
+    who: Caller
     sources: tuple[Source, ...]
     threshold: float | None
 
@@ -192,7 +192,8 @@ def _entries(question: Question, identified: Identified) -> list[AuditEntry]:
     threshold = state.threshold if question.threshold is None else question.threshold
     return [
         AuditEntry(
-            who=question.who,
+            who=question.who.name,
+            key=question.who.handle,
             action="identify",
             collection=state.collection,
             photo=answer.sha256 or None,

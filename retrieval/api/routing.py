@@ -15,13 +15,14 @@ from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile as Upload
 
+from retrieval.api.auditing import note_refusal
 from retrieval.api.auth import Caller
 from retrieval.api.context import Context
-from retrieval.api.problems import MEDIA_TYPE, RepeatedWrongly, StillAnswering
+from retrieval.api.problems import MEDIA_TYPE, Forged, RepeatedWrongly, StillAnswering
 from retrieval.api.schemas import Problem
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.replies import Reply
-from retrieval.errors import SettingInvalid
+from retrieval.errors import AccessError, SettingInvalid
 from retrieval.service import Service
 
 MOST_FILES = 1_000  # what `max_request_photos` may be at most
@@ -62,6 +63,13 @@ class GuardedRoute(APIRoute):
         repeatable = any(each.dependency is _idempotency_key for each in self.dependencies)
 
         async def guarded(request: Request) -> Response:
+            try:
+                return await admitted(request)
+            except (AccessError, Forged) as error:
+                await run_in_threadpool(note_refusal, request.app.state.context, request, error)
+                raise
+
+        async def admitted(request: Request) -> Response:
             context: Context = request.app.state.context
             _check_text(request)
             caller = await context.access.admit(request, role)

@@ -688,6 +688,7 @@ class AuditLine(BaseModel):
     id: int
     at: datetime
     who: str
+    key: str | None = Field(description="The handle of who's key.")
     action: str
     collection: str | None
     photo: str | None

@@ -1,6 +1,7 @@
 """The catalogue: one object for everything that is stored in SQL. Safe to share between threads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +19,7 @@ from retrieval.catalogue.events.faces import EventFaces
 from retrieval.catalogue.events.store import EventStore
 from retrieval.catalogue.events.verdicts import Verdicts
 from retrieval.catalogue.http.api_keys import Keys
-from retrieval.catalogue.http.audit import Audit
+from retrieval.catalogue.http.audit import Audit, AuditEntry, write_down
 from retrieval.catalogue.http.replies import Replies
 from retrieval.catalogue.http.sessions import Sessions
 from retrieval.catalogue.index_registry import IndexLog, orphans
@@ -110,6 +111,19 @@ class Catalogue:
             raise
         return cls(database)
 
+    def recorded(
+        self, entries: Callable[[Any], Sequence[AuditEntry]]
+    ) -> AbstractContextManager[None]:
+        """Write each edit that this thread makes meanwhile down, in the edit's own transaction.
+
+        Args:
+            entries: of the audit log, of what the edit returned; if they cannot be written, nothing
+                is edited.
+        """
+        return self._database.accompanied(
+            lambda connection, edit: write_down(connection, entries(edit))
+        )
+
     def close(self) -> None:
         """Close all connections."""
         self._database.close()
@@ -183,10 +197,12 @@ class Catalogue:
             NotFound: there is none.
         """
         with self._database.writing() as connection:
-            if isinstance(meant, Collection):
-                return erasure.delete_collection(connection, meant.id)
-            found = lookups.find_collection(connection, known_name(meant, "collection's name"))
-            return erasure.delete_collection(connection, found.id)
+            found = meant
+            if isinstance(found, str):
+                found = lookups.find_collection(connection, known_name(found, "collection's name"))
+            return self._database.edited(
+                connection, erasure.delete_collection(connection, found.id)
+            )
 
     def set_calibration(
         self,
@@ -214,6 +230,7 @@ class Catalogue:
             chosen = update(collections).where(collections.c.id == collection_id)
             connection.execute(chosen.values(calibration=document))
             put_space(connection, collection_id, matrix)
+            self._database.edited(connection, document)
 
     def calibration(self, collection_id: int) -> dict[str, Any] | None:
         """The document that `set_calibration` keeps, or None."""
@@ -260,7 +277,9 @@ class Catalogue:
             ModelSwitched: the collection has another model now. Nothing stored.
         """
         with self._database.writing() as connection:
-            return enrolment.enrol(connection, collection_id, faces, fingerprint)
+            done = enrolment.enrol(connection, collection_id, faces, fingerprint)
+            self._database.edited(connection, (fingerprint, list(zip(faces, done, strict=True))))
+            return done
 
     def owners(self, collection_id: int, sha256s: Iterable[str]) -> dict[str, str]:
         """The name under which each of these photos is enrolled; unknown photos are left out."""
@@ -396,7 +415,9 @@ class Catalogue:
             NameInvalid, AlreadyExists: the name cannot be shown, or is taken.
         """
         with self._database.writing() as connection:
-            return journal.rename(connection, collection_id, person, new_name)
+            return self._database.edited(
+                connection, journal.rename(connection, collection_id, person, new_name)
+            )
 
     def merge_people(
         self, collection_id: int, person: int | Person, into: int | Person
@@ -408,7 +429,9 @@ class Catalogue:
             InputError: both are the same person.
         """
         with self._database.writing() as connection:
-            return journal.merge(connection, collection_id, person, into)
+            return self._database.edited(
+                connection, journal.merge(connection, collection_id, person, into)
+            )
 
     def split_person(
         self, collection_id: int, person: int | Person, face_ids: Iterable[int], new_name: str
@@ -421,7 +444,9 @@ class Catalogue:
             InputError: no faces, or somebody else's.
         """
         with self._database.writing() as connection:
-            return journal.split(connection, collection_id, person, face_ids, new_name)
+            return self._database.edited(
+                connection, journal.split(connection, collection_id, person, face_ids, new_name)
+            )
 
     def move_faces(
         self,
@@ -451,7 +476,7 @@ class Catalogue:
             NotFound, InputError: see `move_faces`; nothing is moved.
         """
         with self._database.writing() as connection:
-            return journal.move(connection, collection_id, moves)
+            return self._database.edited(connection, journal.move(connection, collection_id, moves))
 
     def journal(self, collection_id: int, limit: int | None = None) -> list[JournalEntry]:
         """The edits of a collection's people, newest first."""
@@ -478,7 +503,7 @@ class Catalogue:
             UndoImpossible: later edits, new enrolments or a deletion are in the way; which.
         """
         with self._database.writing() as connection:
-            return journal.undo(connection, collection_id, entry)
+            return self._database.edited(connection, journal.undo(connection, collection_id, entry))
 
     # Deletion
 
@@ -503,7 +528,9 @@ class Catalogue:
             NotFound: one of them is gone, or called otherwise.
         """
         with self._database.writing() as connection:
-            return erasure.delete_people(connection, collection_id, people)
+            return self._database.edited(
+                connection, erasure.delete_people(connection, collection_id, people)
+            )
 
     def remove_photo(self, collection_id: int, photo: str | EnrolledFace) -> Erased:
         """Erase one photo for good.
@@ -518,7 +545,9 @@ class Catalogue:
             InputError: several are meant; the message names them.
         """
         with self._database.writing() as connection:
-            return erasure.remove_photo(connection, collection_id, photo)
+            return self._database.edited(
+                connection, erasure.remove_photo(connection, collection_id, photo)
+            )
 
     def empty_wal(self, timeout_s: float = 5.0) -> bool:
         """Truncate SQLite's write-ahead log, which holds erased bytes until then.

@@ -11,11 +11,12 @@ REPEATABLE READ.
 import logging
 import os
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
@@ -32,6 +33,9 @@ from retrieval.errors import (
     StoreFull,
 )
 from retrieval.private_files import make_folder
+
+T = TypeVar("T")
+Companion = Callable[[Connection, Any], None]
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +72,7 @@ class Database:
         """
         parsed = _parse(url)
         self._timeout_s = timeout_s
+        self._thread = threading.local()
         self.label = parsed.render_as_string(hide_password=True)
         self.path = Path(parsed.database or "") if _is_sqlite(parsed) else None
         if self.path is not None:
@@ -110,6 +115,28 @@ class Database:
         """One transaction that is committed at the end, or leaves nothing."""
         with self._errors_translated(), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def accompanied(self, by: Companion) -> Iterator[None]:
+        """Have each edit that this thread makes meanwhile written down in its own transaction.
+
+        Args:
+            by: is called with the edit's connection and what the edit returned, before it is
+                committed; if it fails, so does the edit.
+        """
+        before = getattr(self._thread, "companion", None)
+        self._thread.companion = by
+        try:
+            yield
+        finally:
+            self._thread.companion = before
+
+    def edited(self, connection: Connection, edit: T) -> T:
+        """Tell whoever accompanies this thread's edits of one; returns the edit."""
+        companion: Companion | None = getattr(self._thread, "companion", None)
+        if companion is not None:
+            companion(connection, edit)
+        return edit
 
     def use_wal(self) -> None:
         """Turn SQLite's write-ahead log on, once in the life of a file."""

@@ -249,6 +249,7 @@ class Strangers:
                 enrolled[row] = each
             for some in chunks(ids):
                 connection.execute(delete(unknowns).where(unknowns.c.id.in_(some)))
+            self._database.edited(connection, enrolled)
         return enrolled
 
     def forget(self, ids: Iterable[int]) -> None:
@@ -261,7 +262,7 @@ class Strangers:
         """Delete all unknown faces of a collection for good; return how many there were."""
         with self._database.writing() as connection:
             mine = delete(unknowns).where(unknowns.c.collection_id == collection_id)
-            return connection.execute(mine).rowcount
+            return self._database.edited(connection, connection.execute(mine).rowcount)
 
 
 def _keep_pictures(

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 
+from retrieval.api.auditing import audited
 from retrieval.api.context import Context
 from retrieval.api.routing import By, CollectionName, InContext, InGallery, needs, router
 from retrieval.api.schemas import (
@@ -17,7 +18,6 @@ from retrieval.api.schemas import (
     NewKey,
 )
 from retrieval.catalogue.http.api_keys import Key, Role, meant
-from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.errors import NotAllowed
 
 routes = router("administration")
@@ -63,8 +63,8 @@ def create_key(context: InContext, caller: By, new: NewKey) -> Any:
     if caller.collection is not None and new.collection != caller.collection:
         raise NotAllowed(f"This key makes keys of the collection {caller.collection!r} only.")
     limit = _limit_of(context, caller, new.requests_per_minute)
-    key, token = context.keys.create(new.name, new.role, new.collection, limit)
-    _record(context, caller, "create-key", key)
+    with audited(context.catalogue, caller, "create-key", new.collection, _told):
+        key, token = context.keys.create(new.name, new.role, new.collection, limit)
     return {**asdict(key), "key": token}
 
 
@@ -78,8 +78,9 @@ def revoke_key(
     ],
 ) -> Any:
     """End a key at once and for good."""
-    key = context.keys.revoke(meant(_own(context, caller), handle))
-    _record(context, caller, "revoke-key", key)
+    key = meant(_own(context, caller), handle)
+    with audited(context.catalogue, caller, "revoke-key", key.collection, _told):
+        key = context.keys.revoke(key)
     return asdict(key)
 
 
@@ -98,23 +99,34 @@ def _own(context: Context, caller: By) -> list[Key]:
     return [key for key in every if caller.collection in (None, key.collection)]
 
 
-def _record(context: Context, caller: By, action: str, key: Key) -> None:
-    told = {"key": key.name, "handle": key.handle, "role": key.role}
-    context.audit.record([AuditEntry(caller.name, action, key.collection, answer=told)])
+def _told(key: Key) -> dict[str, Any]:
+    return {"key": key.name, "handle": key.handle, "role": key.role}
 
 
 @routes.get("/audit", response_model=AuditPage, openapi_extra=ADMIN)
 def read_audit(
     context: InContext,
+    caller: By,
     name: CollectionName,
     who: Annotated[str | None, Query(max_length=200, description="Only this key's.")] = None,
     photo: Annotated[str | None, Query(max_length=64, description="Begin of a SHA-256.")] = None,
     before: Annotated[int | None, Query(ge=1, le=2**62, description="`next` of a page.")] = None,
+    everywhere: Annotated[bool, Query(description="Of all collections.")] = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Any:
-    """Read the collection's audit log, newest first."""
+    """Read the collection's audit log, newest first.
+
+    A key for all collections reads what belongs to none as well: keys for all, logins, refusals.
+    """
+    if everywhere and caller.collection is not None:
+        raise NotAllowed(f"This key reads the audit log of {caller.collection!r} only.")
     entries = context.audit.entries(
-        collection=name, who=who, photo=photo, before=before, limit=limit
+        collection=None if everywhere else name,
+        and_of_none=caller.collection is None,
+        who=who,
+        photo=photo,
+        before=before,
+        limit=limit,
     )
     return {
         "entries": [entry.document() for entry in entries],

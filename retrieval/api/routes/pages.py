@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 
-from retrieval.api.auth import COOKIE, Caller, check_origin, csrf_token
+from retrieval.api.auditing import audited, note_refusal
+from retrieval.api.auth import COOKIE, Caller, address_of, check_origin, csrf_token
 from retrieval.api.context import Context
 from retrieval.api.problems import of_error, status_of
 from retrieval.api.routes.people import PersonId, cursor_of_name, name_of_cursor
@@ -131,12 +132,18 @@ def log_in(
     try:
         known = context.access.check(key.strip())
     except KeyRefused as error:
+        context.access.count_refusal(request)
+        note_refusal(context, request, error)
         values = {"problem": str(error), "next": _own_path(next)}
         return _rendered("login.html", values, status_of(error))
+    caller = context.access.caller_of(known)
+    told = {"address": address_of(request)}
+    with audited(context.catalogue, caller, "login", known.collection, lambda session: told):
+        session = context.access.open_session(known)
     answer = RedirectResponse(_own_path(next), 303)
     answer.set_cookie(
         COOKIE,
-        context.access.open_session(known),
+        session,
         max_age=int(context.settings.session_hours * 3600),
         httponly=True,
         samesite="lax",
@@ -148,7 +155,8 @@ def log_in(
 @routes.post("/logout", openapi_extra=VIEWER)
 def log_out(context: InContext, caller: By) -> Response:
     """End the session, wherever its cookie is."""
-    context.access.end_session(caller)
+    with audited(context.catalogue, caller, "logout", caller.collection, lambda session: {}):
+        context.access.end_session(caller)
     answer = Response(status_code=204)
     answer.delete_cookie(COOKIE)
     return answer

@@ -2,11 +2,14 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import File, Form, Path, Query, Response, UploadFile
 
+from retrieval.api.auditing import audited, entry_of
 from retrieval.api.context import Context
 from retrieval.api.pictures import CACHED, jpeg_or_nothing
 from retrieval.api.problems import of_error
@@ -40,7 +43,15 @@ from retrieval.api.uploads import check_count, photo_sources
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.names import clean_name
-from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
+from retrieval.catalogue.records import (
+    EnrolledFace,
+    EnrolmentOutcome,
+    Erased,
+    JournalEntry,
+    NewFace,
+    Person,
+)
+from retrieval.catalogue.records import Enrolment as EnrolmentEnd
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
 from retrieval.erasing.receipts import forget_with_receipt
 from retrieval.errors import DataInvalid, NotFound, SettingInvalid
@@ -66,6 +77,9 @@ Face = Annotated[
     int | None,
     Form(ge=1, le=1000, description="Which face is meant, 1 for the leftmost; the dominant one."),
 ]
+
+
+Taken = tuple[str | None, list[tuple[NewFace, EnrolmentEnd]]]  # what an enrolment tells
 
 
 class NothingEnrolled(DataInvalid):
@@ -238,18 +252,25 @@ def _enrolled(
     face: int | None,
 ) -> list[EnrolResult]:
     items = [EnrolItem(name, each.name, each.content, external_id, face) for each in sources]
-    results = list(service.enrol(items))
-    context.audit.record(
+    entry = partial(entry_of, caller, "enrol", service.collection_name)
+
+    def entries(taken: Taken) -> list[AuditEntry]:
+        model, faces = taken
+        told = {"person": name, "outcome": "enrolled", "reason": None}
+        enrolled = [face for face, each in faces if each.outcome is EnrolmentOutcome.ENROLLED]
+        return [entry(photo=face.sha256, answer=told, model=model) for face in enrolled]
+
+    with service.catalogue.recorded(entries):
+        results = list(service.enrol(items))
+    context.audit.record(  # what changed nothing has no transaction of its own
         [
-            AuditEntry(
-                who=caller.name,
-                action="enrol",
-                collection=service.collection.name,
+            entry(
                 photo=result.sha256,
                 answer={"person": name, "outcome": result.outcome, "reason": result.code},
                 model=result.fingerprint,
             )
             for result in results
+            if result.outcome != "enrolled"
         ]
     )
     return results
@@ -269,8 +290,8 @@ def rename_person(
 ) -> Any:
     """Give a person another name."""
     before = service.person_by_id(person_id, called)
-    person = service.rename(before, new.person)
-    _record(context, caller, service, "rename", {"person": before.name, "now": person.name})
+    with _audited(caller, service, "rename", lambda now: {"person": before.name, "now": now.name}):
+        person = service.rename(before, new.person)
     return {"id": person.id, "person": person.name}
 
 
@@ -279,8 +300,8 @@ def merge_people(context: InContext, caller: By, service: InGallery, merge: Merg
     """Give all faces of a person to another one, who keeps name and external id."""
     person = service.person_by_id(merge.person_id, merge.called)
     into = service.person_by_id(merge.into_id, merge.into_called)
-    entry = service.catalogue.merge_people(service.collection.id, person, into)
-    return _edited(context, caller, service, entry)
+    with _audited(caller, service, _kind, _summary):
+        return _edit(service.catalogue.merge_people(service.collection.id, person, into))
 
 
 @routes.get("/people/{person_id}/merge-preview", response_model=Preview, openapi_extra=OPERATOR)
@@ -305,8 +326,8 @@ def move_faces(context: InContext, caller: By, service: InGallery, move: Move) -
     """Give faces to another person."""
     to = service.person_by_id(move.to_id, move.to_called)
     of = None if move.person_id is None else service.person_by_id(move.person_id, move.called)
-    entry = service.catalogue.move_faces(service.collection.id, move.face_ids, to, of)
-    return _edited(context, caller, service, entry)
+    with _audited(caller, service, _kind, _summary):
+        return _edit(service.catalogue.move_faces(service.collection.id, move.face_ids, to, of))
 
 
 @routes.post(
@@ -317,10 +338,11 @@ def split_person(
 ) -> Any:
     """Make a new person of some of a person's faces."""
     person = service.person_by_id(person_id, split.called)
-    entry = service.catalogue.split_person(
-        service.collection.id, person, split.face_ids, split.person
-    )
-    return _edited(context, caller, service, entry)
+    with _audited(caller, service, _kind, _summary):
+        entry = service.catalogue.split_person(
+            service.collection.id, person, split.face_ids, split.person
+        )
+    return _edit(entry)
 
 
 @routes.get("/edits", response_model=Journal, openapi_extra=VIEWER)
@@ -335,16 +357,16 @@ def undo(context: InContext, caller: By, service: InGallery, which: Undo) -> Any
     """Undo an edit, whatever came after it, if what it left still stands."""
     collection = service.collection.id
     edit = service.catalogue.newest_edit(collection) if which.edit is None else which.edit
-    entry = service.catalogue.undo(collection, edit)
-    return _edited(context, caller, service, entry, "undo")
+    with _audited(caller, service, "undo", _summary):
+        return _edit(service.catalogue.undo(collection, edit))
 
 
-def _edited(
-    context: Context, caller: By, service: Service, entry: JournalEntry, action: str | None = None
-) -> dict[str, Any]:
-    told = {"edit": entry.id, "summary": entry.summary}
-    _record(context, caller, service, action or entry.kind, told)
-    return _edit(entry)
+def _kind(entry: JournalEntry) -> str:
+    return entry.kind
+
+
+def _summary(entry: JournalEntry) -> dict[str, Any]:
+    return {"edit": entry.id, "summary": entry.summary}
 
 
 def _edit(entry: JournalEntry) -> dict[str, Any]:
@@ -374,8 +396,9 @@ async def delete_person(
     person = service.person_by_id(person_id, called)
 
     def work() -> dict[str, Any]:
-        receipt = forget_with_receipt(service, person, context.settings.home)
-        _erased(context, caller, service, "delete", person, receipt.faces)
+        with _audited(caller, service, "delete", partial(_erased, person)):
+            receipt = forget_with_receipt(service, person, context.settings.home)
+        context.pictures.forget(receipt.faces)
         return {**receipt.document(), "clean": receipt.clean, "summary": receipt.sentence()}
 
     return await context.pool.run(work)
@@ -397,25 +420,17 @@ async def remove_photo(
         raise NotFound(f"{person.name} has no photo with the face {face_id}.")
 
     def work() -> dict[str, Any]:
-        gone = service.remove_photo(face)
-        _erased(context, caller, service, "remove-photo", person, gone.faces)
+        with _audited(caller, service, "remove-photo", partial(_erased, person)):
+            gone = service.remove_photo(face)
+        context.pictures.forget(gone.faces)
         return {"person": person.name, "faces": gone.faces, "photos": gone.photos}
 
     return await context.pool.run(work)
 
 
-def _erased(
-    context: Context,
-    caller: By,
-    service: Service,
-    action: str,
-    person: Person,
-    faces: Sequence[int],
-) -> None:
-    """Write down by ids alone what was erased: the log keeps nothing else of who is gone."""
-    context.pictures.forget(faces)
-    told = {"person_id": person.id, "faces": list(faces)}
-    _record(context, caller, service, action, told)
+def _erased(person: Person, gone: Erased) -> dict[str, Any]:
+    """What was erased, by ids alone: the log keeps nothing else of who is gone."""
+    return {"person_id": person.id, "faces": list(gone.faces)}
 
 
 # Pictures
@@ -451,12 +466,10 @@ def _face(service: Service, face_id: int) -> EnrolledFace:
     return face
 
 
-def _record(
-    context: Context,
+def _audited(
     caller: By,
     service: Service,
-    action: str,
-    told: dict[str, Any],
-) -> None:
-    name = service.collection.name
-    context.audit.record([AuditEntry(caller.name, action, name, answer=told)])
+    action: Callable[[Any], str] | str,
+    told: Callable[[Any], dict[str, Any]],
+) -> AbstractContextManager[None]:
+    return audited(service.catalogue, caller, action, service.collection.name, told)

@@ -1,15 +1,17 @@
 """/v1/calibration, /v1/health-report: what answers are worth, and what is wrong with the photos."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from retrieval.api.context import Context
+from retrieval.api.auditing import audited
 from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
 from retrieval.api.schemas import CalibrationShown, Curves, HealthReport, Measured, WantedRate
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
 from retrieval.service import Service
@@ -70,10 +72,8 @@ async def calibrate(context: InContext, caller: By, service: InGallery, wanted: 
     """Choose the threshold for a wanted FPIR from the collection's own photos, and use it."""
 
     def work() -> dict[str, Any]:
-        found = calibrate_collection(service, wanted.fpir)
-        told = {"fpir": wanted.fpir, "threshold": found.calibration.threshold}
-        _record(context, caller, service, "calibrate", told)
-        return _measured(found)
+        with _audited(caller, service, "calibrate", partial(_calibrated, wanted.fpir)):
+            return _measured(calibrate_collection(service, wanted.fpir))
 
     return await context.pool.run(work)
 
@@ -83,8 +83,8 @@ async def forget(context: InContext, caller: By, service: InGallery) -> Any:
     """Use the model's default threshold again."""
 
     def work() -> dict[str, Any]:
-        forget_calibration(service)
-        _record(context, caller, service, "forget-calibration", {})
+        with _audited(caller, service, "forget-calibration", lambda document: {}):
+            forget_calibration(service)
         return calibration_shown(service)
 
     return await context.pool.run(work)
@@ -106,11 +106,14 @@ def _with_ids(health: Health) -> dict[str, Any]:
     return {**document, "sound": health.sound}
 
 
-def _record(
-    context: Context, caller: By, service: Service, action: str, told: dict[str, Any]
-) -> None:
-    name = service.collection.name
-    context.audit.record([AuditEntry(caller.name, action, name, answer=told)])
+def _calibrated(fpir: float, document: dict[str, Any]) -> dict[str, Any]:
+    return {"fpir": fpir, "threshold": document["calibration"]["threshold"]}
+
+
+def _audited(
+    caller: By, service: Service, action: str, told: Callable[[Any], dict[str, Any]]
+) -> AbstractContextManager[None]:
+    return audited(service.catalogue, caller, action, service.collection.name, told)
 
 
 def _measured(found: Calibrated) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import File, Form, UploadFile
 from fastapi.responses import JSONResponse
 
+from retrieval.api.auditing import entry_of
 from retrieval.api.context import Question, refuse_if_none_was_read
 from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
 from retrieval.api.schemas import Identification, SearchAnswer, Verdict
@@ -43,7 +44,7 @@ async def identify(
     the whole request is refused.
     """
     check_count(photos, context.settings)
-    question = Question(service, caller.name, await photo_sources(photos), threshold)
+    question = Question(service, caller, await photo_sources(photos), threshold)
     identified = await context.batcher.ask(question, len(photos))
     refuse_if_none_was_read(identified.answers)
     # As it is: to check an answer that is ours against the schema takes as long as the search.
@@ -104,10 +105,10 @@ def _asked(
 ) -> AuditEntry:
     """What is written down: with the threshold and the model that answered, not those of now."""
     assert isinstance(source.content, bytes)
-    return AuditEntry(
-        who=caller.name,
-        action=action,
-        collection=service.collection.name,
+    return entry_of(
+        caller,
+        action,
+        service.collection.name,
         photo=hashlib.sha256(source.content).hexdigest(),
         answer=answer,
         threshold=judged.threshold,

@@ -4,6 +4,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -16,13 +17,13 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.archives import unpack
+from retrieval.api.auditing import audited
 from retrieval.api.context import Context
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import By, CollectionName, InContext, Once, Optional, needs, router
 from retrieval.api.schemas import RejectsPage, RunShown, RunsShown
 from retrieval.api.streams import EventStream, changes
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import (
@@ -99,10 +100,10 @@ async def start_run(
             raise DataInvalid(
                 f"{source} holds no photo{told}. Send one folder per person, with photos."
             )
-        run = bulk.begin("enrol", name, source, {"base": str(place)})
+        with _audited(context, caller, "start-run", name):
+            run = bulk.begin("enrol", name, source, {"base": str(place)})
         listed = chain([first], photos)
         threading.Thread(target=_fill, args=(bulk, run, listed, passed), daemon=True).start()
-        _record(context, caller, "start-run", run)
         return run_document(bulk.runs, run)
 
     try:
@@ -261,8 +262,9 @@ async def show_reject(
 def cancel_run(context: InContext, caller: By, name: CollectionName, run_id: RunId) -> Any:
     """Stop a run: batches in hand are finished, all others are left alone."""
     bulk = _bulk(context)
-    run = bulk.cancel(own_run(bulk.runs, name, run_id).id)
-    _record(context, caller, "cancel-run", run)
+    own = own_run(bulk.runs, name, run_id)
+    with _audited(context, caller, "cancel-run", name, own):
+        run = bulk.cancel(own.id)
     return run_document(bulk.runs, run)
 
 
@@ -270,8 +272,9 @@ def cancel_run(context: InContext, caller: By, name: CollectionName, run_id: Run
 def retry_run(context: InContext, caller: By, name: CollectionName, run_id: RunId) -> Any:
     """Let a run that was stopped, or has failed photos, go on; what is done stays done."""
     bulk = _bulk(context)
-    run = bulk.go_on(own_run(bulk.runs, name, run_id).id)
-    _record(context, caller, "retry-run", run)
+    own = own_run(bulk.runs, name, run_id)
+    with _audited(context, caller, "retry-run", name, own):
+        run = bulk.go_on(own.id)
     return run_document(bulk.runs, run)
 
 
@@ -302,6 +305,13 @@ async def follow_run(
     return EventStream(events, streams.open(caller.handle or caller.name))
 
 
-def _record(context: Context, caller: By, action: str, run: Run) -> None:
-    told = {"run": run.id, "source": run.source}
-    context.audit.record([AuditEntry(caller.name, action, run.collection, answer=told)])
+def _audited(
+    context: Context, caller: By, action: str, collection: str, own: Run | None = None
+) -> AbstractContextManager[None]:
+    """Audits what becomes of a run: the given one, or the one that is begun."""
+
+    def told(edit: Any) -> dict[str, Any]:
+        run: Run = own or edit
+        return {"run": run.id, "source": run.source}
+
+    return audited(context.catalogue, caller, action, collection, told)

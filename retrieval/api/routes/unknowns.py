@@ -1,14 +1,17 @@
 """/v1/unknowns: strangers who come again in questions, in groups that can be named."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 
+from retrieval.api.auditing import audited
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import By, InContext, InGallery, Once, Optional, needs, router
 from retrieval.api.schemas import Forgotten, NamedGroup, NameOfGroup, UnknownGroups
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.http.audit import AuditEntry
+from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.records import Enrolment
 from retrieval.errors import NotFound
 from retrieval.people.strangers import Group, list_groups, name_group
 from retrieval.service import Service
@@ -43,11 +46,12 @@ async def name_unknowns(
     """Enrol a group under a name; says which earlier answers would now be known."""
 
     def work() -> dict[str, Any]:
-        named = name_group(service, group, new.person, new.face_ids)
-        told = {"person": named.person, "faces": len(named.enrolled)}
+        def told(enrolled: Sequence[Enrolment]) -> dict[str, Any]:
+            return {"person": clean_name(new.person), "faces": len(enrolled)}
+
         name = service.collection.name
-        context.audit.record([AuditEntry(caller.name, "name-unknowns", name, answer=told)])
-        return named.document()
+        with audited(service.catalogue, caller, "name-unknowns", name, told):
+            return name_group(service, group, new.person, new.face_ids).document()
 
     return await context.pool.run(work)
 
@@ -82,10 +86,8 @@ def _group(service: Service, group_id: int) -> Group:
 @routes.delete("/unknowns", response_model=Forgotten, openapi_extra=ADMIN)
 def forget_unknowns(context: InContext, caller: By, service: InGallery) -> Any:
     """Delete all unknown faces that were kept, for good."""
-    count = service.catalogue.strangers.forget_all(service.collection.id)
+    catalogue, name = service.catalogue, service.collection.name
+    with audited(catalogue, caller, "forget-unknowns", name, lambda count: {"faces": count}):
+        count = catalogue.strangers.forget_all(service.collection.id)
     service.catalogue.empty_wal()
-    name = service.collection.name
-    context.audit.record(
-        [AuditEntry(caller.name, "forget-unknowns", name, answer={"faces": count})]
-    )
     return {"deleted": count}

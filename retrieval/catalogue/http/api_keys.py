@@ -138,7 +138,8 @@ class Keys:
                 raise AlreadyExists(f"There is a key {name!r} already. Take another name.")
             connection.execute(insert(keys), row)
             mark_keyed(connection)
-            return _key(connection.execute(_KEY.where(keys.c.handle == handle)).one()), token
+            key = _key(connection.execute(_KEY.where(keys.c.handle == handle)).one())
+            return self._database.edited(connection, key), token
 
     def all(self) -> list[Key]:
         """All keys, revoked ones too, oldest first."""
@@ -156,7 +157,8 @@ class Keys:
             ended = update(keys).where(mine, keys.c.revoked_at.is_(None))
             if not connection.execute(ended.values(revoked_at=now())).rowcount:
                 raise NotFound(f"The key {key.name!r} ({key.handle}) is revoked already.")
-            return _key(connection.execute(_KEY.where(mine)).one())
+            ended_key = _key(connection.execute(_KEY.where(mine)).one())
+            return self._database.edited(connection, ended_key)
 
     def check(self, token: str) -> Key | None:
         """The key of this text, None where it is unknown, wrong or revoked."""

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    false,
     insert,
     select,
     update,
@@ -92,20 +93,15 @@ class Audit:
 
     def record(self, entries: Sequence[AuditEntry]) -> None:
         """Write down what happened, in one transaction."""
-        if not entries:
-            return
-        moment = now()
-        rows = [
-            {"at": moment, **{name: getattr(each, name) for name in AuditEntry.__slots__}}
-            for each in entries
-        ]
-        with self._database.writing() as connection:
-            connection.execute(insert(audit), rows)
+        if entries:
+            with self._database.writing() as connection:
+                write_down(connection, entries)
 
     def entries(
         self,
         *,
         collection: str | None = None,
+        and_of_none: bool = False,
         who: str | None = None,
         photo: str | None = None,
         before: int | None = None,
@@ -115,13 +111,15 @@ class Audit:
 
         Args:
             collection, who: only of these.
+            and_of_none: beside the collection's those of no collection: logins, keys for all.
             photo: only about the photo with this SHA-256, or one that begins so.
             before: only entries older than this number: the last of the page before.
             limit: how many.
         """
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
         if collection is not None:
-            query = query.where(audit.c.collection == collection)
+            none = audit.c.collection.is_(None) if and_of_none else false()
+            query = query.where((audit.c.collection == collection) | none)
         if who is not None:
             query = query.where(audit.c.who == who)
         if photo is not None:
@@ -144,6 +142,17 @@ class Audit:
         old = audit.c.at < now() - timedelta(days=days)
         with self._database.writing() as connection:
             return connection.execute(delete(audit).where(old)).rowcount
+
+
+def write_down(connection: Connection, entries: Sequence[AuditEntry]) -> None:
+    """Write entries into the transaction of what they tell of."""
+    moment = now()
+    rows = [
+        {"at": moment, **{name: getattr(each, name) for name in AuditEntry.__slots__}}
+        for each in entries
+    ]
+    if rows:
+        connection.execute(insert(audit), rows)
 
 
 def erase_person(

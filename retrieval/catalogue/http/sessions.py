@@ -38,6 +38,7 @@ class Sessions:
         }
         with self._database.writing() as connection:
             connection.execute(insert(sessions), row)
+            self._database.edited(connection, handle)
         return name
 
     def handle(self, name: str) -> str | None:
@@ -53,6 +54,7 @@ class Sessions:
         """End a session, for whoever holds its name."""
         with self._database.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.sha256 == _digest(name)))
+            self._database.edited(connection, None)
 
     def purge(self) -> int:
         """Forget sessions that have ended; return how many."""

@@ -100,7 +100,8 @@ class Runs:
     def create(self, kind: str, collection: str, source: str, options: Mapping[str, Any]) -> Run:
         """Begin a run that has no photos yet."""
         with self._database.writing() as connection:
-            return _created(connection, kind, collection, source, options)
+            run = _created(connection, kind, collection, source, options)
+            return self._database.edited(connection, run)
 
     def run(self, run_id: str) -> Run:
         """A run, named by its id or the beginning of it.
@@ -153,7 +154,8 @@ class Runs:
             found = _unfinished(connection, kind, collection, source, options)
             if found is not None:
                 return found, False
-            return _created(connection, kind, collection, source, options), True
+            run = _created(connection, kind, collection, source, options)
+            return self._database.edited(connection, run), True
 
     def unfinished(
         self, kind: str, collection: str, source: str, options: Mapping[str, Any]
@@ -355,7 +357,7 @@ class Runs:
                 .where(runs.c.id == run_id, runs.c.state == RunState.WORKING)
                 .values(state=RunState.CANCELLED, finished_at=now())
             )
-            return stopped.rowcount == 1
+            return self._database.edited(connection, stopped.rowcount == 1)
 
     def reopen(self, run_id: str) -> None:
         """Let a run go on: photos that failed are to be done again."""
@@ -370,6 +372,7 @@ class Runs:
                 .where(runs.c.id == run_id)
                 .values(state=RunState.WORKING, reason=None, finished_at=None)
             )
+            self._database.edited(connection, _run(connection, run_id))
 
 
 def erase_person(connection: Connection, collection_id: int, names: Iterable[str]) -> None:

@@ -1,0 +1,156 @@
+"""The audit log: nothing is edited that is not written down, and whoever is refused is."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from retrieval.api.context import Context
+from retrieval.catalogue.http.api_keys import Role
+from tests.api.conftest import enrol
+from tests.api.painted import RED, paint
+
+
+@pytest.fixture
+def boss(client: TestClient, people: dict[str, int], context: Context) -> dict[str, str]:
+    """Headers with the key of an admin of all collections."""
+    return {"Authorization": f"Bearer {context.keys.create('boss', Role.ADMIN)[1]}"}
+
+
+def entries(client: TestClient, headers: dict[str, str], **query: object) -> list[dict[str, Any]]:
+    answer = client.get("/v1/audit", headers=headers, params=query)  # type: ignore[arg-type]
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["entries"]
+    return found
+
+
+def edits(people: dict[str, int], face: int, key: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every request that edits something, in an order in which each works."""
+    rosa, gustav = people["Rosa"], people["Gustav"]
+    photo = {"photos": ("new.png", paint(RED, seed=9))}
+    return [
+        ("PATCH", f"/v1/people/{rosa}", {"json": {"person": "Rosalind"}}),
+        ("POST", "/v1/people/move", {"json": {"face_ids": [face], "to_id": gustav}}),
+        ("POST", "/v1/undo", {"json": {}}),
+        ("POST", f"/v1/people/{rosa}/split", {"json": {"face_ids": [face], "person": "Ros"}}),
+        ("POST", "/v1/people/merge", {"json": {"person_id": rosa, "into_id": gustav}}),
+        ("POST", "/v1/people", {"data": {"person": "Rosa"}, "files": photo}),
+        ("DELETE", f"/v1/people/{rosa}/photos/{face}", {}),
+        ("DELETE", f"/v1/people/{rosa}", {}),
+        ("DELETE", "/v1/calibration", {}),
+        ("DELETE", "/v1/unknowns", {}),
+        ("POST", "/v1/keys", {"json": {"name": "door", "role": "viewer"}}),
+        ("DELETE", f"/v1/keys/{key}", {}),
+    ]
+
+
+def test_an_edit_that_cannot_be_written_down_is_not_made(
+    client: TestClient, people: dict[str, int], context: Context, boss: dict[str, str]
+) -> None:
+    other, _ = context.keys.create("other", Role.VIEWER)
+    shown = client.get(f"/v1/people/{people['Rosa']}", headers=boss).json()
+    face = shown["photos"][0]["face_id"]
+    database = context.catalogue._database
+    client.patch(f"/v1/people/{people['Rosa']}", headers=boss, json={"person": "Rosa L."})
+    client.patch(f"/v1/people/{people['Rosa']}", headers=boss, json={"person": "Rosa"})
+
+    def state() -> list[Any]:
+        with database.reading() as connection:
+            return [
+                connection.execute(text(f"SELECT * FROM {table} ORDER BY id")).all()
+                for table in ("people", "photos", "faces", "journal", "keys", "collections")
+            ]
+
+    before = state()
+    with database.writing() as connection:
+        connection.execute(text("ALTER TABLE audit RENAME TO gone"))
+    for method, path, more in edits(people, face, other.handle):
+        answer = client.request(method, path, headers=boss, **more)
+        assert answer.status_code == 503, (method, path, answer.text)
+        assert state() == before, (method, path)
+    with database.writing() as connection:
+        connection.execute(text("ALTER TABLE gone RENAME TO audit"))
+    for method, path, more in edits(people, face, other.handle)[:1]:
+        assert client.request(method, path, headers=boss, **more).status_code == 200
+    newest = entries(client, boss)[0]
+    assert (newest["action"], newest["who"]) == ("rename", "boss")
+    assert newest["key"] == context.keys.all()[0].handle
+
+
+def test_what_was_enrolled_and_what_was_not_are_both_written_down(
+    client: TestClient, people: dict[str, int], boss: dict[str, str]
+) -> None:
+    files = [("photos", ("a.png", paint(RED, seed=9))), ("photos", ("b.png", b"no photo"))]
+    client.post("/v1/people", headers=boss, data={"person": "Rosa"}, files=files)
+    told = [entry["answer"] for entry in entries(client, boss)[:2]]
+    assert sorted((each["outcome"], each["reason"]) for each in told) == [
+        ("enrolled", None),
+        ("rejected", "unreadable"),
+    ]
+
+
+def test_logins_failed_logins_and_refusals_are_written_down(
+    app: FastAPI, client: TestClient, people: dict[str, int], context: Context
+) -> None:
+    _, token = context.keys.create("boss", Role.ADMIN)
+    _, weak = context.keys.create("berlin", Role.VIEWER, "berlin")
+    browser = TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
+    browser.post("/login", data={"key": "rollcall_000000000000_wrong"})
+    browser.post("/login", data={"key": token})
+    page = browser.get("/", headers={"Accept": "text/html"}).text
+    csrf = page.partition('name="csrf" content="')[2].partition('"')[0]
+    browser.post("/logout", headers={"X-CSRF-Token": "guessed"})
+    browser.post("/logout", headers={"X-CSRF-Token": csrf})
+    headers = {"Authorization": f"Bearer {weak}"}
+    client.get("/v1/people?collection=default", headers=headers)
+    client.delete(f"/v1/people/{people['Rosa']}", headers=headers)
+    boss = {"Authorization": f"Bearer {token}"}
+    found = [
+        (each["who"], each["action"], (each["answer"] or {}).get("code"))
+        for each in entries(client, boss, everywhere=True)
+        if each["action"] != "enrol"
+    ]
+    assert found == [
+        ("berlin", "refused", "not-allowed"),
+        ("berlin", "refused", "not-allowed"),
+        ("boss", "logout", None),
+        ("nobody", "refused", "forged"),
+        ("boss", "login", None),
+        ("nobody", "refused", "key-refused"),
+    ]
+    paths = {
+        each["answer"]["path"] for each in entries(client, boss, who="berlin", everywhere=True)
+    }
+    assert paths == {"/v1/people", "/v1/people/{person_id}"}, "of routes: no ids, no names"
+
+
+def test_whoever_reads_for_all_collections_sees_keys_for_all_and_others_do_not(
+    client: TestClient, context: Context, boss: dict[str, str]
+) -> None:
+    _, bound = context.keys.create("bound", Role.ADMIN, "default")
+    new = {"name": "door", "role": "viewer"}
+    client.post("/v1/keys", headers=boss, json=new)
+    client.post("/v1/keys", headers=boss, json={**new, "collection": "berlin"})
+    assert [each["collection"] for each in entries(client, boss)][:1] == [None]
+    seen = entries(client, boss, everywhere=True)
+    assert [each["collection"] for each in seen[:2]] == ["berlin", None]
+    headers = {"Authorization": f"Bearer {bound}"}
+    assert {each["collection"] for each in entries(client, headers)} == {"default"}
+    refused = client.get("/v1/audit?everywhere=true", headers=headers)
+    assert refused.status_code == 403
+
+
+def test_a_flood_of_refusals_does_not_fill_the_log(
+    client: TestClient, boss: dict[str, str]
+) -> None:
+    for _ in range(100):
+        assert client.get("/v1/people").status_code == 401
+    noted = [each for each in entries(client, boss, limit=1000) if each["action"] == "refused"]
+    assert 50 <= len(noted) <= 65
+
+
+def test_enrolling_a_second_time_is_no_edit(client: TestClient, people: dict[str, int]) -> None:
+    assert enrol(client, "Rosa", paint(RED, seed=1)) == people["Rosa"]
+    assert entries(client, {})[0]["answer"]["outcome"] == "known"
