@@ -8,7 +8,7 @@ import typer
 from cli.options import Run, command
 
 if TYPE_CHECKING:
-    from retrieval.index.gallery import IndexStatus
+    from retrieval.index.status import IndexStatus
 
 index = typer.Typer(help="What searches the faces, derived from the catalogue.")
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.lookups import called_otherwise
-from retrieval.catalogue.models.other_models import OtherModel
+from retrieval.catalogue.models.other_model_rows import OtherModel
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
 from retrieval.errors import AlreadyExists, ModelMismatch, ModelSwitched, NotFound, StoreError
 from retrieval.photos.store import PhotoStore

@@ -25,7 +25,7 @@ from retrieval.catalogue.http.audit import audit
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.http.sessions import sessions
 from retrieval.catalogue.index_registry import index_leases, indexes
-from retrieval.catalogue.models.other_models import spare_models
+from retrieval.catalogue.models.other_model_rows import spare_models
 from retrieval.catalogue.models.spaces import spaces
 from retrieval.catalogue.models.vectors import model_vectors
 from retrieval.catalogue.runs.runs import run_photos, runs

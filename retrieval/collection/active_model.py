@@ -34,7 +34,7 @@ from retrieval.collection.naming import photo_answer, unknown_faces
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import NotFound
 from retrieval.identities.decide import decide
-from retrieval.index.gallery import Clusters
+from retrieval.index.clusters import Clusters
 from retrieval.index.people_index import PeopleIndex
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline

@@ -6,7 +6,7 @@ import numpy as np
 
 from retrieval.catalogue.records import EnrolledFace
 from retrieval.collection.answers import PhotoHit
-from retrieval.index.gallery import Clusters
+from retrieval.index.clusters import Clusters
 from retrieval.index.people_index import PeopleIndex
 from retrieval.index.word_index import Weights, WordIndex
 from retrieval.values import Floats, Ints, Vectors

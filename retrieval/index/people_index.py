@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Protocol
 
+from retrieval.index.clusters import Clusters
 from retrieval.index.encodings import Encodings
-from retrieval.index.gallery import Check, Clusters, IndexStatus
+from retrieval.index.status import Check, IndexStatus
 from retrieval.index.training import Goal, Progress
 from retrieval.scoring.space import Space
 from retrieval.values import Ints, PeopleHits, SearchResult, Vectors, Watermark

@@ -22,7 +22,7 @@ from uuid import uuid4
 import numpy as np
 
 from retrieval.catalogue.enrolment import part_sha256
-from retrieval.catalogue.models.other_models import KnownFace, OtherModel
+from retrieval.catalogue.models.other_model_rows import KnownFace, OtherModel
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.lens import Stored

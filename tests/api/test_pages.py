@@ -12,7 +12,8 @@ from retrieval.api.auth import COOKIE
 from retrieval.api.context import Context
 from retrieval.catalogue.http.api_keys import Role, meant
 from retrieval.catalogue.records import Collection
-from retrieval.index.gallery import Gallery, IndexStatus
+from retrieval.index.gallery import Gallery
+from retrieval.index.status import IndexStatus
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.service import Service

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from retrieval.build import build_service, other_model
-from retrieval.catalogue.models.other_models import OtherModel, OtherModels
+from retrieval.catalogue.models.other_model_rows import OtherModel
+from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.collection.answers import EnrolItem, GalleryState, PhotoAnswer
 from retrieval.erasing.receipts import forget_with_receipt
 from retrieval.errors import NotFound, SettingInvalid, SwapIncomplete

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from retrieval.index.gallery import Check
 from retrieval.index.milvus.pair import Pair, roster_of
 from retrieval.index.milvus.vectors import MilvusVectors
+from retrieval.index.status import Check
 from retrieval.protocols import ChangeFeed
 from retrieval.values import Ints, Vectors
 

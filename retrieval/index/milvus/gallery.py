@@ -16,9 +16,9 @@ from typing import TypeVar
 import numpy as np
 
 from retrieval.errors import IndexFailed, RollcallError
+from retrieval.index.clusters import Clusters, clustered
 from retrieval.index.encodings import Encodings
 from retrieval.index.exact import check_k, checked
-from retrieval.index.gallery import Check, Clusters, IndexStatus, clustered
 from retrieval.index.milvus.candidates import search_people
 from retrieval.index.milvus.checking import compared
 from retrieval.index.milvus.feeding import WAIT_S, Feeder, reaches
@@ -27,6 +27,7 @@ from retrieval.index.milvus.pair import Pair, roster_of
 from retrieval.index.milvus.server import CollectionLost, MilvusServer
 from retrieval.index.milvus.training import Exam, Making
 from retrieval.index.roster import Roster, joined, no_hits
+from retrieval.index.status import Check, IndexStatus
 from retrieval.index.training import LISTS_FROM, Goal, Progress, nlist_for, outgrown
 from retrieval.protocols import ChangeFeed, IndexRegistry
 from retrieval.scoring.space import Space, SpacedFeed
