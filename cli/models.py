@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import swap
 from cli.options import Run, command
-from cli.swap import swap
 from retrieval.errors import ModelError, SettingInvalid
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     command(models)(pull)
     command(models)(export)
     command(models)(verify)
-    command(models)(swap)
+    swap.register(models)
 
 
 def list_models(run: Run) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import Run
+from cli.options import Run, command
 from cli.queued import options, queued, report, watch
 from retrieval.errors import SettingInvalid
 
@@ -22,22 +22,46 @@ if TYPE_CHECKING:
 _SHOWN = 20  # faces or changes in the terminal; --json has all
 
 
-def swap(
+swap = typer.Typer(
+    help="Another embedder for a collection, while it answers.", no_args_is_help=True
+)
+
+Photos = Annotated[
+    Path, typer.Option("--photos", metavar="DIR", help="Where relative paths of photos start.")
+]
+WithoutMissing = Annotated[
+    bool, typer.Option("--without-missing", help="Leave out faces that cannot be embedded.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def register(models: typer.Typer) -> None:
+    """Add the command group to that of models."""
+    models.add_typer(swap, name="swap")
+    command(swap)(begin)
+    command(swap)(status)
+    command(swap)(switch)
+    command(swap)(back)
+    command(swap)(drop)
+
+
+def begin(
     run: Run,
     name: Annotated[
-        str | None,
-        typer.Argument(metavar="[NAME]", help="The embedder, as `models list` shows."),
-    ] = None,
+        str, typer.Argument(metavar="NAME", help="The embedder, as `models list` shows.")
+    ],
     precision: Annotated[
         str | None, typer.Option("--precision", help="fp32 or int8; the default one if not given.")
     ] = None,
     fpir: Annotated[
         float | None,
-        typer.Option("--fpir", help="For its calibration; that of the present one if not given."),
+        typer.Option(
+            "--fpir",
+            help="For its calibration: the share of strangers who may be named as somebody"
+            " (false positive identification rate); that of the present model if not given.",
+        ),
     ] = None,
-    photos: Annotated[
-        Path, typer.Option("--photos", metavar="DIR", help="Where relative paths of photos start.")
-    ] = Path(),
+    photos: Photos = Path(),
     queries: Annotated[
         Path | None,
         typer.Option("--queries", metavar="DIR", help="Photos to compare both models on."),
@@ -48,53 +72,62 @@ def swap(
     wait: Annotated[
         bool, typer.Option("--wait", help="With --queue: wait for its end, then compare.")
     ] = False,
-    switch: Annotated[
-        bool, typer.Option("--switch", help="Answer with the other model from now on.")
-    ] = False,
-    back: Annotated[
-        bool, typer.Option("--back", help="Answer with the model from before again.")
-    ] = False,
-    drop: Annotated[
-        bool, typer.Option("--drop", help="Forget the model that does not answer, for good.")
-    ] = False,
-    status: Annotated[bool, typer.Option("--status", help="Show how both models stand.")] = False,
-    without_missing: Annotated[
-        bool,
-        typer.Option("--without-missing", help="Leave out faces that cannot be embedded."),
-    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what cannot be embedded; do nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
-    """Give a collection another embedder: embed anew, compare, switch, and back.
+    """Embed all faces by another embedder and compare both; the present one goes on answering.
 
     Faces are embedded anew from the kept copies of their photos, or from where these lie. Answers
-    go on all the time, of one model or the other, never of both.
+    go on all the time, of one model or the other, never of both. The same command again goes on
+    with what is left.
     """
-    if sum((name is not None, switch, back, drop, status)) != 1:
-        raise SettingInvalid("Give an embedder's NAME, --switch, --back, --drop or --status.")
     if wait and not queue:
         raise SettingInvalid("--wait belongs to --queue.")
-    given = {"--precision": precision, "--fpir": fpir, "--queries": queries, "--queue": queue}
-    useless = [option for option, value in (given | {"--dry-run": dry_run}).items() if value]
-    if name is None and useless:
-        raise SettingInvalid(f"{', '.join(useless)} belongs to an embedder's NAME.")
     with run.service() as service:
-        if name is not None:
-            target = _target(run, service, name, precision)
-            missed = _surveyed(run, service, target, photos)
-            if dry_run or not _agreed(run, missed, yes):
-                _emit_survey(run, target, missed)
-            else:
-                how = _How(photos, queries, fpir, queue=queue, wait=wait)
-                _embed(run, service, target, missed, how)
-        elif switch or back:
-            _switch(run, service, photos, back=back, without_missing=without_missing)
-        elif drop:
-            _drop(run, service, without_missing=without_missing, yes=yes)
+        target = _target(run, service, name, precision)
+        missed = _surveyed(run, service, target, photos)
+        if dry_run or not _agreed(run, missed, yes):
+            _emit_survey(run, target, missed)
         else:
-            _status(run, service)
+            how = _How(photos, queries, fpir, queue=queue, wait=wait)
+            _embed(run, service, target, missed, how)
+
+
+def status(run: Run) -> None:
+    """Show how both models stand."""
+    from retrieval.upkeep import model_swap
+
+    with run.service() as service:
+        found = model_swap.status(service)
+        run.emit(found.document(), lambda: _show_status(run, found))
+
+
+def switch(run: Run, photos: Photos = Path(), without_missing: WithoutMissing = False) -> None:
+    """Answer with the other model from now on; faces that are new are embedded first."""
+    with run.service() as service:
+        _switch(run, service, photos, back=False, without_missing=without_missing)
+
+
+def back(run: Run, photos: Photos = Path(), without_missing: WithoutMissing = False) -> None:
+    """Answer with the model from before again, threshold and all."""
+    with run.service() as service:
+        _switch(run, service, photos, back=True, without_missing=without_missing)
+
+
+def drop(run: Run, without_missing: WithoutMissing = False, yes: Yes = False) -> None:
+    """Forget the model that does not answer, with its vectors, for good."""
+    from retrieval.upkeep import model_swap
+
+    with run.service() as service:
+        other_model = service.catalogue.other_models.get(service.collection.id)
+        if not run.confirm(f"Forget {other_model.fingerprint} and its vectors for good?", yes):
+            return
+        model_swap.drop(service, other_model.fingerprint, without_missing=without_missing)
+        document = {"collection": service.collection.name, "dropped": other_model.fingerprint}
+        gone = f"{other_model.fingerprint} is gone."
+        run.emit(document, lambda: run.print(gone, markup=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +187,8 @@ def _show_missed(run: Run, missed: "Sequence[Missed]") -> None:
     run.print(
         f"{len(missed)} faces{more} have no photo to embed. They stay as they are while the present"
         " model answers. The switch is refused while there are such faces; with --without-missing"
-        " they are left out: nobody finds them until you go --back, or their photos are there again"
-        " and `models swap` embeds them."
+        " they are left out: nobody finds them until `models swap back`, or until their photos are"
+        " there again and `models swap begin` embeds them."
     )
 
 
@@ -243,7 +276,7 @@ def _show_comparison(run: Run, found: "Comparison", left: "Sequence[Missed]") ->
     for agreement in (own.agreement, found.queries):
         if agreement is not None and agreement.changes:
             _show_changes(run, agreement)
-    run.print("To answer with it from now on: rollcall models swap --switch")
+    run.print("To answer with it from now on: rollcall models swap switch")
 
 
 def _agreement_rows(what: str, found: "Agreement") -> list[tuple[Any, ...]]:
@@ -278,30 +311,12 @@ def _switch(
             _show_missed(run, left)
         run.print(
             f"{found.active.name} answers with {found.active.fingerprint} now. The other model is"
-            f" kept: rollcall models swap {'--switch' if back else '--back'} goes to it,"
-            " --drop ends it.",
+            f" kept: rollcall models swap {'switch' if back else 'back'} goes to it,"
+            " rollcall models swap drop ends it.",
             markup=False,
         )
 
     run.emit(document, show)
-
-
-def _drop(run: Run, service: "Service", *, without_missing: bool, yes: bool) -> None:
-    from retrieval.upkeep.model_swap import drop
-
-    other_model = service.catalogue.other_models.get(service.collection.id)
-    if not run.confirm(f"Forget {other_model.fingerprint} and its vectors for good?", yes):
-        return
-    drop(service, other_model.fingerprint, without_missing=without_missing)
-    document = {"collection": service.collection.name, "dropped": other_model.fingerprint}
-    run.emit(document, lambda: run.print(f"{other_model.fingerprint} is gone.", markup=False))
-
-
-def _status(run: Run, service: "Service") -> None:
-    from retrieval.upkeep import model_swap
-
-    found = model_swap.status(service)
-    run.emit(found.document(), lambda: _show_status(run, found))
 
 
 def _show_status(run: Run, found: "Status") -> None:

@@ -336,9 +336,9 @@ def switch(
         raise SettingInvalid(
             f"The model beside the active one is {other_model.fingerprint}, which was"
             + (
-                " active before: --back leads to it."
+                " active before: `rollcall models swap back` leads to it."
                 if other_model.former
-                else " not active yet: use --switch."
+                else " not active yet: use `rollcall models swap switch`."
             )
         )
     for _ in range(_ROUNDS):

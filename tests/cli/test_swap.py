@@ -31,26 +31,26 @@ def swap(home: Path, *words: object) -> dict:
 def test_a_collection_goes_to_another_model_and_back(home: Path, photos: Path) -> None:
     asked = photos / "s3" / "1.pgm"
     before = document(rollcall(home, "identify", asked, "--json", **SMALL_FACES))
-    found = swap(home, SMALL, "--queries", photos / "s5")
+    found = swap(home, "begin", SMALL, "--queries", photos / "s5")
     assert found["other"]["embedded"] == 24
     assert found["other"]["index"] == "ready"
     assert found["comparison"]["own_photos"]["asked"] == 24
     assert found["comparison"]["queries"]["asked"] == 2
-    assert swap(home, "--status")["other"]["former"] is False
-    assert swap(home, "--switch")["model"] == SMALL
+    assert swap(home, "status")["other"]["former"] is False
+    assert swap(home, "switch")["model"] == SMALL
     after = document(rollcall(home, "identify", asked, "--json", **SMALL_FACES))
     assert (before["model"], after["model"]) == ("dlib-resnet", SMALL)
-    assert swap(home, "--back")["model"] == "dlib-resnet"
+    assert swap(home, "back")["model"] == "dlib-resnet"
     assert document(rollcall(home, "identify", asked, "--json", **SMALL_FACES)) == before
-    assert swap(home, "--drop", "--yes")["dropped"].startswith(SMALL)
-    assert swap(home, "--status")["other"] is None
+    assert swap(home, "drop", "--yes")["dropped"].startswith(SMALL)
+    assert swap(home, "status")["other"] is None
 
 
 def test_what_cannot_be_embedded_is_told_first_and_nothing_is_done_unasked(
     home: Path, photos: Path
 ) -> None:
     (photos / "s2" / "1.pgm").unlink()
-    command = ("models", "swap", SMALL)
+    command = ("models", "swap", "begin", SMALL)
     told = rollcall(home, *command, "--dry-run", **SMALL_FACES)
     assert told.exit_code == 1
     assert "s2/1.pgm" in told.stdout
@@ -58,29 +58,27 @@ def test_what_cannot_be_embedded_is_told_first_and_nothing_is_done_unasked(
     unasked = rollcall(home, *command, **SMALL_FACES)
     assert unasked.exit_code == 2
     assert "add --yes" in unasked.stderr
-    assert swap(home, "--status")["other"] is None
+    assert swap(home, "status")["other"] is None
     assert rollcall(home, *command, "--yes", **SMALL_FACES).exit_code == 1
-    refused = rollcall(home, "models", "swap", "--switch", **SMALL_FACES)
+    refused = rollcall(home, "models", "swap", "switch", **SMALL_FACES)
     assert refused.exit_code == 2
     assert "1 faces cannot be embedded" in refused.stderr
-    (left,) = swap(home, "--switch", "--without-missing")["missing"]
+    (left,) = swap(home, "switch", "--without-missing")["missing"]
     assert left["person"] == "s2"
-    assert swap(home, "--back")["lacking"] == 0
+    assert swap(home, "back")["lacking"] == 0
 
 
 def test_the_table_of_both_models_is_shown_and_leads_on(home: Path, photos: Path) -> None:
-    result = rollcall(home, "models", "swap", SMALL, **SMALL_FACES)
+    result = rollcall(home, "models", "swap", "begin", SMALL, **SMALL_FACES)
     assert result.exit_code == 0, result.stderr
     assert "FNIR at FPIR 1.0%" in result.stdout
     assert "own photos: answered alike" in result.stdout
-    assert "rollcall models swap --switch" in result.stdout
+    assert "rollcall models swap switch" in result.stdout
     for words, message in (
-        (("dlib-resnet",), "uses dlib-resnet"),
-        (("--back",), "use --switch"),
-        (("--switch", "--back"), "Give an embedder's NAME"),
-        ((SMALL, "--wait"), "--wait belongs to --queue"),
-        (("--switch", "--fpir", "0.1", "--dry-run"), "--fpir, --dry-run belongs to an embedder"),
-        (("nobody",), "no embedder 'nobody'"),
+        (("begin", "dlib-resnet"), "uses dlib-resnet"),
+        (("back",), "swap switch"),
+        (("begin", SMALL, "--wait"), "--wait belongs to --queue"),
+        (("begin", "nobody"), "no embedder 'nobody'"),
     ):
         wrong = rollcall(home, "models", "swap", *words, **SMALL_FACES)
         assert wrong.exit_code == 2, words

@@ -218,7 +218,7 @@ def test_one_other_model_at_a_time(catalogue, gallery, other_models):
     assert other_models.vectors(gallery)[0].tolist() == []
     with pytest.raises(NotFound, match="the swap was ended"):
         other_models.exchange(gallery, "other:1")
-    with pytest.raises(NotFound, match="rollcall models swap NAME"):
+    with pytest.raises(NotFound, match="rollcall models swap begin NAME"):
         other_models.get(gallery)
 
 

@@ -346,7 +346,7 @@ def test_a_face_without_a_photo_is_told_of_left_out_only_when_asked_to_and_comes
         drop(service)
     switch(service, back=True)
     np.testing.assert_array_equal(vectors(service)[1], before)
-    with pytest.raises(SettingInvalid, match="use --switch"):
+    with pytest.raises(SettingInvalid, match="swap switch"):
         switch(service, back=True)
 
 

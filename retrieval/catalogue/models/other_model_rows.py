@@ -64,7 +64,7 @@ class OtherModel:
         embedder, precision, mirror, fingerprint, dimension: as of a collection.
         term: names its prepared index; None while there is none.
         aside: as of a collection.
-        former: whether it was active before the swap: `--back` leads to it, not `--switch`.
+        former: whether it was active before the swap: `models swap back` leads to it, not `switch`.
         created_at: when the swap was begun, in UTC.
     """
 
@@ -130,8 +130,8 @@ def the_other(connection: Connection, collection_id: int) -> OtherModel:
     other_model = find_other(connection, collection_id)
     if other_model is None:
         raise NotFound(
-            "The collection has one model only. Begin with `rollcall models swap NAME`; `rollcall"
-            " models list` shows the names."
+            "The collection has one model only. Begin with `rollcall models swap begin NAME`;"
+            " `rollcall models list` shows the names."
         )
     return other_model
 
@@ -142,7 +142,7 @@ def check_other(connection: Connection, collection_id: int, fingerprint: str) ->
     if other_model is None or other_model.fingerprint != fingerprint:
         raise NotFound(
             f"{fingerprint} is not beside the collection's model any more: the swap was ended or"
-            " went on meanwhile. `rollcall models swap --status` shows how it stands."
+            " went on meanwhile. `rollcall models swap status` shows how it stands."
         )
     return other_model
 

@@ -85,7 +85,7 @@ class OtherModels:
             elif there.fingerprint != fingerprint:
                 raise AlreadyExists(
                     f"The collection keeps {there.fingerprint} beside its model. End that first:"
-                    " rollcall models swap --drop"
+                    " rollcall models swap drop"
                 )
             return the_other(connection, collection_id)
 
@@ -347,7 +347,8 @@ class OtherModels:
         if left_out and not without_missing:
             raise SwapIncomplete(
                 f"{left_out} faces have a vector of {other_model.fingerprint} only: nobody would"
-                " find them any more. Go `--back`, or give them up with --without-missing."
+                " find them any more. Run `rollcall models swap back`, or give them up with"
+                " --without-missing."
             )
         forgotten = _FORGOTTEN
         # Then the model itself: killed before, the same call goes on.
