@@ -75,6 +75,12 @@ def enroll(
     sync: Annotated[
         bool, typer.Option("--sync", help="Delete people who are not in the manifest any more.")
     ] = False,
+    receipt: Annotated[
+        Path | None,
+        typer.Option(
+            "--receipt", metavar="FILE", help="With --sync: write what was erased, and the check."
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
@@ -105,14 +111,17 @@ def enroll(
         raise SettingInvalid("--columns belongs to --manifest.")
     if sync and manifest is None:
         raise SettingInvalid("--sync needs --manifest: the people who are to stay.")
+    if receipt is not None and not sync:
+        raise SettingInvalid("--receipt belongs to --sync: it says what was erased.")
     if not queue and (wait or webhook or rejects):
         raise SettingInvalid("--wait, --webhook and --rejects belong to --queue.")
     places = [location_of(path) for path in paths or []]
     listing = None if manifest is None else _people_list(run, manifest, columns)
     source = Source(places, person, listing, nested)
     photos = source.photos(run)
-    removed = _sync(run, listing, yes=yes, dry_run=dry_run) if sync and listing else None
-    extra = {} if removed is None else {"removed": removed}
+    extra = {}
+    if sync and listing:
+        extra = _sync(run, listing, receipt, yes=yes, dry_run=dry_run)
     if dry_run:
         _preview(run, photos, source.passed, extra)
     elif queue:
@@ -223,7 +232,7 @@ def _enrol_here(
         if report.enrolled:
             service.gallery.keep_up(run.remark)
         state = service.state()
-    run.rejected = bool(report.rejected)
+    run.rejected = run.rejected or bool(report.rejected)
     run.emit(
         {**report.document(), **extra, **state.document()},
         lambda: show_report(run, report),
@@ -275,7 +284,7 @@ def _preview(
             counts[found.outcome] += 1
             if found.outcome == "rejected":
                 rejected.append(found)
-    run.rejected = bool(rejected)
+    run.rejected = run.rejected or bool(rejected)
     document = {
         "new": counts["new"],
         "known": counts["known"],
@@ -305,24 +314,38 @@ def _preview(
     tell_passed(run, passed)
 
 
-def _sync(run: Run, manifest: "PeopleList", *, yes: bool, dry_run: bool) -> list[str]:
-    """Delete people who are not in the manifest any more; return their names."""
+def _sync(
+    run: Run, manifest: "PeopleList", receipt: Path | None, *, yes: bool, dry_run: bool
+) -> dict[str, Any]:
+    """Delete people who are not in the manifest any more, all or none; say who, and the proof."""
+    from retrieval.erasing.receipts import forget_with_receipt
+    from retrieval.output_files import check_writable
     from retrieval.people.intake import absent
 
+    if receipt is not None:
+        check_writable(receipt)
     with run.service() as service:
         gone = absent(service.catalogue, run.settings.collection, manifest)
         names = [person.name for person in gone]
+        told: dict[str, Any] = {"removed": names}
         if not names:
-            return []
+            return told
         for person in gone:
             run.remark(f"not in {manifest.path}: {person.name}, {person.faces} photos")
         if dry_run:
-            return names
+            return told
         if not run.confirm(f"Delete these {len(names)} people for good?", yes):
-            return []
-        for person in gone:
-            service.forget(person)
-    return names
+            return {"removed": []}
+        proof = forget_with_receipt(service, gone, run.settings.home)
+    if receipt is not None:
+        proof.write(receipt)
+        run.remark(f"receipt: {receipt}")
+    if not run.json:  # at once: whatever becomes of the photos
+        whom = ", ".join(f"{person.name} ({person.faces} photos)" for person in gone)
+        run.print(f"Deleted, since {manifest.path} has them no more: {whom}.", markup=False)
+        run.print(f"Of them {proof.sentence()}.", markup=False)
+    run.rejected = not proof.clean
+    return {**told, "receipt": proof.document()}
 
 
 def show_report(run: Run, report: EnrolReport) -> None:
@@ -331,7 +354,7 @@ def show_report(run: Run, report: EnrolReport) -> None:
         rows = [(r.photo, r.person, r.code, r.message) for r in report.rejected]
         run.table(("photo", "person", "reason", "what to do"), rows, title="Not taken")
     if report.enrolled == 0 and not report.rejected:
-        run.print(f"Nothing to do: all {report.known} photos are enrolled already.")
+        run.print(f"Nothing to enrol: all {report.known} photos are enrolled already.")
         return
     run.print(
         f"Enrolled {report.enrolled} photos; {report.known} were known;"

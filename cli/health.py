@@ -35,9 +35,9 @@ def health(
         found = examine_collection(service)
         document: dict[str, Any] = {**found.document(), "collection": service.collection.name}
         if fix:
-            moved = move_misplaced(service, found) if yes else []
+            entry = move_misplaced(service, found) if yes else None
             document["proposed"] = _proposals(found)
-            document["applied"] = [entry.id for entry in moved]
+            document["applied"] = [] if entry is None else [entry.id]
         if out is not None:
             document["files"] = _write(run, service, found, out, document)
     run.emit(document, lambda: _show(run, found, document))
@@ -84,10 +84,16 @@ def _show(run: Run, found: "Health", document: dict[str, Any]) -> None:
         run.print()
     if found.sound:
         run.print(f"Nothing found in {found.faces} photos of {found.people} people.")
+    for what in found.not_compared:
+        run.print(f"Not compared: {what}.", markup=False)
     for proposal in document.get("proposed", []):
         run.print(proposal, markup=False)
     if document.get("applied"):
-        run.print(f"Moved {len(document['applied'])} photos; `rollcall people undo` takes it back.")
+        moved, (entry,) = len(found.misplaced), document["applied"]
+        run.print(
+            f"Moved {moved} photo{'' if moved == 1 else 's'}; `rollcall people undo {entry}` takes"
+            f" {'it' if moved == 1 else 'them all'} back."
+        )
     elif document.get("proposed"):
         run.print("None of these was applied. --yes applies the moves.")
     for path in document.get("files", []):

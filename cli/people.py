@@ -208,7 +208,10 @@ def delete(
 ) -> None:
     """Delete a person for good: faces, vectors, and the index's entries. Cannot be undone."""
     from retrieval.erasing.receipts import forget_with_receipt
+    from retrieval.output_files import check_writable
 
+    if receipt is not None:
+        check_writable(receipt)
     with run.service() as service:
         person = service.person(name)
         document = {"person": person.name, "faces": person.faces}

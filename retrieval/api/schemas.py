@@ -510,9 +510,28 @@ class MislabelledPhoto(BaseModel):
     photo: str
     face_id: int
     person: str
+    person_id: int
     looks_like: str
     looks_like_id: int
     lead: float
+
+
+class PhotoOfNobody(BaseModel):
+    """A photo that resembles neither its person's others nor anybody else."""
+
+    photo: str
+    face_id: int
+    person: str
+    score: float = Field(description="With its person's other photos.")
+
+
+class PersonInGroups(BaseModel):
+    """Somebody whose photos fall into groups that are not alike: perhaps several people."""
+
+    person: str
+    person_id: int
+    groups: list[list[str]]
+    face_ids: list[list[int]]
 
 
 class LookAlike(BaseModel):
@@ -545,10 +564,13 @@ class HealthReport(Document):
     people: int
     faces: int
     mislabelled: list[MislabelledPhoto]
+    resembling_nobody: list[PhotoOfNobody]
+    in_groups: list[PersonInGroups]
     look_alikes: list[LookAlike]
     copies: list[CopiedPhotos]
     few_photos: list[FewPhotos]
     poor_photos: list[str] = Field(description="People all of whose faces are small.")
+    not_compared: list[str] = Field(description="What was not looked at, and why.")
     sound: bool = Field(description="Whether nothing was found.")
 
 

@@ -96,10 +96,13 @@ def health_report(health: Health, collection: str, crop: Crop) -> Report:
     """What is wrong, with pictures where there are any."""
     report = Report(
         f"Health of {collection}",
-        f"{health.faces} photos of {health.people} people were compared with each other.",
+        f"{health.faces} photos of {health.people} people were examined."
+        + "".join(f" Not compared: {what}." for what in health.not_compared),
     ).tiles(
         {
             "photos under the wrong name": str(len(health.misplaced)),
+            "photos that resemble nobody": str(len(health.strangers)),
+            "people in groups": str(len(health.parts)),
             "pairs of look-alikes": str(len(health.look_alikes)),
             "pairs of copies": str(len(health.twins)),
             "people with few or poor photos": str(len(health.few) + len(health.poor)),
@@ -107,9 +110,16 @@ def health_report(health: Health, collection: str, crop: Crop) -> Report:
     )
     for table in health_tables(health):
         report.table(table)
-    pairs = [
-        (f"{m.face.person}? {m.looks_like}?", crop(m.face), None) for m in health.misplaced
-    ] + [(f"{t.face.person} / {t.other.person}", crop(t.face), crop(t.other)) for t in health.twins]
+    pairs: list[tuple[str, Pixels | None, Pixels | None]] = [
+        *((f"{m.face.person}? {m.looks_like}?", crop(m.face), None) for m in health.misplaced),
+        *((f"{s.face.person}?", crop(s.face), None) for s in health.strangers),
+    ]
+    pairs += [
+        (f"{p.person}? one, two", crop(p.groups[0][0]), crop(p.groups[1][0])) for p in health.parts
+    ]
+    pairs += [
+        (f"{t.face.person} / {t.other.person}", crop(t.face), crop(t.other)) for t in health.twins
+    ]
     shown = [pair for pair in pairs if pair[1] is not None][:_SHOWN]
     return (
         report.figure("crops", _crops_figure(shown), "The faces in question.") if shown else report
@@ -124,6 +134,21 @@ def health_tables(health: Health) -> list[Table]:
             [[m.face.photo, m.face.person, m.looks_like, m.lead] for m in health.misplaced],
             "Photos that look like another person",
             {"lead": ".3f"},
+        ),
+        Table(
+            ("photo", "filed under", "score"),
+            [[s.face.photo, s.face.person, s.score] for s in health.strangers],
+            "Photos that resemble nobody here, their own person's others neither",
+            {"score": ".3f"},
+        ),
+        Table(
+            ("person", "group", "photos"),
+            [
+                [p.person, number, ", ".join(face.photo for face in group)]
+                for p in health.parts
+                for number, group in enumerate(p.groups, 1)
+            ],
+            "People whose photos fall into groups: perhaps several people",
         ),
         Table(
             ("person", "looks like", "share of photos"),

@@ -16,7 +16,9 @@ import numpy as np
 
 from retrieval.catalogue.erasing.erasure import traces
 from retrieval.catalogue.records import Person
-from retrieval.errors import SettingInvalid, StoreError
+from retrieval.errors import StoreError
+from retrieval.output_files import replacing
+from retrieval.private_files import open_text
 from retrieval.runs.files import discard_person
 from retrieval.service import Service
 from retrieval.values import Ints
@@ -102,15 +104,15 @@ class Receipt:
         """Write it as a JSON file.
 
         Raises:
-            SettingInvalid: the file cannot be written.
+            StoreError: the file cannot be written; see `check_writable`, to be asked before.
         """
         try:
-            path.write_text(json.dumps(self.document(), indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise SettingInvalid(
-                f"The person is deleted, but the receipt {path} cannot be written:"
-                f" {error.strerror}."
-            ) from error
+            with replacing(path) as part, open_text(part) as file:
+                file.write(json.dumps(self.document(), indent=2) + "\n")
+        except StoreError as error:
+            raise type(error)(f"Who was meant is deleted, but the receipt is lost: {error}") from (
+                error
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import numpy as np
 
-from retrieval.catalogue.records import EnrolledFace, JournalEntry
+from retrieval.catalogue.records import EnrolledFace, JournalEntry, Move
 from retrieval.collection.lens import Stored
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.identities.calibrate import Calibration, calibrate, missing
-from retrieval.identities.health import examine
+from retrieval.identities.health import Findings, examine
 from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.scoring.space import fit_space
 from retrieval.service import Service
@@ -130,28 +130,56 @@ class Twins:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """A photo that resembles nobody here: neither its person's others nor anybody else.
+
+    Attributes:
+        face: filed under `face.person`.
+        score: with the others of its person; below the threshold, or near somebody's whom it does
+            not resemble either.
+    """
+
+    face: EnrolledFace
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Somebody whose photos fall into groups that are not alike: perhaps several people."""
+
+    person: str
+    person_id: int
+    groups: tuple[tuple[EnrolledFace, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What is wrong with a collection, worst first.
 
     Attributes:
         people, faces: that were examined.
-        misplaced, look_alikes, twins: see there.
+        misplaced, strangers, parts, look_alikes, twins: see there.
         few: people with fewer than three photos, and how many they have.
         poor: people all of whose faces are smaller than 40 pixels.
+        not_compared: what was not looked at, in sentences.
     """
 
     people: int
     faces: int
     misplaced: tuple[Misplaced, ...]
+    strangers: tuple[Stranger, ...]
+    parts: tuple[Parts, ...]
     look_alikes: tuple[LookAlikes, ...]
     twins: tuple[Twins, ...]
     few: tuple[tuple[str, int], ...]
     poor: tuple[str, ...]
+    not_compared: tuple[str, ...]
 
     @property
     def sound(self) -> bool:
-        """Whether nothing was found."""
-        return not any((self.misplaced, self.look_alikes, self.twins, self.few, self.poor))
+        """Whether nothing was found; `not_compared` says in what nothing could be found."""
+        found = (self.misplaced, self.strangers, self.parts, self.look_alikes, self.twins)
+        return not any((*found, self.few, self.poor))
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -168,6 +196,23 @@ class Health:
                 }
                 for found in self.misplaced
             ],
+            "resembling_nobody": [
+                {
+                    "photo": found.face.photo,
+                    "face_id": found.face.id,
+                    "person": found.face.person,
+                    "score": round(found.score, 4),
+                }
+                for found in self.strangers
+            ],
+            "in_groups": [
+                {
+                    "person": found.person,
+                    "groups": [[face.photo for face in group] for group in found.groups],
+                    "face_ids": [[face.id for face in group] for group in found.groups],
+                }
+                for found in self.parts
+            ],
             "look_alikes": [
                 {"person": found.person, "other": found.other, "share": round(found.share, 3)}
                 for found in self.look_alikes
@@ -182,14 +227,18 @@ class Health:
             ],
             "few_photos": [{"person": name, "photos": count} for name, count in self.few],
             "poor_photos": list(self.poor),
+            "not_compared": list(self.not_compared),
         }
 
 
 def examine_collection(service: Service) -> Health:
     """Look for photos under the wrong name, look-alikes, copies and thin enrolments."""
     ids, people, vectors = service.catalogue.vectors(service.collection.id)
-    fitted = service.gallery.space.matrix is not None
-    found = examine(vectors, people, fitted=fitted)
+    lens = service.lens
+    lens.gallery.catch_up()
+    space = lens.gallery.space
+    fitted = space.matrix is not None
+    found = examine(vectors, people, gate=lens.gate(), fitted=fitted, space=space)
     owners, counts = np.unique(people, return_counts=True)
     names = service.catalogue.names(owners.tolist())
     faces = service.catalogue.faces(ids.tolist())
@@ -207,18 +256,53 @@ def examine_collection(service: Service) -> Health:
             Misplaced(face(m.row), names[m.looks_like], m.looks_like, m.lead)
             for m in found.mislabelled
         ),
+        strangers=tuple(Stranger(face(u.row), u.score) for u in found.unlike),
+        parts=tuple(
+            Parts(names[p.person], p.person, tuple(tuple(map(face, group)) for group in p.groups))
+            for p in found.parted
+        ),
         look_alikes=tuple(
             LookAlikes(names[a.person], names[a.other], a.share) for a in found.alike
         ),
         twins=tuple(Twins(face(c.row), face(c.other_row), c.cosine) for c in found.copies),
         few=tuple((names[person], sizes[person]) for person in found.few),
         poor=tuple(sorted(set(names.values()) - usable)),
+        not_compared=_not_compared(found, len(owners)),
     )
 
 
-def move_misplaced(service: Service, health: Health) -> list[JournalEntry]:
-    """File each misplaced photo under the person whom it looks like; each move can be undone."""
-    return [
-        service.catalogue.move_faces(service.collection.id, [m.face.id], m.looks_like_id)
-        for m in health.misplaced
+def _not_compared(found: Findings, people: int) -> tuple[str, ...]:
+    told = []
+    if not found.across and people:
+        told.append(
+            "photos with those of other people: that takes four people, one of them with two photos"
+            f" or more; there are {people}"
+        )
+    if found.alone:
+        one = len(found.alone) == 1
+        whose = "1 person has" if one else f"{len(found.alone)} people have"
+        told.append(f"{whose} one photo, which was compared with no other of theirs")
+    return tuple(told)
+
+
+def move_misplaced(service: Service, health: Health) -> JournalEntry | None:
+    """File each misplaced photo under the person whom it looks like, as one edit.
+
+    Returns:
+        The edit, which is undone as one; None where there is nothing to move.
+
+    Raises:
+        NotFound: a photo or a person is gone, or called otherwise by now: nothing is moved.
+        InputError: a photo is another person's by now.
+    """
+    if not health.misplaced:
+        return None
+    moves = [
+        Move(
+            (found.face.id,),
+            service.person_by_id(found.looks_like_id, found.looks_like),
+            service.person_by_id(found.face.person_id, found.face.person),
+        )
+        for found in health.misplaced
     ]
+    return service.catalogue.move_all(service.collection.id, moves)

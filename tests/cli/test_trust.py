@@ -93,7 +93,7 @@ def test_an_impossible_rate_is_an_error(tmp_path: Path) -> None:
 
 
 def _mislabelled() -> Crowd:
-    gallery = crowd(15, 4, seed=1)
+    gallery = crowd(15, 4, seed=1, noise=0.1)
     return Crowd(gallery.vectors, np.where(np.arange(60) == 6, 9, gallery.people))
 
 
@@ -111,17 +111,36 @@ def test_health_moves_what_is_misplaced_and_undo_takes_it_back(tmp_path: Path) -
     _enrol(tmp_path, _mislabelled())
     result = rollcall(tmp_path, "health", "--fix", "--yes")
     assert result.exit_code == 0, result.stderr
-    assert "Moved 1 photos" in result.stdout
+    assert "Moved 1 photo; `rollcall people undo 1` takes it back." in result.stdout
     assert document(rollcall(tmp_path, "health", "--json"))["mislabelled"] == []
     assert rollcall(tmp_path, "people", "undo").exit_code == 0
     assert len(document(rollcall(tmp_path, "health", "--json"))["mislabelled"]) == 1
 
 
 def test_a_healthy_collection_is_called_so(tmp_path: Path) -> None:
-    _enrol(tmp_path, crowd(15, 4, seed=1))
+    _enrol(tmp_path, crowd(15, 4, seed=1, noise=0.1))
     result = rollcall(tmp_path, "health")
     assert result.exit_code == 0, result.stderr
-    assert "Nothing found in 60 photos of 15 people." in result.stdout
+    assert result.stdout == "Nothing found in 60 photos of 15 people.\n"
+
+
+def test_two_photos_that_are_moved_are_taken_back_together(tmp_path: Path) -> None:
+    gallery = crowd(15, 4, seed=1, noise=0.1)
+    people = gallery.people.copy()
+    people[[6, 21]] = [9, 2]
+    _enrol(tmp_path, Crowd(gallery.vectors, people))
+    result = rollcall(tmp_path, "health", "--fix", "--yes")
+    assert "Moved 2 photos; `rollcall people undo 1` takes them all back." in result.stdout
+    assert document(rollcall(tmp_path, "health", "--json"))["mislabelled"] == []
+    assert rollcall(tmp_path, "people", "undo").exit_code == 0
+    assert len(document(rollcall(tmp_path, "health", "--json"))["mislabelled"]) == 2
+
+
+def test_of_few_people_it_is_said_what_was_not_compared(tmp_path: Path) -> None:
+    _enrol(tmp_path, crowd(3, 3, seed=1, noise=0.1))
+    shown = rollcall(tmp_path, "health").stdout
+    assert "Not compared: photos with those of other people: that takes four people" in shown
+    assert len(document(rollcall(tmp_path, "health", "--json"))["not_compared"]) == 1
 
 
 def test_health_writes_a_page(tmp_path: Path) -> None:

@@ -101,6 +101,9 @@ def _with_ids(health: Health) -> dict[str, Any]:
     document = health.document()
     for entry, misplaced in zip(document["mislabelled"], health.misplaced, strict=True):
         entry["looks_like_id"] = misplaced.looks_like_id
+        entry["person_id"] = misplaced.face.person_id
+    for entry, parts in zip(document["in_groups"], health.parts, strict=True):
+        entry["person_id"] = parts.person_id
     for entry, twins in zip(document["copies"], health.twins, strict=True):
         entry["face_ids"] = [twins.face.id, twins.other.id]
     return {**document, "sound": health.sound}

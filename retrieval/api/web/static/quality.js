@@ -136,7 +136,9 @@ function moveButton(found) {
     class: "button small",
     onclick: async () => {
       try {
-        rememberUndo(await call("POST", "/v1/people/move", { json: { face_ids: [found.face_id], to_id: found.looks_like_id } }));
+        rememberUndo(await call("POST", "/v1/people/move", { json: {
+          face_ids: [found.face_id], person_id: found.person_id, called: found.person, to_id: found.looks_like_id, to_called: found.looks_like,
+        } }));
         location.reload();
       } catch (error) {
         showProblem(by("health-problem"), error);
@@ -154,6 +156,10 @@ function showHealth(report) {
   const sections = [
     section("Perhaps under the wrong name", "Nearer to somebody else than to the own person's photos.", report.mislabelled.map((found) =>
       row(portrait(found.person, found.face_id, "small-picture"), words("filed under ", strong(found.person), ", looks like ", strong(found.looks_like)), moveButton(found)))),
+    section("Resembling nobody here", "Neither the person's other photos nor anybody else: a stranger, or a poor photo.", report.resembling_nobody.map((found) =>
+      row(portrait(found.person, found.face_id, "small-picture"), words("filed under ", strong(found.person))))),
+    section("Perhaps several people under one name", "Their photos fall into groups that are not alike.", report.in_groups.map((found) =>
+      row(...found.face_ids.map((group) => portrait(found.person, group[0], "small-picture")), words(element("a", { href: `/people/${found.person_id}` }, strong(found.person)), `: ${found.face_ids.map((group) => group.length).join(" and ")} photos`)))),
     section("Hard to tell apart", "Answers about these people may be ambiguous.", report.look_alikes.map((found) =>
       row(words(strong(found.person), " and ", strong(found.other)), element("span", { class: "number soft" }, percent(found.share))))),
     section("Nearly the same photo", "A copy adds nothing; under two names, one is wrong.", report.copies.map((found) =>
@@ -163,8 +169,9 @@ function showHealth(report) {
       row(words(strong(found.person)), element("span", { class: "number soft" }, `${found.photos} photo${found.photos === 1 ? "" : "s"}`)))),
     section("Only small faces", "Larger photos make answers surer.", report.poor_photos.map((name) => row(words(strong(name))))),
   ].filter(Boolean);
+  const rest = report.not_compared.map((what) => element("p", { class: "small soft" }, `Not compared: ${what}.`));
   by("health").replaceChildren(...(sections.length ? sections :
-    [element("p", {}, `Nothing found in ${report.faces} photos of ${report.people} people.`)]));
+    [element("p", {}, `Nothing found in ${report.faces} photos of ${report.people} people.`)]), ...rest);
 }
 
 if (by("health")) {

@@ -1,0 +1,76 @@
+"""`enroll --sync`: who left the list is deleted for good, and it is said who, with a receipt."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.erasing.erasure_log import read_receipt
+from tests.catalogue.made import new_faces
+from tests.cli.running import document, rollcall
+
+GRACE = "Grace Hopper"
+
+
+@pytest.fixture
+def gallery(home: Path, samples: Path) -> Path:
+    """Grace Hopper with her photos, and two people who are in no list."""
+    assert rollcall(home, "enroll", samples / "employees").exit_code == 0
+    with Catalogue.open(home / "catalogue.db") as catalogue:
+        made = [*new_faces("Ann", [1, 2], 128), *new_faces("Ben", [3], 128)]
+        catalogue.enrol(catalogue.collection("default").id, made)
+    return home
+
+
+@pytest.fixture
+def stay(samples: Path, tmp_path: Path) -> Path:
+    """A list with Grace Hopper alone."""
+    photo = next((samples / "employees" / GRACE).glob("*.jpg"))
+    path = tmp_path / "stay.csv"
+    path.write_text(f"person,photo\n{GRACE},{photo}\n")
+    return path
+
+
+def test_who_was_removed_is_said_with_a_receipt_that_a_restore_takes(
+    gallery: Path, stay: Path, tmp_path: Path
+) -> None:
+    receipt = tmp_path / "receipt.json"
+    done = rollcall(gallery, "enroll", "--manifest", stay, "--sync", "--yes", "--receipt", receipt)
+    assert done.exit_code == 0, done.output
+    assert f"Deleted, since {stay} has them no more: Ann (2 photos), Ben (1 photos)" in done.stdout
+    assert "3 faces are gone; none of their" in done.stdout
+    assert "Nothing to do" not in done.stdout
+    assert "Nothing to enrol: all 1 photos are enrolled already." in done.stdout
+    told = json.loads(receipt.read_text())
+    assert len(told["erased_faces"]) == 3
+    assert "Ann" not in receipt.read_text()
+    assert len(read_receipt(receipt).marks) == 3
+    people = document(rollcall(gallery, "people", "list", "--json"))["people"]
+    assert [person["person"] for person in people] == [GRACE]
+
+
+def test_json_names_them_and_holds_the_receipt(gallery: Path, stay: Path) -> None:
+    again = ("enroll", "--manifest", stay, "--sync", "--yes", "--json")
+    found = document(rollcall(gallery, *again))
+    assert found["removed"] == ["Ann", "Ben"]
+    assert (len(found["receipt"]["erased_faces"]), found["receipt"]["traces"]) == (3, [])
+    nobody = document(rollcall(gallery, *again))
+    assert nobody["removed"] == []
+    assert "receipt" not in nobody
+
+
+def test_a_receipt_that_cannot_be_written_is_told_before_anybody_is_deleted(
+    gallery: Path, stay: Path, tmp_path: Path
+) -> None:
+    receipt = tmp_path / "no" / "receipt.json"
+    sync = ("enroll", "--manifest", stay, "--sync", "--yes", "--receipt", receipt)
+    alone = ("people", "delete", "Ann", "--yes", "--receipt", receipt)
+    for command in (sync, alone):
+        result = rollcall(gallery, *command)
+        assert result.exit_code == 2
+        assert "does not exist" in result.stderr
+    assert len(document(rollcall(gallery, "people", "list", "--json"))["people"]) == 3
+    refused = rollcall(gallery, "enroll", "--manifest", stay, "--receipt", tmp_path / "r.json")
+    assert refused.exit_code == 2
+    assert "--receipt belongs to --sync" in refused.stderr
