@@ -69,7 +69,9 @@ class Run:
         """
         given = {key: value for key, value in changes.items() if value is not None}
         if given:
-            self.settings = _checked(**{**self.settings.model_dump(), **given})
+            from retrieval.settings import checked_settings
+
+            self.settings = checked_settings(**{**self.settings.model_dump(), **given})
 
     @contextmanager
     def service(self) -> Iterator["Service"]:
@@ -185,8 +187,21 @@ CollectionName = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no remarks.")]
 
-COMMON = {"home": Home, "collection": CollectionName, "json": Json, "quiet": Quiet}
-_DEFAULTS: dict[str, Any] = {"home": None, "collection": None, "json": False, "quiet": False}
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings, TOML or lines ROLLCALL_NAME=value; before the home's own rollcall.toml.",
+    ),
+]
+
+COMMON = {
+    "home": Home, "collection": CollectionName, "config": Config, "json": Json, "quiet": Quiet
+}  # fmt: skip
+_DEFAULTS: dict[str, Any] = {
+    "home": None, "collection": None, "config": None, "json": False, "quiet": False
+}  # fmt: skip
 
 
 def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callable[..., Any]:
@@ -225,9 +240,8 @@ def _run(function: Callable[..., None], shared: dict[str, Any], values: dict[str
     _log_to_stderr(shared["quiet"])
     os.umask(UMASK)  # for what libraries and other programs write
     try:
-        run = Run(
-            make_settings(shared["home"], shared["collection"]), shared["json"], shared["quiet"]
-        )
+        settings = make_settings(shared["home"], shared["collection"], shared["config"])
+        run = Run(settings, shared["json"], shared["quiet"])
         function(run, **values)
     except RollcallError as error:
         _report(error, shared["json"])
@@ -247,30 +261,17 @@ def tell_passed(run: Run, passed: "PassedOver") -> None:
         run.remark(str(passed))
 
 
-def make_settings(home: Path | None, collection: str | None) -> "Settings":
-    """Build the settings: the command's options go before the environment.
+def make_settings(
+    home: Path | None, collection: str | None, config: Path | None = None
+) -> "Settings":
+    """Build the settings: the command's options go before the environment and files.
 
     Raises:
-        SettingInvalid: a ROLLCALL_* variable has no meaning.
+        SettingInvalid: a setting has no meaning, or there is none of its name.
     """
-    chosen = {"home": home, "collection": collection}
-    return _checked(**{key: value for key, value in chosen.items() if value is not None})
+    from retrieval.settings import load_settings
 
-
-def _checked(**values: Any) -> "Settings":
-    from pydantic import ValidationError
-
-    from retrieval.settings import Settings
-
-    try:
-        return Settings(**values)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"ROLLCALL_{'_'.join(map(str, found['loc'])).upper()}: {found['msg']}"
-            f" (found {found['input']!r})"
-            for found in error.errors()
-        )
-        raise SettingInvalid(f"A setting has no meaning. {problems}.") from None
+    return load_settings(config, home=home, collection=collection)
 
 
 def _report(error: RollcallError, as_json: bool) -> None:

@@ -77,8 +77,12 @@ def _paragraphs(text: str | None) -> str:
 def _settings() -> Iterator[str]:
     yield f"# Settings\n\n{_GENERATED}"
     yield (
-        "Environment variables, or lines of a file `.env` in the working directory. Options of a"
-        " command go before them.\n"
+        "Environment variables; else the file that `--config FILE` names; else `rollcall.toml` or"
+        " `.env` in the home folder. Options of a command go before all of them, and nothing is"
+        " read from the working directory. A file that ends in `.toml` has the names in lower case"
+        ' without `ROLLCALL_` (`embedder = "auto"`), any other lines `ROLLCALL_EMBEDDER=auto`. A'
+        " name that is no setting is an error in a file and a warning in the environment, with the"
+        " nearest right one.\n"
     )
     yield "| variable | default | |\n| --- | --- | --- |"
     for name, field in Settings.model_fields.items():

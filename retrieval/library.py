@@ -30,7 +30,7 @@ from retrieval.photos.folders import PassedOver, exists, is_folder, photos_below
 from retrieval.photos.people_list import PeopleList, is_list
 from retrieval.photos.urls import location_of
 from retrieval.service import Service
-from retrieval.settings import Settings
+from retrieval.settings import Settings, load_settings
 from retrieval.upkeep.trust import Calibrated, Health, calibrate_collection, examine_collection
 from retrieval.values import Location, Source
 
@@ -50,7 +50,7 @@ def open_collection(
     Args:
         home: folder of catalogue, indexes and models; by default that of the settings.
         collection: its name; by default that of the settings.
-        settings: in place of the environment's.
+        settings: in place of those of the environment and of the home's own file.
         remark: told what is chosen by itself, such as the embedder.
 
     Raises:
@@ -62,7 +62,7 @@ def open_collection(
         given["home"] = Path(home).expanduser()
     if collection is not None:
         given["collection"] = collection
-    chosen = Settings(**given) if settings is None else settings.model_copy(update=given)
+    chosen = load_settings(**given) if settings is None else settings.model_copy(update=given)
     return Collection(build_service(chosen, remark), chosen)
 
 
