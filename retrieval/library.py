@@ -305,11 +305,13 @@ class Collection:
         Raises:
             DataInvalid: too few people have several photos.
         """
-        return calibrate_collection(self._service, fpir)
+        with self._service.using():
+            return calibrate_collection(self._service, fpir)
 
     def health(self) -> Health:
         """Find photos under the wrong name, look-alikes, copies and thin enrolments."""
-        return examine_collection(self._service)
+        with self._service.using():
+            return examine_collection(self._service)
 
 
 class People:

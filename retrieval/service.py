@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +18,7 @@ from retrieval.catalogue.lookups import called_otherwise
 from retrieval.catalogue.models.other_model_rows import OtherModel
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
 from retrieval.errors import AlreadyExists, ModelMismatch, ModelSwitched, NotFound, StoreError
+from retrieval.leases import Leases
 from retrieval.photos.store import PhotoStore
 from retrieval.steps import try_each
 from retrieval.values import Gate, Source
@@ -56,20 +57,60 @@ class Service:
         self._pipelines: dict[str, Pipeline] = {}
         self._looking = threading.Lock()
         self._loading = threading.Lock()
+        self._leases = Leases()
+        self._opened = ExitStack()
 
     def __enter__(self) -> Service:
+        self._opened.enter_context(self.using())
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def using(self) -> AbstractContextManager[None]:
+        """Use the service until the end of the block: what is replaced meanwhile stays open."""
+        return self._leases.use()
+
+    @property
+    def users(self) -> int:
+        """How many use it just now."""
+        return self._leases.users
+
+    def retire(self) -> None:
+        """Close it when the last who uses it now has gone; nobody may begin to use it any more."""
+        self._leases.retire(self.close)
+
     def close(self) -> None:
-        """Let go of models, index and catalogue."""
-        for pipeline in self._pipelines.values():
-            pipeline.close()
-        if self._active_model is not None:
-            self._active_model.close()
-        self.catalogue.close()
+        """Let go of models, index and catalogue, whoever uses them."""
+        active_model, self._active_model = self._active_model, None
+        pipelines, self._pipelines = self._pipelines, {}
+        try_each(
+            self._opened.close,
+            self._leases.close,
+            *(pipeline.close for pipeline in pipelines.values()),
+            *([] if active_model is None else [active_model.close]),
+            self.catalogue.close,
+        )
+
+    def load(self) -> None:
+        """Load the models and open the index, so that the first question need not.
+
+        Raises:
+            NotFound: nobody was enrolled yet.
+            ModelError: the models are not on this machine, or are others.
+            StoreError: the index cannot be opened.
+        """
+        active_model = self.active_model
+        _ = active_model.pipeline, active_model.lens
+
+    def is_loaded(self) -> bool:
+        """Whether models and index of the active model are loaded.
+
+        Raises:
+            NotFound: nobody was enrolled yet.
+        """
+        active_model = self.active_model
+        return active_model.is_open and active_model.collection.fingerprint in self._pipelines
 
     # What it is made of, opened when first needed
 
@@ -90,7 +131,7 @@ class Service:
     def active_model(self) -> ActiveModel:
         """Model, index, space and thresholds as they are now, whichever process changed them.
 
-        What belongs together is asked of one kit: the next may be of another model.
+        What belongs together is asked of one: the next may be of another model.
         """
         collection, calibration = self.catalogue.seen(self.collection.id)
         active_model = self._active_model
@@ -109,7 +150,9 @@ class Service:
                     feed,
                     self.pipeline_of,
                 )
-                self._active_model = active_model
+                replaced, self._active_model = self._active_model, active_model
+                if replaced is not None:
+                    self._leases.retire(replaced.close)
             return active_model
 
     def other_active_model(self, other_model: OtherModel) -> ActiveModel:
@@ -132,10 +175,11 @@ class Service:
 
     def steadily(self, work: Callable[[ActiveModel], T]) -> T:
         """Do what one model must do from beginning to end; anew where it was changed meanwhile."""
-        for _ in range(_MOST_SWITCHES):
-            with suppress(ModelSwitched):
-                return work(self.active_model)
-        return work(self.active_model)
+        with self.using():
+            for _ in range(_MOST_SWITCHES):
+                with suppress(ModelSwitched):
+                    return work(self.active_model)
+            return work(self.active_model)
 
     def pipeline_of(self, collection: Collection) -> Pipeline:
         """The models that a collection has, or had: loaded once.
@@ -147,11 +191,9 @@ class Service:
             pipeline = self._pipelines.get(collection.fingerprint)
             if pipeline is None:
                 pipeline = self._loaded(collection)
-                # A request may still be busy with another: whoever holds it last lets it go.
                 kept = {self.collection.fingerprint, collection.fingerprint}
-                self._pipelines = {
-                    name: each for name, each in self._pipelines.items() if name in kept
-                }
+                for name in self._pipelines.keys() - kept:
+                    self._leases.retire(self._pipelines.pop(name).close)
                 self._pipelines[collection.fingerprint] = pipeline
             return pipeline
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from uuid import uuid4
 
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, 
 
 from retrieval.api import problems
 from retrieval.api.auth import Access
-from retrieval.api.context import Context, OpenService, Services, identify
+from retrieval.api.context import Context, identify
 from retrieval.api.limits import Limits
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
@@ -34,11 +34,12 @@ from retrieval.api.routes import (
     runs,
     unknowns,
 )
+from retrieval.api.services import OpenService, Services
 from retrieval.api.streams import Streams
 from retrieval.api.work import Batcher, Bodies, Desk, Pool
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.replies import CLAIM_S
-from retrieval.errors import NotFound, RollcallError, StoreError
+from retrieval.errors import RollcallError, StoreError
 from retrieval.protocols import JobQueue
 from retrieval.runs.files import forget_old
 from retrieval.settings import Settings
@@ -152,8 +153,7 @@ def make_context(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     tasks = [asyncio.create_task(work(context)) for work in (_every_day, _put_claims_off)]
-    with suppress(NotFound):  # nobody is enrolled yet
-        await run_in_threadpool(context.services.get, context.settings.collection)
+    context.services.load_in_background(context.settings.collection)
     try:
         yield
     finally:

@@ -1,12 +1,12 @@
 """What the routes share: one object an application, made in `app.py`."""
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retrieval.api.auth import Access, Caller
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
+from retrieval.api.services import Services
 from retrieval.api.streams import Streams
 from retrieval.api.work import Batcher, Bodies, Desk, Pool
 from retrieval.catalogue.catalogue import Catalogue
@@ -18,7 +18,6 @@ from retrieval.collection.answers import GalleryState, PhotoAnswer
 from retrieval.errors import (
     InferenceFailed,
     InputError,
-    NotFound,
     PhotoTooLarge,
     PhotoUnreadable,
     RollcallError,
@@ -27,57 +26,6 @@ from retrieval.protocols import JobQueue
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source
-
-OpenService = Callable[[str], Service]
-
-
-class Services:
-    """One service a collection, opened when it is first asked for. Safe to share."""
-
-    def __init__(self, open_service: OpenService) -> None:
-        self._open_service = open_service
-        self._lock = threading.Lock()
-        self._services: dict[str, Service] = {}
-
-    def get(self, name: str, *, create: bool = False) -> Service:
-        """The service of a collection, with its models and its index open.
-
-        Args:
-            name: of the collection.
-            create: make it where it does not exist.
-
-        Raises:
-            NotFound: there is no such collection.
-        """
-        with self._lock:
-            service = self._services.get(name)
-            if service is not None and _is_current(service):
-                return service
-            service = self._open_service(name)
-            try:
-                if create:
-                    service.ensure_collection()
-                _ = service.collection, service.pipeline, service.gallery  # under the lock
-            except BaseException:
-                service.close()
-                raise
-            self._services[name] = service
-            return service
-
-    def close(self) -> None:
-        """Close them all."""
-        with self._lock:
-            for service in self._services.values():
-                service.close()
-            self._services.clear()
-
-
-def _is_current(service: Service) -> bool:
-    """Whether the collection is still the one that was opened, not deleted and made again."""
-    try:
-        return service.catalogue.collection(service.collection.name).id == service.collection.id
-    except NotFound:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +126,8 @@ def _answered(questions: Sequence[Question]) -> Sequence[Identified | RollcallEr
     """Ask as one; if that fails, each alone, so that nobody suffers for another's photo."""
     service, threshold = questions[0].service, questions[0].threshold
     try:
-        found, state = service.ask([s for q in questions for s in q.sources], threshold)
+        with service.using():  # its requests may have gone away meanwhile
+            found, state = service.ask([s for q in questions for s in q.sources], threshold)
         every = iter(found)
     except RollcallError as error:
         if len(questions) == 1:

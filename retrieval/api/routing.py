@@ -5,7 +5,7 @@ A route names its role in the OpenAPI document (`x-role`); one that names none c
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
@@ -239,14 +239,23 @@ async def _collection(
 CollectionName = Annotated[str, Depends(_collection)]
 
 
-def _service(context: InContext, name: CollectionName) -> Service:
-    return context.services.get(name)
+def _service(context: InContext, name: CollectionName) -> Iterator[Service]:
+    with context.services.lease(name) as service:
+        yield service
 
 
-def _made_service(context: InContext, name: CollectionName) -> Service:
-    return context.services.get(name, create=True)
+def _loaded_service(context: InContext, name: CollectionName) -> Iterator[Service]:
+    with context.services.loaded(name) as service:
+        yield service
 
 
-InGallery = Annotated[Service, Depends(_service)]  # NotFound where there is no such collection
+def _made_service(context: InContext, name: CollectionName) -> Iterator[Service]:
+    with context.services.lease(name, create=True) as service:
+        yield service
+
+
+# Each is held for as long as the request lasts; NotFound where there is no such collection.
+InGallery = Annotated[Service, Depends(_service)]  # no network is loaded for it
+InLoadedGallery = Annotated[Service, Depends(_loaded_service)]  # to ask about photos
 InNewGallery = Annotated[Service, Depends(_made_service)]  # makes the collection
 Once = Depends(_idempotency_key)  # for POST routes whose reply may be kept: it holds no secret

@@ -737,3 +737,4 @@ class Readiness(BaseModel):
 
     status: Literal["ready"]
     collections: int
+    models: Literal["loaded", "none yet"]

@@ -162,6 +162,11 @@ class ActiveModel:
                 self._lens = Lens(gallery, self._stored, self._parts.gate(self.collection))
             return self._lens
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its index is open."""
+        return self._lens is not None
+
     def close(self) -> None:
         """Let go of the index."""
         if self._lens is not None:

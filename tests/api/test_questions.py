@@ -52,7 +52,8 @@ def test_a_photo_that_cannot_be_read_does_not_stop_the_others(
 def test_a_photo_without_faces_is_answered_with_none(
     client: TestClient, people: dict[str, int]
 ) -> None:
-    client.app.state.context.services.get("default").gallery.rebuild()  # type: ignore[attr-defined]
+    with client.app.state.context.services.lease("default") as service:  # type: ignore[attr-defined]
+        service.gallery.rebuild()
     answer = client.post("/v1/identify", files=photos(wall=paint(seed=9)))
     assert answer.status_code == 200
     assert [photo["faces"] for photo in answer.json()["photos"]] == [[]]

@@ -1,13 +1,14 @@
 """The web app's pages: HTML from templates; what they do afterwards, they do through the API."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path, PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import quote
 
 import numpy as np
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
@@ -79,13 +80,28 @@ class View:
         wanted = request.query_params.get("collection") or request.cookies.get(COLLECTION_COOKIE)
         default = caller.collection or context.settings.collection
         self.collection = wanted if wanted in self.collections else default
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
 
     def service(self) -> Service | None:
-        """The collection's service; None where nobody is enrolled yet."""
+        """The collection's service, held as long as the view; None where nobody is enrolled yet."""
         try:
-            return self.context.services.get(self.collection)
+            return self.gallery()
         except NotFound:
             return None
+
+    def gallery(self) -> Service:
+        """As `service`.
+
+        Raises:
+            NotFound: nobody is enrolled yet.
+        """
+        return self._held.enter_context(self.context.services.lease(self.collection))
 
     def counts(self) -> Counts:
         """How much the collection holds."""
@@ -104,11 +120,20 @@ class View:
             "csrf": "" if session is None else csrf_token(session),
             "collection": self.collection,
             "collections": self.collections,
+            "trouble": self.context.services.trouble(self.collection),
             "may_edit": caller.role.covers(Role.OPERATOR),
             "may_delete": caller.role.covers(Role.ADMIN),
             "picture": f"/v1/faces/{{}}/picture?optional=1&collection={quote(self.collection)}",
         }
         return _rendered(template, {**common, **values}, http_status)
+
+
+def _view(request: Request, context: InContext, caller: By) -> Iterator[View]:
+    with View(request, context, caller) as view:
+        yield view
+
+
+InView = Annotated[View, Depends(_view)]
 
 
 # Logging in and out
@@ -203,23 +228,21 @@ def _wants_page(request: Request) -> bool:
 
 
 @routes.get("/", openapi_extra=VIEWER)
-def identify_page(request: Request, context: InContext, caller: By) -> Response:
+def identify_page(view: InView, context: InContext, caller: By) -> Response:
     """Drop a photo and see who is in it."""
-    view = View(request, context, caller)
     days = context.settings.unknown_days or 0
     return view.page("identify", "identify.html", people=view.counts().people, days=days)
 
 
 @routes.get("/people", openapi_extra=VIEWER)
 def people_page(
-    request: Request,
+    view: InView,
     context: InContext,
     caller: By,
     search: Annotated[str | None, Query(max_length=200)] = None,
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> Response:
     """Everybody, with a picture."""
-    view = View(request, context, caller)
     service, counts = view.service(), view.counts()
     found, portraits = [], {}
     if service is not None:
@@ -245,19 +268,17 @@ def people_page(
 
 
 @routes.get("/people/{person_id}", openapi_extra=VIEWER)
-def person_page(request: Request, context: InContext, caller: By, person_id: PersonId) -> Response:
+def person_page(view: InView, context: InContext, caller: By, person_id: PersonId) -> Response:
     """One person with all photos."""
-    view = View(request, context, caller)
-    service = context.services.get(view.collection)
+    service = view.gallery()
     person = service.catalogue.person_by_id(service.collection.id, person_id)
     faces = service.catalogue.faces_of(person.id)
     return view.page("people", "person.html", person=person, faces=faces)
 
 
 @routes.get("/unknowns", openapi_extra=VIEWER)
-async def unknowns_page(request: Request, context: InContext, caller: By) -> Response:
+async def unknowns_page(view: InView, context: InContext, caller: By) -> Response:
     """Strangers who come again, to be named."""
-    view = await run_in_threadpool(View, request, context, caller)
     service = await run_in_threadpool(view.service)
     groups = [] if service is None else await context.pool.run(lambda: list_groups(service))
     return view.page(
@@ -269,9 +290,8 @@ async def unknowns_page(request: Request, context: InContext, caller: By) -> Res
 
 
 @routes.get("/runs", openapi_extra=VIEWER)
-def runs_page(request: Request, context: InContext, caller: By) -> Response:
+def runs_page(view: InView, context: InContext, caller: By) -> Response:
     """Bulk ingests: start one, see how the others went."""
-    view = View(request, context, caller)
     runs = context.catalogue.runs
     own = runs.newest(100, view.collection)
     return view.page(
@@ -284,9 +304,8 @@ def runs_page(request: Request, context: InContext, caller: By) -> Response:
 
 
 @routes.get("/runs/{run_id}", openapi_extra=VIEWER)
-def run_page(request: Request, context: InContext, caller: By, run_id: RunId) -> Response:
+def run_page(view: InView, context: InContext, caller: By, run_id: RunId) -> Response:
     """One run, live, with the photos that it did not take."""
-    view = View(request, context, caller)
     runs = context.catalogue.runs
     run = own_run(runs, view.collection, run_id)
     return view.page(
@@ -299,9 +318,8 @@ def run_page(request: Request, context: InContext, caller: By, run_id: RunId) ->
 
 
 @routes.get("/quality", openapi_extra=VIEWER)
-def quality_page(request: Request, context: InContext, caller: By) -> Response:
+def quality_page(view: InView, context: InContext, caller: By) -> Response:
     """What the threshold is worth, and another one would be."""
-    view = View(request, context, caller)
     service = view.service()
     if service is None:
         return view.page("quality", "quality.html", shown=None)
@@ -312,9 +330,8 @@ def quality_page(request: Request, context: InContext, caller: By) -> Response:
 
 
 @routes.get("/index", openapi_extra=VIEWER)
-async def index_page(request: Request, context: InContext, caller: By) -> Response:
+async def index_page(view: InView, context: InContext, caller: By) -> Response:
     """What searches the faces, and how large it is."""
-    view = await run_in_threadpool(View, request, context, caller)
     service = await run_in_threadpool(view.service)
     if service is None:
         return view.page("index", "index.html", status=None)

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from retrieval.api.auditing import entry_of
 from retrieval.api.context import Question, refuse_if_none_was_read
-from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
+from retrieval.api.routing import By, InContext, InGallery, InLoadedGallery, Once, needs, router
 from retrieval.api.schemas import Identification, SearchAnswer, Verdict
 from retrieval.api.uploads import Photo, check_count, photo_source, photo_sources
 from retrieval.catalogue.http.api_keys import Role
@@ -34,7 +34,7 @@ Threshold = Annotated[
 async def identify(
     context: InContext,
     caller: By,
-    service: InGallery,
+    service: InLoadedGallery,
     photos: Annotated[list[UploadFile], File(description="One or several photos.")],
     threshold: Threshold = None,
 ) -> JSONResponse:
@@ -55,7 +55,7 @@ async def identify(
 async def search(
     context: InContext,
     caller: By,
-    service: InGallery,
+    service: InLoadedGallery,
     photo: Photo,
     limit: Annotated[int, Form(ge=1, le=1000, description="How many photos.")] = 10,
 ) -> Any:
@@ -75,7 +75,7 @@ async def search(
 async def verify(
     context: InContext,
     caller: By,
-    service: InGallery,
+    service: InLoadedGallery,
     photo: Photo,
     other: Annotated[UploadFile | None, File(description="Another photo, or")] = None,
     person: Annotated[str | None, Form(max_length=200, description="a person's name.")] = None,
