@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import cached_property, partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from retrieval.catalogue.catalogue import Catalogue
@@ -225,8 +226,11 @@ class Service:
 
     @cached_property
     def photos(self) -> PhotoStore:
-        """Kept copies of the collection's photos."""
-        return self._parts.photos(self.collection)
+        """Kept copies of the collection's photos, without what killed processes left unfinished."""
+        photos = self._parts.photos(self.collection)
+        if isinstance(photos.folder, Path):  # elsewhere it takes long: when something is erased
+            photos.drop_drafts()
+        return photos
 
     def fill_pictures(
         self, advance: Callable[[int], None], *, max_pixels: int, max_bytes: int
@@ -463,6 +467,7 @@ class Service:
     def _discard(self, photos: set[str], unfinished: bool) -> None:
         """Delete kept photos, and those that an erasure which was not finished has left."""
         try:
+            self.photos.drop_drafts()
             if unfinished:
                 kept = self.photos.kept()
                 photos |= set(kept)

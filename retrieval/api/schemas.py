@@ -282,6 +282,7 @@ class Receipt(BaseModel):
         open=[],
         not_searched=["backups made earlier"],
         backups=[],
+        mentions=[],
         clean=True,
         summary="2 faces are gone; none of their 4 byte patterns is in any of 1 files",
     )
@@ -297,6 +298,9 @@ class Receipt(BaseModel):
     open: list[str] = Field(description="What kept bytes from being erased until it ends.")
     not_searched: list[str] = Field(description="Where nobody looked.")
     backups: list[str] = Field(description="Backups that were made while the person was enrolled.")
+    mentions: list[str] = Field(
+        description="Where a name of theirs still stands: columns, files and folders."
+    )
     clean: bool
     summary: str
 

@@ -14,6 +14,8 @@ from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.encryptor import CatalogueEncryptor
 from retrieval.catalogue.erasing import erasure
+from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.erasing.name_search import rows_naming
 from retrieval.catalogue.events.albums import Albums
 from retrieval.catalogue.events.faces import EventFaces
 from retrieval.catalogue.events.store import EventStore
@@ -573,6 +575,21 @@ class Catalogue:
         """Which of these stored vectors are still some face's."""
         with self._database.reading() as connection:
             return erasure.enrolled_still(connection, stored)
+
+    def photos_elsewhere(self, collection_id: int, sha256s: Iterable[str]) -> frozenset[str]:
+        """Those of the photos that are somebody's in another collection."""
+        with self._database.reading() as connection:
+            return erasure.photos_elsewhere(connection, collection_id, sha256s)
+
+    def mentions_of(self, names: Iterable[str]) -> Mentions:
+        """Mentions of people by these names, which are not those of people who are enrolled."""
+        with self._database.reading() as connection:
+            return erasure.mentions_of(connection, names)
+
+    def rows_naming(self, collection_id: int, mentions: Mentions) -> list[str]:
+        """Which columns of a collection's rows name somebody: `events.name (2 rows)`."""
+        with self._database.reading() as connection:
+            return rows_naming(connection, collection_id, mentions)
 
     def user_key(self) -> UserKey:
         """The user's key; SettingInvalid where there is none."""

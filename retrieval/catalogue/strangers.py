@@ -1,6 +1,7 @@
 """Unknown faces that queries met, kept for a time: strangers who come again can be named."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,8 +44,10 @@ from retrieval.catalogue.schema import (
     metadata,
     now,
 )
-from retrieval.errors import NotFound
-from retrieval.values import Floats, Ints
+from retrieval.errors import NotFound, VectorDamaged
+from retrieval.values import Floats, Ints, Vectors
+
+_AT_ONCE = 500  # vectors that are looked at in a deletion
 
 unknowns = Table(
     "unknowns",
@@ -276,6 +279,38 @@ def _keep_pictures(
     ]
     if rows:
         connection.execute(insert(thumbnails), rows)
+
+
+def erase_strangers(
+    connection: Connection, collection_id: int, sha256s: Iterable[str], vectors: Vectors
+) -> None:
+    """Delete strangers of photos that are erased, and those with the very vector of an erased face.
+
+    Whoever was asked about before being enrolled was a stranger then: the same photo, or another
+    file with the same pixels.
+
+    Args:
+        connection: of the transaction.
+        collection_id: whose.
+        sha256s: of the photos.
+        vectors: (n, d) float32 of the faces.
+    """
+    mine = unknowns.c.collection_id == collection_id
+    for some in chunks(sha256s):
+        connection.execute(delete(unknowns).where(mine, unknowns.c.sha256.in_(some)))
+    if not len(vectors):
+        return
+    wanted = {to_bytes(row) for row in vectors}
+    same = (unknowns.c.fingerprint == _model(collection_id).scalar_subquery()) & mine
+    after = 0
+    query = select(unknowns.c.id, unknowns.c.vector).where(same).order_by(unknowns.c.id)
+    while rows := connection.execute(query.where(unknowns.c.id > after).limit(_AT_ONCE)).all():
+        after = rows[-1].id
+        stored = [row.vector for row in rows]
+        with suppress(VectorDamaged):
+            found = decode_vectors(connection, stored, vectors.shape[1])
+            gone = [row.id for row, own in zip(rows, found, strict=True) if to_bytes(own) in wanted]
+            connection.execute(delete(unknowns).where(unknowns.c.id.in_(gone)))
 
 
 def _model(collection_id: int) -> Select[tuple[str]]:

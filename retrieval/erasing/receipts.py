@@ -6,6 +6,7 @@ somebody else, as a copy of the same photo does, is no trace.
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.catalogue.erasing.erasure import traces
+from retrieval.catalogue.erasing.erasure import copies, traces
+from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.erasing.name_search import files_naming, folders_naming
 from retrieval.catalogue.records import Person
 from retrieval.errors import StoreError
 from retrieval.output_files import replacing
@@ -23,6 +26,7 @@ from retrieval.runs.files import discard_person
 from retrieval.service import Service
 from retrieval.values import Ints
 
+_KEPT = re.compile(r"[0-9a-f]{64}")  # the name of a kept copy: its photo's SHA-256
 WAIT_S = 20.0  # for readers of the catalogue to end
 _NOT_SEARCHED = (
     "memory: another process forgets at its next question; index files that it has mapped are"
@@ -53,6 +57,7 @@ class Receipt:
         not_searched: what no search can look into.
         erasure: its id in the log of erasures: a restore with this receipt applies it.
         backups: files that were made while the person was enrolled, and hold them still.
+        mentions: where a name of theirs still stands: columns of the catalogue, files and folders.
     """
 
     collection: str
@@ -66,11 +71,12 @@ class Receipt:
     not_searched: tuple[str, ...]
     erasure: str
     backups: tuple[str, ...]
+    mentions: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
         """Whether nothing was found, and nothing holds on to what was erased."""
-        return not self.traces and not self.open
+        return not self.traces and not self.open and not self.mentions
 
     def sentence(self) -> str:
         """In words."""
@@ -82,7 +88,9 @@ class Receipt:
                 f" {len(self.searched)} files{kept}"
             )
         left = f"bytes of them are still in {', '.join(self.traces)}" if self.traces else ""
-        return f"{gone}, but {'; '.join(filter(None, (left, *self.open)))}{kept}"
+        named = f"a name of theirs still stands in {', '.join(self.mentions)}"
+        told = filter(None, (left, *self.open, named if self.mentions else ""))
+        return f"{gone}, but {'; '.join(told)}{kept}"
 
     def document(self) -> dict[str, Any]:
         """As JSON: no name, no vectors."""
@@ -98,6 +106,7 @@ class Receipt:
             "not_searched": list(self.not_searched),
             "erasure": self.erasure,
             "backups": list(self.backups),
+            "mentions": list(self.mentions),
         }
 
     def write(self, path: Path) -> None:
@@ -178,12 +187,13 @@ def forget_with_receipt(
     erased = service.forget(*people)
     left = []
     try:
-        discard_person(home, runs, erased.names)
+        discard_person(home, runs, erased.names, erased.photos)
     except StoreError as error:  # the person is gone: the receipt says so, and what is left
         left.append(f"{error} The name of who was deleted may still stand there")
     if not service.catalogue.empty_wal(wait_s):
         left.append(_still_open(wait_s))
     found, sought = _proven(service, home, sought)
+    mentions = service.catalogue.mentions_of(erased.names)
     since = min(
         (*(face.created_at for face in enrolled), *(person.created_at for person in people))
     )
@@ -193,14 +203,30 @@ def forget_with_receipt(
         faces=erased.faces,
         photos=erased.photos,
         erased_at=datetime.now(UTC),
-        searched=_named(found.files, home),
+        searched=_named(found.files, home, mentions),
         patterns=len(sought),
-        traces=_named(found.traces, home),
+        traces=_named(found.traces, home, mentions),
         open=tuple(left),
         not_searched=_not_searched(service),
         erasure=erased.erasure,
         backups=tuple(backup.path for backup in held),
+        mentions=_naming(service, home, mentions, found.files),
     )
+
+
+def _naming(
+    service: Service, home: Path, mentions: Mentions, files: Iterable[Path]
+) -> tuple[str, ...]:
+    """Where one of the names still stands, told without it."""
+    rows = service.catalogue.rows_naming(service.collection.id, mentions)
+    shelves = (*service.catalogue.files(), home / "index", home / "photos")
+    texts = [
+        path
+        for path in files
+        if path.is_relative_to(home) and not any(path.is_relative_to(each) for each in shelves)
+    ]
+    named = {*files_naming(texts, home, mentions), *folders_naming(home, mentions)}
+    return (*rows, *dict.fromkeys(_named(sorted(named), home, mentions)))
 
 
 def _not_searched(service: Service) -> tuple[str, ...]:
@@ -240,12 +266,24 @@ def search(service: Service, home: Path, sought: Sought) -> Found:
     others = {path for path in indexes if not path.is_relative_to(own)}
     found = {*traces(files, sought.vectors)}
     found |= {*traces(set(files) - others, sought.plain - sought.vectors)}
-    photos = service.photos.folder
-    if isinstance(photos, Path):
-        kept = {path for path in files if path.is_relative_to(photos)}
-        found |= {path for path in kept if path.name in sought.sha256s}
+    found |= {*_photos_left(service, files, sought.sha256s)}
     found |= {*service.gallery.left_packed(sought.faces, sought.people, sought.packed)}
     return Found(tuple(files), tuple(sorted(found)))
+
+
+def _photos_left(
+    service: Service, files: Iterable[Path], sha256s: frozenset[str]
+) -> Iterable[Path]:
+    """Files that hold one of the photos: kept copies, called by their hash, and any others."""
+    sha256s -= service.catalogue.photos_elsewhere(service.collection.id, sha256s)
+    others = []
+    for path in files:
+        if _KEPT.fullmatch(path.name):
+            if path.name in sha256s:
+                yield path
+        elif path not in service.catalogue.files() and path.suffix != ".snapshot":
+            others.append(path)
+    yield from copies(others, sha256s)
 
 
 def _proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought]:
@@ -272,9 +310,13 @@ def _files(home: Path) -> Iterable[Path]:
             yield path
 
 
-def _named(paths: Iterable[Path], home: Path) -> tuple[str, ...]:
+def _named(paths: Iterable[Path], home: Path, mentions: Mentions) -> tuple[str, ...]:
+    """Paths as they are told: a receipt names nobody."""
     return tuple(
-        str(path.relative_to(home) if path.is_relative_to(home) else path) for path in paths
+        mentions.taken_out_of_words(
+            str(path.relative_to(home) if path.is_relative_to(home) else path)
+        )
+        for path in paths
     )
 
 

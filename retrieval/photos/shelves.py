@@ -6,14 +6,15 @@ its place and renamed there, and whether that is synced is the server's matter.
 """
 
 import errno
+import fcntl
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Protocol
+from typing import IO, Protocol
 from uuid import uuid4
 
 from retrieval.errors import DataInvalid, PhotoUnreadable, StoreError, StoreFull
@@ -23,6 +24,7 @@ from retrieval.private_files import make_folder
 from retrieval.values import Location, Url
 
 _DRAFT_S = 3600.0  # no copy takes that long
+_DRAFTS = ".drafts"  # below a shelf: files that are being written, under a lock
 _MOST_BYTES = 1 << 40  # what was kept is read, whatever limit there is for new photos today
 
 
@@ -92,7 +94,8 @@ class FolderShelf:
         path = self._path(name)
         try:
             make_folder(path.parent)
-            _write(path, data)
+            make_folder(self.folder / _DRAFTS)
+            _write(path, self.folder / _DRAFTS, data)
         except OSError as error:
             raise store_error(path, error) from error
 
@@ -114,10 +117,15 @@ class FolderShelf:
 
     def drop_drafts(self) -> None:
         """See `Shelf`."""
-        for path in self.folder.glob("??/.*"):
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime > _DRAFT_S:
-                    path.unlink()
+        if not (self.folder / _DRAFTS).exists():  # from before drafts had a folder of their own
+            for path in self.folder.glob("??/.*"):
+                with suppress(OSError):
+                    if time.time() - path.stat().st_mtime > _DRAFT_S:
+                        path.unlink()
+        for path in self.folder.glob(f"{_DRAFTS}/*"):
+            with suppress(OSError), path.open("rb") as draft:  # somebody holds it: being written
+                fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
     def clear(self) -> None:
         """See `Shelf`."""
@@ -196,8 +204,8 @@ def store_error(path: Path, error: OSError) -> StoreError:
     return StoreError(f"{path}: {error.strerror}. Check the permissions of {path.parent}.")
 
 
-def _write(path: Path, data: bytes) -> None:
-    with NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as draft:
+def _write(path: Path, drafts: Path, data: bytes) -> None:
+    with _draft(drafts) as draft:
         try:
             draft.write(data)
             draft.flush()
@@ -206,3 +214,14 @@ def _write(path: Path, data: bytes) -> None:
         except BaseException:
             Path(draft.name).unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def _draft(folder: Path) -> Iterator[IO[bytes]]:
+    """A new file that nobody takes for one of a process that was killed, since it is locked."""
+    while True:
+        with NamedTemporaryFile(dir=folder, delete=False) as draft:
+            fcntl.flock(draft, fcntl.LOCK_EX)
+            if Path(draft.name).exists():  # nobody was faster than the lock
+                yield draft
+                return

@@ -1,6 +1,7 @@
 """Files that runs leave under the home folder: unpacked archives, and lists of rejected photos."""
 
 import csv
+import hashlib
 import io
 import shutil
 import time
@@ -13,7 +14,6 @@ from unicodedata import normalize
 from retrieval.catalogue.runs.run_records import Run
 from retrieval.cells import CsvWriter, as_written
 from retrieval.output_files import holding, lock_of, replacing
-from retrieval.photos.folders import people_below
 from retrieval.private_files import open_text
 from retrieval.runs.bulk import path_of
 from retrieval.steps import try_each
@@ -50,22 +50,30 @@ def discard_runs(home: Path, runs: Iterable[Run]) -> None:
         _delete(rejects_of(home, run.id))
 
 
-def discard_person(home: Path, runs: Iterable[Run], names: Collection[str]) -> None:
+def discard_person(
+    home: Path, runs: Iterable[Run], names: Collection[str], sha256s: Collection[str] = ()
+) -> None:
     """Delete a person's photos in the archives of these runs, and lines in their lists of rejects.
 
     Args:
         home: the home folder.
         runs: of the person's collection; another one's person of the name is somebody else.
-        names: that the person has had.
+        names: that the person has had: what lies in a folder of that name goes, and the folder.
+        sha256s: of the person's photos, wherever in an archive they lie.
 
     Raises:
         StoreError: a list cannot be written anew; it is as it was, and the others are done.
     """
     runs = list(runs)
     for upload in filter(None, (_upload_of(home, run) for run in runs)):
-        for name, photo in people_below(upload):
-            if normalize("NFC", name).strip() in names:
-                photo.unlink(missing_ok=True)
+        for path in sorted(upload.rglob("*"), reverse=True):  # folders after what is in them
+            parts = path.relative_to(upload).parts
+            theirs = any(normalize("NFC", part).strip() in names for part in parts)
+            if path.is_dir():
+                with suppress(OSError):  # there is something left in it
+                    path.rmdir()
+            elif theirs or (sha256s and _sha256(path) in sha256s):
+                path.unlink(missing_ok=True)
     lists = (rejects_of(home, run.id) for run in runs)
     there = [path for path in lists if path.exists() or lock_of(path).exists()]
     try_each(*(partial(_strike, path, names) for path in there))
@@ -107,6 +115,11 @@ def _strike(path: Path, names: Collection[str]) -> None:
         if len(kept) < len(rows):
             with replacing(path) as part, open_text(part) as file:
                 CsvWriter(file).rows(map(as_written, row) for row in kept)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _delete(path: Path) -> None:

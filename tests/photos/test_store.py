@@ -1,6 +1,9 @@
 import errno
+import fcntl
 import hashlib
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -152,12 +155,46 @@ def test_an_encrypted_copy_under_another_photos_name_is_an_error(tmp_path: Path)
         store.read(other)
 
 
-def test_old_drafts_of_killed_processes_are_dropped(tmp_path: Path) -> None:
+KILLED_WHILE_IT_WRITES = """
+import os, sys
+from pathlib import Path
+from retrieval.photos import shelves
+
+def killed(descriptor):
+    os.kill(os.getpid(), 9)
+
+shelves.os.fsync = killed
+shelves.FolderShelf(Path(sys.argv[1])).write("ab" * 32, b"the photo")
+"""
+
+
+def test_what_a_killed_process_wrote_of_a_copy_is_dropped_at_once(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED_WHILE_IT_WRITES, str(tmp_path)], check=False)
+    (draft,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert draft.stat().st_mode & 0o077 == 0
+    store = PhotoStore(tmp_path, keeps=True)
+    assert store.kept() == []
+    store.drop_drafts()
+    assert not draft.exists()
+
+
+def test_a_draft_that_is_being_written_stays(tmp_path: Path) -> None:
     store = PhotoStore(tmp_path, keeps=True)
     store.keep(SHA256, DATA)
+    with (tmp_path / ".drafts" / "draft").open("wb") as draft:
+        fcntl.flock(draft, fcntl.LOCK_EX)
+        store.drop_drafts()
+        assert Path(draft.name).exists()
+    store.drop_drafts()
+    assert not Path(draft.name).exists()
+    assert store.read(SHA256) == DATA
+
+
+def test_drafts_of_an_older_version_are_dropped_when_they_are_old(tmp_path: Path) -> None:
+    (tmp_path / SHA256[:2]).mkdir()
     old, young = (tmp_path / SHA256[:2] / name for name in (".old", ".young"))
     old.write_bytes(DATA)
     young.write_bytes(DATA)
     os.utime(old, (0, 0))
-    store.drop_drafts()
-    assert (old.exists(), young.exists(), store.read(SHA256)) == (False, True, DATA)
+    PhotoStore(tmp_path, keeps=True).drop_drafts()
+    assert (old.exists(), young.exists()) == (False, True)

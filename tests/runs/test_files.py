@@ -97,11 +97,13 @@ def test_a_list_of_rejects_names_a_photo_where_the_run_began_and_not_where_the_l
 
 
 def test_a_deleted_person_leaves_a_list_that_had_to_make_text_of_the_name(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    run, path = began(home)
-    (row,) = rejects(path, home, Path("/staff"), "1.jpg", "=Ann")
-    assert (row["person"], row["what_to_do"]) == ("'=Ann", "'=No face.")
-    discard_person(home, [run], ["=Ann"])
+    with small_service(Settings(home=tmp_path)) as service:
+        run = service.catalogue.runs.create("enrol", "default", "x", {})
+    path = rejects_of(tmp_path, run.id)
+    told = RunPhoto(1, "1.jpg", "=Ann", None, Taken.REJECTED, "no-face", "=No face.")
+    write_rejects(path, tmp_path, run, [told])
+    assert "'=Ann" in path.read_text()
+    discard_person(tmp_path, [run], ["=Ann"])
     assert "Ann" not in path.read_text()
 
 

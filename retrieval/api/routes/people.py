@@ -300,7 +300,7 @@ def merge_people(context: InContext, caller: By, service: InGallery, merge: Merg
     """Give all faces of a person to another one, who keeps name and external id."""
     person = service.person_by_id(merge.person_id, merge.called)
     into = service.person_by_id(merge.into_id, merge.into_called)
-    with _audited(caller, service, _kind, _summary):
+    with _audited(caller, service, _kind, _ids):
         return _edit(service.catalogue.merge_people(service.collection.id, person, into))
 
 
@@ -326,7 +326,7 @@ def move_faces(context: InContext, caller: By, service: InGallery, move: Move) -
     """Give faces to another person."""
     to = service.person_by_id(move.to_id, move.to_called)
     of = None if move.person_id is None else service.person_by_id(move.person_id, move.called)
-    with _audited(caller, service, _kind, _summary):
+    with _audited(caller, service, _kind, _ids):
         return _edit(service.catalogue.move_faces(service.collection.id, move.face_ids, to, of))
 
 
@@ -338,7 +338,7 @@ def split_person(
 ) -> Any:
     """Make a new person of some of a person's faces."""
     person = service.person_by_id(person_id, split.called)
-    with _audited(caller, service, _kind, _summary):
+    with _audited(caller, service, _kind, _ids):
         entry = service.catalogue.split_person(
             service.collection.id, person, split.face_ids, split.person
         )
@@ -357,7 +357,7 @@ def undo(context: InContext, caller: By, service: InGallery, which: Undo) -> Any
     """Undo an edit, whatever came after it, if what it left still stands."""
     collection = service.collection.id
     edit = service.catalogue.newest_edit(collection) if which.edit is None else which.edit
-    with _audited(caller, service, "undo", _summary):
+    with _audited(caller, service, "undo", _ids):
         return _edit(service.catalogue.undo(collection, edit))
 
 
@@ -365,8 +365,9 @@ def _kind(entry: JournalEntry) -> str:
     return entry.kind
 
 
-def _summary(entry: JournalEntry) -> dict[str, Any]:
-    return {"edit": entry.id, "summary": entry.summary}
+def _ids(entry: JournalEntry) -> dict[str, Any]:
+    """What the audit log tells of an edit: no names, since it outlives the people."""
+    return {"edit": entry.id, "people": list(entry.people), "faces": list(entry.faces)}
 
 
 def _edit(entry: JournalEntry) -> dict[str, Any]:

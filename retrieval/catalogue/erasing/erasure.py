@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, false, insert, or_, select, update
 
 from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.erasing import bytesearch
 from retrieval.catalogue.erasing.erasure_log import Erasure, ErasureKind, log_erasure
+from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.events import erasing as events
 from retrieval.catalogue.events.records import ErasedAppearances
 from retrieval.catalogue.http import audit, replies
@@ -39,6 +40,7 @@ from retrieval.catalogue.schema import (
     people,
     photos,
 )
+from retrieval.catalogue.strangers import erase_strangers
 from retrieval.errors import StoreError, VectorDamaged
 
 _PIECE_BYTES = 256  # SQLite may lay a long value over several pages
@@ -118,13 +120,22 @@ def _delete_person(connection: Connection, collection_id: int, person: Person) -
     owned = select(faces.c.id).where(faces.c.person_id == person_id)
     erased = _delete_faces(connection, collection_id, connection.scalars(owned).all())
     seen = events.erase_person(connection, collection_id, person_id, names)
-    runs.erase_person(connection, collection_id, names)
-    audit.erase_person(connection, collection_id, names, erased.photos)
-    replies.erase_person(connection, names)
+    mentions = mentions_of(connection, names)
+    runs.erase_person(connection, collection_id, mentions)
+    audit.erase_person(connection, collection_id, mentions, erased.photos)
+    replies.erase_person(connection, mentions)
     entries = select(journal_people.c.entry_id).where(journal_people.c.person_id == person_id)
     connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))
     connection.execute(delete(people).where(people.c.id == person_id))
     return replace(erased, people=(person_id,), names=frozenset(names), seen=seen)
+
+
+def mentions_of(connection: Connection, names: Iterable[str]) -> Mentions:
+    """Mentions of people by these names, which are not those of others whose names hold them."""
+    gone = frozenset(names)
+    holding = [people.c.name.contains(name, autoescape=True) for name in sorted(gone)]
+    others = connection.scalars(select(people.c.name).where(or_(false(), *holding)))
+    return Mentions(gone, frozenset(others) - gone)
 
 
 def remove_photo(connection: Connection, collection_id: int, photo: str | EnrolledFace) -> Erased:
@@ -210,6 +221,7 @@ def _delete_faces(connection: Connection, collection_id: int, face_ids: Sequence
         empty = photos.c.id.in_(photo_ids) & ~_has_faces(photos.c.id)
         hashes += connection.scalars(select(photos.c.sha256).where(empty))
         connection.execute(delete(photos).where(empty))
+    erase_strangers(connection, collection_id, hashes, gone)
     return Erased((), tuple(sorted(face_ids)), tuple(hashes), gone)
 
 
@@ -229,6 +241,20 @@ def enrolled_still(connection: Connection, vectors: Iterable[bytes]) -> frozense
     return frozenset(found)
 
 
+def photos_elsewhere(
+    connection: Connection, collection_id: int, sha256s: Iterable[str]
+) -> frozenset[str]:
+    """Those of the photos that are somebody's in another collection."""
+    other = photos.c.collection_id != collection_id
+    return frozenset(
+        sha256
+        for some in chunks(sha256s)
+        for sha256 in connection.scalars(
+            select(photos.c.sha256).where(other, photos.c.sha256.in_(some))
+        )
+    )
+
+
 def traces(files: Iterable[Path], values: Iterable[bytes]) -> list[Path]:
     """The files in which one of these values occurs, whole or in a piece of 256 bytes.
 
@@ -246,9 +272,27 @@ def traces(files: Iterable[Path], values: Iterable[bytes]) -> list[Path]:
         for value in values
         for start in range(0, len(value), _PIECE_BYTES)
     }
+    return _found(files, patterns=sorted(piece.hex() for piece in pieces))
+
+
+def copies(files: Iterable[Path], sha256s: Iterable[str]) -> list[Path]:
+    """The files whose content has one of these hashes, whatever they are called.
+
+    Raises:
+        StoreError: a file cannot be read.
+    """
+    return _found(files, sha256s=sorted(sha256s))
+
+
+def _found(
+    files: Iterable[Path], patterns: Sequence[str] = (), sha256s: Sequence[str] = ()
+) -> list[Path]:
+    if not patterns and not sha256s:
+        return []
     question = {
         "files": [str(path) for path in files],
-        "patterns": sorted(piece.hex() for piece in pieces),
+        "patterns": list(patterns),
+        "sha256s": list(sha256s),
     }
     command = [sys.executable, bytesearch.__file__]
     try:

@@ -156,19 +156,18 @@ def write_down(connection: Connection, entries: Sequence[AuditEntry]) -> None:
 
 
 def erase_person(
-    connection: Connection, collection_id: int, names: Iterable[str], sha256s: Iterable[str]
+    connection: Connection, collection_id: int, mentions: Mentions, sha256s: Iterable[str]
 ) -> None:
     """Take a person's names, and the hashes of the person's photos, out of a collection's entries.
 
     That somebody was asked about or changed, when and by whom, stays.
     """
-    mentions = Mentions(names)
     own = _of_collection(collection_id)
     for some in chunks(sha256s):
         connection.execute(update(audit).where(own, audit.c.photo.in_(some)).values(photo=None))
     query = select(audit.c.id, audit.c.answer).where(own, mentions.possible(audit.c.answer))
     for row in connection.execute(query).all():
-        answer = mentions.taken_out(row.answer)
+        answer = mentions.taken_out_of_words(row.answer)
         connection.execute(update(audit).where(audit.c.id == row.id).values(answer=answer))
 
 

@@ -3,7 +3,6 @@
 Follows draft-ietf-httpapi-idempotency-key-header-07.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -137,9 +136,8 @@ def _forget_old(connection: Connection) -> int:
     return connection.execute(delete(replies).where(old)).rowcount
 
 
-def erase_person(connection: Connection, names: Iterable[str]) -> None:
+def erase_person(connection: Connection, mentions: Mentions) -> None:
     """Take the names that a person has had out of all kept replies."""
-    mentions = Mentions(names)
     query = select(replies.c.who, replies.c.token, replies.c.body)
     kept = query.where(replies.c.body.is_not(None)).execution_options(yield_per=_READ_AT_ONCE)
     emptied = [
