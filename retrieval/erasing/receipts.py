@@ -264,8 +264,8 @@ def search(service: Service, home: Path, sought: Sought) -> Found:
     indexes = {path for path in files if path.is_relative_to(home / "index")}
     own = home / "index" / str(service.collection.id)
     others = {path for path in indexes if not path.is_relative_to(own)}
-    found = {*traces(files, sought.vectors)}
-    found |= {*traces(set(files) - others, sought.plain - sought.vectors)}
+    found = {*traces(set(files) - others, sought.vectors | sought.plain)}  # each file read once
+    found |= {*traces(others, sought.vectors)}
     found |= {*_photos_left(service, files, sought.sha256s)}
     found |= {*service.gallery.left_packed(sought.faces, sought.people, sought.packed)}
     return Found(tuple(files), tuple(sorted(found)))
