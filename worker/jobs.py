@@ -20,6 +20,7 @@ from rq.serializers import JSONSerializer
 
 from retrieval.values import FailedJob
 from worker.redis_server import redis_errors
+from worker.rq_internals import workers_key
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ class RqJobQueue:
             QueueUnavailable: Redis does not answer.
         """
         with redis_errors():
-            return int(self.connection.scard(f"rq:workers:{self.name}"))
+            return int(self.connection.scard(workers_key(self.name)))
 
     def ask_workers_to_stop(self) -> None:
         """Ask every supervisor of this queue, on whatever machine, to finish and leave.

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -20,7 +20,6 @@ from typing import Any, Protocol
 from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.worker import SimpleWorker
 
 from retrieval.errors import (
     InferenceFailed,
@@ -34,6 +33,7 @@ from retrieval.settings import Settings
 from worker.jobs import RqJobQueue
 from worker.recovery import queue_halves
 from worker.redis_server import connect, redis_errors
+from worker.rq_internals import QuietWorker, job_class
 
 logger = logging.getLogger(__name__)
 
@@ -108,10 +108,8 @@ def run_worker(plan: WorkerPlan, name: str, ready: Connection) -> None:
         tasks.close()
 
 
-class WarmWorker(SimpleWorker):  # type: ignore[misc]  # rq has no types
+class WarmWorker(QuietWorker):
     """RQ's worker without a fork, with tasks in place of importable functions."""
-
-    max_connection_wait_time = 2.0  # seconds between looking for a Redis that went away
 
     def __init__(self, queue: RqJobQueue, tasks: Tasks, name: str) -> None:
         self._jobs = queue
@@ -120,22 +118,10 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]  # rq has no types
             [queue.rq],
             name=name,
             connection=queue.connection,
-            job_class=_job_class(self._perform),
+            job_class=job_class(self._perform),
             serializer=JSONSerializer,
             log_job_description=False,
         )
-
-    def bootstrap(self, *_: Any, **__: Any) -> None:
-        """Register, without RQ's handlers on standard output and without its command channel."""
-        self.register_birth()
-
-    def _install_signal_handlers(self) -> None:
-        # Ctrl-C reaches the whole process group; it is the supervisor that decides what it means.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, self.request_stop)
-
-    def unsubscribe(self) -> None:
-        """Nothing to do: see `bootstrap`."""
 
     def _perform(self, job: Job) -> None:
         kind, payload = str(job.func_name), _payload(job)
@@ -184,16 +170,6 @@ def _payload(job: Job) -> Payload | None:
     """The job's one argument, or None where somebody else made the job."""
     ours = len(job.args) == 1 and isinstance(job.args[0], dict)
     return dict(job.args[0]) if ours else None
-
-
-def _job_class(perform: Callable[[Job], None]) -> type[Job]:
-    """RQ's job, but what it does is `perform`, whatever function it names."""
-
-    class WarmJob(Job):  # type: ignore[misc]  # rq has no types
-        def _execute(self) -> None:
-            perform(self)
-
-    return WarmJob
 
 
 def _die_with_parent() -> None:

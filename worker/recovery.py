@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from redis.client import Pipeline
-from rq import worker_registration
 from rq.exceptions import NoSuchJobError
-from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, Execution
+from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import as_text, utcparse
 
+from worker import rq_internals
 from worker.jobs import RqJobQueue
 from worker.redis_server import process_runs, redis_errors
 
@@ -48,33 +48,27 @@ class Recovery:
             QueueUnavailable: Redis does not answer; ask again later.
         """
         with redis_errors():
-            key = WORKER_EXECUTIONS_KEY_TEMPLATE.format(name)
-            held = [as_text(entry) for entry in self._connection.smembers(key)]
+            begun = self._connection.smembers(rq_internals.executions_key(name))
+            held = [as_text(entry) for entry in begun]
             for composite_key in held:
                 self._put_back(Execution.from_composite_key(composite_key, self._connection))
-            worker_key = f"rq:worker:{name}"
             with self._connection.pipeline() as pipeline:
-                pipeline.srem(worker_registration.REDIS_WORKER_KEYS, worker_key)
-                pipeline.srem(
-                    worker_registration.WORKERS_BY_QUEUE_KEY % self._queue.name, worker_key
-                )
-                pipeline.delete(worker_key, key)
+                rq_internals.strike_off(name, self._queue.name, pipeline)
                 pipeline.execute()
         return len(held)
 
     def lost_workers(self) -> list[str]:
         """Names of workers whose machine, supervisor or process is gone without a word."""
         with redis_errors():
-            keys = worker_registration.get_keys(queue=self._queue.rq)
-            return [key.removeprefix("rq:worker:") for key in keys if self._is_lost(key)]
+            keys = rq_internals.worker_keys(self._queue.rq)
+            return [rq_internals.worker_name(key) for key in keys if self._is_lost(key)]
 
     def working_s(self, name: str) -> float:
         """Seconds since the worker began its job, 0 if it has none."""
-        key = WORKER_EXECUTIONS_KEY_TEMPLATE.format(name)
+        executions = self._connection.smembers(rq_internals.executions_key(name))
+        keys = [rq_internals.execution_key(as_text(entry)) for entry in executions]
         begun = [
-            float(created)
-            for entry in self._connection.smembers(key)
-            if (created := self._connection.hget(f"rq:execution:{as_text(entry)}", "created_at"))
+            float(created) for key in keys if (created := self._connection.hget(key, "created_at"))
         ]
         return time.time() - min(begun) if begun else 0.0
 
@@ -134,7 +128,7 @@ def try_again(queue: RqJobQueue, job: Job, pipeline: Pipeline) -> None:
             _queue_first(queue, job, [_payload(job) | {"reason": reason}], pipeline, kind=REJECT)
     else:
         job.meta["deaths"] = deaths
-        queue.rq._enqueue_job(job, pipeline=pipeline, at_front=True)
+        rq_internals.queue_again(queue.rq, job, pipeline)
 
 
 def queue_halves(queue: RqJobQueue, job: Job, pipeline: Pipeline, *, deaths: int) -> None:

@@ -30,6 +30,7 @@ from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan, run_worker
 from worker.recovery import Recovery
 from worker.redis_server import connect, redis_errors
+from worker.rq_internals import worker_key
 
 logger = logging.getLogger(__name__)
 
@@ -224,7 +225,7 @@ class Supervisor:
         for worker in self._workers:
             if not worker.warm:
                 continue
-            key = f"rq:worker:{worker.name}"
+            key = worker_key(worker.name)
             if self._connection.exists(key):
                 self._connection.hset(key, "last_heartbeat", utcformat(now()))
             overdue_s = self._recovery.working_s(worker.name) - self._plan.timeout_s

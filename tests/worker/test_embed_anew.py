@@ -101,11 +101,11 @@ def test_the_command_leaves_embedding_to_workers_and_compares_when_they_are_done
     with EmbeddedRedis(home) as server:
         plan = WorkerPlan(Settings(home=home, threads=1), server.url, "rollcall")
         with workers(plan, 1, beat_s=0.3):
-            begun = document(rollcall(home, "models", "swap", SMALL, "--queue", "--json"))
+            begun = document(rollcall(home, "models", "swap", "begin", SMALL, "--queue", "--json"))
             assert begun["kind"] == "embed"
             shown = document(rollcall(home, "jobs", "show", begun["run"], "--wait", "--json"))
             assert (shown["state"], shown["counts"]["embedded"]) == ("finished", photos)
-            words = ("models", "swap", SMALL, "--queue", "--wait", "--json")
+            words = ("models", "swap", "begin", SMALL, "--queue", "--wait", "--json")
             found = document(rollcall(home, *words))
     assert found["other"]["embedded"] == photos
     assert "needs 10 people" in found["comparison"]["not_calibrated"]
