@@ -144,10 +144,10 @@ class RunTasks:
         photos = self._runs.to_do(run.id, payload["photos"])
         if photos:
             service = self._service(run.collection, self._settings.detail)
-            faces = [int(photo.external_id or 0) for photo in photos]
+            faces = [photo.face_id or 0 for photo in photos]
             base = Path(run.options.get("base", os.curdir))
             missed = embed_faces(service, run.options["model"], faces, base)
-            why = {str(found.face_id): found for found in missed}
+            why = {found.face_id: found for found in missed}
             self._record(run.id, [_embedded(photo, why) for photo in photos])
 
     def _event(self, run: Run, payload: Payload) -> None:
@@ -225,8 +225,8 @@ def _enrolled(photo: RunPhoto, result: EnrolResult) -> PhotoOutcome:
     return PhotoOutcome(photo.id, taken, result.code, result.message, sha256=result.sha256)
 
 
-def _embedded(photo: RunPhoto, why: Mapping[str, Missed]) -> PhotoOutcome:
-    missed = why.get(photo.external_id or "")
+def _embedded(photo: RunPhoto, why: Mapping[int, Missed]) -> PhotoOutcome:
+    missed = why.get(photo.face_id or 0)
     if missed is None:
         return PhotoOutcome(photo.id, Taken.EMBEDDED)
     return PhotoOutcome(photo.id, Taken.REJECTED, missed.code, missed.message)

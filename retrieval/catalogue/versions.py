@@ -222,6 +222,12 @@ CREATE TABLE sessions (
     sha256 TEXT NOT NULL PRIMARY KEY, handle TEXT NOT NULL, ends_at TEXT NOT NULL)
 """
 
+_FACES_OF_RUNS = """
+ALTER TABLE run_photos ADD COLUMN face_id {ref};
+UPDATE run_photos SET face_id = CAST(external_id AS {ref}), external_id = NULL
+WHERE external_id IS NOT NULL AND run_id IN (SELECT id FROM runs WHERE kind = 'embed')
+"""
+
 # Each makes its version of the one before; the first makes version 2 of version 1.
 MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _RUNS,
@@ -241,6 +247,7 @@ MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _KEYS_IN_AUDIT,
     _CLAIMS,
     _SESSIONS,
+    _FACES_OF_RUNS,
 )
 
 

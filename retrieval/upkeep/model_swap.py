@@ -187,7 +187,7 @@ def listed(service: Service, fingerprint: str) -> Iterator[ListedPhoto]:
             again = (face.photo, face.person) in known
             known.add((face.photo, face.person))
             path = f"{face.photo} (face {face.id})" if again else face.photo
-            yield ListedPhoto(path, face.person, str(face.id))
+            yield ListedPhoto(path, face.person, face_id=face.id)
 
 
 def embed_faces(

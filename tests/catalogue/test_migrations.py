@@ -129,3 +129,25 @@ def test_the_version_is_written_so_that_nothing_is_migrated_twice(old):
     found = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchall()
     connection.close()
     assert found == [(str(VERSION),)]
+
+
+def test_faces_of_a_run_that_embeds_get_a_column_of_their_own(tmp_path):
+    connection = sqlite3.connect(tmp_path / "old.db")
+    connection.executescript((DUMPS[0].parent / "version_18.sql").read_text())
+    for run, kind, external in (("a", "embed", "2"), ("b", "enrol", "E-2")):
+        connection.execute(
+            "INSERT INTO runs (id, kind, collection, source, options, state, listed, counts,"
+            " started_at) VALUES (?, ?, 'default', '', '{}', 'working', 1, '{}', '2026')",
+            (run, kind),
+        )
+        connection.execute(
+            "INSERT INTO run_photos (run_id, path, person, external_id) VALUES (?, 'x', '', ?)",
+            (run, external),
+        )
+    connection.commit()
+    connection.close()
+    Catalogue.open(f"sqlite:///{tmp_path}/old.db").close()
+    connection = sqlite3.connect(tmp_path / "old.db")
+    found = connection.execute("SELECT external_id, face_id FROM run_photos ORDER BY run_id")
+    assert found.fetchall() == [(None, 2), ("E-2", None)]
+    connection.close()

@@ -65,6 +65,7 @@ class ListedPhoto:
         path: absolute, or relative to the run's base folder.
         person, external_id: whom it shows; empty and None where nobody is meant.
         face: which of its faces is meant, from 1; None for the dominant one.
+        face_id: of the enrolled face that is to be embedded anew, else None.
         reason: (code, message) where it is rejected without a look at it.
     """
 
@@ -72,6 +73,7 @@ class ListedPhoto:
     person: str = ""
     external_id: str | None = None
     face: int | None = None
+    face_id: int | None = None
     reason: tuple[str, str] | None = None
 
 
@@ -87,6 +89,7 @@ class RunPhoto:
     code: str | None
     message: str | None
     face: int | None = None
+    face_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ run_photos = Table(
     Column("person", Name, nullable=False),  # empty where nobody is meant
     Column("external_id", Text),
     Column("face", Integer),  # which is meant, from 1
+    Column("face_id", Id),  # of the enrolled face to embed anew; no reference: it may be gone
     Column("outcome", Text),  # null while it is to be done
     Column("code", Text),
     Column("message", Text),
@@ -496,6 +497,7 @@ def _row(run_id: str, photo: ListedPhoto) -> dict[str, Any]:
         "person": storable_path(photo.person),
         "external_id": photo.external_id,
         "face": photo.face,
+        "face_id": photo.face_id,
         "outcome": Taken.REJECTED if photo.reason else None,
         "code": code,
         "message": message,
