@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
@@ -75,11 +76,12 @@ class Database:
         self._thread = threading.local()
         self.label = parsed.render_as_string(hide_password=True)
         self.path = Path(parsed.database or "") if _is_sqlite(parsed) else None
-        if self.path is not None:
+        self._frozen = self.path is not None and _is_frozen(self.path)
+        if self.path is not None and not self._frozen:
             _make_private_file(self.path)
         try:
             engine = create_engine(
-                parsed,
+                _frozen_url(self.path) if self.path is not None and self._frozen else parsed,
                 connect_args=_connect_args(parsed, timeout_s),
                 pool_pre_ping=self.path is None,  # a server may have been restarted meanwhile
             )
@@ -140,7 +142,7 @@ class Database:
 
     def use_wal(self) -> None:
         """Turn SQLite's write-ahead log on, once in the life of a file."""
-        if self.path is None:
+        if self.path is None or self._frozen:
             return
         deadline = time.monotonic() + self._timeout_s
         with self._errors_translated():
@@ -265,6 +267,27 @@ def _parse(url: str | Path) -> URL:
     if parsed.drivername == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     return parsed
+
+
+def _is_frozen(path: Path) -> bool:
+    """Whether nothing can be written beside an SQLite file, and nobody has it open.
+
+    SQLite's write-ahead log needs a file beside the catalogue even to read. Where none can be made,
+    as in a home on a medium that is mounted for reading, the catalogue is read as it lies; a log
+    that is there says that somebody else writes, and then it is not.
+    """
+    return (
+        path.is_file()
+        and not os.access(path.parent, os.W_OK)
+        and not path.with_name(f"{path.name}-wal").exists()
+    )
+
+
+def _frozen_url(path: Path) -> URL:
+    located = f"file:{quote(str(path.absolute()))}"
+    return URL.create(
+        "sqlite", database=located, query={"mode": "ro", "immutable": "1", "uri": "true"}
+    )
 
 
 def _is_sqlite(url: URL) -> bool:

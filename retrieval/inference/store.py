@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from retrieval.errors import ExportFailed, ModelCorrupt, ModelMissing
+from retrieval.errors import ExportFailed, ModelCorrupt, ModelMissing, StoreError
 from retrieval.inference.download import Progress, copy, download, writing_beside
 from retrieval.inference.manifest import EmbedderEntry, FileSource, Manifest, Precision
 
@@ -276,7 +276,10 @@ class ModelStore:
         if expected is not None and found != expected:
             raise ModelCorrupt(_other_hash(path, expected, found))
         if inside and not fresh:
-            _write_stamp(path, found, stamp.origin if stamp else None)
+            try:
+                _write_stamp(path, found, stamp.origin if stamp else None)
+            except StoreError as error:  # it only saves hashing the file again
+                logger.info("%s is hashed at each start: %s", path, error)
         return found
 
 
