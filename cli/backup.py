@@ -140,7 +140,7 @@ def restore(
             run.remark(_lost(found))
         return run.confirm(f"Replace what is in {catalogue.url} by {file}?", yes)
 
-    with open_catalogue(run.settings) as catalogue:
+    with open_catalogue(run.settings, lost=True) as catalogue:
         done = restore_backup(
             catalogue,
             home,

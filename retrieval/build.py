@@ -65,21 +65,46 @@ def build_service(
     return Service(catalogue, workshop, settings.collection)
 
 
-def open_catalogue(settings: Settings, *, check_key: bool = True) -> "Catalogue":
+def open_catalogue(
+    settings: Settings, *, check_key: bool = True, lost: bool = False
+) -> "Catalogue":
     """Open the catalogue: by its URL, or SQLite under the home folder.
 
     Args:
         settings: from an entry point.
         check_key: refuse a key that is not the right one, missing or needless.
+        lost: make a new one also where kept photos show that there was one: to restore a backup.
 
     Raises:
         StoreError: it cannot be opened.
+        CatalogueIncompatible: there is none, or an empty file, beside kept photos.
         SettingInvalid: there is a key, but it is not encrypted.
     """
     from retrieval.catalogue.catalogue import Catalogue
 
     url = settings.catalogue_url or _home(settings) / "catalogue.db"
+    if isinstance(url, Path) and not lost:
+        _check_not_lost(settings, url)
     return Catalogue.open(url, user_key_of(settings), check_key=check_key)
+
+
+def _check_not_lost(settings: Settings, path: Path) -> None:
+    """Refuse to begin anew where kept photos show that there was a catalogue.
+
+    A new one would hold nobody, and the next deletion would take the photos for nobody's.
+    """
+    from retrieval.errors import CatalogueIncompatible
+
+    if path.is_file() and path.stat().st_size:
+        return
+    kept = settings.home / "photos"
+    if any(each.is_file() for each in kept.glob("*/??/*")):
+        found = "has 0 bytes" if path.is_file() else "is not there"
+        raise CatalogueIncompatible(
+            f"The catalogue {path} {found}, but photos of people are kept in {kept}: it was lost."
+            " Put the file back or restore a backup (`rollcall restore FILE`). To begin anew, move"
+            f" {kept} away first."
+        )
 
 
 def user_key_of(settings: Settings) -> "UserKeySource | None":

@@ -9,7 +9,7 @@ the left and the right corner of the mouth.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,22 @@ Location = Path | Url
 
 
 @dataclass(frozen=True, slots=True)
+class Confined:
+    """A file below a folder that must not be left: no link on the way to it is followed.
+
+    Attributes:
+        folder: absolute.
+        inside: the file's path from there.
+    """
+
+    folder: Path
+    inside: PurePath
+
+    def __str__(self) -> str:
+        return str(self.folder / self.inside)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where a photo comes from.
 
@@ -100,7 +116,7 @@ class Source:
     """
 
     name: str
-    content: Location | bytes
+    content: Location | Confined | bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

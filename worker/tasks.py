@@ -18,7 +18,7 @@ from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.errors import InputError, NotFound, RollcallError
 from retrieval.events.intake import PhotoTaken
 from retrieval.protocols import JobQueue
-from retrieval.runs.bulk import end, end_if_done, path_of, run_document
+from retrieval.runs.bulk import content_of, end, end_if_done, run_document
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.upkeep.model_swap import Missed, embed_faces
@@ -136,7 +136,7 @@ class RunTasks:
         photos = self._runs.to_do(run.id, payload["photos"])
         if photos:
             service = self._service(run.collection, run.options.get("detail") or "normal")
-            sources = [Source(photo.path, path_of(run, photo.path)) for photo in photos]
+            sources = [Source(photo.path, content_of(run, photo.path)) for photo in photos]
             answers = service.identify(sources, run.options.get("threshold"))
             self._record(run.id, [_answered(*pair) for pair in zip(photos, answers, strict=True)])
 
@@ -155,7 +155,7 @@ class RunTasks:
         service = self._service(run.collection, self._settings.detail)
         event = service.events.find(int(run.options["event"]))
         if photos:
-            sources = [Source(photo.path, path_of(run, photo.path)) for photo in photos]
+            sources = [Source(photo.path, content_of(run, photo.path)) for photo in photos]
             taken = service.events.take(event, sources)
             self._record(run.id, [_seen(*pair) for pair in zip(photos, taken, strict=True)])
         if self._runs.is_done(run.id):  # else a later job, or whoever reads the roll, decides it
@@ -212,7 +212,7 @@ def _item(run: Run, photo: RunPhoto) -> EnrolItem:
     return EnrolItem(
         photo.person,
         photo.path,
-        path_of(run, photo.path),
+        content_of(run, photo.path),
         external_id=photo.external_id,
         face=photo.face or run.options.get("face"),
     )

@@ -16,7 +16,7 @@ from retrieval.errors import NotFound, PhotoError
 from retrieval.photos.decode import decode
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.values import Location, Photo
+from retrieval.values import Confined, Location, Photo
 
 CACHED = {"Cache-Control": "private, max-age=300"}
 SIDE_PX = 224
@@ -80,7 +80,7 @@ class Pictures:
                 return _cut(data, face.photo, shown, face.width, face.height, self._settings)
         raise NotFound("There is no picture: photos that are asked about are not kept.")
 
-    def small(self, path: Location) -> bytes:
+    def small(self, path: Location | Confined) -> bytes:
         """A small copy of a whole photo as JPEG, or NotFound where it cannot be read."""
         photo = _decoded(path, str(path), SIDE_PX, self._settings)
         picture = Image.fromarray(photo.pixels)
@@ -125,7 +125,9 @@ def _cut(
     return _jpeg(Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS, box))
 
 
-def _decoded(source: Location | bytes, name: str, working_px: int, settings: Settings) -> Photo:
+def _decoded(
+    source: Location | Confined | bytes, name: str, working_px: int, settings: Settings
+) -> Photo:
     try:
         return decode(
             source,

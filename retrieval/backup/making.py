@@ -83,23 +83,33 @@ def back_up(
         recorded = log.begin(file)
         try:
             root = photos_at or home / PHOTOS
-            made = _write(catalogue, home, root, file, folder / CATALOGUE, passphrase)
+            made, seq = _write(
+                catalogue, home, root, file, folder / CATALOGUE, passphrase, recorded
+            )
         except BaseException:
             with suppress(StoreError):  # what went wrong first is what the user must know
                 log.withdraw(recorded)
             raise
-        log.complete(recorded, made.contents.made_at)
+        log.complete(recorded, made.contents.made_at, seq)
     faces = made.contents.faces
     logger.info("backup: %d faces, %d photos, %d bytes", faces, made.kept_photos, made.bytes)
     return made
 
 
 def _write(
-    catalogue: Catalogue, home: Path, root: Location, file: Path, copy: Path, passphrase: str | None
-) -> Made:
+    catalogue: Catalogue,
+    home: Path,
+    root: Location,
+    file: Path,
+    copy: Path,
+    passphrase: str | None,
+    recorded: str,
+) -> tuple[Made, int]:
+    """Write the file; returns the newest change in it as well."""
     copy_catalogue(catalogue, copy)
     made_at = now()
     with Catalogue.open(copy, check_key=False) as held:
+        seq = held.backups.settle(recorded)
         contents = Contents.of(held, made_at, strip_for_backup(held))
         kept = photos_of_all(held)
     count = 0
@@ -114,4 +124,4 @@ def _write(
                 archive.add(f"{PHOTOS}/{collection_id}/{sha256}", data)
                 count += 1
     size = file.stat().st_size
-    return Made(file, contents, count, size, archive.sha256, passphrase is not None)
+    return Made(file, contents, count, size, archive.sha256, passphrase is not None), seq

@@ -194,10 +194,7 @@ def forget_with_receipt(
         left.append(_still_open(wait_s))
     found, sought = _proven(service, home, sought)
     mentions = service.catalogue.mentions_of(erased.names)
-    since = min(
-        (*(face.created_at for face in enrolled), *(person.created_at for person in people))
-    )
-    held = service.catalogue.backups.since(since)
+    held = service.catalogue.backups.holding(faces)
     return Receipt(
         collection=service.collection.name,
         faces=erased.faces,

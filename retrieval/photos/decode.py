@@ -5,6 +5,7 @@ not, and its JPEG decoder is the same library at the same speed (4,000 px at hal
 both; OpenCV answers a truncated file with None or with a half-grey photo, by version).
 """
 
+import errno
 import hashlib
 import io
 import os
@@ -22,7 +23,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable
 from retrieval.photos.memory import MEMORY_BYTES, budget_of, decoding_bytes
 from retrieval.photos.urls import fetch
-from retrieval.values import Location, Photo, Pixels
+from retrieval.values import Confined, Location, Photo, Pixels
 
 _READABLE = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF, PNM or JPEG 2000"
 _BACKGROUND = (255, 255, 255)  # transparent photos are shown on white, as on a page
@@ -47,7 +48,7 @@ _warnings_lock = threading.Lock()
 
 
 def decode(
-    source: Location | bytes,
+    source: Location | Confined | bytes,
     *,
     name: str | None = None,
     working_px: int | None,
@@ -98,12 +99,12 @@ def decode(
     return Photo(name, hashlib.sha256(data).hexdigest(), width, height, pixels)
 
 
-def _printable(place: Location) -> str:
+def _printable(place: Location | Confined) -> str:
     """A place as text that every terminal and database takes, also if its bytes are no UTF-8."""
     return os.fsencode(str(place)).decode("utf-8", "replace")
 
 
-def read(source: Location | bytes, name: str, max_bytes: int) -> bytes:
+def read(source: Location | Confined | bytes, name: str, max_bytes: int) -> bytes:
     """Read a photo's bytes without decoding them.
 
     Raises:
@@ -113,7 +114,7 @@ def read(source: Location | bytes, name: str, max_bytes: int) -> bytes:
     """
     if isinstance(source, bytes):
         data = source
-    elif isinstance(source, Path):
+    elif isinstance(source, Path | Confined):
         data = _read_file(source, name, max_bytes)
     else:
         data, found = fetch(source, max_bytes)
@@ -126,8 +127,10 @@ def read(source: Location | bytes, name: str, max_bytes: int) -> bytes:
     return data
 
 
-def _read_file(path: Path, name: str, max_bytes: int) -> bytes:
+def _read_file(path: Path | Confined, name: str, max_bytes: int) -> bytes:
     try:
+        if isinstance(path, Confined):
+            return _read_below(path, name, max_bytes)
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
             raise PhotoUnreadable(
@@ -146,6 +149,45 @@ def _read_file(path: Path, name: str, max_bytes: int) -> bytes:
         ) from error
     except (OSError, ValueError) as error:
         raise PhotoUnreadable(f"{name}: it cannot be read ({error}). Check the path.") from error
+
+
+def _read_below(place: Confined, name: str, max_bytes: int) -> bytes:
+    """Read a file, opening each folder on the way from the one above, so that none can be changed.
+
+    A path that was looked at first could be another one's when it is opened (openat(2)).
+    """
+    folder = os.open(place.folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        *between, last = place.inside.parts or ("",)
+        for part in between:
+            below = _open_at(folder, part, os.O_DIRECTORY, name)
+            os.close(folder)
+            folder = below
+        with os.fdopen(_open_at(folder, last, os.O_NONBLOCK, name), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise PhotoUnreadable(f"{name}: this is not a file. Name a photo.")
+            if found.st_size > max_bytes:
+                raise _too_many_bytes(name, found.st_size, max_bytes)
+            return file.read(max_bytes + 1)
+    finally:
+        os.close(folder)
+
+
+def _open_at(folder: int, part: str, flags: int, name: str) -> int:
+    try:
+        if part != "..":
+            return os.open(part, os.O_RDONLY | os.O_NOFOLLOW | flags, dir_fd=folder)
+    except OSError as error:
+        is_link = error.errno == errno.ELOOP or (
+            error.errno == errno.ENOTDIR and stat.S_ISLNK(os.lstat(part, dir_fd=folder).st_mode)
+        )
+        if not is_link:
+            raise
+    raise PhotoUnreadable(
+        f"{name}: a link leads there, which is not followed in folders that are read for others."
+        " Put the file itself there."
+    )
 
 
 def _too_many_bytes(name: str, found: int, limit: int) -> PhotoTooLarge:

@@ -17,7 +17,7 @@ from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import RollcallError, WorkerFailed
 from retrieval.photos.urls import location_of
 from retrieval.protocols import JobQueue
-from retrieval.values import Location, Url
+from retrieval.values import Confined, Location, Url
 
 BATCH_PHOTOS = 16  # photos a job: a second or two of work, and full embedding batches
 _LISTED_AT_ONCE = 512
@@ -43,7 +43,8 @@ class Bulk:
             kind: enrol, identify, embed or event.
             collection: by name.
             source: what the user named.
-            options: for the workers: base (the folder that relative paths start from), face,
+            options: for the workers: base (the folder that relative paths start from), within
+                (the folder that no link may lead out of, absolute, above base), face,
                 threshold, detail, webhook; and whatever else tells two runs apart.
         """
         run, new = self.runs.begin(kind, collection, source, options)
@@ -206,6 +207,14 @@ def run_document(runs: Runs, run: Run) -> dict[str, Any]:
             "failed": counts.failed,
         },
     }
+
+
+def content_of(run: Run, path: str) -> Location | Confined:
+    """What is read as a photo of the run; in a run for others, nothing that links lead out to."""
+    place, within = path_of(run, path), run.options.get("within")
+    if within is None or isinstance(place, Url):
+        return place
+    return Confined(Path(within), place.relative_to(within))
 
 
 def path_of(run: Run, path: str) -> Location:

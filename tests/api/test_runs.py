@@ -222,3 +222,29 @@ def test_a_busy_neighbour_hides_no_run_of_ones_own(client: TestClient, settings:
     assert mine.id in client.get("/runs").text
     theirs = client.get("/v1/runs", params={"collection": "neighbour", "limit": 3}).json()["runs"]
     assert [run["source"] for run in theirs] == ["theirs 100", "theirs 99", "theirs 98"]
+
+
+def test_links_in_an_ingest_folder_lead_nowhere(
+    client: TestClient, queue: PatientQueue, tasks: RunTasks, tmp_path: Path
+) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "secret"
+    for folder in (inside / "Rosa", inside / "Gustav", outside / "Grace"):
+        folder.mkdir(parents=True)
+    (inside / "Rosa" / "1.png").write_bytes(paint(RED))
+    (inside / "Gustav" / "1.png").write_bytes(paint(GREEN))
+    (outside / "Grace" / "secret.png").write_bytes(paint(GREEN, seed=5))
+    (inside / "Grace").symlink_to(outside / "Grace")
+    (inside / "Rosa" / "2.png").symlink_to(outside / "Grace" / "secret.png")
+    run = client.post("/v1/runs", data={"folder": str(inside)}).json()["run"]
+    wait_for_jobs(queue, 1)
+    # Exchanged for a link after it was listed.
+    (inside / "Gustav" / "1.png").unlink()
+    (inside / "Gustav" / "1.png").symlink_to(outside / "Grace" / "secret.png")
+    work(queue, tasks)
+    assert [p["person"] for p in client.get("/v1/people").json()["people"]] == ["Rosa"]
+    rejects = client.get(f"/v1/runs/{run}/rejects").json()["rejects"]
+    assert [(r["person"], r["reason"]) for r in rejects] == [("Gustav", "unreadable")]
+    assert "link" in rejects[0]["message"]
+    picture = client.get(f"/v1/runs/{run}/rejects/{rejects[0]['id']}/picture")
+    assert picture.status_code == 404
+    assert "secret" not in json.dumps(client.get(f"/v1/runs/{run}").json())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from retrieval.backup.archive import BackupReader, writing_backup
 from retrieval.backup.contents import kept_photos
@@ -416,7 +416,7 @@ def test_backups_are_remembered_so_that_an_erasure_can_name_them(
     log = catalogue.backups
     back_up(catalogue, home, tmp_path / "early")
     enrol(catalogue, home, gallery, "Ann", [1])
-    since = catalogue.photos(gallery)[0].created_at
+    faces = [face.id for face in catalogue.photos(gallery)]
     back_up(catalogue, home, tmp_path / "late")
     back_up(catalogue, home, tmp_path / "late", overwrite=True)
     with pytest.raises(AlreadyExists, match="--overwrite"):
@@ -425,10 +425,32 @@ def test_backups_are_remembered_so_that_an_erasure_can_name_them(
         back_up(catalogue, home, tmp_path / "short", passphrase="1234567")
     with pytest.raises(StoreError, match="No such file"):
         back_up(catalogue, home, tmp_path / "nowhere" / "a")
-    assert [Path(record.path).name for record in log.since(since)] == ["late"]
+    assert [Path(record.path).name for record in log.holding(faces)] == ["late"]
     restore(catalogue, home, tmp_path / "early")
-    names = [Path(record.path).name for record in log.since(since - timedelta(days=1))]
+    names = [Path(record.path).name for record in log.holding([])]
     assert names == ["early", "late"], "a restore forgets no backup"
+
+
+def test_backups_that_hold_somebody_are_named_by_what_is_in_them_whatever_the_clock_said(
+    catalogue, home, gallery, tmp_path
+):
+    back_up(catalogue, home, tmp_path / "before")
+    enrol(catalogue, home, gallery, "Ann", [1])
+    faces = [face.id for face in catalogue.photos(gallery)]
+    back_up(catalogue, home, tmp_path / "after")
+    with catalogue._database.writing() as connection:
+        for name, moment in (("before", "2999"), ("after", "1999")):  # a clock set back and forth
+            made_at = {"made_at": f"{moment}-01-01T00:00:00.000+00:00", "path": f"%/{name}"}
+            connection.execute(
+                text("UPDATE backups SET made_at = :made_at WHERE path LIKE :path"), made_at
+            )
+    catalogue.backups.begin(tmp_path / "under way")
+    names = {Path(record.path).name for record in catalogue.backups.holding(faces)}
+    assert names == {"after", "under way"}
+    with Catalogue.open(tmp_path / "other" / "catalogue.db") as other:
+        restore(other, tmp_path / "other", tmp_path / "after")
+        names = [Path(record.path).name for record in other.backups.holding(faces)]
+        assert names == ["after"], "the file says itself what is in it"
 
 
 def test_one_backup_or_restore_at_a_time(catalogue, home, gallery, file):
@@ -448,14 +470,13 @@ def test_a_full_disk_leaves_no_backup_and_no_record_of_one(catalogue, home, gall
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a small tmpfs")
     enrol(catalogue, home, gallery, "Ann", [1])
-    since = catalogue.photos(gallery)[0].created_at
     try:
         with pytest.raises(StoreFull, match="No space"):
             back_up(catalogue, home, disk / "a.backup")
         assert list(disk.iterdir()) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-    assert catalogue.backups.since(since) == []
+    assert catalogue.backups.holding([]) == []
 
 
 def test_photos_are_put_where_the_service_keeps_them(catalogue, home, gallery):

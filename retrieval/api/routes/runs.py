@@ -1,6 +1,7 @@
 """/v1/runs: bulk ingests from a folder on the server or from an uploaded archive."""
 
 import logging
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ from retrieval.errors import (
 )
 from retrieval.people.intake import listed_folder
 from retrieval.photos.folders import PassedOver
-from retrieval.runs.bulk import Bulk, path_of, run_document
+from retrieval.runs.bulk import Bulk, content_of, run_document
 from retrieval.runs.files import uploads_below
 
 logger = logging.getLogger(__name__)
@@ -86,10 +87,10 @@ async def start_run(
         raise SettingInvalid("Send either `folder`, a path on the server, or `archive`, a file.")
     if archive is not None:
         source = Path(archive.filename or "archive").name
-        place = await _unpacked(context, archive)
+        place = within = await _unpacked(context, archive)
         photos = _below(place, nested, passed, relative=True)  # where it lies is nobody's business
     else:
-        place = await run_in_threadpool(_allowed, context, folder or "")
+        place, within = await run_in_threadpool(_allowed, context, folder or "")
         source = str(place)
         photos = _below(place, nested, passed)
 
@@ -101,7 +102,7 @@ async def start_run(
                 f"{source} holds no photo{told}. Send one folder per person, with photos."
             )
         with _audited(context, caller, "start-run", name):
-            run = bulk.begin("enrol", name, source, {"base": str(place)})
+            run = bulk.begin("enrol", name, source, {"base": str(place), "within": str(within)})
         listed = chain([first], photos)
         threading.Thread(target=_fill, args=(bulk, run, listed, passed), daemon=True).start()
         return run_document(bulk.runs, run)
@@ -148,21 +149,23 @@ async def _unpacked(context: Context, archive: UploadFile) -> Path:
     return folder
 
 
-def _allowed(context: Context, folder: str) -> Path:
+def _allowed(context: Context, folder: str) -> tuple[Path, Path]:
+    """The folder that is meant, and the one on the allow-list that it must not lead out of."""
     try:
         place = Path(folder).resolve()
         known = place.is_dir()
     except (OSError, ValueError):  # ValueError: a zero byte
         raise SettingInvalid(f"{folder!r} is no path.") from None
     allowed = [each.resolve() for each in context.settings.ingest_folders]
-    if not any(place.is_relative_to(each) for each in allowed):
+    within = next((each for each in allowed if place.is_relative_to(each)), None)
+    if within is None:
         raise NotAllowed(
             f"The service may not read {folder!r}. Its admin lists folders that it may read in"
             " ROLLCALL_INGEST_FOLDERS."
         )
     if not known:
         raise NotFound(f"There is no folder {folder!r} on the server.")
-    return place
+    return place, within
 
 
 def _fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto], passed: PassedOver) -> None:
@@ -177,10 +180,16 @@ def _fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto], passed: PassedOve
 def _below(
     place: Path, nested: bool | None, passed: PassedOver, *, relative: bool = False
 ) -> Iterator[ListedPhoto]:
-    """What a folder of people holds; relative to it where nobody is to learn where it lies."""
+    """What a folder of people holds; relative to it where nobody is to learn where it lies.
+
+    What links lead to is passed over, not even named: it may lie where the caller may not look.
+    """
     try:
         for photo in listed_folder(place, nested=nested, passed=passed):
             path = Path(photo.path)
+            if os.path.realpath(path) != str(path):
+                passed.files["link"] += 1
+                continue
             yield replace(photo, path=str(path.relative_to(place) if relative else path))
     except FoldersUnclear as error:
         raise FoldersUnclear(
@@ -253,7 +262,7 @@ async def show_reject(
         found = runs.not_taken(run.id, photo_id - 1, 1)
         if not found or found[0].id != photo_id:
             raise NotFound(f"The run has no rejected photo {photo_id}.")
-        return context.pictures.small(path_of(run, found[0].path))
+        return context.pictures.small(content_of(run, found[0].path))
 
     return await context.pool.run(lambda: jpeg_or_nothing(picture, optional=optional))
 
