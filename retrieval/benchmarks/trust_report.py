@@ -59,7 +59,6 @@ def calibration_table(found: Calibrated) -> Table:
         [f"photo with photo, FMR {VERIFY_FMR:.1%}", _number(calibration.photo_threshold), ""],
         [f"photo with person, FMR {VERIFY_FMR:.1%}", _number(calibration.person_threshold), ""],
         ["threshold until now", _number(found.before.threshold), found.before.source],
-        ["space", "fitted to the gallery" if found.fitted else "the embedder's own", ""],
     ]  # fmt: skip
     return Table(("", "value", "90 % interval"), rows)
 

@@ -34,6 +34,7 @@ from retrieval.collection.naming import photo_answer, unknown_faces
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import NotFound
 from retrieval.identities.decide import decide
+from retrieval.identities.outliers import unlike_the_rest
 from retrieval.index.clusters import Clusters
 from retrieval.index.people_index import PeopleIndex
 from retrieval.photos.store import PhotoStore
@@ -42,6 +43,7 @@ from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.values import Floats, Gate, Source, found_ids
 
+UNLIKE = "looks unlike the other photos of this person: does it show somebody else?"
 CANDIDATES = 5  # people that an answer names
 STRANGER_DAYS = 30  # for faces of events that are nobody's, unless the settings say otherwise
 
@@ -239,7 +241,27 @@ class ActiveModel:
             kept,
             thumbnails=self._parts.keeping.thumbnails,
         ).take(batch)
-        return [replace(result, fingerprint=self.collection.fingerprint) for result in taken]
+        remarks = self._remarks(taken)
+        return [
+            replace(
+                result,
+                fingerprint=self.collection.fingerprint,
+                remark=remarks.get(result.face_id or 0),
+            )
+            for result in taken
+        ]
+
+    def _remarks(self, taken: Sequence[EnrolResult]) -> dict[int, str]:
+        """What is odd about faces that were enrolled now, by face."""
+        threshold = self._parts.gate(self.collection).unlike
+        new = {result.face_id for result in taken if result.outcome == "enrolled"}
+        if threshold is None or not new:
+            return {}
+        found = self._catalogue.faces([face for face in new if face is not None])
+        people = np.unique([face.person_id for face in found.values()])
+        enrolled = self._feed.of_people(people.astype(np.int64))
+        odd = unlike_the_rest(enrolled.vectors, enrolled.people, threshold)
+        return {face: UNLIKE for face in enrolled.added[odd].tolist() if face in new}
 
     # Asking
 

@@ -174,6 +174,7 @@ class EnrolResult:
         face_id: set when it was enrolled now.
         sha256: of the photo, where it could be read.
         fingerprint: of the model that it was taken with.
+        remark: what is odd about a photo that was enrolled all the same.
     """
 
     person: str
@@ -184,6 +185,7 @@ class EnrolResult:
     face_id: int | None = None
     sha256: str | None = None
     fingerprint: str | None = None
+    remark: str | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON; for the list of rejected photos."""
@@ -203,6 +205,7 @@ class EnrolReport:
     known: int = 0
     rejected: list[EnrolResult] = field(default_factory=list)
     passed_over: PassedOver = field(default_factory=PassedOver)
+    odd: list[EnrolResult] = field(default_factory=list)  # enrolled, but look them over
     _people: set[str] = field(default_factory=set)  # of whom a photo is enrolled
 
     def add(self, result: EnrolResult) -> None:
@@ -213,6 +216,8 @@ class EnrolReport:
         self.enrolled += result.outcome == "enrolled"
         self.known += result.outcome == "known"
         self._people.add(result.person)
+        if result.remark is not None:
+            self.odd.append(result)
 
     def nobody_of(self) -> list[str]:
         """The people of whom nothing was taken, by name."""
@@ -226,6 +231,9 @@ class EnrolReport:
             "rejected": [result.document() for result in self.rejected],
             "nobody_of": self.nobody_of(),
             "passed_over": self.passed_over.document(),
+            "to_look_over": [
+                {"person": r.person, "photo": r.photo, "remark": r.remark} for r in self.odd
+            ],
         }
 
 

@@ -14,7 +14,7 @@ from retrieval.embeddings.preprocessing import prepare
 from retrieval.errors import InferenceFailed, ModelCorrupt, ModelMismatch
 from retrieval.inference.manifest import EmbedderEntry, Precision
 from retrieval.inference.session import PROCESSOR, Session
-from retrieval.values import Floats, Pixels, Vectors, check_rows
+from retrieval.values import Alignment, Floats, Pixels, Vectors, check_rows
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +63,7 @@ class OnnxEmbedder:
         origin = self._session.metadata.get(ORIGIN_KEY) or _sha256(path)
         self._fingerprint = _fingerprint(name, entry, precision, mirror, origin)
         _check_output(self._session, entry, path)
-        self._template = entry.landmarks
-        self._template.flags.writeable = False
+        self._alignments = (entry.alignment,)
 
     @property
     def dimension(self) -> int:
@@ -72,14 +71,9 @@ class OnnxEmbedder:
         return self._entry.dimension
 
     @property
-    def chip_px(self) -> int:
-        """Side of the square chip."""
-        return self._entry.chip_px
-
-    @property
-    def template(self) -> Floats:
-        """(5, 2) float32: where the five landmarks lie in a chip, in pixels."""
-        return self._template
+    def alignments(self) -> tuple[Alignment, ...]:
+        """How faces are cut out."""
+        return self._alignments
 
     @property
     def fingerprint(self) -> str:
@@ -92,7 +86,8 @@ class OnnxEmbedder:
         Raises:
             InferenceFailed: ONNX Runtime failed, or a vector is not finite or all zeros.
         """
-        check_rows("chips", chips, (None, self.chip_px, self.chip_px, 3))
+        side = self._entry.chip_px
+        check_rows("chips", chips, (None, side, side, 3))
         vectors = np.empty((len(chips), self.dimension), np.float32)
         step = max(1, self._batch // 2) if self._mirror else self._batch
         for start in range(0, len(chips), step):
@@ -198,6 +193,7 @@ def _fingerprint(
         "origin": origin,
         "template": entry.template,
         "chip_px": entry.chip_px,
+        **({} if entry.aspect == 1 else {"aspect": entry.aspect}),
         "preprocessing": [entry.colour, entry.scaling.model_dump(exclude={"source"})],
     }
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()

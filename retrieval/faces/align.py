@@ -1,10 +1,12 @@
 """Alignment: from five landmarks to the chip that an embedder wants. Pure geometry."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from retrieval.faces.sampling import squares
-from retrieval.values import Floats, Pixels, check_rows
+from retrieval.values import Alignment, Floats, Pixels, check_rows
 
 
 def similarity(landmarks: Floats, template: Floats) -> Floats:
@@ -43,7 +45,29 @@ def inverted(transforms: Floats) -> Floats:
     return np.concatenate([back, shift], axis=2).astype(np.float32)
 
 
-def chips(pixels: Pixels, landmarks: Floats, template: Floats, chip_px: int) -> Pixels:
+def cut(pixels: Pixels, landmarks: Floats, alignments: Sequence[Alignment]) -> Pixels:
+    """Cut out every face once in each way.
+
+    Args:
+        pixels, landmarks: as for `chips`.
+        alignments: the ways.
+
+    Returns:
+        (n, s, s, 3) uint8 where there is one way; otherwise the chips of all ways, flat and side by
+        side: (n, numbers) uint8.
+    """
+    ways = [chips(pixels, landmarks, a.template, a.chip_px, a.aspect) for a in alignments]
+    if len(ways) == 1:
+        return ways[0]
+    flat = [
+        way.reshape(len(way), 3 * a.chip_px**2) for way, a in zip(ways, alignments, strict=True)
+    ]
+    return np.concatenate(flat, axis=1)
+
+
+def chips(
+    pixels: Pixels, landmarks: Floats, template: Floats, chip_px: int, aspect: float = 1.0
+) -> Pixels:
     """Cut out every face, upright and in its place, as an embedder wants it.
 
     Args:
@@ -51,11 +75,14 @@ def chips(pixels: Pixels, landmarks: Floats, template: Floats, chip_px: int) -> 
         landmarks: (n, 5, 2), in its pixels.
         template: (5, 2), where they should lie in the chip.
         chip_px: side of the chip.
+        aspect: how much more of the image a chip shows in height than in width.
 
     Returns:
         (n, chip_px, chip_px, 3) uint8; what lies outside of the image repeats its border. Faces
         smaller than the chip are enlarged by cubic interpolation: on faces of 16 to 20 px it named
         99.9 % of the people rightly, linear interpolation 99.7 % (docs/accuracy.md).
     """
-    to_image = inverted(similarity(landmarks, template))
+    squeezed = np.array([1, aspect], np.float32)
+    to_image = inverted(similarity(landmarks, template * squeezed))
+    to_image[:, :, 1] *= np.float32(aspect)
     return squares(pixels, to_image, chip_px, outside=None, enlarged_by=cv2.INTER_CUBIC)

@@ -1,6 +1,6 @@
 """Threshold and margin from a collection's own photos, and what scores mean there (pure).
 
-    calibration = calibrate(ask_gallery(vectors, people, fitted=True), fpir=0.01)
+    calibration = calibrate(ask_gallery(vectors, people), fpir=0.01)
 
 How the threshold follows a growing gallery: the more people, the more alike the best of them is to
 a stranger. How much more is measured on the gallery itself, by asking every stranger's search
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from retrieval.identities.tail import Tail, fit_tail
 from retrieval.identities.trials import Trials
-from retrieval.scoring.rule import grouped
+from retrieval.scoring.rule import RULE, grouped
 from retrieval.values import Floats, Gate, Ints
 
 LEAST_PEOPLE = 10  # with fewer, FPIR was 1.6 times the wanted one and more on ORL
@@ -47,6 +47,7 @@ class Calibration:
         curve: evidence, ascending, and the share of strangers' faces that reach it.
         photo_threshold, person_threshold: 1:1 scores with a false match rate of 0.1 %, of photo
             with photo and of photo with person.
+        rule: of the scores that were measured, see `scoring.rule.RULE`.
     """
 
     fpir: float
@@ -62,6 +63,7 @@ class Calibration:
     curve: tuple[tuple[float, ...], tuple[float, ...]]
     photo_threshold: float
     person_threshold: float
+    rule: int = RULE
 
     def threshold_at(self, people: int) -> float:
         """The threshold when so many people are enrolled; it never falls as people leave."""
@@ -87,6 +89,8 @@ class Calibration:
 
     def stale(self, people: int) -> str | None:
         """Why this should be measured anew, or None."""
+        if self.rule != RULE:
+            return "scores are made in another way now, run `rollcall calibrate` again"
         if self.people / 2 <= people <= self.people * 2:
             return None
         return f"now there are {people}, run `rollcall calibrate` again"
@@ -98,7 +102,7 @@ class Calibration:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """From `document`, also after it has been JSON."""
-        numbers = dict(document)
+        numbers = {"rule": 1, **document}  # documents of the first rule do not name it
         for name in ("threshold_interval", "fpir_interval", "fnir_interval"):
             numbers[name] = tuple(numbers[name])
         numbers["curve"] = tuple(tuple(part) for part in numbers["curve"])

@@ -11,7 +11,6 @@ from scipy.sparse.csgraph import connected_components
 
 from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.scoring.rule import fuse, grouped
-from retrieval.scoring.space import Space
 from retrieval.values import Floats, Gate, Ints, Vectors
 
 # A photo is called mislabelled when it is nearer to another person by so many times what photos
@@ -108,17 +107,13 @@ class Findings:
     alone: tuple[int, ...]
 
 
-def examine(
-    vectors: Vectors, people: Ints, *, gate: Gate, fitted: bool = False, space: Space | None = None
-) -> Findings:
+def examine(vectors: Vectors, people: Ints, *, gate: Gate) -> Findings:
     """Examine a gallery.
 
     Args:
-        vectors: (n, d) float32, rows of unit length, as the embedder gave them.
+        vectors: (n, d) float32, rows of unit length.
         people: (n,) int64, whose each is.
         gate: whom a photo resembles, and who is one person.
-        fitted: whether the gallery uses a fitted space.
-        space: that space.
 
     Returns:
         Rows count from 0, in the order of `vectors`. Fewer than four people, or people of one photo
@@ -128,15 +123,14 @@ def examine(
     few = tuple(owners[sizes < FEW_PHOTOS].tolist())
     alone = tuple(owners[sizes == 1].tolist())
     across = len(owners) >= _LEAST_PEOPLE and bool((sizes > 1).any())
-    compared = vectors if space is None else space.of(vectors)
-    copies, others = _pairs(vectors, compared, people)
-    scores, parted = _within(compared, people, gate, others if across else None)
+    copies, others = _pairs(vectors, people)
+    scores, parted = _within(vectors, people, gate, others if across else None)
     bar = gate.threshold if gate.person_threshold is None else gate.person_threshold
     strange = np.isfinite(scores) & (scores < bar)
     mislabelled: tuple[Mislabelled, ...] = ()
     alike: tuple[Alike, ...] = ()
     if across:
-        asked = ask_gallery(vectors, people, fitted=fitted, most_probes=len(people))
+        asked = ask_gallery(vectors, people, most_probes=len(people))
         mislabelled, nobody, outstanding, alike = _among_others(asked, gate)
         strange[outstanding] = False
         strange[nobody] = True
@@ -227,12 +221,11 @@ def _alike(own: Ints, other: Ints, near: npt.NDArray[np.bool_]) -> tuple[Alike, 
     return tuple(starmap(Alike, _rows(pairs[most, 0], pairs[most, 1], shares[most])))
 
 
-def _pairs(vectors: Vectors, compared: Vectors, people: Ints) -> tuple[tuple[Copies, ...], Floats]:
+def _pairs(vectors: Vectors, people: Ints) -> tuple[tuple[Copies, ...], Floats]:
     """Each pair of copies once, and each photo's cosine to the nearest of anybody else's.
 
     Args:
-        vectors: as the embedder gave them.
-        compared: the same in the gallery's space.
+        vectors: of unit length.
         people: whose each is.
     """
     size = max(_BLOCK_NUMBERS // max(len(vectors), 1), 1)
@@ -241,9 +234,8 @@ def _pairs(vectors: Vectors, compared: Vectors, people: Ints) -> tuple[tuple[Cop
     for start in range(0, len(vectors), size):
         block = slice(start, start + size)
         cosines = vectors[block] @ vectors.T
-        there = cosines if compared is vectors else compared[block] @ compared.T
         strangers = people[block, None] != people[None]
-        nearest[block] = np.where(strangers, there, -np.inf).max(axis=1)
+        nearest[block] = np.where(strangers, cosines, -np.inf).max(axis=1)
         first, second = np.nonzero(cosines >= COPY_COSINE)
         later = second > first + start
         first, second = first[later], second[later]

@@ -2,8 +2,7 @@
 
 Each photo is asked twice: with its person enrolled by the other photos (a genuine search, leaving
 one photo out), and with its person not enrolled at all (a stranger's search, leaving one person
-out). The scores are those of `retrieval.scoring.rule`. Where the gallery has a fitted space, each
-person is asked in a space that was fitted without that person.
+out). The scores are those of `retrieval.scoring.rule`.
 """
 
 from dataclasses import dataclass, fields
@@ -12,13 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.scoring.rule import evidence, fuse, grouped, templates
-from retrieval.scoring.space import Space, fit_space
 from retrieval.values import Floats, Ints, Vectors
 
 MOST_PROBES = 4000  # of large galleries, the photos of some people are asked, against everybody
-# A space fitted without a fold stands for the one fitted to all. With 5 folds instead of 30, it is
-# fitted to fewer people, and strangers seem to score lower than they do.
-_FOLDS = 30
 _BLOCK_NUMBERS = 16_000_000  # scores that are held at a time: 64 MB
 _PAIRS = 8  # other people with whom each photo is compared one to one
 
@@ -63,32 +58,24 @@ def ask_gallery(
     vectors: Vectors,
     people: Ints,
     *,
-    fitted: bool,
     most_probes: int = MOST_PROBES,
     seed: int = 0,
 ) -> Trials:
     """Ask a gallery about its own photos.
 
     Args:
-        vectors: (n, d) float32, rows of unit length, as the embedder gave them.
+        vectors: (n, d) float32, rows of unit length.
         people: (n,) int64, of four people at least.
-        fitted: whether the gallery uses a fitted space.
         most_probes: of a gallery with more photos, only those of some people are asked.
-        seed: of the people that are asked, of folds, halves and pairs.
+        seed: of the people that are asked, of halves and pairs.
     """
     rng = np.random.default_rng(seed)
     owners, order, _ = grouped(people)
     vectors, labels = vectors[order], np.searchsorted(owners, people[order])
-    fold_of = rng.permutation(len(owners)) % (_FOLDS if fitted else 1)
-    asked = np.isin(labels, _asked(np.bincount(labels), most_probes, rng))
-    parts: list[Trials] = []
-    for fold in np.unique(fold_of):
-        own = fold_of[labels] == fold
-        space = fit_space(vectors[~own], labels[~own]) if fitted else Space()
-        room = _Room(space.of(vectors), labels, len(owners), rng)
-        rows = np.flatnonzero(own & asked)
-        size = max(_BLOCK_NUMBERS // len(vectors), 1)
-        parts += [room.ask(rows[at : at + size]) for at in range(0, len(rows), size)]
+    room = _Room(vectors, labels, len(owners), rng)
+    rows = np.flatnonzero(np.isin(labels, _asked(np.bincount(labels), most_probes, rng)))
+    size = max(_BLOCK_NUMBERS // len(vectors), 1)
+    parts = [room.ask(rows[at : at + size]) for at in range(0, len(rows), size)]
     return _joined(parts, owners, order)
 
 
@@ -99,7 +86,7 @@ def _asked(sizes: Ints, most_probes: int, rng: np.random.Generator) -> Ints:
 
 
 class _Room:
-    """A gallery in one space, its rows ordered by person (labels 0, 1, 2, ...)."""
+    """A gallery, its rows ordered by person (labels 0, 1, 2, ...)."""
 
     def __init__(
         self, vectors: Vectors, labels: Ints, people: int, rng: np.random.Generator

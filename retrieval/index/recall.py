@@ -4,6 +4,7 @@ import numpy as np
 
 from retrieval.index.exact import nearest
 from retrieval.index.roster import Roster
+from retrieval.scoring.rule import fuse
 from retrieval.values import Ints, PeopleHits, SearchResult, Vectors
 
 _BOUND_AT = 64  # nearest faces and templates that usually suffice to prove who is best
@@ -36,7 +37,8 @@ def exact_people(roster: Roster, probes: Vectors, k: int = 1) -> PeopleHits:
     """The k best people of each probe by the fused rule, proven best, faster than scoring all.
 
     Who is neither among the nearest faces' people nor among the nearest templates' scores at most
-    the mean of the farthest of both; probes for which that proves nothing are scored against all.
+    the fused score of the farthest of both; probes for which that proves nothing are scored
+    against all.
 
     Source: Fagin's threshold algorithm (Fagin, Lotem, Naor, 2001).
     """
@@ -46,7 +48,7 @@ def exact_people(roster: Roster, probes: Vectors, k: int = 1) -> PeopleHits:
     templates = nearest(probes, roster.templates, positions, min(_BOUND_AT, len(positions)))
     hits = roster.score_found(probes, faces.ids, templates.ids, k)
     everybody = templates.ids.shape[1] == len(positions)
-    bound = (faces.scores[:, -1] + templates.scores[:, -1]) / 2
+    bound = fuse(faces.scores[:, -1], templates.scores[:, -1])
     open_ = np.flatnonzero(hits.scores[:, -1] < bound) if not everybody else np.zeros(0, np.intp)
     if len(open_):
         rest = roster.search(probes[open_], k)

@@ -1,8 +1,7 @@
 """A gallery's people with their faces' vectors, grouped: where the fused rule is exact.
 
-The fused score of a person is (cosine to the person's nearest face + cosine to the person's
-template) / 2; the template is the mean of the person's vectors, scaled to unit length. On ORL it
-errs less often than the nearest photo or the template alone (docs/accuracy.md).
+The score of a person is that of `retrieval.scoring.rule`, of the cosines to the person's nearest
+face and to the person's template, the mean of the person's vectors at unit length.
 """
 
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.index.exact import best, blocks, cosines, products
+from retrieval.scoring.rule import fuse
 from retrieval.values import Floats, Ints, PeopleHits, Vectors, check_rows
 
 Mask = npt.NDArray[np.bool_]
@@ -139,7 +139,7 @@ class Roster:
 
     def _search_block(self, probes: Vectors, k: int, keep: Mask | None) -> PeopleHits:
         near = np.maximum.reduceat(products(probes, self.vectors), self.offsets[:-1], axis=1)
-        scores: Floats = (near + products(probes, self.templates)) / np.float32(2)
+        scores = fuse(near, products(probes, self.templates))
         if keep is not None:
             scores[:, ~keep] = -np.inf
         top = best(scores, k)
@@ -177,7 +177,7 @@ class Roster:
         templates = cosines(probes, probe_rows, self.templates, positions)
         table = np.full((3, *found.shape), -np.inf, np.float32)
         ids = np.full((2, *found.shape), -1, np.int64)
-        table[:, found] = (near + templates) / 2, near, templates
+        table[:, found] = fuse(near, templates), near, templates
         ids[:, found] = self.person_ids[positions], faces
         return ranked(PeopleHits(ids[0], table[0], ids[1], table[1], table[2]), k)
 

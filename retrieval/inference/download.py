@@ -22,7 +22,7 @@ Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where
 
 _CHUNK_BYTES = 1 << 18
 _NETWORK = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
-_TIMEOUT_S = 30.0  # without a single byte
+_TIMEOUT_S = 30.0
 _INSTEAD = "Try again, or download it elsewhere and run: rollcall models pull NAME --from PATH"
 
 
@@ -53,7 +53,12 @@ def writing_beside(target: Path) -> Iterator[Path]:
 
 
 def download(
-    url: str, target: Path, progress: Progress | None = None, *, instead: str = _INSTEAD
+    url: str,
+    target: Path,
+    progress: Progress | None = None,
+    *,
+    instead: str = _INSTEAD,
+    timeout_s: float = _TIMEOUT_S,
 ) -> str:
     """Download to `target`, replacing it; return the SHA-256.
 
@@ -64,6 +69,7 @@ def download(
         target: the file.
         progress: is told how far it is.
         instead: ends the error's message: what else the user can do.
+        timeout_s: without a single byte.
 
     Raises:
         DownloadFailed: no network, the server said no, or the connection broke.
@@ -73,7 +79,7 @@ def download(
         while True:
             before = part.size
             try:
-                _fetch(url, file, part, progress)
+                _fetch(url, file, part, progress, timeout_s)
                 break
             except urllib.error.HTTPError as error:
                 why = f"the server answered {error.code} {error.reason}"
@@ -95,14 +101,16 @@ class _Part:
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
 
-def _fetch(url: str, file: BinaryIO, part: _Part, progress: Progress | None) -> None:
+def _fetch(
+    url: str, file: BinaryIO, part: _Part, progress: Progress | None, timeout_s: float
+) -> None:
     """Get the rest of a file, or all of it from a server that gives no rest."""
     wanted = {"Range": f"bytes={part.size}-"} if part.size else {}
     if part.size and part.tag:
         wanted["If-Range"] = part.tag
     # Only http and https get here: the manifest's schema allows no other scheme.
     request = urllib.request.Request(url, headers=wanted)
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+    with urllib.request.urlopen(request, timeout=timeout_s) as answer:
         if part.size and not _continues(answer, part.size):
             file.seek(0)
             file.truncate()

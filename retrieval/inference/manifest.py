@@ -1,6 +1,7 @@
 """models/manifest.toml as frozen, checked entries: what a model is, where its files come from."""
 
 import tomllib
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -8,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from retrieval.errors import ModelManifestInvalid, NotFound
-from retrieval.values import Floats
+from retrieval.values import Alignment, Floats
 
 Precision = Literal["fp32", "int8"]
 
@@ -32,11 +33,13 @@ class FileSource(_Entry):
     Attributes:
         package: an installed Python package that carries the file.
         path: where in the package; or, for a user's own file, where on this machine.
+        extra: of Rollcall, which brings that package; None where the installation does.
         url: where it is downloaded from.
         sha256: of its bytes, where it is known beforehand.
     """
 
     package: str | None = None
+    extra: str | None = None
     path: Path | None = None
     url: str | None = Field(default=None, pattern=r"^https?://.+/[^/]+$")
     sha256: _Sha256 | None = None
@@ -80,6 +83,8 @@ class DecisionDefaults(_Entry):
         source: what it was measured on, or where it was read.
         photo_threshold, person_threshold: for comparisons of a photo with a photo, or with one
             person, where they are known.
+        unlike: cosine below which two photos hardly show one person; None: nothing is said of a
+            photo that looks unlike the person's others.
     """
 
     threshold: float = Field(ge=-1, le=1)
@@ -88,6 +93,21 @@ class DecisionDefaults(_Entry):
     source: str
     photo_threshold: float | None = Field(None, ge=-1, le=1)
     person_threshold: float | None = Field(None, ge=-1, le=1)
+    unlike: float | None = Field(None, ge=-1, le=1)
+
+
+class LfwFigures(_Entry):
+    """What an embedder gave on real photos, measured by us as docs/accuracy.md says.
+
+    Attributes:
+        fnir: share of known people's faces not named where 1 % of the strangers' are.
+        rank1: share of known people's faces whose best person is the right one.
+        ms: a face, mirror image included, on one thread of the machine that measured them all.
+    """
+
+    fnir: float = Field(ge=0, le=1)
+    rank1: float = Field(ge=0, le=1)
+    ms: float = Field(gt=0)
 
 
 class DetectorEntry(_Entry):
@@ -110,9 +130,11 @@ class EmbedderEntry(_Entry):
         colour, layout: order of the channels and of the axes that a finished ONNX file expects.
         scaling: what is done to pixels; exported files do it themselves.
         template: (5, 2) where the landmarks lie in a chip, in pixels.
+        aspect: how much more of the photo a chip shows in height than in width.
         precisions: variants that exist.
         ranges: smallest and largest value of activations by name, for int8 exports.
         decision: default threshold and margin.
+        lfw: what it gave on real photos; None where it was not measured.
     """
 
     title: str
@@ -126,9 +148,11 @@ class EmbedderEntry(_Entry):
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     scaling: Scaling
     template: tuple[_Point, _Point, _Point, _Point, _Point]
+    aspect: float = Field(default=1.0, gt=0.5, lt=2)
     precisions: tuple[Precision, ...] = Field(default=("fp32",), min_length=1)
     ranges: dict[str, tuple[float, float]] = Field(default_factory=dict)
     decision: DecisionDefaults
+    lfw: LfwFigures | None = None
 
     @model_validator(mode="after")
     def _template_in_chip(self) -> Self:
@@ -142,12 +166,75 @@ class EmbedderEntry(_Entry):
         """The template as (5, 2) float32."""
         return np.array(self.template, np.float32)
 
+    @property
+    def alignment(self) -> Alignment:
+        """How faces are cut out for it."""
+        template = self.landmarks
+        template.flags.writeable = False
+        return Alignment(template, self.chip_px, self.aspect)
+
+
+class Part(_Entry):
+    """An embedder of several, and how much its vectors count."""
+
+    name: _Name
+    weight: _Positive
+
+
+class JoinedEntry(_Entry):
+    """Several embedders whose unit vectors, weighted, stand side by side.
+
+    Attributes:
+        parts: of which embedders; a face is cut out once for each.
+        precisions, decision, lfw: as of an embedder.
+    """
+
+    title: str
+    licence: str
+    parts: tuple[Part, ...] = Field(min_length=2)
+    precisions: tuple[Precision, ...] = Field(default=("fp32",), min_length=1)
+    decision: DecisionDefaults
+    lfw: LfwFigures | None = None
+
 
 class Manifest(_Entry):
     """All detectors and embedders by name."""
 
     detectors: dict[_Name, DetectorEntry] = Field(default_factory=dict)
     embedders: dict[_Name, EmbedderEntry] = Field(default_factory=dict)
+    joined: dict[_Name, JoinedEntry] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _parts_exist(self) -> Self:
+        for name, entry in self.joined.items():
+            for part in entry.parts:
+                if self.embedders and part.name not in self.embedders:
+                    raise ValueError(f"{name} is joined of {part.name!r}, which is no embedder")
+        return self
+
+    @property
+    def embedder_names(self) -> tuple[str, ...]:
+        """Of single and of joined embedders."""
+        return (*self.embedders, *self.joined)
+
+    def parts(self, name: str) -> tuple[str, ...]:
+        """The networks that an embedder consists of: itself, or several.
+
+        Raises:
+            NotFound: there is no such embedder.
+        """
+        if name in self.joined:
+            return tuple(part.name for part in self.joined[name].parts)
+        self.embedder(name)
+        return (name,)
+
+    def any_embedder(self, name: str) -> EmbedderEntry | JoinedEntry:
+        """The embedder of that name, single or joined.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self.joined[name] if name in self.joined else self.embedder(name)
 
     def embedder(self, name: str) -> EmbedderEntry:
         """The embedder of that name.
@@ -156,7 +243,7 @@ class Manifest(_Entry):
             NotFound: there is none.
         """
         if name not in self.embedders:
-            raise NotFound(_unknown("embedder", name, list(self.embedders)))
+            raise NotFound(_unknown("embedder", name, list(self.embedder_names)))
         return self.embedders[name]
 
     def detector(self, name: str) -> DetectorEntry:
@@ -186,11 +273,17 @@ def load_manifest(extra: Path | None = None) -> Manifest:
         return manifest
     own = _read(extra)
     detectors, embedders = manifest.detectors | own.detectors, manifest.embedders | own.embedders
-    if twice := detectors.keys() & embedders.keys():
+    joined = manifest.joined | own.joined
+    kinds = detectors.keys(), embedders.keys(), joined.keys()
+    if twice := {name for a, b in combinations(kinds, 2) for name in a & b}:
         raise ModelManifestInvalid(
-            f"{extra} uses {', '.join(sorted(twice))} for a detector and an embedder. Rename one."
+            f"{extra} uses {', '.join(sorted(twice))} for two models of different kinds. Rename"
+            " one."
         )
-    return Manifest(detectors=detectors, embedders=embedders)
+    try:
+        return Manifest(detectors=detectors, embedders=embedders, joined=joined)
+    except ValidationError as error:
+        raise ModelManifestInvalid(f"{extra} does not fit: {_first(error)}") from error
 
 
 def _read(path: Path) -> Manifest:
@@ -238,7 +331,7 @@ def _with_absolute_paths(manifest: Manifest, folder: Path) -> Manifest:
         name: entry.model_copy(update={"weights": absolute(entry.weights)})
         for name, entry in manifest.embedders.items()
     }
-    return Manifest(detectors=detectors, embedders=embedders)
+    return manifest.model_copy(update={"detectors": detectors, "embedders": embedders})
 
 
 def _first(error: ValidationError) -> str:

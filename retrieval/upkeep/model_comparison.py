@@ -22,7 +22,6 @@ from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.photos.urls import location_of
 from retrieval.pipeline import PhotoFaces
 from retrieval.runs.bulk import path_of
-from retrieval.scoring.space import Space, fit_space
 from retrieval.service import Service
 from retrieval.values import Ints, Location, Source, Url
 
@@ -88,14 +87,12 @@ class OwnPhotos:
     Attributes:
         lacking: why nothing could be calibrated, in words; then all others are None.
         before, after: calibrations for the same FPIR on the same photos.
-        space: that the other model's calibration fitted.
         agreement: at these calibrations' thresholds.
     """
 
     lacking: str | None
     before: Calibration | None
     after: Calibration | None
-    space: Space
     agreement: Agreement | None
 
 
@@ -144,28 +141,22 @@ def on_own_photos(service: Service, fpir: float | None) -> OwnPhotos:
         fpir: wanted false positive identification rate; None for the present calibration's.
     """
     active_model = service.active_model
-    other_ids, other_people, other_vectors = service.catalogue.other_models.vectors(
-        active_model.collection.id
-    )
+    other_ids, _, other_vectors = service.catalogue.other_models.vectors(active_model.collection.id)
     ids, people, vectors = service.catalogue.vectors(active_model.collection.id)
     both = np.intersect1d(ids, other_ids)
     here, there = np.searchsorted(ids, both), np.searchsorted(other_ids, both)
     lacking = missing(people[here])
     if lacking is not None:
-        return OwnPhotos(lacking, None, None, Space(), None)
+        return OwnPhotos(lacking, None, None, None)
     stored = active_model.lens.stored
     if fpir is None:
         fpir = FPIR if stored is None else stored.calibration.fpir
-    fitted = active_model.lens.gallery.space if stored else fit_space(vectors[here], people[here])
-    space = fit_space(other_vectors, other_people)
-    trials = (
-        ask_gallery(vectors[here], people[here], fitted=fitted.matrix is not None),
-        ask_gallery(other_vectors[there], people[here], fitted=space.matrix is not None),
-    )
+    seen = active_model.lens.gallery.space.of(vectors[here])
+    trials = ask_gallery(seen, people[here]), ask_gallery(other_vectors[there], people[here])
     before, after = (calibrate(each, fpir) for each in trials)
     asked = both[np.sort(trials[0].rows)]  # the same ones under both: one seed, the same people
     found = _agreement(service, asked, _named(trials[0], before), _named(trials[1], after))
-    return OwnPhotos(None, before, after, space, found)
+    return OwnPhotos(None, before, after, found)
 
 
 def on_queries(active: ActiveModel, other: ActiveModel, sources: Sequence[Source]) -> Agreement:

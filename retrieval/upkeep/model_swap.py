@@ -274,9 +274,8 @@ def prepare(
     both = on_own_photos(service, fpir)
     if both.after is not None and not other_model.former:
         stored = Stored(uuid4().hex, _now(), both.after)
-        other_models.set_calibration(
-            active.id, other_model.fingerprint, stored.document(), both.space.matrix
-        )
+        fingerprint = other_model.fingerprint
+        other_models.set_calibration(active.id, fingerprint, stored.document(), None)
     make_index(service, progress)
     progress("comparing on queries")
     other = service.other_active_model(other_models.get(active.id))

@@ -13,7 +13,6 @@ from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.identities.calibrate import Calibration, calibrate, missing
 from retrieval.identities.health import Findings, examine
 from retrieval.identities.trials import Trials, ask_gallery
-from retrieval.scoring.space import fit_space
 from retrieval.service import Service
 from retrieval.values import Gate
 
@@ -26,32 +25,26 @@ class Calibrated:
         calibration: threshold, margin and what they are worth.
         trials: the gallery's answers about its own photos.
         before: the gate until now.
-        fitted: whether vectors are compared in a space of the gallery's own.
     """
 
     calibration: Calibration
     trials: Trials
     before: Gate
-    fitted: bool
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {
             **self.calibration.document(),
-            "fitted_space": self.fitted,
             "before": {"threshold": self.before.threshold, "source": self.before.source},
         }
 
 
-def calibrate_collection(
-    service: Service, fpir: float, *, fit: bool = True, keep: bool = True
-) -> Calibrated:
+def calibrate_collection(service: Service, fpir: float, *, keep: bool = True) -> Calibrated:
     """Choose a collection's threshold and margin from its own photos.
 
     Args:
         service: of the collection.
         fpir: wanted false positive identification rate.
-        fit: whether a space may be fitted to the gallery.
         keep: whether the collection uses the result from now on, in all processes.
 
     Raises:
@@ -69,14 +62,13 @@ def calibrate_collection(
             f"{lacking[0].upper()}{lacking[1:]}. The collection keeps its threshold"
             f" {before.threshold:.3f} ({before.source}); enrol more photos and repeat."
         )
-    matrix = fit_space(vectors, people).matrix if fit else None
-    trials = ask_gallery(vectors, people, fitted=matrix is not None)
-    result = Calibrated(calibrate(trials, fpir), trials, before, matrix is not None)
+    trials = ask_gallery(vectors, people)
+    result = Calibrated(calibrate(trials, fpir), trials, before)
     if keep:
         stamp, moment = uuid4().hex, datetime.now(UTC).isoformat(timespec="seconds")
         stored = Stored(stamp, moment, result.calibration)
         model = collection.fingerprint
-        service.catalogue.set_calibration(collection.id, stored.document(), matrix, model)
+        service.catalogue.set_calibration(collection.id, stored.document(), None, model)
         service.write_index()
     return result
 
@@ -236,9 +228,7 @@ def examine_collection(service: Service) -> Health:
     ids, people, vectors = service.catalogue.vectors(service.collection.id)
     lens = service.lens
     lens.gallery.catch_up()
-    space = lens.gallery.space
-    fitted = space.matrix is not None
-    found = examine(vectors, people, gate=lens.gate(), fitted=fitted, space=space)
+    found = examine(lens.gallery.space.of(vectors), people, gate=lens.gate())
     owners, counts = np.unique(people, return_counts=True)
     names = service.catalogue.names(owners.tolist())
     faces = service.catalogue.faces(ids.tolist())

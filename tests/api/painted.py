@@ -26,7 +26,7 @@ from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.values import Detections, Floats, Gate, Pixels, Vectors
+from retrieval.values import Alignment, Detections, Gate, Pixels, Vectors
 from tests.catalogue.made import new_face
 
 RED, GREEN, BLUE = (250, 6, 6), (6, 250, 6), (6, 6, 250)
@@ -76,8 +76,7 @@ class ColourEmbedder:
     """The direction of a chip's mean colour."""
 
     dimension = 3
-    chip_px = 32
-    template: Floats = _LANDMARKS * 32
+    alignments = (Alignment(_LANDMARKS * 32, 32),)
     fingerprint = "colours"
 
     def embed(self, chips: Pixels) -> Vectors:

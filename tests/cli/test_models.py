@@ -25,6 +25,9 @@ def test_list_shows_every_model_with_its_state_and_licence(tmp_path: Path) -> No
     assert by_name["dlib-resnet"]["licence"] == "CC0-1.0"
     assert by_name["dlib-resnet"]["threshold_measured"] is True
     assert by_name["facenet512"]["threshold_measured"] is False
+    assert by_name["facenet512"]["lfw_fnir"] is None
+    assert by_name["mobilefacenet"]["lfw_fnir"] < by_name["dlib-resnet"]["lfw_fnir"]
+    assert by_name["mobilefacenet-dlib"]["state"] == "not pulled"
 
 
 def test_list_prints_lines_where_there_is_no_terminal(tmp_path: Path) -> None:

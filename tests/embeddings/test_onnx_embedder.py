@@ -102,7 +102,7 @@ def test_a_fingerprint_is_readable_and_stays(store: ModelStore) -> None:
 
 def test_the_template_cannot_be_changed_by_a_caller(store: ModelStore) -> None:
     with pytest.raises(ValueError, match="read-only"):
-        make(store).template[0, 0] = 3
+        make(store).alignments[0].template[0, 0] = 3
 
 
 # A finished ONNX network of the user's own: the mean of each channel over the chip.

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.faces.align import chips, inverted, similarity
-from retrieval.values import Floats
+from retrieval.faces.align import chips, cut, inverted, similarity
+from retrieval.values import Alignment, Floats
 
 TEMPLATE = np.array([[50, 60], [100, 60], [75, 85], [55, 110], [95, 110]], np.float32)
 
@@ -99,6 +99,26 @@ def test_the_landmarks_of_a_picture_lie_in_the_chip_where_the_template_says(
     _, _, _, centres = cv2.connectedComponentsWithStats(labels)
     found = centres[1:][np.lexsort((centres[1:, 0], np.round(centres[1:, 1] / 10)))]
     np.testing.assert_allclose(found, TEMPLATE, atol=1.3)
+
+
+def test_a_chip_of_another_aspect_shows_more_in_height() -> None:
+    landmarks = moved(TEMPLATE * [1, 1.3] - [75, 100], 0.5, 2.0, (700, 700))
+    pixels = np.zeros((1400, 1400, 3), np.uint8)
+    for point in landmarks:
+        cv2.circle(pixels, tuple(map(round, point.tolist())), 9, (255,) * 3, -1)
+    (chip,) = chips(pixels, landmarks[None], TEMPLATE, 150, aspect=1.3)
+    found = [chip[round(y), round(x), 0] for x, y in TEMPLATE.tolist()]
+    assert found == [255] * 5
+    assert np.mean(chip > 127) < 0.05
+
+
+def test_chips_of_several_alignments_lie_side_by_side() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    ways = [Alignment(TEMPLATE, 150), Alignment(TEMPLATE / 2, 75, 1.3)]
+    both = cut(pixels, TEMPLATE[None], ways)
+    first, second = (chips(pixels, TEMPLATE[None], w.template, w.chip_px, w.aspect) for w in ways)
+    np.testing.assert_array_equal(both, np.concatenate([first.ravel(), second.ravel()])[None])
+    np.testing.assert_array_equal(cut(pixels, TEMPLATE[None], ways[:1]), first)
 
 
 def test_the_callers_arrays_are_not_changed() -> None:

@@ -11,8 +11,8 @@ from tests.identities.made import Crowd, crowd
 GATE = Gate(0.78, 0.01, "made up", photo_threshold=0.66, person_threshold=0.7)
 
 
-def _examine(vectors: Vectors, people: Ints, *, fitted: bool) -> Findings:
-    return examine(vectors, people, gate=GATE, fitted=fitted)
+def _examine(vectors: Vectors, people: Ints) -> Findings:
+    return examine(vectors, people, gate=GATE)
 
 
 def _relabelled(gallery: Crowd, row: int, person: int) -> Crowd:
@@ -21,10 +21,9 @@ def _relabelled(gallery: Crowd, row: int, person: int) -> Crowd:
     return Crowd(gallery.vectors, people)
 
 
-@pytest.mark.parametrize("fitted", [False, True])
-def test_a_photo_under_the_wrong_name_is_found_with_the_right_one(fitted: bool) -> None:
+def test_a_photo_under_the_wrong_name_is_found_with_the_right_one() -> None:
     gallery = _relabelled(crowd(20, 5, seed=1), row=7, person=13)
-    (found,) = _examine(gallery.vectors, gallery.people, fitted=fitted).mislabelled
+    (found,) = _examine(gallery.vectors, gallery.people).mislabelled
     assert (found.row, found.person, found.looks_like) == (7, 13, 1)
     assert found.lead < 0
 
@@ -33,10 +32,10 @@ def test_planted_photos_are_found_and_clean_galleries_raise_no_alarm() -> None:
     found, alarms = 0, 0
     for seed in range(25):
         clean = crowd(20, 5, seed=seed)
-        alarms += len(_examine(clean.vectors, clean.people, fitted=False).mislabelled)
+        alarms += len(_examine(clean.vectors, clean.people).mislabelled)
         row, person = seed * 3, (seed * 3 // 5 + 7) % 20
         planted = _relabelled(clean, row, person)
-        rows = [m.row for m in _examine(planted.vectors, planted.people, fitted=False).mislabelled]
+        rows = [m.row for m in _examine(planted.vectors, planted.people).mislabelled]
         found += row in rows
     assert found >= 23
     assert alarms <= 2
@@ -44,7 +43,7 @@ def test_planted_photos_are_found_and_clean_galleries_raise_no_alarm() -> None:
 
 def test_worst_mislabelled_photos_come_first() -> None:
     gallery = _relabelled(_relabelled(crowd(20, 5, seed=2), 3, 9), 44, 2)
-    leads = [m.lead for m in _examine(gallery.vectors, gallery.people, fitted=False).mislabelled]
+    leads = [m.lead for m in _examine(gallery.vectors, gallery.people).mislabelled]
     assert len(leads) == 2
     assert leads == sorted(leads)
 
@@ -52,14 +51,14 @@ def test_worst_mislabelled_photos_come_first() -> None:
 def test_one_person_under_two_names_is_a_pair_of_look_alikes() -> None:
     gallery = crowd(20, 6, seed=3)
     twice = np.where((gallery.people == 4) & (np.arange(120) % 2 == 0), 99, gallery.people)
-    alike = _examine(gallery.vectors, twice, fitted=False).alike
+    alike = _examine(gallery.vectors, twice).alike
     assert {(a.person, a.other) for a in alike} == {(4, 99), (99, 4)}
     assert min(a.share for a in alike) >= 0.5
 
 
 def test_people_who_are_apart_are_no_look_alikes() -> None:
     gallery = crowd(20, 5, seed=4)
-    assert _examine(gallery.vectors, gallery.people, fitted=False).alike == ()
+    assert _examine(gallery.vectors, gallery.people).alike == ()
 
 
 def test_copies_are_found_once_and_those_of_two_people_come_first() -> None:
@@ -68,7 +67,7 @@ def test_copies_are_found_once_and_those_of_two_people_come_first() -> None:
     copies = gallery.vectors[[4, 11]] + rng.normal(size=(2, gallery.vectors.shape[1])) * 1e-3
     copies = (copies / np.linalg.norm(copies, axis=1, keepdims=True)).astype(np.float32)
     both = Crowd(np.concatenate([gallery.vectors, copies]), np.append(gallery.people, [1, 8]))
-    found = _examine(both.vectors, both.people, fitted=False).copies
+    found = _examine(both.vectors, both.people).copies
     assert [(c.row, c.other_row, c.one_person) for c in found] == [(11, 31, False), (4, 30, True)]
     assert min(c.cosine for c in found) >= COPY_COSINE
 
@@ -76,14 +75,14 @@ def test_copies_are_found_once_and_those_of_two_people_come_first() -> None:
 def test_people_with_few_photos_are_named() -> None:
     gallery = crowd(6, 4, seed=6)
     kept = ~np.isin(np.arange(24), [0, 1, 12, 13, 14])
-    found = _examine(gallery.vectors[kept], gallery.people[kept], fitted=False)
+    found = _examine(gallery.vectors[kept], gallery.people[kept])
     assert found.few == (0, 3)
 
 
 @pytest.mark.parametrize(("people", "photos"), [(0, 1), (1, 5), (3, 5), (10, 1)])
 def test_galleries_too_small_to_compare_have_no_findings_of_it(people: int, photos: int) -> None:
     gallery = crowd(people, photos, seed=7)
-    found = _examine(gallery.vectors, gallery.people, fitted=False)
+    found = _examine(gallery.vectors, gallery.people)
     assert (found.mislabelled, found.alike, found.copies) == ((), (), ())
     assert not found.across
     assert found.alone == (tuple(range(people)) if photos == 1 else ())
@@ -93,7 +92,7 @@ def test_a_photo_of_somebody_whom_nobody_knows_resembles_nobody_and_is_moved_to_
     """Two strangers under one name, each a little nearer to another person than to the other."""
     gallery, strangers = crowd(20, 5, seed=1, noise=0.3), crowd(2, 1, seed=40, noise=0.3)
     vectors = np.concatenate([gallery.vectors, strangers.vectors])
-    found = _examine(vectors, np.append(gallery.people, [20, 20]), fitted=False)
+    found = _examine(vectors, np.append(gallery.people, [20, 20]))
     assert found.mislabelled == ()
     assert {(u.row, u.person) for u in found.unlike} == {(100, 20), (101, 20)}
     assert all(u.score < 0.7 for u in found.unlike)
@@ -102,7 +101,7 @@ def test_a_photo_of_somebody_whom_nobody_knows_resembles_nobody_and_is_moved_to_
 def test_a_strangers_photo_in_somebodys_folder_resembles_nobody() -> None:
     gallery, stranger = crowd(20, 5, seed=1, noise=0.3), crowd(1, 1, seed=41, noise=0.3)
     vectors = np.concatenate([gallery.vectors, stranger.vectors])
-    found = _examine(vectors, np.append(gallery.people, [4]), fitted=False)
+    found = _examine(vectors, np.append(gallery.people, [4]))
     assert [(u.row, u.person) for u in found.unlike] == [(100, 4)]
     assert found.parted == ()
 
@@ -111,7 +110,7 @@ def test_a_strangers_photo_in_somebodys_folder_resembles_nobody() -> None:
 def test_two_people_of_two_photos_under_one_name_fall_into_groups(people: int) -> None:
     gallery = crowd(people + 1, 2, seed=3, noise=0.2)
     labels = np.where(gallery.people == people, 0, gallery.people)
-    (parted,) = _examine(gallery.vectors, labels, fitted=False).parted
+    (parted,) = _examine(gallery.vectors, labels).parted
     assert (parted.person, sorted(parted.groups)) == (0, [(0, 1), (2 * people, 2 * people + 1)])
 
 
@@ -119,7 +118,7 @@ def test_clean_galleries_have_no_groups_and_hardly_a_photo_of_nobody() -> None:
     photos, unlike = 0, 0
     for seed in range(10):
         clean = crowd(20, 5, seed=seed, noise=0.3)
-        found = _examine(clean.vectors, clean.people, fitted=False)
+        found = _examine(clean.vectors, clean.people)
         assert found.parted == ()
         photos, unlike = photos + 100, unlike + len(found.unlike)
     assert unlike <= photos / 100
@@ -135,11 +134,11 @@ def test_orl_hides_no_planted_photo_and_raises_no_false_alarm(orl_faces: FaceFol
         enrolled, other_model = order[:, :5], order[:, 5]
         own, other = rng.choice(people, 2, replace=False)
         labels = np.repeat(people, 5)
-        clean = _examine(orl_faces.vectors[enrolled.ravel()], labels, fitted=False)
+        clean = _examine(orl_faces.vectors[enrolled.ravel()], labels)
         alarms += len(clean.mislabelled)
         planted = enrolled.copy()
         planted[own, 0] = other_model[other]
-        rows = _examine(orl_faces.vectors[planted.ravel()], labels, fitted=False).mislabelled
+        rows = _examine(orl_faces.vectors[planted.ravel()], labels).mislabelled
         found += (own * 5, other) in {(m.row, m.looks_like) for m in rows}
     assert found >= 18
     assert alarms <= 2

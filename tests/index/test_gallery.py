@@ -31,7 +31,7 @@ def fused(feed: MemoryFeed, probes: Vectors, k: int) -> tuple[Ints, np.ndarray]:
         for person, vectors in grouped.items():
             faces = np.array(vectors, np.float64)
             template = faces.mean(axis=0) / np.linalg.norm(faces.mean(axis=0))
-            table.append(((max(faces @ probe) + template @ probe) / 2, person))
+            table.append((0.25 * max(faces @ probe) + 0.75 * (template @ probe), person))
         for column, (score, person) in enumerate(sorted(table, reverse=True)[:k]):
             people[row, column], scores[row, column] = person, score
     return people, scores
@@ -46,14 +46,14 @@ def assert_right(gallery: Gallery, feed: MemoryFeed, probes: Vectors, k: int = 4
     return hits
 
 
-def test_people_are_ranked_by_the_mean_of_nearest_face_and_template() -> None:
+def test_people_are_ranked_by_the_fused_score_of_nearest_face_and_template() -> None:
     rng = np.random.default_rng(1)
     feed = MemoryFeed(D)
     ids = feed.enrol(rng.integers(1, 30, 150), unit(rng, 150))
     hits = assert_right(Gallery(feed, None), feed, unit(rng, 20))
     own = {face: feed.people[face] for face in ids.tolist()}
     assert [own[face] for face in hits.faces.ravel().tolist()] == hits.people.ravel().tolist()
-    np.testing.assert_allclose(hits.scores, (hits.nearest + hits.templates) / 2, atol=1e-6)
+    np.testing.assert_allclose(hits.scores, 0.25 * hits.nearest + 0.75 * hits.templates, atol=1e-6)
 
 
 def test_the_face_named_is_the_one_nearest_to_the_probe() -> None:

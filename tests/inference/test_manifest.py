@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ModelManifestInvalid, NotFound
-from retrieval.inference.manifest import load_manifest
+from retrieval.inference.manifest import Manifest, load_manifest
 
 OWN = """
 [embedders.mine]
@@ -37,6 +37,7 @@ def test_the_models_of_the_design_are_all_there() -> None:
     assert set(manifest.embedders) == {
         "dlib-resnet",
         "mobilefacenet",
+        "facenet-casia",
         "facenet512",
         "facenet128",
     }
@@ -80,6 +81,31 @@ def test_every_int8_variant_has_the_ranges_of_its_activations() -> None:
         assert all(low < high for low, high in entry.ranges.values()), name
 
 
+def test_parts_of_joined_embedders_exist_and_are_measured() -> None:
+    manifest = load_manifest()
+    for name, entry in manifest.joined.items():
+        assert len(manifest.parts(name)) == len(entry.parts) >= 2
+        assert entry.lfw is not None
+        assert all(entry.lfw.fnir < _fnir(manifest, part) for part in manifest.parts(name)), name
+
+
+def _fnir(manifest: Manifest, name: str) -> float:
+    figures = manifest.any_embedder(name).lfw
+    assert figures is not None
+    return figures.fnir
+
+
+def test_a_joined_embedder_of_unknown_parts_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text(
+        '[joined.both]\ntitle = "a"\nlicence = "b"\nparts = [{ name = "dlib-resnet", weight = 1 },'
+        ' { name = "arcface", weight = 1 }]\ndecision = { threshold = 0.5, margin = 0,'
+        ' measured = false, source = "nowhere" }\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(ModelManifestInvalid, match="joined of 'arcface', which is no embedder"):
+        load_manifest(tmp_path / "models.toml")
+
+
 def test_the_users_entries_come_on_top_with_paths_beside_their_file(own: Path) -> None:
     manifest = load_manifest(own)
     assert {"mine", "dlib-resnet"} <= set(manifest.embedders)
@@ -103,7 +129,7 @@ def test_a_file_of_the_user_that_does_not_exist_adds_nothing(tmp_path: Path) -> 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(
-        NotFound, match=r"arcface.*dlib-resnet, facenet128, facenet512, mobilefacenet"
+        NotFound, match=r"arcface.*dlib-resnet, facenet-casia, facenet-dlib, facenet128, facenet512"
     ):
         load_manifest().embedder("arcface")
     with pytest.raises(NotFound, match="haar, mtcnn, yunet"):

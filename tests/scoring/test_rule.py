@@ -34,11 +34,11 @@ def test_opposite_vectors_leave_a_template_that_is_near_nobody() -> None:
     assert means.tolist() == [[0, 0]]
 
 
-def test_the_fused_score_is_the_mean_of_both_cosines_and_nobody_stays_nobody() -> None:
+def test_the_fused_score_counts_the_template_thrice_and_nobody_stays_nobody() -> None:
     nearest = np.array([0.8, -np.inf], np.float32)
     template = np.array([0.6, -np.inf], np.float32)
     fused = fuse(nearest, template)
-    assert fused[0] == pytest.approx(0.7)
+    assert fused[0] == pytest.approx(0.25 * 0.8 + 0.75 * 0.6)
     assert fused[1] == -np.inf
 
 

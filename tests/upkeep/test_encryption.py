@@ -73,7 +73,12 @@ def use(service: Service, photos: Path) -> list[Any]:
     items = [EnrolItem(name, str(path), path) for name, path in people_below(photos)]
     answers: list[Any] = [asdict(result) for result in service.enrol(items)]
     calibrated = calibrate_collection(service, 0.1)
-    assert calibrated.fitted
+    # As a calibration of earlier days kept it: what is encrypted stays so.
+    gallery, dimension = service.collection.id, service.collection.dimension
+    stored = service.catalogue.calibration(gallery)
+    assert stored is not None
+    matrix = np.random.default_rng(0).normal(size=(dimension, dimension)).astype(np.float32)
+    service.catalogue.set_calibration(gallery, {**stored, "stamp": "old"}, matrix)
     answers.append(calibrated.calibration.document())
     probes = [*strangers(), *(Source(item.photo, Path(item.photo)) for item in items[:4])]
     answers += [asdict(answer) for answer in service.identify(probes)]

@@ -25,7 +25,6 @@ _DTYPES: Mapping[int, np.dtype[Any]] = {
     3: np.dtype("<i4"),
     9: np.dtype("<i8"),
 }  # DT_FLOAT, INT32, INT64
-_CONSTANT = "Const"
 
 
 @dataclass(frozen=True, slots=True)
