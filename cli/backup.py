@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cli.options import Run, command
+from cli.options import Run, Writes, command
 from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def backup(
     run: Run,
-    file: File,
+    file: Annotated[File, Writes.FILE],
     encrypt: Annotated[
         bool,
         typer.Option(

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import typer
 
-from cli.options import Run
+from cli.options import Run, Writes
 from retrieval import errors
 from retrieval.errors import RollcallError, WorkerFailed
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Write an HTML report, JSON and PNG plots there."),
+    Writes.FOLDER,
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")]
 Queued = Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import Run, command
+from cli.options import Run, Writes, command
 from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def migrate(
 @command(catalogue, "new-key")
 def new_key(
     run: Run,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="To be made.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="To be made."), Writes.FILE],
 ) -> None:
     """Make a key for vectors and kept photos at rest, in a file that you alone can read.
 

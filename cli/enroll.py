@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import Run, command, tell_passed
+from cli.options import Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
 from retrieval.errors import DataInvalid, FoldersUnclear, InputError, NotFound, SettingInvalid
@@ -80,6 +80,7 @@ def enroll(
         typer.Option(
             "--receipt", metavar="FILE", help="With --sync: write what was erased, and the check."
         ),
+        Writes.FILE,
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: Annotated[
@@ -94,6 +95,7 @@ def enroll(
     rejects: Annotated[
         Path | None,
         typer.Option("--rejects", metavar="FILE", help="Where --queue writes photos not taken."),
+        Writes.FILE,
     ] = None,
     webhook: Annotated[
         str | None,
@@ -319,11 +321,8 @@ def _sync(
 ) -> dict[str, Any]:
     """Delete people who are not in the manifest any more, all or none; say who, and the proof."""
     from retrieval.erasing.receipts import forget_with_receipt
-    from retrieval.output_files import check_writable
     from retrieval.people.intake import absent
 
-    if receipt is not None:
-        check_writable(receipt)
     with run.service() as service:
         gone = absent(service.catalogue, run.settings.collection, manifest)
         names = [person.name for person in gone]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli.event_photos import add_photos, day_of, expected_of, show_roll, summary
-from cli.options import Run, command
+from cli.options import Run, Writes, command
 
 if TYPE_CHECKING:
     from retrieval.catalogue.events.records import Verdict
@@ -304,7 +304,9 @@ def export_event(
     run: Run,
     event: Name,
     out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help=".xlsx, .csv, .html or .json.")
+        Path,
+        typer.Option("--out", metavar="FILE", help=".xlsx, .csv, .html or .json."),
+        Writes.FILE,
     ],
 ) -> None:
     """Write an event's roll to a file."""

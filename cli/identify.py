@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.identify_queued import identify_queued
-from cli.options import Run, command, tell_passed
+from cli.options import Run, Writes, command, tell_passed
 from retrieval.collection.answers import FaceAnswer, PhotoAnswer, identification
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.photos.folders import PassedOver, is_folder, photos_below
@@ -38,7 +38,9 @@ def identify(
     run: Run,
     photos: Photos,
     draw: Annotated[
-        Path | None, typer.Option("--draw", metavar="DIR", help="Write annotated copies here.")
+        Path | None,
+        typer.Option("--draw", metavar="DIR", help="Write annotated copies here."),
+        Writes.FOLDER,
     ] = None,
     detail: Annotated[
         Literal["normal", "high"] | None,
@@ -53,6 +55,7 @@ def identify(
         typer.Option(
             "--out", metavar="FILE", help="With --queue: a line a face, .jsonl, .csv or .parquet."
         ),
+        Writes.FILE,
     ] = None,
 ) -> None:
     """Say who is in each photo."""
@@ -134,6 +137,7 @@ def draw_all(
 ) -> list[Path]:
     """Write an annotated copy of each photo that could be read; return where."""
     from retrieval.collection.drawing import annotate
+    from retrieval.output_files import replacing
     from retrieval.photos.decode import decode
 
     try:
@@ -153,7 +157,8 @@ def draw_all(
             max_bytes=run.settings.max_photo_bytes,
             memory_bytes=run.settings.memory_bytes,
         )
-        annotate(photo.pixels, answer).save(folder / name, quality=92)
+        with replacing(folder / name) as part:
+            annotate(photo.pixels, answer).save(part, "JPEG", quality=92)
         written.append(folder / name)
     return written
 

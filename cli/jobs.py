@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Run, command
+from cli.options import Run, Writes, command
 from cli.queued import queued, report, watch
 
 jobs = typer.Typer(help="Bulk work in the queue.", no_args_is_help=True)
@@ -15,6 +15,7 @@ Wait = Annotated[bool, typer.Option("--wait", help="Show the progress until it h
 Rejects = Annotated[
     Path | None,
     typer.Option("--rejects", metavar="FILE", help="Where to write photos that were not taken."),
+    Writes.FILE,
 ]
 
 

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
+from errno import ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +26,7 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from retrieval.errors import RollcallError, SettingInvalid
+from retrieval.errors import RollcallError, SettingInvalid, StoreError, StoreFull
 from retrieval.private_files import UMASK
 
 if TYPE_CHECKING:
@@ -174,6 +176,13 @@ def _lines(what: str, total: int | None) -> Advance:
     return advance
 
 
+class Writes(Enum):
+    """Marks an option that names what the command writes: checked before anything is done."""
+
+    FILE = "file"
+    FOLDER = "folder"
+
+
 Home = Annotated[
     Path | None,
     typer.Option(
@@ -209,6 +218,12 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        written = {
+            parameter.name: kind
+            for parameter in own
+            for kind in getattr(parameter.annotation, "__metadata__", ())
+            if isinstance(kind, Writes)
+        }
         common = [
             inspect.Parameter(
                 key,
@@ -222,7 +237,7 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
         @functools.wraps(function)
         def call(**values: Any) -> None:
             shared = {key: values.pop(key) for key in COMMON}
-            _run(function, shared, values)
+            _run(function, shared, values, written)
 
         keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
         parameters = [*keyword_only, *common]
@@ -235,13 +250,21 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
     return register
 
 
-def _run(function: Callable[..., None], shared: dict[str, Any], values: dict[str, Any]) -> None:
+def _run(
+    function: Callable[..., None],
+    shared: dict[str, Any],
+    values: dict[str, Any],
+    written: Mapping[str, Writes],
+) -> None:
     """The edge: settings in, exit code out."""
     _log_to_stderr(shared["quiet"])
     os.umask(UMASK)  # for what libraries and other programs write
     try:
         settings = make_settings(shared["home"], shared["collection"], shared["config"])
         run = Run(settings, shared["json"], shared["quiet"])
+        for name, kind in written.items():
+            if values[name] is not None:
+                _check_written(values[name], kind)
         function(run, **values)
     except RollcallError as error:
         _report(error, shared["json"])
@@ -251,8 +274,24 @@ def _run(function: Callable[..., None], shared: dict[str, Any], values: dict[str
         raise typer.Exit(130) from None
     except BrokenPipeError:
         raise typer.Exit(0) from None
+    except OSError as error:  # of a file that no module of ours answers for
+        known = _as_store_error(error)
+        _report(known, shared["json"])
+        raise typer.Exit(known.exit_code) from None
     if run.rejected:
         raise typer.Exit(1)
+
+
+def _check_written(path: Path, kind: Writes) -> None:
+    from retrieval.output_files import check_writable, check_writable_folder
+
+    check = check_writable if kind is Writes.FILE else check_writable_folder
+    check(path)
+
+
+def _as_store_error(error: OSError) -> StoreError:
+    kind = StoreFull if error.errno == ENOSPC else StoreError
+    return kind(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
 
 
 def tell_passed(run: Run, passed: "PassedOver") -> None:

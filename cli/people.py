@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import Run, command
+from cli.options import Run, Writes, command
 
 if TYPE_CHECKING:
     from retrieval.people.editing import Planned
@@ -203,15 +203,13 @@ def delete(
     receipt: Annotated[
         Path | None,
         typer.Option("--receipt", metavar="FILE", help="Write what was erased, and the check."),
+        Writes.FILE,
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Delete a person for good: faces, vectors, and the index's entries. Cannot be undone."""
     from retrieval.erasing.receipts import forget_with_receipt
-    from retrieval.output_files import check_writable
 
-    if receipt is not None:
-        check_writable(receipt)
     with run.service() as service:
         person = service.person(name)
         document = {"person": person.name, "faces": person.faces}

@@ -15,7 +15,7 @@ from cli.event_photos import (
     tell_keeping,
 )
 from cli.events import Day, Expect, KeepPhotos
-from cli.options import Run, command
+from cli.options import Run, Writes, command
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,9 @@ def roll(
         typer.Argument(metavar="PHOTO...", help="Photos, folders of photos, ZIP files."),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help=".xlsx, .csv, .html or .json.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help=".xlsx, .csv, .html or .json."),
+        Writes.FILE,
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Of the event; else the moment is its name.")
@@ -81,7 +83,9 @@ def presence(
         datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help=".xlsx, .csv or .json.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help=".xlsx, .csv or .json."),
+        Writes.FILE,
     ] = None,
 ) -> None:
     """Say who was at which events: a row per person, a column per event."""

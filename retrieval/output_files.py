@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from retrieval.errors import FileHeld, SettingInvalid, StoreError, StoreFull
@@ -87,6 +88,22 @@ def check_writable(path: Path) -> None:
             part.unlink()
         except OSError as error:
             raise SettingInvalid(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def check_writable_folder(path: Path) -> None:
+    """See, before anything is done, that files can be put into a folder, which need not be there.
+
+    Raises:
+        SettingInvalid: a file has its name, or nothing may be written there.
+    """
+    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise SettingInvalid(f"{there} is a file. Name a folder.")
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise SettingInvalid(f"Nothing can be written to {path}: {error.strerror}.") from error
 
 
 def lock_of(path: Path) -> Path:
