@@ -33,7 +33,7 @@ def ftp_server(folder: Path, port: int = 0) -> Iterator[str]:
 
 
 def _wait_until_it_answers(port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             with FTP() as client:
@@ -55,7 +55,7 @@ def s3_server() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not _listens(port):
             assert time.monotonic() < deadline, "the S3 server does not start"
             time.sleep(0.1)

@@ -83,7 +83,7 @@ def _other_process(home: Path) -> Iterator[Other]:
         yield Other(process)
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=180) == 0
 
 
 @pytest.fixture

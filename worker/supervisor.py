@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
@@ -36,7 +36,10 @@ logger = logging.getLogger(__name__)
 
 _TICK_S = 0.5
 _HANG_GRACE_S = 30.0  # RQ's own alarm stops Python code; this ends a call in C that never returns
-_FAILED_STARTS = 8
+_FAILED_STARTS = 8  # in a row
+# Sent from outside, so they say nothing of the worker; but a system without memory kills as well.
+_FROM_OUTSIDE = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
+_KILLED_STARTS = 100  # in a row
 
 
 @dataclass(slots=True)
@@ -86,6 +89,8 @@ class Supervisor:
         self._workers: list[_Worker] = []
         self._dead: list[str] = []  # names whose jobs are still to be put back
         self._failed_starts = 0
+        self._killed_starts = 0
+        self._trouble: BaseException | None = None
         self._stopping = threading.Event()
         self._warm = threading.Event()
         self._last_beat = 0.0
@@ -103,6 +108,11 @@ class Supervisor:
         """Wait until all workers have loaded their models; whether they have."""
         return self._warm.wait(timeout_s)
 
+    def check(self) -> None:
+        """Raise what made the supervisor give up, if it has: for whoever waits for its work."""
+        if self._trouble is not None:
+            raise self._trouble
+
     def run(self) -> None:
         """Work until asked to stop.
 
@@ -110,6 +120,13 @@ class Supervisor:
             RollcallError: what keeps the workers from starting (a model that is missing, ...).
             WorkerFailed: they die again and again before they are ready.
         """
+        try:
+            self._run()
+        except BaseException as error:
+            self._trouble = error
+            raise
+
+    def _run(self) -> None:
         with redis_errors():
             stops = self._queue.stops_asked()
         try:
@@ -157,12 +174,14 @@ class Supervisor:
         if isinstance(problem, RollcallError):
             raise problem
         worker.warm = True
-        self._failed_starts = 0
+        self._failed_starts = self._killed_starts = 0
 
     def _bury(self, worker: _Worker) -> None:
         worker.process.join()
         logger.warning("worker %s ended with code %s", worker.name, worker.process.exitcode)
-        if not worker.warm:
+        if not worker.warm and worker.process.exitcode in _FROM_OUTSIDE:
+            self._killed_starts += 1
+        elif not worker.warm:
             self._failed_starts += 1
         worker.ready.close()
         worker.process.close()
@@ -172,6 +191,11 @@ class Supervisor:
             raise WorkerFailed(
                 f"Worker processes died {self._failed_starts} times before they were ready. "
                 "Run `rollcall doctor`, and look at the messages above."
+            )
+        if self._killed_starts >= _KILLED_STARTS:
+            raise WorkerFailed(
+                f"Worker processes were killed {self._killed_starts} times before they were ready. "
+                "If nobody did that, the system lacks memory: let fewer workers run."
             )
 
     def _stop_workers(self) -> None:
@@ -266,27 +290,25 @@ def workers(
 ) -> Iterator[Supervisor]:
     """Warm workers for as long as the block runs, looked after by a thread.
 
+    What waits in the block for the workers asks `Supervisor.check` now and then.
+
     Raises:
-        RollcallError: they cannot start.
+        RollcallError: they cannot start, or died again and again.
     """
     supervisor = Supervisor(plan, processes, revive=revive, beat_s=beat_s)
-    trouble: list[BaseException] = []
 
     def run() -> None:
-        try:
+        with suppress(BaseException):  # raised in the caller's thread
             supervisor.run()
-        except BaseException as error:  # noqa: BLE001  # raised in the caller's thread
-            trouble.append(error)
 
     thread = threading.Thread(target=run, name="supervisor")
     thread.start()
     try:
         while thread.is_alive() and not supervisor.wait_until_warm(0.1):
             pass
-        if not trouble:
-            yield supervisor
+        supervisor.check()
+        yield supervisor
     finally:
         supervisor.stop()
         thread.join()
-    if trouble:
-        raise trouble[0]
+    supervisor.check()

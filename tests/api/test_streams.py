@@ -17,7 +17,7 @@ from retrieval.settings import Settings
 from tests.api.conftest import served
 from tests.api.painted import catalogue_of, painted_service
 
-WAIT_S = 30  # bounds a test on a loaded machine; nothing takes that long
+WAIT_S = 120  # bounds a test on a loaded machine; nothing takes that long
 
 
 @pytest.fixture

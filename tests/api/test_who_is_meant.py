@@ -25,7 +25,7 @@ from retrieval.settings import Settings
 from tests.api.painted import BLUE, PINK, PaintedParts, catalogue_of, paint, painted_service
 from tests.catalogue.made import state
 
-WAIT_S = 60
+WAIT_S = 120
 
 
 class HeldDatabase(Database):

@@ -37,7 +37,7 @@ def end(processes):
     for process in processes:
         process.stdin.write("\n")
         process.stdin.flush()
-    found = [process.communicate(timeout=120) for process in processes]
+    found = [process.communicate(timeout=300) for process in processes]
     for process, (_, errors) in zip(processes, found, strict=True):
         assert process.returncode == 0, errors
     return [json.loads(output) for output, _ in found]

@@ -24,5 +24,5 @@ def test_a_catalogue_opened_twice_in_a_process_sees_what_others_write(tmp_path: 
             # The first would remove the WAL, the second then writes into a new one.
             for count, name in ((2, "another"), (3, "and another")):
                 command = [sys.executable, "-c", _ADD_A_COLLECTION, url, name]
-                subprocess.run(command, check=True, timeout=60)
+                subprocess.run(command, check=True, timeout=180)
                 assert len(first.collections()) == count

@@ -90,7 +90,7 @@ def _process(program: str, argument: Path) -> Iterator["subprocess.Popen[str]"]:
         finally:
             if process.stdin is not None:
                 process.stdin.close()
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=180) == 0
 
 
 def _told(process: "subprocess.Popen[str]", line: str | None = None) -> str:

@@ -197,7 +197,7 @@ def asking_process(home: Path, queries: list[Source], told: Path) -> Iterator[No
             time.sleep(0.05)
         yield
         stop.touch()
-        assert process.wait(timeout=120) == 0
+        assert process.wait(timeout=300) == 0
 
 
 def test_under_load_every_answer_is_wholly_of_one_model_and_none_fails(

@@ -4,6 +4,7 @@ A payload's photos are numbers; a few numbers mean trouble.
 """
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,23 @@ def build_no_tasks(settings: Settings, queue: RqJobQueue) -> Diary:
 
 def build_crash(settings: Settings, queue: RqJobQueue) -> Diary:
     os.abort()
+
+
+def build_killed_nine_times(settings: Settings, queue: RqJobQueue) -> Diary:
+    """One start more than may fail in a row is killed, as by somebody outside."""
+    killed = len(page(settings, "killed"))
+    if killed < 9:
+        Diary(settings.home)._write("killed", [killed])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Diary(settings.home)
+
+
+def build_once(settings: Settings, queue: RqJobQueue) -> Diary:
+    """The first worker starts, and no other."""
+    if page(settings, "started"):
+        os.abort()
+    Diary(settings.home)._write("started", [1])
+    return Diary(settings.home)
 
 
 def page(settings: Settings, name: str) -> list[int]:

@@ -15,7 +15,7 @@ from PIL import Image
 from retrieval.build import Workshop, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
-from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunCounts
+from retrieval.catalogue.runs.run_records import ListedPhoto, Run
 from retrieval.people.intake import listed_person
 from retrieval.photos.folders import people_below
 from retrieval.pipeline import Pipeline
@@ -130,13 +130,6 @@ def begin(bulk: Bulk, folder: Path) -> Run:
     for _ in bulk.fill(run, listed(folder)):
         pass
     return run
-
-
-def follow(bulk: Bulk, run: Run) -> RunCounts:
-    """Wait for a run's end."""
-    for _ in bulk.follow(run.id, poll_s=0.05):
-        pass
-    return bulk.runs.counts(run.id)
 
 
 def looked_at(home: Path) -> int:

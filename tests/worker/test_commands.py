@@ -207,7 +207,7 @@ def test_sigterm_and_worker_stop_end_a_worker_and_the_embedded_redis(home: Path)
                 os.kill(process.pid, signal.SIGTERM)
             else:
                 assert rollcall(home, "worker", "stop").exit_code == 0
-            process.communicate(timeout=60)
+            process.communicate(timeout=180)
             assert process.returncode == 0
         assert not EmbeddedRedis(home).running
     assert "Nothing runs" in rollcall(home, "worker", "stop").output

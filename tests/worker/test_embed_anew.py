@@ -13,11 +13,10 @@ from retrieval.settings import Settings
 from retrieval.upkeep.model_swap import begin, drop, follow_up, listed, switch
 from tests.cli.running import document, rollcall
 from tests.two_models import SMALL, write_small_embedder
-from tests.worker.small_models import follow
+from tests.worker.waiting import follow, workers
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
 from worker.redis_server import EmbeddedRedis
-from worker.supervisor import workers
 from worker.tasks import RunTasks
 
 

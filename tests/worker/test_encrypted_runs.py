@@ -10,10 +10,10 @@ from retrieval.errors import CatalogueEncrypted
 from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
 from tests.upkeep.test_encryption import KEY, OTHER, holding, secrets, strangers
-from tests.worker.small_models import begin, follow, small_service, write_photos
+from tests.worker.small_models import begin, small_service, write_photos
+from tests.worker.waiting import follow, workers
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
-from worker.supervisor import workers
 
 pytest.importorskip("cryptography", reason="needs the extra encryption")
 

@@ -17,11 +17,11 @@ from retrieval.values import Url
 from tests.cli.running import document, rollcall
 from tests.processes import free_port
 from tests.storage_servers import PASSWORD, ftp_server
-from tests.worker.small_models import follow, write_photos
+from tests.worker.small_models import write_photos
+from tests.worker.waiting import follow, until, workers
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
 from worker.redis_server import EmbeddedRedis
-from worker.supervisor import workers
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra storage")
 pytest.importorskip("pyftpdlib", reason="needs pyftpdlib, an FTP server")
@@ -107,8 +107,7 @@ def test_a_server_that_goes_away_in_the_middle_costs_no_photo(
             listed = (listed_person(name, photo) for name, photo in people_below(Url(url)))
             for _ in bulk.fill(run, listed):
                 pass
-            while not bulk.runs.counts(run.id).enrolled:
-                time.sleep(0.01)
+            until(lambda: bulk.runs.counts(run.id).enrolled)
         assert bulk.runs.counts(run.id).waiting, "the server went too late"
         time.sleep(1.0)
         with ftp_server(tmp_path / "photos", port):

@@ -11,10 +11,10 @@ from retrieval.catalogue.runs.run_records import RunState
 from retrieval.errors import CatalogueUnavailable
 from retrieval.runs.bulk import Bulk
 from tests.catalogue.postgres import Postgres
-from tests.worker.small_models import begin, follow, write_photos
+from tests.worker.small_models import begin, write_photos
+from tests.worker.waiting import follow, until, workers
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
-from worker.supervisor import workers
 
 CRASHES = 3
 PAUSES_S = (1,) * 8
@@ -37,8 +37,7 @@ def test_every_photo_is_enrolled_once_though_postgresql_crashes_in_the_middle(
         run = begin(bulk, tmp_path / "photos")
         for _ in range(CRASHES):
             before = bulk.runs.counts(run.id).done
-            while bulk.runs.counts(run.id).done == before:
-                time.sleep(0.01)
+            until(lambda before=before: bulk.runs.counts(run.id).done > before)
             assert bulk.runs.run(run.id).state is RunState.WORKING, "the crash came too late"
             postgres.stop()
             try:

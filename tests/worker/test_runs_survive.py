@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,18 +21,11 @@ from retrieval.catalogue.runs.run_records import RunState
 from retrieval.catalogue.schema import changes
 from retrieval.errors import StoreFull, WorkerFailed
 from retrieval.runs.bulk import Bulk
-from tests.worker.small_models import (
-    begin,
-    follow,
-    listed,
-    looked_at,
-    write_photos,
-    write_poison,
-)
+from tests.worker.small_models import begin, listed, looked_at, write_photos, write_poison
+from tests.worker.waiting import follow, until, workers
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
 from worker.redis_server import EmbeddedRedis, connect
-from worker.supervisor import workers
 
 KILLS = 20
 
@@ -51,13 +44,6 @@ def catalogue(plan: WorkerPlan) -> Iterator[Catalogue]:
 @pytest.fixture
 def bulk(catalogue: Catalogue, queue: RqJobQueue) -> Bulk:
     return Bulk(catalogue.runs, queue)
-
-
-def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def assert_each_photo_is_there_once(catalogue: Catalogue, folder: Path, but: int = 0) -> None:

@@ -17,11 +17,11 @@ from retrieval.photos.folders import people_below, photos_below
 from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
 from retrieval.values import Floats, Source
-from tests.worker.small_models import begin, follow
+from tests.worker.small_models import begin
+from tests.worker.waiting import follow, workers
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
 from worker.redis_server import EmbeddedRedis
-from worker.supervisor import workers
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,19 +13,12 @@ from rq import worker_registration
 
 from retrieval.errors import ModelMissing, WorkerFailed
 from tests.worker import diary
+from tests.worker.waiting import until, workers
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
 from worker.redis_server import EmbeddedRedis
-from worker.supervisor import workers
 
 RUN = "run1"
-
-
-def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def batches(numbers: list[int], size: int) -> list[dict[str, list[int]]]:
@@ -78,7 +70,7 @@ def test_the_one_photo_that_kills_workers_is_found_and_rejected(
 ) -> None:
     with workers(plan, 2, beat_s=0.5):
         queue.enqueue("enrol", [{"photos": [1, 2, 3, 4, diary.POISON, 5]}, {"photos": [6]}], RUN)
-        until(lambda: queue.pending(RUN) == 0, 60)
+        until(lambda: queue.pending(RUN) == 0)
     assert diary.page(plan.settings, "rejected") == [diary.POISON]
     assert diary.page(plan.settings, "done") == [1, 2, 3, 4, 5, 6]
 
@@ -138,6 +130,29 @@ def test_workers_that_die_before_they_are_ready_are_not_started_for_ever(plan: W
     broken = replace(plan, tasks="tests.worker.diary:build_crash")
     with pytest.raises(WorkerFailed, match="before they were ready"), workers(broken, 1):
         pytest.fail("a worker that crashes must not begin")
+
+
+def test_workers_that_are_killed_before_they_are_ready_are_no_failed_starts(
+    plan: WorkerPlan, queue: RqJobQueue
+) -> None:
+    killed = replace(plan, tasks="tests.worker.diary:build_killed_nine_times")
+    with workers(killed, 1):
+        queue.enqueue("enrol", [{"photos": [1]}], RUN)
+        until(lambda: queue.pending(RUN) == 0)
+    assert diary.page(plan.settings, "killed") == list(range(9))
+    assert diary.page(plan.settings, "done") == [1]
+
+
+def test_whoever_waits_for_workers_that_gave_up_hears_why_at_once(plan: WorkerPlan) -> None:
+    once = replace(plan, tasks="tests.worker.diary:build_once")
+
+    def wait_in_vain() -> None:
+        with workers(once, 1) as running:
+            os.kill(running.pids[0], signal.SIGKILL)
+            until(lambda: False)
+
+    with pytest.raises(WorkerFailed, match="before they were ready"):
+        wait_in_vain()
 
 
 def test_work_goes_on_after_redis_was_stopped_and_started_again(

@@ -15,9 +15,9 @@ from retrieval.catalogue.runs.run_records import Run, RunState
 from retrieval.output_files import lock_of
 from retrieval.settings import Settings
 from tests.cli.running import rollcall
+from tests.worker.waiting import workers
 from worker.process import WorkerPlan
 from worker.redis_server import EmbeddedRedis
-from worker.supervisor import workers
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 180

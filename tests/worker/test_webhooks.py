@@ -15,10 +15,10 @@ import pytest
 from retrieval.build import open_catalogue
 from retrieval.errors import InputError, QueueError, SettingInvalid
 from retrieval.runs.bulk import Bulk
-from tests.worker.small_models import follow, listed, write_photos
+from tests.worker.small_models import listed, write_photos
+from tests.worker.waiting import follow, workers
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
-from worker.supervisor import workers
 from worker.webhooks import check_webhook, send, signature
 
 SECRET = "a secret for tests"

@@ -1,7 +1,6 @@
 """What travels through Redis: ids, as JSON, and nothing else."""
 
 import json
-import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +12,10 @@ from redis import Redis
 
 from retrieval.build import open_catalogue
 from retrieval.runs.bulk import Bulk
-from tests.worker.small_models import begin, follow, write_photos
+from tests.worker.small_models import begin, write_photos
+from tests.worker.waiting import follow, until, workers
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
-from worker.supervisor import workers
 
 
 @pytest.fixture
@@ -59,9 +58,9 @@ def test_every_job_is_json_of_ids_before_and_while_it_is_done(
     waiting = jobs(connection)
     assert sum(len(document[2][0]["photos"]) for document, _ in waiting) == photos
     seen = 0
-    with workers(plan, 2):
-        deadline = time.monotonic() + 60
-        while bulk.runs.counts(run.id).waiting and time.monotonic() < deadline:
+    with workers(plan, 2) as supervisor:
+        while bulk.runs.counts(run.id).waiting:
+            supervisor.check()
             for document, fields in jobs(connection):
                 assert_only_ids(document, run.id)
                 assert json.loads(fields[b"meta"]).keys() == {"run", "deaths"}
@@ -79,8 +78,6 @@ def test_a_job_that_names_a_function_is_not_called(
     canary = tmp_path / "canary"
     queue.rq.enqueue("pathlib.Path.touch", str(canary), job_id="run1_harm", meta={"run": "run1"})
     with workers(plan, 1):
-        deadline = time.monotonic() + 30
-        while queue.pending("run1") and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: not queue.pending("run1"))
     assert queue.pending("run1") == 0
     assert not canary.exists()
