@@ -9,9 +9,10 @@ import numpy as np
 from retrieval.errors import SnapshotInvalid
 from retrieval.index.roster import Roster
 from retrieval.index.shelf import Shelf
+from retrieval.index.snapshot import SnapshotOutdated
 from retrieval.index.view import View
 from retrieval.scoring.space import SpacedFeed
-from retrieval.values import Changes, Watermark
+from retrieval.values import Changes, Ints, Watermark
 
 logger = logging.getLogger(__name__)
 
@@ -89,9 +90,19 @@ class Follower:
         self.adopt_newer()
         return self.follow()
 
-    def truth(self) -> Roster:
-        """What the catalogue holds, read face by face."""
-        return _roster(list(self.feed.everything()))
+    def truth(self) -> tuple[Roster, Watermark]:
+        """What the catalogue holds, read face by face, and at which watermark."""
+        parts = list(self.feed.everything())
+        return _roster(parts), parts[-1].watermark
+
+    def touched(self, since: Watermark, upto: Watermark) -> Ints:
+        """The faces to which something happened after `since`, up to `upto` or a little later."""
+        touched = [np.zeros(0, np.int64)]
+        while _behind(since, upto):
+            changes = self.feed.changes(since)
+            touched += [changes.removed, changes.added]
+            since = changes.watermark
+        return np.unique(np.concatenate(touched))
 
     def _advance(self, view: View, head: Watermark) -> View:
         while view.watermark != head:
@@ -109,6 +120,8 @@ class Follower:
                 view = self._shelf.load(path, head)
                 self.path = path
                 return view
+            except SnapshotOutdated as error:
+                logger.info("The index is made anew: %s", error)
             except SnapshotInvalid as error:
                 self.problem = str(error)
                 logger.warning("Snapshot refused, the index is rebuilt: %s", error)
@@ -118,6 +131,10 @@ class Follower:
         parts = list(self.feed.everything())
         self.path = None
         return View.of(_roster(parts), parts[-1].watermark)
+
+
+def _behind(watermark: Watermark, upto: Watermark) -> bool:
+    return watermark.epoch != upto.epoch or watermark.seq < upto.seq
 
 
 def _follows(watermark: Watermark, head: Watermark) -> bool:

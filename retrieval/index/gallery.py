@@ -194,20 +194,27 @@ class Gallery:
         self._tender.keep_up(progress)
 
     def check(self) -> Check:
-        """Compare the view with the catalogue, face by face."""
+        """Compare the view with the catalogue, face by face, both at one watermark.
+
+        What others change while the catalogue is read is left out: the view has yet to follow it.
+        """
         with self._follower.changing:
-            mine, truth = self.roster(), self._follower.truth()
+            at, mine = self._follower.follow().watermark, self.roster()
+            truth, read_at = self._follower.truth()
+            touched = self._follower.touched(at, read_at)
         both = np.intersect1d(truth.face_ids, mine.face_ids)
         here, there = mine.rows_or_none(both), truth.rows_or_none(both)
         moved = mine.people_of(here) != truth.people_of(there)
         apart = np.abs(mine.vectors[here] - truth.vectors[there])
         altered = (apart > _ROUNDING).any(axis=1)
+        missing = np.setdiff1d(truth.face_ids, both)
+        extra = np.setdiff1d(mine.face_ids, both)
         return Check(
             faces=len(truth),
-            missing=np.setdiff1d(truth.face_ids, both),
-            extra=np.setdiff1d(mine.face_ids, both),
-            misplaced=both[moved],
-            altered=both[altered],
+            missing=np.setdiff1d(missing, touched),
+            extra=np.setdiff1d(extra, touched),
+            misplaced=np.setdiff1d(both[moved], touched),
+            altered=np.setdiff1d(both[altered], touched),
         )
 
     def encodings(self, face_ids: Ints, person_ids: Ints) -> Encodings:

@@ -69,6 +69,10 @@ class Stamp:
         return Watermark(self.epoch, self.seq)
 
 
+class SnapshotOutdated(SnapshotInvalid):
+    """Of the model or space that the collection had before: expected after each change of them."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """A verified file, mapped or, where it was sealed, decrypted into memory.
@@ -164,7 +168,8 @@ def load(path: Path, expected: Stamp, encryptor: Encryptor | None = None) -> Sna
         sealer: decrypts it; where that has a key, the file must be a sealed one.
 
     Raises:
-        SnapshotInvalid: damaged, of another collection, model, dimension or epoch, ahead of the
+        SnapshotOutdated: sound, but of another model or space.
+        SnapshotInvalid: damaged, of another collection, dimension or epoch, ahead of the
             catalogue, in the clear where it should not be, or sealed by a key that is not there.
     """
     content = _content(path, encryptor if encryptor and encryptor.active() else None)
@@ -296,7 +301,8 @@ def _content(path: Path, encryptor: Encryptor | None) -> memoryview:
 def _check_fit(path: Path, found: Stamp, expected: Stamp) -> None:
     for name in ("collection", "fingerprint", "dimension", "epoch"):
         if getattr(found, name) != getattr(expected, name):
-            raise SnapshotInvalid(
+            kind = SnapshotOutdated if name == "fingerprint" else SnapshotInvalid
+            raise kind(
                 f"{path.name} is of {name} {getattr(found, name)!r}, but the catalogue of"
                 f" {getattr(expected, name)!r}."
             )

@@ -227,9 +227,17 @@ class MilvusGallery:
             self.train(progress=progress)
 
     def check(self) -> Check:
-        """Compare the index with the catalogue, face by face."""
-        self._follow()
-        return self._asked(lambda pair: compared(pair, self._feed))
+        """Compare the index with the catalogue, face by face.
+
+        Once more where others changed something meanwhile: both are to be at one watermark.
+        """
+        for attempt in range(_ATTEMPTS):
+            head = self._feed.head()
+            self._follow()
+            found = self._asked(lambda pair: compared(pair, self._feed))
+            if found.sound or self._feed.head() == head or attempt == _ATTEMPTS - 1:
+                break
+        return found
 
     def rebuild(self, progress: Progress = logger.info) -> IndexStatus:
         """Read everything from the catalogue again into a new index; train lists if due.
