@@ -101,7 +101,7 @@ def restore(
     user_key: UserKeySource | None = None,
     photos_at: Location | None = None,
     keys_of_backup: bool = False,
-    proceed: Callable[[Sequence[LostPerson]], bool] = lambda lost: True,
+    proceed: Callable[[Sequence[LostPerson]], bool] | None = None,
 ) -> Restored | None:
     """Make a backup the truth again; services that run go on with it.
 
@@ -128,6 +128,7 @@ def restore(
 
     Raises:
         DataInvalid: backup or receipt is damaged, and where; or it is none.
+        InputError: somebody came while `proceed` was asked and would be gone too.
         CatalogueEncrypted: the backup's vectors are encrypted under another key.
         SettingInvalid: the passphrase is wrong, or there is none.
         CatalogueIncompatible: a newer Rollcall made it.
@@ -140,11 +141,17 @@ def restore(
         checked = _verify(backup, folder / CATALOGUE)
         with Catalogue.open(folder / CATALOGUE, user_key, check_key=False) as held:
             held.check()
-            if not proceed(lost_people(held, catalogue)):
+            lost = None if proceed is None else lost_people(held, catalogue)
+            if proceed is not None and lost is not None and not proceed(lost):
                 return None
             before = list(_lying(root))
             done = replace_catalogue(
-                held, catalogue, checked.contents.made_at, told, keys_of_backup=keys_of_backup
+                held,
+                catalogue,
+                checked.contents.made_at,
+                told,
+                keys_of_backup=keys_of_backup,
+                agreed=lost,
             )
             put = _put_back(backup, home, root, done.photos, held.encryptor, catalogue.encryptor)
     _discard_others(catalogue, root, before)

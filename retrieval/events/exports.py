@@ -11,6 +11,7 @@ from retrieval.events.documents import LINE_COLUMNS, Roll, Standing, line_cells
 from retrieval.events.page import page_of
 from retrieval.events.presence import Presence
 from retrieval.events.workbook import presence_workbook, roll_workbook
+from retrieval.output_files import replacing
 
 MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -74,9 +75,10 @@ def put(path: Path, data: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}.") from error
+    with replacing(path) as part:
+        part.write_bytes(data)
 
 
 def _roll_csv(roll: Roll) -> bytes:

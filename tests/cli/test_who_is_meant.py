@@ -8,6 +8,7 @@ import pytest
 from retrieval.catalogue.catalogue import Catalogue
 from tests.catalogue.made import make_collection, new_faces
 from tests.cli.asking import asked
+from tests.cli.running import rollcall
 from tests.trusted import unknown_face
 
 
@@ -90,3 +91,19 @@ def test_unknown_faces_of_a_collection_that_is_made_anew_while_a_command_asks_st
     assert "Deleted 0 unknown faces" in said, (code, said)
     anew = another.collection("default").id
     assert len(another.strangers.newest(anew, 10, None)) == 1
+
+
+def test_who_is_enrolled_while_a_restore_asks_is_named_and_kept(
+    home: Path, another: Catalogue, tmp_path: Path
+) -> None:
+    file = tmp_path / "all.backup"
+    assert rollcall(home, "backup", file).exit_code == 0
+
+    def meanwhile(question: str) -> None:
+        assert "Replace what is in" in question
+        another.enrol(1, new_faces("Cid", [9]))
+
+    code, said = asked(home, "restore", file, meanwhile=meanwhile)
+    assert code == 2, said
+    assert "'Cid' came meanwhile and would be gone too" in said
+    assert [each.name for each in another.people(1)] == ["Ann", "Bob", "Cid"]

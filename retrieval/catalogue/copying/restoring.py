@@ -9,7 +9,7 @@ The logs of erasures and backups are joined, no id is given out twice, and a new
 tells every index to start anew.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,7 +37,7 @@ from retrieval.catalogue.http.api_keys import is_keyed, keys, mark_keyed
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.http.sessions import sessions
 from retrieval.catalogue.schema import collections, now, people, photos
-from retrieval.errors import AlreadyExists
+from retrieval.errors import AlreadyExists, InputError
 
 # Joined, for a day only, or the catalogue's own.
 _KEPT = (erasures, backups, replies, sessions, data_keys)
@@ -87,17 +87,19 @@ def lost_people(kept: Catalogue, catalogue: Catalogue) -> list[LostPerson]:
         kept: the backup's.
         catalogue: that would be replaced.
     """
+    with kept._database.reading() as source, catalogue._database.reading() as connection:
+        return _lost(source, connection)
+
+
+def _lost(source: Connection, connection: Connection) -> list[LostPerson]:
     person = (collections.c.name, people.c.name, people.c.id, people.c.created_at)
     query = (
         select(*person)
         .join(collections, collections.c.id == people.c.collection_id)
         .order_by(collections.c.name, people.c.name)
     )
-    with kept._database.reading() as source:
-        held = source.execute(query).all()
-    with catalogue._database.reading() as connection:
-        present = connection.execute(query).all()
-        gone = {row for line in logged_erasures(connection) for row in line.rows}
+    held, present = source.execute(query).all(), connection.execute(query).all()
+    gone = {row for line in logged_erasures(connection) for row in line.rows}
     rows = {(row.id, row.created_at) for row in held} - gone
     deleted = {(row[0], row[1]) for row in held if (row.id, row.created_at) in gone}
     return [
@@ -107,6 +109,16 @@ def lost_people(kept: Catalogue, catalogue: Catalogue) -> list[LostPerson]:
     ]
 
 
+def _check_agreed(lost: Sequence[LostPerson], agreed: Sequence[LostPerson]) -> None:
+    known = {(each.collection, each.person) for each in agreed}
+    new = [each.person for each in lost if (each.collection, each.person) not in known]
+    if new:
+        raise InputError(
+            f"{', '.join(map(repr, new[:10]))} came meanwhile and would be gone too. Nothing was"
+            " changed; look again who would be."
+        )
+
+
 def replace_catalogue(
     kept: Catalogue,
     catalogue: Catalogue,
@@ -114,6 +126,7 @@ def replace_catalogue(
     receipts: Iterable[Erasure] = (),
     *,
     keys_of_backup: bool = False,
+    agreed: Sequence[LostPerson] | None = None,
 ) -> Replaced:
     """Make a catalogue what a backup holds.
 
@@ -124,8 +137,10 @@ def replace_catalogue(
         receipts: erasures that the catalogue may not know of.
         keys_of_backup: take the backup's keys in place of the catalogue's; a catalogue that never
             had any takes them anyway.
+        agreed: the people who may be gone; None for any.
 
     Raises:
+        InputError: somebody else would be gone too, who came meanwhile. Nothing is changed.
         AlreadyExists: the catalogue has other collections under the ids of the backup's.
         CatalogueEncrypted: the backup's vectors are encrypted under another key.
     """
@@ -133,6 +148,8 @@ def replace_catalogue(
         if is_encrypted(source):
             kept._database.keyring.check(source, kept.url)
         _keep_writers_out(connection)
+        if agreed is not None:
+            _check_agreed(_lost(source, connection), agreed)
         own = catalogue._database.keyring
         rewrite = partial(_rewrite_vectors, source, kept._database.keyring, own)
         _check_kinship(source, connection, catalogue.url)
