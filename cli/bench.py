@@ -66,10 +66,10 @@ def _show_times(run: Run, times: "PipelineTimes") -> None:
     rows = [(stage, f"{ms:.2f}") for stage, ms in times.stage_ms.items()]
     rows += [("sum of stages", f"{sum(times.stage_ms.values()):.2f}")]
     rows += [("whole identify", f"{times.identify_ms:.2f}")]
-    run.table(("stage", "ms a photo"), rows, title=f"{times.photos} photos, {times.faces} faces")
+    run.table(("stage", "ms per photo"), rows, title=f"{times.photos} photos, {times.faces} faces")
     run.print(f"identify / sum of stages: {times.identify_ratio:.3f}")
     run.print(
-        f"embedding: {times.embed_faces_per_s:.0f} faces/s; forward passes a second over the bare"
+        f"embedding: {times.embed_faces_per_s:.0f} faces/s; forward passes per second over the bare"
         f" session's ({times.raw_passes_per_s:.0f}): {times.embed_ratio:.3f}"
     )
 
@@ -108,7 +108,7 @@ def _show_comparison(run: Run, found: "Comparison") -> None:
                 "" if ratio is None else f"{ratio:.1f}",
             )
         )
-    columns = ("system", "faces found", "seconds a photo", "times as fast as face_recognition")
+    columns = ("system", "faces found", "seconds per photo", "times as fast as face_recognition")
     run.table(columns, rows, title=f"{found.photos} photos")
 
 

@@ -19,7 +19,9 @@ def register(bench: typer.Typer) -> None:
 
 def faces(
     run: Run,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder a person, with photos.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder per person, with photos.")
+    ],
     embedders: Annotated[
         list[str] | None,
         typer.Option(

@@ -9,7 +9,7 @@ from cli.bench_report import Out, Queued, Seed, measure
 from cli.options import Run, command
 
 Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="A folder a person: DIR/<person>/*.jpg")
+    Path, typer.Argument(metavar="DIR", help="A folder per person: DIR/<person>/*.jpg")
 ]
 Draws = Annotated[int, typer.Option("--draws", min=1, help="Of people and photos.")]
 
@@ -26,14 +26,14 @@ def few_shot(
     folder: Folder,
     photos: Annotated[
         list[int] | None,
-        typer.Option("--photos", min=1, help="Photos a person; 1, 2, 3 and 5 if unset."),
+        typer.Option("--photos", min=1, help="Photos per person; 1, 2, 3 and 5 if unset."),
     ] = None,
     draws: Draws = 60,
     seed: Seed = 0,
     out: Out = None,
     queue: Queued = False,
 ) -> None:
-    """Compare classifiers with comparing photos, by photos a person, with strangers about."""
+    """Compare classifiers with comparing photos, by photos per person, with strangers about."""
     from retrieval.benchmarks.few_shot import PHOTOS
 
     counts = sorted(set(photos or PHOTOS))

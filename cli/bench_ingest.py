@@ -24,7 +24,7 @@ def ingest(
         typer.Option("--memory", help="Memory from 1,000 to 20,000 generated photos instead."),
     ] = False,
 ) -> None:
-    """Seconds a photo: in-process, one worker, one a core, and the rivals that are installed."""
+    """Seconds per photo: in-process, one worker, one per core, and the installed rivals."""
     from worker.benchmarks import measure_memory, measure_times
 
     if memory == bool(photos):
@@ -53,7 +53,7 @@ def _show_times(run: Run, times: "IngestTimes") -> None:
         (name, f"{seconds:.4f}", f"{seconds / times.workers:.2f}")
         for name, seconds in [*ours, *times.rivals.items()]
     ]
-    columns = ("system", "seconds a photo", f"times the {times.processes} workers'")
+    columns = ("system", "seconds per photo", f"times the {times.processes} workers'")
     run.table(columns, rows, title=f"{times.photos} photos")
     run.print(
         f"the queue costs {times.queue_overhead:+.1%} with one worker; {times.processes} workers"

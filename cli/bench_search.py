@@ -18,7 +18,7 @@ def search(
     probes: Annotated[
         int, typer.Option("--probes", min=20, help="New photos to ask about.")
     ] = 2000,
-    dimension: Annotated[int, typer.Option("--dimension", min=8, help="Numbers a vector.")] = 128,
+    dimension: Annotated[int, typer.Option("--dimension", min=8, help="Numbers per vector.")] = 128,
     photo: Annotated[
         Path | None,
         typer.Option("--photo", help="A group photo, to measure the stages before the search."),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from retrieval.benchmarks.serve import ServeTimes
     from retrieval.service import Service
 
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder a person.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder per person.")]
 
 
 def serve(

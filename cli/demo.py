@@ -99,7 +99,7 @@ def _show(run: Run, report: EnrolReport, answers: list[PhotoAnswer], pictures: l
     for picture in pictures:
         run.print(f"annotated: {picture}", markup=False)
     run.print(
-        "\nNow with photos of your own (a folder a person, then any photo):\n\n"
+        "\nNow with photos of your own (a folder per person, then any photo):\n\n"
         "  rollcall enroll path/to/employees\n"
         "  rollcall identify path/to/photo.jpg --draw annotated\n",
         markup=False,

@@ -53,7 +53,7 @@ def identify(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="With --queue: a line a face, .jsonl, .csv or .parquet."
+            "--out", metavar="FILE", help="With --queue: a line per face, .jsonl, .csv or .parquet."
         ),
         Writes.FILE,
     ] = None,
@@ -109,7 +109,7 @@ def _listed(photos: Sequence[Location], passed: PassedOver) -> Iterator[Location
 
 
 def show_answers(run: Run, answers: Sequence[PhotoAnswer]) -> None:
-    """Print a row a face."""
+    """Print a row per face."""
     rows = [row for answer in answers for row in _rows(answer)]
     run.table(("photo", "face", "decision", "person", "score", "margin", "why"), rows)
 

@@ -23,7 +23,7 @@ def identify_queued(
     detail: str | None,
     threshold: float | None,
 ) -> None:
-    """Identify photos by the workers, and write a line a face, in the order of the photos.
+    """Identify photos by the workers, and write a line per face, in the order of the photos.
 
     The answers stay in the catalogue until the file is written, so the same command, run again
     after it was stopped, goes on where it was.

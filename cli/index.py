@@ -87,8 +87,8 @@ def _rows(found: "IndexStatus") -> dict[str, Any]:
         "watermark": f"{found.watermark.seq} of {found.watermark.epoch}",
         "dead share": f"{found.dead_share:.1%}",
         "faces beside the frozen part": f"{found.recent:,}",
-        "bytes a face in memory": f"{found.bytes_a_face:.0f}",
-        "bytes a face mapped": f"{found.mapped_bytes_a_face:.0f}",
+        "bytes per face in memory": f"{found.bytes_a_face:.0f}",
+        "bytes per face mapped": f"{found.mapped_bytes_a_face:.0f}",
     }
     if found.trained is not None:
         trained = found.trained

@@ -46,7 +46,7 @@ def list_models(run: Run) -> None:
     manifest = store.manifest
     kinds = (("detector", tuple(manifest.detectors)), ("embedder", manifest.embedder_names))
     found = [_description(store, kind, name) for kind, names in kinds for name in names]
-    columns = ("name", "kind", "state", "FNIR", "rank-1", "ms a face", "MB", "licence")
+    columns = ("name", "kind", "state", "FNIR", "rank-1", "ms per face", "MB", "licence")
     rows = [
         [
             model["name"],

@@ -1,4 +1,4 @@
-"""Answers of a bulk identification as a file: a line a face, in the order of the input.
+"""Answers of a bulk identification as a file: a line per face, in the order of the input.
 
 A photo without faces, or one that could not be read, has one line with no face in it, so every
 photo of the input is there. JSON lines carry the same words as `rollcall identify --json`.

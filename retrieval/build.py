@@ -327,7 +327,7 @@ def threads_of(settings: Settings) -> int:
 
 
 def photos_root(settings: Settings) -> Location:
-    """Where kept photos lie, a folder a collection.
+    """Where kept photos lie, a folder per collection.
 
     Raises:
         SettingInvalid: ROLLCALL_PHOTOS_URL is no URL that can be stored.

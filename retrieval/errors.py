@@ -22,7 +22,7 @@ RollcallError
 ├── AccessError                whoever asks may not, or not so often (HTTP; exit 2)
 │   ├── KeyRefused             no key, an unknown one or a revoked one
 │   ├── NotAllowed             the key's role or its collection does not cover this
-│   └── TooManyRequests        more requests a minute than the key has
+│   └── TooManyRequests        more requests per minute than the key has
 ├── ModelError                 a model cannot answer (exit 3)
 │   ├── ModelMissing           not pulled or exported yet
 │   ├── ModelCorrupt           the file's SHA-256 is not the manifest's
@@ -189,7 +189,7 @@ class NotAllowed(AccessError):
 
 
 class TooManyRequests(AccessError):
-    """More requests a minute than the key has."""
+    """More requests per minute than the key has."""
 
     code = "too-many-requests"
 

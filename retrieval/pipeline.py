@@ -45,7 +45,7 @@ class FoundFaces:
 
     Attributes:
         sha256, width, height: of the photo.
-        detections, quality: a row a face.
+        detections, quality: a row per face.
         chips: (n, ...) uint8, cut as the embedder wants them.
         pictures: JPEG files to show, one a face, or none at all.
     """

@@ -37,7 +37,7 @@ class Embedder(Protocol):
 
     @property
     def dimension(self) -> int:
-        """Numbers a vector."""
+        """Numbers per vector."""
 
     @property
     def alignments(self) -> tuple[Alignment, ...]:
@@ -59,7 +59,7 @@ class ChangeFeed(Protocol):
 
     @property
     def dimension(self) -> int:
-        """Numbers a vector."""
+        """Numbers per vector."""
 
     def head(self) -> Watermark:
         """The newest change of the log: cheap, asked before every answer."""

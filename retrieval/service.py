@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
 
 T = TypeVar("T")
 
-BATCH_PHOTOS = 32  # photos a transaction when enrolling; bounds the memory of a batch as well
+BATCH_PHOTOS = 32  # photos per transaction when enrolling; bounds the memory of a batch as well
 _MOST_SWITCHES = 5  # changes of model that one request may meet; each takes a second and more
 
 
@@ -285,7 +285,7 @@ class Service:
             items: the photos; read as they are needed.
 
         Yields:
-            a result an item, in order.
+            a result per item, in order.
         """
         self.ensure_collection()
         remaining = iter(items)

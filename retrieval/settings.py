@@ -90,7 +90,10 @@ class Settings(BaseSettings):
         " providers; auto is cuda where it can be had. Detectors stay on the processor.",
     )
     batch_size: int = Field(
-        32, ge=1, le=1024, description="Chips a run of the embedder; a mirror image counts as one."
+        32,
+        ge=1,
+        le=1024,
+        description="Chips per run of the embedder; a mirror image counts as one.",
     )
 
     detail: Literal["normal", "high"] = Field(
@@ -188,10 +191,10 @@ class Settings(BaseSettings):
         description="Photos that HTTP requests may have waiting; further ones get 503 at once.",
     )
     requests_per_minute: int = Field(
-        1200, ge=1, description="Requests a minute of a key that has no limit of its own."
+        1200, ge=1, description="Requests per minute of a key that has no limit of its own."
     )
     refusals_per_minute: int = Field(
-        120, ge=1, description="Requests a minute without a good key that an address may send."
+        120, ge=1, description="Requests per minute without a good key that an address may send."
     )
     session_hours: float = Field(12.0, gt=0, description="Hours until the web app asks to log in.")
     unknown_days: int | None = Field(

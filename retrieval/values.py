@@ -1,6 +1,6 @@
 """The words of Rollcall as values: frozen, slotted, their arrays checked when they are made.
 
-Many faces travel as arrays, one row a face, never as lists of objects. Boxes are `xywh` in
+Many faces travel as arrays, one row per face, never as lists of objects. Boxes are `xywh` in
 pixels (left, top, width, height); images are upright RGB uint8 (height, width, 3); landmarks are
 five (x, y) points: the eye on the left of the picture, the eye on its right, the tip of the nose,
 the left and the right corner of the mouth.

@@ -63,7 +63,7 @@ def mobilefacenet_file() -> Path:
 
 @pytest.fixture(scope="session")
 def lfw_dir() -> Path:
-    """Half of Labeled Faces in the Wild: a folder a person, colour photos of 250 px."""
+    """Half of Labeled Faces in the Wild: a folder per person, colour photos of 250 px."""
     return _beside("data/lfw")
 
 

@@ -68,7 +68,7 @@ print(json.dumps((time.perf_counter() - begun) / len(paths)))
 
 @dataclass(frozen=True, slots=True)
 class IngestTimes:
-    """Seconds a photo, medians over the rounds.
+    """Seconds per photo, medians over the rounds.
 
     Attributes:
         photos: how many each contender enrolled.
@@ -272,7 +272,7 @@ def _empty(catalogue: Catalogue, name: str) -> None:
 
 
 def _rival(script: str, paths: Sequence[Path]) -> float:
-    """Seconds a photo of a rival, in a process of its own, after one photo to warm up."""
+    """Seconds per photo of a rival, in a process of its own, after one photo to warm up."""
     done = subprocess.run(
         [sys.executable, "-c", script + _MEASURE],
         input=json.dumps([str(path) for path in paths]),

@@ -202,7 +202,7 @@ def _shown(handler: Callable[[Request, Exception], Awaitable[JSONResponse]]) -> 
 
 
 class Outermost:
-    """ASGI middleware: headers that every answer carries, one log line and one count a request."""
+    """ASGI middleware: headers of every answer, one log line and one count per request."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app

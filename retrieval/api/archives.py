@@ -1,4 +1,4 @@
-"""Uploaded archives of photos, unpacked safely: a folder a person, as `rollcall enroll` takes them.
+"""Uploaded archives of photos, unpacked safely: a folder per person, as `rollcall enroll` takes it.
 
 The work is done by `unpacking`, in a process of its own: an archive is a program for a decompressor
 that a stranger wrote, and what it takes of memory and time shows only when it runs.

@@ -90,7 +90,7 @@ class Access:
         request.state.caller = caller
         if caller.handle is not None and caller.requests_per_minute is not None:
             limit = caller.requests_per_minute
-            self._buckets.take(caller.handle, limit, f"The key has {limit} requests a minute.")
+            self._buckets.take(caller.handle, limit, f"The key has {limit} requests per minute.")
         if not caller.role.covers(role):
             raise NotAllowed(
                 f"This needs the role {role}; the key {caller.name!r} is {caller.role}."
@@ -104,7 +104,7 @@ class Access:
         self._buckets.take(
             f"from {address}",
             limit,
-            f"{address} has sent more than {limit} requests a minute without a good key.",
+            f"{address} has sent more than {limit} requests per minute without a good key.",
         )
 
     def may_be_noted(self, caller: Caller | None, address: str) -> bool:

@@ -1,7 +1,7 @@
 """Connections that cost nothing: a client that owes a request has only so long, and only so much.
 
 uvicorn limits the pause between two requests, but neither how long a request's head may take nor
-how many connections may wait; a client that sends a byte a second would hold one for ever.
+how many connections may wait; a client that sends a byte per second would hold one for ever.
 """
 
 import asyncio

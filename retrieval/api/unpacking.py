@@ -109,7 +109,7 @@ def _unpack(order: Order, archive: BinaryIO) -> int:
             left -= _write(entry, target, min(left, order.max_photo_bytes))
             photos += 1
     if not photos:
-        raise Refused("The archive has no photos. Pack a folder a person, with photos in it.")
+        raise Refused("The archive has no photos. Pack a folder per person, with photos in it.")
     return photos
 
 

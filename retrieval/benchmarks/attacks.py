@@ -116,7 +116,7 @@ def run(
     Args:
         service: over an empty collection in `home`.
         home: its home folder; nobody has made keys there.
-        folder: a folder a person.
+        folder: a folder per person.
         photos: malformed ones to send.
         say: is told what is done.
 
@@ -125,7 +125,7 @@ def run(
     """
     found = list(people_below(folder))
     if not found:
-        raise DataInvalid(f"{folder} has no photos. Give a folder that holds a folder a person.")
+        raise DataInvalid(f"{folder} has no photos. Give a folder that holds a folder per person.")
     for _ in service.enrol(EnrolItem(person, str(path), path) for person, path in found):
         pass
     originals = [path.read_bytes() for _, path in found]
@@ -145,8 +145,8 @@ def attacks(photos: Iterator[bytes], count: int) -> Iterator[Attack]:
         ("a photo bomb (400 million pixels in 50 kB)", 413, _asking("/v1/identify", _photo_bomb())),
         (f"a body that announces {size}", 413, _announced),
         (f"a body of {size} in chunks", 413, _chunked),
-        ("a body of one byte a second", 408, _slow_body),
-        ("a head of one byte a second", 408, _slow_head),
+        ("a body of one byte per second", 408, _slow_body),
+        ("a head of one byte per second", 408, _slow_head),
         (f"{_SILENT:,} connections on which nothing is sent", 0, _silent),
         ("a zip bomb (400 MB in 400 kB)", 422, _archive(_zip_bomb())),
         ("an archive with paths upwards", 422, _archive(_zip_of("../../../evil.jpg"))),

@@ -64,7 +64,7 @@ def drawn(
         faces: the folder's.
         usable: people with enough photos.
         known: how many of them are known; the others are strangers.
-        count: photos a person in the gallery.
+        count: photos per person in the gallery.
         generator: of the draw.
     """
     order = generator.permutation(usable)

@@ -1,4 +1,4 @@
-"""The faces of a folder with a folder a person, as vectors: what the face benchmarks work on."""
+"""The faces of a folder with a folder per person, as vectors: what the face benchmarks work on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def photos_of_people(folder: Path) -> list[tuple[str, Path]]:
     found = list(people_below(folder))
     if not found:
         raise DataInvalid(
-            f"{folder} holds no photos of people. Expected a folder a person: DIR/<person>/*.jpg"
+            f"{folder} holds no photos of people. Expected a folder per person: DIR/<person>/*.jpg"
         )
     return found
 

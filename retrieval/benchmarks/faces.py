@@ -266,7 +266,7 @@ def _fpir(found: Answers, gate: Gate) -> float:
 
 
 def _named(evidence: Any, leads: Any, gate: Gate) -> Any:
-    """As `identities.decide` names a photo's only face."""
+    """As `identities.decide` names per photo's only face."""
     return (evidence >= gate.threshold) & (leads >= gate.margin) & (leads > 0)
 
 

@@ -52,7 +52,7 @@ def _embedders(result: Accuracy) -> Table:
         "to",
         "FNIR at FPIR 0.1 %",
         "found",
-        "ms a face",
+        "ms per face",
         "MB",
     )
     rows: list[list[Cell]] = [
@@ -68,7 +68,7 @@ def _embedders(result: Accuracy) -> Table:
         ]
         for found in result["results"]
     ]
-    formats = dict.fromkeys(columns[1:7], ".2%") | {"ms a face": ".1f", "MB": ".1f"}
+    formats = dict.fromkeys(columns[1:7], ".2%") | {"ms per face": ".1f", "MB": ".1f"}
     caption = (
         "FNIR: known people's photos not named rightly, those without a face included. From, to:"
         " 95 % confidence, by a bootstrap over people."

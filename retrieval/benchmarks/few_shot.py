@@ -1,4 +1,4 @@
-"""Few photos a person: should a network be trained to classify employees plus "unknown"?
+"""Few photos per person: should a network be trained to classify employees plus "unknown"?
 
 Six methods on the same vectors and the same draws: three quarters of the people are known, by a
 few photos each; the others are strangers. What a method has to do when somebody joins is timed.
@@ -44,7 +44,7 @@ class Method(NamedTuple):
 
 
 class Score(TypedDict):
-    """One method with so many photos a person; the spread is over draws."""
+    """One method with so many photos per person; the spread is over draws."""
 
     method: str
     photos: int
@@ -112,7 +112,7 @@ def run(
 
 
 def report(result: FewShot) -> Report:
-    """Both rates by photos a person, with the spread over draws, and what joining costs."""
+    """Both rates by photos per person, with the spread over draws, and what joining costs."""
     figure, axes = canvas(9.5, 4.0, columns=2)
     names = list(dict.fromkeys(score["method"] for score in result["scores"]))
     for number, name in enumerate(names):
@@ -135,13 +135,13 @@ def report(result: FewShot) -> Report:
     photos = list(dict.fromkeys(score["photos"] for score in result["scores"]))
     for ax, title in zip(axes, ("Rank-1, %", f"FNIR at FPIR {FPIR:.0%}, %"), strict=True):
         ax.set_xticks(range(len(photos)), [str(count) for count in photos])
-        label(ax, title=title, x="photos a person")
+        label(ax, title=title, x="photos per person")
     axes[1].legend(frameon=False, fontsize=8.5)
     most = max(photos)
     ours = next(s for s in result["scores"] if s["method"] == OURS and s["photos"] == most)
     return (
         Report(
-            "Few photos a person",
+            "Few photos per person",
             "Should a network be trained to classify employees plus “unknown”, or is a"
             " photo compared with the enrolled ones?",
         )
@@ -168,7 +168,7 @@ def report(result: FewShot) -> Report:
 
 def _table(result: FewShot) -> Table:
     columns = (
-        "photos a person",
+        "photos per person",
         "method",
         "rank-1",
         "± SD",

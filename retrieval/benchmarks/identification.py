@@ -173,7 +173,7 @@ def _best(people: Ints, scores: Floats, *, with_lead: bool) -> tuple[Ints, Float
 
 
 def _two_centres(probes: Vectors, gallery: Vectors, owners: Ints) -> tuple[Ints, Floats, Floats]:
-    """Two centres a person by k-means, begun at the two photos that are least alike."""
+    """Two centres per person by k-means, begun at the two photos that are least alike."""
     people, order, starts = grouped(owners)
     rows, whose = gallery[order], np.searchsorted(people, owners[order])
     centres = np.stack([rows[starts], rows[starts]], axis=1)

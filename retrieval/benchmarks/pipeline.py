@@ -29,12 +29,12 @@ class PipelineTimes:
 
     Attributes:
         photos, faces: how many were asked about, and found.
-        stage_ms: milliseconds a photo by stage.
-        identify_ms: milliseconds a photo of the whole `identify`, one photo at a time.
+        stage_ms: milliseconds per photo by stage.
+        identify_ms: milliseconds per photo of the whole `identify`, one photo at a time.
         identify_ratio: whole `identify` over the sum of its stages.
         embed_faces_per_s: faces through our embedder, batch 32 (a mirrored face is two passes).
         raw_passes_per_s: forward passes of the bare ONNX Runtime session, batch 32.
-        embed_ratio: our forward passes a second over the bare session's.
+        embed_ratio: our forward passes per second over the bare session's.
     """
 
     photos: int
@@ -141,7 +141,7 @@ def _by_stages(service: Service, source: Source, watch: Stopwatch) -> FoundFaces
 def _embedding(
     embedder: Embedder, model: Path, chips: Pixels, threads: int, rounds: int
 ) -> tuple[list[float], list[float]]:
-    """Faces a second through the embedder, and passes a second of the bare session, in turn."""
+    """Faces per second through the embedder, and passes per second of the bare session, in turn."""
     if not len(chips):
         raise DataInvalid("No face was found in these photos: embedding cannot be measured.")
     batch = chips[np.arange(RAW_BATCH) % len(chips)]
@@ -163,7 +163,7 @@ def _floats(batch: Pixels, shape: Sequence[Any]) -> Floats:
 
 
 def _rate(call: Callable[[], object], at_least_s: float = 0.5) -> float:
-    """Rows of a batch a second."""
+    """Rows of a batch per second."""
     calls, started = 0, time.perf_counter()
     while (passed := time.perf_counter() - started) < at_least_s:
         call()

@@ -33,7 +33,7 @@ class Table:
 
     Attributes:
         columns: their headings.
-        rows: a cell a column; None means that there is nothing to say.
+        rows: a cell per column; None means that there is nothing to say.
         caption: what the table shows.
         formats: format specifications of columns with numbers, by heading (".4f", ".1%").
         best: the row to stress, if any.

@@ -111,7 +111,7 @@ def run(
         sizes: faces, ten a person; ascending.
         rivals: whether to build hnswlib's and usearch's indexes, which takes most of the time.
         probes: new photos of enrolled people that are asked about.
-        dimension: numbers a vector.
+        dimension: numbers per vector.
         threads: of everybody.
         seed: of the vectors.
         photo: milliseconds of a group photo's stages before the search, and its `faces`.
@@ -326,11 +326,11 @@ def _check_memory(faces: int, dimension: int) -> None:
 
 
 def report(result: Result) -> Report:
-    """The tables, and the plot of agreement against probes a second."""
+    """The tables, and the plot of agreement against probes per second."""
     page = Report(
         "Searching for people",
         f"{result['probes']:,} new photos of enrolled people, {result['threads']} threads; vectors"
-        " like those of faces (ORL, dlib's network), ten photos a person.",
+        " like those of faces (ORL, dlib's network), ten photos per person.",
     )
     page.table(_galleries_table(result["galleries"]))
     page.table(_identify_table(result["galleries"], result["photo_faces"]))
@@ -344,7 +344,7 @@ def report(result: Result) -> Report:
 
 
 def _plot(result: Result) -> Figure:
-    """Agreement against probes a second; FAISS alone is dashed, in the colour of the same lists."""
+    """Agreement against probes per second; FAISS alone is dashed, in its lists' colour."""
     figure, axes = canvas(13.5, 4.2, columns=len(LEVELS))
     largest = result["galleries"][-1]
     titles = {
@@ -369,7 +369,7 @@ def _plot(result: Result) -> Figure:
                 label=name,
             )
         ax.set_yscale("log")
-        label(ax, title=titles[what], x="identity agreement, %", y="probes a second", legend=True)
+        label(ax, title=titles[what], x="identity agreement, %", y="probes per second", legend=True)
     return figure
 
 
@@ -381,7 +381,7 @@ def _galleries_table(rows: Sequence[Result]) -> Table:
         "recall@10": "recall_at_10",
         "probes/s": "probes_per_s",
         "core µs a probe": "cpu_us",
-        "bytes a face": "bytes_a_face",
+        "bytes per face": "bytes_a_face",
         "mapped": "mapped_bytes_a_face",
         "train s": "train_s",
         "start s": "start_s",
@@ -398,7 +398,7 @@ def _galleries_table(rows: Sequence[Result]) -> Table:
     ]
     names = [*columns, "1 face p50 ms", "p95", "p99", f"{GROUP} faces p50 ms"]
     formats = dict.fromkeys(names[3:], ".3g") | {"agreement": ".2%", "recall@10": ".1%"}
-    formats |= {"probes/s": ",.0f", "bytes a face": ".0f", "mapped": ".0f"}
+    formats |= {"probes/s": ",.0f", "bytes per face": ".0f", "mapped": ".0f"}
     return Table(names, cells, "The whole gallery, fused rule", formats)
 
 
@@ -493,7 +493,7 @@ def _timed(call: Callable[[], _T]) -> tuple[float, _T]:
 
 
 def _rates(calls: Sequence[Callable[[], object]], n: int) -> list[dict[str, float]]:
-    """Probes a second, and microseconds of all cores a probe, of each call: the best of three.
+    """Probes per second, and microseconds of all cores per probe, of each call: the best of three.
 
     Other processes can only slow a run, and come and go: so all are asked once before any is asked
     again. The time of the cores is nearly free of them.

@@ -74,7 +74,7 @@ class ServeTimes:
     Attributes:
         photos: different ones that were asked about.
         people: enrolled.
-        in_process_per_s: photos a second of `Service.identify`, mean of before and after.
+        in_process_per_s: photos per second of `Service.identify`, mean of before and after.
         loads: by clients.
     """
 
@@ -94,8 +94,8 @@ class ServeTimes:
                 share = self.of_in_process(load)
                 yield (
                     share >= WANTED_OF_IN_PROCESS,
-                    f"{WANTED_AT} clients get {share:.2f} of the photos a second that this process"
-                    f" does; at least {WANTED_OF_IN_PROCESS} is wanted",
+                    f"{WANTED_AT} clients get {share:.2f} of the photos per second that this"
+                    f" process does; at least {WANTED_OF_IN_PROCESS} is wanted",
                 )
         failed = sum(sum(load.failed.values()) for load in self.loads)
         refused = sum(load.refused for load in self.loads)
@@ -147,7 +147,7 @@ def run(
     Args:
         service: over an empty collection in `home`.
         home: its home folder; nobody has made keys there.
-        folder: a folder a person.
+        folder: a folder per person.
         clients: one load each.
         seconds: of each load, and of asking in this process.
         say: is told what is measured.
@@ -157,7 +157,7 @@ def run(
     """
     found = list(people_below(folder))
     if not found:
-        raise DataInvalid(f"{folder} has no photos. Give a folder that holds a folder a person.")
+        raise DataInvalid(f"{folder} has no photos. Give a folder that holds a folder per person.")
     say(f"enrolling {len(found)} photos")
     for _ in service.enrol(EnrolItem(person, str(path), path) for person, path in found):
         pass

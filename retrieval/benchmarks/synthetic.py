@@ -57,7 +57,7 @@ class Population:
 
         Args:
             people: how many; their ids are 1 to `people`.
-            dimension: numbers a vector.
+            dimension: numbers per vector.
             seed: of everything that is drawn.
             fit: what the vectors are like.
         """

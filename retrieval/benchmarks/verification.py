@@ -43,7 +43,7 @@ def verify(faces: PhotoVectors, folder: Path, files: list[str], seed: int = 0) -
     Args:
         faces: of the folder.
         folder: where pairs.txt may be.
-        files: the photos' file names, a row a photo.
+        files: the photos' file names, a row per photo.
         seed: of what is drawn.
     """
     listed = folder / "pairs.txt"

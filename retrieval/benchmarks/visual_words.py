@@ -96,7 +96,7 @@ def run(
     if len(portraits) < _LEAST_PEOPLE:
         raise DataInvalid(
             f"Group photos need portraits of {_LEAST_PEOPLE} people or more; found"
-            f" {len(portraits)}. Give a folder with a folder a person."
+            f" {len(portraits)}. Give a folder with a folder per person."
         )
     scores: list[Score] = []
     shown = found = 0

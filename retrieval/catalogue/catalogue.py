@@ -310,7 +310,7 @@ class Catalogue:
             collection_id: whose.
             search: only names that contain this, upper or lower case.
             after: only names behind this one: the last of the page before.
-            limit: people a page; None for all.
+            limit: people per page; None for all.
         """
         with self._database.reading() as connection:
             return lookups.list_people(connection, collection_id, search, after, limit)
@@ -359,7 +359,7 @@ class Catalogue:
             collection_id: whose.
             person: only this person's, by name.
             after: only faces behind the one with this id: the last of the page before.
-            limit: faces a page; None for all.
+            limit: faces per page; None for all.
         """
         with self._database.reading() as connection:
             person_id = None

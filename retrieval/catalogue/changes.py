@@ -43,7 +43,7 @@ def lock_collection(connection: Connection, collection_id: int) -> int:
 
 
 def dimension_of(connection: Connection, collection_id: int) -> int:
-    """Numbers a vector of a collection; NotFound if there is none."""
+    """Numbers per vector of a collection; NotFound if there is none."""
     query = select(collections.c.dimension).where(collections.c.id == collection_id)
     dimension = connection.scalar(query)
     if dimension is None:
@@ -129,7 +129,7 @@ class LogFeed:
 
     @property
     def dimension(self) -> int:
-        """Numbers a vector."""
+        """Numbers per vector."""
         return self._dimension
 
     def head(self) -> Watermark:

@@ -1,4 +1,4 @@
-"""Names of people and collections: one form a name, and only names that can be shown."""
+"""Names of people and collections: one form per name, and only names that can be shown."""
 
 import re
 import unicodedata

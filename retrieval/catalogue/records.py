@@ -17,7 +17,7 @@ class Collection:
         name: unique in the catalogue.
         detector, embedder, precision, mirror: what it was created with.
         fingerprint: of the model; vectors of another fingerprint never enter.
-        dimension: numbers a vector.
+        dimension: numbers per vector.
         created_at: in UTC.
         term: another one whenever all vectors were made anew; empty for the first ones.
         aside: whether the vectors stand in `model_vectors`, see there.

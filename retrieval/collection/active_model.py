@@ -198,7 +198,7 @@ class ActiveModel:
             threshold: in place of the collection's own.
 
         Returns:
-            an answer a photo, in order, and the faces that were nobody's.
+            an answer per photo, in order, and the faces that were nobody's.
 
         Raises:
             ModelSwitched: the collection has another model now.

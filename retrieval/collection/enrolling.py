@@ -35,7 +35,7 @@ class Enroller:
         self._cut = cut if thumbnails else None
 
     def take(self, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
-        """Enrol a batch in one transaction; a result an item, in order."""
+        """Enrol a batch in one transaction; a result per item, in order."""
         results: dict[int, EnrolResult] = {}
         todo = self._unknown(batch, results)
         choices = [partial(enrollable, face=batch[row].face) for row in todo]

@@ -51,7 +51,7 @@ def alike(
         probes: (q, d) float32, the question's faces.
 
     Returns:
-        a hit a photo, best first; its score is the share of words, its person the nearest's.
+        a hit per photo, best first; its score is the share of words, its person the nearest's.
     """
     if not faces:
         return []

@@ -15,7 +15,7 @@ from retrieval.photos.decode import decode, read
 from retrieval.photos.store import PhotoStore
 from retrieval.photos.urls import location_of
 
-_AT_ONCE = 100  # faces a transaction
+_AT_ONCE = 100  # faces per transaction
 
 
 def fill(

@@ -7,7 +7,7 @@ from retrieval.values import Floats, Pixels
 
 SIDE_PX = 112
 AROUND = 1.4  # of the box's longer side: hair and chin are on the picture
-_QUALITY = 85  # of JPEG: about 4 kB a face
+_QUALITY = 85  # of JPEG: about 4 kB per face
 
 
 def cut(pixels: Pixels, boxes: Floats) -> tuple[bytes, ...]:

@@ -37,7 +37,7 @@ class JoinedEmbedder:
 
     @property
     def dimension(self) -> int:
-        """Numbers a vector."""
+        """Numbers per vector."""
         return sum(part.dimension for part, _ in self._parts)
 
     @property

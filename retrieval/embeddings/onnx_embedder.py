@@ -47,7 +47,7 @@ class OnnxEmbedder:
             path: its ONNX file, as `ModelStore.file` gives it.
             precision: the variant that `path` holds.
             mirror: average the vectors of each chip and of its mirror image.
-            batch_size: forward passes a run of the network, at most.
+            batch_size: forward passes per run of the network, at most.
             threads: of ONNX Runtime; 0 for all cores.
             provider: what ONNX Runtime computes on.
 
@@ -58,7 +58,7 @@ class OnnxEmbedder:
         self._session, free = _free(path, threads, provider, entry)
         self._mirror = mirror
         self._batch = batch_size
-        self._at_once = batch_size if free else 1  # images a run of the network
+        self._at_once = batch_size if free else 1  # images per run of the network
         self._input, self._raw = _input(self._session, entry, path)
         origin = self._session.metadata.get(ORIGIN_KEY) or _sha256(path)
         self._fingerprint = _fingerprint(name, entry, precision, mirror, origin)
@@ -67,7 +67,7 @@ class OnnxEmbedder:
 
     @property
     def dimension(self) -> int:
-        """Numbers a vector."""
+        """Numbers per vector."""
         return self._entry.dimension
 
     @property

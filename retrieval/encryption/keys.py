@@ -5,8 +5,8 @@ key, which is 32 random bytes that the user keeps elsewhere. So the user's key c
 row being written anew, and a row says by which data key it was sealed.
 
 A sealed value is a random nonce of 12 bytes, the ciphertext and a tag of 16 bytes. Random nonces
-are good for 2^32 values a key (NIST SP 800-38D, section 8.3); a data key that nears that is renewed
-by `rollcall catalogue rotate-key`.
+are good for 2^32 values per key (NIST SP 800-38D, section 8.3); a data key that nears that is
+renewed by `rollcall catalogue rotate-key`.
 """
 
 import base64

@@ -13,7 +13,7 @@ from retrieval.photos.moments import taken_at
 from retrieval.pipeline import PhotoFaces, PhotoFailure
 from retrieval.values import Source
 
-BATCH_PHOTOS = 16  # photos a transaction; bounds the memory of a batch as well
+BATCH_PHOTOS = 16  # photos per transaction; bounds the memory of a batch as well
 
 
 @dataclass(frozen=True, slots=True)

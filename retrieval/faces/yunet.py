@@ -110,7 +110,7 @@ def _decoded(
     """One grid's answer as boxes, landmarks and scores.
 
     Args:
-        faces, objects: (c, 1), a row a cell, rows of the grid one after the other.
+        faces, objects: (c, 1), a row per cell, rows of the grid one after the other.
         shifts: (c, 4): centre in cells from the cell's corner, logarithm of the sides in cells.
         points: (c, 10): five landmarks in cells from the cell's corner.
         columns: of the grid.

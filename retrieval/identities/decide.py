@@ -20,8 +20,8 @@ def decide(hits: PeopleHits, unusable: Sequence[str | None], gate: Gate) -> list
     candidates say between whom.
 
     Args:
-        hits: the best people of each face, one row a face; three columns or more where the gallery
-            has three people, since the lead over the second counts.
+        hits: the best people of each face, one row per face; three columns or more where the
+            gallery has three people, since the lead over the second counts.
         unusable: for each face None, or why it must not be used; such a face takes nobody's place.
         gate: threshold and margin.
 

@@ -27,7 +27,7 @@ ALIKE = 0.35
 # Photos that are copies of each other but for size, compression or light; different photos of one
 # person reach 0.997 on ORL.
 COPY_COSINE = 0.998
-FEW_PHOTOS = 3  # FNIR at FPIR 1 % on ORL: 10 % with 2 photos a person, 5 % with 3, 2 % with 5
+FEW_PHOTOS = 3  # FNIR at FPIR 1 % on ORL: 10 % with 2 photos per person, 5 % with 3, 2 % with 5
 _LEAST_PEOPLE = 4
 _BLOCK_NUMBERS = 16_000_000
 

@@ -85,7 +85,7 @@ def fit_tail(scores: npt.NDArray[np.floating], people: Ints, seed: int = 0) -> T
     """Fit the tail of strangers' scores.
 
     Args:
-        scores: (n,) a score a face.
+        scores: (n,) a score per face.
         people: (n,) whose face it is; four people or more.
         seed: of the bootstrap.
     """

@@ -20,7 +20,7 @@ _PAIRS = 8  # other people with whom each photo is compared one to one
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trials:
-    """The answers, a row a photo asked.
+    """The answers, a row per photo asked.
 
     Attributes:
         rows: (n,) int64, which of the gallery's vectors was asked.

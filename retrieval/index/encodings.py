@@ -1,7 +1,7 @@
 """How an index holds given faces and people, byte by byte: what a search for traces looks for.
 
 A file holds float32 rows, centred rows and scalar codes as they are, so that their bytes can be
-searched for. PQ's codes are packed, 32 rows a block, so they are read list by list instead; whose
+searched for. PQ's codes are packed, 32 rows per block, so they are read list by list instead; whose
 code it is, its row says: an equal code of somebody else's is no trace.
 """
 

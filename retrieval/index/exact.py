@@ -93,7 +93,7 @@ def nearest(
         probes: (q, d) float32, rows of unit length.
         vectors: (n, d) float32, rows of unit length.
         ids: (n,) int64, their names.
-        k: neighbours a probe.
+        k: neighbours per probe.
         keep: (n,) bool, which may be found; None for all.
     """
     if keep is None and len(probes) and 0 < k <= len(vectors):
@@ -180,7 +180,7 @@ class Exact:
 
         Args:
             probes: (q, d) float32, rows of unit length.
-            k: neighbours a probe.
+            k: neighbours per probe.
             allowed: ids that may be found.
 
         Raises:

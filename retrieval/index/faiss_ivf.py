@@ -44,7 +44,7 @@ class Recipe:
         coding: what the lists hold.
         nlist: lists, that is clusters.
         nprobe: lists that a search visits.
-        fetch: candidates a probe that are scored again exactly, at least.
+        fetch: candidates per probe that are scored again exactly, at least.
         seed: of the clustering.
     """
 
@@ -94,7 +94,7 @@ class FaissIvf:
 
         Args:
             sample: (n, d) float32 unit vectors like those that will be added, at least nlist,
-                better 39 a list (Faiss wiki, "Guidelines to choose an index").
+                better 39 per list (Faiss wiki, "Guidelines to choose an index").
             recipe: what to make.
 
         Raises:
@@ -174,7 +174,7 @@ class FaissIvf:
 
     @property
     def list_sizes(self) -> Ints:
-        """(nlist,) entries a list."""
+        """(nlist,) entries per list."""
         lists = self._lists.invlists
         return np.array([lists.list_size(i) for i in range(self.recipe.nlist)], np.int64)
 
@@ -249,7 +249,7 @@ class FaissIvf:
 
         Args:
             probes: (q, d) float32, rows of unit length.
-            k: neighbours a probe.
+            k: neighbours per probe.
             allowed: ids that may be found.
 
         Returns:
@@ -284,7 +284,7 @@ class FaissIvf:
 
         Args:
             probes: (q, d) float32, checked.
-            k: rows a probe.
+            k: rows per probe.
             keep: (rows,) bool, which may be found; None for all.
             nprobe: lists to visit; None for the recipe's.
 

@@ -110,7 +110,7 @@ class Gallery:
 
         Args:
             probes: (q, d) float32, rows of unit length.
-            k: people a probe.
+            k: people per probe.
             people: ids of the people who may be found; None for all.
 
         Raises:

@@ -79,7 +79,7 @@ class Lists:
         Args:
             roster: what the lists are over.
             probes: (q, d) float32, checked.
-            k: people a probe.
+            k: people per probe.
             alive: (p,) bool, nearly all True; None for all.
             chosen: (p,) bool, who may be found; None for all.
         """

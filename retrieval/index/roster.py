@@ -130,7 +130,7 @@ class Roster:
 
         Args:
             probes: (q, d) float32, rows of unit length.
-            k: people a probe.
+            k: people per probe.
             keep: (p,) bool, who may be found; None for all.
         """
         if not len(self) or not len(probes):
@@ -154,7 +154,7 @@ class Roster:
             probes: (q, d) float32, rows of unit length.
             rows: (q, a) rows of faces, -1 for none.
             positions: (q, b) positions of people, -1 for none.
-            k: people a probe.
+            k: people per probe.
         """
         by_face = np.where(rows < 0, -1, self.person_of[rows])
         candidates = np.sort(np.concatenate([by_face, positions], axis=1), axis=1)
@@ -168,7 +168,7 @@ class Roster:
         Args:
             probes: (q, d) float32, rows of unit length.
             candidates: (q, m) positions of people.
-            k: people a probe.
+            k: people per probe.
             found: (q, m) bool, which candidates count; those of a row must differ.
         """
         probe_rows = np.nonzero(found)[0]

@@ -53,7 +53,7 @@ class Stamp:
     Attributes:
         collection: the collection's identity.
         fingerprint: the model's.
-        dimension: numbers a vector.
+        dimension: numbers per vector.
         epoch, seq: the watermark.
     """
 

@@ -30,12 +30,12 @@ _Choice = TypeVar("_Choice")
 
 LISTS_FROM = 20_000  # faces from which lists answer several times as fast (docs/tuning.md)
 _PROBES = 1_000  # held-out faces: agreement is known to 0.2 points
-_SAMPLE_A_LIST = 50  # vectors a list to learn from; Faiss asks for 39 at least
+_SAMPLE_A_LIST = 50  # vectors per list to learn from; Faiss asks for 39 at least
 _SAMPLE_LEAST = 20_000  # vectors to learn codes from
 # Of the templates' codes that are looked at for a probe, and as many of the faces' codes.
 _SHARES = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.25, 0.5, 1, 2, 5, 10, 100)
 FLAT_TEMPLATES = 30_000  # people: up to here one list of all templates is scanned fastest
-_FETCHES = (16, 32, 64)  # candidates a probe, from faces and from templates each
+_FETCHES = (16, 32, 64)  # candidates per probe, from faces and from templates each
 _GROWN = 2.0  # times the faces, or its inverse, after which lists are too long or too short
 _DRIFTED = 1.5  # times the imbalance of the lists when they were trained
 

@@ -51,7 +51,7 @@ class View:
 
     @property
     def dimension(self) -> int:
-        """Numbers a vector."""
+        """Numbers per vector."""
         return int(self.frozen.vectors.shape[1])
 
     @property

@@ -125,7 +125,7 @@ class EmbedderEntry(_Entry):
         weights: the file that the exporter reads; without an exporter, the ONNX file itself.
         exporter: which exporter makes the ONNX file; None where `weights` is one.
         revision: raised when the exporter's output changes, so that old exports are made anew.
-        dimension: numbers a vector.
+        dimension: numbers per vector.
         chip_px: side of the square chip.
         colour, layout: order of the channels and of the axes that a finished ONNX file expects.
         scaling: what is done to pixels; exported files do it themselves.

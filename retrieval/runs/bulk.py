@@ -19,7 +19,7 @@ from retrieval.photos.urls import location_of
 from retrieval.protocols import JobQueue
 from retrieval.values import Confined, Location, Url
 
-BATCH_PHOTOS = 16  # photos a job: a second or two of work, and full embedding batches
+BATCH_PHOTOS = 16  # photos per job: a second or two of work, and full embedding batches
 _LISTED_AT_ONCE = 512
 _QUIET_LOOKS = 3  # looks at a run that waits without a job before its jobs are called lost
 

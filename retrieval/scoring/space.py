@@ -55,7 +55,7 @@ class SpacedFeed:
 
     @property
     def dimension(self) -> int:
-        """Numbers a vector."""
+        """Numbers per vector."""
         return self._feed.dimension
 
     def head(self) -> Watermark:

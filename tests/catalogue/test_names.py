@@ -1,4 +1,4 @@
-"""One form a name."""
+"""One form per name."""
 
 import unicodedata
 

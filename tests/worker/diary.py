@@ -22,7 +22,7 @@ STUCK = 444  # never ends
 
 
 class Diary:
-    """Appends a line a photo to files under the home folder."""
+    """Appends a line per photo to files under the home folder."""
 
     def __init__(self, home: Path) -> None:
         self._home = home

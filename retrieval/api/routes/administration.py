@@ -90,7 +90,7 @@ def _limit_of(context: Context, caller: By, wanted: int | None) -> int | None:
     if caller.collection is None or own is None:
         return wanted
     if wanted is not None and wanted > own:
-        raise NotAllowed(f"This key has {own} requests a minute, and can give no more: {wanted}.")
+        raise NotAllowed(f"This key has {own} requests per minute, and can give no more: {wanted}.")
     return own if wanted is None and own < context.settings.requests_per_minute else wanted
 
 

@@ -68,7 +68,7 @@ async def start_run(
     name: CollectionName,
     folder: Annotated[
         str | None,
-        Form(max_length=4000, description="On the server, on its allow-list: a folder a person."),
+        Form(max_length=4000, description="On the server, on its allow-list: a folder per person."),
     ] = None,
     archive: Annotated[
         UploadFile | None, File(description="Or a .zip or .tar.gz with one folder per person.")

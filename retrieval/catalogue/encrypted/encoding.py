@@ -1,4 +1,4 @@
-"""How arrays lie in the database: one value of bytes a row.
+"""How arrays lie in the database: one value of bytes per row.
 
 Boxes and landmarks are little-endian float32. Vectors, what is made of vectors, and pictures of
 faces go through the codec of the database that a connection belongs to, and through nothing else:

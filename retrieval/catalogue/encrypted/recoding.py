@@ -1,7 +1,7 @@
 """Writing all vectors of a catalogue anew, encrypted or not, while others use it.
 
 `begin` makes another entry of `data_keys` the active one: from its commit on everything is written
-so. `recode` then brings over what was written before, a batch a transaction, and `finish` retires
+so. `recode` then brings over what was written before, a batch per transaction, and `finish` retires
 the entries that nothing is written by any more. Until then whoever has the old user's key or the
 new one can read and write. Killed anywhere, the same calls go on.
 

@@ -121,7 +121,7 @@ class NewPhoto:
 
     Attributes:
         sha256, photo, location, width, height, taken_at: as of an `EventPhoto`.
-        faces: a row a face.
+        faces: a row per face.
         pictures: a JPEG a face, or none at all.
     """
 

@@ -37,7 +37,7 @@ from retrieval.catalogue.schema import chunks, faces, now
 from retrieval.errors import AlreadyExists, SwapIncomplete
 from retrieval.values import Floats, Ints, Vectors, check_vectors
 
-_FORGOTTEN = 2_000  # vectors a transaction, so that writers wait for a moment only
+_FORGOTTEN = 2_000  # vectors per transaction, so that writers wait for a moment only
 
 
 class OtherModels:

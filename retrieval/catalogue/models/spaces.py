@@ -1,4 +1,4 @@
-"""The spaces that calibrations fitted: one matrix a collection, beside its calibration."""
+"""The spaces that calibrations fitted: one matrix per collection, beside its calibration."""
 
 import numpy as np
 from sqlalchemy import Column, Connection, ForeignKey, LargeBinary, Table, delete, insert, select

@@ -16,7 +16,9 @@ from retrieval.protocols import ChangeFeed
 from retrieval.values import Floats, Ints, PeopleHits, Vectors
 
 FETCH = 64  # faces, and templates, that the server names for a probe
-_SCORED = 16  # people a probe who are scored exactly, and at least three times as many as asked for
+_SCORED = (
+    16  # people per probe who are scored exactly, and at least three times as many as asked for
+)
 _PROBES = 256  # whose candidates are read from the catalogue in one question
 
 
@@ -35,7 +37,7 @@ def search_people(
         pair: the index.
         feed: the catalogue's vectors.
         probes: (q, d) float32, checked, in the index's space.
-        k: people a probe.
+        k: people per probe.
         visits: lists of faces and of templates to visit; 0 for the usual numbers.
         without: ids of faces that do not count.
     """
@@ -62,7 +64,7 @@ def candidates(faces: Hits, templates: Hits, most: int) -> Ints:
     Args:
         faces: the nearest faces with their owners.
         templates: the nearest templates; their ids are people.
-        most: people a probe.
+        most: people per probe.
 
     Returns:
         (q, most) int64, best first, padded with -1.
@@ -104,7 +106,7 @@ def scored(roster: Roster, probes: Vectors, wanted: Ints, k: int) -> PeopleHits:
         roster: at least those of the candidates who are still there.
         probes: (q, d) float32.
         wanted: (q, m) ids of people, each once a row, -1 for none.
-        k: people a probe.
+        k: people per probe.
     """
     if not len(roster):
         return no_hits(len(probes), k)

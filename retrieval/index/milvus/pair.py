@@ -144,7 +144,7 @@ def drop_indexes(
     Args:
         server: that holds them.
         places: which there are.
-        dimension: numbers a vector.
+        dimension: numbers per vector.
         keep: the fingerprint of the model whose indexes stay.
     """
     for place in places.places():

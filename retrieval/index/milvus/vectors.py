@@ -59,7 +59,7 @@ class MilvusVectors:
     Args:
         server: that has, or will have, the collection.
         name: of the collection.
-        dimension: numbers a vector.
+        dimension: numbers per vector.
         lists: None to compare with every vector.
         fresh: whether a search waits until it sees all that was written before it, by whomever;
             that takes 0.2 s. Without, it may miss what was written seconds ago.
@@ -182,7 +182,7 @@ class MilvusVectors:
 
         Args:
             probes: (q, d) float32, checked.
-            k: entries a probe; Milvus gives 16,384 at most.
+            k: entries per probe; Milvus gives 16,384 at most.
             owners: whether they are wanted.
             among: an expression of Milvus that entries must fulfil.
             nprobe: lists to visit; 0 for the usual number.
