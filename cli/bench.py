@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import bench_faces, bench_gallery
+from cli import bench_events, bench_faces, bench_gallery
 from cli.bench_fashion import fashion
 from cli.bench_ingest import ingest
 from cli.bench_search import search
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     """Add the command group to the app."""
     bench.add_typer(fashion, name="fashion-mnist")
     bench_faces.register(bench)
+    bench_events.register(bench)
     bench_gallery.register(bench)
     command(bench)(search)
     command(bench)(ingest)

@@ -228,6 +228,11 @@ class Settings(BaseSettings):
         (),
         description="Folders on the server that runs over HTTP may read, as a JSON list.",
     )
+    ingest_urls: tuple[str, ...] = Field(
+        (),
+        description="Places below which the service may read photos by URL over HTTP, as a JSON"
+        ' list: ["s3://bucket/party"].',
+    )
 
     @property
     def memory_bytes(self) -> int:

@@ -26,6 +26,7 @@ from retrieval.api.pictures import Pictures
 from retrieval.api.problems import status_of
 from retrieval.api.routes import (
     administration,
+    event_photos,
     health,
     pages,
     people,
@@ -89,7 +90,16 @@ def create_app(
         openapi_url="/v1/openapi.json",
     )
     app.state.context = context
-    for module in (questions, people, unknowns, runs, quality, administration, health):
+    for module in (
+        questions,
+        people,
+        unknowns,
+        runs,
+        event_photos,
+        quality,
+        administration,
+        health,
+    ):
         app.include_router(module.routes)
     for router in (health.guarded, pages.login_routes, pages.routes):
         app.include_router(router)

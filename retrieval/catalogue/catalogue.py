@@ -17,6 +17,7 @@ from retrieval.catalogue.erasing import erasure
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.name_search import rows_naming
 from retrieval.catalogue.events.albums import Albums
+from retrieval.catalogue.events.erasing import stored_of_person
 from retrieval.catalogue.events.faces import EventFaces
 from retrieval.catalogue.events.store import EventStore
 from retrieval.catalogue.events.verdicts import Verdicts
@@ -386,6 +387,13 @@ class Catalogue:
         """
         with self._database.reading() as connection:
             return lookups.vectors(connection, collection_id, face_ids)
+
+    def stored_in_events(self, person_ids: Iterable[int]) -> list[bytes]:
+        """Vectors and pictures of people in events as they lie here, to look for their traces."""
+        with self._database.reading() as connection:
+            return [
+                value for person in person_ids for value in stored_of_person(connection, person)
+            ]
 
     def stored_vectors(self, face_ids: Iterable[int]) -> list[bytes]:
         """The vectors of faces as they lie in the database, to look for their traces."""

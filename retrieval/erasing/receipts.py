@@ -31,7 +31,8 @@ WAIT_S = 20.0  # for readers of the catalogue to end
 _NOT_SEARCHED = (
     "memory: another process forgets at its next question; index files that it has mapped are"
     " deleted, and their space is free when it lets go of them",
-    "copies that others made: backups, the photos that were enrolled, where they lie",
+    "copies that others made: backups, the photos that were enrolled or added to events, where they"
+    " lie, and rolls that were exported or downloaded",
 )
 _SERVER = (
     "the catalogue's server: its rows are deleted, but PostgreSQL keeps their bytes in its files"
@@ -58,6 +59,8 @@ class Receipt:
         erasure: its id in the log of erasures: a restore with this receipt applies it.
         backups: files that were made while the person was enrolled, and hold them still.
         mentions: where a name of theirs still stands: columns of the catalogue, files and folders.
+        events: ids of the events in which the person was found.
+        event_faces: ids of the faces there: name, vector and picture are gone.
     """
 
     collection: str
@@ -72,6 +75,8 @@ class Receipt:
     erasure: str
     backups: tuple[str, ...]
     mentions: tuple[str, ...] = ()
+    events: tuple[int, ...] = ()
+    event_faces: tuple[int, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -82,6 +87,8 @@ class Receipt:
         """In words."""
         count = len(self.faces)
         gone = "1 face is gone" if count == 1 else f"{count} faces are gone"
+        if self.events:
+            gone += f", {len(self.event_faces)} of {len(self.events)} events as well"
         kept = f"; backups that hold them: {', '.join(self.backups)}" if self.backups else ""
         if self.clean:
             return f"{gone}; none of their {self.patterns} byte patterns is in any of" + (
@@ -107,6 +114,8 @@ class Receipt:
             "erasure": self.erasure,
             "backups": list(self.backups),
             "mentions": list(self.mentions),
+            "events": list(self.events),
+            "erased_event_faces": list(self.event_faces),
         }
 
     def write(self, path: Path) -> None:
@@ -208,6 +217,8 @@ def forget_with_receipt(
         erasure=erased.erasure,
         backups=tuple(backup.path for backup in held),
         mentions=_naming(service, home, mentions, found.files),
+        events=erased.seen.events,
+        event_faces=erased.seen.appearances,
     )
 
 
@@ -239,6 +250,7 @@ def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> 
     known = service.catalogue.faces(ids.tolist())
     vectors = service.catalogue.vectors(service.collection.id, ids)[2]
     stored = service.catalogue.stored_vectors(ids.tolist())
+    stored += service.catalogue.stored_in_events(owners.tolist())
     others = service.catalogue.other_models.vectors(service.collection.id, ids.tolist())[2]
     held = service.gallery.encodings(ids, owners)
     return Sought(

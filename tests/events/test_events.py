@@ -6,6 +6,7 @@ import pytest
 
 from retrieval.catalogue.events.records import Expects, Kind
 from retrieval.collection.answers import EnrolItem
+from retrieval.erasing.receipts import forget_with_receipt
 from retrieval.errors import InputError, NotFound
 from retrieval.events.documents import Certainty, Standing
 from retrieval.events.events import Expected
@@ -204,3 +205,13 @@ def test_no_painted_person_is_somebody_else(service):
     made = service.events.create("All")
     list(service.events.add(made, [Source("all.png", paint(RED, GREEN, BLUE, PINK, seed=300))]))
     assert names(service.events.roll(made)) == ["Green", "Red"]
+
+
+def test_the_receipt_of_a_deletion_names_the_events_and_finds_no_trace(service, party, settings):
+    assert len(service.events.roll(party).present[0].faces) == 2
+    receipt = forget_with_receipt(service, "Red", settings.home)
+    assert (receipt.events, len(receipt.event_faces)) == ((party.id,), 2)
+    assert receipt.traces == (), "vectors and pictures of the event are gone as well"
+    assert "2 of 1 events" in receipt.sentence()
+    assert receipt.document()["events"] == [party.id]
+    assert "downloaded" in " ".join(receipt.not_searched)

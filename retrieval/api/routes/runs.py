@@ -82,12 +82,12 @@ async def start_run(
     ] = None,
 ) -> Any:
     """Start a bulk ingest, or go on with the same one that did not come to its end."""
-    bulk, passed = _bulk(context), PassedOver()
+    bulk, passed = bulk_of(context), PassedOver()
     if (folder is None) == (archive is None):
         raise SettingInvalid("Send either `folder`, a path on the server, or `archive`, a file.")
     if archive is not None:
         source = Path(archive.filename or "archive").name
-        place = within = await _unpacked(context, archive)
+        place = within = await unpacked(context, archive)
         photos = _below(place, nested, passed, relative=True)  # where it lies is nobody's business
     else:
         place, within = await run_in_threadpool(_allowed, context, folder or "")
@@ -104,7 +104,7 @@ async def start_run(
         with _audited(context, caller, "start-run", name):
             run = bulk.begin("enrol", name, source, {"base": str(place), "within": str(within)})
         listed = chain([first], photos)
-        threading.Thread(target=_fill, args=(bulk, run, listed, passed), daemon=True).start()
+        threading.Thread(target=fill, args=(bulk, run, listed, passed), daemon=True).start()
         return run_document(bulk.runs, run)
 
     try:
@@ -115,7 +115,8 @@ async def start_run(
         raise
 
 
-def _bulk(context: Context) -> Bulk:
+def bulk_of(context: Context) -> Bulk:
+    """The runs, and the queue that they go through."""
     if context.queue is None:
         raise QueueUnavailable(
             "The service was started without a queue. Set ROLLCALL_REDIS_URL, or install"
@@ -124,7 +125,8 @@ def _bulk(context: Context) -> Bulk:
     return Bulk(context.catalogue.runs, context.queue)
 
 
-async def _unpacked(context: Context, archive: UploadFile) -> Path:
+async def unpacked(context: Context, archive: UploadFile) -> Path:
+    """Unpack an archive into a folder of its own under the home folder."""
     settings = context.settings
     folder = uploads_below(settings.home) / uuid4().hex
     given_up = threading.Event()
@@ -168,7 +170,7 @@ def _allowed(context: Context, folder: str) -> tuple[Path, Path]:
     return place, within
 
 
-def _fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto], passed: PassedOver) -> None:
+def fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto], passed: PassedOver) -> None:
     """List and queue the photos; may wait for a long time while the queue is full."""
     try:
         for _ in bulk.fill(run, photos, passed.document):
@@ -270,7 +272,7 @@ async def show_reject(
 @routes.post("/runs/{run_id}/cancel", response_model=RunShown, openapi_extra=OPERATOR)
 def cancel_run(context: InContext, caller: By, name: CollectionName, run_id: RunId) -> Any:
     """Stop a run: batches in hand are finished, all others are left alone."""
-    bulk = _bulk(context)
+    bulk = bulk_of(context)
     own = own_run(bulk.runs, name, run_id)
     with _audited(context, caller, "cancel-run", name, own):
         run = bulk.cancel(own.id)
@@ -280,7 +282,7 @@ def cancel_run(context: InContext, caller: By, name: CollectionName, run_id: Run
 @routes.post("/runs/{run_id}/retry", response_model=RunShown, openapi_extra=OPERATOR)
 def retry_run(context: InContext, caller: By, name: CollectionName, run_id: RunId) -> Any:
     """Let a run that was stopped, or has failed photos, go on; what is done stays done."""
-    bulk = _bulk(context)
+    bulk = bulk_of(context)
     own = own_run(bulk.runs, name, run_id)
     with _audited(context, caller, "retry-run", name, own):
         run = bulk.go_on(own.id)

@@ -17,6 +17,7 @@ from retrieval.catalogue.erasing.erasure_log import Erasure, ErasureKind, log_er
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.events import erasing as events
 from retrieval.catalogue.events.records import ErasedAppearances
+from retrieval.catalogue.events.tables import appearances, thumbnails
 from retrieval.catalogue.http import audit, replies
 from retrieval.catalogue.journal import names_of
 from retrieval.catalogue.lookups import (
@@ -235,8 +236,9 @@ def enrolled_still(connection: Connection, vectors: Iterable[bytes]) -> frozense
     It reads all faces: no index leads from a vector to its face.
     """
     found: set[bytes] = set()
+    held = (appearances.c.vector, thumbnails.c.picture)
     for some in chunks(vectors):
-        for column in (faces.c.vector, model_vectors.c.vector):
+        for column in (faces.c.vector, model_vectors.c.vector, *held):
             found.update(connection.scalars(select(column).where(column.in_(some))))
     return frozenset(found)
 

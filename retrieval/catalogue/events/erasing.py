@@ -8,8 +8,10 @@ from sqlalchemy import Connection, select, update
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.events.records import ErasedAppearances, Found
 from retrieval.catalogue.events.store import forget
-from retrieval.catalogue.events.tables import appearances, event_photos, verdicts
-from retrieval.catalogue.schema import chunks
+from retrieval.catalogue.events.tables import appearances, event_photos, thumbnails, verdicts
+from retrieval.catalogue.schema import chunks, faces
+
+_TAIL = 240  # bytes of a picture to look for: all JPEG files begin with the same tables
 
 
 def appearances_of(connection: Connection, person_id: int) -> list[int]:
@@ -23,6 +25,21 @@ def appearances_of(connection: Connection, person_id: int) -> list[int]:
         select(appearances.c.id).where(appearances.c.person_id == person_id)
     ).all()
     return sorted({*found, *connection.scalars(said)})
+
+
+def stored_of_person(connection: Connection, person_id: int) -> list[bytes]:
+    """Vectors and pictures of a person's appearances, and pictures of the enrolled faces."""
+    ids = appearances_of(connection, person_id)
+    owned = select(faces.c.id).where(faces.c.person_id == person_id)
+    pictures = select(thumbnails.c.picture)
+    shown = list(connection.scalars(pictures.where(thumbnails.c.face_id.in_(owned))))
+    found: list[bytes] = []
+    for some in chunks(ids):
+        vectors = select(appearances.c.vector).where(appearances.c.id.in_(some))
+        found += connection.scalars(vectors)
+        shown += connection.scalars(pictures.where(thumbnails.c.appearance_id.in_(some)))
+    found += [picture[-_TAIL:] for picture in shown]
+    return [value for value in found if value]
 
 
 def erase_person(

@@ -1,0 +1,219 @@
+"""/v1/events/ID/photos: photos into an event, and how far that is."""
+
+import threading
+from base64 import b64decode
+from binascii import Error as NoBase64
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from fastapi import File, Query, UploadFile
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from retrieval.api.auth import Caller
+from retrieval.api.context import Context
+from retrieval.api.event_schemas import EventPhotosShown, InlinePhoto, InlinePhotos, PhotosTaken
+from retrieval.api.problems import BodyTooLarge
+from retrieval.api.routes.events import OPERATOR, VIEWER, EventId, routes
+from retrieval.api.routes.runs import bulk_of, fill, unpacked
+from retrieval.api.routing import By, InContext, InGallery, Once
+from retrieval.api.schemas import RunShown
+from retrieval.api.streams import EventStream, changes
+from retrieval.api.uploads import check_count, photo_sources
+from retrieval.catalogue.http.audit import AuditEntry
+from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
+from retrieval.errors import NotAllowed, SettingInvalid
+from retrieval.photos.folders import PassedOver, photos_below
+from retrieval.photos.urls import location_of
+from retrieval.runs.bulk import run_document
+from retrieval.service import Service
+from retrieval.settings import Settings
+from retrieval.values import Source, Url
+
+_NEWEST = 200  # runs among which an event's are looked for
+
+
+@routes.get("/events/{event_id}/photos", response_model=EventPhotosShown, openapi_extra=VIEWER)
+def list_photos(
+    service: InGallery,
+    event_id: EventId,
+    rejected: Annotated[bool, Query(description="Those that were not taken.")] = False,
+) -> Any:
+    """List an event's photos, or those that were not taken with the reason."""
+    found = service.events.photos(service.events.find(event_id), rejected=rejected)
+    return {
+        "photos": [
+            {
+                "id": each.id,
+                "photo": each.photo,
+                "taken_at": None if each.taken_at is None else each.taken_at.isoformat(),
+                "reason": each.code,
+                "message": each.message,
+            }
+            for each in found
+        ]
+    }
+
+
+@routes.post(
+    "/events/{event_id}/photos",
+    response_model=PhotosTaken,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+async def add_photos(
+    context: InContext,
+    caller: By,
+    service: InGallery,
+    event_id: EventId,
+    photos: Annotated[list[UploadFile], File(description="One or several photos.")],
+) -> Any:
+    """Add photos, each once; what cannot be taken says why."""
+    check_count(photos, context.settings)
+    sources = await photo_sources(photos)
+    return await context.pool.run(
+        lambda: _taken(context, caller, service, event_id, sources), len(sources)
+    )
+
+
+@routes.post(
+    "/events/{event_id}/photos/inline",
+    response_model=PhotosTaken,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+async def add_inline(
+    context: InContext, caller: By, service: InGallery, event_id: EventId, new: InlinePhotos
+) -> Any:
+    """Add photos of a JSON document: their bytes as base64, or URLs below allowed places."""
+    if len(new.photos) > context.settings.max_request_photos:
+        raise BodyTooLarge(
+            f"A request may have {context.settings.max_request_photos} photos; found"
+            f" {len(new.photos)}. Send them in several requests."
+        )
+    sources = [_source(each, context.settings) for each in new.photos]
+    return await context.pool.run(
+        lambda: _taken(context, caller, service, event_id, sources), len(sources)
+    )
+
+
+@routes.post(
+    "/events/{event_id}/archive",
+    response_model=RunShown,
+    status_code=202,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+async def add_archive(
+    context: InContext,
+    caller: By,
+    service: InGallery,
+    event_id: EventId,
+    archive: Annotated[UploadFile, File(description="A .zip or .tar.gz of photos.")],
+) -> Any:
+    """Add the photos of an archive through the queue; follow it by `progress`."""
+    bulk = bulk_of(context)
+    event = await run_in_threadpool(service.events.find, event_id)
+    place = await unpacked(context, archive)
+    passed = PassedOver()
+
+    def listed() -> Iterator[ListedPhoto]:
+        for photo in photos_below(place, recursive=True, passed=passed):
+            yield ListedPhoto(str(photo.relative_to(place)))
+
+    def begin() -> dict[str, Any]:
+        options = {"base": str(place), "event": event.id}
+        source = f"{event.name}: {archive.filename or 'archive'}"
+        run = bulk.begin("event", service.collection.name, source, options)
+        threading.Thread(target=fill, args=(bulk, run, listed(), passed), daemon=True).start()
+        _record(context, caller, service, {"event": event.id, "run": run.id})
+        return run_document(bulk.runs, run)
+
+    return await run_in_threadpool(begin)
+
+
+@routes.get(
+    "/events/{event_id}/progress",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "How much it holds by now."}
+    },
+    openapi_extra=VIEWER,
+)
+async def follow_event(
+    context: InContext, caller: By, service: InGallery, event_id: EventId
+) -> StreamingResponse:
+    """Follow photos that are added by runs: one event whenever that has changed, to the end."""
+    event = await run_in_threadpool(service.events.find, event_id)
+    runs = context.catalogue.runs
+    name = service.collection.name
+
+    def look() -> dict[str, Any]:
+        own = [
+            run
+            for run in runs.newest(_NEWEST)
+            if run.kind == "event"
+            and run.collection == name
+            and run.options.get("event") == event.id
+        ]
+        working = [run for run in own if run.state is RunState.WORKING]
+        shown = service.events.show(service.events.find(event.id)).document()
+        return {
+            **{key: shown[key] for key in ("id", "name", "photos", "rejected", "faces")},
+            "working": len(working),
+            "runs": [run_document(runs, run) for run in own[:5]],
+        }
+
+    events = changes(
+        lambda: context.streams.look(f"event {event.id}", look),
+        lambda document: not document["working"],
+        lambda: context.access.is_still(caller),
+        seconds=context.settings.stream_minutes * 60,
+    )
+    return EventStream(events, context.streams.open(caller.handle or caller.name))
+
+
+def _taken(
+    context: Context, caller: Caller, service: Service, event_id: int, sources: Sequence[Source]
+) -> dict[str, Any]:
+    taken = list(service.events.add(service.events.find(event_id), sources))
+    counts = {
+        outcome: sum(each.outcome == outcome for each in taken)
+        for outcome in ("added", "known", "rejected")
+    }
+    _record(context, caller, service, {"event": event_id, **counts})
+    return {
+        "photos": [each.document() for each in taken],
+        **counts,
+        "strangers_kept_days": service.events.stranger_days,
+    }
+
+
+def _source(photo: InlinePhoto, settings: Settings) -> Source:
+    if (photo.base64 is None) == (photo.url is None):
+        raise SettingInvalid(f"{photo.name}: send either `base64` or `url`.")
+    if photo.base64 is not None:
+        try:
+            return Source(photo.name, b64decode(photo.base64, validate=True))
+        except NoBase64:
+            raise SettingInvalid(f"{photo.name}: that is no base64.") from None
+    place = location_of(photo.url or "")
+    if not isinstance(place, Url) or not _allowed(place, settings):
+        raise NotAllowed(
+            f"The service may not read {photo.url!r}. Its admin lists places that it may read in"
+            " ROLLCALL_INGEST_URLS."
+        )
+    return Source(photo.name, place)
+
+
+def _allowed(place: Url, settings: Settings) -> bool:
+    """Whether a URL lies below one of the allowed places, and not beside them."""
+    text = place.text
+    if ".." in text.split("/") or "%2e" in text.lower() or "\\" in text:
+        return False
+    return any(text.startswith(f"{each.rstrip('/')}/") for each in settings.ingest_urls)
+
+
+def _record(context: Context, caller: Caller, service: Service, told: dict[str, Any]) -> None:
+    name = service.collection.name
+    context.audit.record([AuditEntry(caller.name, "add-photos", name, answer=told)])

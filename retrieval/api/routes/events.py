@@ -1,0 +1,337 @@
+"""/v1/events: events, their roll, faces and verdicts; and questions over several events."""
+
+from datetime import date
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import Header, Query, Response
+from fastapi import Path as InPath
+
+from retrieval.api.auth import Caller
+from retrieval.api.context import Context
+from retrieval.api.event_schemas import (
+    AppearancesPage,
+    ChangedEvent,
+    ChangesShown,
+    EventGone,
+    EventRoll,
+    EventShown,
+    EventsShown,
+    MadeEvent,
+    NewEvent,
+    NewVerdict,
+    PresenceShown,
+    SightingsShown,
+    UndoVerdict,
+    VerdictGiven,
+    VerdictsShown,
+    VerdictUndone,
+)
+from retrieval.api.pictures import jpeg_or_nothing
+from retrieval.api.routing import (
+    By,
+    InContext,
+    InGallery,
+    InNewGallery,
+    Once,
+    Optional,
+    needs,
+    router,
+)
+from retrieval.catalogue.events.records import Expects, Kind
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.audit import AuditEntry
+from retrieval.errors import NotFound
+from retrieval.events.events import Expected
+from retrieval.events.exports import MEDIA_TYPES, presence_bytes, roll_bytes
+from retrieval.events.verdicts import Judgement
+from retrieval.service import Service
+
+routes = router("events")
+VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.ADMIN)
+
+EventId = Annotated[int, InPath(ge=1, le=2**62)]
+Form = Literal["json", "csv", "xlsx", "html"]
+_FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()}}
+}
+
+
+@routes.get("/events", response_model=EventsShown, openapi_extra=VIEWER)
+def list_events(service: InGallery) -> Any:
+    """List the events, the latest first."""
+    return {"events": [each.document() for each in service.events.all()]}
+
+
+@routes.post(
+    "/events",
+    response_model=MadeEvent,
+    status_code=201,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+def create_event(context: InContext, caller: By, service: InNewGallery, new: NewEvent) -> Any:
+    """Make an event without photos."""
+    expected = _expected(service, new.expects, new.expected)
+    event = service.events.create(
+        new.name, day=new.day, expected=expected, keep_photos=new.keep_photos, days=new.days
+    )
+    _record(context, caller, service, "create-event", {"event": event.id})
+    return {**service.events.show(event).document(), "not_enrolled": list(expected.unknown)}
+
+
+@routes.get("/events/{event_id}", response_model=EventShown, openapi_extra=VIEWER)
+def show_event(service: InGallery, event_id: EventId) -> Any:
+    """Show how much an event holds, and whether its roll is of today."""
+    return service.events.show(service.events.find(event_id)).document()
+
+
+@routes.patch("/events/{event_id}", response_model=MadeEvent, openapi_extra=OPERATOR)
+def change_event(
+    context: InContext, caller: By, service: InGallery, event_id: EventId, new: ChangedEvent
+) -> Any:
+    """Change an event's name, day, retention or who was expected."""
+    expected = None if new.expects is None else _expected(service, new.expects, new.expected)
+    event = service.events.change(
+        service.events.find(event_id), name=new.name, day=new.day, expected=expected, days=new.days
+    )
+    _record(context, caller, service, "change-event", {"event": event.id})
+    unknown = [] if expected is None else list(expected.unknown)
+    return {**service.events.show(event).document(), "not_enrolled": unknown}
+
+
+@routes.delete("/events/{event_id}", response_model=EventGone, openapi_extra=ADMIN)
+def delete_event(context: InContext, caller: By, service: InGallery, event_id: EventId) -> Any:
+    """Delete an event with its faces, pictures and verdicts, for good."""
+    event = service.events.find(event_id)
+    count = service.events.delete(event)
+    _record(context, caller, service, "delete-event", {"event": event_id, "photos": count})
+    return {"deleted": event.name, "photos": count}
+
+
+# The roll
+
+
+@routes.get(
+    "/events/{event_id}/roll", response_model=EventRoll, responses=_FILES, openapi_extra=VIEWER
+)
+async def show_roll(
+    context: InContext,
+    service: InGallery,
+    event_id: EventId,
+    form: Annotated[Form | None, Query(alias="format", description="Else by `Accept`.")] = None,
+    accept: Annotated[str, Header(max_length=500)] = "",
+) -> Response:
+    """Say who was there: as JSON, CSV, an Excel file, or a page that prints on A4."""
+    chosen = form or _accepted(accept)
+
+    def work() -> bytes:
+        return roll_bytes(service.events.roll(service.events.find(event_id)), chosen)
+
+    return _file(await context.pool.run(work), chosen, f"roll-{event_id}")
+
+
+@routes.get("/events/{event_id}/appearances", response_model=AppearancesPage, openapi_extra=VIEWER)
+async def list_appearances(
+    context: InContext,
+    service: InGallery,
+    event_id: EventId,
+    after: Annotated[int, Query(ge=0, le=2**62, description="`next` of the page before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Any:
+    """List an event's faces with who they are, by id."""
+
+    def work() -> dict[str, Any]:
+        found = service.events.appearances(service.events.find(event_id), after=after, limit=limit)
+        last = found[-1].appearance.id if len(found) == limit else None
+        return {"faces": [each.document() for each in found], "next": last}
+
+    return await context.pool.run(work)
+
+
+@routes.get(
+    "/events/{event_id}/appearances/{face_id}/picture",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {}}, "description": "The face, 112 px."},
+        204: {"description": "No picture, with `optional`."},
+    },
+    openapi_extra=VIEWER,
+)
+def show_appearance(
+    service: InGallery, event_id: EventId, face_id: EventId, optional: Optional = False
+) -> Response:
+    """Show a face of an event."""
+
+    def picture() -> bytes:
+        event = service.events.find(event_id)
+        own = service.events.appearances(event, [face_id])
+        found = service.events.pictures([each.appearance.id for each in own])
+        if face_id not in found:
+            raise NotFound(f"There is no picture of the face {face_id}.")
+        return found[face_id]
+
+    return jpeg_or_nothing(picture, optional=optional)
+
+
+# Verdicts
+
+
+@routes.get("/events/{event_id}/verdicts", response_model=VerdictsShown, openapi_extra=VIEWER)
+def list_verdicts(service: InGallery, event_id: EventId) -> Any:
+    """List what was said of an event's faces, oldest first, undone or not."""
+    said = service.events.history(service.events.find(event_id))
+    names = service.catalogue.names(each.person for each in said if each.person is not None)
+    return {
+        "verdicts": [
+            {
+                "act": each.act,
+                "face": each.appearance,
+                "verdict": each.kind.value,
+                "person_id": each.person,
+                "person": None if each.person is None else names.get(each.person),
+                "judge": each.judge,
+                "at": each.at.isoformat(),
+                "undone_at": None if each.undone_at is None else each.undone_at.isoformat(),
+                "undone_by": each.undone_by,
+            }
+            for each in said
+        ]
+    }
+
+
+@routes.post(
+    "/events/{event_id}/verdicts",
+    response_model=VerdictGiven,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+async def judge(
+    context: InContext, caller: By, service: InGallery, event_id: EventId, new: NewVerdict
+) -> Any:
+    """Say what faces are: it wins over every later computation, and can be undone."""
+    told = Judgement(
+        Kind(new.verdict),
+        tuple(new.faces),
+        person=new.person,
+        person_id=new.person_id,
+        external_id=new.external_id,
+        group=new.group,
+        teach=new.teach,
+    )
+
+    def work() -> dict[str, Any]:
+        judged = service.events.judge(service.events.find(event_id), told, caller.name)
+        done = {"event": event_id, "verdict": new.verdict, "act": judged.act}
+        _record(context, caller, service, "judge", {**done, "faces": len(judged.faces)})
+        return judged.document()
+
+    return await context.pool.run(work)
+
+
+@routes.post(
+    "/events/{event_id}/verdicts/undo",
+    response_model=VerdictUndone,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+def undo_verdict(
+    context: InContext, caller: By, service: InGallery, event_id: EventId, which: UndoVerdict
+) -> Any:
+    """Take back what was said together, the newest that stands by default."""
+    undone = service.events.undo(service.events.find(event_id), which.act, caller.name)
+    act = undone[0].act
+    _record(context, caller, service, "undo-verdict", {"event": event_id, "act": act})
+    return {"undone": act, "faces": [each.appearance for each in undone]}
+
+
+@routes.get("/events/{event_id}/changes", response_model=ChangesShown, openapi_extra=VIEWER)
+async def show_changes(context: InContext, service: InGallery, event_id: EventId) -> Any:
+    """Say which faces would be somebody else with the people and thresholds of now."""
+    found = service.events.would_change
+    return await context.pool.run(lambda: found(service.events.find(event_id)).document())
+
+
+@routes.post(
+    "/events/{event_id}/update",
+    response_model=ChangesShown,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+async def update_event(
+    context: InContext, caller: By, service: InGallery, event_id: EventId
+) -> Any:
+    """Decide an event anew with the people and thresholds of now; verdicts stay."""
+
+    def work() -> dict[str, Any]:
+        changes = service.events.update(service.events.find(event_id))
+        told = {"event": event_id, "changed": len(changes.changes)}
+        _record(context, caller, service, "update-event", told)
+        return changes.document()
+
+    return await context.pool.run(work)
+
+
+# Over several events
+
+
+@routes.get("/sightings", response_model=SightingsShown, openapi_extra=VIEWER)
+async def find_sightings(
+    context: InContext,
+    service: InGallery,
+    person: Annotated[
+        list[Annotated[str, Query(min_length=1, max_length=200)]],
+        Query(min_length=1, max_length=20, description="Names; photos show all of them."),
+    ],
+) -> Any:
+    """Say where somebody was seen, or in which photos several people are together."""
+
+    def work() -> dict[str, Any]:
+        events = service.events
+        found = events.sightings(person[0]) if len(person) == 1 else events.together(person)
+        return {"events": [each.document() for each in found]}
+
+    return await context.pool.run(work)
+
+
+@routes.get("/presence", response_model=PresenceShown, responses=_FILES, openapi_extra=VIEWER)
+async def show_presence(
+    context: InContext,
+    service: InGallery,
+    first: Annotated[date | None, Query(alias="from", description="First day.")] = None,
+    last: Annotated[date | None, Query(alias="to", description="Last day.")] = None,
+    form: Annotated[Literal["json", "csv", "xlsx"], Query(alias="format")] = "json",
+) -> Response:
+    """Say who was at which events: people and events as a table."""
+    work = partial(service.events.presence, first, last)
+    data = await context.pool.run(lambda: presence_bytes(work(), form))
+    return _file(data, form, "presence")
+
+
+def _expected(service: Service, whom: str, entries: list[str]) -> Expected:
+    if whom == "listed":
+        return service.events.expect(entries)
+    return Expected(Expects(whom))
+
+
+def _accepted(accept: str) -> str:
+    """The form that a client would have, JSON by default."""
+    for form, kind in MEDIA_TYPES.items():
+        if form != "json" and kind.partition(";")[0] in accept:
+            # A browser that follows a link takes anything, and HTML first.
+            return form
+    return "json"
+
+
+def _file(data: bytes, form: str, name: str) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    if form in ("csv", "xlsx"):
+        headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    return Response(data, media_type=MEDIA_TYPES[form], headers=headers)
+
+
+def _record(
+    context: Context, caller: Caller, service: Service, action: str, told: dict[str, Any]
+) -> None:
+    name = service.collection.name
+    context.audit.record([AuditEntry(caller.name, action, name, answer=told)])
