@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from retrieval.catalogue.runs.run_records import ListedPhoto
     from retrieval.photos.people_list import PeopleList
 
+_MANY_LEAVE = 10  # a sync that would delete more than one person in so many is asked about
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
@@ -82,6 +84,19 @@ def enroll(
         ),
         Writes.FILE,
     ] = None,
+    leavers: Annotated[
+        int | None,
+        typer.Option(
+            "--leavers",
+            metavar="N",
+            min=1,
+            help="With --sync --yes: how many people leave, where they are more than a tenth.",
+        ),
+    ] = None,
+    vanished: Annotated[
+        bool,
+        typer.Option("--vanished", help="With --sync: remove photos that the list has no more."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
@@ -113,6 +128,8 @@ def enroll(
         raise SettingInvalid("--columns belongs to --manifest.")
     if sync and manifest is None:
         raise SettingInvalid("--sync needs --manifest: the people who are to stay.")
+    if (leavers is not None or vanished) and not sync:
+        raise SettingInvalid("--leavers and --vanished belong to --sync.")
     if receipt is not None and not sync:
         raise SettingInvalid("--receipt belongs to --sync: it says what was erased.")
     if not queue and (wait or webhook or rejects):
@@ -123,7 +140,8 @@ def enroll(
     photos = source.photos(run)
     extra = {}
     if sync and listing:
-        extra = _sync(run, listing, receipt, yes=yes, dry_run=dry_run)
+        extra = _sync(run, listing, receipt, leavers, yes=yes, dry_run=dry_run)
+        extra |= _remove_vanished(run, listing, remove=vanished and not dry_run, yes=yes)
     if dry_run:
         _preview(run, photos, source.passed, extra)
     elif queue:
@@ -316,8 +334,49 @@ def _preview(
     tell_passed(run, passed)
 
 
+def _check_leavers(leaving: int, people: int, leavers: int | None, *, yes: bool) -> None:
+    """Refuse a sync without a question that would delete many: a short list is a likely mistake.
+
+    Raises:
+        SettingInvalid: nobody said how many leave, or another number.
+    """
+    many = leaving > people / _MANY_LEAVE
+    if (leavers is not None and leavers != leaving) or (yes and many and leavers is None):
+        raise SettingInvalid(
+            f"{leaving} of {people} people are not in the list and would be deleted. If that is"
+            f" right, say so with --leavers {leaving}."
+        )
+
+
+def _remove_vanished(
+    run: Run, manifest: "PeopleList", *, remove: bool, yes: bool
+) -> dict[str, Any]:
+    """Say which enrolled photos the list has no more, and remove them where that is wanted."""
+    from retrieval.people.intake import vanished
+
+    with run.service() as service:
+        limit = run.settings.max_photo_bytes
+        gone = vanished(service.catalogue, run.settings.collection, manifest, limit)
+        for face in gone:
+            run.remark(f"not in {manifest.path} any more: {face.photo} of {face.person}")
+        if gone and not remove:
+            run.remark("--vanished removes these photos from the gallery")
+        question = f"Remove these {len(gone)} photos from the gallery?"
+        if gone and remove and run.confirm(question, yes):
+            for face in gone:
+                service.remove_photo(face)
+            run.remark(f"removed {len(gone)} photos")
+    return {"vanished": [{"person": face.person, "photo": face.photo} for face in gone]}
+
+
 def _sync(
-    run: Run, manifest: "PeopleList", receipt: Path | None, *, yes: bool, dry_run: bool
+    run: Run,
+    manifest: "PeopleList",
+    receipt: Path | None,
+    leavers: int | None,
+    *,
+    yes: bool,
+    dry_run: bool,
 ) -> dict[str, Any]:
     """Delete people who are not in the manifest any more, all or none; say who, and the proof."""
     from retrieval.erasing.receipts import forget_with_receipt
@@ -333,6 +392,8 @@ def _sync(
             run.remark(f"not in {manifest.path}: {person.name}, {person.faces} photos")
         if dry_run:
             return told
+        everybody = service.catalogue.counts(service.collection.id).people
+        _check_leavers(len(names), everybody, leavers, yes=yes)
         if not run.confirm(f"Delete these {len(names)} people for good?", yes):
             return {"removed": []}
         proof = forget_with_receipt(service, gone, run.settings.home)

@@ -53,10 +53,16 @@ class _People:
             return None
         owner = self.names.get(external_id, name)
         if owner != name:
-            return f"external id {external_id} belongs to {owner}, not to {name}"
+            return (
+                f"external id {external_id} belongs to {owner}, not to {name}. If {owner} is called"
+                f" {name} now: rollcall people rename {owner!r} {name!r}"
+            )
         own = self.external_ids.get(name)
         if own not in (None, external_id):
-            return f"{name} has the external id {own}, not {external_id}"
+            return (
+                f"{name} has the external id {own}, not {external_id}. If they are two people, tell"
+                f" them apart by name, for example {f'{name} ({external_id})'!r}"
+            )
         return None
 
     def get_or_make(self, name: str, external_id: str | None) -> int:

@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_external_id, clean_name, folded
-from retrieval.catalogue.records import Person
+from retrieval.catalogue.records import EnrolledFace, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.errors import DataInvalid, FoldersUnclear, NameInvalid, NotFound, PhotoError
 from retrieval.photos.decode import read
@@ -172,6 +173,43 @@ def absent(catalogue: Catalogue, collection: str, people_list: PeopleList) -> li
         person
         for person in people
         if folded(person.name) not in names and person.external_id not in external_ids
+    ]
+
+
+def vanished(
+    catalogue: Catalogue, collection: str, people_list: PeopleList, max_bytes: int
+) -> list[EnrolledFace]:
+    """Enrolled photos from the list's folder, of people who are in the list, that it has no more.
+
+    A photo is there by its content or by its path, so one that was moved or changed is not gone.
+
+    Args:
+        catalogue: where they are enrolled.
+        collection: by name.
+        people_list: on this machine's disk; a list at a URL has no folder.
+        max_bytes: of a photo.
+
+    Raises:
+        DataInvalid: see `PeopleList`.
+    """
+    if not isinstance(people_list.path, Path):
+        return []
+    listed = [photo for photo in listed_list(people_list) if photo.reason is None]
+    there = {_sha256(photo, max_bytes) for photo in listed}
+    paths = {photo.path for photo in listed}
+    people = {folded(photo.person) for photo in listed}
+    root = people_list.path.parent
+    try:
+        enrolled = catalogue.photos(catalogue.collection(collection).id)
+    except NotFound:
+        return []
+    return [
+        face
+        for face in enrolled
+        if folded(face.person) in people
+        and Path(face.photo).is_relative_to(root)
+        and face.photo not in paths
+        and face.sha256 not in there
     ]
 
 

@@ -177,3 +177,55 @@ def test_a_sync_with_a_row_that_might_be_anybodys_deletes_nobody(
     assert result.exit_code == 2
     assert "line 3 cannot be read and might be anybody's" in result.stderr
     assert people(home) == ["Grace Hopper"]
+
+
+def test_a_sync_that_would_delete_many_must_say_how_many(
+    home: Path, tmp_path: Path, grace: Path, eileen: Path
+) -> None:
+    put(grace, tmp_path / "staff" / "Grace Hopper" / "1.jpg")
+    put(eileen, tmp_path / "staff" / "Eileen Collins" / "1.jpg")
+    rollcall(home, "enroll", tmp_path / "staff")
+    listing = tmp_path / "staff.csv"
+    listing.write_text("person,photo\nGrace Hopper,staff/Grace Hopper/1.jpg\n")
+    sync = ("enroll", "--manifest", listing, "--sync", "--yes")
+    asked = rollcall(home, *sync)
+    assert asked.exit_code == 2
+    assert "1 of 2 people are not in the list" in asked.stderr
+    assert "--leavers 1" in asked.stderr
+    assert rollcall(home, *sync, "--leavers", "2").exit_code == 2
+    assert people(home) == ["Eileen Collins", "Grace Hopper"]
+    assert rollcall(home, *sync, "--leavers", "1").exit_code == 0
+    assert people(home) == ["Grace Hopper"]
+
+
+def test_photos_that_left_the_list_are_named_and_removed_where_that_is_wanted(
+    home: Path, tmp_path: Path, grace: Path, samples: Path
+) -> None:
+    second = samples / "employees" / "Grace Hopper" / "2.jpg"
+    put(grace, tmp_path / "1.jpg")
+    put(second, tmp_path / "2.jpg")
+    listing = tmp_path / "staff.csv"
+    listing.write_text("person,photo,photo2\nGrace Hopper,1.jpg,2.jpg\n")
+    rollcall(home, "enroll", "--manifest", listing)
+    (tmp_path / "1.jpg").rename(tmp_path / "moved.jpg")  # by its content it is still there
+    listing.write_text("person,photo\nGrace Hopper,moved.jpg\n")
+    sync = ("enroll", "--manifest", listing, "--sync", "--yes", "--json")
+    told = document(rollcall(home, *sync))
+    assert [Path(each["photo"]).name for each in told["vanished"]] == ["2.jpg"]
+    shown = document(rollcall(home, "people", "show", "Grace Hopper", "--json"))
+    assert len(shown["photos"]) == 2
+    rollcall(home, *sync, "--vanished")
+    shown = document(rollcall(home, "people", "show", "Grace Hopper", "--json"))
+    assert [Path(photo["photo"]).name for photo in shown["photos"]] == ["1.jpg"]
+
+
+def test_a_conflict_comes_with_the_command_that_mends_it(
+    home: Path, tmp_path: Path, grace: Path, eileen: Path
+) -> None:
+    put(grace, tmp_path / "1.jpg")
+    listing = tmp_path / "staff.csv"
+    listing.write_text("person,external_id,photo\nGrace Hopper,E7,1.jpg\n")
+    rollcall(home, "enroll", "--manifest", listing)
+    listing.write_text("person,external_id,photo\nGrace Murray,E7,eileen.jpg\n")
+    (reject,) = document(rollcall(home, "enroll", "--manifest", listing, "--json"))["rejected"]
+    assert "rollcall people rename 'Grace Hopper' 'Grace Murray'" in reject["message"]

@@ -36,7 +36,18 @@ def test_who_was_removed_is_said_with_a_receipt_that_a_restore_takes(
     gallery: Path, stay: Path, tmp_path: Path
 ) -> None:
     receipt = tmp_path / "receipt.json"
-    done = rollcall(gallery, "enroll", "--manifest", stay, "--sync", "--yes", "--receipt", receipt)
+    done = rollcall(
+        gallery,
+        "enroll",
+        "--manifest",
+        stay,
+        "--sync",
+        "--yes",
+        "--leavers",
+        "1",
+        "--receipt",
+        receipt,
+    )
     assert done.exit_code == 0, done.output
     assert f"Deleted, since {stay} has them no more: Ann (2 photos), Ben (1 photos)" in done.stdout
     assert "3 faces are gone; none of their" in done.stdout
@@ -51,7 +62,7 @@ def test_who_was_removed_is_said_with_a_receipt_that_a_restore_takes(
 
 
 def test_json_names_them_and_holds_the_receipt(gallery: Path, stay: Path) -> None:
-    again = ("enroll", "--manifest", stay, "--sync", "--yes", "--json")
+    again = ("enroll", "--manifest", stay, "--sync", "--yes", "--leavers", "2", "--json")
     found = document(rollcall(gallery, *again))
     assert found["removed"] == ["Ann", "Ben"]
     assert (len(found["receipt"]["erased_faces"]), found["receipt"]["traces"]) == (3, [])
@@ -64,7 +75,7 @@ def test_a_receipt_that_cannot_be_written_is_told_before_anybody_is_deleted(
     gallery: Path, stay: Path, tmp_path: Path
 ) -> None:
     receipt = tmp_path / "no" / "receipt.json"
-    sync = ("enroll", "--manifest", stay, "--sync", "--yes", "--receipt", receipt)
+    sync = ("enroll", "--manifest", stay, "--sync", "--yes", "--leavers", "2", "--receipt", receipt)
     alone = ("people", "delete", "Ann", "--yes", "--receipt", receipt)
     for command in (sync, alone):
         result = rollcall(gallery, *command)

@@ -155,7 +155,9 @@ def test_a_manifest_names_people_and_sync_deletes_who_left_it(
     assert document(tried)["new"] == 0
     unanswered = rollcall(home, "enroll", "--manifest", less, "--sync", "--json")
     assert unanswered.exit_code == 2
-    done = rollcall(home, "enroll", "--manifest", less, "--sync", "--yes", "--json")
+    done = rollcall(
+        home, "enroll", "--manifest", less, "--sync", "--yes", "--leavers", "1", "--json"
+    )
     assert document(done)["removed"] == [names[-1]]
     people = document(rollcall(home, "people", "list", "--json"))["people"]
     assert [p["person"] for p in people] == names[:-1]
