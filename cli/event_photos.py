@@ -59,7 +59,7 @@ def add_photos(
     if queue and photos:
         from cli.events_queued import add_queued
 
-        add_queued(run, event, photos)
+        add_queued(run, event, photos, sources(run, photos))
         return
     taken: list[PhotoTaken] = []
     if photos:
