@@ -44,7 +44,7 @@ def test_who_was_removed_is_said_with_a_receipt_that_a_restore_takes(
         "--sync",
         "--yes",
         "--leavers",
-        "1",
+        "2",
         "--receipt",
         receipt,
     )
