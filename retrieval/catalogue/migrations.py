@@ -28,7 +28,7 @@ from retrieval.catalogue.index_registry import index_leases, indexes
 from retrieval.catalogue.models.other_model_rows import spare_models
 from retrieval.catalogue.models.spaces import spaces
 from retrieval.catalogue.models.vectors import model_vectors
-from retrieval.catalogue.runs.runs import run_photos, runs
+from retrieval.catalogue.runs.run_rows import run_photos, runs
 from retrieval.catalogue.schema import meta, metadata, now
 from retrieval.catalogue.strangers import unknowns
 from retrieval.catalogue.versions import MIGRATIONS, migrate

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from retrieval.catalogue.erasing.erasure import traces
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.http.replies import replies
-from retrieval.catalogue.runs.runs import run_photos, runs
+from retrieval.catalogue.runs.run_rows import run_photos, runs
 from retrieval.catalogue.schema import collections, metadata
 
 # Where names of others stand: of people who are still enrolled, of keys, of models.

@@ -9,20 +9,10 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
     ColumnElement,
     Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    Text,
     delete,
     func,
     insert,
@@ -42,53 +32,26 @@ from retrieval.catalogue.runs.run_records import (
     RunState,
     Taken,
 )
+from retrieval.catalogue.runs.run_rows import (
+    PHOTO,
+    RUN,
+    as_photo,
+    as_run,
+    created,
+    is_done,
+    is_own,
+    known_paths,
+    row_of,
+    run_meant,
+    run_photos,
+    runs,
+    unfinished,
+)
 from retrieval.catalogue.schema import (
-    Id,
-    Moment,
-    Name,
     chunks,
     collections,
     meta,
-    metadata,
     now,
-    photos,
-)
-from retrieval.errors import InputError, NotFound
-
-runs = Table(
-    "runs",
-    metadata,
-    Column("id", Text, primary_key=True),  # a UUID's 32 digits
-    Column("kind", Text, nullable=False),  # enrol, identify, embed or event
-    Column("collection", Name, nullable=False),  # by name: a worker makes it if it is missing
-    Column("source", Text, nullable=False),  # what the user named: a folder, a CSV
-    Column("options", JSON, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("listed", Boolean, nullable=False),  # whether all photos of the source are in the list
-    Column("counts", JSON, nullable=False),  # of photos that have left the list
-    Column("reason", Text),  # why it failed
-    Column("passed_over", JSON(none_as_null=True)),  # what the source holds that is no photo
-    Column("started_at", Moment, nullable=False),
-    Column("finished_at", Moment),
-)
-
-run_photos = Table(
-    "run_photos",
-    metadata,
-    Column("id", Id, primary_key=True, autoincrement=True),
-    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("path", LargeBinary, nullable=False),  # as the file system has it, which may be no text
-    Column("person", Name, nullable=False),  # empty where nobody is meant
-    Column("external_id", Text),
-    Column("face", Integer),  # which is meant, from 1
-    Column("face_id", Id),  # of the enrolled face to embed anew; no reference: it may be gone
-    Column("outcome", Text),  # null while it is to be done
-    Column("code", Text),
-    Column("message", Text),
-    Column("answer", JSON(none_as_null=True)),
-    Index("run_photos_by_outcome", "run_id", "outcome", "code"),
-    Index("run_photos_by_path", "run_id", "path", "person", unique=True),
-    sqlite_autoincrement=True,
 )
 
 
@@ -101,7 +64,7 @@ class Runs:
     def create(self, kind: str, collection: str, source: str, options: Mapping[str, Any]) -> Run:
         """Begin a run that has no photos yet."""
         with self._database.writing() as connection:
-            run = _created(connection, kind, collection, source, options)
+            run = created(connection, kind, collection, source, options)
             return self._database.edited(connection, run)
 
     def run(self, run_id: str) -> Run:
@@ -112,7 +75,7 @@ class Runs:
             InputError: several begin so.
         """
         with self._database.reading() as connection:
-            return _run(connection, run_id)
+            return run_meant(connection, run_id)
 
     def newest(self, limit: int = 50, collection: str | None = None) -> list[Run]:
         """The newest runs, newest first.
@@ -121,23 +84,23 @@ class Runs:
             limit: how many at most.
             collection: only runs of this one, by name; None for all.
         """
-        query = _RUN.order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
+        query = RUN.order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
         if collection is not None:
             query = query.where(runs.c.collection == collection)
         with self._database.reading() as connection:
-            return [_as_run(row) for row in connection.execute(query)]
+            return [as_run(row) for row in connection.execute(query)]
 
     def working(self) -> list[Run]:
         """All runs that work, oldest first."""
-        query = _RUN.where(runs.c.state == RunState.WORKING).order_by(runs.c.started_at, runs.c.id)
+        query = RUN.where(runs.c.state == RunState.WORKING).order_by(runs.c.started_at, runs.c.id)
         with self._database.reading() as connection:
-            return [_as_run(row) for row in connection.execute(query)]
+            return [as_run(row) for row in connection.execute(query)]
 
     def of_collection(self, name: str) -> list[Run]:
         """All runs of a collection."""
         with self._database.reading() as connection:
-            rows = connection.execute(_RUN.where(runs.c.collection == name))
-            return [_as_run(row) for row in rows]
+            rows = connection.execute(RUN.where(runs.c.collection == name))
+            return [as_run(row) for row in rows]
 
     def begin(
         self, kind: str, collection: str, source: str, options: Mapping[str, Any]
@@ -152,10 +115,10 @@ class Runs:
         """
         with self._database.writing() as connection:
             connection.execute(select(meta.c.key).with_for_update())  # one at a time
-            found = _unfinished(connection, kind, collection, source, options)
+            found = unfinished(connection, kind, collection, source, options)
             if found is not None:
                 return found, False
-            run = _created(connection, kind, collection, source, options)
+            run = created(connection, kind, collection, source, options)
             return self._database.edited(connection, run), True
 
     def unfinished(
@@ -163,16 +126,16 @@ class Runs:
     ) -> Run | None:
         """The run that `begin` would go on with, or None."""
         with self._database.reading() as connection:
-            return _unfinished(connection, kind, collection, source, options)
+            return unfinished(connection, kind, collection, source, options)
 
     # Listing
 
     def add(self, run_id: str, photos: Sequence[ListedPhoto]) -> list[int]:
         """List photos, leaving out those that are listed already; return the ids of those to do."""
         with self._database.writing() as connection:
-            known = _known_paths(connection, run_id, photos)
+            known = known_paths(connection, run_id, photos)
             rows = {
-                (os.fsencode(photo.path), photo.person): _row(run_id, photo) for photo in photos
+                (os.fsencode(photo.path), photo.person): row_of(run_id, photo) for photo in photos
             }
             new = [row for key, row in rows.items() if key not in known]
             if not new:
@@ -209,14 +172,14 @@ class Runs:
 
     def to_do(self, run_id: str, ids: Sequence[int]) -> list[RunPhoto]:
         """Those of the photos that are still to be done, in order; none of a cancelled run."""
-        query = _PHOTO.join(runs, runs.c.id == run_photos.c.run_id).where(
+        query = PHOTO.join(runs, runs.c.id == run_photos.c.run_id).where(
             runs.c.id == run_id,
             runs.c.state == RunState.WORKING,
             run_photos.c.outcome.is_(None),
         )
         with self._database.reading() as connection:
             return [
-                _as_photo(row)
+                as_photo(row)
                 for some in chunks(ids)
                 for row in connection.execute(
                     query.where(run_photos.c.id.in_(some)).order_by(run_photos.c.id)
@@ -242,7 +205,7 @@ class Runs:
         """Write down what became of photos; the first word about a photo stands."""
         with self._database.writing() as connection:
             for outcome in outcomes:
-                own = outcome.outcome is Taken.DUPLICATE and _is_own(connection, run_id, outcome)
+                own = outcome.outcome is Taken.DUPLICATE and is_own(connection, run_id, outcome)
                 values = {
                     "outcome": Taken.ENROLLED if own else outcome.outcome,
                     "code": outcome.code,
@@ -258,11 +221,11 @@ class Runs:
     def is_done(self, run_id: str) -> bool:
         """Whether the run works, is wholly listed, and nothing is left to do."""
         with self._database.reading() as connection:
-            return connection.execute(select(runs.c.id).where(_done(run_id))).first() is not None
+            return connection.execute(select(runs.c.id).where(is_done(run_id))).first() is not None
 
     def finish_if_done(self, run_id: str) -> bool:
         """End the run if nothing is left to do; return whether it was this call that ended it."""
-        ending = update(runs).where(_done(run_id))
+        ending = update(runs).where(is_done(run_id))
         with self._database.writing() as connection:
             ended = connection.execute(ending.values(state=RunState.FINISHED, finished_at=now()))
             return ended.rowcount == 1
@@ -322,7 +285,7 @@ class Runs:
     def not_taken(self, run_id: str, after: int = 0, limit: int = 1000) -> list[RunPhoto]:
         """Photos that were rejected or failed, in the order of the source, a page at a time."""
         query = (
-            _PHOTO.where(
+            PHOTO.where(
                 run_photos.c.run_id == run_id,
                 run_photos.c.outcome.in_([Taken.REJECTED, Taken.FAILED]),
                 run_photos.c.id > after,
@@ -331,7 +294,7 @@ class Runs:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [_as_photo(row) for row in connection.execute(query)]
+            return [as_photo(row) for row in connection.execute(query)]
 
     def answers(
         self, run_id: str, after: int = 0, limit: int = 500
@@ -373,7 +336,7 @@ class Runs:
                 .where(runs.c.id == run_id)
                 .values(state=RunState.WORKING, reason=None, finished_at=None)
             )
-            self._database.edited(connection, _run(connection, run_id))
+            self._database.edited(connection, run_meant(connection, run_id))
 
 
 def erase_person(connection: Connection, collection_id: int, mentions: Mentions) -> None:
@@ -422,113 +385,3 @@ def erase_collection(connection: Connection, collection_id: int) -> None:
     """Erase the runs of a collection that is about to be erased."""
     collection = select(collections.c.name).where(collections.c.id == collection_id)
     connection.execute(delete(runs).where(runs.c.collection == collection.scalar_subquery()))
-
-
-_RUN = select(*(runs.c[name] for name in Run.__slots__))
-_PHOTO = select(*(run_photos.c[name] for name in RunPhoto.__slots__))
-
-
-def _as_run(row: Any) -> Run:
-    return Run(**{**row._mapping, "state": RunState(row.state)})
-
-
-def _as_photo(row: Any) -> RunPhoto:
-    outcome = None if row.outcome is None else Taken(row.outcome)
-    return RunPhoto(**{**row._mapping, "path": os.fsdecode(row.path), "outcome": outcome})
-
-
-def _run(connection: Connection, run_id: str) -> Run:
-    begins = runs.c.id.startswith(run_id.lower(), autoescape=True)
-    rows = connection.execute(_RUN.where(begins).limit(2)).all() if run_id else []
-    if not rows:
-        raise NotFound(f"There is no run {run_id!r}. See `rollcall jobs list`.")
-    if len(rows) > 1:
-        raise InputError(f"Several runs begin with {run_id!r}. Give more of the id.")
-    return _as_run(rows[0])
-
-
-def _created(
-    connection: Connection, kind: str, collection: str, source: str, options: Mapping[str, Any]
-) -> Run:
-    row = {
-        "id": uuid4().hex,
-        "kind": kind,
-        "collection": collection,
-        "source": storable_path(source),
-        "options": dict(options),
-        "state": RunState.WORKING,
-        "listed": False,
-        "counts": {},
-        "started_at": now(),
-    }
-    connection.execute(insert(runs), row)
-    return _run(connection, str(row["id"]))
-
-
-def _unfinished(
-    connection: Connection, kind: str, collection: str, source: str, options: Mapping[str, Any]
-) -> Run | None:
-    answers = select(run_photos.c.id).where(
-        run_photos.c.run_id == runs.c.id, run_photos.c.answer.is_not(None)
-    )
-    query = _RUN.where(
-        runs.c.kind == kind,
-        runs.c.collection == collection,
-        runs.c.source == storable_path(source),
-        (runs.c.state != RunState.FINISHED) | answers.exists(),
-    ).order_by(runs.c.started_at.desc())
-    found = (_as_run(row) for row in connection.execute(query))
-    return next((run for run in found if run.options == dict(options)), None)
-
-
-def _done(run_id: str) -> ColumnElement[bool]:
-    waits = select(run_photos.c.id).where(
-        run_photos.c.run_id == run_id, run_photos.c.outcome.is_(None)
-    )
-    works = (runs.c.id == run_id) & (runs.c.state == RunState.WORKING)
-    return works & runs.c.listed & ~waits.exists()
-
-
-def _row(run_id: str, photo: ListedPhoto) -> dict[str, Any]:
-    code, message = photo.reason or (None, None)
-    return {
-        "run_id": run_id,
-        "path": os.fsencode(photo.path),
-        "person": storable_path(photo.person),
-        "external_id": photo.external_id,
-        "face": photo.face,
-        "face_id": photo.face_id,
-        "outcome": Taken.REJECTED if photo.reason else None,
-        "code": code,
-        "message": message,
-    }
-
-
-def _known_paths(
-    connection: Connection, run_id: str, photos: Sequence[ListedPhoto]
-) -> set[tuple[bytes, str]]:
-    query = select(run_photos.c.path, run_photos.c.person).where(run_photos.c.run_id == run_id)
-    return {
-        (row.path, row.person)
-        for some in chunks({os.fsencode(photo.path) for photo in photos})
-        for row in connection.execute(query.where(run_photos.c.path.in_(some)))
-    }
-
-
-def _is_own(connection: Connection, run_id: str, outcome: PhotoOutcome) -> bool:
-    """Whether this run enrolled the photo from this very path."""
-    listed = connection.execute(
-        select(run_photos.c.path, runs.c.started_at, collections.c.id)
-        .join(runs, runs.c.id == run_photos.c.run_id)
-        .join(collections, collections.c.name == runs.c.collection)
-        .where(run_photos.c.id == outcome.id)
-    ).first()
-    if listed is None:  # the collection is gone meanwhile
-        return False
-    query = select(photos.c.id).where(
-        photos.c.collection_id == listed.id,
-        photos.c.sha256 == outcome.sha256,
-        photos.c.photo == storable_path(os.fsdecode(listed.path)),
-        photos.c.created_at >= listed.started_at,
-    )
-    return connection.execute(query).first() is not None
