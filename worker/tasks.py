@@ -7,7 +7,7 @@ photo that is enrolled already is known by its hash.
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -148,7 +148,8 @@ class RunTasks:
             base = Path(run.options.get("base", os.curdir))
             missed = embed_faces(service, run.options["model"], faces, base)
             why = {found.face_id: found for found in missed}
-            self._record(run.id, [_embedded(photo, why) for photo in photos])
+            held = service.catalogue.faces(faces).keys()  # some were erased meanwhile
+            self._record(run.id, [_embedded(photo, why, held) for photo in photos])
 
     def _event(self, run: Run, payload: Payload) -> None:
         photos = self._runs.to_do(run.id, payload["photos"])
@@ -225,8 +226,10 @@ def _enrolled(photo: RunPhoto, result: EnrolResult) -> PhotoOutcome:
     return PhotoOutcome(photo.id, taken, result.code, result.message, sha256=result.sha256)
 
 
-def _embedded(photo: RunPhoto, why: Mapping[int, Missed]) -> PhotoOutcome:
+def _embedded(photo: RunPhoto, why: Mapping[int, Missed], held: Collection[int]) -> PhotoOutcome:
     missed = why.get(photo.face_id or 0)
+    if photo.face_id not in held:
+        return PhotoOutcome(photo.id, Taken.REJECTED, NotFound.code, "The face was erased.")
     if missed is None:
         return PhotoOutcome(photo.id, Taken.EMBEDDED)
     return PhotoOutcome(photo.id, Taken.REJECTED, missed.code, missed.message)

@@ -91,6 +91,26 @@ def test_a_worker_follows_the_model_and_photos_of_one_name_are_told_apart(
     tasks.close()
 
 
+def test_a_face_that_was_erased_meanwhile_is_not_recorded_as_embedded(
+    settings: Settings, queue: RqJobQueue, orl_dir: Path
+) -> None:
+    tasks = RunTasks(settings, queue)
+    with build_service(settings) as service:
+        photos = [orl_dir / "s1" / f"{n}.pgm" for n in (1, 2)]
+        list(service.enrol([EnrolItem("Ann", str(photo), photo) for photo in photos]))
+        collection = service.active_model.collection
+        target = other_model(settings, collection, SMALL)
+        begin(service, target)
+        runs = service.catalogue.runs
+        run = runs.create("embed", collection.name, "small", {"model": target.fingerprint})
+        ids = runs.add(run.id, list(listed(service, target.fingerprint)))
+        service.remove_photo(service.catalogue.photos(collection.id)[0])
+        tasks.run("embed", {"run": run.id, "photos": ids})
+        counts = runs.counts(run.id)
+        assert (counts.embedded, dict(counts.rejected)) == (1, {"not-found": 1})
+    tasks.close()
+
+
 def test_the_command_leaves_embedding_to_workers_and_compares_when_they_are_done(
     home: Path, samples: Path
 ) -> None:
