@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.options import Run
+from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from retrieval.benchmarks.attacks import Outcome
+    from retrieval.benchmarks.mixed import Soak
     from retrieval.benchmarks.serve import ServeTimes
     from retrieval.service import Service
+
+_EMBEDDERS = ("dlib-resnet", "mobilefacenet")  # that --mixed goes over to, from any other
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder per person.")]
 
@@ -24,12 +28,27 @@ def serve(
     clients: Annotated[
         list[int] | None, typer.Option("--clients", min=1, help="At a time; 1, 8 and 32.")
     ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", min=1, help="Of each load.")] = 30.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", min=1, help="Of each load, 30; of --mixed, 300."),
+    ] = None,
+    mixed: Annotated[
+        bool,
+        typer.Option("--mixed", help="8 clients ask and edit at once, and a model is changed."),
+    ] = False,
 ) -> None:
     """Load the HTTP service, and compare it with the same questions asked in this process.
 
-    Enrols the folder's people in a home folder of its own, which is deleted afterwards.
+    Enrols the folder's people in a home folder of its own, which is deleted afterwards. With
+    --mixed clients identify, enrol, rename, merge, undo, delete and calibrate in two collections
+    for five minutes, while one of them goes over to another model; exit code 1 if an answer was
+    5xx or named the wrong person, or memory grew by more than 10 %.
     """
+    if mixed:
+        if clients:
+            raise SettingInvalid("--clients does not go with --mixed, which has 8.")
+        _soak(run, folder, seconds or 300.0)
+        return
     from retrieval.benchmarks.serve import run as measure
 
     with _own_home(run) as service:
@@ -38,10 +57,30 @@ def serve(
             run.settings.home,
             folder,
             clients=clients or (1, 8, 32),
-            seconds=seconds,
+            seconds=seconds or 30.0,
             say=run.remark,
         )
     run.emit(times.document(), lambda: _show(run, times))
+
+
+def _soak(run: Run, folder: Path, seconds: float) -> None:
+    from retrieval.benchmarks.mixed import run as soak
+
+    with _own_home(run) as service:
+        first = service.ensure_collection().embedder
+        other = next(name for name in _EMBEDDERS if name != first)
+        found = soak(run.settings, folder, other=other, seconds=seconds, say=run.remark)
+    run.rejected = not all(holds for holds, _ in found.verdicts())
+    run.emit(found.document(), lambda: _show_soak(run, found))
+
+
+def _show_soak(run: Run, found: "Soak") -> None:
+    rows = [(kind, _counted(seen)) for kind, seen in sorted(found.seen.statuses.items())]
+    run.table(("request", "answers"), rows, title=f"{found.seconds:.0f} s of 8 clients")
+    for sentence in [*found.seen.wrong, *found.seen.faults][:20]:
+        run.print(sentence, markup=False)
+    for holds, text in found.verdicts():
+        run.print(f"{'yes' if holds else 'NO'}: {text}", markup=False)
 
 
 def _show(run: Run, times: "ServeTimes") -> None:
