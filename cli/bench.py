@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import bench_events, bench_faces, bench_gallery
+from cli import bench_detect, bench_events, bench_faces, bench_gallery
 from cli.bench_fashion import fashion
 from cli.bench_ingest import ingest
 from cli.bench_search import search
@@ -29,6 +29,7 @@ Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Medians are over s
 def register(app: typer.Typer) -> None:
     """Add the command group to the app."""
     bench.add_typer(fashion, name="fashion-mnist")
+    bench_detect.register(bench)
     bench_faces.register(bench)
     bench_events.register(bench)
     bench_gallery.register(bench)

@@ -13,7 +13,7 @@ import typer
 
 from cli.options import Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
-from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
+from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, box_of
 from retrieval.errors import DataInvalid, FoldersUnclear, InputError, NotFound, SettingInvalid
 from retrieval.photos.folders import PassedOver, exists, is_folder, photos_below
 from retrieval.photos.urls import location_of
@@ -46,7 +46,18 @@ def enroll(
     ] = None,
     face: Annotated[
         int | None,
-        typer.Option("--face", min=1, help="Which face is meant, 1 for the leftmost."),
+        typer.Option(
+            "--face", metavar="N", min=1, help="Number of the face that is meant, as in identify."
+        ),
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(
+            "--box",
+            metavar="X,Y,W,H",
+            help="Where the face of one photo is, if it is not found by itself: left, top, width,"
+            " height in pixels.",
+        ),
     ] = None,
     nested: Annotated[
         bool | None,
@@ -134,6 +145,8 @@ def enroll(
         raise SettingInvalid("--receipt belongs to --sync: it says what was erased.")
     if not queue and (wait or webhook or rejects):
         raise SettingInvalid("--wait, --webhook and --rejects belong to --queue.")
+    if box is not None and (person is None or len(paths or []) != 1 or queue or face is not None):
+        raise SettingInvalid("--box takes one photo with --person, and neither --face nor --queue.")
     places = [location_of(path) for path in paths or []]
     listing = None if manifest is None else _people_list(run, manifest, columns)
     source = Source(places, person, listing, nested)
@@ -148,7 +161,7 @@ def enroll(
         chosen = options(face=face, person=person, webhook=webhook)
         _enrol_queued(run, photos, source, chosen, wait=wait, rejects=rejects, extra=extra)
     else:
-        _enrol_here(run, photos, source.passed, face, extra)
+        _enrol_here(run, photos, source.passed, extra, face, box)
 
 
 def _people_list(run: Run, manifest: str, columns: str | None) -> "PeopleList":
@@ -229,15 +242,19 @@ def _enrol_here(
     run: Run,
     listed: "Iterable[ListedPhoto]",
     passed: PassedOver,
-    face: int | None,
     extra: dict[str, Any],
+    face: int | None,
+    box: str | None,
 ) -> None:
     photos = list(listed)
     if not photos:
         raise _none_found(passed)
+    given = None if box is None else box_of(box)
+    if given is not None and len(photos) != 1:
+        raise SettingInvalid(f"--box is of one photo; {len(photos)} were named.")
     report = EnrolReport(passed_over=passed)
     items = [
-        EnrolItem(p.person, p.path, location_of(p.path), p.external_id, p.face or face)
+        EnrolItem(p.person, p.path, location_of(p.path), p.external_id, p.face or face, given)
         for p in photos
         if p.reason is None
     ]

@@ -17,6 +17,10 @@ from retrieval.values import Location, Source, Url
 BATCH = 16  # photos that are asked about in one call: enough for full embedding batches
 
 
+TURNS_IN_WORDS = {90: "a quarter to the right", 180: "upside down", 270: "a quarter to the left"}
+DRAWN_PX = 1280  # longer side of annotated copies at least, of larger photos
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
     command(app)(identify)
@@ -43,8 +47,12 @@ def identify(
         Writes.FOLDER,
     ] = None,
     detail: Annotated[
-        Literal["normal", "high"] | None,
-        typer.Option("--detail", help="high finds faces down to 24 px in big photos; slower."),
+        Literal["auto", "normal", "high"] | None,
+        typer.Option(
+            "--detail",
+            help="auto looks closer where small faces are or may be; normal looks once; high looks"
+            " at everything enlarged.",
+        ),
     ] = None,
     threshold: Threshold = None,
     queue: Annotated[
@@ -122,6 +130,17 @@ def _rows(answer: PhotoAnswer) -> Iterator[tuple[object, ...]]:
         yield name, "", "no face", "", "", "", "no face was found"
     for number, face in enumerate(answer.faces, 1):
         yield name, number, face.decision.value, *_words(face)
+    for remark in remarks(answer):
+        yield name, "", "", "", "", "", remark
+
+
+def remarks(answer: PhotoAnswer) -> Iterator[str]:
+    """What is to be said of a photo as a whole."""
+    if answer.turned:
+        yield f"lies turned: turn it {TURNS_IN_WORDS[answer.turned]} to stand upright"
+    if answer.too_small:
+        faces = "1 face is" if answer.too_small == 1 else f"{answer.too_small} faces are"
+        yield f"{faces} too small to name: a photo from nearer would show who it is"
 
 
 def _words(face: FaceAnswer) -> tuple[str, str, str, str]:
@@ -152,7 +171,7 @@ def draw_all(
         name = _free_name(path.stem, taken)
         photo = decode(
             path,
-            working_px=run.settings.working_px,
+            working_px=DRAWN_PX,
             max_pixels=run.settings.max_pixels,
             max_bytes=run.settings.max_photo_bytes,
             memory_bytes=run.settings.memory_bytes,

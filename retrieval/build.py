@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from retrieval.encryption.keys import UserKeySource
     from retrieval.events.events import Events
     from retrieval.events.host import Host
+    from retrieval.faces.finder import Finder
+    from retrieval.faces.given import GivenFace
     from retrieval.index.milvus.server import MilvusServer
     from retrieval.index.people_index import PeopleIndex
     from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
@@ -171,11 +173,27 @@ def build_detector(settings: Settings, name: str, threads: int) -> Detector:
         from retrieval.faces.haar import Haar
 
         detector = Haar(files["cascade"], files["onet"], threads=threads)
-    if settings.detail == "high":
-        from retrieval.faces.tiles import Tiled
-
-        return Tiled(detector)
     return detector
+
+
+def build_finder(settings: Settings, name: str) -> "Finder":
+    """Load a detector, and what decides where it looks; raises as `build_detector` does."""
+    from retrieval.faces.finder import Finder
+
+    return Finder(
+        build_detector(settings, name, 1), settings.detail, working_px=settings.working_px
+    )
+
+
+def build_given_face(settings: Settings) -> "GivenFace":
+    """Load what finds the landmarks of a face whose box is given.
+
+    Raises:
+        ModelError: its file is not there or damaged.
+    """
+    from retrieval.faces.given import GivenFace
+
+    return GivenFace(build_models(settings).detector_files("mtcnn")["onet"])
 
 
 def build_embedder(
@@ -264,10 +282,10 @@ def build_pipeline(settings: Settings, detector: str, embedder: Embedder) -> "Pi
 
     cv2.setNumThreads(1)  # photos are prepared side by side, a thread each
     return Pipeline(
-        build_detector(settings, detector, 1),
+        build_finder(settings, detector),
         embedder,
         threads=threads_of(settings),
-        working_px=None if settings.detail == "high" else settings.working_px,
+        load_given_face=partial(build_given_face, settings),
         max_pixels=settings.max_pixels,
         max_bytes=settings.max_photo_bytes,
         memory_bytes=settings.memory_bytes,

@@ -1,10 +1,14 @@
 """Photo -> faces -> vectors. Stores nothing.
 
+A photo is read once and decoded as small as finding its faces allows; where a face is small, its
+chip is cut from a larger decode.
+
 Decoding, detection and alignment run in threads, a photo each (OpenCV and ONNX Runtime let go of
 the interpreter's lock); the chips of all photos of a call then share embedding batches.
 """
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,12 +17,15 @@ from functools import partial
 import cv2
 import numpy as np
 
-from retrieval.errors import InferenceFailed, InputError
-from retrieval.faces.align import cut
+from retrieval.errors import InferenceFailed, InputError, ModelMissing
+from retrieval.faces.align import cut, image_px_per_chip_px
+from retrieval.faces.boxes import reading_order
+from retrieval.faces.finder import Finder, Found
+from retrieval.faces.given import Box, GivenFace
 from retrieval.faces.quality import assess
-from retrieval.photos.decode import decode, read
+from retrieval.photos.decode import StoredPhoto, read
 from retrieval.photos.memory import MEMORY_BYTES
-from retrieval.protocols import Detector, Embedder
+from retrieval.protocols import Embedder, PhotoSizes
 from retrieval.values import (
     Detections,
     Faces,
@@ -36,7 +43,23 @@ _FETCHED_AT_ONCE = 16  # photos by URL: their servers are waited for, not comput
 Fault = InputError | InferenceFailed  # what one photo can have: it never stops the others
 
 Cut = Callable[[Pixels, Floats], tuple[bytes, ...]]  # of an image and boxes: a picture a face
-Choice = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises an InputError
+Choose = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises an InputError
+
+
+@dataclass(frozen=True, slots=True)
+class InBox:
+    """The face in a box that somebody gave, instead of those that a detector finds.
+
+    Attributes:
+        box: xywh in pixels of the upright original.
+        choose: asked whether that face will do.
+    """
+
+    box: Box
+    choose: Choose
+
+
+Choice = Choose | InBox
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +68,10 @@ class FoundFaces:
 
     Attributes:
         sha256, width, height: of the photo.
-        detections, quality: a row per face.
+        detections, quality: one row per face, in the order in which faces are counted.
         chips: (n, ...) uint8, cut as the embedder wants them.
         pictures: JPEG files to show, one a face, or none at all.
+        turned: degrees clockwise by which the photo must be turned to stand upright.
     """
 
     sha256: str
@@ -57,11 +81,16 @@ class FoundFaces:
     quality: Quality
     chips: Pixels
     pictures: tuple[bytes, ...] = ()
+    turned: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoFaces:
-    """A photo and its embedded faces; `pictures` shows each, where that was asked for."""
+    """A photo and its embedded faces, in the order in which faces are counted.
+
+    `pictures` shows each, where that was asked for; `turned` says by how many degrees clockwise the
+    photo must be turned to stand upright.
+    """
 
     source: Source
     sha256: str
@@ -69,6 +98,7 @@ class PhotoFaces:
     height: int
     faces: Faces
     pictures: tuple[bytes, ...] = ()
+    turned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +113,9 @@ class Pipeline:
     """Decode, detect, assess, align, embed: one object for a collection's models.
 
     Args:
-        detector, embedder: shared by all threads.
+        finder, embedder: shared by all threads.
         threads: photos that are prepared at a time.
-        working_px: photos are decoded so that their longer side has at least so many pixels;
-            None for full size.
+        load_given_face: loads what finds the landmarks in a given box, when there is one.
         max_pixels, max_bytes: limits on one photo.
         memory_bytes: limit on the photos that are decoded at a time in this process.
         min_face_px: smaller faces are unusable.
@@ -94,21 +123,23 @@ class Pipeline:
 
     def __init__(
         self,
-        detector: Detector,
+        finder: Finder,
         embedder: Embedder,
         *,
         threads: int,
-        working_px: int | None,
+        load_given_face: Callable[[], GivenFace] | None = None,
         max_pixels: int,
         max_bytes: int,
         min_face_px: int,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self.embedder = embedder
-        self._detector = detector
+        self._finder = finder
+        self._load_given_face = load_given_face
+        self._loaded_given_face: GivenFace | None = None
+        self._loading = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photos")
         self._fetchers = ThreadPoolExecutor(_FETCHED_AT_ONCE, thread_name_prefix="fetchers")
-        self._working_px = working_px
         self._max_pixels = max_pixels
         self._max_bytes = max_bytes
         self._memory_bytes = memory_bytes
@@ -193,12 +224,20 @@ class Pipeline:
         if isinstance(source, InputError):
             return source
         try:
-            found = self.align(photo := self.decode(source), self.detect(photo))
+            photo = self.open(source)
+            if isinstance(choose, InBox):
+                others = self.detect(photo)
+                side = others.turned if len(others.detections) else None
+                at = self._given_face.find(photo, choose.box, source.name, side)
+                found, choose = self.align(photo, Found(*at)), choose.choose
+            else:
+                found = self.align(photo, self.detect(photo))
             found = found if choose is None else _only(found, choose(found))
             if cut is None:
                 return found
-            boxes = found.detections.boxes / np.float32(photo.scale)
-            return replace(found, pictures=cut(photo.pixels, boxes))
+            decoded = photo.at_least(1)
+            boxes = found.detections.boxes / np.float32(decoded.scale)
+            return replace(found, pictures=cut(decoded.pixels, boxes))
         except (InputError, InferenceFailed) as error:
             return error
         except cv2.error as error:
@@ -212,6 +251,15 @@ class Pipeline:
             if len(found) == 1:
                 return [error]
             return [entry for each in found for entry in self._embedded([each])]
+
+    @property
+    def _given_face(self) -> GivenFace:
+        with self._loading:
+            if self._load_given_face is None:
+                raise ModelMissing("This pipeline has no network for faces in given boxes.")
+            if self._loaded_given_face is None:
+                self._loaded_given_face = self._load_given_face()
+            return self._loaded_given_face
 
     def embed_at(
         self, sources: Sequence[Source], landmarks: Floats
@@ -248,41 +296,68 @@ class Pipeline:
 
     def _chip(self, source: Source, landmarks: Floats) -> Pixels | PhotoFailure:
         try:
-            photo = self.decode(source)
-            found = landmarks[None] / np.float32(photo.scale)
-            return cut(photo.pixels, found, self.embedder.alignments)
+            photo = self._sharp(self.open(source), landmarks[None])
+            return self._chips(photo, landmarks[None])
         except InputError as error:
             return PhotoFailure(source, error)
         except cv2.error as error:
             failed = InferenceFailed(f"OpenCV failed on {source.name}: {str(error).strip()}")
             return PhotoFailure(source, failed)
 
-    def decode(self, source: Source) -> Photo:
-        """Decode one photo.
+    def open(self, source: Source) -> StoredPhoto:
+        """Read one photo; its pixels are decoded when they are asked for.
 
         Raises:
             PhotoUnreadable, PhotoTooLarge: see `retrieval.photos.decode`.
         """
-        return decode(
-            source.content,
-            name=source.name,
-            working_px=self._working_px,
-            max_pixels=self._max_pixels,
-            max_bytes=self._max_bytes,
-            memory_bytes=self._memory_bytes,
+        data = read(source.content, source.name, self._max_bytes)
+        return StoredPhoto(
+            data, source.name, max_pixels=self._max_pixels, memory_bytes=self._memory_bytes
         )
 
-    def detect(self, photo: Photo) -> Detections:
-        """Find the faces of one photo, in the pixels of `photo.pixels`."""
-        return self._detector.detect(photo.pixels)
+    @property
+    def working_px(self) -> int:
+        """Longer side to which a photo is decoded before faces are looked for."""
+        return self._finder.working_px
 
-    def align(self, photo: Photo, detections: Detections) -> FoundFaces:
-        """Assess the faces and cut their chips."""
-        quality = assess(photo.pixels, detections, scale=photo.scale, min_face_px=self._min_face_px)
-        chips = cut(photo.pixels, detections.landmarks, self.embedder.alignments)
-        return FoundFaces(
-            photo.sha256, photo.width, photo.height, detections.scaled(photo.scale), quality, chips
+    def detect(self, photo: PhotoSizes) -> Found:
+        """Find the faces of one photo, in pixels of the original.
+
+        Raises:
+            PhotoUnreadable, PhotoTooLarge: see `retrieval.photos.decode`.
+        """
+        return self._finder.find(photo)
+
+    def align(self, photo: PhotoSizes, found: Found) -> FoundFaces:
+        """Number the faces, assess them and cut their chips."""
+        detections = found.detections.take(reading_order(found.detections.boxes))
+        usable = detections.boxes[:, 2:].min(axis=1) >= self._min_face_px
+        sharp = self._sharp(photo, detections.landmarks[usable])
+        quality = assess(
+            sharp.pixels,
+            detections.scaled(1 / sharp.scale),
+            scale=sharp.scale,
+            min_face_px=self._min_face_px,
         )
+        chips = self._chips(sharp, detections.landmarks)
+        size = sharp.width, sharp.height
+        return FoundFaces(sharp.sha256, *size, detections, quality, chips, turned=found.turned)
+
+    def _sharp(self, photo: PhotoSizes, landmarks: Floats) -> Photo:
+        """The photo so large that no chip of these faces is enlarged, if it has the pixels."""
+        known = photo.at_least(1)
+        longer = max(known.width, known.height)
+        step = min(
+            image_px_per_chip_px(landmarks, alignment.template).min(initial=longer)
+            for alignment in self.embedder.alignments
+        )
+        needed = int(longer / max(float(step), 1.0))
+        return photo.at_least(max(needed, self.working_px))  # as it was when faces were looked for
+
+    def _chips(self, photo: Photo, landmarks: Floats) -> Pixels:
+        """The chips of faces whose landmarks are in pixels of the original."""
+        scaled = landmarks / np.float32(photo.scale)
+        return cut(photo.pixels, scaled, self.embedder.alignments)
 
     def embed(self, found: Sequence[FoundFaces]) -> list[Faces]:
         """Embed the chips of several photos together."""
@@ -301,7 +376,9 @@ def _joined(
 ) -> PhotoFaces | PhotoFailure:
     if isinstance(faces, InferenceFailed):
         return PhotoFailure(source, faces)
-    return PhotoFaces(source, found.sha256, found.width, found.height, faces, found.pictures)
+    return PhotoFaces(
+        source, found.sha256, found.width, found.height, faces, found.pictures, found.turned
+    )
 
 
 def _only(found: FoundFaces, row: int) -> FoundFaces:
@@ -313,4 +390,5 @@ def _only(found: FoundFaces, row: int) -> FoundFaces:
         found.detections.take(rows),
         found.quality.take(rows),
         found.chips[rows],
+        turned=found.turned,
     )

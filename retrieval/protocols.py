@@ -14,6 +14,7 @@ from retrieval.values import (
     FailedJob,
     IndexProgress,
     Ints,
+    Photo,
     Pixels,
     SearchResult,
     Vectors,
@@ -21,15 +22,34 @@ from retrieval.values import (
 )
 
 
+class PhotoSizes(Protocol):
+    """A photo that can be had at any size, decoded when it is asked for."""
+
+    def at_least(self, longer_px: int | None) -> Photo:
+        """The upright photo with at least so many pixels on its longer side, if it has them.
+
+        None stands for its full size. Whoever asks twice gets the same array, or a larger one.
+        """
+
+
 class Detector(Protocol):
-    """Finds faces in an image."""
+    """Finds faces in an image. Safe to share between threads."""
 
     @property
     def name(self) -> str:
         """As in the manifest: yunet, mtcnn or haar."""
 
-    def detect(self, pixels: Pixels) -> Detections:
-        """Find the faces of one image (h, w, 3) RGB uint8, best score first."""
+    @property
+    def clear_score(self) -> float:
+        """A score that only faces reach which are upright, in the pictures that it was tried on."""
+
+    def detect(self, pixels: Pixels, *, longest_px: int | None = None) -> Detections:
+        """Find the faces of one image (h, w, 3) RGB uint8, best score first.
+
+        Args:
+            pixels: the image.
+            longest_px: the longer side that it is shrunk to, in place of the detector's own.
+        """
 
 
 class Embedder(Protocol):

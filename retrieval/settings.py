@@ -96,11 +96,15 @@ class Settings(BaseSettings):
         description="Chips per run of the embedder; a mirror image counts as one.",
     )
 
-    detail: Literal["normal", "high"] = Field(
-        "normal", description="high cuts big photos into tiles to find faces down to 24 px."
+    detail: Literal["auto", "normal", "high"] = Field(
+        "auto",
+        description="auto looks closer at photos where small faces are or may be; normal looks"
+        " once; high looks at all of every photo, enlarged.",
     )
     working_px: int = Field(
-        1280, ge=160, description="Longer side to which photos are decoded at least."
+        640,
+        ge=160,
+        description="Longer side to which photos are decoded at least; more where faces are small.",
     )
     max_pixels: int = Field(
         200_000_000, ge=1, description="Pixels of the largest photo that is decoded."

@@ -16,6 +16,7 @@ _CANDIDATE: dict[str, Any] = {
     "face_id": 12,
 }
 _FACE: dict[str, Any] = {
+    "face": 1,
     "box": [212.0, 80.5, 96.0, 120.0],
     "detection_score": 0.99,
     "decision": "match",
@@ -79,6 +80,9 @@ class Candidate(BaseModel):
 class Face(Document):
     """The answer about one face."""
 
+    face: int = Field(
+        0, description="Its number: rows from top to bottom, in a row from left to right."
+    )
     box: Annotated[list[float], Field(min_length=4, max_length=4)] = Field(
         description="Left, top, width, height in pixels of the upright photo."
     )
@@ -101,6 +105,10 @@ class IdentifiedPhoto(Document):
     photo: str
     width: int | None = None
     height: int | None = None
+    turned: int | None = Field(
+        None, description="Degrees clockwise to turn the photo upright; boxes are as it lies."
+    )
+    too_small: int | None = Field(None, description="How many faces are too small to be named.")
     faces: list[Face] | None = None
     error: str | None = None
 
@@ -114,7 +122,14 @@ class Identification(Document):
             "examples": [
                 {
                     "photos": [
-                        {"photo": "party.jpg", "width": 800, "height": 534, "faces": [_FACE]}
+                        {
+                            "photo": "party.jpg",
+                            "width": 800,
+                            "height": 534,
+                            "turned": 0,
+                            "too_small": 0,
+                            "faces": [_FACE],
+                        }
                     ],
                     "collection": "default",
                     "model": "dlib-resnet",

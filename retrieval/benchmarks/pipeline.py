@@ -123,7 +123,8 @@ def run(
 def _by_stages(service: Service, source: Source, watch: Stopwatch) -> FoundFaces:
     pipeline, gallery = service.pipeline, service.gallery
     with watch("decode"):
-        photo = pipeline.decode(source)
+        photo = pipeline.open(source)
+        photo.at_least(pipeline.working_px)
     with watch("detect"):
         detections = pipeline.detect(photo)
     with watch("align"):

@@ -55,7 +55,7 @@ unknowns = Table(
     Column("id", Id, primary_key=True, autoincrement=True),
     collection_column(),
     Column("sha256", Text, nullable=False),  # of the photo
-    Column("face", Integer, nullable=False),  # 1, 2, ... from the left
+    Column("face", Integer, nullable=False),  # its number, as answers count
     Column("photo", Text, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
@@ -82,7 +82,7 @@ class UnknownFace:
 
     Attributes:
         photo, sha256, width, height: of the photo.
-        face: its number in the photo, 1 for the leftmost.
+        face: its number in the photo, as answers count.
         box: (4,) float32, xywh in pixels of the photo.
         landmarks: (5, 2) float32.
         score, size_px, sharpness, yaw_deg, cut_off: as of an enrolled face.

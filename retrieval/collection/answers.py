@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
+from retrieval.errors import DataInvalid
 from retrieval.photos.folders import PassedOver
 from retrieval.values import Outcome
 
@@ -79,7 +81,15 @@ class FaceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PhotoAnswer:
-    """Who is in one photo; `error`, and its code, in place of faces where it could not be read."""
+    """Who is in one photo; `error`, and its code, in place of faces where it could not be read.
+
+    Attributes:
+        faces: in the order in which they are counted: rows from top to bottom, in a row from left
+            to right.
+        turned: degrees clockwise by which the photo must be turned to stand upright; boxes are in
+            the photo as it lies.
+        too_small: how many of the faces are too small to be named.
+    """
 
     photo: str
     sha256: str
@@ -88,6 +98,8 @@ class PhotoAnswer:
     faces: tuple[FaceAnswer, ...]
     error: str | None = None
     error_code: str | None = None
+    turned: int = 0
+    too_small: int = 0
 
     def __iter__(self) -> Iterator[FaceAnswer]:
         return iter(self.faces)
@@ -107,7 +119,11 @@ class PhotoAnswer:
             "photo": self.photo,
             "width": self.width,
             "height": self.height,
-            "faces": [face.document() for face in self.faces],
+            "turned": self.turned,
+            "too_small": self.too_small,
+            "faces": [
+                {"face": number, **face.document()} for number, face in enumerate(self.faces, 1)
+            ],
         }
 
 
@@ -144,6 +160,31 @@ def identification(answers: Sequence[PhotoAnswer], state: GalleryState) -> dict[
     return {"photos": [answer.document() for answer in answers], **state.document()}
 
 
+FaceBox = tuple[float, float, float, float]  # xywh, in pixels of the upright original
+
+
+def box_of(text: str) -> FaceBox:
+    """Read a box as people write it: "120,80,64,80" is left, top, width and height in pixels.
+
+    Raises:
+        DataInvalid: it is none.
+    """
+    try:
+        left, top, width, height = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise _no_box(text) from error
+    if not all(map(isfinite, (left, top, width, height))) or min(width, height) <= 0:
+        raise _no_box(text)
+    return left, top, width, height
+
+
+def _no_box(text: str) -> DataInvalid:
+    return DataInvalid(
+        f"A box is left,top,width,height in pixels of the upright photo, as in 120,80,64,80; found"
+        f" {text!r}."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class EnrolItem:
     """One photo to enrol.
@@ -153,7 +194,8 @@ class EnrolItem:
         photo: what the user calls the photo: it is shown in answers.
         content: the photo's path or bytes, see `retrieval.pipeline.Source`.
         external_id: the user's own id of the person, if any.
-        face: which face is meant, 1 for the leftmost; None takes the dominant one.
+        face: number of the face that is meant, as `identify` counts; None takes the dominant one.
+        box: of the face, xywh in pixels of the upright original, where no detector finds it.
     """
 
     person: str
@@ -161,6 +203,7 @@ class EnrolItem:
     content: Any
     external_id: str | None = None
     face: int | None = None
+    box: FaceBox | None = None
 
 
 @dataclass(frozen=True, slots=True)

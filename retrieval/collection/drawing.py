@@ -1,4 +1,4 @@
-"""Annotated copies of photos: boxes in the colour of the decision, with names."""
+"""Annotated copies of photos: boxes in the colour of the decision, with numbers and names."""
 
 from pathlib import Path
 
@@ -38,10 +38,10 @@ def annotate(pixels: Pixels, answer: PhotoAnswer) -> Image.Image:
         corners = (left, top, left + width, top + height)
         draw.rectangle(corners, outline=COLOURS[face.decision], width=line)
     placed: list[_Area] = []
-    for face, box in zip(answer.faces, boxes, strict=True):
+    for number, (face, box) in enumerate(zip(answer.faces, boxes, strict=True), 1):
         size = max(min(round(box[2] / 6), line * 8), 11)
         font = ImageFont.truetype(str(_FONT), size)
-        text = label(face)
+        text = f"{number} {label(face)}" if len(boxes) > 1 else label(face)
         area = _free_place(box, draw.textlength(text, font=font), size, line, picture, placed)
         placed.append(area)
         draw.rectangle(area, fill=COLOURS[face.decision])

@@ -12,7 +12,15 @@ from retrieval.collection.thumbnails import cut
 from retrieval.errors import FaceUnusable, NameInvalid
 from retrieval.faces.quality import dominant
 from retrieval.photos.store import PhotoStore
-from retrieval.pipeline import Fault, FoundFaces, PhotoFaces, PhotoFailure, Pipeline
+from retrieval.pipeline import (
+    Choice,
+    Fault,
+    FoundFaces,
+    InBox,
+    PhotoFaces,
+    PhotoFailure,
+    Pipeline,
+)
 from retrieval.values import Source
 
 
@@ -38,7 +46,7 @@ class Enroller:
         """Enrol a batch in one transaction; a result per item, in order."""
         results: dict[int, EnrolResult] = {}
         todo = self._unknown(batch, results)
-        choices = [partial(enrollable, face=batch[row].face) for row in todo]
+        choices = [_choice(batch[row]) for row in todo]
         found = self.pipeline.process(list(todo.values()), choices, self._cut)
         pictures: dict[int, bytes] = {}
         new: dict[int, NewFace] = {}
@@ -87,6 +95,12 @@ class Enroller:
             else:
                 todo[row] = entry[0]
         return todo
+
+
+def _choice(item: EnrolItem) -> Choice:
+    if item.box is not None:
+        return InBox(item.box, enrollable)
+    return partial(enrollable, face=item.face)
 
 
 def enrollable(found: FoundFaces, face: int | None = None) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from retrieval.catalogue.records import EnrolledFace
 from retrieval.catalogue.strangers import UnknownFace
 from retrieval.collection.answers import FaceAnswer, NamedCandidate, PhotoAnswer
+from retrieval.faces.quality import TOO_SMALL
 from retrieval.pipeline import PhotoFaces
 from retrieval.values import Decision, Outcome
 
@@ -38,6 +39,8 @@ def photo_answer(
                 boxes, scores, decisions, false_matches, strict=True
             )
         ),
+        turned=photo.turned,
+        too_small=sum((why or "").startswith(TOO_SMALL) for why in photo.faces.quality.reasons),
     )
 
 
@@ -71,16 +74,15 @@ def _face_answer(
 
 
 def unknown_faces(photo: PhotoFaces, decisions: Sequence[Decision]) -> list[UnknownFace]:
-    """The faces of a photo that are nobody's, numbered from the left as answers show them."""
+    """The faces of a photo that are nobody's, with the numbers that answers give them."""
     found, quality = photo.faces.detections, photo.faces.quality
-    from_left = found.boxes[:, 0].argsort(kind="stable").argsort(kind="stable")
     return [
         UnknownFace(
             photo=photo.source.name,
             sha256=photo.sha256,
             width=photo.width,
             height=photo.height,
-            face=int(from_left[row]) + 1,
+            face=row + 1,
             box=found.boxes[row],
             landmarks=found.landmarks[row],
             score=float(found.scores[row]),

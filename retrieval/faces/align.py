@@ -38,6 +38,12 @@ def similarity(landmarks: Floats, template: Floats) -> Floats:
     return np.stack(rows, axis=1).reshape(-1, 2, 3).astype(np.float32)
 
 
+def image_px_per_chip_px(landmarks: Floats, template: Floats) -> Floats:
+    """How many of the image's pixels lie along one of the chip's, for each face (n,)."""
+    turn = similarity(landmarks, template)[:, 0, :2]
+    return np.asarray(1 / np.maximum(np.linalg.norm(turn, axis=1), 1e-6), np.float32)
+
+
 def inverted(transforms: Floats) -> Floats:
     """The inverse affine transforms (n, 2, 3) of (n, 2, 3); a transform to a point stays one."""
     back = np.linalg.pinv(transforms[:, :, :2].astype(np.float64))

@@ -25,6 +25,9 @@ _SCALE_STEP = 1.1
 _NEIGHBOURS = 2
 _SMALLEST_PX = 24  # the cascade was trained on squares of 24 px
 
+# As MTCNN, whose O-Net gives the score.
+_CLEAR_SCORE = 0.995
+
 
 class Haar:
     """Detects faces with a Haar cascade.
@@ -34,6 +37,7 @@ class Haar:
     """
 
     name = "haar"
+    clear_score = _CLEAR_SCORE
 
     def __init__(
         self, cascade: Path, onet: Path, *, threads: int = 1, sight: Sight = SIGHT
@@ -55,15 +59,19 @@ class Haar:
         self._onet = ONet(onet, threads=threads)
         self._sight = sight
 
-    def detect(self, pixels: Pixels) -> Detections:
+    def detect(self, pixels: Pixels, *, longest_px: int | None = None) -> Detections:
         """Find the faces of one image (h, w, 3) RGB uint8, best score first.
+
+        Args:
+            pixels: the image.
+            longest_px: the longer side that it is shrunk to, in place of the detector's own.
 
         Raises:
             InferenceFailed: OpenCV or ONNX Runtime failed.
         """
         if pixels.size == 0:
             return Detections.none()
-        seen = view(pixels, self._sight)
+        seen = view(pixels, self._sight.reaching(longest_px))
         boxes = self._scan(seen.pixels)
         return seen.back(self._onet.detect(turn(seen.pixels), boxes))
 

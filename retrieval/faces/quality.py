@@ -1,7 +1,5 @@
 """Quality: is a face good enough to be compared, and if not, why not; which face is meant."""
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
@@ -17,6 +15,8 @@ from retrieval.values import Detections, Floats, Pixels, Quality
 MIN_SHARPNESS = 6.0
 MAX_YAW_DEG = 50.0
 MAX_CUT_OFF = 0.35
+TOO_SMALL = "too small"  # how the reason begins
+COUNTED = "by rows from the top, in a row from the left"
 DOMINANT_RATIO = 2.0  # how many times the area of the next face a photo's subject has at least
 
 _CHIP_PX = 64
@@ -51,7 +51,7 @@ def _reason(
     size_px: float, sharp: float, yaw: float, cut: float, *, min_face_px: int
 ) -> str | None:
     if size_px < min_face_px:
-        return f"too small: {size_px:.0f} px, at least {min_face_px} are needed"
+        return f"{TOO_SMALL}: {size_px:.0f} px, at least {min_face_px} are needed"
     if cut > MAX_CUT_OFF:
         return f"cut off: {cut:.0%} of the face lie outside of the photo, at most {MAX_CUT_OFF:.0%}"
     if yaw > MAX_YAW_DEG:
@@ -106,8 +106,8 @@ def dominant(boxes: Floats, *, chosen: int | None = None, name: str = "the photo
     """Row of the face that a photo of one person is meant to show.
 
     Args:
-        boxes: (n, 4) xywh.
-        chosen: the face named by the user, counted from 1 from the left.
+        boxes: (n, 4) xywh, in the order in which faces are counted.
+        chosen: the number of the face that the user named, from 1.
         name: the photo's, for messages.
 
     Raises:
@@ -125,21 +125,15 @@ def dominant(boxes: Floats, *, chosen: int | None = None, name: str = "the photo
         raise SeveralFaces(
             f"{name}: {len(boxes)} faces were found and the largest has only "
             f"{size[order[0]] / size[order[1]]:.1f} times the area of the next, "
-            f"{DOMINANT_RATIO:.0f} times are needed. Cut the photo, or name the face with "
-            f"--face N (1 to {len(boxes)}, from the left)."
+            f"{DOMINANT_RATIO:.0f} times are needed. Cut the photo, or say which face is meant: a "
+            f"number from 1 to {len(boxes)}, {COUNTED}."
         )
     return int(order[0])
-
-
-def from_the_left(boxes: Floats) -> Sequence[int]:
-    """Rows in the order of the faces' centres from left to right: how users count faces."""
-    rows: list[int] = np.argsort(boxes[:, 0] + boxes[:, 2] / 2, kind="stable").tolist()
-    return rows
 
 
 def _chosen(boxes: Floats, chosen: int, name: str) -> int:
     if not 1 <= chosen <= len(boxes):
         raise NotFound(
-            f"{name}: there is no face number {chosen}; {len(boxes)} found, counted from the left."
+            f"{name}: there is no face number {chosen}; {len(boxes)} found, counted {COUNTED}."
         )
-    return from_the_left(boxes)[chosen - 1]
+    return chosen - 1

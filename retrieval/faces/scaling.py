@@ -5,7 +5,7 @@ small ones, in which a face fills most of the picture, are enlarged and get a bo
 grey, so that a face at the edge has surroundings.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -33,6 +33,10 @@ class Sight:
     small_px: int
     enlarge_most: float = 3.0
     border: float = 0.0
+
+    def reaching(self, longest_px: int | None) -> "Sight":
+        """With another longest side, if one is given."""
+        return self if longest_px is None else replace(self, longest_px=longest_px)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

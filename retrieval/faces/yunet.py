@@ -26,11 +26,16 @@ _CELLS_PX = (8, 16, 32)
 _PARTS = ("cls", "obj", "bbox", "kps")
 _BEFORE_NMS = 5000  # as in OpenCV: bounds the table of overlaps
 
+# Of the best faces in photos of LFW, ORL and WIDER FACE's groups, upright ones have 0.894 at least,
+# 0.93 in the middle; the same photos upside down have 0.901 at most, on a side 0.88.
+_CLEAR_SCORE = 0.9
+
 
 class YuNet:
     """Detects faces with YuNet. Safe to share between threads: one network serves them all."""
 
     name = "yunet"
+    clear_score = _CLEAR_SCORE
 
     def __init__(
         self,
@@ -56,15 +61,19 @@ class YuNet:
         self._sight = sight
         self._min_score = min_score
 
-    def detect(self, pixels: Pixels) -> Detections:
+    def detect(self, pixels: Pixels, *, longest_px: int | None = None) -> Detections:
         """Find the faces of one image (h, w, 3) RGB uint8, best score first.
+
+        Args:
+            pixels: the image.
+            longest_px: the longer side that it is shrunk to, in place of the detector's own.
 
         Raises:
             InferenceFailed: ONNX Runtime failed.
         """
         if pixels.size == 0:
             return Detections.none()
-        seen = view(pixels, self._sight)
+        seen = view(pixels, self._sight.reaching(longest_px))
         return seen.back(self._find(seen.pixels))
 
     def _find(self, pixels: Pixels) -> Detections:

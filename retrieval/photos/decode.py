@@ -22,6 +22,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable
 from retrieval.photos.memory import MEMORY_BYTES, budget_of, decoding_bytes
+from retrieval.photos.mending import endings, is_endless, without_metadata
 from retrieval.photos.urls import fetch
 from retrieval.values import Confined, Location, Photo, Pixels
 
@@ -75,28 +76,115 @@ def decode(
     """
     name = name or ("photo" if isinstance(source, bytes) else _printable(source))
     data = read(source, name, max_bytes)
-    image = _open(data, name)
-    width, height = image.size
-    if width * height > max_pixels:
-        raise PhotoTooLarge(
-            f"{name}: {width} x {height} pixels are more than the limit of {max_pixels:,}. "
-            "Shrink the photo or raise the setting max_pixels."
-        )
-    reduction = _reduction(max(width, height), working_px)
-    needed = decoding_bytes(image, reduction, len(data))
-    with budget_of(memory_bytes).share(needed, name) as share:
+    photo = StoredPhoto(data, name, max_pixels=max_pixels, memory_bytes=memory_bytes)
+    return photo.at_least(working_px)
+
+
+class StoredPhoto:
+    """A photo's bytes, decoded as large as is asked for: `retrieval.protocols.PhotoSizes`.
+
+    JPEG is decoded at a half, a quarter or an eighth of its size for less than the full price. The
+    largest that was decoded is kept. For one thread.
+    """
+
+    def __init__(
+        self, data: bytes, name: str, *, max_pixels: int, memory_bytes: int = MEMORY_BYTES
+    ) -> None:
+        """Read the header.
+
+        Args:
+            data: the file's bytes.
+            name: what to call the photo.
+            max_pixels, memory_bytes: see `decode`.
+
+        Raises:
+            PhotoUnreadable: of no known format, or its header is damaged.
+            PhotoTooLarge: above the limit of pixels.
+        """
+        self.name = name
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        self._data = data
+        self._memory_bytes = memory_bytes
+        self._largest: Photo | None = None
+        self._reduced_by = _REDUCTIONS[0] + 1
+        self._image: Image.Image | None = self._opened()
+        width, height = self._image.size
+        self._longer_px = max(width, height)
+        if width * height > max_pixels:
+            raise PhotoTooLarge(
+                f"{name}: {width} x {height} pixels are more than the limit of {max_pixels:,}. "
+                "Shrink the photo or raise the setting max_pixels."
+            )
+
+    def at_least(self, longer_px: int | None) -> Photo:
+        """The upright photo with at least so many pixels on its longer side, if it has them.
+
+        A photo that was decoded once is not refused later: where there is no memory for the size
+        that is asked for, it comes as large as there is.
+
+        Raises:
+            PhotoUnreadable: the data are damaged or incomplete.
+            PhotoTooLarge: there is not the memory to decode it.
+        """
+        reduction = _reduction(self._longer_px, longer_px)
+        while self._largest is None or reduction < self._reduced_by:
+            try:
+                self._largest, self._reduced_by = self._decode(reduction), reduction
+            except PhotoTooLarge:
+                if self._largest is None:
+                    raise
+                reduction *= 2
+        return self._largest
+
+    def _opened(self) -> Image.Image:
         try:
-            image, orientation = _load(image, reduction)
-            pixels = _upright_rgb(image, orientation, reduction, (width, height))
-        except Exception as error:  # decoders raise what they like on damaged data
-            raise PhotoUnreadable(
-                f"{name}: the {image.format} data are damaged or incomplete ({error}). "
-                "Copy the photo anew from where it came from."
-            ) from error
-        share.keep(pixels)
-    if orientation >= 5:
-        width, height = height, width
-    return Photo(name, hashlib.sha256(data).hexdigest(), width, height, pixels)
+            return _open(self._data, self.name)
+        except PhotoUnreadable:
+            mended = without_metadata(self._data)
+            if mended is None:
+                raise
+            self._data = mended
+            return _open(mended, self.name)
+
+    def _decode(self, reduction: int) -> Photo:
+        image, self._image = self._image or self._opened(), None
+        needed = decoding_bytes(image, reduction, len(self._data))
+        with budget_of(self._memory_bytes).share(needed, self.name) as share:
+            try:
+                pixels, size = self._pixels(image, reduction)
+            except Exception as error:  # decoders raise what they like on damaged data
+                raise PhotoUnreadable(
+                    f"{self.name}: the {image.format} data are damaged or incomplete ({error}). "
+                    "Copy the photo anew from where it came from."
+                ) from error
+            share.keep(pixels)
+        return Photo(self.name, self.sha256, *size, pixels)
+
+    def _pixels(self, image: Image.Image, reduction: int) -> tuple[Pixels, tuple[int, int]]:
+        """Decode, at the second try without what is damaged beside the pixels."""
+        try:
+            return _decoded(image, reduction)
+        except Exception:
+            if is_endless(self._data):
+                first, *others = endings(self._data)
+                found = _decoded(_open(first, self.name), reduction)
+                again = (_decoded(_open(other, self.name), reduction)[0] for other in others)
+                if all(np.array_equal(found[0], other) for other in again):
+                    self._data = first
+                    return found
+            elif (mended := without_metadata(self._data)) is not None:
+                found = _decoded(_open(mended, self.name), reduction)
+                self._data = mended
+                return found
+            raise
+
+
+def _decoded(image: Image.Image, reduction: int) -> tuple[Pixels, tuple[int, int]]:
+    """Upright RGB, and (width, height) of the upright original."""
+    width, height = image.size
+    image, orientation = _load(image, reduction)
+    pixels = _upright_rgb(image, orientation, reduction, (width, height))
+    return pixels, (height, width) if orientation >= 5 else (width, height)
 
 
 def _printable(place: Location | Confined) -> str:
@@ -234,8 +322,11 @@ def _load(image: Image.Image, reduction: int) -> tuple[Image.Image, int]:
         size = max(image.width // reduction, 1), max(image.height // reduction, 1)
         image.draft(image.mode, size)  # JPEG only: nothing happens to other formats
     image.load()
-    with _quiet():
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    try:
+        with _quiet():
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # noqa: BLE001 - metadata that cannot be read cost the orientation, not the photo
+        orientation = 1
     return image, orientation if orientation in _UPRIGHT else 1
 
 

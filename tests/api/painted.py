@@ -19,6 +19,7 @@ from retrieval.catalogue.runs.run_records import Run
 from retrieval.collection.active_model import ActiveModel, Keeping
 from retrieval.events.events import Events
 from retrieval.events.host import Host
+from retrieval.faces.finder import Finder
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
 from retrieval.pipeline import Pipeline
@@ -60,8 +61,9 @@ class SquareDetector:
     """Finds the squares."""
 
     name = "squares"
+    clear_score = 0.0
 
-    def detect(self, pixels: Pixels) -> Detections:
+    def detect(self, pixels: Pixels, *, longest_px: int | None = None) -> Detections:
         far = (np.abs(pixels.astype(np.int16) - _GREY).max(axis=2) > 60).astype(np.uint8)
         _, _, stats, _ = cv2.connectedComponentsWithStats(far)
         boxes = stats[1:, :4].astype(np.float32)
@@ -112,10 +114,9 @@ class PaintedParts:
 
     def pipeline(self, collection: Collection) -> Pipeline:
         return Pipeline(
-            SquareDetector(),
+            Finder(SquareDetector(), working_px=self._settings.working_px),
             ColourEmbedder(),
             threads=2,
-            working_px=self._settings.working_px,
             max_pixels=self._settings.max_pixels,
             max_bytes=self._settings.max_photo_bytes,
             min_face_px=self._settings.min_face_px,

@@ -83,7 +83,7 @@ def test_identify_prints_the_documented_json(gallery: Path, group: Path) -> None
     found = document(rollcall(gallery, "identify", group, "--json"))
     assert found.keys() >= {"photos", "collection", "model", "people"}
     (photo,) = found["photos"]
-    assert photo.keys() == {"photo", "width", "height", "faces"}
+    assert photo.keys() == {"photo", "width", "height", "turned", "too_small", "faces"}
     by_decision = {face["decision"]: face for face in photo["faces"]}
     match = by_decision["match"]
     assert match.keys() >= {
@@ -159,7 +159,7 @@ def test_edits_say_what_they_would_do_do_it_and_can_be_undone(
     moved = rollcall(gallery, "people", "move", GRACE, "E. Collins", photos[0]["photo"])
     assert moved.exit_code == 0
     named = document(rollcall(gallery, "identify", group, "--json"))["photos"][0]["faces"]
-    assert "E. Collins" in {face["person"] for face in named}
+    assert "E. Collins" in {face["candidates"][0]["person"] for face in named}
 
     history = document(rollcall(gallery, "people", "history", "--json"))["entries"]
     assert [entry["kind"] for entry in history] == ["move", "split", "merge"]

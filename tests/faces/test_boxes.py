@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retrieval.faces.boxes import areas, covers, intersections, overlaps, suppress
+from retrieval.faces.boxes import areas, covers, intersections, overlaps, reading_order, suppress
 from retrieval.values import Floats
 
 
@@ -61,3 +61,21 @@ def test_suppression_is_the_greedy_one(made: Floats, limit: float) -> None:
 def test_a_box_whose_suppressor_is_itself_suppressed_stays() -> None:
     chain = boxes((0, 0, 10, 10), (4, 0, 10, 10), (8, 0, 10, 10))
     assert suppress(overlaps(chain, chain), 0.3).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "order"),
+    [
+        ([], []),
+        ([(50, 0, 10, 10), (0, 0, 10, 10)], [1, 0]),
+        ([(0, 4, 10, 10), (50, 0, 10, 10)], [0, 1]),  # one row: less than half a face lower
+        ([(0, 6, 10, 10), (50, 0, 10, 10)], [1, 0]),
+        ([(90, 50, 10, 10), (0, 52, 10, 10), (50, 0, 10, 10), (20, 3, 10, 10)], [3, 2, 1, 0]),
+        # A row that rises slowly stays one: a face is compared with the middle of its row.
+        ([(x, -x // 10, 30, 30) for x in range(0, 200, 40)], [0, 1, 2, 3, 4]),
+    ],
+)
+def test_faces_are_counted_by_rows_from_the_top_and_in_a_row_from_the_left(
+    boxes: list[tuple[int, int, int, int]], order: list[int]
+) -> None:
+    assert reading_order(np.array(boxes, np.float32).reshape(-1, 4)).tolist() == order

@@ -16,6 +16,7 @@ from retrieval.build import Workshop, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run
+from retrieval.faces.finder import Finder
 from retrieval.people.intake import listed_person
 from retrieval.photos.folders import people_below
 from retrieval.pipeline import Pipeline
@@ -36,11 +37,12 @@ class OneFace:
     """Sees one face in the middle of every photo, and writes down that it looked."""
 
     name = "one-face"
+    clear_score = 0.0
 
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    def detect(self, pixels: Pixels) -> Detections:
+    def detect(self, pixels: Pixels, *, longest_px: int | None = None) -> Detections:
         if pixels[0, 0].tolist() == [255, 0, 0]:
             os.abort()
         time.sleep(SECONDS_A_PHOTO)
@@ -84,10 +86,9 @@ class SmallWorkshop(Workshop):
 
     def pipeline(self, collection: Collection) -> Pipeline:
         return Pipeline(
-            OneFace(self._home),
+            Finder(OneFace(self._home)),
             Sums(),
             threads=1,
-            working_px=None,
             max_pixels=10_000,
             max_bytes=1_000_000,
             min_face_px=24,

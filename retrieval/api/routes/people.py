@@ -52,7 +52,7 @@ from retrieval.catalogue.records import (
     Person,
 )
 from retrieval.catalogue.records import Enrolment as EnrolmentEnd
-from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
+from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, FaceBox, box_of
 from retrieval.erasing.receipts import forget_with_receipt
 from retrieval.errors import DataInvalid, NotFound, SettingInvalid
 from retrieval.people.editing import plan_merge
@@ -75,7 +75,17 @@ Called = Annotated[
 ]
 Face = Annotated[
     int | None,
-    Form(ge=1, le=1000, description="Which face is meant, 1 for the leftmost; the dominant one."),
+    Form(
+        ge=1, le=1000, description="Number of the face that is meant, as an identification counts."
+    ),
+]
+Box = Annotated[
+    str | None,
+    Form(
+        max_length=100,
+        description="Left, top, width, height of a face that is not found by itself, in pixels of"
+        " the upright photo: 120,80,64,80. Takes one photo.",
+    ),
 ]
 
 
@@ -184,10 +194,11 @@ async def create_person(
     photos: Photos,
     external_id: Annotated[str | None, Form(max_length=200, description="Your own id.")] = None,
     face: Face = None,
+    box: Box = None,
 ) -> Any:
     """Enrol a person with at least one photo; under a name that is there, add to that person."""
     name = clean_name(person, "person's name")
-    return await _enrol(context, caller, service, name, photos, external_id, face)
+    return await _enrol(context, caller, service, name, photos, external_id, face, box)
 
 
 @routes.post(
@@ -204,10 +215,11 @@ async def add_photos(
     person_id: PersonId,
     photos: Photos,
     face: Face = None,
+    box: Box = None,
 ) -> Any:
     """Add photos to a person."""
     person = service.catalogue.person_by_id(service.collection.id, person_id)
-    return await _enrol(context, caller, service, person.name, photos, None, face)
+    return await _enrol(context, caller, service, person.name, photos, None, face, box)
 
 
 async def _enrol(
@@ -218,11 +230,16 @@ async def _enrol(
     photos: Sequence[UploadFile],
     external_id: str | None,
     face: int | None,
+    box: str | None,
 ) -> Any:
     check_count(photos, context.settings)
+    given = None if box is None else box_of(box)
+    if given is not None and (len(photos) != 1 or face is not None):
+        raise DataInvalid("A box says where a face of one photo is: send one photo, and no number.")
     sources = await photo_sources(photos)
     results = await context.pool.run(
-        lambda: _enrolled(context, caller, service, name, sources, external_id, face), len(sources)
+        lambda: _enrolled(context, caller, service, name, sources, external_id, face, given),
+        len(sources),
     )
     report = EnrolReport()
     for result in results:
@@ -250,8 +267,9 @@ def _enrolled(
     sources: Sequence[Source],
     external_id: str | None,
     face: int | None,
+    box: FaceBox | None,
 ) -> list[EnrolResult]:
-    items = [EnrolItem(name, each.name, each.content, external_id, face) for each in sources]
+    items = [EnrolItem(name, each.name, each.content, external_id, face, box) for each in sources]
     entry = partial(entry_of, caller, "enrol", service.collection_name)
 
     def entries(taken: Taken) -> list[AuditEntry]:

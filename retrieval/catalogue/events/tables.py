@@ -76,7 +76,7 @@ appearances = Table(
     collection_column(),
     Column("event_id", Id, _reference("events.id"), nullable=False),
     Column("photo_id", Id, _reference("event_photos.id"), nullable=False),
-    Column("face", Integer, nullable=False),  # 1, 2, ... from the left
+    Column("face", Integer, nullable=False),  # its number, as answers count
     Column("score", Double, nullable=False),  # the detector's
     Column("size_px", Double, nullable=False),
     Column("sharpness", Double, nullable=False),

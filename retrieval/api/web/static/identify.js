@@ -57,7 +57,7 @@ function show(row) {
   by("strip").replaceChildren(...shown.map((each, number) =>
     element("button", { "aria-label": each.photo.photo, "aria-current": number === row, onclick: () => show(number) },
       element("img", { src: each.url, alt: "" }))));
-  const faces = sorted(photo.faces ?? []);
+  const faces = photo.faces ?? [];
   showStage(url, photo, faces);
   by("summary").textContent = summary(photo, faces);
   by("faces").replaceChildren(...faces.map((face, number) => faceRow(face, number, url)));
@@ -67,14 +67,15 @@ function show(row) {
   if (faces.length === 1) choose(0);
 }
 
-const sorted = (faces) => [...faces].sort((a, b) => a.box[0] + a.box[2] / 2 - b.box[0] - b.box[2] / 2);
 
 function summary(photo, faces) {
   if (photo.error) return photo.error;
   if (!faces.length) return "No face was found";
+  const lies = photo.turned ? `. The photo lies ${photo.turned === 180 ? "upside down" : "on its side"}` : "";
+  const small = photo.too_small ? `. ${photo.too_small} too small to name` : "";
   const named = faces.filter((face) => face.person).map((face) => face.person);
   const count = `${faces.length} face${faces.length === 1 ? "" : "s"}`;
-  return named.length ? `${count}: ${new Intl.ListFormat("en").format(named)}` : `${count}, nobody who is enrolled`;
+  return named.length ? `${count}: ${new Intl.ListFormat("en").format(named)}${small}${lies}` : `${count}, nobody who is enrolled${small}${lies}`;
 }
 
 function label(face) {
@@ -155,7 +156,7 @@ function choose(number, scroll = false) {
   if (!opens) return;
   const detail = rows[number].nextElementSibling;
   const { photo, url } = shown[current];
-  detail.replaceChildren(...details(sorted(photo.faces)[number], number, url));
+  detail.replaceChildren(...details(photo.faces[number], number, url));
   if (scroll) rows[number].scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
 

@@ -1,0 +1,73 @@
+"""`bench detect`: faces found and invented, by size, on photos whose faces are known."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import Run, command
+from retrieval.errors import SettingInvalid
+
+if TYPE_CHECKING:
+    from retrieval.benchmarks.detect import DetectionTimes
+
+
+def register(bench: typer.Typer) -> None:
+    """Add the command to the group `bench`."""
+    command(bench)(detect)
+
+
+def detect(
+    run: Run,
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Photos, and boxes.csv: photo, x, y, w, h, a row per face."
+        ),
+    ],
+    detector: Annotated[
+        list[str] | None,
+        typer.Option("--detector", help="Ours to measure; all that are on this machine."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write a plot here, PNG.")
+    ] = None,
+) -> None:
+    """Find the faces of photos with each detector and detail, beside face_recognition's HOG."""
+    from retrieval.benchmarks.detect import DETAILS, plot, read_boxes
+    from retrieval.benchmarks.detect import run as measure
+    from retrieval.build import build_models
+
+    models = build_models(run.settings)
+    names = detector or [name for name in models.manifest.detectors if models.available(name)]
+    if out is not None and not out.parent.is_dir():
+        raise SettingInvalid(f"--out {out}: there is no folder {out.parent}.")
+    steps = len(read_boxes(folder)) * len(names) * len(DETAILS)
+    with run.progress("measuring", steps) as advance:
+        times = measure(run.settings, folder, names, progress=advance)
+    if out is not None:
+        try:
+            out.write_bytes(plot(times)["light"])
+        except OSError as error:
+            raise SettingInvalid(f"--out {out}: cannot be written: {error.strerror}.") from error
+        run.remark(f"wrote {out}")
+    run.emit(times.document(), lambda: _show(run, times))
+
+
+def _show(run: Run, times: "DetectionTimes") -> None:
+    from retrieval.benchmarks.detect import sizes
+
+    there = [row for row, faces in enumerate(times.faces) if faces]
+    rows: list[tuple[object, ...]] = []
+    for each in times.detectors:
+        recall = times.recall(each)
+        shares = [f"{100 * (recall[row] or 0):.1f}" for row in there]
+        rows.append((each.name, *shares, sum(each.invented), f"{each.ms:.1f}"))
+    columns = [f"{sizes()[row]} ({times.faces[row]})" for row in there]
+    run.table(
+        ("detector", *columns, "invented", "CPU ms"),
+        rows,
+        title=f"{times.photos} photos: % of faces found, by their shorter side",
+    )
+    if not times.rival:
+        run.print("face_recognition is not installed, so it is not measured.")

@@ -1,0 +1,193 @@
+"""Finding the faces of a photo: a first look at the whole, the right side up, then closer ones.
+
+How close is decided by what the first look shows: a portrait costs one look; where faces are small,
+the part of the photo that holds them is looked at once more, larger; where none is seen, a large
+photo is looked at closer and closer.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from retrieval.faces.scaling import resized
+from retrieval.faces.tiles import Area, agreed, look
+from retrieval.faces.turning import TURNS, UPRIGHT, TurnedSizes, turned, turned_back
+from retrieval.protocols import Detector, PhotoSizes
+from retrieval.values import Detections, Floats, Photo, Pixels
+
+Detail = Literal["auto", "normal", "high"]
+
+FIRST_PX = 640  # longer side of what the first look is shown
+# Where a photo is longer than twice its height, the first look goes along it in parts, each as high
+# as a common photo's would be: 640 x 427, the shape of most cameras.
+_PANORAMA = 2.0
+_PART_HEIGHT_PX = 427
+_HIGH_SCALE = 4 / 3  # high detail shows everything, enlarged by a third
+# Found of WIDER FACE's faces by their size as shown: 54 % at 16 to 24 px, 81 % at 24 to 40, 89 % at
+# 40 to 80. Below 36 px others beside them are probably missed, so that a closer look pays.
+_SMALL_PX = 36
+_WANTED_PX = 48  # what the small faces become in a closer look, if it may take so much
+_NEEDED_PX = 28  # what they become in any case
+_CLOSER_COST = 1.7  # pixels of a closer look in those of the first, unless more is needed
+_TINY_PX = 16  # where faces are so small, those that were missed may be anywhere
+_AROUND = 3.0  # sides of a face around the small ones, in which others may be missed
+_CLOSER_STEP = 2.0  # where nothing was found
+_LAST_STEP_PX = 2600  # longer side of the closest look at a photo that shows nothing so far
+_MOST_LOOKS = 4
+_SIDE_PX = 320  # longer side of the looks that decide which side is up
+_SIDE_LEAD = 0.02  # scores of upright faces lie this much over those of turned ones
+_TURNED_SCORE = 0.8  # least score of a face for whose sake a photo is turned
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What was found in a photo.
+
+    Attributes:
+        detections: in pixels of the original as it lies.
+        turned: degrees clockwise by which the photo must be turned to stand upright.
+    """
+
+    detections: Detections
+    turned: int
+
+
+class Finder:
+    """Finds the faces of photos, whatever their size or side. Safe to share between threads."""
+
+    def __init__(
+        self, detector: Detector, detail: Detail = "normal", *, working_px: int = FIRST_PX
+    ) -> None:
+        """Look with `detector`.
+
+        Args:
+            detector: finds the faces of one image.
+            detail: normal looks once; high looks at everything enlarged as well; auto looks closer
+                where that pays.
+            working_px: photos are decoded so that their longer side has at least so many pixels.
+        """
+        self._detector = detector
+        self.working_px = working_px
+        self._detail = detail
+
+    @property
+    def name(self) -> str:
+        """The detector's name."""
+        return self._detector.name
+
+    def find(self, photo: PhotoSizes) -> Found:
+        """Find the faces of one photo, best score first.
+
+        Raises:
+            InferenceFailed: the detector failed.
+        """
+        small = photo.at_least(self.working_px)
+        found, scale = self._first(photo, small)
+        degrees, found = self._upright(small, found)
+        seen: PhotoSizes = photo if degrees == UPRIGHT else TurnedSizes(photo, degrees)
+        if self._detail == "high":
+            found = self._closer(seen, found, scale, _whole(seen), _HIGH_SCALE)
+        elif self._detail == "auto":
+            found = self._close_enough(seen, found, scale)
+        return Found(turned_back(found, degrees, small.width, small.height), degrees)
+
+    def _first(self, photo: PhotoSizes, small: Photo) -> tuple[Detections, float]:
+        """Look at the whole: faces, and pixels shown per pixel of the original."""
+        longer, shorter = max(small.width, small.height), min(small.width, small.height)
+        whole = self._detector.detect(small.pixels).scaled(small.scale)
+        scale = min(FIRST_PX, max(small.pixels.shape[:2])) / max(longer, 1)
+        if self._detail == "normal" or longer <= max(_PANORAMA * shorter, FIRST_PX):
+            return whole, scale
+        closer = min(_PART_HEIGHT_PX / shorter, 1.0)
+        if closer <= scale:
+            return whole, scale
+        return self._closer(photo, whole, scale, _whole(photo), closer), closer
+
+    def _upright(self, small: Photo, found: Detections) -> tuple[int, Detections]:
+        """The side that is up, and the faces of the photo turned so.
+
+        A detector finds turned faces with lower scores, or not at all, and takes their landmarks
+        for those of an upright one: one face that is clearly upright settles it.
+        """
+        best = float(found.scores.max(initial=0.0))
+        if best >= self._detector.clear_score or not small.pixels.size:
+            return UPRIGHT, found
+        shown = _shrunk(small.pixels, _SIDE_PX)
+        sides = {degrees: self._detector.detect(turned(shown, degrees)) for degrees in TURNS}
+        side = max(TURNS, key=lambda degrees: float(sides[degrees].scores.max(initial=0.0)))
+        if not len(sides[side]):
+            return UPRIGHT, found
+        shown = _shrunk(small.pixels, FIRST_PX)
+        stands = self._detector.detect(turned(shown, side)).scaled(small.width / shown.shape[1])
+        if stands.scores.max(initial=0.0) < max(best + _SIDE_LEAD, _TURNED_SCORE):
+            return UPRIGHT, found
+        return side, stands
+
+    def _close_enough(self, photo: PhotoSizes, found: Detections, scale: float) -> Detections:
+        """Look closer until everything that is seen is large enough, or the photo has no more."""
+        first = _shown_px(_whole(photo), scale)
+        for _ in range(_MOST_LOOKS):
+            step = _next_look(photo, found, scale, first)
+            if step is None:
+                break
+            area, closer = step
+            found = self._closer(photo, found, scale, area, closer)
+            scale = closer
+        return found
+
+    def _closer(
+        self, photo: PhotoSizes, found: Detections, scale: float, area: Area, closer: float
+    ) -> Detections:
+        return agreed(found, scale, look(self._detector, photo, area, closer), closer, area)
+
+
+def _shrunk(pixels: Pixels, longest_px: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    by = min(longest_px / max(height, width), 1.0)
+    return resized(pixels, (max(round(width * by), 1), max(round(height * by), 1)))
+
+
+def _next_look(
+    photo: PhotoSizes, found: Detections, scale: float, first_px: float
+) -> tuple[Area, float] | None:
+    """Where to look next and at which scale; None where that would not pay."""
+    whole = _whole(photo)
+    if scale >= 1:
+        return None
+    if not len(found):
+        closer = min(scale * _CLOSER_STEP, 1.0)
+        return (whole, closer) if max(whole.right, whole.bottom) * closer < _LAST_STEP_PX else None
+    sizes = found.boxes[:, 2:].min(axis=1)
+    small = sizes * np.float32(scale) < _SMALL_PX
+    if not small.any():
+        return None
+    smallest = float(np.percentile(sizes[small], 10))
+    area = whole if smallest * scale < _TINY_PX else _around(found.boxes[small], whole)
+    affordable = np.sqrt(_CLOSER_COST * first_px / max(_shown_px(area, 1.0), 1.0))
+    closer = max(min(_WANTED_PX / smallest, affordable), _NEEDED_PX / smallest)
+    closer = min(closer, _HIGH_SCALE)
+    return (area, closer) if closer > scale * 1.1 else None
+
+
+def _around(boxes: Floats, whole: Area) -> Area:
+    """The part of a photo that holds small faces (n, 4), and those beside them."""
+    reach = boxes[:, 2:].max(axis=1) * _AROUND
+    low = (boxes[:, :2] - reach[:, None]).min(axis=0)
+    high = (boxes[:, :2] + boxes[:, 2:] + reach[:, None]).max(axis=0)
+    return Area(
+        max(float(low[0]), 0.0),
+        max(float(low[1]), 0.0),
+        min(float(high[0]), whole.right),
+        min(float(high[1]), whole.bottom),
+    )
+
+
+def _whole(photo: PhotoSizes) -> Area:
+    any_size = photo.at_least(1)
+    return Area(0, 0, any_size.width, any_size.height)
+
+
+def _shown_px(area: Area, scale: float) -> float:
+    """Pixels that a look at an area is shown."""
+    return area.width * area.height * scale**2
