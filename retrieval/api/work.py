@@ -95,10 +95,21 @@ class Pool:
         Raises:
             ServiceBusy: no place is free, or it took too long.
         """
+        return await in_time(self._begun(work, places), self._timeout_s)
+
+    async def run_to_the_end(self, work: Callable[[], T], places: int = 1) -> T:
+        """Run a function whose answer may not be given up, however long it takes.
+
+        Raises:
+            ServiceBusy: no place is free; it was not begun.
+        """
+        return await self._begun(work, places)
+
+    def _begun(self, work: Callable[[], T], places: int) -> "asyncio.Future[T]":
         self._desk.take(places)
         done = self._threads.submit(work)
         done.add_done_callback(lambda _: self._desk.give_back(places))
-        return await in_time(asyncio.wrap_future(done), self._timeout_s)
+        return asyncio.wrap_future(done)
 
 
 async def in_time(answer: Awaitable[T], timeout_s: float) -> T:

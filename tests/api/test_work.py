@@ -78,6 +78,21 @@ def test_work_that_takes_too_long_is_given_up_and_keeps_its_place_until_it_ends(
     assert desk.taken == 0
 
 
+def test_what_may_not_be_given_up_is_waited_for_beyond_the_time_of_a_request() -> None:
+    goes_on = threading.Event()
+    pool = Pool(Desk(1), 1, timeout_s=0.0)
+
+    async def ask() -> bool:
+        answer = asyncio.ensure_future(pool.run_to_the_end(goes_on.wait))
+        await asyncio.sleep(0)
+        assert not answer.done()
+        goes_on.set()
+        return await answer
+
+    assert asyncio.run(ask())
+    pool.close()
+
+
 def test_bodies_are_counted_in_all_and_half_of_them_for_one_key() -> None:
     bodies = Bodies(100)
     large = bodies.admitted("a", 500)  # alone it may be larger than all

@@ -420,7 +420,8 @@ async def delete_person(
         context.pictures.forget(receipt.faces)
         return {**receipt.document(), "clean": receipt.clean, "summary": receipt.sentence()}
 
-    return await context.pool.run(work)
+    # Not under the request's time: the person would be gone, and the proof of it lost.
+    return await context.pool.run_to_the_end(work)
 
 
 @routes.delete("/people/{person_id}/photos/{face_id}", response_model=Gone, openapi_extra=ADMIN)
