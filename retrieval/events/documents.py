@@ -140,6 +140,7 @@ class Roll:
         unknown: groups of faces that are nobody's, the largest first.
         unusable: ids of faces too small, blurred or turned away to tell.
         gone: how many faces were erased or forgotten.
+        save: writes a roll as its file's ending says; see `exports.write`.
         pictures: gives thumbnails by appearance, for the exports.
         shown: gives appearances as they are shown, likewise.
     """
@@ -157,6 +158,7 @@ class Roll:
     unknown: tuple[UnknownGroup, ...]
     unusable: tuple[int, ...]
     gone: int
+    save: Callable[["Roll", Path], None] = field(compare=False, repr=False)
     pictures: Pictures = field(default=lambda ids: {}, compare=False, repr=False)
     shown: Callable[[], Sequence["Named"]] = field(default=lambda: (), compare=False, repr=False)
     album: Callable[[], Sequence[EventPhoto]] = field(default=lambda: (), compare=False, repr=False)
@@ -228,9 +230,7 @@ class Roll:
         self._write(path)
 
     def _write(self, path: str | Path) -> None:
-        from retrieval.events.exports import write
-
-        write(self, Path(path))
+        self.save(self, Path(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -285,6 +286,7 @@ class Events:
             unknown=tuple(rolls.groups_of(truth, album)),
             unusable=tuple(found.ids[unusable].tolist()),
             gone=int(np.isin(found.found, numbers).sum()),
+            save=_write,
             pictures=self.pictures,
             shown=partial(self.appearances, event),
             album=partial(self.photos, event),
@@ -468,3 +470,9 @@ class OpenEvent:
     def undo(self, act: int | None = None, who: str = "library") -> list[Verdict]:
         """Take back what was said."""
         return self._events.undo(self.event, act, who)
+
+
+def _write(roll: Roll, path: Path) -> None:
+    from retrieval.events.exports import write  # and openpyxl, which no other step needs
+
+    write(roll, path)
