@@ -418,6 +418,18 @@ class Service:
         """
         return self._parts.new_collection(self.catalogue, name)
 
+    def drop_if_empty(self) -> bool:
+        """Delete the collection if there is nothing in it and nothing is under way to it.
+
+        Returns:
+            Whether it is gone.
+        """
+        collection = self.collection
+        if not self.catalogue.delete_if_empty(collection):
+            return False
+        self._parts.drop_files(collection, [])
+        return True
+
     def delete_collection(self, meant: str | Collection) -> Counts:
         """Delete a collection with all its people for good, and its files.
 

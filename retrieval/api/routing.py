@@ -249,13 +249,7 @@ def _loaded_service(context: InContext, name: CollectionName) -> Iterator[Servic
         yield service
 
 
-def _made_service(context: InContext, name: CollectionName) -> Iterator[Service]:
-    with context.services.lease(name, create=True) as service:
-        yield service
-
-
 # Each is held for as long as the request lasts; NotFound where there is no such collection.
 InGallery = Annotated[Service, Depends(_service)]  # no network is loaded for it
 InLoadedGallery = Annotated[Service, Depends(_loaded_service)]  # to ask about photos
-InNewGallery = Annotated[Service, Depends(_made_service)]  # makes the collection
 Once = Depends(_idempotency_key)  # for POST routes whose reply may be kept: it holds no secret

@@ -647,12 +647,23 @@ class RejectsPage(BaseModel):
 class CollectionRow(BaseModel):
     """A gallery."""
 
+    id: int
     collection: str
     people: int
     faces: int
     detector: str
     model: str
     fingerprint: str
+
+
+class CollectionGone(BaseModel):
+    """What a gallery held that was deleted for good."""
+
+    id: int
+    collection: str
+    people: int
+    photos: int
+    faces: int
 
 
 class Collections(BaseModel):

@@ -76,6 +76,25 @@ class Services:
             self._let_idle_go()
 
     @contextmanager
+    def made(self, name: str) -> Iterator[Service]:
+        """As `lease`, of a collection that is made where it does not exist.
+
+        One that this makes is gone again at the end of the block if nothing came into it.
+        """
+        new = False
+        try:
+            with self.lease(name):
+                pass
+        except NotFound:
+            new = True
+        with self.lease(name, create=True) as service:
+            try:
+                yield service
+            finally:
+                if new:
+                    service.drop_if_empty()
+
+    @contextmanager
     def loaded(self, name: str) -> Iterator[Service]:
         """As `lease`, with models and index loaded.
 

@@ -207,6 +207,11 @@ class Catalogue:
                 connection, erasure.delete_collection(connection, found.id)
             )
 
+    def delete_if_empty(self, collection: Collection) -> bool:
+        """Delete a collection without people, photos, events and runs; whether it was one."""
+        with self._database.writing() as connection:
+            return erasure.delete_if_empty(connection, collection.id)
+
     def set_calibration(
         self,
         collection_id: int,

@@ -32,6 +32,7 @@ OF_NO_COLLECTION = {
     ("POST", "/v1/keys"),
     ("DELETE", "/v1/keys/{handle}"),
     ("POST", "/logout"),
+    ("DELETE", "/v1/collections/{collection_id}"),
 }
 
 

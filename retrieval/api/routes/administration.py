@@ -10,6 +10,7 @@ from retrieval.api.context import Context
 from retrieval.api.routing import By, CollectionName, InContext, InGallery, needs, router
 from retrieval.api.schemas import (
     AuditPage,
+    CollectionGone,
     Collections,
     IndexState,
     KeyList,
@@ -18,7 +19,8 @@ from retrieval.api.schemas import (
     NewKey,
 )
 from retrieval.catalogue.http.api_keys import Key, Role, meant
-from retrieval.errors import NotAllowed
+from retrieval.catalogue.records import Counts
+from retrieval.errors import NotAllowed, NotFound
 
 routes = router("administration")
 VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.ADMIN)
@@ -32,6 +34,7 @@ def list_collections(context: InContext, caller: By) -> Any:
     return {
         "collections": [
             {
+                "id": c.id,
                 "collection": c.name,
                 "people": n.people,
                 "faces": n.faces,
@@ -43,6 +46,42 @@ def list_collections(context: InContext, caller: By) -> Any:
             if caller.collection in (None, c.name)
         ]
     }
+
+
+@routes.delete("/collections/{collection_id}", response_model=CollectionGone, openapi_extra=ADMIN)
+async def delete_collection(
+    context: InContext,
+    caller: By,
+    collection_id: Annotated[int, Path(ge=1, le=2**62, description="As listed.")],
+    called: Annotated[
+        str, Query(max_length=200, description="Its name; another one's is not deleted.")
+    ],
+) -> Any:
+    """Delete a gallery with everybody in it for good."""
+
+    def work() -> dict[str, Any]:
+        found = next(
+            (
+                each
+                for each in context.catalogue.collections()
+                if each.id == collection_id and caller.collection in (None, each.name)
+            ),
+            None,
+        )
+        if found is None or found.name != called:
+            raise NotFound(f"There is no collection {collection_id} that is called {called!r}.")
+
+        def told(counts: Counts) -> dict[str, Any]:
+            return {"id": found.id, "people": counts.people, "faces": counts.faces}
+
+        with (
+            context.services.lease(found.name) as service,
+            audited(service.catalogue, caller, "delete-collection", found.name, told),
+        ):
+            gone = service.delete_collection(found)
+        return {"id": found.id, "collection": found.name, **asdict(gone)}
+
+    return await context.pool.run(work)
 
 
 @routes.get("/index", response_model=IndexState, openapi_extra=VIEWER)

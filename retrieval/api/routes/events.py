@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Header, Query, Response
 from fastapi import Path as InPath
 
+from retrieval.api.auditing import entry_of
 from retrieval.api.auth import Caller
 from retrieval.api.context import Context
 from retrieval.api.event_schemas import (
@@ -30,9 +31,9 @@ from retrieval.api.event_schemas import (
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import (
     By,
+    CollectionName,
     InContext,
     InGallery,
-    InNewGallery,
     Once,
     Optional,
     needs,
@@ -40,7 +41,6 @@ from retrieval.api.routing import (
 )
 from retrieval.catalogue.events.records import Expects, Kind
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.errors import NotFound
 from retrieval.events.events import Expected
 from retrieval.events.exports import MEDIA_TYPES, presence_bytes, roll_bytes
@@ -70,14 +70,15 @@ def list_events(service: InGallery) -> Any:
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
-def create_event(context: InContext, caller: By, service: InNewGallery, new: NewEvent) -> Any:
-    """Make an event without photos."""
-    expected = _expected(service, new.expects, new.expected)
-    event = service.events.create(
-        new.name, day=new.day, expected=expected, keep_photos=new.keep_photos, days=new.days
-    )
-    _record(context, caller, service, "create-event", {"event": event.id})
-    return {**service.events.show(event).document(), "not_enrolled": list(expected.unknown)}
+def create_event(context: InContext, caller: By, collection: CollectionName, new: NewEvent) -> Any:
+    """Make an event without photos; the gallery too, where it does not exist."""
+    with context.services.made(collection) as service:
+        expected = _expected(service, new.expects, new.expected)
+        event = service.events.create(
+            new.name, day=new.day, expected=expected, keep_photos=new.keep_photos, days=new.days
+        )
+        _record(context, caller, service, "create-event", {"event": event.id})
+        return {**service.events.show(event).document(), "not_enrolled": list(expected.unknown)}
 
 
 @routes.get("/events/{event_id}", response_model=EventShown, openapi_extra=VIEWER)
@@ -334,4 +335,4 @@ def _record(
     context: Context, caller: Caller, service: Service, action: str, told: dict[str, Any]
 ) -> None:
     name = service.collection.name
-    context.audit.record([AuditEntry(caller.name, action, name, answer=told)])
+    context.audit.record([entry_of(caller, action, name, answer=told)])

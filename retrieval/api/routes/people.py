@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,9 +15,9 @@ from retrieval.api.pictures import CACHED, jpeg_or_nothing
 from retrieval.api.problems import of_error
 from retrieval.api.routing import (
     By,
+    CollectionName,
     InContext,
     InGallery,
-    InNewGallery,
     Once,
     Optional,
     needs,
@@ -189,16 +189,20 @@ def _photo(face: EnrolledFace) -> dict[str, Any]:
 async def create_person(
     context: InContext,
     caller: By,
-    service: InNewGallery,
+    collection: CollectionName,
     person: Name,
     photos: Photos,
     external_id: Annotated[str | None, Form(max_length=200, description="Your own id.")] = None,
     face: Face = None,
     box: Box = None,
 ) -> Any:
-    """Enrol a person with at least one photo; under a name that is there, add to that person."""
+    """Enrol a person with at least one photo; under a name that is there, add to that person.
+
+    The gallery is made where it does not exist, if a photo was taken.
+    """
     name = clean_name(person, "person's name")
-    return await _enrol(context, caller, service, name, photos, external_id, face, box)
+    gallery = partial(context.services.made, collection)
+    return await _enrol(context, caller, gallery, name, photos, external_id, face, box)
 
 
 @routes.post(
@@ -219,13 +223,17 @@ async def add_photos(
 ) -> Any:
     """Add photos to a person."""
     person = service.catalogue.person_by_id(service.collection.id, person_id)
-    return await _enrol(context, caller, service, person.name, photos, None, face, box)
+
+    def gallery() -> AbstractContextManager[Service]:
+        return nullcontext(service)
+
+    return await _enrol(context, caller, gallery, person.name, photos, None, face, box)
 
 
 async def _enrol(
     context: Context,
     caller: By,
-    service: Service,
+    gallery: Callable[[], AbstractContextManager[Service]],
     name: str,
     photos: Sequence[UploadFile],
     external_id: str | None,
@@ -237,10 +245,16 @@ async def _enrol(
     if given is not None and (len(photos) != 1 or face is not None):
         raise DataInvalid("A box says where a face of one photo is: send one photo, and no number.")
     sources = await photo_sources(photos)
-    results = await context.pool.run(
-        lambda: _enrolled(context, caller, service, name, sources, external_id, face, given),
-        len(sources),
-    )
+
+    def work() -> Any:
+        with gallery() as service:
+            results = _enrolled(context, caller, service, name, sources, external_id, face, given)
+            return _enrolment(service, name, results)
+
+    return await context.pool.run(work, len(sources))
+
+
+def _enrolment(service: Service, name: str, results: Sequence[EnrolResult]) -> Any:
     report = EnrolReport()
     for result in results:
         report.add(result)

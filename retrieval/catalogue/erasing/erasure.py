@@ -18,6 +18,7 @@ from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.events import erasing as events
 from retrieval.catalogue.events.records import ErasedAppearances
 from retrieval.catalogue.events.tables import appearances, thumbnails
+from retrieval.catalogue.events.tables import events as event_table
 from retrieval.catalogue.http import audit, replies
 from retrieval.catalogue.journal import names_of
 from retrieval.catalogue.lookups import (
@@ -30,7 +31,7 @@ from retrieval.catalogue.lookups import (
 )
 from retrieval.catalogue.models.vectors import model_vectors
 from retrieval.catalogue.records import Counts, EnrolledFace, Erased, Person
-from retrieval.catalogue.runs import runs
+from retrieval.catalogue.runs import run_rows, runs
 from retrieval.catalogue.schema import (
     chunks,
     collections,
@@ -42,7 +43,7 @@ from retrieval.catalogue.schema import (
     photos,
 )
 from retrieval.catalogue.strangers import erase_strangers
-from retrieval.errors import StoreError, VectorDamaged
+from retrieval.errors import NotFound, StoreError, VectorDamaged
 
 _PIECE_BYTES = 256  # SQLite may lay a long value over several pages
 
@@ -76,6 +77,25 @@ def delete_collection(connection: Connection, collection_id: int) -> Counts:
     _delete_collection(connection, collection_id)
     end(connection, collection_id)
     return held
+
+
+def delete_if_empty(connection: Connection, collection_id: int) -> bool:
+    """Delete a collection that holds nothing and that no run fills; nobody is erased by that."""
+    try:
+        lock_collection(connection, collection_id)
+    except NotFound:
+        return False
+    named = select(collections.c.name).where(collections.c.id == collection_id)
+    holding = [
+        select(people.c.id).where(people.c.collection_id == collection_id),
+        select(photos.c.id).where(photos.c.collection_id == collection_id),
+        select(event_table.c.id).where(event_table.c.collection_id == collection_id),
+        select(run_rows.runs.c.id).where(run_rows.runs.c.collection == named.scalar_subquery()),
+    ]
+    if any(connection.execute(query.limit(1)).first() for query in holding):
+        return False
+    connection.execute(delete(collections).where(collections.c.id == collection_id))
+    return True
 
 
 def _delete_collection(connection: Connection, collection_id: int) -> None:
