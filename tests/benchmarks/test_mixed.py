@@ -36,6 +36,7 @@ def test_a_client_knows_at_every_moment_whom_the_service_should_name(port: int) 
     client._rename(client._people[0])
     client._merge_and_undo(client._people[1])
     client._delete(client._people[2])
+    client.warm_up()
     client.work(time.monotonic() + 0.5)
     assert (client.seen.wrong, client.seen.errors) == ([], 0)
     done = {"enrol", "identify", "rename", "merge", "undo", "delete"}
