@@ -23,7 +23,7 @@ from retrieval.pipeline import Pipeline
 from retrieval.runs.bulk import Bulk
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.values import Detections, Pixels, Vectors
+from retrieval.values import Alignment, Detections, Pixels, Vectors
 from worker.jobs import RqJobQueue
 from worker.tasks import RunTasks
 
@@ -56,8 +56,9 @@ class Sums:
     """Turns a chip into a unit vector of its pixels' sums."""
 
     dimension = DIMENSION
-    chip_px = 32
-    template = np.array([[11, 13], [21, 13], [16, 18], [12, 23], [20, 23]], np.float32)
+    alignments = (
+        Alignment(np.array([[11, 13], [21, 13], [16, 18], [12, 23], [20, 23]], np.float32), 32),
+    )
     fingerprint = "sums"
 
     def embed(self, chips: Pixels) -> Vectors:
