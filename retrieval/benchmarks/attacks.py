@@ -1,24 +1,22 @@
 """What is thrown at the HTTP service to break it, and whether others are answered meanwhile.
 
 Each attack has the statuses that it should get. Beside it a bystander asks who is in a good photo,
-again and again; for them nothing may fail.
+again and again: for them nothing may fail. The service's memory is watched.
 """
 
 import asyncio
 import io
 import resource
 import tarfile
-import time
 import zipfile
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
+from retrieval.benchmarks import exhaustion
+from retrieval.benchmarks.bystander import Attack, Outcome, Statuses, ask, beside_a_bystander
 from retrieval.benchmarks.malformed import malformed, shrunken
 from retrieval.benchmarks.serving import (
     HOST,
@@ -35,7 +33,6 @@ from retrieval.photos.folders import people_below
 from retrieval.service import Service
 
 Say = Callable[[str], None]
-Statuses = Counter[int]
 
 MALFORMED_PHOTOS = 10_000
 _TIMEOUT_S = 5  # for heads and bodies: the defaults would only make this take longer
@@ -43,64 +40,11 @@ _BODY_BYTES = 2_000_000_000
 _ARCHIVE_BYTES = 100_000_000
 _SILENT = 1_000
 _CLIENTS = 8
-_PATIENCE_S = 120.0
 SETTINGS = {
     "ROLLCALL_HEAD_TIMEOUT_S": str(_TIMEOUT_S),
     "ROLLCALL_BODY_TIMEOUT_S": str(_TIMEOUT_S),
     "ROLLCALL_MAX_ARCHIVE_BYTES": str(_ARCHIVE_BYTES),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Attack:
-    """One way to ask for trouble.
-
-    Attributes:
-        name: in words.
-        wanted: statuses that are right; 0 is a connection that is closed without an answer.
-        launch: sends it; gives the statuses.
-    """
-
-    name: str
-    wanted: frozenset[int]
-    launch: Callable[[Running], Awaitable[Statuses]]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of an attack.
-
-    Attributes:
-        attack: which.
-        statuses: how often each was the answer.
-        bystander: statuses of the good questions meanwhile.
-        slowest_ms: of the good questions' answers.
-        memory_mb: of the service afterwards.
-    """
-
-    attack: Attack
-    statuses: Statuses
-    bystander: Statuses
-    slowest_ms: float
-    memory_mb: float | None
-
-    @property
-    def held(self) -> bool:
-        """Whether the attack got what it should, and the bystander an answer every time."""
-        right = self.statuses.keys() <= self.attack.wanted and self.statuses.total() > 0
-        return right and self.bystander.keys() == {200}
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "attack": self.attack.name,
-            "wanted": sorted(self.attack.wanted),
-            "statuses": dict(self.statuses),
-            "bystander": dict(self.bystander),
-            "bystander_slowest_ms": round(self.slowest_ms, 1),
-            "memory_mb": self.memory_mb,
-            "held": self.held,
-        }
 
 
 def run(
@@ -131,6 +75,7 @@ def run(
     originals = [path.read_bytes() for _, path in found]
     good = [shrunken(photo, format_) for photo in originals for format_ in ("JPEG", "PNG", "WEBP")]
     outcomes = []
+    exhaustion.begin_run(service)
     with served(home, service.collection.name, **SETTINGS) as running:
         for attack in attacks(malformed(good, photos), photos):
             say(attack.name)
@@ -154,67 +99,30 @@ def attacks(photos: Iterator[bytes], count: int) -> Iterator[Attack]:
         ("an archive with a link", 422, _archive(_tar_with_a_link())),
     ):
         # What is large may also be too slow, where much else is going on.
-        yield Attack(name, frozenset({status, 408} if status == 413 else {status}), launch)
+        # A service that holds as many bytes of uploads as it may says so first.
+        yield Attack(name, frozenset({status, 408, 503} if status == 413 else {status}), launch)
+    yield from exhaustion.attacks()
     # Some kinds of damage leave a photo that can be read, and others one with more pixels.
     readable = frozenset({200, 413, 422})
     yield Attack(f"{count:,} malformed photos", readable, lambda running: _all(running, photos))
 
 
-async def beside_a_bystander(running: Running, attack: Attack, photo: bytes) -> Outcome:
-    """Attack while somebody else asks about a good photo."""
-    over = asyncio.Event()
-    asking = asyncio.create_task(_bystander(running, photo, over))
-    await asyncio.sleep(0)
-    try:
-        statuses = await attack.launch(running)
-    finally:
-        over.set()
-    bystander, slowest_s = await asking
-    return Outcome(attack, statuses, bystander, slowest_s * 1000, running.memory_mb())
-
-
-async def _bystander(running: Running, photo: bytes, over: asyncio.Event) -> tuple[Statuses, float]:
-    statuses, slowest_s = Statuses(), 0.0
-    request = upload("/v1/identify", "photos", "good.jpg", photo)
-    while True:
-        begun = time.perf_counter()
-        statuses[await _ask(running, request)] += 1
-        slowest_s = max(slowest_s, time.perf_counter() - begun)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(over.wait(), 0.2)
-            return statuses, slowest_s
-
-
-async def _ask(running: Running, *pieces: bytes) -> int:
-    """The status of a request on a connection of its own."""
-    reader, writer = await running.connect()
-    try:
-        with suppress(OSError):  # it may have been answered before all was sent
-            for piece in pieces:
-                writer.write(piece)
-                await writer.drain()
-        async with asyncio.timeout(_PATIENCE_S):
-            return (await read_answer(reader)).status
-    finally:
-        writer.transport.abort()
-
-
 def _asking(path: str, photo: bytes) -> Callable[[Running], Awaitable[Statuses]]:
     async def launch(running: Running) -> Statuses:
-        return Statuses([await _ask(running, upload(path, "photos", "photo", photo))])
+        return Statuses([await ask(running, upload(path, "photos", "photo", photo))])
 
     return launch
 
 
 def _archive(content: bytes) -> Callable[[Running], Awaitable[Statuses]]:
     async def launch(running: Running) -> Statuses:
-        return Statuses([await _ask(running, upload("/v1/runs", "archive", "people", content))])
+        return Statuses([await ask(running, upload("/v1/runs", "archive", "people", content))])
 
     return launch
 
 
 async def _announced(running: Running) -> Statuses:
-    return Statuses([await _ask(running, upload_head("/v1/identify", _BODY_BYTES))])
+    return Statuses([await ask(running, upload_head("/v1/identify", _BODY_BYTES))])
 
 
 async def _chunked(running: Running) -> Statuses:
@@ -277,7 +185,7 @@ async def _all(running: Running, photos: Iterator[bytes]) -> Statuses:
     async def client() -> None:
         for photo in photos:
             request = upload("/v1/identify", "photos", "p.jpg", photo)
-            while (status := await _ask(running, request)) == 503:
+            while (status := await ask(running, request)) == 503:
                 await asyncio.sleep(1)
             statuses[status] += 1
 

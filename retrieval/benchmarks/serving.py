@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,20 @@ class Running:
         except OSError:
             return None
         return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+    def peak_mb(self) -> float | None:
+        """The most that it held since `forget_peak`; None where the system does not say."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return None
+        found = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+        return round(int(found[1]) / 1e6 * 1024, 1) if found else None
+
+    def forget_peak(self) -> None:
+        """Begin to watch its memory anew."""
+        with suppress(OSError):  # not Linux
+            Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A new connection."""
