@@ -178,13 +178,14 @@ def names_of(connection: Connection, collection_id: int, person_id: int) -> set[
 
     Names that others have now are left out.
     """
-    entries = select(journal_people.c.entry_id).where(journal_people.c.person_id == person_id)
+    every = same_people(connection, person_id)
+    entries = select(journal_people.c.entry_id).where(journal_people.c.person_id.in_(every))
     found = set(connection.scalars(select(people.c.name).where(people.c.id == person_id)))
     for document in connection.scalars(select(journal.c.document).where(journal.c.id.in_(entries))):
         if document is None:
             continue
         edit = _read(document)
-        found.add(edit.names[person_id])
+        found.update(name for each, name in edit.names.items() if each in every)
         if edit.renamed is not None:
             found.update(edit.renamed[1:])
         if edit.removed is not None:
@@ -195,6 +196,29 @@ def names_of(connection: Connection, collection_id: int, person_id: int) -> set[
         people.c.name.in_(found),
     )
     return found - set(connection.scalars(others))
+
+
+def same_people(connection: Connection, person_id: int) -> set[int]:
+    """Ids of a person and of all who were merged into them, or into one of these."""
+    every: set[int] = set()
+    new = {person_id}
+    while new:
+        every |= new
+        entries = select(journal_people.c.entry_id).where(journal_people.c.person_id.in_(new))
+        query = select(journal.c.document).where(
+            journal.c.id.in_(entries),
+            journal.c.kind == "merge",
+            journal.c.undone_at.is_(None),
+            journal.c.document.is_not(None),
+        )
+        edits = [_read(document) for document in connection.scalars(query)]
+        merged = {
+            edit.removed["id"]
+            for edit in edits
+            if edit.removed is not None and (edit.names.keys() - {edit.removed["id"]}) & every
+        }
+        new = merged - every
+    return every
 
 
 def _undoable(connection: Connection, collection_id: int, entry_id: int | None) -> Row[Any]:

@@ -1,7 +1,6 @@
 """Unknown faces that queries met, kept for a time: strangers who come again can be named."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,6 +32,7 @@ from retrieval.catalogue.encrypted.encoding import (
     from_bytes,
     to_bytes,
 )
+from retrieval.catalogue.erasing.same_vectors import rows_with
 from retrieval.catalogue.events.tables import thumbnails
 from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
 from retrieval.catalogue.schema import (
@@ -44,10 +44,8 @@ from retrieval.catalogue.schema import (
     metadata,
     now,
 )
-from retrieval.errors import NotFound, VectorDamaged
+from retrieval.errors import NotFound
 from retrieval.values import Floats, Ints, Vectors
-
-_AT_ONCE = 500  # vectors that are looked at in a deletion
 
 unknowns = Table(
     "unknowns",
@@ -298,19 +296,9 @@ def erase_strangers(
     mine = unknowns.c.collection_id == collection_id
     for some in chunks(sha256s):
         connection.execute(delete(unknowns).where(mine, unknowns.c.sha256.in_(some)))
-    if not len(vectors):
-        return
-    wanted = {to_bytes(row) for row in vectors}
     same = (unknowns.c.fingerprint == _model(collection_id).scalar_subquery()) & mine
-    after = 0
-    query = select(unknowns.c.id, unknowns.c.vector).where(same).order_by(unknowns.c.id)
-    while rows := connection.execute(query.where(unknowns.c.id > after).limit(_AT_ONCE)).all():
-        after = rows[-1].id
-        stored = [row.vector for row in rows]
-        with suppress(VectorDamaged):
-            found = decode_vectors(connection, stored, vectors.shape[1])
-            gone = [row.id for row, own in zip(rows, found, strict=True) if to_bytes(own) in wanted]
-            connection.execute(delete(unknowns).where(unknowns.c.id.in_(gone)))
+    for ids in chunks(rows_with(connection, unknowns, same, vectors)):
+        connection.execute(delete(unknowns).where(unknowns.c.id.in_(ids)))
 
 
 def _model(collection_id: int) -> Select[tuple[str]]:

@@ -58,7 +58,8 @@ class Receipt:
         not_searched: what no search can look into.
         erasure: its id in the log of erasures: a restore with this receipt applies it.
         backups: files that were made while the person was enrolled, and hold them still.
-        mentions: where a name of theirs still stands: columns of the catalogue, files and folders.
+        mentions: where a name of theirs, or a hash of their photos, still stands: columns of the
+            catalogue, files and folders.
         events: ids of the events in which the person was found.
         event_faces: ids of the faces there: name, vector and picture are gone.
     """
@@ -216,10 +217,19 @@ def forget_with_receipt(
         not_searched=_not_searched(service),
         erasure=erased.erasure,
         backups=tuple(backup.path for backup in held),
-        mentions=_naming(service, home, mentions, found.files),
+        mentions=(
+            *_naming(service, home, mentions, found.files),
+            *_hashes_left(service, erased.photos),
+        ),
         events=erased.seen.events,
         event_faces=erased.seen.appearances,
     )
+
+
+def _hashes_left(service: Service, sha256s: Iterable[str]) -> list[str]:
+    """Where rows still tell of one of the photos: events keep photos that show others too."""
+    rows = service.catalogue.rows_naming(service.collection.id, Mentions(sha256s))
+    return [f"{row} by a photo's hash" for row in rows]
 
 
 def _naming(

@@ -20,7 +20,7 @@ from retrieval.catalogue.events.records import ErasedAppearances
 from retrieval.catalogue.events.tables import appearances, thumbnails
 from retrieval.catalogue.events.tables import events as event_table
 from retrieval.catalogue.http import audit, replies
-from retrieval.catalogue.journal import names_of
+from retrieval.catalogue.journal import names_of, same_people
 from retrieval.catalogue.lookups import (
     counts,
     find_photo,
@@ -145,7 +145,8 @@ def _delete_person(connection: Connection, collection_id: int, person: Person) -
     runs.erase_person(connection, collection_id, mentions)
     audit.erase_person(connection, collection_id, mentions, erased.photos)
     replies.erase_person(connection, mentions)
-    entries = select(journal_people.c.entry_id).where(journal_people.c.person_id == person_id)
+    every = same_people(connection, person_id)
+    entries = select(journal_people.c.entry_id).where(journal_people.c.person_id.in_(every))
     connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))
     connection.execute(delete(people).where(people.c.id == person_id))
     return replace(erased, people=(person_id,), names=frozenset(names), seen=seen)
@@ -243,6 +244,7 @@ def _delete_faces(connection: Connection, collection_id: int, face_ids: Sequence
         hashes += connection.scalars(select(photos.c.sha256).where(empty))
         connection.execute(delete(photos).where(empty))
     erase_strangers(connection, collection_id, hashes, gone)
+    events.erase_vectors(connection, collection_id, gone)
     return Erased((), tuple(sorted(face_ids)), tuple(hashes), gone)
 
 

@@ -6,10 +6,12 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.erasing.same_vectors import rows_with
 from retrieval.catalogue.events.records import ErasedAppearances, Found
 from retrieval.catalogue.events.store import forget
 from retrieval.catalogue.events.tables import appearances, event_photos, thumbnails, verdicts
-from retrieval.catalogue.schema import chunks, faces
+from retrieval.catalogue.schema import chunks, collections, faces
+from retrieval.values import Vectors
 
 _TAIL = 240  # bytes of a picture to look for: all JPEG files begin with the same tables
 
@@ -73,6 +75,17 @@ def erase_person(
     )
 
 
+def erase_vectors(connection: Connection, collection_id: int, vectors: Vectors) -> None:
+    """Leave nothing of appearances with the very vector of an erased face, whosever they are.
+
+    The same photo was in an event before the person was enrolled, or was decided otherwise.
+    """
+    model = select(collections.c.fingerprint).where(collections.c.id == collection_id)
+    mine = appearances.c.collection_id == collection_id
+    same = mine & (appearances.c.fingerprint == model.scalar_subquery())
+    forget(connection, rows_with(connection, appearances, same, vectors), Found.ERASED)
+
+
 def merge_people(connection: Connection, person_id: int, into_id: int) -> dict[str, list[int]]:
     """Give a person's appearances and verdicts to another one; return whose they were, to undo."""
     moved = {}
@@ -103,7 +116,9 @@ def _take_out_names(connection: Connection, collection_id: int, names: Iterable[
         told: dict[str, Any] = {
             name: row._mapping[name] for name in ("photo", "location", "message")
         }
-        left = mentions.taken_out(told)
+        left = mentions.taken_out_of_words(told) | {
+            "location": mentions.taken_out(told["location"])  # where it is still to be found
+        }
         if left["location"] != told["location"]:
             left["location"] = None  # a place that does not exist
         connection.execute(update(event_photos).where(photos.id == row.id).values(left))
