@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, false, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, or_, select, update
 
 from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.erasing import bytesearch
@@ -258,7 +258,9 @@ def enrolled_still(connection: Connection, vectors: Iterable[bytes]) -> frozense
     It reads all faces: no index leads from a vector to its face.
     """
     found: set[bytes] = set()
-    held = (appearances.c.vector, thumbnails.c.picture)
+    picture = thumbnails.c.picture
+    tail = func.substr(picture, func.length(picture) - events.PICTURE_TAIL + 1, type_=picture.type)
+    held = (appearances.c.vector, tail)  # a picture is looked for by its tail
     for some in chunks(vectors):
         for column in (faces.c.vector, model_vectors.c.vector, *held):
             found.update(connection.scalars(select(column).where(column.in_(some))))

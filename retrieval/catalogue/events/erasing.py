@@ -13,7 +13,7 @@ from retrieval.catalogue.events.tables import appearances, event_photos, thumbna
 from retrieval.catalogue.schema import chunks, collections, faces
 from retrieval.values import Vectors
 
-_TAIL = 240  # bytes of a picture to look for: all JPEG files begin with the same tables
+PICTURE_TAIL = 240  # bytes of a picture to look for: all JPEG files begin with the same tables
 
 
 def appearances_of(connection: Connection, person_id: int) -> list[int]:
@@ -40,7 +40,7 @@ def stored_of_person(connection: Connection, person_id: int) -> list[bytes]:
         vectors = select(appearances.c.vector).where(appearances.c.id.in_(some))
         found += connection.scalars(vectors)
         shown += connection.scalars(pictures.where(thumbnails.c.appearance_id.in_(some)))
-    found += [picture[-_TAIL:] for picture in shown]
+    found += [picture[-PICTURE_TAIL:] for picture in shown]
     return [value for value in found if value]
 
 
