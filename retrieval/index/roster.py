@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.index.exact import best, blocks, cosines, products
-from retrieval.scoring.rule import fuse
+from retrieval.scoring.rule import fuse, templates_of_groups
 from retrieval.values import Floats, Ints, PeopleHits, Vectors, check_rows
 
 Mask = npt.NDArray[np.bool_]
@@ -66,7 +66,7 @@ class Roster:
             face_ids=face_ids,
             person_ids=person_ids,
             offsets=np.append(starts, len(face_ids)).astype(np.int64),
-            templates=_templates(vectors, starts),
+            templates=templates_of_groups(vectors, starts.astype(np.int64)),
             person_of=np.repeat(np.arange(len(person_ids), dtype=np.int32), counts),
             by_id=np.argsort(face_ids).astype(np.int64),
         )
@@ -231,13 +231,3 @@ def _concatenated(parts: list[PeopleHits], axis: int) -> PeopleHits:
         nearest=np.concatenate([part.nearest for part in parts], axis),
         templates=np.concatenate([part.templates for part in parts], axis),
     )
-
-
-def _templates(vectors: Vectors, starts: npt.NDArray[np.intp]) -> Vectors:
-    """The mean of each group, scaled to unit length; zero where vectors cancel out."""
-    if not len(starts):
-        return np.zeros((0, vectors.shape[1]), np.float32)
-    sums = np.add.reduceat(vectors, starts, axis=0)
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    templates: Vectors = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
-    return templates

@@ -64,11 +64,22 @@ def templates(vectors: Vectors, people: Ints) -> tuple[Ints, Vectors]:
         out leave a template of zeros, which is equally far from everybody.
     """
     owners, order, starts = grouped(people)
-    if not len(owners):
-        return owners, np.zeros((0, vectors.shape[1]), np.float32)
-    sums = np.add.reduceat(vectors[order], starts, axis=0)
+    return owners, templates_of_groups(vectors[order], starts)
+
+
+def templates_of_groups(vectors: Vectors, starts: Ints) -> Vectors:
+    """The same where each person's vectors stand together already.
+
+    Args:
+        vectors: (n, d) float32, rows of unit length, grouped by person.
+        starts: (p,) where each person's begin.
+    """
+    if not len(starts):
+        return np.zeros((0, vectors.shape[1]), np.float32)
+    sums = np.add.reduceat(vectors, starts, axis=0)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return owners, (sums / np.maximum(lengths, np.finfo(np.float32).tiny)).astype(np.float32)
+    means: Vectors = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
+    return means
 
 
 def grouped(people: Ints) -> tuple[Ints, Ints, Ints]:
