@@ -2,7 +2,6 @@
 
 import threading
 from base64 import b64decode
-from binascii import Error as NoBase64
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -195,7 +194,7 @@ def _source(photo: InlinePhoto, settings: Settings) -> Source:
     if photo.base64 is not None:
         try:
             return Source(photo.name, b64decode(photo.base64, validate=True))
-        except NoBase64:
+        except ValueError:  # binascii's own error, and what is not even ASCII
             raise SettingInvalid(f"{photo.name}: that is no base64.") from None
     place = location_of(photo.url or "")
     if not isinstance(place, Url) or not _allowed(place, settings):
