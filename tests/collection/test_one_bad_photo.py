@@ -10,6 +10,7 @@ import pytest
 from retrieval.catalogue.records import Collection
 from retrieval.collection.answers import EnrolItem
 from retrieval.errors import InferenceFailed
+from retrieval.faces.finder import Finder
 from retrieval.pipeline import PhotoFailure, Pipeline
 from retrieval.service import Service
 from retrieval.settings import Settings
@@ -55,10 +56,9 @@ class BadParts(PaintedParts):
     def pipeline(self, collection: Collection) -> Pipeline:
         settings = self._settings
         return Pipeline(
-            BadDetector(),
+            Finder(BadDetector(), working_px=settings.working_px),
             BadEmbedder(),
             threads=2,
-            working_px=settings.working_px,
             max_pixels=settings.max_pixels,
             max_bytes=settings.max_photo_bytes,
             min_face_px=settings.min_face_px,
