@@ -79,7 +79,7 @@ def in_milvus(server: MilvusServer) -> Make:
     vectors.create()
 
     def make() -> VectorIndex:
-        vectors.discard(np.arange(10 * N + 2))
+        vectors.discard(np.arange(10 * N + 3))
         return vectors
 
     return make
