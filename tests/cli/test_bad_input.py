@@ -74,7 +74,7 @@ REJECTED: list[tuple[str, str, Make, str, str]] = [
     ("empty", "b.jpg", lambda _, p: p.write_bytes(b""), "unreadable", "empty"),
     ("truncated", "c.jpg", _save_truncated, "unreadable", "damaged or incomplete"),
     ("no face", "d.png", _save_noise, "no-face", "no face was found"),
-    ("two faces alike", "e.png", _save_twice, "several-faces", "--face N"),
+    ("two faces alike", "e.png", _save_twice, "several-faces", "which face is meant"),
 ]
 
 
