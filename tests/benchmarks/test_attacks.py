@@ -1,19 +1,15 @@
 """What is thrown at the service, and what counts as holding."""
 
 import asyncio
-import os
 from collections import Counter
 from pathlib import Path
 
-from retrieval.api.app import create_app
 from retrieval.benchmarks.attacks import attacks
 from retrieval.benchmarks.bystander import Attack, Outcome, beside_a_bystander
-from retrieval.benchmarks.exhaustion import begin_run
 from retrieval.benchmarks.malformed import malformed, shrunken
 from retrieval.benchmarks.serving import Running
-from retrieval.settings import Settings
-from tests.api.conftest import served
-from tests.api.painted import RED, catalogue_of, paint, painted_service
+from tests.api.painted import RED, paint
+from tests.benchmarks.painted_server import painted_server
 
 QUICK = {
     "a photo bomb",
@@ -27,20 +23,9 @@ QUICK = {
 
 
 def test_the_service_holds_and_answers_a_bystander(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", head_timeout_s=0.5)
-    app = create_app(
-        settings,
-        catalogue_of(settings),
-        lambda name: painted_service(settings, name),
-        loopback=True,
-    )
-    with painted_service(settings, "default") as service:
-        service.ensure_collection()
-        begin_run(service)
     good = [shrunken(paint(RED), format_) for format_ in ("JPEG", "PNG", "WEBP")]
     launched = [a for a in attacks(malformed(good, 20), 20) if a.name.startswith(tuple(QUICK))]
-    with served(app) as port:
-        running = Running(port, os.getpid())
+    with painted_server(tmp_path / "home") as running:
         outcomes = [asyncio.run(beside_a_bystander(running, a, good[0])) for a in launched]
     assert len(outcomes) == len(QUICK)
     told = {outcome.attack.name: outcome.held for outcome in outcomes}

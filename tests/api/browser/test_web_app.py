@@ -57,6 +57,12 @@ def page(browser: "Browser", address: str) -> Iterator["Page"]:
     assert troubles == []
 
 
+def follow(page: "Page", link: str) -> None:
+    """Click a link, and wait until the page that it leads to has run its scripts."""
+    with page.expect_navigation():
+        page.get_by_role("link", name=link).click()
+
+
 def drop(page: "Page", *photos: Path) -> None:
     """Drag files from the desktop onto the page."""
     files = [(p.name, base64.b64encode(p.read_bytes()).decode()) for p in photos]
@@ -163,7 +169,7 @@ def test_a_stranger_who_comes_again_is_named_from_the_page_of_unknowns(
 
 def test_a_merge_is_previewed_done_and_undone(page: "Page", family: list[str]) -> None:
     page.goto("/people")
-    page.get_by_role("link", name="family2-man").click()
+    follow(page, "family2-man")
     page.get_by_role("button", name="Merge", exact=True).click()
     page.get_by_label("Who is the same person?").press_sequentially("family2-lady")
     preview = page.locator("#merge-preview")
@@ -181,7 +187,7 @@ def test_a_merge_is_previewed_done_and_undone(page: "Page", family: list[str]) -
 
 def test_a_photo_is_moved_to_a_new_person_and_back(page: "Page", family: list[str]) -> None:
     page.goto("/people")
-    page.get_by_role("link", name="family2-lady").click()
+    follow(page, "family2-lady")
     page.locator("input[name=face]").first.check()
     page.get_by_role("button", name="Move", exact=True).click()
     page.get_by_label("To whom?").fill("Somebody Else")
@@ -193,7 +199,7 @@ def test_a_photo_is_moved_to_a_new_person_and_back(page: "Page", family: list[st
 
 def test_a_person_is_renamed_and_it_can_be_undone(page: "Page", family: list[str]) -> None:
     page.goto("/people")
-    page.get_by_role("link", name="family1-son").click()
+    follow(page, "family1-son")
     page.get_by_role("button", name="Rename").click()
     page.get_by_label("New name").fill("The Son")
     page.get_by_role("dialog").get_by_role("button", name="Rename").click()
@@ -275,7 +281,7 @@ def test_every_page_is_photographed(
     page.locator(".box").first.click()
     shoot("identify-answer")
     page.goto("/people")
-    page.get_by_role("link", name="family1-dad").click()
+    follow(page, "family1-dad")
     page.wait_for_url("**/people/*")
     shoot("person")
     context.close()
