@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +15,8 @@ import typer
 from cli.options import Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, box_of
-from retrieval.errors import DataInvalid, FoldersUnclear, InputError, NotFound, SettingInvalid
-from retrieval.photos.folders import PassedOver, exists, is_folder, photos_below
+from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SettingInvalid
+from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import location_of
 from retrieval.values import Location
 
@@ -196,29 +197,21 @@ class Source:
 
     def photos(self, run: Run) -> "Iterator[ListedPhoto]":
         """List the photos; what cannot be taken at once comes with its reason."""
-        from retrieval.people.intake import listed_list, listed_person
+        from retrieval.people.intake import listed_list
 
         if self.manifest is not None:
             yield from listed_list(self.manifest)
         for path in self.paths:
-            if not exists(path):
-                raise InputError(
-                    f"{path} does not exist. Give a folder with one folder per person."
-                )
-            if self.person is not None:
-                below = photos_below(path, recursive=True, passed=self.passed)
-                for photo in below if is_folder(path) else [path]:
-                    yield listed_person(self.person, photo)
-            elif is_folder(path):
-                yield from self._people(run, path)
-            else:
-                raise SettingInvalid(f"{path} is a photo: say whom it shows with --person NAME.")
+            yield from self._photos_at(run, path)
 
-    def _people(self, run: Run, path: Location) -> "Iterator[ListedPhoto]":
-        from retrieval.people.intake import listed_folder
+    def _photos_at(self, run: Run, path: Location) -> "Iterator[ListedPhoto]":
+        from retrieval.people.intake import listed_place
 
+        listed = partial(
+            listed_place, path, person=self.person, passed=self.passed, how="--person NAME"
+        )
         try:
-            yield from listed_folder(path, nested=self.nested, passed=self.passed)
+            yield from listed(nested=self.nested)
         except FoldersUnclear as error:
             if not sys.stdin.isatty() or run.json:
                 raise FoldersUnclear(
@@ -227,7 +220,7 @@ class Source:
                 ) from error
             run.remark(str(error))
             self.nested = typer.confirm("Are the inner ones the people?", err=True)
-            yield from listed_folder(path, nested=self.nested, passed=self.passed)
+            yield from listed(nested=self.nested)
 
 
 def _none_found(passed: PassedOver) -> DataInvalid:

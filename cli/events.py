@@ -315,7 +315,7 @@ def export_event(
     form_of(out)
     with run.service() as service:
         roll = service.events.roll(service.events.find(event))
-        write(roll, out)
+        write(roll, out, form_of(out))
     run.emit(
         {"event": roll.event.name, "out": str(out)},
         lambda: run.print(f"{out}: {summary(roll)}", markup=False),

@@ -66,7 +66,7 @@ def roll(
                     run.remark(f"not taken: {each.photo}: {each.message}")
         found = door.roll(event)
         if out is not None:
-            write(found, out)
+            write(found, out, form_of(out))
         tell_keeping(run, door)
     document = {**found.document(), "out": None if out is None else str(out)}
     run.emit(document, lambda: show_roll(run, found))

@@ -24,9 +24,9 @@ from retrieval.erasing.receipts import Receipt, forget_with_receipt
 from retrieval.errors import InputError, NotFound, PhotoError
 from retrieval.events.events import Events, Expected, OpenEvent
 from retrieval.people.editing import plan_merge, plan_move, plan_split
-from retrieval.people.intake import listed_folder, listed_list, listed_person
+from retrieval.people.intake import listed_list, listed_place
 from retrieval.people.strangers import Group, Naming, list_groups, name_group
-from retrieval.photos.folders import PassedOver, exists, is_folder, photos_below
+from retrieval.photos.folders import PassedOver, is_folder, photos_below
 from retrieval.photos.people_list import PeopleList, is_list
 from retrieval.photos.urls import location_of
 from retrieval.service import Service
@@ -162,18 +162,12 @@ class Collection:
                 yield entry if isinstance(entry, EnrolItem) else _pair(*entry)
             return
         place = _location(source)
-        if not exists(place):
-            raise InputError(f"{place} does not exist. Give a folder of people's folders.")
-        if person is not None:
-            below = photos_below(place, recursive=True, passed=passed)
-            for photo in below if is_folder(place) else [place]:
-                yield listed_person(person, photo)
-        elif is_folder(place):
-            yield from listed_folder(place, nested=nested, passed=passed)
-        elif is_list(place):
+        if person is None and is_list(place):
             yield from listed_list(PeopleList(place))
-        else:
-            raise InputError(f"{place} is a photo: say whom it shows with person='NAME'.")
+            return
+        yield from listed_place(
+            place, person=person, nested=nested, passed=passed, how="person='NAME'"
+        )
 
     # Asking
 

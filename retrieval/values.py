@@ -457,6 +457,16 @@ class Gate:
     person_threshold: float | None = None
     unlike: float | None = None
 
+    @property
+    def of_photos(self) -> float:
+        """Smallest score of a photo with a photo of the same person."""
+        return self.threshold if self.photo_threshold is None else self.photo_threshold
+
+    @property
+    def of_person(self) -> float:
+        """Smallest score of a photo with the one person whom it may show."""
+        return self.threshold if self.person_threshold is None else self.person_threshold
+
 
 @dataclass(frozen=True, slots=True)
 class FailedJob:

@@ -304,7 +304,7 @@ class ActiveModel:
                 best[face] = max(float(score), best.get(face, -1.0))
         faces = self._catalogue.faces(list(best))
         ranked = sorted(faces.values(), key=lambda face: -best[face.id])[:limit]
-        threshold = _photo_threshold(lens.gate())
+        threshold = lens.gate().of_photos
         hits = tuple(
             PhotoHit(face.photo, face.person, best[face.id], best[face.id] >= threshold)
             for face in ranked
@@ -317,7 +317,7 @@ class ActiveModel:
         lens = self.lens
         lens.gallery.catch_up()
         clusters = lens.gallery.clusters()
-        words = words_of(lens.gallery, clusters, probes, _photo_threshold(lens.gate()))
+        words = words_of(lens.gallery, clusters, probes, lens.gate().of_photos)
         sharing = clusters.faces[np.isin(clusters.labels, words)]
         faces = self._catalogue.faces(sharing.tolist())
         return alike(lens.gallery, clusters, words, faces, probes)[:limit]
@@ -336,14 +336,12 @@ class ActiveModel:
                     f"{person.name} has no photo to compare with. Enrol one of them first."
                 )
             score, against = float(hits.scores[0, 0]), f"person {person.name}"
-            threshold = gate.person_threshold
+            threshold = gate.of_person
         else:
             pair = np.concatenate([probe, self._one(other, enrollable).faces.vectors])
             first, second = lens.gallery.space.of(pair)
             score, against = float(first @ second), f"photo {other.name}"
-            threshold = gate.photo_threshold
-        if threshold is None:
-            threshold = gate.threshold
+            threshold = gate.of_photos
         model = self.collection.fingerprint
         return Verification(score >= threshold, score, threshold, gate.source, against, model)
 
@@ -373,8 +371,3 @@ class ActiveModel:
         if isinstance(entry, PhotoFailure):
             raise entry.error
         return entry
-
-
-def _photo_threshold(gate: Gate) -> float:
-    """Smallest cosine of two photos of one person."""
-    return gate.threshold if gate.photo_threshold is None else gate.photo_threshold

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.catalogue.events.records import FOUND, Decided, Event, EventPhoto, Found
+from retrieval.catalogue.events.records import (
+    FOUND,
+    Appearances,
+    Decided,
+    Event,
+    EventPhoto,
+    Found,
+)
 from retrieval.collection.active_model import ActiveModel
 from retrieval.errors import InputError
 from retrieval.events.deciding import decide_event, decided_now
@@ -64,7 +71,8 @@ def would_change(host: Host, event: Event) -> Changes:
         other = host.catalogue.event_faces.other_model(
             event.id, active_model.collection.fingerprint
         )
-        return Changes(_differences(host, event, decided), len(other))
+        found = host.catalogue.event_faces.of_event(event.id)
+        return Changes(_differences(host, event, found, decided), len(other))
 
     return host.steadily(work)
 
@@ -72,13 +80,14 @@ def would_change(host: Host, event: Event) -> Changes:
 def update(host: Host, event: Event) -> Changes:
     """Decide an event anew with the people, thresholds and model of now; verdicts stay."""
     left = host.steadily(lambda active_model: _embed_anew(host, active_model, event))
-    changes = would_change(host, event)
-    decide_event(host, event)
-    return Changes(changes.changes, left)
-
-
-def _differences(host: Host, event: Event, decided: Decided) -> tuple[Change, ...]:
     found = host.catalogue.event_faces.of_event(event.id)
+    return Changes(_differences(host, event, found, decide_event(host, event)), left)
+
+
+def _differences(
+    host: Host, event: Event, found: Appearances, decided: Decided
+) -> tuple[Change, ...]:
+    """The faces that a decision gives to others than they were found to be."""
     said = Said.of(host.catalogue.verdicts.of_event(event.id))
     matched = found.found == FOUND.index(Found.MATCH)
     before = dict(
@@ -122,11 +131,17 @@ def _embed_some(
     some: Sequence[tuple[int, int, Floats]],
     album: Mapping[int, EventPhoto],
 ) -> int:
-    read: dict[int, Source] = {}
-    for photo_id in {photo_id for _, photo_id, _ in some}:
-        source = _source(host, album.get(photo_id))
-        if source is not None:
-            read[photo_id] = source
+    wanted = {
+        photo_id: source
+        for photo_id in {photo_id for _, photo_id, _ in some}
+        if (source := _source(host, album.get(photo_id))) is not None
+    }
+    entries = active_model.pipeline.read(list(wanted.values()))
+    read = {
+        photo_id: entry[0]
+        for photo_id, entry in zip(wanted, entries, strict=True)
+        if not isinstance(entry, PhotoFailure) and entry[1] == album[photo_id].sha256
+    }
     there = [entry for entry in some if entry[1] in read]
     if not there:
         return len(some)
@@ -152,7 +167,7 @@ def _embed_some(
 
 
 def _source(host: Host, photo: EventPhoto | None) -> Source | None:
-    """A photo to be read again, if it is still the same."""
+    """Where a photo is to be read again: its kept copy, else where it lay."""
     if photo is None or photo.sha256 is None:
         return None
     kept = host.photos.read(photo.sha256)

@@ -22,7 +22,7 @@ from retrieval.errors import CatalogueUnavailable
 from retrieval.events.host import Host
 from retrieval.events.said import NOBODY, Said
 from retrieval.identities.decide import decide
-from retrieval.identities.link import Linked, LinkRule, Seen, link, standing
+from retrieval.identities.link import Linked, LinkRule, Seen, link, one_per_photo, standing
 from retrieval.values import Decision, Floats, Gate, Ints, PeopleHits, Vectors, found_ids
 
 _TRIES = 20  # while photos are added between reading and writing
@@ -78,7 +78,7 @@ def stamp_now(
     catalogue: Catalogue, active_model: ActiveModel, verdicts: Sequence[Verdict]
 ) -> Stamp:
     """What an event would be decided with now; no index is opened."""
-    head = catalogue.feed(active_model.collection.id).head()
+    head = catalogue.feed_of(active_model.collection).head()
     series = active_model.collection.series
     return Stamp(series, active_model.stamp, head.epoch, head.seq, 0.0, 0.0, "", _count(verdicts))
 
@@ -87,25 +87,25 @@ def _count(verdicts: Sequence[Verdict]) -> int:
     return sum(1 + (verdict.undone_at is not None) for verdict in verdicts)
 
 
-def decide_event(host: Host, event: Event) -> None:
-    """Decide an event's faces and write that down.
+def decide_event(host: Host, event: Event) -> Decided:
+    """Decide an event's faces, write that down, and return it.
 
     Raises:
         CatalogueUnavailable: photos were added all the time.
     """
 
-    def work(active_model: ActiveModel) -> None:
+    def work(active_model: ActiveModel) -> Decided:
         faces = host.catalogue.event_faces
         for _ in range(_TRIES):
             revision, decided, stamp = decided_now(host, active_model, event.id)
             collection = active_model.collection.id
             if faces.decide(collection, event.id, revision, decided, stamp.text()):
-                return
+                return decided
         raise CatalogueUnavailable(
             f"Photos were added to {event.name!r} all the time. Ask again when they are in."
         )
 
-    host.steadily(work)
+    return host.steadily(work)
 
 
 def decided_now(host: Host, active_model: ActiveModel, event_id: int) -> tuple[int, Decided, Stamp]:
@@ -209,10 +209,11 @@ def _linked(
         if person is not None:
             people[row], fixed[row] = (-1 if person == NOBODY else person), True
     excess = excess.astype(np.float32)
-    _one_a_photo(own.photos, people, fixed)
+    one_per_photo(own.photos, people, fixed & (people >= 0))
     lens = active_model.lens
     spaced = lens.gallery.space.of(vectors)
-    _like_refused(spaced, people, fixed, hits, _refused(own, said), rule)
+    refused = _refused(own, said)
+    _like_refused(spaced, people, fixed, hits, refused, rule)
     present = standing(people, excess, fixed & (people >= 0), rule.lone)
     known, owners = _enrolled(host, active_model, present)
     rivals = np.where(np.isin(hits.people, present) | (hits.people < 0), -1, hits.scores)
@@ -224,17 +225,9 @@ def _linked(
         excess=excess,
         rivals=rivals.max(axis=1).astype(np.float32),
         fixed=fixed,
-        refused=_refused(own, said),
+        refused=refused,
     )
     return link(seen, known, owners, rule)
-
-
-def _one_a_photo(photos: Ints, people: Ints, fixed: npt.NDArray[np.bool_]) -> None:
-    """Whom a human saw on a photo, no other face of it is."""
-    said = {(photos[row], people[row]) for row in np.flatnonzero(fixed & (people >= 0))}
-    for row in np.flatnonzero(~fixed & (people >= 0)):
-        if (photos[row], people[row]) in said:
-            people[row] = -1
 
 
 def _like_refused(
@@ -261,7 +254,7 @@ def _enrolled(host: Host, active_model: ActiveModel, people: Ints) -> tuple[Vect
     collection = active_model.collection
     if not len(people):
         return np.zeros((0, collection.dimension), np.float32), np.zeros(0, np.int64)
-    found = host.catalogue.feed(collection.id).of_people(people)
+    found = host.catalogue.feed_of(collection).of_people(people)
     return active_model.lens.gallery.space.of(found.vectors), found.people
 
 

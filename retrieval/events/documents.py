@@ -140,7 +140,7 @@ class Roll:
         unknown: groups of faces that are nobody's, the largest first.
         unusable: ids of faces too small, blurred or turned away to tell.
         gone: how many faces were erased or forgotten.
-        save: writes a roll as its file's ending says; see `exports.write`.
+        save: writes a roll to a file in a form; see `exports.write`.
         pictures: gives thumbnails by appearance, for the exports.
         shown: gives appearances as they are shown, likewise.
     """
@@ -158,7 +158,7 @@ class Roll:
     unknown: tuple[UnknownGroup, ...]
     unusable: tuple[int, ...]
     gone: int
-    save: Callable[["Roll", Path], None] = field(compare=False, repr=False)
+    save: Callable[["Roll", Path, str], None] = field(compare=False, repr=False)
     pictures: Pictures = field(default=lambda ids: {}, compare=False, repr=False)
     shown: Callable[[], Sequence["Named"]] = field(default=lambda: (), compare=False, repr=False)
     album: Callable[[], Sequence[EventPhoto]] = field(default=lambda: (), compare=False, repr=False)
@@ -215,22 +215,19 @@ class Roll:
 
     def to_xlsx(self, path: str | Path) -> None:
         """Write an Excel file with the sheets roll, appearances and photos; see `exports`."""
-        self._write(path)
+        self.save(self, Path(path), "xlsx")
 
     def to_csv(self, path: str | Path) -> None:
         """Write one row per person."""
-        self._write(path)
+        self.save(self, Path(path), "csv")
 
     def to_html(self, path: str | Path) -> None:
         """Write a page that needs nothing else and prints on A4."""
-        self._write(path)
+        self.save(self, Path(path), "html")
 
     def to_json(self, path: str | Path) -> None:
         """Write the document."""
-        self._write(path)
-
-    def _write(self, path: str | Path) -> None:
-        self.save(self, Path(path))
+        self.save(self, Path(path), "json")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrieval.catalogue.events.records import (
+    FOUND,
     Appearance,
     Event,
     EventPhoto,
@@ -19,6 +20,7 @@ from retrieval.catalogue.events.records import (
     Verdict,
 )
 from retrieval.catalogue.events.verdicts import people_of as people_said
+from retrieval.catalogue.names import folded
 from retrieval.catalogue.records import Person
 from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.active_model import ActiveModel
@@ -144,12 +146,12 @@ class Events:
         """Who is meant by a list of names or employee numbers; others are told apart."""
         found: dict[str, int] = {}
         for person in self._host.catalogue.people(self._collection):
-            found[person.name.casefold()] = person.id
+            found[folded(person.name)] = person.id
             if person.external_id is not None:
-                found.setdefault(person.external_id.casefold(), person.id)
+                found.setdefault(folded(person.external_id), person.id)
         wanted = list(dict.fromkeys(entry.strip() for entry in entries if entry.strip()))
-        ids = [found[entry.casefold()] for entry in wanted if entry.casefold() in found]
-        unknown = tuple(entry for entry in wanted if entry.casefold() not in found)
+        ids = [found[folded(entry)] for entry in wanted if folded(entry) in found]
+        unknown = tuple(entry for entry in wanted if folded(entry) not in found)
         return Expected(Expects.LISTED, tuple(dict.fromkeys(ids)), unknown)
 
     def find(self, event: str | int) -> Event:
@@ -261,16 +263,15 @@ class Events:
         found = self._faces.of_event(event.id)
         truth = Truth(found, said, 0.0 if stamp is None else stamp.lone)
         album = {photo.id: photo for photo in self._albums.photos(event.id)}
-        people = self._people(event, truth)
+        people = self._people()
         listed = self._store.expected(event.id)
-        expected = rolls.expects(event, listed, people)
-        if expected is not None and event.expects is Expects.EVERYBODY:
-            expected = [person.id for person in people.values() if person.faces]
+        everybody = (person.id for person in people.values() if person.faces)
+        expected = rolls.expects(event, listed, everybody)
         lines = rolls.people_of(truth, said, people, expected, album)
         lines += rolls.between(truth, self._doubtful(event, truth), lines, people, expected, album)
         lines += rolls.absent_of(expected or (), lines, people)
-        numbers = [list(Found).index(each) for each in (Found.ERASED, Found.FORGOTTEN)]
-        unusable = (found.found == list(Found).index(Found.UNUSABLE)) & (truth.people < 0)
+        numbers = [FOUND.index(each) for each in (Found.ERASED, Found.FORGOTTEN)]
+        unusable = (found.found == FOUND.index(Found.UNUSABLE)) & (truth.people < 0)
         size = self._store.sizes([event.id])[event.id]
         return Roll(
             event=event,
@@ -292,13 +293,13 @@ class Events:
             album=partial(self.photos, event),
         )
 
-    def _people(self, event: Event, truth: Truth) -> dict[int, Person]:
+    def _people(self) -> dict[int, Person]:
         """Everybody by id: who is on a roll is among them."""
         return {person.id: person for person in self._host.catalogue.people(self._collection)}
 
     def _doubtful(self, event: Event, truth: Truth) -> list[Appearance]:
         """Faces between two people, or two faces of a photo, that nobody has judged."""
-        ambiguous = truth.found.found == list(Found).index(Found.AMBIGUOUS)
+        ambiguous = truth.found.found == FOUND.index(Found.AMBIGUOUS)
         rows = ambiguous & (truth.people < 0) & ~truth.nobodys
         return self._faces.shown(event.id, truth.found.ids[rows].tolist())
 
@@ -472,7 +473,7 @@ class OpenEvent:
         return self._events.undo(self.event, act, who)
 
 
-def _write(roll: Roll, path: Path) -> None:
+def _write(roll: Roll, path: Path, form: str) -> None:
     from retrieval.events.exports import write  # and openpyxl, which no other step needs
 
-    write(roll, path)
+    write(roll, path, form)

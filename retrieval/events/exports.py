@@ -52,19 +52,20 @@ def presence_bytes(presence: Presence, form: str) -> bytes:
     return makers[form](presence)
 
 
-def write(roll: Roll, path: Path) -> None:
-    """Write the roll as the file's ending says: .csv, .xlsx, .html or .json.
+def write(roll: Roll, path: Path, form: str) -> None:
+    """Write the roll to a file, in one of the forms of `MEDIA_TYPES`.
 
     Raises:
-        SettingInvalid: another ending.
+        SettingInvalid: there is no such form.
         StoreError: the file cannot be written.
     """
-    put(path, roll_bytes(roll, form_of(path)))
+    put(path, roll_bytes(roll, form))
 
 
 def form_of(path: Path) -> str:
     """The form that a file's ending names."""
-    return _checked(path.suffix.lower().lstrip(".").replace("htm", "html").replace("htmll", "html"))
+    ending = path.suffix.lower().lstrip(".")
+    return _checked("html" if ending == "htm" else ending)
 
 
 def put(path: Path, data: bytes) -> None:

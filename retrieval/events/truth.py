@@ -6,7 +6,7 @@ import numpy.typing as npt
 from retrieval.catalogue.events.records import FOUND, Appearances, Found
 from retrieval.events.documents import Certainty
 from retrieval.events.said import NOBODY, Said
-from retrieval.identities.link import standing
+from retrieval.identities.link import one_per_photo, standing
 from retrieval.values import Floats
 
 _NUMBER = {found: number for number, found in enumerate(FOUND)}
@@ -31,20 +31,11 @@ class Truth:
             if row is not None and not erased[row]:
                 self.people[row] = person
                 self.firm[row], self.nobodys[row] = person != NOBODY, person == NOBODY
-        self._settle_photos()
+        one_per_photo(found.photos, self.people, self.firm)
         own = found.likeness - found.needed
         self.excess: Floats = np.where(found.by_event, np.nan, own).astype(np.float32)
         self.lone = lone
         self.present = standing(self.people, self.excess, self.firm, lone)
-
-    def _settle_photos(self) -> None:
-        """Whom a human saw on a photo, no other face of it is."""
-        photos = self.found.photos
-        said = {(photos[row], self.people[row]) for row in np.flatnonzero(self.firm)}
-        if said:
-            for row in np.flatnonzero(~self.firm & (self.people >= 0)):
-                if (photos[row], self.people[row]) in said:
-                    self.people[row] = -1
 
     def unknown(self) -> npt.NDArray[np.bool_]:
         """Which faces are nobody's, and could be somebody's."""

@@ -50,7 +50,7 @@ def _thresholds(hits: PeopleHits, gate: Gate) -> Floats:
     crowd = np.zeros(len(hits.people), bool)
     if hits.people.shape[1] >= 3:
         crowd = hits.people[:, 2] >= 0
-    few = gate.threshold if gate.person_threshold is None else gate.person_threshold
+    few = gate.of_person
     return np.where(crowd, np.float32(gate.threshold), np.float32(few))[:, None]
 
 

@@ -125,7 +125,7 @@ def examine(vectors: Vectors, people: Ints, *, gate: Gate) -> Findings:
     across = len(owners) >= _LEAST_PEOPLE and bool((sizes > 1).any())
     copies, others = _pairs(vectors, people)
     scores, parted = _within(vectors, people, gate, others if across else None)
-    bar = gate.threshold if gate.person_threshold is None else gate.person_threshold
+    bar = gate.of_person
     strange = np.isfinite(scores) & (scores < bar)
     mislabelled: tuple[Mislabelled, ...] = ()
     alike: tuple[Alike, ...] = ()
@@ -186,7 +186,7 @@ def _within(
         gate: for the threshold of two photos.
         others: (n,) cosine to the nearest photo of anybody else; None where that says nothing.
     """
-    bar = gate.threshold if gate.photo_threshold is None else gate.photo_threshold
+    bar = gate.of_photos
     scores = np.full(len(people), -np.inf, np.float32)
     owners, order, starts = grouped(people)
     parted = []

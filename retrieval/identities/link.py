@@ -54,7 +54,7 @@ class LinkRule:
     @classmethod
     def of(cls, gate: Gate) -> "LinkRule":
         """From the gate of single decisions, calibrated or not."""
-        pair = gate.threshold if gate.photo_threshold is None else gate.photo_threshold
+        pair = gate.of_photos
         span = max(gate.threshold - pair, 0.0)
         return cls(
             gate.threshold,
@@ -105,6 +105,20 @@ class Linked:
     needed: Floats
     by_event: npt.NDArray[np.bool_]
     groups: Ints
+
+
+def one_per_photo(photos: Ints, people: Ints, firm: npt.NDArray[np.bool_]) -> None:
+    """Take whom a human saw on a photo from its other faces, in place.
+
+    Args:
+        photos: (n,) int64, the photo of each face.
+        people: (n,) int64, whose each is, -1 for nobody's.
+        firm: (n,), whether a human said so.
+    """
+    said = {(photos[row], people[row]) for row in np.flatnonzero(firm)}
+    for row in np.flatnonzero(~firm & (people >= 0)) if said else ():
+        if (photos[row], people[row]) in said:
+            people[row] = -1
 
 
 def standing(people: Ints, excess: Floats, firm: npt.NDArray[np.bool_], lone: float) -> Ints:

@@ -10,9 +10,25 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_external_id, clean_name, folded
 from retrieval.catalogue.records import EnrolledFace, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.errors import DataInvalid, FoldersUnclear, NameInvalid, NotFound, PhotoError
+from retrieval.errors import (
+    DataInvalid,
+    FoldersUnclear,
+    InputError,
+    NameInvalid,
+    NotFound,
+    PhotoError,
+    SettingInvalid,
+)
 from retrieval.photos.decode import read
-from retrieval.photos.folders import PassedOver, Problem, everything_below, layout
+from retrieval.photos.folders import (
+    PassedOver,
+    Problem,
+    everything_below,
+    exists,
+    is_folder,
+    layout,
+    photos_below,
+)
 from retrieval.photos.people_list import PeopleList
 from retrieval.photos.urls import location_of
 from retrieval.values import Location, Url
@@ -43,6 +59,38 @@ def listed_person(name: str, photo: Location, external_id: str | None = None) ->
         return ListedPhoto(str(photo), clean, clean_external_id(external_id))
     except NameInvalid as error:
         return ListedPhoto(str(photo), name, reason=(error.code, str(error)))
+
+
+def listed_place(
+    place: Location,
+    *,
+    person: str | None = None,
+    nested: bool | None = None,
+    passed: PassedOver | None = None,
+    how: str,
+) -> Iterator[ListedPhoto]:
+    """The photos of a folder of people, or of one person, to be listed.
+
+    Args:
+        place: a folder of people's folders; with `person`, one photo or a folder of photos.
+        person: whom all of them show, or None.
+        nested, passed: see `listed_folder`.
+        how: how whoever asks names a person, for the message.
+
+    Raises:
+        InputError: there is nothing in this place, or a photo without a name.
+        FoldersUnclear, DataInvalid, StorageUnavailable: see `listed_folder`.
+    """
+    if not exists(place):
+        raise InputError(f"{place} does not exist. Give a folder with one folder per person.")
+    if person is not None:
+        below = photos_below(place, recursive=True, passed=passed)
+        for photo in below if is_folder(place) else [place]:
+            yield listed_person(person, photo)
+    elif is_folder(place):
+        yield from listed_folder(place, nested=nested, passed=passed)
+    else:
+        raise SettingInvalid(f"{place} is a photo: say whom it shows with {how}.")
 
 
 def listed_folder(
@@ -195,7 +243,6 @@ def vanished(
     if not isinstance(people_list.path, Path):
         return []
     listed = [photo for photo in listed_list(people_list) if photo.reason is None]
-    there = {_sha256(photo, max_bytes) for photo in listed}
     paths = {photo.path for photo in listed}
     people = {folded(photo.person) for photo in listed}
     root = people_list.path.parent
@@ -203,14 +250,15 @@ def vanished(
         enrolled = catalogue.photos(catalogue.collection(collection).id)
     except NotFound:
         return []
-    return [
+    elsewhere = [
         face
         for face in enrolled
         if folded(face.person) in people
         and Path(face.photo).is_relative_to(root)
         and face.photo not in paths
-        and face.sha256 not in there
     ]
+    there = {_sha256(photo, max_bytes) for photo in listed} if elsewhere else set()
+    return [face for face in elsewhere if face.sha256 not in there]
 
 
 def _sha256(photo: ListedPhoto, max_bytes: int) -> str | None:

@@ -1,6 +1,6 @@
 """Strangers who come again: their faces in groups, and a name for a group."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -97,7 +97,7 @@ def list_groups(service: Service, days: int | None = None, *, least: int = 1) ->
     vectors = np.stack([face.vector for face in faces])
     before = np.array([-1 if face.group is None else face.group for face in faces], np.int64)
     photos = np.unique([face.sha256 for face in faces], return_inverse=True)[1]
-    groups = _grouped(ids, vectors, photos, before, _distance(service, len(faces)))
+    groups = _grouped(ids, vectors, photos, before, lambda: _distance(service, len(faces)))
     changed = groups != before
     store.group(ids[changed], groups[changed])
     found = [
@@ -158,21 +158,25 @@ def _distance(service: Service, faces: int) -> float:
     if learned is not None:
         return learned
     gate = service.lens.default
-    return 1 - (gate.threshold if gate.photo_threshold is None else gate.photo_threshold)
+    return 1 - gate.of_photos
 
 
-def _grouped(ids: Ints, vectors: Vectors, photos: Ints, before: Ints, distance: float) -> Ints:
+def _grouped(
+    ids: Ints, vectors: Vectors, photos: Ints, before: Ints, learn: Callable[[], float]
+) -> Ints:
     """The group of each face, named by its first face: new ones join, or all are grouped anew.
 
-    So are groups that hold two faces of one photo, as a former version made them.
+    So are groups that hold two faces of one photo, as a former version made them. The distance is
+    learned where a face is to be grouped, and not to look at groups.
     """
     new = np.flatnonzero(before < 0)
     pairs = np.stack([photos, before])[:, before >= 0]
     if len(new) > _REGROUP_SHARE * len(ids) or np.unique(pairs, axis=1).shape != pairs.shape:
-        labels = group(vectors, photos, distance)
+        labels = group(vectors, photos, learn())
         first = np.unique(labels, return_index=True)[1]
         return ids[first][labels]
     groups = before.copy()
+    distance = learn() if len(new) else 0.0
     for row in new:
         there = groups >= 0
         taken = groups[there & (photos == photos[row])]

@@ -201,6 +201,24 @@ def test_nothing_is_left_of_a_person_who_is_deleted(catalogue, gallery, party):
         verdicts.say(gallery, party.id, [(ids[0], Kind.NOBODY, None)], "eve")
 
 
+def test_a_deletion_leaves_names_of_others_that_hold_the_name(catalogue, gallery, party):
+    catalogue.enrol(gallery, new_faces("Ann Lee", [9]))
+    add(catalogue, gallery, party, photo(7, name="party/Ann Lee.jpg"), photo(8, name="Ann 2.jpg"))
+    catalogue.delete_person(gallery, catalogue.person(gallery, "Ann").id)
+    names = [each.photo for each in catalogue.albums.photos(party.id)]
+    assert "party/Ann Lee.jpg" in names
+    assert "Ann 2.jpg" not in names
+
+
+def test_a_deletion_names_events_that_saw_the_very_photo(catalogue, gallery, party):
+    ann = catalogue.person(gallery, "Ann").id
+    add(catalogue, gallery, party, photo(20, faces=(0, 101)))  # face 0 is enrolled as Ann's
+    decide(catalogue, gallery, party, [ann, None])
+    erased = catalogue.delete_person(gallery, ann)
+    assert erased.seen.events == (party.id,)
+    assert erased.seen.photos == (sha256(20),)
+
+
 def test_a_decision_that_comes_late_names_nobody_who_was_deleted(catalogue, gallery, party):
     ann, bob = (catalogue.person(gallery, name).id for name in ("Ann", "Bob"))
     add(catalogue, gallery, party, photo(1), photo(2, [102]))

@@ -48,6 +48,8 @@ def test_photos_are_taken_once_and_what_cannot_be_taken_says_why(service, party)
 
 
 def test_who_was_expected_and_not_seen_is_absent(service, party):
+    listed = service.events.expect(["  GREEN ", "e-1", "Nobody  Known"])
+    assert (len(listed.people), listed.unknown) == (2, ("Nobody  Known",))
     listed = service.events.expect(["green", "E-1", "Nobody Known", ""])
     assert listed.unknown == ("Nobody Known",)
     changed = service.events.change(party, expected=listed)

@@ -13,7 +13,7 @@ import pytest
 
 from retrieval.catalogue.events.records import Kind
 from retrieval.errors import SettingInvalid, StoreError
-from retrieval.events.exports import presence_bytes, roll_bytes, write
+from retrieval.events.exports import form_of, presence_bytes, roll_bytes, write
 from retrieval.events.verdicts import Judgement
 from retrieval.values import Source
 from tests.api.painted import BLUE, paint
@@ -90,13 +90,13 @@ def test_json_is_the_document(roll):
 
 def test_the_ending_says_the_form(roll, tmp_path):
     for name in ("roll.xlsx", "roll.CSV", "roll.htm", "roll.html", "roll.json"):
-        write(roll, tmp_path / name)
+        write(roll, tmp_path / name, form_of(tmp_path / name))
         assert (tmp_path / name).stat().st_size > 100
     with pytest.raises(SettingInvalid, match="pdf"):
-        write(roll, tmp_path / "roll.pdf")
+        write(roll, tmp_path / "roll.pdf", form_of(tmp_path / "roll.pdf"))
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError):
-        write(roll, tmp_path / "file" / "roll.csv")
+        write(roll, tmp_path / "file" / "roll.csv", "csv")
 
 
 def test_presence_is_a_table_of_people_and_events(service, roll):
@@ -118,3 +118,10 @@ def test_moments_of_photos_stand_on_the_roll(service, party):
     line = service.events.roll(party).present[0]
     assert (line.first, line.last) == (None, None), "painted photos have no EXIF"
     assert datetime.now(UTC) > service.events.roll(party).event.created_at
+
+
+def test_a_form_that_is_named_is_written_whatever_the_file_is_called(roll, tmp_path):
+    roll.to_csv(tmp_path / "roll.txt")
+    assert (tmp_path / "roll.txt").read_bytes() == roll_bytes(roll, "csv")
+    roll.to_html(tmp_path / "roll.json")
+    assert (tmp_path / "roll.json").read_text().startswith("<!doctype html>")

@@ -138,10 +138,11 @@ def _joined(parts: Sequence[ErasedAppearances]) -> ErasedAppearances:
 def _delete_person(connection: Connection, collection_id: int, person: Person) -> Erased:
     person_id = person.id
     names = names_of(connection, collection_id, person_id)
+    mentions = mentions_of(connection, names)
+    # Before the faces: with their vectors go appearances, which are nobody's afterwards.
+    seen = events.erase_person(connection, collection_id, person_id, mentions)
     owned = select(faces.c.id).where(faces.c.person_id == person_id)
     erased = _delete_faces(connection, collection_id, connection.scalars(owned).all())
-    seen = events.erase_person(connection, collection_id, person_id, names)
-    mentions = mentions_of(connection, names)
     runs.erase_person(connection, collection_id, mentions)
     audit.erase_person(connection, collection_id, mentions, erased.photos)
     replies.erase_person(connection, mentions)

@@ -1,6 +1,5 @@
 """A person's traces in events: erased when the person is, given on when people are merged."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -45,7 +44,7 @@ def stored_of_person(connection: Connection, person_id: int) -> list[bytes]:
 
 
 def erase_person(
-    connection: Connection, collection_id: int, person_id: int, names: Iterable[str]
+    connection: Connection, collection_id: int, person_id: int, mentions: Mentions
 ) -> ErasedAppearances:
     """Take a person's name, vectors and pictures out of every event of a collection.
 
@@ -53,7 +52,7 @@ def erase_person(
         connection: of the transaction that erases the person.
         collection_id: whose.
         person_id: who.
-        names: that the person has had: they are taken out of photos' names.
+        mentions: of the names that the person has had: they are taken out of photos' names.
     """
     ids = appearances_of(connection, person_id)
     query = select(appearances.c.event_id, event_photos.c.sha256).join_from(
@@ -67,7 +66,7 @@ def erase_person(
     forget(connection, ids, Found.ERASED)
     gone = update(verdicts).where(verdicts.c.person_id == person_id)
     connection.execute(gone.values(person_id=None))
-    _take_out_names(connection, collection_id, names)
+    _take_out_names(connection, collection_id, mentions)
     return ErasedAppearances(
         tuple(ids),
         tuple(sorted({row.event_id for row in seen})),
@@ -106,8 +105,7 @@ def unmerge_people(
             connection.execute(back.values(person_id=person_id))
 
 
-def _take_out_names(connection: Connection, collection_id: int, names: Iterable[str]) -> None:
-    mentions = Mentions(names)
+def _take_out_names(connection: Connection, collection_id: int, mentions: Mentions) -> None:
     photos = event_photos.c
     naming = mentions.possible(photos.photo) | mentions.possible(photos.location)
     naming |= mentions.possible(photos.message)
