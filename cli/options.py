@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from errno import ENOSPC
 from pathlib import Path
@@ -101,7 +102,7 @@ class Run:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
         """Print rows as a table on a terminal, as tab-separated lines otherwise."""
-        cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+        cells = [[_shown(cell) for cell in row] for row in rows]
         if not self.console.is_terminal:
             for line in [list(columns), *cells]:
                 self.console.file.write("\t".join(line) + "\n")  # rich would expand the tabs
@@ -135,6 +136,13 @@ class Run:
                 yield advance
         else:
             yield _lines(what, total)
+
+
+def _shown(cell: Any) -> str:
+    """A cell as people read it: moments to the minute, in UTC as they are kept."""
+    if isinstance(cell, datetime):
+        return f"{cell:%Y-%m-%d %H:%M}"
+    return "" if cell is None else str(cell)
 
 
 def _wide(to_stderr: bool) -> bool:
