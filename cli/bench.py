@@ -122,10 +122,7 @@ def _paths(photos: Sequence[Path]) -> list[Path]:
 
 
 def _below(photos: Sequence[Path]) -> Iterator[Path]:
-    from retrieval.photos.folders import photos_below
+    from retrieval.photos.folders import photos_at
 
     for path in photos:
-        if path.is_dir():
-            yield from photos_below(path, recursive=True)
-        else:
-            yield path
+        yield from photos_at(path)

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import Run, command
-from retrieval.errors import SettingInvalid
+from cli.options import Run, Writes, command
 
 if TYPE_CHECKING:
     from retrieval.benchmarks.detect import DetectionTimes
@@ -30,26 +29,25 @@ def detect(
         typer.Option("--detector", help="Ours to measure; all that are on this machine."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write a plot here, PNG.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write a plot here, PNG."),
+        Writes.FILE,
     ] = None,
 ) -> None:
     """Find the faces of photos with each detector and detail, beside face_recognition's HOG."""
     from retrieval.benchmarks.detect import DETAILS, plot, read_boxes
     from retrieval.benchmarks.detect import run as measure
     from retrieval.build import build_models
+    from retrieval.output_files import replacing
 
     models = build_models(run.settings)
     names = detector or [name for name in models.manifest.detectors if models.available(name)]
-    if out is not None and not out.parent.is_dir():
-        raise SettingInvalid(f"--out {out}: there is no folder {out.parent}.")
     steps = len(read_boxes(folder)) * len(names) * len(DETAILS)
     with run.progress("measuring", steps) as advance:
         times = measure(run.settings, folder, names, progress=advance)
     if out is not None:
-        try:
-            out.write_bytes(plot(times)["light"])
-        except OSError as error:
-            raise SettingInvalid(f"--out {out}: cannot be written: {error.strerror}.") from error
+        with replacing(out) as part:
+            part.write_bytes(plot(times)["light"])
         run.remark(f"wrote {out}")
     run.emit(times.document(), lambda: _show(run, times))
 

@@ -72,9 +72,6 @@ def _show_memory(run: Run, figures: "list[IngestMemory]") -> None:
 
 
 def _below(photos: list[Path]) -> list[Path]:
-    from retrieval.photos.folders import photos_below
+    from retrieval.photos.folders import photos_at
 
-    found: list[Path] = []
-    for path in photos:
-        found += photos_below(path, recursive=True) if path.is_dir() else [path]
-    return found
+    return [photo for path in photos for photo in photos_at(path)]

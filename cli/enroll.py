@@ -14,7 +14,7 @@ import typer
 
 from cli.options import Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
-from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, box_of
+from retrieval.collection.answers import EnrolReport, box_of
 from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SettingInvalid
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import location_of
@@ -245,15 +245,10 @@ def _enrol_here(
     given = None if box is None else box_of(box)
     if given is not None and len(photos) != 1:
         raise SettingInvalid(f"--box is of one photo; {len(photos)} were named.")
+    from retrieval.people.intake import items_of
+
     report = EnrolReport(passed_over=passed)
-    items = [
-        EnrolItem(p.person, p.path, location_of(p.path), p.external_id, p.face or face, given)
-        for p in photos
-        if p.reason is None
-    ]
-    for photo in photos:
-        if photo.reason is not None:
-            report.add(EnrolResult(photo.person, photo.path, "rejected", *photo.reason))
+    items = items_of(photos, report, face=face, box=given)
     with run.service() as service:
         with run.progress("enrolling", len(items)) as advance:
             for result in service.enrol(items):

@@ -63,12 +63,7 @@ def add_photos(
         return
     taken: list[PhotoTaken] = []
     if photos:
-        total = (
-            None
-            if any(_is_zip(photo) for photo in photos)
-            else sum(1 for _ in sources(run, photos))
-        )
-        with run.progress("looking for faces", total) as advance:
+        with run.progress("looking for faces", None) as advance:
             for each in door.add(event, sources(run, photos)):
                 taken.append(each)
                 advance(1)
@@ -115,7 +110,7 @@ def sources(run: Run, photos: Sequence[str]) -> "Iterator[Source]":
         DataInvalid: there is none.
     """
     from retrieval.errors import DataInvalid
-    from retrieval.photos.folders import is_folder, photos_below
+    from retrieval.photos.folders import photos_at
     from retrieval.photos.urls import location_of
     from retrieval.photos.zips import photos_in_zip
     from retrieval.values import Source
@@ -130,8 +125,7 @@ def sources(run: Run, photos: Sequence[str]) -> "Iterator[Source]":
                 max_photo_bytes=run.settings.max_photo_bytes,
             )
         else:
-            below = photos_below(place, recursive=True) if is_folder(place) else iter([place])
-            each = (Source(str(photo), photo) for photo in below)
+            each = (Source(str(photo), photo) for photo in photos_at(place))
         for source in each:
             found += 1
             yield source

@@ -8,6 +8,7 @@ import typer
 
 from cli.event_photos import add_photos, day_of, expected_of, show_roll, summary
 from cli.options import Run, Writes, command
+from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from retrieval.catalogue.events.records import Verdict
@@ -37,7 +38,6 @@ KeepPhotos = Annotated[
     bool, typer.Option("--keep-photos", help="Keep copies of the photos as well.")
 ]
 Days = Annotated[int | None, typer.Option("--days", min=1, help="Delete it after so many days.")]
-Form = Literal["xlsx", "csv", "html", "json"]
 Queue = Annotated[
     bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
 ]
@@ -124,6 +124,8 @@ def update_event(
     ] = False,
 ) -> None:
     """Decide an event anew with the people and thresholds of now; verdicts stay."""
+    if dry_run and any(given is not None for given in (name, day, expect, days)):
+        raise SettingInvalid("--dry-run says what deciding anew would change, and nothing else.")
     with run.service() as service:
         found = service.events.find(event)
         if dry_run:
@@ -288,14 +290,7 @@ def show_history(run: Run, event: Name) -> None:
         names = service.catalogue.names(each.person for each in said if each.person is not None)
     rows = [_verdict_row(each, names) for each in said]
     columns = ("verdict", "face", "said", "person", "by", "at", "undone by")
-    document = {
-        "verdicts": [
-            dict(
-                zip(("act", "face", "kind", "person", "judge", "at", "undone_by"), row, strict=True)
-            )
-            for row in rows
-        ]
-    }
+    document = {"verdicts": [dict(zip(_VERDICT, row, strict=True)) for row in rows]}
     run.emit(document, lambda: run.table(columns, rows))
 
 

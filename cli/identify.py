@@ -10,7 +10,7 @@ from cli.identify_queued import identify_queued
 from cli.options import Run, Writes, command, tell_passed
 from retrieval.collection.answers import FaceAnswer, PhotoAnswer, identification
 from retrieval.errors import DataInvalid, SettingInvalid
-from retrieval.photos.folders import PassedOver, is_folder, photos_below
+from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.urls import location_of
 from retrieval.values import Location, Source, Url
 
@@ -107,8 +107,7 @@ def _listed(photos: Sequence[Location], passed: PassedOver) -> Iterator[Location
     """
     found = 0
     for path in photos:
-        below = photos_below(path, recursive=True, passed=passed) if is_folder(path) else [path]
-        for photo in below:
+        for photo in photos_at(path, passed=passed):
             found += 1
             yield photo
     if not found:

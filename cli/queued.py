@@ -127,6 +127,8 @@ def report(
             f"as they are called in the archive {bulk_run.source}"
             if from_archive(run.settings.home, bulk_run)
             else "mend it, then enroll --manifest it"
+            if bulk_run.kind == "enrol"
+            else "mend these photos, then run the same command again"
         )
         run.remark(f"photos that were not taken: {target} ({again})")
     run.emit(document, lambda: _show(run, opened, bulk_run, counts))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.cells import CsvWriter, as_written
-from retrieval.errors import AlreadyExists, SettingInvalid, StoreError, StoreFull
+from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
 from retrieval.output_files import check_writable, replacing
 from retrieval.private_files import open_text
 
@@ -87,7 +87,7 @@ def write_results(
                     " it is as it was. To have the new ones, move it away and run the same command"
                     " again."
                 )
-    except (StoreFull, StoreError) as exc:
+    except StoreError as exc:
         raise type(exc)(
             f"{exc} The answers are kept: mend that, and run the same command again."
         ) from exc

@@ -24,9 +24,9 @@ from retrieval.erasing.receipts import Receipt, forget_with_receipt
 from retrieval.errors import InputError, NotFound, PhotoError
 from retrieval.events.events import Events, Expected, OpenEvent
 from retrieval.people.editing import plan_merge, plan_move, plan_split
-from retrieval.people.intake import listed_list, listed_place
+from retrieval.people.intake import items_of, listed_list, listed_place
 from retrieval.people.strangers import Group, Naming, list_groups, name_group
-from retrieval.photos.folders import PassedOver, is_folder, photos_below
+from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.people_list import PeopleList, is_list
 from retrieval.photos.urls import location_of
 from retrieval.service import Service
@@ -135,14 +135,10 @@ class Collection:
             StoreError: the catalogue or the index cannot be written.
         """
         report = EnrolReport()
-        items = []
-        for listed in self._listed(source, person, nested, report.passed_over):
-            if isinstance(listed, EnrolItem):
-                items.append(listed)
-            elif listed.reason is not None:
-                report.add(EnrolResult(listed.person, listed.path, "rejected", *listed.reason))
-            else:
-                items.append(_item(listed))
+        if isinstance(source, str | Path):
+            items = items_of(self._listed(source, person, nested, report.passed_over), report)
+        else:
+            items = [each if isinstance(each, EnrolItem) else _pair(*each) for each in source]
         for result in self._service.enrol(items):
             report.add(result)
             progress(result)
@@ -151,16 +147,8 @@ class Collection:
         return report
 
     def _listed(
-        self,
-        source: str | Path | Iterable[EnrolItem | tuple[str, PhotoInput]],
-        person: str | None,
-        nested: bool | None,
-        passed: PassedOver,
-    ) -> Iterator[ListedPhoto | EnrolItem]:
-        if not isinstance(source, str | Path):
-            for entry in source:
-                yield entry if isinstance(entry, EnrolItem) else _pair(*entry)
-            return
+        self, source: str | Path, person: str | None, nested: bool | None, passed: PassedOver
+    ) -> Iterator[ListedPhoto]:
         place = _location(source)
         if person is None and is_list(place):
             yield from listed_list(PeopleList(place))
@@ -432,16 +420,9 @@ def _sources(photo: PhotoInput) -> Iterator[Source]:
             raise InputError(f"Nothing is named {place}. Check the pattern and the folder.")
         for each in named:
             yield Source(each, Path(each))
-    elif is_folder(place):
-        for below in photos_below(place, recursive=True):
-            yield Source(str(below), below)
     else:
-        yield Source(str(place), place)
-
-
-def _item(listed: ListedPhoto) -> EnrolItem:
-    place = location_of(listed.path)
-    return EnrolItem(listed.person, listed.path, place, listed.external_id, listed.face)
+        for below in photos_at(place):
+            yield Source(str(below), below)
 
 
 def _pair(person: str, photo: PhotoInput) -> EnrolItem:

@@ -158,9 +158,11 @@ class RunTasks:
         if photos:
             sources = [Source(photo.path, content_of(run, photo.path)) for photo in photos]
             taken = service.events.take(event, sources)
-            self._record(run.id, [_seen(*pair) for pair in zip(photos, taken, strict=True)])
+            seen = [_seen(*pair) for pair in zip(photos, taken, strict=True)]
+            self._runs.record(run.id, seen)
         if self._runs.is_done(run.id):  # else a later job, or whoever reads the roll, decides it
             service.events.settle(event)
+        end_if_done(self._runs, self._queue, run)
 
     def _reject(self, run: Run, payload: Payload) -> None:
         reason = payload["reason"]

@@ -109,7 +109,9 @@ def _unpack(order: Order, archive: BinaryIO) -> int:
             left -= _write(entry, target, min(left, order.max_photo_bytes))
             photos += 1
     if not photos:
-        raise Refused("The archive has no photos. Pack a folder per person, with photos in it.")
+        raise Refused(
+            "The archive has no photos. Pack some, for an ingest in one folder per person."
+        )
     return photos
 
 

@@ -1,6 +1,6 @@
 """Uploaded photos as the library takes them."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from retrieval.values import Source
 Photo = Annotated[UploadFile, File(description="A photo.")]
 
 
-def check_count(photos: Sequence[UploadFile], settings: Settings) -> None:
+def check_count(photos: Sized, settings: Settings) -> None:
     """Refuse a request with more photos than are allowed."""
     if len(photos) > settings.max_request_photos:
         raise BodyTooLarge(

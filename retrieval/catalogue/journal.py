@@ -233,7 +233,7 @@ def _undoable(connection: Connection, collection_id: int, entry_id: int | None) 
         return row
     row = connection.execute(query.where(journal.c.id == entry_id)).one_or_none()
     if row is None:
-        raise NotFound(f"There is no edit {entry_id}. See rollcall people undo --list.")
+        raise NotFound(f"There is no edit {entry_id}. See rollcall people history.")
     if row.document is None:
         raise UndoImpossible(
             f"Edit {entry_id} ({row.kind}) cannot be undone: it concerned a person who was "

@@ -252,6 +252,11 @@ class Events:
         """Thumbnails of appearances, as JPEG, where there are any."""
         return self._thumbnails.find(self._collection, Of.APPEARANCE, list(ids))
 
+    def picture(self, event: Event, face: int) -> bytes | None:
+        """The thumbnail of one face of an event; None where there is none, or no such face."""
+        own = self._faces.shown(event.id, [face])
+        return self.pictures([each.id for each in own]).get(face)
+
     # The roll
 
     def roll(self, event: Event) -> Roll:
@@ -322,6 +327,8 @@ class Events:
         limit: int | None = None,
     ) -> list[Named]:
         """Faces with who they are by now: those asked for, or a page of all behind `after`."""
+        self.settle(event)
+        event = self._store.get(self._collection, event.id)
         verdicts = self._verdicts.of_event(event.id)
         said, stamp = Said.of(verdicts), Stamp.read(event.stamp)
         truth = Truth(self._faces.of_event(event.id), said, 0.0 if stamp is None else stamp.lone)

@@ -10,6 +10,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_external_id, clean_name, folded
 from retrieval.catalogue.records import EnrolledFace, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
+from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, FaceBox
 from retrieval.errors import (
     DataInvalid,
     FoldersUnclear,
@@ -27,7 +28,7 @@ from retrieval.photos.folders import (
     exists,
     is_folder,
     layout,
-    photos_below,
+    photos_at,
 )
 from retrieval.photos.people_list import PeopleList
 from retrieval.photos.urls import location_of
@@ -84,8 +85,7 @@ def listed_place(
     if not exists(place):
         raise InputError(f"{place} does not exist. Give a folder with one folder per person.")
     if person is not None:
-        below = photos_below(place, recursive=True, passed=passed)
-        for photo in below if is_folder(place) else [place]:
+        for photo in photos_at(place, passed=passed):
             yield listed_person(person, photo)
     elif is_folder(place):
         yield from listed_folder(place, nested=nested, passed=passed)
@@ -141,6 +141,32 @@ _MESSAGES = {
     Problem.SAME_NAME: "{0.other} has the same name. Are they one person? Then put the photos into"
     " one folder. Are they two? Give a list with their employee numbers.",
 }
+
+
+def items_of(
+    listed: Iterable[ListedPhoto],
+    report: EnrolReport,
+    *,
+    face: int | None = None,
+    box: FaceBox | None = None,
+) -> list[EnrolItem]:
+    """What is listed as it is enrolled; what cannot be taken at once goes into the report.
+
+    Args:
+        listed: photos of people.
+        report: of the enrolment.
+        face, box: which face is meant where the list does not say.
+    """
+    items = []
+    for photo in listed:
+        if photo.reason is not None:
+            report.add(EnrolResult(photo.person, photo.path, "rejected", *photo.reason))
+            continue
+        place = location_of(photo.path)
+        items.append(
+            EnrolItem(photo.person, photo.path, place, photo.external_id, photo.face or face, box)
+        )
+    return items
 
 
 def listed_list(people: PeopleList) -> Iterator[ListedPhoto]:

@@ -140,6 +140,19 @@ def photos_below(
             yield from _photos_of(folder / below, passed)
 
 
+def photos_at(place: P, *, passed: PassedOver | None = None) -> Iterator[P]:
+    """A photo that is named, or those anywhere below a folder that is.
+
+    Raises:
+        DataInvalid: the folder cannot be read.
+        StorageUnavailable: a URL's server does not answer.
+    """
+    if is_folder(place):
+        yield from photos_below(place, recursive=True, passed=passed)
+    else:
+        yield place
+
+
 def people_below(folder: P) -> Iterator[tuple[str, P]]:
     """Names and photos of a folder that holds one folder per person, both by name.
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from retrieval.api.app import create_app
+from retrieval.catalogue.schema import now
 from retrieval.protocols import FailedJob
 from retrieval.runs.bulk import Bulk
 from retrieval.runs.files import uploads_below
@@ -216,7 +217,9 @@ def test_a_busy_neighbour_hides_no_run_of_ones_own(client: TestClient, settings:
         runs = catalogue.runs
         mine = runs.create("enrol", "default", "mine", {})
         for number in range(101):
-            runs.create("enrol", "neighbour", f"theirs {number}", {})
+            last = runs.create("enrol", "neighbour", f"theirs {number}", {})
+            while now() == last.started_at:  # the next one is newer, as far as moments are kept
+                time.sleep(0.001)
     listed = client.get("/v1/runs", params={"limit": 50}).json()["runs"]
     assert [run["run"] for run in listed] == [mine.id]
     assert mine.id in client.get("/runs").text
@@ -248,3 +251,22 @@ def test_links_in_an_ingest_folder_lead_nowhere(
     picture = client.get(f"/v1/runs/{run}/rejects/{rejects[0]['id']}/picture")
     assert picture.status_code == 404
     assert "secret" not in json.dumps(client.get(f"/v1/runs/{run}").json())
+
+
+def test_an_archive_of_an_event_is_decided_by_the_worker_before_anybody_reads_the_roll(
+    client: TestClient, queue: PatientQueue, tasks: RunTasks, settings: Settings
+) -> None:
+    person = {"photos": ("1.png", paint(RED, seed=1))}
+    assert client.post("/v1/people", data={"person": "Rosa"}, files=person).status_code == 201
+    event = client.post("/v1/events", json={"name": "Party"}).json()["id"]
+    packed = archive(**{"a/1.png": paint(RED, seed=2), "2.png": paint(GREEN, seed=3)})
+    assert client.post(f"/v1/events/{event}/archive", files=packed).status_code == 202
+    wait_for_jobs(queue, 1)
+    work(queue, tasks)
+    with painted_service(settings, "default") as service:
+        (found,) = service.events.all()
+        assert found.outdated is None
+        assert found.event.decided == found.event.revision  # nobody has read the roll yet
+        assert [each.event.name for each in service.events.sightings("Rosa")] == ["Party"]
+    (entry, *_) = client.get("/v1/audit", params={"limit": 1}).json()["entries"]
+    assert (entry["action"], entry["collection"]) == ("add-photos", "default")

@@ -12,14 +12,12 @@ from starlette.concurrency import run_in_threadpool
 from retrieval.api.auth import Caller
 from retrieval.api.context import Context
 from retrieval.api.event_schemas import EventPhotosShown, InlinePhoto, InlinePhotos, PhotosTaken
-from retrieval.api.problems import BodyTooLarge
-from retrieval.api.routes.events import OPERATOR, VIEWER, EventId, routes
+from retrieval.api.routes.events import OPERATOR, VIEWER, EventId, record, routes
 from retrieval.api.routes.runs import bulk_of, fill, unpacked
 from retrieval.api.routing import By, InContext, InGallery, Once
 from retrieval.api.schemas import RunShown
 from retrieval.api.streams import EventStream, changes
 from retrieval.api.uploads import check_count, photo_sources
-from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
 from retrieval.errors import NotAllowed, SettingInvalid
 from retrieval.photos.folders import PassedOver, photos_below
@@ -85,11 +83,7 @@ async def add_inline(
     context: InContext, caller: By, service: InGallery, event_id: EventId, new: InlinePhotos
 ) -> Any:
     """Add photos of a JSON document: their bytes as base64, or URLs below allowed places."""
-    if len(new.photos) > context.settings.max_request_photos:
-        raise BodyTooLarge(
-            f"A request may have {context.settings.max_request_photos} photos; found"
-            f" {len(new.photos)}. Send them in several requests."
-        )
+    check_count(new.photos, context.settings)
     sources = [_source(each, context.settings) for each in new.photos]
     return await context.pool.run(
         lambda: _taken(context, caller, service, event_id, sources), len(sources)
@@ -125,7 +119,7 @@ async def add_archive(
         source = f"{event.name}: {archive.filename or 'archive'}"
         run = bulk.begin("event", service.collection.name, source, options)
         threading.Thread(target=fill, args=(bulk, run, listed(), passed), daemon=True).start()
-        _record(context, caller, service, {"event": event.id, "run": run.id})
+        record(context, caller, service, "add-photos", {"event": event.id, "run": run.id})
         return run_document(bulk.runs, run)
 
     return await run_in_threadpool(begin)
@@ -150,10 +144,8 @@ async def follow_event(
     def look() -> dict[str, Any]:
         own = [
             run
-            for run in runs.newest(_NEWEST)
-            if run.kind == "event"
-            and run.collection == name
-            and run.options.get("event") == event.id
+            for run in runs.newest(_NEWEST, name)
+            if run.kind == "event" and run.options.get("event") == event.id
         ]
         working = [run for run in own if run.state is RunState.WORKING]
         shown = service.events.show(service.events.find(event.id)).document()
@@ -180,7 +172,7 @@ def _taken(
         outcome: sum(each.outcome == outcome for each in taken)
         for outcome in ("added", "known", "rejected")
     }
-    _record(context, caller, service, {"event": event_id, **counts})
+    record(context, caller, service, "add-photos", {"event": event_id, **counts})
     return {
         "photos": [each.document() for each in taken],
         **counts,
@@ -211,8 +203,3 @@ def _allowed(place: Url, settings: Settings) -> bool:
     if ".." in text.split("/") or "%2e" in text.lower() or "\\" in text:
         return False
     return any(text.startswith(f"{each.rstrip('/')}/") for each in settings.ingest_urls)
-
-
-def _record(context: Context, caller: Caller, service: Service, told: dict[str, Any]) -> None:
-    name = service.collection.name
-    context.audit.record([AuditEntry(caller.name, "add-photos", name, answer=told)])

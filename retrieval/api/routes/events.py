@@ -77,7 +77,7 @@ def create_event(context: InContext, caller: By, collection: CollectionName, new
         event = service.events.create(
             new.name, day=new.day, expected=expected, keep_photos=new.keep_photos, days=new.days
         )
-        _record(context, caller, service, "create-event", {"event": event.id})
+        record(context, caller, service, "create-event", {"event": event.id})
         return {**service.events.show(event).document(), "not_enrolled": list(expected.unknown)}
 
 
@@ -96,7 +96,7 @@ def change_event(
     event = service.events.change(
         service.events.find(event_id), name=new.name, day=new.day, expected=expected, days=new.days
     )
-    _record(context, caller, service, "change-event", {"event": event.id})
+    record(context, caller, service, "change-event", {"event": event.id})
     unknown = [] if expected is None else list(expected.unknown)
     return {**service.events.show(event).document(), "not_enrolled": unknown}
 
@@ -106,7 +106,7 @@ def delete_event(context: InContext, caller: By, service: InGallery, event_id: E
     """Delete an event with its faces, pictures and verdicts, for good."""
     event = service.events.find(event_id)
     count = service.events.delete(event)
-    _record(context, caller, service, "delete-event", {"event": event_id, "photos": count})
+    record(context, caller, service, "delete-event", {"event": event_id, "photos": count})
     return {"deleted": event.name, "photos": count}
 
 
@@ -165,12 +165,10 @@ def show_appearance(
     """Show a face of an event."""
 
     def picture() -> bytes:
-        event = service.events.find(event_id)
-        own = service.events.appearances(event, [face_id])
-        found = service.events.pictures([each.appearance.id for each in own])
-        if face_id not in found:
+        found = service.events.picture(service.events.find(event_id), face_id)
+        if found is None:
             raise NotFound(f"There is no picture of the face {face_id}.")
-        return found[face_id]
+        return found
 
     return jpeg_or_nothing(picture, optional=optional)
 
@@ -224,7 +222,7 @@ async def judge(
     def work() -> dict[str, Any]:
         judged = service.events.judge(service.events.find(event_id), told, caller.name)
         done = {"event": event_id, "verdict": new.verdict, "act": judged.act}
-        _record(context, caller, service, "judge", {**done, "faces": len(judged.faces)})
+        record(context, caller, service, "judge", {**done, "faces": len(judged.faces)})
         return judged.document()
 
     return await context.pool.run(work)
@@ -242,7 +240,7 @@ def undo_verdict(
     """Take back what was said together, the newest that stands by default."""
     undone = service.events.undo(service.events.find(event_id), which.act, caller.name)
     act = undone[0].act
-    _record(context, caller, service, "undo-verdict", {"event": event_id, "act": act})
+    record(context, caller, service, "undo-verdict", {"event": event_id, "act": act})
     return {"undone": act, "faces": [each.appearance for each in undone]}
 
 
@@ -267,7 +265,7 @@ async def update_event(
     def work() -> dict[str, Any]:
         changes = service.events.update(service.events.find(event_id))
         told = {"event": event_id, "changed": len(changes.changes)}
-        _record(context, caller, service, "update-event", told)
+        record(context, caller, service, "update-event", told)
         return changes.document()
 
     return await context.pool.run(work)
@@ -331,8 +329,9 @@ def _file(data: bytes, form: str, name: str) -> Response:
     return Response(data, media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def _record(
+def record(
     context: Context, caller: Caller, service: Service, action: str, told: dict[str, Any]
 ) -> None:
+    """Write an act on an event into the audit log."""
     name = service.collection.name
     context.audit.record([entry_of(caller, action, name, answer=told)])
