@@ -472,12 +472,17 @@ class Service:
             self.write_index,
             self.drop_other_indexes,
             self.catalogue.empty_wal,
-            partial(self._discard, photos, unfinished),  # may be far away: the last
+            partial(self.discard, photos, unfinished),  # may be far away: the last
         )
         return erased
 
-    def _discard(self, photos: set[str], unfinished: bool) -> None:
-        """Delete kept photos, and those that an erasure which was not finished has left."""
+    def discard(self, photos: set[str], unfinished: bool) -> None:
+        """Delete kept photos that nobody wants any more, and end the erasure that they were of.
+
+        Args:
+            photos: SHA-256 of what may go.
+            unfinished: whether an erasure before was not finished: what it left goes as well.
+        """
         try:
             self.photos.drop_drafts()
             if unfinished:

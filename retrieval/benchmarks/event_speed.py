@@ -62,6 +62,9 @@ class _Host:
     def gate(self, collection: Collection) -> Gate:
         return _GATE
 
+    def discard(self, photos: set[str], unfinished: bool) -> None:
+        """No copies are kept."""
+
     def ensure_collection(self) -> Collection:
         return self.collection
 

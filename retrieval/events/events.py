@@ -202,9 +202,10 @@ class Events:
 
     def delete(self, event: Event) -> int:
         """Delete an event for good, with kept copies of its photos; return how many it had."""
+        unfinished = self._host.catalogue.begin_erasure(self._collection)
         hashes = self._store.delete(self._collection, event.id)
-        self._discard(hashes)
         self._host.catalogue.empty_wal()
+        self._host.discard(set(hashes), unfinished)
         return len(hashes)
 
     def purge(self) -> None:
@@ -214,13 +215,9 @@ class Events:
             self._collection, keeping.event_days, keeping.stranger_days
         )
         if gone:
-            self._discard(hashes)
-
-    def _discard(self, hashes: Sequence[str]) -> None:
-        """Delete kept copies that are neither enrolled nor another event's."""
-        self._host.photos.discard(
-            set(hashes) - self._host.catalogue.wanted(self._collection, hashes)
-        )
+            unfinished = self._host.catalogue.begin_erasure(self._collection)
+            self._host.catalogue.empty_wal()
+            self._host.discard(set(hashes), unfinished)
 
     # Photos
 

@@ -30,6 +30,9 @@ class Host(Protocol):
     def keeping(self) -> Keeping:
         """What is kept of what comes in, and for how long."""
 
+    def discard(self, photos: set[str], unfinished: bool) -> None:
+        """Delete kept photos that nobody wants any more, and end the erasure."""
+
     def ensure_collection(self) -> Collection:
         """The collection, made where it does not exist."""
 

@@ -244,6 +244,17 @@ def test_a_merge_takes_appearances_and_verdicts_along_and_an_undo_brings_them_ba
     assert [verdict.person for verdict in verdicts.of_event(party.id)] == [ann]
 
 
+def test_whoever_was_expected_is_so_after_a_merge_and_an_undo(catalogue, gallery, store):
+    ann, bob = (catalogue.person(gallery, name) for name in ("Ann", "Bob"))
+    alone = store.create(gallery, "alone", expects=Expects.LISTED, people=[ann.id])
+    both = store.create(gallery, "both", expects=Expects.LISTED, people=[ann.id, bob.id])
+    entry = catalogue.merge_people(gallery, ann, bob)
+    assert (store.expected(alone.id), store.expected(both.id)) == ((bob.id,), (bob.id,))
+    catalogue.undo(gallery, entry.id)
+    assert store.expected(alone.id) == (ann.id,)
+    assert sorted(store.expected(both.id)) == [ann.id, bob.id]
+
+
 def test_verdicts_are_kept_and_an_act_is_undone_as_one(catalogue, gallery, party):
     ann = catalogue.person(gallery, "Ann").id
     ids = add(catalogue, gallery, party, photo(1))

@@ -1,14 +1,22 @@
 """A person's traces in events: erased when the person is, given on when people are merged."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.same_vectors import rows_with
 from retrieval.catalogue.events.records import ErasedAppearances, Found
 from retrieval.catalogue.events.store import forget
-from retrieval.catalogue.events.tables import appearances, event_photos, thumbnails, verdicts
+from retrieval.catalogue.events.tables import (
+    appearances,
+    event_people,
+    event_photos,
+    events,
+    thumbnails,
+    verdicts,
+)
 from retrieval.catalogue.schema import chunks, collections, faces
 from retrieval.values import Vectors
 
@@ -86,12 +94,16 @@ def erase_vectors(connection: Connection, collection_id: int, vectors: Vectors) 
 
 
 def merge_people(connection: Connection, person_id: int, into_id: int) -> dict[str, list[int]]:
-    """Give a person's appearances and verdicts to another one; return whose they were, to undo."""
+    """Let another one be where a person was seen, judged or expected; return what undoes it."""
     moved = {}
     for name, table in (("appearances", appearances), ("verdicts", verdicts)):
         mine = table.c.person_id == person_id
         moved[name] = list(connection.scalars(select(table.c.id).where(mine)))
         connection.execute(update(table).where(mine).values(person_id=into_id))
+    moved["expected"] = _expecting(connection, person_id)
+    there = set(_expecting(connection, into_id))
+    moved["expected_anew"] = [event for event in moved["expected"] if event not in there]
+    _expect(connection, moved["expected_anew"], into_id)
     return moved
 
 
@@ -103,6 +115,22 @@ def unmerge_people(
         for some in chunks(moved.get(name, ())):
             back = update(table).where(table.c.id.in_(some), table.c.person_id == into_id)
             connection.execute(back.values(person_id=person_id))
+    anew = event_people.c.event_id.in_(moved.get("expected_anew", ()))
+    connection.execute(delete(event_people).where(anew, event_people.c.person_id == into_id))
+    left = connection.scalars(select(events.c.id).where(events.c.id.in_(moved.get("expected", ()))))
+    _expect(connection, left.all(), person_id)
+
+
+def _expecting(connection: Connection, person_id: int) -> list[int]:
+    """The events at which a person is expected by a list."""
+    mine = event_people.c.person_id == person_id
+    return list(connection.scalars(select(event_people.c.event_id).where(mine)))
+
+
+def _expect(connection: Connection, event_ids: Sequence[int], person_id: int) -> None:
+    rows = [{"event_id": event, "person_id": person_id} for event in event_ids]
+    if rows:
+        connection.execute(insert(event_people), rows)
 
 
 def _take_out_names(connection: Connection, collection_id: int, mentions: Mentions) -> None:

@@ -22,7 +22,6 @@ from retrieval.catalogue.database import Database
 from retrieval.catalogue.events.records import (
     NO_CANDIDATES,
     Event,
-    EventPhoto,
     EventSize,
     Expects,
     Found,
@@ -40,7 +39,6 @@ from retrieval.catalogue.schema import NO_VECTOR, chunks, now
 from retrieval.errors import AlreadyExists, NotFound
 
 _EVENT = select(*(events.c[name] for name in Event.__slots__))
-_PHOTO = select(*(event_photos.c[name] for name in EventPhoto.__slots__))
 
 
 class EventStore:
