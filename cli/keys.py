@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
 keys = typer.Typer(help="Keys of the HTTP service.", no_args_is_help=True)
 
+RoleName = Literal["kiosk", "viewer", "operator", "hr", "admin"]
+ROLES = (
+    "kiosk runs one, viewer asks, operator enrols and judges, hr deletes people,"
+    " admin does everything."
+)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")]
 
 
@@ -24,8 +29,8 @@ def create(
     run: Run,
     name: Name,
     role: Annotated[
-        Literal["viewer", "operator", "admin"],
-        typer.Option("--role", help="viewer asks, operator enrols, admin deletes."),
+        RoleName,
+        typer.Option("--role", help=ROLES),
     ] = "viewer",
     only: Annotated[
         str | None, typer.Option("--only", metavar="COLLECTION", help="Opens this one alone.")

@@ -199,6 +199,9 @@ def needs(role: Role) -> dict[str, Any]:
     return {"x-role": role.value}
 
 
+KIOSK, VIEWER, OPERATOR, HR, ADMIN = (needs(role) for role in Role)
+
+
 # A picture that may be missing: a page asks so, since a browser reports every 404 as an error.
 Optional = Annotated[
     bool, Query(description="Answer 204 instead of 404 where there is no picture.")

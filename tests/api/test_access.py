@@ -37,7 +37,10 @@ def test_every_operation_but_the_watchers_asks_for_a_role(app: FastAPI) -> None:
     assert {path for (_, path), role in roles.items() if role is None} <= OPEN
     assert roles["POST", "/v1/identify"] == Role.VIEWER
     assert roles["POST", "/v1/people"] == Role.OPERATOR
-    assert {role for (method, _), role in roles.items() if method == "DELETE"} == {Role.ADMIN}
+    assert {role for (method, _), role in roles.items() if method == "DELETE"} == {
+        Role.HR,
+        Role.ADMIN,
+    }
 
 
 def test_every_operation_refuses_a_missing_wrong_revoked_and_weak_key(

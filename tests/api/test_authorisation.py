@@ -91,7 +91,19 @@ def test_only_what_tells_nothing_of_people_is_open_to_anybody(
     assert {operation for operation, role in table.items() if role is None} == OPEN
 
 
-def test_what_deletes_for_good_or_is_about_keys_is_for_admins(
+def test_what_a_role_may_do() -> None:
+    covered = {role: {other for other in Role if role.covers(other)} for role in Role}
+    kiosk, viewer, operator = Role.KIOSK, Role.VIEWER, Role.OPERATOR
+    assert covered == {
+        kiosk: {kiosk},
+        viewer: {viewer},
+        operator: {kiosk, viewer, operator},
+        Role.HR: {kiosk, viewer, operator, Role.HR},
+        Role.ADMIN: set(Role),
+    }
+
+
+def test_what_deletes_for_good_or_is_about_keys_is_for_few(
     table: dict[tuple[str, str], Role | None],
 ) -> None:
     strict = {
@@ -99,7 +111,9 @@ def test_what_deletes_for_good_or_is_about_keys_is_for_admins(
         for method, path in table
         if method == "DELETE" or path.startswith(("/v1/keys", "/v1/audit"))
     }
-    assert {table[operation] for operation in strict} == {Role.ADMIN}
+    people = {operation for operation in strict if operation[1].startswith("/v1/people")}
+    assert {table[operation] for operation in people} == {Role.HR}
+    assert {table[operation] for operation in strict - people} == {Role.ADMIN}
     changing = {op for op in table if op[0] in ("POST", "PATCH", "PUT")} - OPEN
     asking = {op for op in changing if table[op] is Role.VIEWER}
     assert asking == {

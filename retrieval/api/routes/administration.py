@@ -7,7 +7,15 @@ from fastapi import Path, Query
 
 from retrieval.api.auditing import audited
 from retrieval.api.context import Context
-from retrieval.api.routing import By, CollectionName, InContext, InGallery, needs, router
+from retrieval.api.routing import (
+    ADMIN,
+    VIEWER,
+    By,
+    CollectionName,
+    InContext,
+    InGallery,
+    router,
+)
 from retrieval.api.schemas import (
     AuditPage,
     CollectionGone,
@@ -18,12 +26,11 @@ from retrieval.api.schemas import (
     KeyRow,
     NewKey,
 )
-from retrieval.catalogue.http.api_keys import Key, Role, meant
+from retrieval.catalogue.http.api_keys import Key, meant
 from retrieval.catalogue.records import Counts
 from retrieval.errors import NotAllowed, NotFound
 
 routes = router("administration")
-VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.ADMIN)
 
 
 @routes.get("/collections", response_model=Collections, openapi_extra=VIEWER)

@@ -12,9 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from retrieval.api.auth import Caller
 from retrieval.api.context import Context
 from retrieval.api.event_schemas import EventPhotosShown, InlinePhoto, InlinePhotos, PhotosTaken
-from retrieval.api.routes.events import OPERATOR, VIEWER, EventId, record, routes
+from retrieval.api.routes.events import EventId, record, routes
 from retrieval.api.routes.runs import bulk_of, fill, unpacked
-from retrieval.api.routing import By, InContext, InGallery, Once
+from retrieval.api.routing import OPERATOR, VIEWER, By, InContext, InGallery, Once
 from retrieval.api.schemas import RunShown
 from retrieval.api.streams import EventStream, changes
 from retrieval.api.uploads import check_count, photo_sources

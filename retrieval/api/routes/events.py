@@ -30,17 +30,18 @@ from retrieval.api.event_schemas import (
 )
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import (
+    ADMIN,
+    OPERATOR,
+    VIEWER,
     By,
     CollectionName,
     InContext,
     InGallery,
     Once,
     Optional,
-    needs,
     router,
 )
 from retrieval.catalogue.events.records import Expects, Kind
-from retrieval.catalogue.http.api_keys import Role
 from retrieval.errors import NotFound
 from retrieval.events.events import Expected
 from retrieval.events.exports import MEDIA_TYPES, presence_bytes, roll_bytes
@@ -48,7 +49,6 @@ from retrieval.events.verdicts import Judgement
 from retrieval.service import Service
 
 routes = router("events")
-VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.ADMIN)
 
 EventId = Annotated[int, InPath(ge=1, le=2**62)]
 Form = Literal["json", "csv", "xlsx", "html"]

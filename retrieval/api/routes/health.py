@@ -6,9 +6,8 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from retrieval.api.problems import problem
-from retrieval.api.routing import PROBLEMS, GuardedRoute, InContext, needs
+from retrieval.api.routing import PROBLEMS, VIEWER, GuardedRoute, InContext
 from retrieval.api.schemas import Health, Readiness
-from retrieval.catalogue.http.api_keys import Role
 from retrieval.errors import NotFound
 
 routes = APIRouter(tags=["health"])
@@ -45,7 +44,7 @@ def readyz(context: InContext) -> Any:
     "/metrics",
     response_class=Response,
     responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}},
-    openapi_extra=needs(Role.VIEWER),
+    openapi_extra=VIEWER,
 )
 def metrics(context: InContext) -> Response:
     """Counters in Prometheus's text format."""

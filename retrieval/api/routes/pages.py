@@ -20,7 +20,7 @@ from retrieval.api.problems import of_error, status_of
 from retrieval.api.routes.people import PersonId, cursor_of_name, name_of_cursor
 from retrieval.api.routes.quality import calibration_shown
 from retrieval.api.routes.runs import RunId, own_run
-from retrieval.api.routing import By, GuardedRoute, InContext, needs
+from retrieval.api.routing import VIEWER, By, GuardedRoute, InContext
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.records import Counts
 from retrieval.errors import KeyRefused, NotFound, RollcallError
@@ -46,7 +46,6 @@ PAGES = (
 
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 login_routes = APIRouter(include_in_schema=False)
-VIEWER = needs(Role.VIEWER)
 
 
 def _initials(name: str) -> str:
@@ -122,7 +121,8 @@ class View:
             "collections": self.collections,
             "trouble": self.context.services.trouble(self.collection),
             "may_edit": caller.role.covers(Role.OPERATOR),
-            "may_delete": caller.role.covers(Role.ADMIN),
+            "may_delete": caller.role.covers(Role.HR),
+            "may_administer": caller.role.covers(Role.ADMIN),
             "picture": f"/v1/faces/{{}}/picture?optional=1&collection={quote(self.collection)}",
         }
         return _rendered(template, {**common, **values}, http_status)

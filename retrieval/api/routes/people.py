@@ -14,13 +14,15 @@ from retrieval.api.context import Context
 from retrieval.api.pictures import CACHED, jpeg_or_nothing
 from retrieval.api.problems import of_error
 from retrieval.api.routing import (
+    HR,
+    OPERATOR,
+    VIEWER,
     By,
     CollectionName,
     InContext,
     InGallery,
     Once,
     Optional,
-    needs,
     router,
 )
 from retrieval.api.schemas import (
@@ -40,7 +42,6 @@ from retrieval.api.schemas import (
     Undo,
 )
 from retrieval.api.uploads import check_count, photo_sources
-from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import (
@@ -60,7 +61,6 @@ from retrieval.service import Service
 from retrieval.values import Source
 
 routes = router("people")
-VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.ADMIN)
 
 PersonId = Annotated[int, Path(ge=1, le=2**62, description="Of the person.")]
 Name = Annotated[str, Form(min_length=1, max_length=200, description="The person's name.")]
@@ -417,7 +417,7 @@ def _edit(entry: JournalEntry) -> dict[str, Any]:
 # Deletion, which is final
 
 
-@routes.delete("/people/{person_id}", response_model=Receipt, openapi_extra=ADMIN)
+@routes.delete("/people/{person_id}", response_model=Receipt, openapi_extra=HR)
 async def delete_person(
     context: InContext,
     caller: By,
@@ -438,7 +438,7 @@ async def delete_person(
     return await context.pool.run_to_the_end(work)
 
 
-@routes.delete("/people/{person_id}/photos/{face_id}", response_model=Gone, openapi_extra=ADMIN)
+@routes.delete("/people/{person_id}/photos/{face_id}", response_model=Gone, openapi_extra=HR)
 async def remove_photo(
     context: InContext,
     caller: By,

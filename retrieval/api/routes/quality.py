@@ -9,9 +9,16 @@ from typing import Any
 import numpy as np
 
 from retrieval.api.auditing import audited
-from retrieval.api.routing import By, InContext, InGallery, Once, needs, router
+from retrieval.api.routing import (
+    ADMIN,
+    VIEWER,
+    By,
+    InContext,
+    InGallery,
+    Once,
+    router,
+)
 from retrieval.api.schemas import CalibrationShown, Curves, HealthReport, Measured, WantedRate
-from retrieval.catalogue.http.api_keys import Role
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
 from retrieval.service import Service
@@ -24,7 +31,6 @@ from retrieval.upkeep.trust import (
 )
 
 routes = router("quality")
-VIEWER, ADMIN = needs(Role.VIEWER), needs(Role.ADMIN)
 
 CURVE_POINTS = 200  # as fine as a slider on a screen
 BINS = 60

@@ -8,17 +8,23 @@ from fastapi.responses import JSONResponse
 
 from retrieval.api.auditing import entry_of
 from retrieval.api.context import Question, refuse_if_none_was_read
-from retrieval.api.routing import By, InContext, InGallery, InLoadedGallery, Once, needs, router
+from retrieval.api.routing import (
+    VIEWER,
+    By,
+    InContext,
+    InGallery,
+    InLoadedGallery,
+    Once,
+    router,
+)
 from retrieval.api.schemas import Identification, SearchAnswer, Verdict
 from retrieval.api.uploads import Photo, check_count, photo_source, photo_sources
-from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.collection.answers import PhotoHits, Verification, identification
 from retrieval.errors import SettingInvalid
 from retrieval.values import Source
 
 routes = router("questions")
-VIEWER = needs(Role.VIEWER)
 
 Threshold = Annotated[
     float | None, Form(ge=-1, le=1, description="In place of the collection's own.")

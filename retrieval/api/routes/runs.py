@@ -21,10 +21,18 @@ from retrieval.api.archives import unpack
 from retrieval.api.auditing import audited
 from retrieval.api.context import Context
 from retrieval.api.pictures import jpeg_or_nothing
-from retrieval.api.routing import By, CollectionName, InContext, Once, Optional, needs, router
+from retrieval.api.routing import (
+    OPERATOR,
+    VIEWER,
+    By,
+    CollectionName,
+    InContext,
+    Once,
+    Optional,
+    router,
+)
 from retrieval.api.schemas import RejectsPage, RunShown, RunsShown
 from retrieval.api.streams import EventStream, changes
-from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.errors import (
@@ -44,7 +52,6 @@ from retrieval.runs.files import uploads_below
 logger = logging.getLogger(__name__)
 
 routes = router("runs")
-VIEWER, OPERATOR = needs(Role.VIEWER), needs(Role.OPERATOR)
 
 RunId = Annotated[str, InPath(pattern="^[0-9a-f]{1,32}$", description="Or the beginning of it.")]
 

@@ -7,9 +7,18 @@ from fastapi import Path, Query, Response
 
 from retrieval.api.auditing import audited
 from retrieval.api.pictures import jpeg_or_nothing
-from retrieval.api.routing import By, InContext, InGallery, Once, Optional, needs, router
+from retrieval.api.routing import (
+    ADMIN,
+    OPERATOR,
+    VIEWER,
+    By,
+    InContext,
+    InGallery,
+    Once,
+    Optional,
+    router,
+)
 from retrieval.api.schemas import Forgotten, NamedGroup, NameOfGroup, UnknownGroups
-from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Enrolment
 from retrieval.errors import NotFound
@@ -17,7 +26,6 @@ from retrieval.people.strangers import Group, list_groups, name_group
 from retrieval.service import Service
 
 routes = router("unknowns")
-VIEWER, OPERATOR, ADMIN = needs(Role.VIEWER), needs(Role.OPERATOR), needs(Role.ADMIN)
 
 GroupId = Annotated[int, Path(ge=1, le=2**62, description="As listed.")]
 

@@ -58,14 +58,18 @@ keys = Table(
 
 
 class Role(StrEnum):
-    """What a key may do; each role may do all that the ones before it may."""
+    """What somebody may do; each may do all that the ones before it may, but see `covers`."""
 
+    KIOSK = "kiosk"  # the routes of a kiosk at a door, nothing else
     VIEWER = "viewer"  # ask
     OPERATOR = "operator"  # enrol, name, edit what can be undone
-    ADMIN = "admin"  # delete, keys, settings
+    HR = "hr"  # delete people and their photos
+    ADMIN = "admin"  # delete collections and events, keys, users, settings
 
     def covers(self, other: "Role") -> bool:
-        """Whether this role may do what needs the other."""
+        """Whether this role may do what needs the other; who only looks runs no kiosk."""
+        if self is Role.VIEWER:
+            return other is Role.VIEWER
         order = list(Role)
         return order.index(self) >= order.index(other)
 
