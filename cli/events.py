@@ -37,7 +37,9 @@ Expect = Annotated[
 KeepPhotos = Annotated[
     bool, typer.Option("--keep-photos", help="Keep copies of the photos as well.")
 ]
-Days = Annotated[int | None, typer.Option("--days", min=1, help="Delete it after so many days.")]
+Days = Annotated[
+    int | None, typer.Option("--days", min=1, max=100_000, help="Delete it after so many days.")
+]
 Queue = Annotated[
     bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
 ]

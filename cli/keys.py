@@ -36,7 +36,8 @@ def create(
         str | None, typer.Option("--only", metavar="COLLECTION", help="Opens this one alone.")
     ] = None,
     requests_per_minute: Annotated[
-        int | None, typer.Option("--requests-per-minute", min=1, help="A limit of its own.")
+        int | None,
+        typer.Option("--requests-per-minute", min=1, max=1_000_000, help="A limit of its own."),
     ] = None,
 ) -> None:
     """Make a key. It is shown this once and kept nowhere."""

@@ -10,13 +10,14 @@ import json
 import logging
 import math
 import os
+import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from errno import ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from typer.exceptions import TyperException
 
 from retrieval.errors import RollcallError, SettingInvalid, StoreError, StoreFull
 from retrieval.private_files import UMASK
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
     from retrieval.photos.folders import PassedOver
     from retrieval.service import Service
     from retrieval.settings import Settings
+
+# What would move a terminal's cursor, colour it or turn its text round: names of files may hold it.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_OWN_FAULT = 7  # exit code
 
 # advance(n=1, total=None, **fields): n more are done, of so many; fields are shown
 Advance = Callable[..., None]
@@ -93,12 +99,15 @@ class Run:
 
     def print(self, *parts: Any, **style: Any) -> None:
         """Print a part of the result for people."""
-        self.console.print(*parts, **style)
+        shown = (_harmless(part) if isinstance(part, str) else part for part in parts)
+        self.console.print(*shown, **style)
 
     def remark(self, text: str) -> None:
         """Say something beside the result; silent with `--quiet`."""
         if not self.quiet:
-            Console(stderr=True, highlight=False, soft_wrap=True).print(text, style="dim")
+            Console(stderr=True, highlight=False, soft_wrap=True).print(
+                _harmless(text), style="dim"
+            )
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
         """Print rows as a table on a terminal, as tab-separated lines otherwise."""
@@ -142,7 +151,12 @@ def _shown(cell: Any) -> str:
     """A cell as people read it: moments to the minute, in UTC as they are kept."""
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d %H:%M}"
-    return "" if cell is None else str(cell)
+    return "" if cell is None else _harmless(str(cell))
+
+
+def _harmless(text: str) -> str:
+    """Text whose control characters are shown, not obeyed."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _wide(to_stderr: bool) -> bool:
@@ -286,6 +300,11 @@ def _run(
         known = _as_store_error(error)
         _report(known, shared["json"])
         raise typer.Exit(known.exit_code) from None
+    except (typer.Exit, typer.Abort, TyperException):
+        raise
+    except Exception as error:  # noqa: BLE001  # a script must tell a fault from rejected photos
+        _report_fault(error, shared["json"])
+        raise typer.Exit(_OWN_FAULT) from None
     if run.rejected:
         raise typer.Exit(1)
 
@@ -298,7 +317,9 @@ def _check_written(path: Path, kind: Writes) -> None:
 
 
 def _as_store_error(error: OSError) -> StoreError:
-    kind = StoreFull if error.errno == ENOSPC else StoreError
+    from retrieval.output_files import is_disk_full
+
+    kind = StoreFull if is_disk_full(error) else StoreError
     return kind(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")
 
 
@@ -326,7 +347,16 @@ def _report(error: RollcallError, as_json: bool) -> None:
         document = {"error": {"code": error.code, "message": str(error)}}
         sys.stdout.write(_json(document) + "\n")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]error:[/] {_escaped(str(error))}")
+    console.print(f"[bold red]error:[/] {_escaped(_harmless(str(error)))}")
+
+
+def _report_fault(error: Exception, as_json: bool) -> None:
+    """A fault of Rollcall's own: all that whoever mends it needs."""
+    if as_json:
+        document = {"error": {"code": "fault", "message": f"{type(error).__name__}: {error}"}}
+        sys.stdout.write(_json(document) + "\n")
+    traceback.print_exception(error)
+    sys.stderr.write("This is a fault of Rollcall. Please report it with the lines above.\n")
 
 
 def _json(document: Mapping[str, Any]) -> str:

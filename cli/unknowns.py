@@ -18,7 +18,8 @@ def register(app: typer.Typer) -> None:
 def list_unknowns(
     run: Run,
     days: Annotated[
-        int | None, typer.Option("--days", min=1, help="Only faces seen in these last days.")
+        int | None,
+        typer.Option("--days", min=1, max=100_000, help="Only faces seen in these last days."),
     ] = None,
     least: Annotated[
         int, typer.Option("--least", min=1, help="Only groups of so many faces or more.")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
@@ -22,7 +23,6 @@ from typing import BinaryIO
 from retrieval.errors import FileHeld, SettingInvalid, StoreError, StoreFull
 from retrieval.private_files import open_bytes
 
-_DISK_FULL = 28  # errno.ENOSPC
 _LOOK_S = 0.05
 
 
@@ -44,6 +44,24 @@ class Holder:
         return f"`{self.command}` (process {self.process}, since {self.since})"
 
 
+def is_disk_full(error: OSError) -> bool:
+    """Whether a file could not be written for want of space, of quota too."""
+    return error.errno in (ENOSPC, EDQUOT, EFBIG)
+
+
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """The error that says why a file could not be written, and what to do."""
+    if is_disk_full(error):
+        return StoreFull(
+            f"No space is left for {path}. Nothing was changed under that name; free some space or"
+            " choose another disk."
+        )
+    return StoreError(
+        f"{path} cannot be written: {error.strerror or error}. Check the folder and its"
+        " permissions."
+    )
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a path beside a file, to be written; what was written there then takes its place.
@@ -63,12 +81,21 @@ def replacing(path: Path) -> Iterator[Path]:
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
-        kind = StoreFull if error.errno == _DISK_FULL else StoreError
-        raise kind(f"{path} cannot be written: {error.strerror}.") from error
+        raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let what was renamed in a folder outlast a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def check_writable(path: Path) -> None:

@@ -24,6 +24,7 @@ from retrieval.errors import SettingInvalid
 logger = logging.getLogger(__name__)
 
 PREFIX = "ROLLCALL_"
+_MOST_DAYS = 100_000
 HOME_FILES = ("rollcall.toml", ".env")  # in a home folder; what the first says goes before
 
 
@@ -204,12 +205,14 @@ class Settings(BaseSettings):
     unknown_days: int | None = Field(
         None,
         ge=0,
+        le=_MOST_DAYS,
         description="Days for which unknown faces are kept, so that strangers who come again can be"
         " named; 0 keeps none. If unset, those of queries are not kept, those of events 30 days.",
     )
     event_days: int | None = Field(
         None,
         ge=1,
+        le=_MOST_DAYS,
         description="Days for which events without days of their own are kept, with all that is of"
         " them; until they are deleted if unset.",
     )
@@ -218,13 +221,16 @@ class Settings(BaseSettings):
         description="Keep a small picture with each enrolled face, each face of an event and each"
         " unknown face that is kept.",
     )
-    audit_days: int = Field(365, ge=1, description="Days for which the audit log is kept.")
+    audit_days: int = Field(
+        365, ge=1, le=_MOST_DAYS, description="Days for which the audit log is kept."
+    )
     max_archive_bytes: int = Field(
         2_000_000_000, ge=1_000, description="Bytes to which an uploaded archive may unpack."
     )
     upload_days: int = Field(
         7,
         ge=1,
+        le=_MOST_DAYS,
         description="Days for which unpacked archives, to look at rejects, and the lists of rejects"
         " under the home folder are kept.",
     )
@@ -306,10 +312,12 @@ def _without(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The settings of a file, by name."""
+    """The settings of a file, by name; a name may stand as in the environment."""
+    if path.exists() and not path.is_file():
+        raise SettingInvalid(f"The settings {path} are no file. Check the path.")
     try:
         text = path.read_text(encoding="utf-8")
-        found = tomllib.loads(text) if path.suffix == ".toml" else _lines(path)
+        found = _tables(text) if path.suffix == ".toml" else _lines(path)
     except OSError as error:
         raise SettingInvalid(f"The settings {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:  # no UTF-8, no TOML, no JSON
@@ -318,6 +326,14 @@ def _read(path: Path) -> dict[str, Any]:
         if name not in Settings.model_fields:
             raise SettingInvalid(f"{path}: {name!r} is no setting.{_nearest(name)}")
     return found
+
+
+def _tables(text: str) -> dict[str, Any]:
+    """What TOML says."""
+    return {
+        name.upper().removeprefix(PREFIX).lower(): value
+        for name, value in tomllib.loads(text).items()
+    }
 
 
 def _lines(path: Path) -> dict[str, Any]:

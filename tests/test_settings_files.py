@@ -126,3 +126,9 @@ def test_a_misspelt_variable_of_the_environment_is_named_with_the_nearest_right_
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingInvalid, match=r"no\.toml cannot be read: No such file"):
         load_settings(tmp_path / "no.toml")
+
+
+@pytest.mark.parametrize("name", ["detector", "ROLLCALL_DETECTOR", "Detector"])
+def test_a_file_in_toml_may_name_settings_as_the_environment_does(home: Path, name: str) -> None:
+    (home / "rollcall.toml").write_text(f'{name} = "mtcnn"\n')
+    assert load_settings(home=home).detector == "mtcnn"

@@ -4,7 +4,6 @@ It is a tar archive cut into frames (see `frames`); its last member, `SHA256SUMS
 every other one.
 """
 
-import errno
 import hashlib
 import os
 import tarfile
@@ -12,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from retrieval.backup.frames import FrameReader, FrameWriter, Passphrase, decrypt, read_header
-from retrieval.errors import DataInvalid, StoreError, StoreFull
+from retrieval.errors import DataInvalid
+from retrieval.output_files import replacing
 
 _SUMS = "SHA256SUMS"
 
@@ -81,26 +80,14 @@ def writing_backup(path: Path, passphrase: str | None) -> Iterator[BackupWriter]
         StoreError: the folder cannot be written to.
         SettingInvalid: a passphrase, but no cryptography.
     """
-    try:
-        with NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
-        ) as draft:
-            writer = None
-            try:
-                writer = BackupWriter(cast(BinaryIO, draft), passphrase)
-                yield writer
-                writer.finish()
-                draft.flush()
-                os.fsync(draft.fileno())
-                Path(draft.name).replace(path)
-            except BaseException:
-                if writer is not None:
-                    writer.abandon()
-                Path(draft.name).unlink(missing_ok=True)
-                raise
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise _writing_failed(path, error) from error
+    with replacing(path) as part, part.open("wb") as draft:
+        writer = BackupWriter(draft, passphrase)
+        try:
+            yield writer
+            writer.finish()
+        except BaseException:
+            writer.abandon()
+            raise
 
 
 class BackupReader:
@@ -209,26 +196,6 @@ def _compare(path: Path, sums: str, found: dict[str, str]) -> None:
             f"{path} is damaged: {', '.join(wrong[:3])} is not what was written. "
             "Nothing is taken from it; use another copy of the backup."
         )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _writing_failed(path: Path, error: OSError) -> StoreError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return StoreFull(
-            f"No space is left for the backup {path}. Nothing was left under that name; "
-            "free some space or choose another disk."
-        )
-    return StoreError(
-        f"The backup {path} cannot be written: {error.strerror}. Check the folder and its "
-        "permissions."
-    )
 
 
 def _reading_failed(path: Path, error: OSError) -> DataInvalid:

@@ -6,7 +6,6 @@ A report asks no other host for anything, and its Content-Security-Policy holds 
 """
 
 import base64
-import errno
 import json
 import os
 import platform
@@ -22,7 +21,7 @@ from jinja2 import Environment
 from matplotlib.figure import Figure
 
 from retrieval.benchmarks.plots import png
-from retrieval.errors import SettingInvalid, StoreFull
+from retrieval.output_files import cannot_write, replacing
 
 Cell = str | int | float | None
 
@@ -138,7 +137,7 @@ class Report:
 
         Raises:
             StoreFull: no space is left.
-            SettingInvalid: the place cannot be written to.
+            StoreError: it cannot be written.
         """
         return write_file(path, self.html().encode())
 
@@ -155,7 +154,7 @@ class Report:
 
         Raises:
             StoreFull: no space is left.
-            SettingInvalid: the folder cannot be written to.
+            StoreError: the folder cannot be written to.
         """
         document = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
         written = [
@@ -188,20 +187,14 @@ def write_file(path: Path, content: bytes) -> Path:
 
     Raises:
         StoreFull: no space is left.
-        SettingInvalid: the place cannot be written to.
+        StoreError: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True) if path.parent.is_dir() else None
-        if error.errno == errno.ENOSPC:
-            raise StoreFull(f"No space is left to write {path}. Free some and repeat.") from error
-        raise SettingInvalid(
-            f"{path} cannot be written: {error.strerror}. Give another folder with --out."
-        ) from error
+        raise cannot_write(path, error) from error
+    with replacing(path) as part:
+        part.write_bytes(content)
     return path
 
 

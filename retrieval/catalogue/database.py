@@ -29,6 +29,7 @@ from retrieval.encryption.keys import UserKeySource
 from retrieval.errors import (
     CatalogueIncompatible,
     CatalogueUnavailable,
+    DataInvalid,
     SettingInvalid,
     StoreError,
     StoreFull,
@@ -243,6 +244,8 @@ class Database:
             yield
         except (DBAPIError, PoolTimeout, sqlite3.Error) as exc:
             raise _translated(exc, self.label) from exc
+        except OverflowError as exc:  # sqlite3's own, of a number beyond 64 bits
+            raise DataInvalid("A number is larger than any in the catalogue. Check it.") from exc
 
 
 def _parse(url: str | Path) -> URL:

@@ -5,7 +5,7 @@ also its id in every index, so a reused one would name the wrong person from an 
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -57,6 +57,19 @@ def now() -> datetime:
     """The present moment, as precise as `Moment` keeps it."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def days_ago(days: int, moment: datetime | None = None) -> datetime:
+    """So many days before a moment, the present one by default; the first of all if there is none.
+
+    Args:
+        days: how many; whoever reads old values of settings may find any number.
+        moment: in UTC.
+    """
+    try:
+        return (moment or now()) - timedelta(days=days)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def chunks(values: Iterable[T], size: int = 1_000) -> Iterator[list[T]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from sqlalchemy import (
@@ -41,6 +41,7 @@ from retrieval.catalogue.schema import (
     chunks,
     collection_column,
     collections,
+    days_ago,
     metadata,
     now,
 )
@@ -154,7 +155,7 @@ class Strangers:
                 connection.execute(owner.with_for_update(read=True, key_share=True))
                 found = encode_vectors(connection, np.stack([face.vector for face in faces]))
                 rows = [row | {"vector": value} for row, value in zip(rows, found, strict=True)]
-            old = unknowns.c.seen_at < moment - timedelta(days=days)
+            old = unknowns.c.seen_at < days_ago(days, moment)
             connection.execute(delete(unknowns).where(mine, old))
             for hashes in chunks(photos):
                 connection.execute(delete(unknowns).where(mine, unknowns.c.sha256.in_(hashes)))
@@ -176,7 +177,7 @@ class Strangers:
             unknowns.c.fingerprint == _model(collection_id).scalar_subquery(),
         )
         if days is not None:
-            query = query.where(unknowns.c.seen_at >= now() - timedelta(days=days))
+            query = query.where(unknowns.c.seen_at >= days_ago(days))
         query = query.order_by(unknowns.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()

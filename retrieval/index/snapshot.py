@@ -12,7 +12,6 @@ Files are never changed: they are written beside, synced and renamed, named by w
 deleted when a newer one is in place; who has mapped a deleted one keeps it until unmapping.
 """
 
-import errno
 import fcntl
 import json
 import mmap
@@ -33,6 +32,7 @@ import numpy.typing as npt
 from retrieval.encryption.files import HEAD, EncryptingFile, Encryptor, decrypt, encrypted_by
 from retrieval.encryption.keys import DataKey, DecryptionFailed
 from retrieval.errors import CatalogueEncrypted, SnapshotInvalid, StoreError, StoreFull
+from retrieval.output_files import is_disk_full, sync_folder
 from retrieval.private_files import make_folder, open_bytes
 from retrieval.values import Watermark
 
@@ -143,7 +143,7 @@ def write(
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
-        _sync_folder(folder)
+        sync_folder(folder)
     return path
 
 
@@ -329,20 +329,12 @@ def _view(content: memoryview, place: Mapping[str, Any]) -> Array:
     return np.frombuffer(content, dtype, count, place["offset"]).reshape(shape)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _translated(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise StoreFull(
                 f"No space is left for an index snapshot in {folder}: free some. Answers stay"
                 " right meanwhile."

@@ -1,6 +1,5 @@
 """Getting a file: downloaded or copied, hashed on the way, written beside and renamed."""
 
-import errno
 import hashlib
 import http.client
 import logging
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from retrieval.errors import DownloadFailed, ModelMissing, StoreError, StoreFull
+from retrieval.output_files import is_disk_full
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +170,6 @@ def _failed(url: str, why: str, instead: str) -> DownloadFailed:
 
 
 def _store_error(target: Path, error: OSError) -> StoreError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return StoreFull(f"No space left to write {target}. Free some, or set another --home.")
     return StoreError(f"{target} cannot be written: {error}. Check the folder, or set --home.")

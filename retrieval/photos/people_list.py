@@ -224,6 +224,8 @@ def parse_columns(text: str) -> dict[str, str]:
 @contextmanager
 def _opened(path: Location) -> Iterator[IO[bytes]]:
     if isinstance(path, Path):
+        if path.exists() and not path.is_file():
+            raise DataInvalid(f"The list {path} is no file. Check the path.")
         with path.open("rb") as file:
             yield file
         return

@@ -5,7 +5,6 @@ renamed. Object stores put an object in one step; behind any other protocol it i
 its place and renamed there, and whether that is synced is the server's matter.
 """
 
-import errno
 import fcntl
 import os
 import shutil
@@ -18,6 +17,7 @@ from typing import IO, Protocol
 from uuid import uuid4
 
 from retrieval.errors import DataInvalid, PhotoUnreadable, StoreError, StoreFull
+from retrieval.output_files import is_disk_full
 from retrieval.photos import urls
 from retrieval.photos.folders import exists
 from retrieval.private_files import make_folder
@@ -196,7 +196,7 @@ _PUT_IN_ONE_STEP = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "
 
 def store_error(path: Path, error: OSError) -> StoreError:
     """What an error of the file system means for the store."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return StoreFull(
             f"There is no space left for a copy of the photo in {path.parent}. Free some, or keep "
             "no copies (ROLLCALL_KEEP_PHOTOS=false)."

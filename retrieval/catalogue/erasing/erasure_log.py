@@ -132,6 +132,8 @@ def read_receipt(path: Path) -> Erasure:
     Raises:
         DataInvalid: the file cannot be read, or is no receipt.
     """
+    if path.exists() and not path.is_file():
+        raise DataInvalid(f"The receipt {path} is no file. Check the path.")
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         at = datetime.fromisoformat(told["erased_at"])
@@ -149,5 +151,5 @@ def read_receipt(path: Path) -> Erasure:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataInvalid(
             f"{path} is no receipt of a deletion: expected the JSON file that `rollcall people"
-            f" delete --receipt` writes, found {error!r}."
+            f" delete --receipt` writes, found something else. Check the path."
         ) from error

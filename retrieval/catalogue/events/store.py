@@ -1,7 +1,7 @@
 """Events in the catalogue; every method is one transaction."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -35,7 +35,7 @@ from retrieval.catalogue.events.tables import (
     verdicts,
 )
 from retrieval.catalogue.names import clean_name
-from retrieval.catalogue.schema import NO_VECTOR, chunks, now
+from retrieval.catalogue.schema import NO_VECTOR, chunks, days_ago, now
 from retrieval.errors import AlreadyExists, NotFound
 
 _EVENT = select(*(events.c[name] for name in Event.__slots__))
@@ -299,7 +299,7 @@ def _due(connection: Connection, collection_id: int, event_days: int | None) -> 
     due = []
     for event_id, own, created_at in found:
         days = event_days if own is None else own
-        if days is not None and created_at < now() - timedelta(days=days):
+        if days is not None and created_at < days_ago(days):
             due.append(event_id)
     return due
 
@@ -312,7 +312,7 @@ def _strangers(collection_id: int, days: int) -> Select[tuple[int]]:
     )
     old = select(event_photos.c.id).where(
         event_photos.c.collection_id == collection_id,
-        event_photos.c.added_at < now() - timedelta(days=days),
+        event_photos.c.added_at < days_ago(days),
     )
     return select(appearances.c.id).where(
         appearances.c.photo_id.in_(old),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +23,16 @@ from sqlalchemy import (
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.erasing.mentions import Mentions
-from retrieval.catalogue.schema import Id, Moment, Name, chunks, collections, metadata, now
+from retrieval.catalogue.schema import (
+    Id,
+    Moment,
+    Name,
+    chunks,
+    collections,
+    days_ago,
+    metadata,
+    now,
+)
 
 ABOUT_KEYS = ("create-key", "revoke-key")  # actions
 
@@ -139,7 +148,7 @@ class Audit:
 
     def purge(self, days: int) -> int:
         """Delete entries that are older than so many days; return how many."""
-        old = audit.c.at < now() - timedelta(days=days)
+        old = audit.c.at < days_ago(days)
         with self._database.writing() as connection:
             return connection.execute(delete(audit).where(old)).rowcount
 
