@@ -179,6 +179,9 @@ async def _every_day(context: Context) -> None:
             await run_in_threadpool(context.audit.purge, context.settings.audit_days)
             await run_in_threadpool(context.replies.purge)
             await run_in_threadpool(context.sessions.purge)
+            await run_in_threadpool(
+                context.catalogue.runs.forget_answers, context.settings.upload_days
+            )
             await run_in_threadpool(forget_old, context.settings.home, context.settings.upload_days)
         except (StoreError, OSError) as error:
             logger.warning("Old audit entries and files of runs stay for now: %s", error)

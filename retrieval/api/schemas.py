@@ -644,6 +644,13 @@ class RejectsPage(BaseModel):
     next: int | None = Field(description="`after` of the next page; null on the last.")
 
 
+class AnswersPage(BaseModel):
+    """What a run that identifies has found, in the order of the source."""
+
+    photos: list[IdentifiedPhoto]
+    next: int | None = Field(description="`after` of the next page; null on the last.")
+
+
 class CollectionRow(BaseModel):
     """A gallery."""
 

@@ -117,6 +117,57 @@ def test_an_archive_is_enrolled_and_its_rejects_are_listed_with_pictures(
     assert [p["person"] for p in client.get("/v1/people").json()["people"]] == ["Gustav", "Rosa"]
 
 
+def test_an_archive_is_identified_and_its_answers_are_read_until_their_time_is_over(
+    client: TestClient, queue: PatientQueue, tasks: RunTasks, people: dict[str, int]
+) -> None:
+    files = archive(**{"a/both.png": paint(RED, GREEN), "b/red.png": paint(RED), "c.png": b"no"})
+    begun = client.post("/v1/runs", files=files, data={"kind": "identify"})
+    assert (begun.status_code, begun.json()["kind"]) == (202, "identify"), begun.text
+    run = begun.json()["run"]
+    wait_for_jobs(queue, 1)
+    work(queue, tasks)
+    first = client.get(f"/v1/runs/{run}/answers?limit=2").json()
+    rest = client.get(f"/v1/runs/{run}/answers?after={first['next']}").json()
+    told = {
+        photo["photo"]: [face["person"] for face in photo.get("faces") or []]
+        for photo in first["photos"] + rest["photos"]
+    }
+    assert told == {"c.png": [], "a/both.png": ["Rosa", "Gustav"], "b/red.png": ["Rosa"]}
+    assert (first["next"] is None, rest["next"]) == (False, None)
+    assert len(client.get("/v1/people").json()["people"]) == len(people), "nobody was enrolled"
+    assert tasks._runs.forget_answers(1) == 0, "it has ended a moment ago"
+    assert tasks._runs.forget_answers(-1) == 1
+    assert client.get(f"/v1/runs/{run}/answers").json()["photos"] == []
+    counts = client.get(f"/v1/runs/{run}").json()["counts"]
+    assert (counts["answered"], counts["rejected"]) == (2, {"unreadable": 1})
+
+
+def test_an_archive_without_a_photo_begins_no_run_and_leaves_no_folder(
+    client: TestClient, settings: Settings, people: dict[str, int]
+) -> None:
+    event = client.post("/v1/events", json={"name": "Party"}).json()["id"]
+    for place, data in (("runs", {"kind": "identify"}), (f"events/{event}/archive", {})):
+        answer = client.post(f"/v1/{place}", files=archive(**{"note.txt": b"x"}), data=data)
+        assert answer.status_code == 422, answer.text
+    assert not list(uploads_below(settings.home).glob("*"))
+    assert client.get("/v1/runs").json()["runs"] == []
+
+
+def test_photos_of_an_archive_come_into_an_event_with_an_audit_entry_of_the_run(
+    client: TestClient, queue: PatientQueue, tasks: RunTasks, people: dict[str, int]
+) -> None:
+    event = client.post("/v1/events", json={"name": "Party"}).json()["id"]
+    sent = archive(**{"1.png": paint(RED), "2.png": paint(GREEN)})
+    run = client.post(f"/v1/events/{event}/archive", files=sent).json()["run"]
+    entries = client.get("/v1/audit").json()["entries"]
+    told = [each["answer"] for each in entries if each["action"] == "add-photos"]
+    assert told == [{"event": event, "run": run}]
+    wait_for_jobs(queue, 1)
+    work(queue, tasks)
+    roll = client.get(f"/v1/events/{event}/roll").json()
+    assert sorted(line["person"] for line in roll["people"]) == ["Gustav", "Rosa"]
+
+
 def test_departments_in_an_archive_are_asked_about_and_begin_no_run(
     client: TestClient, queue: PatientQueue, tasks: RunTasks, settings: Settings
 ) -> None:

@@ -1,26 +1,26 @@
 """/v1/events/ID/photos: photos into an event, and how far that is."""
 
-import threading
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import File, Query, UploadFile
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from retrieval.api.auditing import audited
 from retrieval.api.auth import Caller
 from retrieval.api.context import Context
 from retrieval.api.event_schemas import EventPhotosShown, InlinePhoto, InlinePhotos, PhotosTaken
 from retrieval.api.routes.events import EventId, record, routes
-from retrieval.api.routes.runs import bulk_of, fill, unpacked
+from retrieval.api.routes.runs import NewRun, any_photos_below, begun, bulk_of, unpacked
 from retrieval.api.routing import OPERATOR, VIEWER, By, InContext, InGallery, Once
 from retrieval.api.schemas import RunShown
 from retrieval.api.streams import EventStream, changes
 from retrieval.api.uploads import check_count, photo_sources
-from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
+from retrieval.catalogue.runs.run_records import Run, RunState
 from retrieval.errors import NotAllowed, SettingInvalid
-from retrieval.photos.folders import PassedOver, photos_below
+from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import location_of
 from retrieval.runs.bulk import run_document
 from retrieval.service import Service
@@ -105,24 +105,19 @@ async def add_archive(
     archive: Annotated[UploadFile, File(description="A .zip or .tar.gz of photos.")],
 ) -> Any:
     """Add the photos of an archive through the queue; follow it by `progress`."""
-    bulk = bulk_of(context)
+    bulk_of(context)
     event = await run_in_threadpool(service.events.find, event_id)
-    place = await unpacked(context, archive)
-    passed = PassedOver()
+    place, passed = await unpacked(context, archive), PassedOver()
+    photos = any_photos_below(place, passed, relative=True)
+    name = service.collection.name
+    source = f"{event.name}: {archive.filename or 'archive'}"
+    options = {"base": str(place), "within": str(place), "event": event.id}
+    new = NewRun("event", name, source, options, photos, passed, place)
 
-    def listed() -> Iterator[ListedPhoto]:
-        for photo in photos_below(place, recursive=True, passed=passed):
-            yield ListedPhoto(str(photo.relative_to(place)))
+    def told(run: Run) -> dict[str, Any]:
+        return {"event": event.id, "run": run.id}
 
-    def begin() -> dict[str, Any]:
-        options = {"base": str(place), "event": event.id}
-        source = f"{event.name}: {archive.filename or 'archive'}"
-        run = bulk.begin("event", service.collection.name, source, options)
-        threading.Thread(target=fill, args=(bulk, run, listed(), passed), daemon=True).start()
-        record(context, caller, service, "add-photos", {"event": event.id, "run": run.id})
-        return run_document(bulk.runs, run)
-
-    return await run_in_threadpool(begin)
+    return await begun(context, new, audited(context.catalogue, caller, "add-photos", name, told))
 
 
 @routes.get(

@@ -1,15 +1,15 @@
-"""/v1/runs: bulk ingests from a folder on the server or from an uploaded archive."""
+"""/v1/runs: bulk work on a folder on the server, or on an uploaded archive."""
 
 import logging
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import File, Form, Query, Response, UploadFile
@@ -31,7 +31,7 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.api.schemas import RejectsPage, RunShown, RunsShown
+from retrieval.api.schemas import AnswersPage, RejectsPage, RunShown, RunsShown
 from retrieval.api.streams import EventStream, changes
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.catalogue.runs.runs import Runs
@@ -45,7 +45,7 @@ from retrieval.errors import (
     SettingInvalid,
 )
 from retrieval.people.intake import listed_folder
-from retrieval.photos.folders import PassedOver
+from retrieval.photos.folders import PassedOver, photos_below
 from retrieval.runs.bulk import Bulk, content_of, run_document
 from retrieval.runs.files import uploads_below
 
@@ -73,52 +73,88 @@ async def start_run(
     context: InContext,
     caller: By,
     name: CollectionName,
+    kind: Annotated[
+        Literal["enrol", "identify"],
+        Form(description="enrol a folder per person, or identify whoever is on the photos."),
+    ] = "enrol",
     folder: Annotated[
-        str | None,
-        Form(max_length=4000, description="On the server, on its allow-list: a folder per person."),
+        str | None, Form(max_length=4000, description="On the server, on its allow-list.")
     ] = None,
-    archive: Annotated[
-        UploadFile | None, File(description="Or a .zip or .tar.gz with one folder per person.")
-    ] = None,
+    archive: Annotated[UploadFile | None, File(description="Or a .zip or .tar.gz.")] = None,
     nested: Annotated[
         bool | None,
         Form(
-            description="Whether people's folders lie below others (departments); by default what"
-            " the folders tell, and 422 where they do not."
+            description="Of enrol: whether people's folders lie below others (departments); by"
+            " default what the folders tell, and 422 where they do not."
         ),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        Form(ge=-1, le=1, description="Of identify: in place of the collection's own."),
+    ] = None,
 ) -> Any:
-    """Start a bulk ingest, or go on with the same one that did not come to its end."""
-    bulk, passed = bulk_of(context), PassedOver()
+    """Start a bulk ingest or identification, or go on with the same one that did not end."""
+    bulk_of(context)
     if (folder is None) == (archive is None):
         raise SettingInvalid("Send either `folder`, a path on the server, or `archive`, a file.")
     if archive is not None:
         source = Path(archive.filename or "archive").name
         place = within = await unpacked(context, archive)
-        photos = _below(place, nested, passed, relative=True)  # where it lies is nobody's business
     else:
         place, within = await run_in_threadpool(_allowed, context, folder or "")
         source = str(place)
-        photos = _below(place, nested, passed)
+    passed, inside = PassedOver(), archive is not None
+    options: dict[str, Any] = {"base": str(place), "within": str(within)}
+    if kind == "enrol":
+        photos = _people_below(place, nested, passed, relative=inside)
+    else:
+        photos = any_photos_below(place, passed, relative=inside)
+        options |= {} if threshold is None else {"threshold": threshold}
+    new = NewRun(kind, name, source, options, photos, passed, place if inside else None)
+    return await begun(context, new, _audited(context, caller, "start-run", name))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewRun:
+    """What a run is begun with.
+
+    Attributes:
+        kind, collection, source, options: see `Bulk.begin`.
+        photos: of its source; listing them counts in `passed` what is none.
+        passed: see `photos`.
+        unpacked: the folder that its archive was unpacked to, which goes if the run never begins.
+    """
+
+    kind: str
+    collection: str
+    source: str
+    options: dict[str, Any]
+    photos: Iterator[ListedPhoto]
+    passed: PassedOver
+    unpacked: Path | None
+
+
+async def begun(context: Context, new: NewRun, audited: AbstractContextManager[None]) -> Any:
+    """Begin a run, and list its photos in a thread of its own; its document."""
+    bulk = bulk_of(context)
 
     def begin() -> dict[str, Any]:
-        first = next(photos, None)  # before the run: unclear folders begin none
+        first = next(new.photos, None)  # before the run: unclear folders begin none
         if first is None:
-            told = f" ({passed})" if passed else ""
-            raise DataInvalid(
-                f"{source} holds no photo{told}. Send one folder per person, with photos."
-            )
-        with _audited(context, caller, "start-run", name):
-            run = bulk.begin("enrol", name, source, {"base": str(place), "within": str(within)})
-        listed = chain([first], photos)
-        threading.Thread(target=fill, args=(bulk, run, listed, passed), daemon=True).start()
+            told = f" ({new.passed})" if new.passed else ""
+            wanted = " Send one folder per person, with photos." if new.kind == "enrol" else ""
+            raise DataInvalid(f"{new.source} holds no photo{told}.{wanted}")
+        with audited:
+            run = bulk.begin(new.kind, new.collection, new.source, new.options)
+        listed = chain([first], new.photos)
+        threading.Thread(target=_fill, args=(bulk, run, listed, new.passed), daemon=True).start()
         return run_document(bulk.runs, run)
 
     try:
         return await run_in_threadpool(begin)
     except BaseException:
-        if archive is not None:  # no run will ever read it
-            await run_in_threadpool(shutil.rmtree, place, ignore_errors=True)
+        if new.unpacked is not None:  # no run will ever read it
+            await run_in_threadpool(shutil.rmtree, new.unpacked, ignore_errors=True)
         raise
 
 
@@ -177,7 +213,7 @@ def _allowed(context: Context, folder: str) -> tuple[Path, Path]:
     return place, within
 
 
-def fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto], passed: PassedOver) -> None:
+def _fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto], passed: PassedOver) -> None:
     """List and queue the photos; may wait for a long time while the queue is full."""
     try:
         for _ in bulk.fill(run, photos, passed.document):
@@ -186,24 +222,38 @@ def fill(bulk: Bulk, run: Run, photos: Iterator[ListedPhoto], passed: PassedOver
         logger.warning("Run %s is not wholly listed: %s Start it again.", run.id, error)
 
 
-def _below(
+def _people_below(
     place: Path, nested: bool | None, passed: PassedOver, *, relative: bool = False
 ) -> Iterator[ListedPhoto]:
-    """What a folder of people holds; relative to it where nobody is to learn where it lies.
-
-    What links lead to is passed over, not even named: it may lie where the caller may not look.
-    """
+    """What a folder of people holds; relative to it where nobody is to learn where it lies."""
     try:
-        for photo in listed_folder(place, nested=nested, passed=passed):
-            path = Path(photo.path)
-            if os.path.realpath(path) != str(path):
-                passed.files["link"] += 1
-                continue
-            yield replace(photo, path=str(path.relative_to(place) if relative else path))
+        yield from _no_links(
+            place, listed_folder(place, nested=nested, passed=passed), passed, relative=relative
+        )
     except FoldersUnclear as error:
         raise FoldersUnclear(
             f"{error} Say nested=true if the inner ones are, nested=false if the outer ones are."
         ) from error
+
+
+def any_photos_below(
+    place: Path, passed: PassedOver, *, relative: bool = False
+) -> Iterator[ListedPhoto]:
+    """All photos of a folder, whosever they are; relative as of people's."""
+    found = (ListedPhoto(str(each)) for each in photos_below(place, recursive=True, passed=passed))
+    return _no_links(place, found, passed, relative=relative)
+
+
+def _no_links(
+    place: Path, photos: Iterable[ListedPhoto], passed: PassedOver, *, relative: bool
+) -> Iterator[ListedPhoto]:
+    """What links lead to is passed over, not even named: it may lie where nobody may look."""
+    for photo in photos:
+        path = Path(photo.path)
+        if os.path.realpath(path) != str(path):
+            passed.files["link"] += 1
+            continue
+        yield replace(photo, path=str(path.relative_to(place) if relative else path))
 
 
 @routes.get("/runs/{run_id}", response_model=RunShown, openapi_extra=VIEWER)
@@ -244,6 +294,26 @@ def list_rejects(
             for photo in found
         ],
         "next": found[-1].id if len(found) == limit else None,
+    }
+
+
+@routes.get("/runs/{run_id}/answers", response_model=AnswersPage, openapi_extra=VIEWER)
+def list_answers(
+    context: InContext,
+    name: CollectionName,
+    run_id: RunId,
+    after: Annotated[int, Query(ge=0, le=2**62, description="`next` of the page before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Any:
+    """List what a run that identifies has found so far, in the order of the source.
+
+    Answers are kept for as long as uploads (ROLLCALL_UPLOAD_DAYS) after the run has ended.
+    """
+    runs = context.catalogue.runs
+    found = runs.answers(own_run(runs, name, run_id).id, after, limit)
+    return {
+        "photos": [answer for _, answer in found],
+        "next": found[-1][0] if len(found) == limit else None,
     }
 
 
@@ -330,6 +400,6 @@ def _audited(
 
     def told(edit: Any) -> dict[str, Any]:
         run: Run = own or edit
-        return {"run": run.id, "source": run.source}
+        return {"run": run.id, "kind": run.kind, "source": run.source}
 
     return audited(context.catalogue, caller, action, collection, told)

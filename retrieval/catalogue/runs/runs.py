@@ -8,6 +8,7 @@ leave the list when the run is finished; rejected and failed ones stay, with the
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -238,6 +239,18 @@ class Runs:
         with self._database.writing() as connection:
             answered = (run_photos.c.run_id == run_id) & run_photos.c.answer.is_not(None)
             connection.execute(update(run_photos).where(answered).values(answer=None))
+
+    def forget_answers(self, days: int) -> int:
+        """Forget what runs found that ended longer ago than so many days; return how many runs."""
+        told = select(run_photos.c.id).where(
+            run_photos.c.run_id == runs.c.id, run_photos.c.answer.is_not(None)
+        )
+        old = select(runs.c.id).where(runs.c.finished_at < now() - timedelta(days=days))
+        with self._database.reading() as connection:
+            due = connection.scalars(old.where(told.exists())).all()
+        for run_id in due:
+            self.forget_taken(run_id)
+        return len(due)
 
     def _forget_some(self, run_id: str, taken: Taken, limit: int = 10_000) -> bool:
         some = (
