@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO_HOME ?= demo
 JOBS ?= 2
 
-.PHONY: demo test check docs setup lock clean
+.PHONY: demo test check docs messages setup lock clean
 
 # The best models, where there is a network; without, the demonstration takes what is installed.
 demo: .venv/ready
@@ -32,6 +32,12 @@ setup: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/python -m cli.reference
+
+# The texts of templates and scripts into the languages' catalogues; what is new waits there, empty.
+messages: .venv/ready
+	mkdir -p build
+	cd retrieval/api/web && $(CURDIR)/$(BIN)/python -m babel.messages.frontend -q extract -F babel.cfg -k t -k n:1,2 --omit-header --no-location --sort-output -o $(CURDIR)/build/messages.pot .
+	$(BIN)/python -m babel.messages.frontend -q update -i build/messages.pot -o retrieval/api/web/languages/de/messages.po -l de -N --no-wrap --omit-header --ignore-obsolete
 
 # Versions that are known to work together, names and versions only.
 lock:

@@ -14,7 +14,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from retrieval.api import problems
@@ -37,6 +36,8 @@ from retrieval.api.routes import (
 )
 from retrieval.api.services import OpenService, Services
 from retrieval.api.streams import Streams
+from retrieval.api.web.errors import as_page, on_error
+from retrieval.api.web.static_files import static_files
 from retrieval.api.work import Batcher, Bodies, Desk, Pool
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.replies import CLAIM_S
@@ -101,9 +102,9 @@ def create_app(
         health,
     ):
         app.include_router(module.routes)
-    for router in (health.guarded, pages.login_routes, pages.routes):
+    for router in (health.guarded, *pages.ROUTERS):
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=pages.WEB / "static"))
+    app.mount("/static", static_files())
     app.add_exception_handler(RollcallError, _on_error)
     app.add_exception_handler(HTTPException, _shown(problems.on_http_exception))
     app.add_exception_handler(RequestValidationError, _shown(problems.on_invalid))
@@ -202,14 +203,14 @@ async def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RollcallError)
     if status_of(error) >= 500:
         logger.warning("%s failed: %s", request.url.path, error)
-    return await run_in_threadpool(pages.on_error, request, error)
+    return await run_in_threadpool(on_error, request, error)
 
 
 def _shown(handler: Callable[[Request, Exception], Awaitable[JSONResponse]]) -> ExceptionHandler:
     """The handler, with a page for people."""
 
     async def handled(request: Request, error: Exception) -> Response:
-        return pages.as_page(request, await handler(request, error))
+        return as_page(request, await handler(request, error))
 
     return handled
 
@@ -251,7 +252,8 @@ class Outermost:
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
-    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    " connect-src 'self'; form-action 'self'; manifest-src 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
 )
 
 

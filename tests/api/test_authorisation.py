@@ -22,6 +22,7 @@ OPEN = {
     ("GET", "/v1/openapi.json"),
     ("GET", "/login"),
     ("POST", "/login"),
+    ("GET", "/login/done"),
     ("GET", "/static"),
 }
 # No collection is meant: a key of one opens them, and sees its own.
@@ -32,6 +33,7 @@ OF_NO_COLLECTION = {
     ("POST", "/v1/keys"),
     ("DELETE", "/v1/keys/{handle}"),
     ("POST", "/logout"),
+    ("GET", "/session"),
     ("DELETE", "/v1/collections/{collection_id}"),
 }
 

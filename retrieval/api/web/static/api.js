@@ -1,14 +1,20 @@
 // Calls of the API with the session's token and the page's collection.
 
+import { t } from "./messages.js";
+import { csrf, loggedInAgain, renew } from "./session.js";
+
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
 
 export const collection = meta("collection");
 export const mayEdit = document.body.dataset.mayEdit === "true";
+export const mayDelete = document.body.dataset.mayDelete === "true";
 
 export class Problem extends Error {
-  constructor(document) {
-    super(document.detail || document.title || "The service did not answer.");
+  constructor(document, answer = null) {
+    super(document.detail || document.title || t("The service did not answer."));
     this.document = document;
+    this.status = answer?.status ?? 0;
+    this.retryAfter = Number(answer?.headers.get("retry-after") ?? 0);
   }
 }
 
@@ -21,26 +27,58 @@ export function address(path, parameters = {}) {
   return url;
 }
 
-export async function call(method, path, { form, json, parameters } = {}) {
-  const headers = { "X-CSRF-Token": meta("csrf") };
+// The address of a page: it says of which collection.
+export const pageOf = (path, parameters = {}) => address(path, parameters).pathname + address(path, parameters).search;
+
+const unreachable = () => new Problem({ code: "unreachable", detail: t("The service cannot be reached. Check the network and try again.") });
+
+async function send(method, path, { form, json, parameters, signal, accept }) {
+  const headers = { "X-CSRF-Token": csrf() };
   if (json !== undefined) headers["Content-Type"] = "application/json";
-  let answer;
+  if (accept) headers.Accept = accept;
+  const body = form ?? (json === undefined ? undefined : JSON.stringify(json));
   try {
-    answer = await fetch(address(path, parameters), {
-      method,
-      headers,
-      body: form ?? (json === undefined ? undefined : JSON.stringify(json)),
-    });
-  } catch {
-    throw new Problem({ detail: "The service cannot be reached. Check the network and try again." });
+    return await fetch(address(path, parameters), { method, headers, body, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw unreachable();
   }
+}
+
+// A session that ended is opened again, and the request sent once more: nothing in hand is lost.
+async function answered(method, path, options) {
+  const answer = await send(method, path, options);
   if (answer.status === 401) {
-    location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+    if (await loggedInAgain()) return answered(method, path, options);
+    throw new Problem(await answer.json());
   }
+  if (answer.status === 403) {
+    const problem = await answer.clone().json().catch(() => ({}));
+    if (problem.code === "forged" && !options.again && await renew()) return answered(method, path, { ...options, again: true });
+  }
+  return answer;
+}
+
+export async function call(method, path, options = {}) {
+  const answer = await answered(method, path, options);
   const type = answer.headers.get("content-type") ?? "";
   const document = type.includes("json") ? await answer.json() : {};
-  if (!answer.ok) throw new Problem(document);
+  if (!answer.ok) throw new Problem(document, answer);
   return document;
+}
+
+// The same for an answer that is no JSON: a picture, say.
+export async function callForBlob(method, path, options = {}) {
+  const answer = await answered(method, path, options);
+  if (!answer.ok) throw new Problem(await answer.json().catch(() => ({})), answer);
+  return answer.blob();
+}
+
+// A script says that it has run to its end; the notice for scripts that fail is then never shown.
+export function ready(url) {
+  const { dataset } = document.documentElement;
+  const name = new URL(url).pathname.split("/").at(-1);
+  dataset.awaits = dataset.awaits.split(" ").filter((each) => each && each !== name).join(" ");
 }
 
 // Small things that every page needs.

@@ -1,6 +1,6 @@
 // Drop, paste or choose photos; see who is in them; name an unknown right there.
 
-import { address, call, droppable, element, imageFiles, mayEdit, portrait, showProblem, speak, suggestNames } from "./api.js";
+import { address, call, droppable, element, imageFiles, mayEdit, pageOf, portrait, ready, showProblem, speak, suggestNames } from "./api.js";
 
 const by = (id) => document.getElementById(id);
 const WORDS = { match: "match", ambiguous: "ambiguous", unknown: "unknown", unusable: "not usable" };
@@ -188,7 +188,7 @@ function candidateRow(candidate, threshold) {
   const mark = element("b");
   mark.style.left = `${share(threshold)}%`;
   return element("a", {
-    class: "candidate", role: "listitem", href: `/people/${candidate.person_id}`,
+    class: "candidate", role: "listitem", href: pageOf(`/people/${candidate.person_id}`),
     title: `Decided by ${candidate.photo}`,
     "aria-label": `${candidate.person}, score ${candidate.score.toFixed(3)}, threshold ${threshold.toFixed(3)}`,
   },
@@ -260,3 +260,5 @@ function crop(url, [left, top, width, height], around, side) {
   image.src = url;
   return canvas;
 }
+
+ready(import.meta.url);

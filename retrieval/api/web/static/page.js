@@ -1,6 +1,19 @@
-// What every page does: choose the collection, log out, open and close dialogs, undo.
+// What every page does: choose collection and language, log out, open and close dialogs, undo.
 
-import { call, collection, speak } from "./api.js";
+import { call, collection, pageOf, ready, speak } from "./api.js";
+import { moment } from "./messages.js";
+
+// The address says which collection is meant, so that it can be shared and kept.
+if (Number(document.body.dataset.collections) > 1 && !new URL(location).searchParams.has("collection")) {
+  history.replaceState(history.state, "", pageOf(location.pathname + location.search) + location.hash);
+}
+
+document.querySelectorAll("time[data-local]").forEach((time) => { time.textContent = moment(time.dateTime); });
+
+document.getElementById("language")?.addEventListener("change", (event) => {
+  document.cookie = `rollcall_language=${event.target.value}; path=/; samesite=lax; max-age=31536000`;
+  location.reload();
+});
 
 document.querySelectorAll("img[data-may-fail]").forEach((image) => {
   if (image.complete && image.naturalWidth === 0) image.remove();
@@ -9,7 +22,8 @@ document.querySelectorAll("img[data-may-fail]").forEach((image) => {
 
 document.getElementById("collection")?.addEventListener("change", (event) => {
   document.cookie = `rollcall_collection=${encodeURIComponent(event.target.value)}; path=/; samesite=lax; max-age=31536000`;
-  location.assign(location.pathname.replace(/^(\/people)\/.*/, "$1"));
+  const above = location.pathname.replace(/^\/(people|runs)\/.*/, "/$1").replace(/^\/events\/.*/, "/");
+  location.assign(`${above}?collection=${encodeURIComponent(event.target.value)}`);
 });
 
 document.getElementById("log-out")?.addEventListener("click", async () => {
@@ -52,3 +66,5 @@ document.getElementById("undo").addEventListener("click", async () => {
   }
 });
 offerUndo();
+
+ready(import.meta.url);

@@ -1,6 +1,6 @@
 // Add a person, with photos by drag or choice.
 
-import { call, droppable, element, mayEdit, showProblem } from "./api.js";
+import { call, droppable, element, mayEdit, pageOf, ready, showProblem } from "./api.js";
 
 const by = (id) => document.getElementById(id);
 
@@ -48,10 +48,12 @@ if (mayEdit) {
     try {
       const made = await call("POST", "/v1/people", { form });
       sessionStorage.setItem("told", JSON.stringify(made));
-      location.assign(`/people/${made.id}`);
+      location.assign(pageOf(`/people/${made.id}`));
     } catch (error) {
       showProblem(by("add-problem"), error);
       submit.disabled = false;
     }
   });
 }
+
+ready(import.meta.url);

@@ -1,6 +1,6 @@
 // One person: add, move and remove photos, rename, merge with preview, delete with receipt.
 
-import { call, droppable, element, mayEdit, personCalled, portrait, rememberUndo, showProblem, suggestNames } from "./api.js";
+import { call, droppable, element, mayEdit, pageOf, personCalled, portrait, ready, rememberUndo, showProblem, suggestNames } from "./api.js";
 
 const by = (id) => document.getElementById(id);
 const { id, name } = by("person").dataset;
@@ -94,7 +94,7 @@ by("merge-into")?.addEventListener("input", (event) => {
 });
 onSubmit("merge-form", async () => {
   rememberUndo(await call("POST", "/v1/people/merge", { json: { person_id: Number(id), called: name, into_id: into.id, into_called: into.person } }));
-  location.assign(`/people/${into.id}`);
+  location.assign(pageOf(`/people/${into.id}`));
 });
 
 by("move-to")?.addEventListener("input", (event) => suggestNames(event.target, by("names")));
@@ -122,6 +122,8 @@ onSubmit("delete-form", async () => {
   by("receipt-list").replaceChildren(...Object.entries(rows).flatMap(([key, value]) => [element("dt", {}, key), element("dd", {}, String(value))]));
   const blob = new Blob([JSON.stringify(receipt, null, 2)], { type: "application/json" });
   by("receipt-file").href = URL.createObjectURL(blob);
-  by("receipt-dialog").addEventListener("close", () => location.assign("/people"));
+  by("receipt-dialog").addEventListener("close", () => location.assign(pageOf("/people")));
   by("receipt-dialog").showModal();
 });
+
+ready(import.meta.url);

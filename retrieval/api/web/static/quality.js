@@ -1,6 +1,6 @@
 // Plots of scores and rates, and a slider that says what a threshold is worth.
 
-import { call, element, mayEdit, portrait, rememberUndo, showProblem } from "./api.js";
+import { call, element, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem } from "./api.js";
 
 const by = (id) => document.getElementById(id);
 const LEFT = 64, RIGHT = 10, TOP = 12, BOTTOM = 30, WIDTH = 720, HEIGHT = 300;
@@ -159,7 +159,7 @@ function showHealth(report) {
     section("Resembling nobody here", "Neither the person's other photos nor anybody else: a stranger, or a poor photo.", report.resembling_nobody.map((found) =>
       row(portrait(found.person, found.face_id, "small-picture"), words("filed under ", strong(found.person))))),
     section("Perhaps several people under one name", "Their photos fall into groups that are not alike.", report.in_groups.map((found) =>
-      row(...found.face_ids.map((group) => portrait(found.person, group[0], "small-picture")), words(element("a", { href: `/people/${found.person_id}` }, strong(found.person)), `: ${found.face_ids.map((group) => group.length).join(" and ")} photos`)))),
+      row(...found.face_ids.map((group) => portrait(found.person, group[0], "small-picture")), words(element("a", { href: pageOf(`/people/${found.person_id}`) }, strong(found.person)), `: ${found.face_ids.map((group) => group.length).join(" and ")} photos`)))),
     section("Hard to tell apart", "Answers about these people may be ambiguous.", report.look_alikes.map((found) =>
       row(words(strong(found.person), " and ", strong(found.other)), element("span", { class: "number soft" }, percent(found.share))))),
     section("Nearly the same photo", "A copy adds nothing; under two names, one is wrong.", report.copies.map((found) =>
@@ -180,3 +180,5 @@ if (by("health")) {
     showProblem(by("health-problem"), error);
   });
 }
+
+ready(import.meta.url);

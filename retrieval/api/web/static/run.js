@@ -1,6 +1,6 @@
 // One run, live: server-sent events move the bar and the figures.
 
-import { address, call, element, showProblem, speak } from "./api.js";
+import { address, call, element, ready, showProblem, speak } from "./api.js";
 
 const by = (id) => document.getElementById(id);
 const { id, state } = by("run").dataset;
@@ -57,3 +57,5 @@ if (state === "working") {
 } else {
   call("GET", `/v1/runs/${id}`).then(show, (error) => showProblem(by("problem"), error));
 }
+
+ready(import.meta.url);

@@ -1,6 +1,6 @@
 // Start a run from an archive or a folder on the server.
 
-import { call, mayEdit, showProblem } from "./api.js";
+import { call, mayEdit, pageOf, ready, showProblem } from "./api.js";
 
 const by = (id) => document.getElementById(id);
 
@@ -9,7 +9,7 @@ async function start(form) {
   by("working").hidden = false;
   try {
     const run = await call("POST", "/v1/runs", { form });
-    location.assign(`/runs/${run.run}`);
+    location.assign(pageOf(`/runs/${run.run}`));
   } catch (error) {
     showProblem(by("problem"), error);
   } finally {
@@ -38,3 +38,5 @@ if (mayEdit && by("archive-form")) {
     start(form);
   });
 }
+
+ready(import.meta.url);

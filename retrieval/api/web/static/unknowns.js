@@ -1,6 +1,6 @@
 // Name a group of unknown faces: it is enrolled, and earlier answers become known.
 
-import { call, element, showProblem, suggestNames } from "./api.js";
+import { call, element, ready, showProblem, suggestNames } from "./api.js";
 
 const by = (id) => document.getElementById(id);
 
@@ -22,3 +22,5 @@ document.querySelectorAll("form[data-group]").forEach((form) => {
     }
   });
 });
+
+ready(import.meta.url);

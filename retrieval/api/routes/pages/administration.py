@@ -1,0 +1,85 @@
+"""Pages of whoever keeps the service: bulk work, quality, the index."""
+
+from pathlib import PurePath
+
+import numpy as np
+from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from retrieval.api.routes.quality import calibration_shown
+from retrieval.api.routes.runs import RunId, own_run
+from retrieval.api.routing import OPERATOR, VIEWER, By, GuardedRoute, InContext
+from retrieval.api.web.view import InView, places_for
+from retrieval.identities.calibrate import missing
+from retrieval.runs.bulk import run_document
+from retrieval.upkeep.model_swap import status as status_of_models
+
+routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
+
+PAGE_REJECTS = 200
+
+
+@routes.get("/admin", openapi_extra=OPERATOR)
+def admin_page(view: InView, caller: By) -> Response:
+    """The first page of Admin that the caller may see."""
+    admin = next(place for place in places_for(caller.role) if place.name == "admin")
+    return RedirectResponse(view.url(admin.parts[0].path), 303)
+
+
+@routes.get("/runs", openapi_extra=VIEWER)
+def runs_page(view: InView, context: InContext) -> Response:
+    """Bulk ingests: start one, see how the others went."""
+    runs = context.catalogue.runs
+    own = runs.newest(100, view.collection)
+    return view.page(
+        "runs",
+        "runs.html",
+        runs=[run_document(runs, run) for run in own],
+        folders=context.settings.ingest_folders,
+        queue=context.queue is not None,
+    )
+
+
+@routes.get("/runs/{run_id}", openapi_extra=VIEWER)
+def run_page(view: InView, context: InContext, run_id: RunId) -> Response:
+    """One run, live, with the photos that it did not take."""
+    runs = context.catalogue.runs
+    run = own_run(runs, view.collection, run_id)
+    return view.page(
+        "runs",
+        "run.html",
+        run=run_document(runs, run),
+        rejects=runs.not_taken(run.id, limit=PAGE_REJECTS),
+        name=PurePath(run.source).name,
+    )
+
+
+@routes.get("/quality", openapi_extra=VIEWER)
+def quality_page(view: InView) -> Response:
+    """What the threshold is worth, and another one would be."""
+    service = view.service()
+    if service is None:
+        return view.page("quality", "quality.html", shown=None)
+    everybody = service.catalogue.people(service.collection.id)
+    lacking = missing(np.repeat([p.id for p in everybody], [p.faces for p in everybody]))
+    shown = calibration_shown(service)
+    return view.page("quality", "quality.html", shown=shown, lacking=lacking)
+
+
+@routes.get("/index", openapi_extra=VIEWER)
+async def index_page(view: InView, context: InContext) -> Response:
+    """What searches the faces, and how large it is."""
+    service = await run_in_threadpool(view.service)
+    if service is None:
+        return view.page("index", "index.html", status=None)
+    models = await context.pool.run(lambda: status_of_models(service))
+    return view.page(
+        "index",
+        "index.html",
+        other=models.other_model,
+        lacking=models.other_lacking,
+        status=await context.pool.run(lambda: service.gallery.status()),
+        model=service.collection,
+        gate=await run_in_threadpool(lambda: service.gate),
+    )

@@ -1,0 +1,43 @@
+// Texts in the page's language: `t` for a text, `n` for one with a number, formats for dates.
+
+const address = document.documentElement.dataset.messages;
+const known = address ? await (await fetch(address)).json() : {};
+
+export const language = document.documentElement.lang || "en";
+
+const plural = new Intl.PluralRules(language);
+const categories = plural.resolvedOptions().pluralCategories;
+
+function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+// t("{name} was added", { name })
+export function t(text, values = {}) {
+  return filled(known[text] ?? text, values);
+}
+
+// n("{count} photo", "{count} photos", count)
+export function n(one, many, count, values = {}) {
+  const forms = known[one];
+  const form = Array.isArray(forms)
+    ? forms[Math.min(categories.indexOf(plural.select(count)), forms.length - 1)]
+    : count === 1 ? one : many;
+  return filled(form, { count: number(count), ...values });
+}
+
+const numbers = new Intl.NumberFormat(language);
+export const number = (count) => numbers.format(count);
+export const percent = (share, digits = 2) =>
+  new Intl.NumberFormat(language, { style: "percent", maximumSignificantDigits: digits }).format(share);
+export const list = (names) => new Intl.ListFormat(language).format(names);
+
+// A day as the calendar has it, whatever the viewer's zone.
+export function day(text, style = "long") {
+  const [year, month, date] = text.slice(0, 10).split("-").map(Number);
+  return new Intl.DateTimeFormat(language, { dateStyle: style, timeZone: "UTC" }).format(Date.UTC(year, month - 1, date));
+}
+
+// A moment in the viewer's own zone.
+export const moment = (text) =>
+  new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
