@@ -140,7 +140,7 @@ def make_context(
         audit=audit,
         replies=catalogue.replies,
         sessions=sessions,
-        access=Access(keys, sessions, settings, loopback=loopback),
+        access=Access(keys, catalogue.users, sessions, settings, loopback=loopback),
         services=Services(open_service),
         desk=desk,
         bodies=Bodies(settings.max_uploading_bytes),

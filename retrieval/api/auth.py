@@ -1,4 +1,4 @@
-"""Who asks: a key in the Authorization header, a session of the web app, or anybody on loopback."""
+"""Who asks: a key in the Authorization header, a session of the web app, or any on loopback."""
 
 import hashlib
 import hmac
@@ -12,7 +12,9 @@ from starlette.requests import Request
 
 from retrieval.api.problems import Forged
 from retrieval.catalogue.http.api_keys import Key, Keys, Role
+from retrieval.catalogue.http.passwords import fits
 from retrieval.catalogue.http.sessions import Sessions
+from retrieval.catalogue.http.users import User, Users
 from retrieval.errors import KeyRefused, NotAllowed, TooManyRequests
 from retrieval.settings import Settings
 
@@ -20,6 +22,8 @@ COOKIE = "rollcall_session"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _NOTED_PER_MINUTE = 60  # refusals in the audit log of one key or address; ten times of all
+_PASSWORDS_PER_MINUTE = 10  # that may be tried for a name
+_LONGEST_NAME = 200
 _MOST_BUCKETS = 10_000  # some 2 MB; full ones are forgotten
 _LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
@@ -32,7 +36,7 @@ class Caller:
         name: for the audit log.
         role: what they may do.
         collection: the one that they may use, None for all.
-        handle: of their key, None on a loopback service without keys.
+        handle: of their key, or of the user they are; None on a loopback service without keys.
         requests_per_minute: their limit, None for none.
         session: its name where they came with one.
     """
@@ -59,16 +63,17 @@ class Access:
     """Decides who is let in.
 
     Args:
-        keys, sessions: of the catalogue.
+        keys, users, sessions: of the catalogue.
         settings: limits and the life of sessions.
         loopback: whether the service is bound to loopback only: then, and only until the first
-            key is made, it asks for none.
+            key or user is made, it asks for none.
     """
 
     def __init__(
-        self, keys: Keys, sessions: Sessions, settings: Settings, *, loopback: bool
+        self, keys: Keys, users: Users, sessions: Sessions, settings: Settings, *, loopback: bool
     ) -> None:
         self._keys = keys
+        self._users = users
         self._sessions = sessions
         self._settings = settings
         self._loopback = loopback
@@ -92,9 +97,7 @@ class Access:
             limit = caller.requests_per_minute
             self._buckets.take(caller.handle, limit, f"The key has {limit} requests per minute.")
         if not caller.role.covers(role):
-            raise NotAllowed(
-                f"This needs the role {role}; the key {caller.name!r} is {caller.role}."
-            )
+            raise NotAllowed(f"This needs the role {role}; {caller.name!r} is {caller.role}.")
         return caller
 
     def count_refusal(self, request: Request) -> None:
@@ -119,7 +122,7 @@ class Access:
             return self.open
         if caller.session is not None and self._sessions.handle(caller.session) != caller.handle:
             return False
-        return self._keys.in_use(caller.handle) is not None
+        return self._in_use(caller.handle) is not None
 
     def _caller(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -127,9 +130,9 @@ class Access:
             return self.caller_of(self.check(token.strip()))
         check_origin(request)
         cookie = request.cookies.get(COOKIE)
-        if cookie is not None and (key := self._session(cookie)) is not None:
+        if cookie is not None and (known := self._session(cookie)) is not None:
             _check_csrf(request, cookie)
-            return self.caller_of(key, cookie)
+            return self.caller_of(known, cookie)
         if self.open:
             check_loopback_name(request)
             return LOCAL
@@ -137,7 +140,7 @@ class Access:
 
     @property
     def open(self) -> bool:
-        """Whether anybody on this machine is let in: bound to loopback, and no key ever made."""
+        """Whether anybody on this machine is let in: on loopback, and no key or user ever made."""
         return self._loopback and not self._keys.any_made()
 
     def check(self, token: str) -> Key:
@@ -147,26 +150,51 @@ class Access:
             raise KeyRefused("The key is unknown or revoked. Ask an admin for another one.")
         return key
 
-    def caller_of(self, key: Key, session: str | None = None) -> Caller:
-        """Who comes with this key, or with a session of it."""
-        limit = key.requests_per_minute or self._settings.requests_per_minute
-        return Caller(key.name, key.role, key.collection, key.handle, limit, session)
+    def check_password(self, request: Request, name: str, password: str) -> User:
+        """The user of this name and password.
 
-    # Sessions are the catalogue's; the key is looked up at each request, so that revoking it ends
-    # its sessions.
+        Raises:
+            KeyRefused: nobody is; it does not say which of both is wrong.
+            TooManyRequests: as many were tried for this name as are allowed per minute.
+        """
+        whose = f"password of {name.casefold()[:_LONGEST_NAME]}"
+        self._buckets.take(whose, _PASSWORDS_PER_MINUTE, "Too many passwords were tried. Wait.")
+        user, kept = self._users.password_of(name)
+        if not fits(password, kept) or user is None:
+            raise KeyRefused("Name or password is wrong. Try again, or ask an admin for a link.")
+        return user
 
-    def open_session(self, key: Key) -> str:
-        """A cookie's value for somebody who showed this key."""
-        return self._sessions.open(key.handle, self._settings.session_hours)
+    def check_link(self, token: str) -> User:
+        """The user whose one-time link this is; from now on it is no good."""
+        user = self._users.redeem(token)
+        if user is None:
+            raise KeyRefused("The link was used, or its time is over. Ask an admin for another.")
+        return user
+
+    def caller_of(self, known: Key | User, session: str | None = None) -> Caller:
+        """Who comes with this key, or with a session of a key or a user."""
+        limit = known.requests_per_minute if isinstance(known, Key) else None
+        limit = limit or self._settings.requests_per_minute
+        return Caller(known.name, known.role, known.collection, known.handle, limit, session)
+
+    # Sessions are the catalogue's; key or user is looked up at each request, so that ending them
+    # ends their sessions.
+
+    def open_session(self, known: Key | User) -> str:
+        """A cookie's value for somebody who showed a key, or who logged in."""
+        return self._sessions.open(known.handle, self._settings.session_hours)
 
     def end_session(self, caller: Caller) -> None:
         """End the session that somebody came with, for everybody who has its cookie."""
         if caller.session is not None:
             self._sessions.end(caller.session)
 
-    def _session(self, cookie: str) -> Key | None:
+    def _session(self, cookie: str) -> Key | User | None:
         handle = self._sessions.handle(cookie)
-        return None if handle is None else self._keys.in_use(handle)
+        return None if handle is None else self._in_use(handle)
+
+    def _in_use(self, handle: str) -> Key | User | None:
+        return self._keys.in_use(handle) or self._users.in_use(handle)
 
 
 def csrf_token(session: str) -> str:

@@ -25,6 +25,7 @@ from retrieval.catalogue.http.api_keys import Keys
 from retrieval.catalogue.http.audit import Audit, AuditEntry, write_down
 from retrieval.catalogue.http.replies import Replies
 from retrieval.catalogue.http.sessions import Sessions
+from retrieval.catalogue.http.users import Users
 from retrieval.catalogue.index_registry import IndexLog, orphans
 from retrieval.catalogue.migrations import prepare
 from retrieval.catalogue.models.other_models import OtherModels
@@ -69,6 +70,7 @@ class Catalogue:
         self.event_faces = EventFaces(database)
         self.verdicts = Verdicts(database)
         self.api_keys = Keys(database)
+        self.users = Users(database)
         self.sessions = Sessions(database)
         self.audit = Audit(database)
         self.replies = Replies(database)

@@ -24,6 +24,7 @@ from retrieval.catalogue.http.api_keys import is_keyed, keys, mark_keyed
 from retrieval.catalogue.http.audit import audit
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.http.sessions import sessions
+from retrieval.catalogue.http.users import users
 from retrieval.catalogue.index_registry import index_leases, indexes
 from retrieval.catalogue.models.other_model_rows import spare_models
 from retrieval.catalogue.models.spaces import spaces
@@ -38,7 +39,7 @@ from retrieval.errors import AlreadyExists, CatalogueIncompatible
 TABLES = (
     *(schema.meta, schema.collections, schema.people, schema.photos, schema.faces),
     *(schema.changes, schema.journal, schema.journal_people),
-    *(runs, run_photos, keys, sessions, audit, replies, spaces, erasures, backups, unknowns),
+    *(runs, run_photos, keys, users, sessions, audit, replies, spaces, erasures, backups, unknowns),
     *(spare_models, model_vectors, data_keys, indexes, index_leases),
     *(events.events, events.event_people, events.event_photos, events.appearances),
     *(events.verdicts, events.thumbnails),

@@ -228,6 +228,14 @@ UPDATE run_photos SET face_id = CAST(external_id AS {ref}), external_id = NULL
 WHERE external_id IS NOT NULL AND run_id IN (SELECT id FROM runs WHERE kind = 'embed')
 """
 
+_USERS = """
+CREATE TABLE users (
+    id {id}, handle TEXT NOT NULL, name {name} NOT NULL, login {name} NOT NULL, role TEXT NOT NULL,
+    collection {name}, password TEXT, link_sha256 TEXT, link_ends_at TEXT, issuer TEXT,
+    subject TEXT, created_at TEXT NOT NULL, ended_at TEXT, UNIQUE (handle),
+    UNIQUE (issuer, subject))
+"""
+
 # Each makes its version of the one before; the first makes version 2 of version 1.
 MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _RUNS,
@@ -248,6 +256,7 @@ MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _CLAIMS,
     _SESSIONS,
     _FACES_OF_RUNS,
+    _USERS,
 )
 
 

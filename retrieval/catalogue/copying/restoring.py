@@ -36,6 +36,7 @@ from retrieval.catalogue.events.store import photos_kept_by_events
 from retrieval.catalogue.http.api_keys import is_keyed, keys, mark_keyed
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.http.sessions import sessions
+from retrieval.catalogue.http.users import users
 from retrieval.catalogue.schema import collections, now, people, photos
 from retrieval.errors import AlreadyExists, InputError
 
@@ -53,7 +54,7 @@ class Replaced:
         keys_of_backup: whether the keys are now those of the backup.
         keys_in_use: how many keys open the catalogue.
         keyed: whether a key is asked for.
-        revoked: keys of the backup that stay revoked.
+        revoked: keys and users of the backup that stay ended.
         photos: (collection's id, SHA-256) of all photos that are enrolled now.
     """
 
@@ -135,8 +136,8 @@ def replace_catalogue(
         catalogue: to be replaced.
         made_at: when the backup was made, for receipts from before there was a log.
         receipts: erasures that the catalogue may not know of.
-        keys_of_backup: take the backup's keys in place of the catalogue's; a catalogue that never
-            had any takes them anyway.
+        keys_of_backup: take the backup's keys and users in place of the catalogue's; a catalogue
+            that never had any takes them anyway.
         agreed: the people who may be gone; None for any.
 
     Raises:
@@ -154,9 +155,10 @@ def replace_catalogue(
         rewrite = partial(_rewrite_vectors, source, kept._database.keyring, own)
         _check_kinship(source, connection, catalogue.url)
         used, revoked = last_ids(source), _revoked(connection)
+        ended = _ended(connection)
         keyed = is_keyed(connection)
         keys_of_backup = keys_of_backup or not keyed
-        kept_tables = _KEPT if keys_of_backup else (*_KEPT, keys)
+        kept_tables = _KEPT if keys_of_backup else (*_KEPT, keys, users)
         known = logged_erasures(source)
         later = _not_in(known, made_at, [*logged_erasures(connection), *receipts])
         bring_over(
@@ -172,6 +174,8 @@ def replace_catalogue(
         faces = _apply(connection, later)
         still = update(keys).where(keys.c.handle.in_(revoked), keys.c.revoked_at.is_(None))
         count = connection.execute(still.values(revoked_at=now())).rowcount
+        gone = update(users).where(users.c.handle.in_(ended), users.c.ended_at.is_(None))
+        count += connection.execute(gone.values(ended_at=now())).rowcount
         keyed = keyed or is_keyed(source)
         if keyed:
             mark_keyed(connection)
@@ -251,6 +255,10 @@ def _check_kinship(source: Connection, target: Connection, label: str) -> None:
 
 def _revoked(connection: Connection) -> list[str]:
     return list(connection.scalars(select(keys.c.handle).where(keys.c.revoked_at.is_not(None))))
+
+
+def _ended(connection: Connection) -> list[str]:
+    return list(connection.scalars(select(users.c.handle).where(users.c.ended_at.is_not(None))))
 
 
 def _not_in(known: list[Erasure], made_at: datetime, others: list[Erasure]) -> list[Erasure]:

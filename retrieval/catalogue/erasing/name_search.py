@@ -32,6 +32,7 @@ _NOT_THEIRS = {
     ("collections", "*"),
     ("meta", "*"),
     ("keys", "*"),
+    ("users", "*"),
     ("sessions", "*"),
     ("audit", "who"),
     ("replies", "who"),

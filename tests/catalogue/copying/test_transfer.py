@@ -76,6 +76,7 @@ def fill(catalogue, faces=40):
     run = runs.create("enrol", "default", "/photos", {"pose": True})
     runs.add(run.id, [ListedPhoto("/photos/\udcff.jpg", "Ann"), ListedPhoto("/b", "Bob", "7")])
     catalogue.api_keys.create("front desk", Role.VIEWER)
+    catalogue.users.make_link(catalogue.users.create("eve", Role.HR))
     catalogue.sessions.open("handle", 1)
     catalogue.audit.record([AuditEntry("local", "identify", answer={"score": 0.1})])
     catalogue.strangers.keep(gallery, ["ab"], [_unknown()], days=30)
