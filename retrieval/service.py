@@ -25,6 +25,7 @@ from retrieval.steps import try_each
 from retrieval.values import Gate, Source
 
 if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people needs none of them
+    from retrieval.catalogue.runs.run_records import Run
     from retrieval.collection.active_model import ActiveModel, Keeping, Parts
     from retrieval.collection.answers import (
         EnrolItem,
@@ -442,9 +443,12 @@ class Service:
         collection = self.catalogue.collection(meant) if isinstance(meant, str) else meant
         runs = self.catalogue.runs.of_collection(collection.name)
         counts = self.catalogue.delete_collection(collection)
-        drop_files = partial(self._parts.drop_files, collection, runs)
-        try_each(self.catalogue.empty_wal, drop_files)
+        self.drop_files(collection, runs)
         return counts
+
+    def drop_files(self, collection: Collection, runs: Sequence[Run]) -> None:
+        """Delete the files of a collection whose rows are gone, and of the runs that it had."""
+        try_each(self.catalogue.empty_wal, partial(self._parts.drop_files, collection, runs))
 
     def clusters(self, k: int | None = None) -> list[list[EnrolledFace]]:
         """Cluster the enrolled faces: the inverted index, cluster -> photos, largest first.
@@ -464,17 +468,23 @@ class Service:
         return sorted(groups.values(), key=len, reverse=True)
 
     def _erase(self, erase: Callable[[int], Erased]) -> Erased:
-        """Erase, and leave nothing of it in the index's files, SQLite's log or kept photos."""
         unfinished = self.catalogue.begin_erasure(self.collection.id)
         erased = erase(self.collection.id)
-        photos = {*erased.photos, *erased.seen.photos}
+        self.finish_erasure({*erased.photos, *erased.seen.photos}, unfinished)
+        return erased
+
+    def finish_erasure(self, photos: set[str], unfinished: bool) -> None:
+        """Leave nothing of erased rows in the index's files, SQLite's log or kept photos.
+
+        Args:
+            photos, unfinished: see `discard`.
+        """
         try_each(
             self.write_index,
             self.drop_other_indexes,
             self.catalogue.empty_wal,
             partial(self.discard, photos, unfinished),  # may be far away: the last
         )
-        return erased
 
     def discard(self, photos: set[str], unfinished: bool) -> None:
         """Delete kept photos that nobody wants any more, and end the erasure that they were of.

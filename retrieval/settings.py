@@ -224,6 +224,12 @@ class Settings(BaseSettings):
     audit_days: int = Field(
         365, ge=1, le=_MOST_DAYS, description="Days for which the audit log is kept."
     )
+    receipt_days: int = Field(
+        365,
+        ge=1,
+        le=_MOST_DAYS,
+        description="Days for which receipts of deletions over HTTP are kept.",
+    )
     max_archive_bytes: int = Field(
         2_000_000_000, ge=1_000, description="Bytes to which an uploaded archive may unpack."
     )

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, 
 from retrieval.api import problems
 from retrieval.api.auth import Access
 from retrieval.api.context import Context, identify
+from retrieval.api.deletions import Deletions
 from retrieval.api.limits import Limits
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
@@ -31,6 +32,7 @@ from retrieval.api.routes import (
     people,
     quality,
     questions,
+    receipts,
     runs,
     unknowns,
 )
@@ -99,6 +101,7 @@ def create_app(
         event_photos,
         quality,
         administration,
+        receipts,
         health,
     ):
         app.include_router(module.routes)
@@ -156,6 +159,7 @@ def make_context(
         ),
         metrics=metrics,
         pictures=Pictures(settings),
+        deletions=Deletions(catalogue, settings.home),
         queue=queue,
     )
 
@@ -174,7 +178,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _every_day(context: Context) -> None:
-    """Forget audit entries, replies, sessions and files of runs that were kept for their time."""
+    """Forget what was kept for its time: audit, receipts, replies, sessions, files of runs."""
     while True:
         try:
             await run_in_threadpool(context.audit.purge, context.settings.audit_days)
@@ -183,6 +187,7 @@ async def _every_day(context: Context) -> None:
             await run_in_threadpool(
                 context.catalogue.runs.forget_answers, context.settings.upload_days
             )
+            await run_in_threadpool(context.catalogue.receipts.purge, context.settings.receipt_days)
             await run_in_threadpool(forget_old, context.settings.home, context.settings.upload_days)
         except (StoreError, OSError) as error:
             logger.warning("Old audit entries and files of runs stay for now: %s", error)
@@ -190,13 +195,15 @@ async def _every_day(context: Context) -> None:
 
 
 async def _put_claims_off(context: Context) -> None:
-    """Say that this process lives, and answers what it has claimed."""
+    """Say that this process lives, and does what it has claimed; take over what others left."""
     while True:
         await asyncio.sleep(CLAIM_S / 3)
         try:
             await run_in_threadpool(context.replies.put_off)
+            await run_in_threadpool(context.deletions.put_off)
+            await run_in_threadpool(context.deletions.take_over, context.services)
         except StoreError as error:
-            logger.warning("Claims of repeated requests may end too early: %s", error)
+            logger.warning("Claims of repeated requests and receipts may end too early: %s", error)
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retrieval.api.auth import Access, Caller
+from retrieval.api.deletions import Deletions
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
 from retrieval.api.services import Services
@@ -69,6 +70,7 @@ class Context:
         unpackers: where archives are unpacked, so that nobody's question waits for one.
         metrics: what Prometheus reads.
         pictures: of enrolled faces.
+        deletions: what is left of them is done in the background.
         queue: for runs; None where the service was started without one.
     """
 
@@ -88,6 +90,7 @@ class Context:
     streams: Streams
     metrics: Metrics
     pictures: Pictures
+    deletions: Deletions
     queue: JobQueue | None
 
     def close(self) -> None:
@@ -95,6 +98,7 @@ class Context:
         self.batcher.close()
         self.pool.close()
         self.unpackers.close()
+        self.deletions.close()
         self.services.close()
         self.catalogue.close()
 

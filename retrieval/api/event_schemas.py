@@ -64,13 +64,6 @@ class EventsShown(Document):
     events: list[EventShown]
 
 
-class EventGone(Document):
-    """What was deleted."""
-
-    deleted: str
-    photos: int
-
-
 class PhotoTaken(Document):
     """What became of one photo."""
 

@@ -274,24 +274,33 @@ class Renamed(BaseModel):
     person: str
 
 
-class Gone(BaseModel):
-    """What was removed for good."""
+class DeletedCounts(BaseModel):
+    """How much went."""
 
-    person: str
-    faces: list[int]
-    photos: list[str] = Field(description="SHA-256 of photos that no longer have a face here.")
+    people: int
+    photos: int
+    faces: int
 
 
 class Receipt(BaseModel):
     """What a deletion erased, and what the search for traces found."""
 
     model_config = _example(
+        id="6fa459eaee8a3ca4894edb77e160355e",
+        url="/v1/receipts/6fa459eaee8a3ca4894edb77e160355e?collection=default",
+        kind="person",
+        deleted_id=7,
+        state="done",
         collection="default",
         erased_at="2026-01-01T09:00:00+00:00",
+        finished_at="2026-01-01T09:00:02+00:00",
         erasure="0f8fad5bd9cb469fa16570867728950e",
+        counts={"people": 1, "photos": 2, "faces": 2},
         erased_faces=[12, 13],
-        erased_photos=["9f2c"],
-        searched_files=["catalogue.db"],
+        erased_photo_marks=["9f2c"],
+        events=[],
+        erased_event_faces=[],
+        searched={"catalogue.db": 1, "index": 2},
         searched_patterns=4,
         traces=[],
         open=[],
@@ -299,25 +308,46 @@ class Receipt(BaseModel):
         backups=[],
         mentions=[],
         clean=True,
-        summary="2 faces are gone; none of their 4 byte patterns is in any of 1 files",
+        summary="2 faces are gone; none of their 4 byte patterns is in any of 3 files",
     )
 
+    id: str
+    url: str = Field(description="Where it can be fetched again.")
+    kind: Literal["person", "photo", "event", "collection"]
+    deleted_id: int = Field(description="Of the person, the face, the event or the collection.")
+    state: Literal["working", "done"] = Field(
+        description="Rows are gone at once; `working` while files are cleaned and searched."
+    )
     collection: str
     erased_at: datetime
-    erasure: str = Field(description="Its id in the log of erasures.")
+    finished_at: datetime | None
+    erasure: str | None = Field(description="Its id in the log of erasures.")
+    counts: DeletedCounts
     erased_faces: list[int]
-    erased_photos: list[str]
-    searched_files: list[str]
+    erased_photo_marks: list[str] = Field(
+        description="SHA-256 of `erased ` and the photo's own SHA-256 in hexadecimal: whoever has"
+        " the photo can tell that it was meant, nobody else."
+    )
+    events: list[int] = Field(description="Events that the person was in, or that was deleted.")
+    erased_event_faces: list[int]
+    searched: dict[str, int] = Field(description="How many files of each folder were searched.")
     searched_patterns: int
     traces: list[str] = Field(description="Files in which bytes of them were still found.")
-    open: list[str] = Field(description="What kept bytes from being erased until it ends.")
+    open: list[str] = Field(description="What could not be done, or kept bytes until it ends.")
     not_searched: list[str] = Field(description="Where nobody looked.")
     backups: list[str] = Field(description="Backups that were made while the person was enrolled.")
     mentions: list[str] = Field(
         description="Where a name of theirs still stands: columns, files and folders."
     )
-    clean: bool
+    clean: bool | None = Field(description="Null while it works, and where nothing is searched.")
     summary: str
+
+
+class ReceiptsPage(BaseModel):
+    """Receipts, newest first."""
+
+    receipts: list[Receipt]
+    next: str | None = Field(description="The `before` of the page that follows.")
 
 
 class Preview(BaseModel):
@@ -661,16 +691,6 @@ class CollectionRow(BaseModel):
     detector: str
     model: str
     fingerprint: str
-
-
-class CollectionGone(BaseModel):
-    """What a gallery held that was deleted for good."""
-
-    id: int
-    collection: str
-    people: int
-    photos: int
-    faces: int
 
 
 class Collections(BaseModel):

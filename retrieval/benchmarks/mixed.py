@@ -34,6 +34,7 @@ FLAT = 0.1  # memory may grow by this share from the first minute to the last
 _MINUTE_S = 60.0
 _TIMEOUT_S = 120.0
 _BOUNDARY = "rollcall-bench-mixed"
+_RECEIPT_S = 0.2  # between two looks at a receipt
 # What a client does next: mostly it asks.
 _WEIGHTS = {"identify": 12, "enrol": 3, "rename": 2, "merge": 1, "delete": 2, "calibrate": 0.2}
 
@@ -257,7 +258,12 @@ class Client:
                 self._identify(person)
 
     def _delete(self, person: _Known) -> None:
-        if self._send("delete", "DELETE", f"/v1/people/{person.id}") is not None:
+        receipt = self._send("delete", "DELETE", f"/v1/people/{person.id}")
+        if receipt is not None:
+            self._identify(person)  # gone at once, whatever is still being searched
+            while receipt is not None and receipt["state"] == "working":
+                time.sleep(_RECEIPT_S)
+                receipt = self._send("receipt", "GET", receipt["url"])
             if person.name:
                 self.deleted.add(person.name)
             person.id = person.name = None

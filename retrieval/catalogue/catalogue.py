@@ -16,6 +16,7 @@ from retrieval.catalogue.encrypted.encryptor import CatalogueEncryptor
 from retrieval.catalogue.erasing import erasure
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.name_search import rows_naming
+from retrieval.catalogue.erasing.receipt_log import Receipts
 from retrieval.catalogue.events.albums import Albums
 from retrieval.catalogue.events.erasing import stored_of_person
 from retrieval.catalogue.events.faces import EventFaces
@@ -74,6 +75,7 @@ class Catalogue:
         self.sessions = Sessions(database)
         self.audit = Audit(database)
         self.replies = Replies(database)
+        self.receipts = Receipts(database)
         self.backups = BackupLog(database)
         self.encryptor = CatalogueEncryptor(database)  # for files that lie beside it
 

@@ -125,19 +125,18 @@ class Database:
 
         Args:
             by: is called with the edit's connection and what the edit returned, before it is
-                committed; if it fails, so does the edit.
+                committed; if it fails, so does the edit. Those who accompany it already do so too.
         """
-        before = getattr(self._thread, "companion", None)
-        self._thread.companion = by
+        before: tuple[Companion, ...] = getattr(self._thread, "companions", ())
+        self._thread.companions = (*before, by)
         try:
             yield
         finally:
-            self._thread.companion = before
+            self._thread.companions = before
 
     def edited(self, connection: Connection, edit: T) -> T:
         """Tell whoever accompanies this thread's edits of one; returns the edit."""
-        companion: Companion | None = getattr(self._thread, "companion", None)
-        if companion is not None:
+        for companion in getattr(self._thread, "companions", ()):
             companion(connection, edit)
         return edit
 

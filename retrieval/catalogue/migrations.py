@@ -19,6 +19,7 @@ from retrieval.catalogue.copying.backup_log import backups
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.data_keys import Keyring, data_keys
 from retrieval.catalogue.erasing.erasure_log import erasures
+from retrieval.catalogue.erasing.receipt_log import receipts
 from retrieval.catalogue.events import tables as events
 from retrieval.catalogue.http.api_keys import is_keyed, keys, mark_keyed
 from retrieval.catalogue.http.audit import audit
@@ -39,7 +40,8 @@ from retrieval.errors import AlreadyExists, CatalogueIncompatible
 TABLES = (
     *(schema.meta, schema.collections, schema.people, schema.photos, schema.faces),
     *(schema.changes, schema.journal, schema.journal_people),
-    *(runs, run_photos, keys, users, sessions, audit, replies, spaces, erasures, backups, unknowns),
+    *(runs, run_photos, keys, users, sessions, audit, replies, spaces, erasures, backups),
+    *(unknowns, receipts),
     *(spare_models, model_vectors, data_keys, indexes, index_leases),
     *(events.events, events.event_people, events.event_photos, events.appearances),
     *(events.verdicts, events.thumbnails),

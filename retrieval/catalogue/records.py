@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from retrieval.catalogue.events.records import ErasedAppearances
 from retrieval.values import Floats, Vectors, check_rows
@@ -197,6 +198,39 @@ class Erased:
     erasure: str = ""
     seen: ErasedAppearances = field(default_factory=ErasedAppearances)
     names: frozenset[str] = frozenset()
+
+
+class Deleted(StrEnum):
+    """What was deleted."""
+
+    PERSON = "person"
+    PHOTO = "photo"
+    EVENT = "event"
+    COLLECTION = "collection"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """A receipt as it is by now.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        collection_id, collection: where it was, or what was deleted.
+        kind: what was deleted.
+        deleted_id: of the person, the face, the event or the collection.
+        erased_at: when the rows went, in UTC.
+        finished_at: when everything was done, None while it is not.
+        document: what was erased, and once it is finished, what was found.
+    """
+
+    id: str
+    collection_id: int
+    collection: str
+    kind: Deleted
+    deleted_id: int
+    erased_at: datetime
+    finished_at: datetime | None
+    document: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,14 @@ CREATE TABLE users (
     UNIQUE (issuer, subject))
 """
 
+_RECEIPTS = """
+CREATE TABLE receipts (
+    id TEXT NOT NULL PRIMARY KEY, collection_id {ref} NOT NULL, collection {name} NOT NULL,
+    kind TEXT NOT NULL, deleted_id {ref} NOT NULL, erased_at TEXT NOT NULL, finished_at TEXT,
+    document JSON NOT NULL, claimed_until TEXT);
+CREATE INDEX receipts_by_collection ON receipts (collection, erased_at)
+"""
+
 # Each makes its version of the one before; the first makes version 2 of version 1.
 MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _RUNS,
@@ -257,6 +265,7 @@ MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _SESSIONS,
     _FACES_OF_RUNS,
     _USERS,
+    _RECEIPTS,
 )
 
 

@@ -6,27 +6,23 @@ somebody else, as a copy of the same photo does, is no trace.
 """
 
 import json
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from retrieval.catalogue.erasing.erasure import copies, traces
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.name_search import files_naming, folders_naming
-from retrieval.catalogue.records import Person
+from retrieval.catalogue.records import Erased, Person
+from retrieval.erasing.traces import Found, Sought, proven, sought_of
 from retrieval.errors import StoreError
 from retrieval.output_files import replacing
 from retrieval.private_files import open_text
 from retrieval.runs.files import discard_person
 from retrieval.service import Service
-from retrieval.values import Ints
 
-_KEPT = re.compile(r"[0-9a-f]{64}")  # the name of a kept copy: its photo's SHA-256
 WAIT_S = 20.0  # for readers of the catalogue to end
 _NOT_SEARCHED = (
     "memory: another process forgets at its next question; index files that it has mapped are"
@@ -135,43 +131,91 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sought:
-    """What stands for some faces, to be looked for once they are erased.
+class Forgotten:
+    """People whose rows are gone, before files are cleaned of them and searched.
 
     Attributes:
-        faces, people: ids.
-        vectors: as they are, and as the catalogue holds them if it is encrypted.
-        sha256s: of photos.
-        plain: byte strings as they lie in the index's files.
-        packed: PQ's codes, which do not lie in a file as they are.
+        service: of their collection.
+        home: the folder whose files are searched.
+        erased: what went.
+        unfinished: whether an erasure before this one was not finished.
+        sought: what stood for them.
+        erased_at: in UTC.
+        left: what could not be done.
     """
 
-    faces: Ints
-    people: Ints
-    vectors: frozenset[bytes]
-    sha256s: frozenset[str]
-    plain: frozenset[bytes]
-    packed: frozenset[bytes]
+    service: Service
+    home: Path
+    erased: Erased
+    unfinished: bool
+    sought: Sought
+    erased_at: datetime
+    left: tuple[str, ...]
 
-    def __len__(self) -> int:
-        return len(self.vectors | self.plain) + len(self.packed) + len(self.sha256s)
+    def proven(self, wait_s: float = WAIT_S) -> Receipt:
+        """Clean the files, and search them for what could be left.
 
-    def without(self, strings: frozenset[bytes]) -> "Sought":
-        """Less to look for."""
-        return replace(self, vectors=self.vectors - strings, plain=self.plain - strings)
+        Args:
+            wait_s: how long to wait for readers of the catalogue to end.
+        """
+        service, home, erased, sought = self.service, self.home, self.erased, self.sought
+        photos = {*erased.photos, *erased.seen.photos}
+        left = [*self.left, *tried(partial(service.finish_erasure, photos, self.unfinished))]
+        if not service.catalogue.empty_wal(wait_s):
+            left.append(_still_open(wait_s))
+        found = Found((), ())
+        try:
+            found, sought = proven(service, home, sought)
+        except StoreError as error:
+            left.append(f"{error} Files were not searched to the end")
+        mentions = service.catalogue.mentions_of(erased.names)
+        held = service.catalogue.backups.holding(erased.faces)
+        return Receipt(
+            collection=service.collection.name,
+            faces=erased.faces,
+            photos=erased.photos,
+            erased_at=self.erased_at,
+            searched=_named(found.files, home, mentions),
+            patterns=len(sought),
+            traces=_named(found.traces, home, mentions),
+            open=tuple(left),
+            not_searched=_not_searched(service),
+            erasure=erased.erasure,
+            backups=tuple(backup.path for backup in held),
+            mentions=(
+                *_naming(service, home, mentions, found.files),
+                *_hashes_left(service, erased.photos),
+            ),
+            events=erased.seen.events,
+            event_faces=erased.seen.appearances,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A search for traces.
+def forget(service: Service, who: str | Person | Sequence[Person], home: Path) -> Forgotten:
+    """Delete people's rows for good, all or none; `proven` does the rest.
 
-    Attributes:
-        files: that were looked through.
-        traces: those of them in which something was found.
+    Args:
+        service: of the people's collection.
+        who: a name, or people as they were read before.
+        home: the folder whose files are searched.
+
+    Raises:
+        NotFound: nobody of that name is enrolled, or somebody is called otherwise by now.
     """
-
-    files: tuple[Path, ...]
-    traces: tuple[Path, ...]
+    people = [service.person(who)] if isinstance(who, str | Person) else list(who)
+    catalogue, collection = service.catalogue, service.collection
+    faces = [face.id for each in people for face in catalogue.faces_of(each.id)]
+    sought = sought_of(service, faces, [person.id for person in people])
+    # Before the deletion: who is enrolled under the name afterwards keeps what their run left.
+    runs = catalogue.runs.of_collection(collection.name)
+    unfinished = catalogue.begin_erasure(collection.id)
+    erased = catalogue.delete_people(collection.id, people)
+    # At once: nobody knows the names any more if this process ends.
+    left = tried(
+        partial(discard_person, home, runs, erased.names, erased.photos),
+        " The name of who was deleted may still stand there",
+    )
+    return Forgotten(service, home, erased, unfinished, sought, datetime.now(UTC), tuple(left))
 
 
 def forget_with_receipt(
@@ -180,50 +224,26 @@ def forget_with_receipt(
     """Delete people for good, then look for what could be left of the vectors.
 
     Args:
-        service: of the people's collection.
-        who: a name, or people as they were read before: all of them are deleted, or none.
-        home: the folder whose files are searched.
+        service, who, home: see `forget`.
         wait_s: how long to wait for readers of the catalogue to end.
 
     Raises:
         NotFound: nobody of that name is enrolled, or somebody is called otherwise by now.
     """
-    people = [service.person(who)] if isinstance(who, str | Person) else list(who)
-    enrolled = [face for each in people for face in service.catalogue.faces_of(each.id)]
-    faces = [face.id for face in enrolled]
-    sought = sought_of(service, faces, [person.id for person in people])
-    # Before the deletion: who is enrolled under the name afterwards keeps what their run left.
-    runs = service.catalogue.runs.of_collection(service.collection.name)
-    erased = service.forget(*people)
-    left = []
+    return forget(service, who, home).proven(wait_s)
+
+
+def tried(step: Callable[[], object], more: str = "") -> list[str]:
+    """Take a step after rows are gone: if it fails, the receipt is not lost, but tells of it.
+
+    Returns:
+        what kept it from being done.
+    """
     try:
-        discard_person(home, runs, erased.names, erased.photos)
-    except StoreError as error:  # the person is gone: the receipt says so, and what is left
-        left.append(f"{error} The name of who was deleted may still stand there")
-    if not service.catalogue.empty_wal(wait_s):
-        left.append(_still_open(wait_s))
-    found, sought = _proven(service, home, sought)
-    mentions = service.catalogue.mentions_of(erased.names)
-    held = service.catalogue.backups.holding(faces)
-    return Receipt(
-        collection=service.collection.name,
-        faces=erased.faces,
-        photos=erased.photos,
-        erased_at=datetime.now(UTC),
-        searched=_named(found.files, home, mentions),
-        patterns=len(sought),
-        traces=_named(found.traces, home, mentions),
-        open=tuple(left),
-        not_searched=_not_searched(service),
-        erasure=erased.erasure,
-        backups=tuple(backup.path for backup in held),
-        mentions=(
-            *_naming(service, home, mentions, found.files),
-            *_hashes_left(service, erased.photos),
-        ),
-        events=erased.seen.events,
-        event_faces=erased.seen.appearances,
-    )
+        step()
+    except StoreError as error:
+        return [f"{error}{more}"]
+    return []
 
 
 def _hashes_left(service: Service, sha256s: Iterable[str]) -> list[str]:
@@ -252,81 +272,6 @@ def _not_searched(service: Service) -> tuple[str, ...]:
     photos = service.photos.folder
     shelf = () if isinstance(photos, Path) else (_SHELF.format(photos),)
     return (*server, *shelf, *service.gallery.elsewhere, *_NOT_SEARCHED)
-
-
-def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> Sought:
-    """What stands for faces that are enrolled, and for people's templates."""
-    ids, owners = np.array(list(faces), np.int64), np.array(list(people), np.int64)
-    known = service.catalogue.faces(ids.tolist())
-    vectors = service.catalogue.vectors(service.collection.id, ids)[2]
-    stored = service.catalogue.stored_vectors(ids.tolist())
-    stored += service.catalogue.stored_in_events(owners.tolist())
-    others = service.catalogue.other_models.vectors(service.collection.id, ids.tolist())[2]
-    held = service.gallery.encodings(ids, owners)
-    return Sought(
-        faces=ids,
-        people=owners,
-        vectors=frozenset([row.tobytes() for row in (*vectors, *others)] + stored),
-        sha256s=frozenset(face.sha256 for face in known.values()),
-        plain=held.plain,
-        packed=held.packed,
-    )
-
-
-def search(service: Service, home: Path, sought: Sought) -> Found:
-    """Look through the catalogue's files and everything under the home folder but models.
-
-    What only this collection's index makes of vectors is not looked for in other indexes, which may
-    make the same of the same photo.
-    """
-    files = sorted({*_files(home), *filter(Path.is_file, service.catalogue.files())})
-    indexes = {path for path in files if path.is_relative_to(home / "index")}
-    own = home / "index" / str(service.collection.id)
-    others = {path for path in indexes if not path.is_relative_to(own)}
-    found = {*traces(set(files) - others, sought.vectors | sought.plain)}  # each file read once
-    found |= {*traces(others, sought.vectors)}
-    found |= {*_photos_left(service, files, sought.sha256s)}
-    found |= {*service.gallery.left_packed(sought.faces, sought.people, sought.packed)}
-    return Found(tuple(files), tuple(sorted(found)))
-
-
-def _photos_left(
-    service: Service, files: Iterable[Path], sha256s: frozenset[str]
-) -> Iterable[Path]:
-    """Files that hold one of the photos: kept copies, called by their hash, and any others."""
-    sha256s -= service.catalogue.photos_elsewhere(service.collection.id, sha256s)
-    others = []
-    for path in files:
-        if _KEPT.fullmatch(path.name):
-            if path.name in sha256s:
-                yield path
-        elif path not in service.catalogue.files() and path.suffix != ".snapshot":
-            others.append(path)
-    yield from copies(others, sha256s)
-
-
-def _proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought]:
-    """Search; where something is found, see whether it is somebody else's or can be driven out.
-
-    The centre of a cluster of one is that one's vector, and stays in the lists until they are
-    trained anew.
-    """
-    found = search(service, home, sought)
-    if found.traces:
-        others = service.catalogue.still_enrolled(sought.vectors)
-        sought = sought.without(others | service.gallery.shared(sought.plain))
-        found = search(service, home, sought)
-    if any(path.is_relative_to(home / "index") for path in found.traces):
-        service.gallery.rebuild()
-        found = search(service, home, sought)
-    return found, sought
-
-
-def _files(home: Path) -> Iterable[Path]:
-    """All files below the home folder but the models', which hold nobody's vectors."""
-    for path in home.rglob("*"):
-        if path.relative_to(home).parts[0] != "models" and path.is_file():
-            yield path
 
 
 def _named(paths: Iterable[Path], home: Path, mentions: Mentions) -> tuple[str, ...]:

@@ -202,11 +202,23 @@ class Events:
 
     def delete(self, event: Event) -> int:
         """Delete an event for good, with kept copies of its photos; return how many it had."""
+        photos, unfinished = self.erase(event)
+        self.finish_erasure(photos, unfinished)
+        return len(photos)
+
+    def erase(self, event: Event) -> tuple[tuple[str, ...], bool]:
+        """Delete an event's rows for good; `finish_erasure` does the rest, with what this returns.
+
+        Returns:
+            SHA-256 of its photos, and whether an erasure before was not finished.
+        """
         unfinished = self._host.catalogue.begin_erasure(self._collection)
-        hashes = self._store.delete(self._collection, event.id)
+        return self._store.delete(self._collection, event.id), unfinished
+
+    def finish_erasure(self, photos: Iterable[str], unfinished: bool) -> None:
+        """Leave nothing of deleted events in SQLite's log or kept photos."""
         self._host.catalogue.empty_wal()
-        self._host.discard(set(hashes), unfinished)
-        return len(hashes)
+        self._host.discard(set(photos), unfinished)
 
     def purge(self) -> None:
         """Delete events whose time is over, and forget strangers' faces whose time is."""
@@ -215,9 +227,7 @@ class Events:
             self._collection, keeping.event_days, keeping.stranger_days
         )
         if gone:
-            unfinished = self._host.catalogue.begin_erasure(self._collection)
-            self._host.catalogue.empty_wal()
-            self._host.discard(set(hashes), unfinished)
+            self.finish_erasure(hashes, self._host.catalogue.begin_erasure(self._collection))
 
     # Photos
 

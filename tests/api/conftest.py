@@ -2,9 +2,11 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -87,6 +89,20 @@ def enrol(client: TestClient, name: str, *photos: bytes) -> int:
     assert answer.status_code == 201, answer.text
     person: int = answer.json()["id"]
     return person
+
+
+def receipt_of(
+    client: TestClient, deleted: Response, headers: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """The receipt of a deletion, when it is done."""
+    until = time.monotonic() + 120
+    place = deleted.headers["location"]
+    while (answer := client.get(place, headers=headers)).json()["state"] == "working":
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 @contextmanager

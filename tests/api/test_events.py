@@ -10,6 +10,7 @@ import pytest
 
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
+from tests.api.conftest import receipt_of
 from tests.api.painted import BLUE, GREEN, RED, paint
 
 
@@ -166,7 +167,9 @@ def test_an_event_is_changed_and_deleted(client, party, people):
     assert changed["not_enrolled"] == ["Nobody Known"]
     taken = client.post("/v1/events", json={"name": "Winter"})
     assert taken.status_code == 409
-    assert client.delete(f"/v1/events/{party}").json() == {"deleted": "Winter", "photos": 3}
+    gone = client.delete(f"/v1/events/{party}")
+    assert (gone.status_code, gone.json()["counts"]["photos"]) == (202, 3)
+    assert receipt_of(client, gone)["open"] == []
     assert client.get(f"/v1/events/{party}").status_code == 404
 
 

@@ -7,7 +7,7 @@ from httpx import Response
 from PIL import Image
 
 from retrieval.settings import Settings
-from tests.api.conftest import enrol
+from tests.api.conftest import enrol, receipt_of
 from tests.api.painted import BLUE, GREEN, PINK, RED, paint
 
 
@@ -85,7 +85,7 @@ def test_photos_are_added_to_a_person_and_removed(
     shown = client.get(f"/v1/people/{rosa}").json()
     assert [photo["photo"] for photo in shown["photos"]] == ["0.png", "1.png", "third.png"]
     gone = client.delete(f"/v1/people/{rosa}/photos/{face_id}")
-    assert (gone.status_code, gone.json()["faces"]) == (200, [face_id])
+    assert (gone.status_code, gone.json()["erased_faces"]) == (202, [face_id])
     assert len(client.get(f"/v1/people/{rosa}/photos").json()["photos"]) == 2
     elsewhere = client.delete(f"/v1/people/{people['Gustav']}/photos/{face_id}")
     assert elsewhere.status_code == 404
@@ -134,10 +134,13 @@ def test_a_deleted_person_is_named_no_more_and_leaves_no_traces(
     client: TestClient, people: dict[str, int]
 ) -> None:
     assert who(client, RED) == ["Rosa"]
-    receipt = client.delete(f"/v1/people/{people['Rosa']}").json()
-    assert (len(receipt["erased_faces"]), len(receipt["erased_photos"])) == (2, 2)
+    deleted = client.delete(f"/v1/people/{people['Rosa']}")
+    assert deleted.status_code == 202
+    assert who(client, RED) == [None]
+    receipt = receipt_of(client, deleted)
+    assert (len(receipt["erased_faces"]), len(receipt["erased_photo_marks"])) == (2, 2)
     assert (receipt["clean"], receipt["traces"]) == (True, [])
-    assert "catalogue.db" in receipt["searched_files"]
+    assert receipt["searched"]["catalogue.db"] == 1
     assert "Rosa" not in str(receipt)
     assert who(client, RED) == [None]
     assert client.get(f"/v1/people/{people['Rosa']}").status_code == 404

@@ -21,7 +21,8 @@ from retrieval.catalogue.records import NewFace
 from retrieval.catalogue.runs.run_records import ListedPhoto, PhotoOutcome, Taken
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.answers import EnrolItem
-from retrieval.erasing.receipts import Sought, forget_with_receipt, search, sought_of
+from retrieval.erasing.receipts import forget_with_receipt
+from retrieval.erasing.traces import Sought, search, sought_of
 from retrieval.index import snapshot
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
 from retrieval.index.gallery import Gallery

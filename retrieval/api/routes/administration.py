@@ -1,12 +1,15 @@
 """/v1/collections, /v1/keys, /v1/audit, /v1/index: what there is, who may, what happened."""
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Response
+from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited
 from retrieval.api.context import Context
+from retrieval.api.deletions import accepted
 from retrieval.api.routing import (
     ADMIN,
     VIEWER,
@@ -18,16 +21,17 @@ from retrieval.api.routing import (
 )
 from retrieval.api.schemas import (
     AuditPage,
-    CollectionGone,
     Collections,
     IndexState,
     KeyList,
     KeyMade,
     KeyRow,
     NewKey,
+    Receipt,
 )
 from retrieval.catalogue.http.api_keys import Key, meant
-from retrieval.catalogue.records import Counts
+from retrieval.catalogue.records import Collection, Counts
+from retrieval.erasing import deletions
 from retrieval.errors import NotAllowed, NotFound
 
 routes = router("administration")
@@ -55,10 +59,16 @@ def list_collections(context: InContext, caller: By) -> Any:
     }
 
 
-@routes.delete("/collections/{collection_id}", response_model=CollectionGone, openapi_extra=ADMIN)
+@routes.delete(
+    "/collections/{collection_id}",
+    response_model=Receipt,
+    status_code=202,
+    openapi_extra=ADMIN,
+)
 async def delete_collection(
     context: InContext,
     caller: By,
+    response: Response,
     collection_id: Annotated[int, Path(ge=1, le=2**62, description="As listed.")],
     called: Annotated[
         str, Query(max_length=200, description="Its name; another one's is not deleted.")
@@ -66,29 +76,28 @@ async def delete_collection(
 ) -> Any:
     """Delete a gallery with everybody in it for good."""
 
-    def work() -> dict[str, Any]:
-        found = next(
-            (
-                each
-                for each in context.catalogue.collections()
-                if each.id == collection_id and caller.collection in (None, each.name)
-            ),
-            None,
-        )
-        if found is None or found.name != called:
-            raise NotFound(f"There is no collection {collection_id} that is called {called!r}.")
+    def find() -> Collection:
+        for each in context.catalogue.collections():
+            if each.id == collection_id and caller.collection in (None, each.name):
+                if each.name == called:
+                    return each
+                break
+        raise NotFound(f"There is no collection {collection_id} that is called {called!r}.")
 
-        def told(counts: Counts) -> dict[str, Any]:
-            return {"id": found.id, "people": counts.people, "faces": counts.faces}
+    found = await run_in_threadpool(find)
 
-        with (
-            context.services.lease(found.name) as service,
-            audited(service.catalogue, caller, "delete-collection", found.name, told),
-        ):
-            gone = service.delete_collection(found)
-        return {"id": found.id, "collection": found.name, **asdict(gone)}
+    def told(counts: Counts) -> dict[str, Any]:
+        return {"id": found.id, "people": counts.people, "faces": counts.faces}
 
-    return await context.pool.run(work)
+    with ExitStack() as held:
+        leased = context.services.lease(found.name)
+        service = await run_in_threadpool(held.enter_context, leased)
+
+        def delete() -> deletions.Deletion:
+            with audited(service.catalogue, caller, "delete-collection", found.name, told):
+                return deletions.delete_collection(service, found)
+
+        return await accepted(context, service, response, delete)
 
 
 @routes.get("/index", response_model=IndexState, openapi_extra=VIEWER)

@@ -1,20 +1,22 @@
 """/v1/events: events, their roll, faces and verdicts; and questions over several events."""
 
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Header, Query, Response
 from fastapi import Path as InPath
+from starlette.concurrency import run_in_threadpool
 
-from retrieval.api.auditing import entry_of
+from retrieval.api.auditing import audited, entry_of
 from retrieval.api.auth import Caller
 from retrieval.api.context import Context
+from retrieval.api.deletions import accepted
 from retrieval.api.event_schemas import (
     AppearancesPage,
     ChangedEvent,
     ChangesShown,
-    EventGone,
     EventRoll,
     EventShown,
     EventsShown,
@@ -41,7 +43,9 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
+from retrieval.api.schemas import Receipt
 from retrieval.catalogue.events.records import Expects, Kind
+from retrieval.erasing import deletions
 from retrieval.errors import NotFound
 from retrieval.events.events import Expected
 from retrieval.events.exports import MEDIA_TYPES, presence_bytes, roll_bytes
@@ -101,13 +105,22 @@ def change_event(
     return {**service.events.show(event).document(), "not_enrolled": unknown}
 
 
-@routes.delete("/events/{event_id}", response_model=EventGone, openapi_extra=ADMIN)
-def delete_event(context: InContext, caller: By, service: InGallery, event_id: EventId) -> Any:
+@routes.delete("/events/{event_id}", response_model=Receipt, status_code=202, openapi_extra=ADMIN)
+async def delete_event(
+    context: InContext, caller: By, service: InGallery, response: Response, event_id: EventId
+) -> Any:
     """Delete an event with its faces, pictures and verdicts, for good."""
-    event = service.events.find(event_id)
-    count = service.events.delete(event)
-    record(context, caller, service, "delete-event", {"event": event_id, "photos": count})
-    return {"deleted": event.name, "photos": count}
+    event = await run_in_threadpool(service.events.find, event_id)
+
+    def told(photos: Sequence[str]) -> dict[str, Any]:
+        return {"event": event_id, "photos": len(photos)}
+
+    def delete() -> deletions.Deletion:
+        name = service.collection.name
+        with audited(service.catalogue, caller, "delete-event", name, told):
+            return deletions.delete_event(service, event)
+
+    return await accepted(context, service, response, delete)
 
 
 # The roll

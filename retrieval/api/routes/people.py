@@ -8,9 +8,11 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import File, Form, Path, Query, Response, UploadFile
+from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited, entry_of
 from retrieval.api.context import Context
+from retrieval.api.deletions import accepted
 from retrieval.api.pictures import CACHED, jpeg_or_nothing
 from retrieval.api.problems import of_error
 from retrieval.api.routing import (
@@ -28,7 +30,6 @@ from retrieval.api.routing import (
 from retrieval.api.schemas import (
     Edit,
     Enrolment,
-    Gone,
     Journal,
     Merge,
     Move,
@@ -54,7 +55,7 @@ from retrieval.catalogue.records import (
 )
 from retrieval.catalogue.records import Enrolment as EnrolmentEnd
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, FaceBox, box_of
-from retrieval.erasing.receipts import forget_with_receipt
+from retrieval.erasing import deletions
 from retrieval.errors import DataInvalid, NotFound, SettingInvalid
 from retrieval.people.editing import plan_merge
 from retrieval.service import Service
@@ -417,49 +418,54 @@ def _edit(entry: JournalEntry) -> dict[str, Any]:
 # Deletion, which is final
 
 
-@routes.delete("/people/{person_id}", response_model=Receipt, openapi_extra=HR)
+@routes.delete("/people/{person_id}", response_model=Receipt, status_code=202, openapi_extra=HR)
 async def delete_person(
     context: InContext,
     caller: By,
     service: InGallery,
+    response: Response,
     person_id: PersonId,
     called: Called = None,
 ) -> Any:
-    """Delete a person for good, and look whether anything is left: the receipt says."""
-    person = service.person_by_id(person_id, called)
+    """Delete a person for good. Rows are gone at once; the receipt says when all is, and its proof.
 
-    def work() -> dict[str, Any]:
+    `Location` says where the receipt can be fetched.
+    """
+    person = await run_in_threadpool(service.person_by_id, person_id, called)
+
+    def delete() -> deletions.Deletion:
         with _audited(caller, service, "delete", partial(_erased, person)):
-            receipt = forget_with_receipt(service, person, context.settings.home)
-        context.pictures.forget(receipt.faces)
-        return {**receipt.document(), "clean": receipt.clean, "summary": receipt.sentence()}
+            return deletions.delete_person(service, person, context.settings.home)
 
-    # Not under the request's time: the person would be gone, and the proof of it lost.
-    return await context.pool.run_to_the_end(work)
+    return await accepted(context, service, response, delete)
 
 
-@routes.delete("/people/{person_id}/photos/{face_id}", response_model=Gone, openapi_extra=HR)
+@routes.delete(
+    "/people/{person_id}/photos/{face_id}",
+    response_model=Receipt,
+    status_code=202,
+    openapi_extra=HR,
+)
 async def remove_photo(
     context: InContext,
     caller: By,
     service: InGallery,
+    response: Response,
     person_id: PersonId,
     face_id: FaceId,
     called: Called = None,
 ) -> Any:
     """Remove one of a person's photos for good."""
-    person = service.person_by_id(person_id, called)
-    face = _face(service, face_id)
+    person = await run_in_threadpool(service.person_by_id, person_id, called)
+    face = await run_in_threadpool(_face, service, face_id)
     if face.person_id != person.id:
         raise NotFound(f"{person.name} has no photo with the face {face_id}.")
 
-    def work() -> dict[str, Any]:
+    def delete() -> deletions.Deletion:
         with _audited(caller, service, "remove-photo", partial(_erased, person)):
-            gone = service.remove_photo(face)
-        context.pictures.forget(gone.faces)
-        return {"person": person.name, "faces": gone.faces, "photos": gone.photos}
+            return deletions.delete_photo(service, face)
 
-    return await context.pool.run(work)
+    return await accepted(context, service, response, delete)
 
 
 def _erased(person: Person, gone: Erased) -> dict[str, Any]:

@@ -5,8 +5,8 @@ by its own data keys, whichever way the backup holds them. What must not come ba
 erasures that came after the backup are applied to it, and keys that were revoked since stay
 revoked. Keys are not what a backup brings back: those of the catalogue stay, unless it never had
 any, or whoever restores wants the backup's; and once keys were made, they are asked for for ever.
-The logs of erasures and backups are joined, no id is given out twice, and a new epoch
-tells every index to start anew.
+The logs of erasures and backups, and receipts, are joined, no id is given out twice, and a new
+epoch tells every index to start anew.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,6 +32,7 @@ from retrieval.catalogue.erasing.erasure_log import (
     logged_erasures,
     mark_of,
 )
+from retrieval.catalogue.erasing.receipt_log import add_receipts, receipts
 from retrieval.catalogue.events.store import photos_kept_by_events
 from retrieval.catalogue.http.api_keys import is_keyed, keys, mark_keyed
 from retrieval.catalogue.http.replies import replies
@@ -41,7 +42,7 @@ from retrieval.catalogue.schema import collections, now, people, photos
 from retrieval.errors import AlreadyExists, InputError
 
 # Joined, for a day only, or the catalogue's own.
-_KEPT = (erasures, backups, replies, sessions, data_keys)
+_KEPT = (erasures, backups, replies, sessions, data_keys, receipts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ def replace_catalogue(
         connection.execute(delete(replies))
         keep_last_ids(connection, used)
         add_backups(connection, logged_backups(source))
+        add_receipts(connection, source)
         add_erasures(connection, [*known, *(erasure for erasure in later if erasure.id)])
         faces = _apply(connection, later)
         still = update(keys).where(keys.c.handle.in_(revoked), keys.c.revoked_at.is_(None))

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, or_, select, update
 
 from retrieval.catalogue.changes import lock_collection, log_changes
-from retrieval.catalogue.erasing import bytesearch
+from retrieval.catalogue.erasing import bytesearch, receipt_log
 from retrieval.catalogue.erasing.erasure_log import Erasure, ErasureKind, log_erasure
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.events import erasing as events
@@ -146,6 +146,7 @@ def _delete_person(connection: Connection, collection_id: int, person: Person) -
     runs.erase_person(connection, collection_id, mentions)
     audit.erase_person(connection, collection_id, mentions, erased.photos)
     replies.erase_person(connection, mentions)
+    receipt_log.erase_person(connection, collection_id, mentions)
     every = same_people(connection, person_id)
     entries = select(journal_people.c.entry_id).where(journal_people.c.person_id.in_(every))
     connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))

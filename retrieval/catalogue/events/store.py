@@ -176,7 +176,7 @@ class EventStore:
         with self._database.writing() as connection:
             lock_collection(connection, collection_id)
             find_event(connection, collection_id, events.c.id == event_id)
-            return _delete(connection, [event_id])
+            return self._database.edited(connection, _delete(connection, [event_id]))
 
     def kept(self, collection_id: int, sha256s: Iterable[str]) -> frozenset[str]:
         """Those of the photos of which an event keeps a copy: not where a deleted person is."""

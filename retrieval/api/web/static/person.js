@@ -109,21 +109,38 @@ onSubmit("move-form", async () => {
 });
 
 onSubmit("delete-form", async () => {
-  const receipt = await call("DELETE", `/v1/people/${id}`, { parameters: { called: name } });
+  const begun = await call("DELETE", `/v1/people/${id}`, { parameters: { called: name } });
   by("delete-dialog").close();
-  by("receipt-summary").textContent = `${receipt.summary}.`;
-  const rows = {
-    "Erased at": new Date(receipt.erased_at).toLocaleString(),
-    Faces: receipt.erased_faces.length,
-    Photos: receipt.erased_photos.length,
-    "Files searched": receipt.searched_files.length,
-    Traces: receipt.traces.length ? receipt.traces.join(", ") : "none",
-  };
-  by("receipt-list").replaceChildren(...Object.entries(rows).flatMap(([key, value]) => [element("dt", {}, key), element("dd", {}, String(value))]));
-  const blob = new Blob([JSON.stringify(receipt, null, 2)], { type: "application/json" });
-  by("receipt-file").href = URL.createObjectURL(blob);
+  showReceipt(begun);
   by("receipt-dialog").addEventListener("close", () => location.assign(pageOf("/people")));
   by("receipt-dialog").showModal();
+  await followReceipt(begun);
 });
+
+// The person is gone at once; files are searched for traces afterwards, which may take minutes.
+async function followReceipt(receipt) {
+  for (let wait = 250; receipt.state === "working"; wait = Math.min(wait * 1.5, 5000)) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    receipt = await call("GET", `/v1/receipts/${receipt.id}`);
+    showReceipt(receipt);
+  }
+}
+
+function showReceipt(receipt) {
+  const done = receipt.state === "done";
+  by("receipt-summary").textContent = done ? `${receipt.summary}.` : "Looking for what could be left. The receipt is kept, so you need not wait.";
+  const files = Object.values(receipt.searched).reduce((sum, count) => sum + count, 0);
+  const rows = {
+    Receipt: receipt.id,
+    "Erased at": new Date(receipt.erased_at).toLocaleString(),
+    Faces: receipt.counts.faces,
+    Photos: receipt.counts.photos,
+    "Files searched": done ? files : "…",
+    Traces: done ? receipt.traces.join(", ") || "none" : "…",
+  };
+  by("receipt-list").replaceChildren(...Object.entries(rows).flatMap(([key, value]) => [element("dt", {}, key), element("dd", {}, String(value))]));
+  by("receipt-file").hidden = !done;
+  if (done) by("receipt-file").href = URL.createObjectURL(new Blob([JSON.stringify(receipt, null, 2)], { type: "application/json" }));
+}
 
 ready(import.meta.url);

@@ -1,0 +1,132 @@
+"""What stands for people and photos, and which files still hold some of it once they are erased.
+
+What also stands for somebody else, as a copy of the same photo does, is no trace.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.catalogue.erasing.erasure import copies, traces
+from retrieval.service import Service
+from retrieval.values import Ints
+
+_KEPT = re.compile(r"[0-9a-f]{64}")  # the name of a kept copy: its photo's SHA-256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sought:
+    """What stands for some faces, to be looked for once they are erased.
+
+    Attributes:
+        faces, people: ids.
+        vectors: as they are, and as the catalogue holds them if it is encrypted.
+        sha256s: of photos.
+        plain: byte strings as they lie in the index's files.
+        packed: PQ's codes, which do not lie in a file as they are.
+    """
+
+    faces: Ints
+    people: Ints
+    vectors: frozenset[bytes]
+    sha256s: frozenset[str]
+    plain: frozenset[bytes]
+    packed: frozenset[bytes]
+
+    def __len__(self) -> int:
+        return len(self.vectors | self.plain) + len(self.packed) + len(self.sha256s)
+
+    def without(self, strings: frozenset[bytes]) -> "Sought":
+        """Less to look for."""
+        return replace(self, vectors=self.vectors - strings, plain=self.plain - strings)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search for traces.
+
+    Attributes:
+        files: that were looked through.
+        traces: those of them in which something was found.
+    """
+
+    files: tuple[Path, ...]
+    traces: tuple[Path, ...]
+
+
+def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> Sought:
+    """What stands for faces that are enrolled, and for people's templates."""
+    ids, owners = np.array(list(faces), np.int64), np.array(list(people), np.int64)
+    known = service.catalogue.faces(ids.tolist())
+    vectors = service.catalogue.vectors(service.collection.id, ids)[2]
+    stored = service.catalogue.stored_vectors(ids.tolist())
+    stored += service.catalogue.stored_in_events(owners.tolist())
+    others = service.catalogue.other_models.vectors(service.collection.id, ids.tolist())[2]
+    held = service.gallery.encodings(ids, owners)
+    return Sought(
+        faces=ids,
+        people=owners,
+        vectors=frozenset([row.tobytes() for row in (*vectors, *others)] + stored),
+        sha256s=frozenset(face.sha256 for face in known.values()),
+        plain=held.plain,
+        packed=held.packed,
+    )
+
+
+def search(service: Service, home: Path, sought: Sought) -> Found:
+    """Look through the catalogue's files and everything under the home folder but models.
+
+    What only this collection's index makes of vectors is not looked for in other indexes, which may
+    make the same of the same photo.
+    """
+    files = sorted({*_files(home), *filter(Path.is_file, service.catalogue.files())})
+    indexes = {path for path in files if path.is_relative_to(home / "index")}
+    own = home / "index" / str(service.collection.id)
+    others = {path for path in indexes if not path.is_relative_to(own)}
+    found = {*traces(set(files) - others, sought.vectors | sought.plain)}  # each file read once
+    found |= {*traces(others, sought.vectors)}
+    found |= {*_photos_left(service, files, sought.sha256s)}
+    found |= {*service.gallery.left_packed(sought.faces, sought.people, sought.packed)}
+    return Found(tuple(files), tuple(sorted(found)))
+
+
+def _photos_left(
+    service: Service, files: Iterable[Path], sha256s: frozenset[str]
+) -> Iterable[Path]:
+    """Files that hold one of the photos: kept copies, called by their hash, and any others."""
+    sha256s -= service.catalogue.photos_elsewhere(service.collection.id, sha256s)
+    others = []
+    for path in files:
+        if _KEPT.fullmatch(path.name):
+            if path.name in sha256s:
+                yield path
+        elif path not in service.catalogue.files() and path.suffix != ".snapshot":
+            others.append(path)
+    yield from copies(others, sha256s)
+
+
+def proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought]:
+    """Search; where something is found, see whether it is somebody else's or can be driven out.
+
+    The centre of a cluster of one is that one's vector, and stays in the lists until they are
+    trained anew.
+    """
+    found = search(service, home, sought)
+    if found.traces:
+        others = service.catalogue.still_enrolled(sought.vectors)
+        sought = sought.without(others | service.gallery.shared(sought.plain))
+        found = search(service, home, sought)
+    if any(path.is_relative_to(home / "index") for path in found.traces):
+        service.gallery.rebuild()
+        found = search(service, home, sought)
+    return found, sought
+
+
+def _files(home: Path) -> Iterable[Path]:
+    """All files below the home folder but the models', which hold nobody's vectors."""
+    for path in home.rglob("*"):
+        if path.relative_to(home).parts[0] != "models" and path.is_file():
+            yield path
