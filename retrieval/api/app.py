@@ -30,6 +30,7 @@ from retrieval.api.routes import (
     health,
     pages,
     people,
+    previews,
     quality,
     questions,
     receipts,
@@ -55,6 +56,8 @@ BATCHES = 2
 LARGEST_BATCH = 16  # photos; larger ones keep the first request waiting for little gain
 WORKERS = 2  # enrolments, searches and other work that comes one by one
 UNPACKERS = 1  # each waits for a process that takes a core
+PREVIEWERS = 2  # photos that are made small at a time
+MOST_PREVIEWS = 200  # waiting: browsers ask for six at a time
 _DAY_S = 24 * 3600
 API_VERSION = "1"  # that of the paths; Rollcall itself has its own
 
@@ -99,6 +102,7 @@ def create_app(
         unknowns,
         runs,
         event_photos,
+        previews,
         quality,
         administration,
         receipts,
@@ -150,6 +154,7 @@ def make_context(
         streams=Streams(settings.max_streams, settings.max_streams_per_key),
         pool=Pool(desk, WORKERS, settings.request_timeout_s),
         unpackers=Pool(desk, UNPACKERS, settings.request_timeout_s),
+        previewers=Pool(Desk(MOST_PREVIEWS), PREVIEWERS, settings.request_timeout_s),
         batcher=Batcher(
             partial(identify, audit=audit, metrics=metrics),
             desk,

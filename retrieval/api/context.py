@@ -68,6 +68,7 @@ class Context:
         bodies: what is read of requests.
         streams: of events.
         unpackers: where archives are unpacked, so that nobody's question waits for one.
+        previewers: where photos are made small, so that a page full of them holds nobody up.
         metrics: what Prometheus reads.
         pictures: of enrolled faces.
         deletions: what is left of them is done in the background.
@@ -85,6 +86,7 @@ class Context:
     desk: Desk
     pool: Pool
     unpackers: Pool
+    previewers: Pool
     batcher: Batcher[Question, Identified]
     bodies: Bodies
     streams: Streams
@@ -99,6 +101,7 @@ class Context:
         self.pool.close()
         self.unpackers.close()
         self.deletions.close()
+        self.previewers.close()
         self.services.close()
         self.catalogue.close()
 

@@ -105,15 +105,32 @@ class EventPhotoShown(Document):
 
     id: int
     photo: str
+    width: int
+    height: int
     taken_at: str | None
     reason: str | None
     message: str | None
 
 
 class EventPhotosShown(Document):
-    """The photos of an event, or those that were not taken."""
+    """The photos of an event, or those that were not taken; `next` goes on."""
 
     photos: list[EventPhotoShown]
+    next: int | None
+
+
+class MissedFace(BaseModel):
+    """A face that was missed, where somebody saw it."""
+
+    box: tuple[float, float, float, float] = Field(
+        description="Left, top, width, height in pixels of the upright photo."
+    )
+
+
+class FaceShown(Document):
+    """A face of an event with who it is."""
+
+    face: dict[str, object]
 
 
 class EventRoll(Document):

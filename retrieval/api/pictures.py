@@ -12,16 +12,19 @@ from starlette.responses import Response
 
 from retrieval.catalogue.records import EnrolledFace
 from retrieval.catalogue.strangers import UnknownFace
+from retrieval.catalogue.thumbnails import Of
 from retrieval.errors import NotFound, PhotoError
-from retrieval.photos.decode import decode
+from retrieval.photos.decode import decode, read
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.values import Confined, Location, Photo
+from retrieval.values import Confined, Location, Photo, Source
 
 CACHED = {"Cache-Control": "private, max-age=300"}
 SIDE_PX = 224
 _AROUND = 1.7  # of the box's longer side: hair and chin are on the picture
 _HELD = 2_000  # pictures of some 8 kB each
+_STEPS = (320, 640, 1280, 2048)  # longer sides of previews: a grid, a large grid, a screen, a zoom
+_PREVIEW_BYTES = 64 << 20  # of previews in memory: some 2,000 of a grid
 
 
 def jpeg_or_nothing(picture: Callable[[], bytes], *, optional: bool) -> Response:
@@ -41,6 +44,8 @@ class Pictures:
         self._settings = settings
         self._lock = threading.Lock()
         self._held: OrderedDict[int, bytes] = OrderedDict()
+        self._previews: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._preview_bytes = 0
 
     def held(self, face_id: int) -> bytes | None:
         """The picture of a face, where it was cut lately."""
@@ -59,6 +64,9 @@ class Pictures:
         data = service.photos.read(face.sha256)
         data = data or _original(face.photo, face.sha256, self._settings)
         if data is None:
+            thumbnail = self.thumbnail(service, face.id)
+            if thumbnail is not None:
+                return thumbnail
             raise NotFound(
                 f"There is no picture of the face {face.id}: no copy of its photo is kept. Set"
                 " ROLLCALL_KEEP_PHOTOS=true before photos are enrolled."
@@ -70,6 +78,12 @@ class Pictures:
                 self._held.popitem(last=False)
         return picture
 
+    def thumbnail(self, service: Service, face_id: int) -> bytes | None:
+        """The picture of 112 px that was kept of an enrolled face, or None."""
+        return service.catalogue.thumbnails.find(service.collection.id, Of.FACE, [face_id]).get(
+            face_id
+        )
+
     def cut_unknown(self, faces: Sequence[UnknownFace]) -> bytes:
         """The picture of the first of these faces that has one; unknown photos are not kept."""
         for face in faces:
@@ -79,6 +93,56 @@ class Pictures:
                 shown = (left, top, width, height)
                 return _cut(data, face.photo, shown, face.width, face.height, self._settings)
         raise NotFound("There is no picture: photos that are asked about are not kept.")
+
+    def preview(self, source: Source, sha256: str | None, side: int) -> bytes:
+        """A whole photo as JPEG, upright, its longer side at least `side` pixels if it has them.
+
+        Args:
+            source: where it is.
+            sha256: what its bytes must be, so that it is held as well; None of one that nobody may
+                keep.
+            side: what is asked for; the next of a few steps is made.
+
+        Raises:
+            NotFound: another photo lies there by now.
+            PhotoError: it cannot be read.
+        """
+        step = next((step for step in _STEPS if step >= side), _STEPS[-1])
+        key = (sha256 or "", step)
+        with self._lock:
+            held = self._previews.get(key) if sha256 else None
+            if held is not None:
+                self._previews.move_to_end(key)
+                return held
+        data = read(source.content, source.name, self._settings.max_photo_bytes)
+        if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+            raise NotFound(f"{source.name} is another photo by now where it lay.")
+        photo = self._decoded(data, source.name, step)
+        picture = Image.fromarray(photo.pixels)
+        picture.thumbnail((step, step), Image.Resampling.LANCZOS)
+        made = _jpeg(picture)
+        if sha256 is not None:
+            self._hold(key, made)
+        return made
+
+    def _decoded(self, data: bytes, name: str, working_px: int) -> Photo:
+        return decode(
+            data,
+            name=name,
+            working_px=working_px,
+            max_pixels=self._settings.max_pixels,
+            max_bytes=self._settings.max_photo_bytes,
+            memory_bytes=self._settings.memory_bytes,
+        )
+
+    def _hold(self, key: tuple[str, int], made: bytes) -> None:
+        with self._lock:
+            before = self._previews.pop(key, b"")
+            self._previews[key] = made
+            self._preview_bytes += len(made) - len(before)
+            while self._preview_bytes > _PREVIEW_BYTES:
+                _, oldest = self._previews.popitem(last=False)
+                self._preview_bytes -= len(oldest)
 
     def small(self, path: Location | Confined) -> bytes:
         """A small copy of a whole photo as JPEG, or NotFound where it cannot be read."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,12 @@ from retrieval.catalogue.events.records import (
     Found,
 )
 from retrieval.collection.active_model import ActiveModel
-from retrieval.errors import InputError
+from retrieval.events.album import read_again
 from retrieval.events.deciding import decide_event, decided_now
 from retrieval.events.host import Host
 from retrieval.events.said import Said
-from retrieval.photos.urls import location_of
 from retrieval.pipeline import PhotoFailure
-from retrieval.values import Floats, Source
+from retrieval.values import Floats
 
 _AT_ONCE = 32  # photos that are embedded anew together
 
@@ -134,7 +132,7 @@ def _embed_some(
     wanted = {
         photo_id: source
         for photo_id in {photo_id for _, photo_id, _ in some}
-        if (source := _source(host, album.get(photo_id))) is not None
+        if (source := read_again(host, album.get(photo_id))) is not None
     }
     entries = active_model.pipeline.read(list(wanted.values()))
     read = {
@@ -164,21 +162,3 @@ def _embed_some(
             np.concatenate([vector for _, vector in good]),
         )
     return len(some) - len(good)
-
-
-def _source(host: Host, photo: EventPhoto | None) -> Source | None:
-    """Where a photo is to be read again: its kept copy, else where it lay."""
-    if photo is None or photo.sha256 is None:
-        return None
-    kept = host.photos.read(photo.sha256)
-    if kept is not None:
-        return Source(photo.photo, kept)
-    if photo.location is None:
-        return None
-    try:
-        place = location_of(photo.location)
-    except InputError:
-        return None
-    if isinstance(place, Path) and not place.is_file():
-        return None
-    return Source(photo.photo, place)

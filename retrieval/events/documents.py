@@ -49,6 +49,7 @@ class RollLine:
         needed: the likeness that a match needed there, or None.
         first, last: when the first and the last of these photos were taken, where that is known.
         confirmed_by: whose word it is, or None.
+        portrait: id of an enrolled face of the person, or None.
     """
 
     person_id: int
@@ -66,6 +67,7 @@ class RollLine:
     first: datetime | None = None
     last: datetime | None = None
     confirmed_by: str | None = None
+    portrait: int | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -85,6 +87,7 @@ class RollLine:
             "first": _moment(self.first),
             "last": _moment(self.last),
             "confirmed_by": self.confirmed_by,
+            "portrait": self.portrait,
         }
 
 
@@ -240,7 +243,8 @@ class Named:
         certainty: how sure that is, or None.
         judged_by: whose word it is, or None.
         nobodys: a human said that it is nobody of ours.
-        candidates: the best people with their scores, without those whom a human refused.
+        candidates: the best people with their scores and nearest enrolled faces, without those
+            whom a human refused.
     """
 
     appearance: Appearance
@@ -249,7 +253,7 @@ class Named:
     certainty: Certainty | None
     judged_by: str | None
     nobodys: bool
-    candidates: tuple[tuple[int, str, float], ...]
+    candidates: tuple[tuple[int, str, float, int], ...]
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -275,8 +279,8 @@ class Named:
             "nobody_of_ours": self.nobodys,
             "group": own.group,
             "candidates": [
-                {"person_id": person, "person": name, "score": _rounded(score)}
-                for person, name, score in self.candidates
+                {"person_id": person, "person": name, "score": _rounded(score), "face_id": face}
+                for person, name, score, face in self.candidates
             ],
         }
 

@@ -1,7 +1,7 @@
 """The events of a collection: one object for whoever adds photos, reads the roll, or judges."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,10 @@ from retrieval.catalogue.names import folded
 from retrieval.catalogue.records import Person
 from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.active_model import ActiveModel
+from retrieval.collection.answers import FaceBox
 from retrieval.errors import NotFound
 from retrieval.events import roll as rolls
+from retrieval.events.album import add_face, photo_of, read_again
 from retrieval.events.changes import Changes, update, would_change
 from retrieval.events.deciding import Stamp, decide_event, stamp_now
 from retrieval.events.documents import Certainty, Named, Roll
@@ -251,9 +253,22 @@ class Events:
         if event.decided != event.revision or event.stamp is None:
             decide_event(self._host, event)
 
-    def photos(self, event: Event, *, rejected: bool = False) -> list[EventPhoto]:
-        """The event's photos, or those that were not taken."""
-        return self._albums.photos(event.id, rejected=rejected)
+    def photos(
+        self, event: Event, *, rejected: bool = False, after: int = 0, limit: int | None = None
+    ) -> list[EventPhoto]:
+        """The event's photos, or those that were not taken; see `Albums.photos`."""
+        return self._albums.photos(event.id, rejected=rejected, after=after, limit=limit)
+
+    def photo(self, event: Event, photo_id: int) -> tuple[EventPhoto, Source | None]:
+        """A photo of an event, and where it can be read again: None where it was not kept."""
+        photo = photo_of(self._host, event, photo_id)
+        return photo, read_again(self._host, photo)
+
+    def add_face(self, event: Event, photo_id: int, box: FaceBox) -> Named:
+        """Add a face that was missed, where somebody saw it; see `album.add_face`."""
+        face = add_face(self._host, event, photo_id, box)
+        (shown,) = self.appearances(event, [face])
+        return shown
 
     def pictures(self, ids: Sequence[int]) -> dict[int, bytes]:
         """Thumbnails of appearances, as JPEG, where there are any."""
@@ -285,6 +300,8 @@ class Events:
         numbers = [FOUND.index(each) for each in (Found.ERASED, Found.FORGOTTEN)]
         unusable = (found.found == FOUND.index(Found.UNUSABLE)) & (truth.people < 0)
         size = self._store.sizes([event.id])[event.id]
+        portraits = self._host.catalogue.portraits(line.person_id for line in lines)
+        lines = [replace(line, portrait=portraits.get(line.person_id)) for line in lines]
         return Roll(
             event=event,
             collection=self._host.collection.name,
@@ -330,17 +347,18 @@ class Events:
         event: Event,
         ids: Iterable[int] | None = None,
         *,
+        photos: Sequence[int] | None = None,
         after: int = 0,
         limit: int | None = None,
     ) -> list[Named]:
-        """Faces with who they are by now: those asked for, or a page of all behind `after`."""
+        """Faces with who they are by now; see `EventFaces.shown` for which."""
         self.settle(event)
         event = self._store.get(self._collection, event.id)
         verdicts = self._verdicts.of_event(event.id)
         said, stamp = Said.of(verdicts), Stamp.read(event.stamp)
         truth = Truth(self._faces.of_event(event.id), said, 0.0 if stamp is None else stamp.lone)
         row_of = {face: row for row, face in enumerate(truth.found.ids.tolist())}
-        shown = self._faces.shown(event.id, ids, after=after, limit=limit)
+        shown = self._faces.shown(event.id, ids, photos=photos, after=after, limit=limit)
         wanted = {person for each in shown for person, _, _ in each.candidates}
         wanted |= people_said(verdicts) | set(truth.people[truth.people >= 0].tolist())
         names = self._host.catalogue.names(wanted)
@@ -448,8 +466,8 @@ def _named(each: Appearance, truth: Truth, row: int, said: Said, names: dict[int
         judged_by=said.judges.get(each.id),
         nobodys=bool(truth.nobodys[row]),
         candidates=tuple(
-            (other, names[other], score)
-            for other, score, _ in each.candidates
+            (other, names[other], score, enrolled)
+            for other, score, enrolled in each.candidates
             if other in names and other not in refused
         ),
     )

@@ -74,6 +74,17 @@ class SquareDetector:
         return Detections(boxes, landmarks, np.full(len(boxes), 0.9, np.float32))
 
 
+class GivenSquare:
+    """Takes a given box as it is."""
+
+    def find(
+        self, photo: Any, box: tuple[float, float, float, float], name: str, side: int | None = None
+    ) -> tuple[Detections, int]:
+        given = np.array([box], np.float32)
+        landmarks = given[:, None, :2] + _LANDMARKS[None] * given[:, None, 2:]
+        return Detections(given, landmarks, np.full(1, 0.9, np.float32)), 0
+
+
 class ColourEmbedder:
     """The direction of a chip's mean colour."""
 
@@ -116,6 +127,7 @@ class PaintedParts:
         return Pipeline(
             Finder(SquareDetector(), working_px=self._settings.working_px),
             ColourEmbedder(),
+            load_given_face=GivenSquare,  # type: ignore[arg-type]
             threads=2,
             max_pixels=self._settings.max_pixels,
             max_bytes=self._settings.max_photo_bytes,

@@ -11,7 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from retrieval.api.auditing import audited
 from retrieval.api.auth import Caller
 from retrieval.api.context import Context
-from retrieval.api.event_schemas import EventPhotosShown, InlinePhoto, InlinePhotos, PhotosTaken
+from retrieval.api.event_schemas import (
+    EventPhotosShown,
+    FaceShown,
+    InlinePhoto,
+    InlinePhotos,
+    MissedFace,
+    PhotosTaken,
+)
 from retrieval.api.routes.events import EventId, record, routes
 from retrieval.api.routes.runs import NewRun, any_photos_below, begun, bulk_of, unpacked
 from retrieval.api.routing import OPERATOR, VIEWER, By, InContext, InGallery, Once
@@ -19,6 +26,7 @@ from retrieval.api.schemas import RunShown
 from retrieval.api.streams import EventStream, changes
 from retrieval.api.uploads import check_count, photo_sources
 from retrieval.catalogue.runs.run_records import Run, RunState
+from retrieval.collection.answers import box_of
 from retrieval.errors import NotAllowed, SettingInvalid
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import location_of
@@ -35,20 +43,26 @@ def list_photos(
     service: InGallery,
     event_id: EventId,
     rejected: Annotated[bool, Query(description="Those that were not taken.")] = False,
+    after: Annotated[int, Query(ge=0, le=2**62, description="`next` of the page before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=2000)] = 2000,
 ) -> Any:
     """List an event's photos, or those that were not taken with the reason."""
-    found = service.events.photos(service.events.find(event_id), rejected=rejected)
+    event = service.events.find(event_id)
+    found = service.events.photos(event, rejected=rejected, after=after, limit=limit)
     return {
+        "next": found[-1].id if len(found) == limit else None,
         "photos": [
             {
                 "id": each.id,
                 "photo": each.photo,
+                "width": each.width,
+                "height": each.height,
                 "taken_at": None if each.taken_at is None else each.taken_at.isoformat(),
                 "reason": each.code,
                 "message": each.message,
             }
             for each in found
-        ]
+        ],
     }
 
 
@@ -64,12 +78,15 @@ async def add_photos(
     service: InGallery,
     event_id: EventId,
     photos: Annotated[list[UploadFile], File(description="One or several photos.")],
+    more: Annotated[
+        bool, Query(description="More follow: all are decided when the roll is read.")
+    ] = False,
 ) -> Any:
     """Add photos, each once; what cannot be taken says why."""
     check_count(photos, context.settings)
     sources = await photo_sources(photos)
     return await context.pool.run(
-        lambda: _taken(context, caller, service, event_id, sources), len(sources)
+        lambda: _taken(context, caller, service, event_id, sources, more), len(sources)
     )
 
 
@@ -88,6 +105,33 @@ async def add_inline(
     return await context.pool.run(
         lambda: _taken(context, caller, service, event_id, sources), len(sources)
     )
+
+
+@routes.post(
+    "/events/{event_id}/photos/{photo_id}/faces",
+    response_model=FaceShown,
+    status_code=201,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+async def add_face(
+    context: InContext,
+    caller: By,
+    service: InGallery,
+    event_id: EventId,
+    photo_id: EventId,
+    new: MissedFace,
+) -> Any:
+    """Add a face that was missed, where somebody saw it; it is decided with the others."""
+    box = box_of(",".join(map(str, new.box)))
+
+    def work() -> dict[str, Any]:
+        face = service.events.add_face(service.events.find(event_id), photo_id, box).document()
+        told = {"event": event_id, "photo": photo_id, "face": face["id"]}
+        record(context, caller, service, "add-face", told)
+        return {"face": face}
+
+    return await context.pool.run(work)
 
 
 @routes.post(
@@ -160,9 +204,15 @@ async def follow_event(
 
 
 def _taken(
-    context: Context, caller: Caller, service: Service, event_id: int, sources: Sequence[Source]
+    context: Context,
+    caller: Caller,
+    service: Service,
+    event_id: int,
+    sources: Sequence[Source],
+    more: bool = False,
 ) -> dict[str, Any]:
-    taken = list(service.events.add(service.events.find(event_id), sources))
+    add = service.events.take if more else service.events.add
+    taken = list(add(service.events.find(event_id), sources))
     counts = {
         outcome: sum(each.outcome == outcome for each in taken)
         for outcome in ("added", "known", "rejected")

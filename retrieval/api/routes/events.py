@@ -55,6 +55,7 @@ from retrieval.service import Service
 routes = router("events")
 
 EventId = Annotated[int, InPath(ge=1, le=2**62)]
+EventNumber = Annotated[int, Query(ge=1, le=2**62)]
 Form = Literal["json", "csv", "xlsx", "html"]
 _FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()}}
@@ -152,11 +153,20 @@ async def list_appearances(
     event_id: EventId,
     after: Annotated[int, Query(ge=0, le=2**62, description="`next` of the page before.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    photo: Annotated[
+        list[EventNumber] | None, Query(max_length=200, description="Only on these photos.")
+    ] = None,
+    face: Annotated[
+        list[EventNumber] | None, Query(max_length=200, description="These, in place of a page.")
+    ] = None,
 ) -> Any:
     """List an event's faces with who they are, by id."""
 
     def work() -> dict[str, Any]:
-        found = service.events.appearances(service.events.find(event_id), after=after, limit=limit)
+        event = service.events.find(event_id)
+        found = service.events.appearances(event, face, photos=photo, after=after, limit=limit)
+        if face is not None:
+            return {"faces": [each.document() for each in found], "next": None}
         last = found[-1].appearance.id if len(found) == limit else None
         return {"faces": [each.document() for each in found], "next": last}
 

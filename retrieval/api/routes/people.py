@@ -486,10 +486,19 @@ def _erased(person: Person, gone: Erased) -> dict[str, Any]:
     openapi_extra=VIEWER,
 )
 async def show_face(
-    context: InContext, service: InGallery, face_id: FaceId, optional: Optional = False
+    context: InContext,
+    service: InGallery,
+    face_id: FaceId,
+    optional: Optional = False,
+    small: Annotated[
+        bool, Query(description="112 px will do: faster where there are many.")
+    ] = False,
 ) -> Response:
-    """Show an enrolled face, where its photo is kept or still lies where it was enrolled from."""
+    """Show an enrolled face: from its photo where that is kept or lies, else as it was cut."""
     face = _face(service, face_id)
+    thumbnail = context.pictures.thumbnail(service, face.id) if small else None
+    if thumbnail is not None:
+        return Response(thumbnail, media_type="image/jpeg", headers=CACHED)
     held = context.pictures.held(face.id)
     if held is not None:
         return Response(held, media_type="image/jpeg", headers=CACHED)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from retrieval.catalogue.changes import check_model, lock_collection
 from retrieval.catalogue.database import Database
@@ -23,7 +23,7 @@ from retrieval.catalogue.events.store import find_event
 from retrieval.catalogue.events.tables import appearances, event_photos, events, thumbnails
 from retrieval.catalogue.names import storable_path
 from retrieval.catalogue.schema import chunks, now
-from retrieval.values import check_vectors
+from retrieval.values import Faces, Vectors, check_vectors
 
 _PHOTO = select(*(event_photos.c[name] for name in EventPhoto.__slots__))
 
@@ -89,12 +89,68 @@ class Albums:
             connection.execute(update(events).where(events.c.id == event_id).values(values))
             return tuple(ids)
 
-    def photos(self, event_id: int, *, rejected: bool = False) -> list[EventPhoto]:
-        """The event's photos in the order in which they came, or those that were not taken."""
+    def add_face(
+        self,
+        collection_id: int,
+        event_id: int,
+        photo: EventPhoto,
+        faces: Faces,
+        pictures: Sequence[bytes],
+        fingerprint: str,
+    ) -> int:
+        """Add one face that was missed to a photo that the event has; return its id.
+
+        Args:
+            collection_id, event_id, photo: whose.
+            faces: of one row.
+            pictures: a JPEG of it, or nothing.
+            fingerprint: of the model that made the vector.
+
+        Raises:
+            NotFound: no such event (any more).
+            ModelSwitched: the collection has another model now. Nothing stored.
+        """
+        last = select(func.max(appearances.c.face)).where(appearances.c.photo_id == photo.id)
+        with self._database.writing() as connection:
+            dimension = lock_collection(connection, collection_id)
+            check_model(connection, collection_id, fingerprint)
+            event = find_event(connection, collection_id, events.c.id == event_id)
+            number = (connection.scalar(last) or 0) + 1
+            common = {"collection_id": collection_id, "event_id": event_id, "photo_id": photo.id}
+            own = common | {"fingerprint": fingerprint} | _row_of(faces, 0, number)
+            vectors = [faces.vectors]
+            pictured = [True] if pictures else []
+            (face,) = _insert_faces(connection, [own], vectors, pictured, pictures, dimension)
+            changed = update(events).where(events.c.id == event_id)
+            connection.execute(changed.values(revision=event.revision + 1))
+            return face
+
+    def photos(
+        self, event_id: int, *, rejected: bool = False, after: int = 0, limit: int | None = None
+    ) -> list[EventPhoto]:
+        """The event's photos in the order in which they came, or those that were not taken.
+
+        Args:
+            event_id: whose.
+            rejected: those that were not taken.
+            after, limit: a page of them, behind that id.
+        """
         chosen = event_photos.c.code.is_not(None) if rejected else event_photos.c.code.is_(None)
-        query = _PHOTO.where(event_photos.c.event_id == event_id, chosen)
+        query = _PHOTO.where(event_photos.c.event_id == event_id, chosen, event_photos.c.id > after)
         with self._database.reading() as connection:
-            return [EventPhoto(*row) for row in connection.execute(query.order_by("id"))]
+            page = query.order_by("id").limit(limit)
+            return [EventPhoto(*row) for row in connection.execute(page)]
+
+    def photo(self, event_id: int, photo_id: int) -> EventPhoto | None:
+        """A photo of an event that was taken; None where there is none."""
+        query = _PHOTO.where(
+            event_photos.c.event_id == event_id,
+            event_photos.c.id == photo_id,
+            event_photos.c.code.is_(None),
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+            return None if row is None else EventPhoto(*row)
 
 
 def _hashes(connection: Connection, event_id: int, sha256s: Iterable[str]) -> set[str | None]:
@@ -168,43 +224,73 @@ def _insert(
     ]
     if not faces:
         return []
-    vectors = np.concatenate([check_vectors(p.faces.vectors) for p in photos if len(p.faces)])
-    stored = encode_vectors(connection, check_vectors(vectors, dimension))
-    faces = [row | {"vector": value} for row, value in zip(faces, stored, strict=True)]
+    return _insert_faces(
+        connection,
+        faces,
+        [photo.faces.vectors for photo in photos if len(photo.faces)],
+        [bool(photo.pictures) for photo in photos for _ in range(len(photo.faces))],
+        [picture for photo in photos for picture in photo.pictures],
+        dimension,
+    )
+
+
+def _insert_faces(
+    connection: Connection,
+    faces: Sequence[dict[str, Any]],
+    vectors: Sequence[Vectors],
+    pictured: Sequence[bool],
+    pictures: Sequence[bytes],
+    dimension: int,
+) -> list[int]:
+    """Insert faces with their vectors and pictures; return their ids.
+
+    Args:
+        connection: writing.
+        faces: a row each, without the vector.
+        vectors: of all of them, in pieces.
+        pictured: which of them have a picture.
+        pictures: of those, in their order.
+        dimension: the collection's.
+    """
+    together = np.concatenate([check_vectors(some) for some in vectors])
+    stored = encode_vectors(connection, check_vectors(together, dimension))
+    rows = [row | {"vector": value} for row, value in zip(faces, stored, strict=True)]
     with_ids = insert(appearances).returning(appearances.c.id, sort_by_parameter_order=True)
-    ids = list(connection.execute(with_ids, faces).scalars())
-    pictures = [picture for photo in photos for picture in photo.pictures]
+    ids = list(connection.execute(with_ids, rows).scalars())
     if pictures:
         encoded = encode_pictures(connection, pictures)
-        seen = [n for photo in photos for n in [bool(photo.pictures)] * len(photo.faces)]
-        shown = [face for face, has in zip(ids, seen, strict=True) if has]
-        rows = [
-            {"collection_id": collection_id, "appearance_id": face, "picture": picture}
-            for face, picture in zip(shown, encoded, strict=True)
+        shown = [face for face, has in zip(ids, pictured, strict=True) if has]
+        own = [
+            {"collection_id": row["collection_id"], "appearance_id": face, "picture": picture}
+            for face, picture, row in zip(shown, encoded, faces, strict=False)
         ]
-        connection.execute(insert(thumbnails), rows)
+        connection.execute(insert(thumbnails), own)
     return ids
 
 
 def _face_rows(photo: NewPhoto) -> list[dict[str, Any]]:
-    """An appearance a face, undecided: nobody's until the event is decided."""
-    found, quality = photo.faces.detections, photo.faces.quality
-    from_left = found.boxes[:, 0].argsort(kind="stable").argsort(kind="stable")
-    return [
-        {
-            "face": int(from_left[row]) + 1,
-            "score": float(found.scores[row]),
-            "size_px": float(quality.size_px[row]),
-            "sharpness": float(quality.sharpness[row]),
-            "yaw_deg": float(quality.yaw_deg[row]),
-            "cut_off": float(quality.cut_off[row]),
-            "unusable": reason,
-            "box": to_bytes(found.boxes[row]),
-            "landmarks": to_bytes(found.landmarks[row]),
-            "outcome": (Found.UNKNOWN if reason is None else Found.UNUSABLE).value,
-            "basis": "nothing",
-            "reason": reason,
-            "candidates": NO_CANDIDATES,
-        }
-        for row, reason in enumerate(quality.reasons)
-    ]
+    """An appearance a face, numbered from the left."""
+    left = photo.faces.detections.boxes[:, 0]
+    from_left = left.argsort(kind="stable").argsort(kind="stable")
+    return [_row_of(photo.faces, row, int(from_left[row]) + 1) for row in range(len(left))]
+
+
+def _row_of(faces: Faces, row: int, number: int) -> dict[str, Any]:
+    """An appearance, undecided: nobody's until the event is decided."""
+    found, quality = faces.detections, faces.quality
+    reason = quality.reasons[row]
+    return {
+        "face": number,
+        "score": float(found.scores[row]),
+        "size_px": float(quality.size_px[row]),
+        "sharpness": float(quality.sharpness[row]),
+        "yaw_deg": float(quality.yaw_deg[row]),
+        "cut_off": float(quality.cut_off[row]),
+        "unusable": reason,
+        "box": to_bytes(found.boxes[row]),
+        "landmarks": to_bytes(found.landmarks[row]),
+        "outcome": (Found.UNKNOWN if reason is None else Found.UNUSABLE).value,
+        "basis": "nothing",
+        "reason": reason,
+        "candidates": NO_CANDIDATES,
+    }

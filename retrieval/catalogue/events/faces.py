@@ -126,11 +126,21 @@ class EventFaces:
         event_id: int,
         ids: Iterable[int] | None = None,
         *,
+        photos: Sequence[int] | None = None,
         after: int = 0,
         limit: int | None = None,
     ) -> list[Appearance]:
-        """Appearances as they are shown: those asked for, or a page of all behind `after`."""
+        """Appearances as they are shown: those asked for, or a page of all behind `after`.
+
+        Args:
+            event_id: whose.
+            ids: of the appearances, in place of a page.
+            photos: ids of the photos that they are on; None for all.
+            after, limit: a page, behind that id.
+        """
         query = _SHOWN.where(appearances.c.event_id == event_id).order_by(appearances.c.id)
+        if photos is not None:
+            query = query.where(appearances.c.photo_id.in_(photos))
         with self._database.reading() as connection:
             if ids is None:
                 page = query.where(appearances.c.id > after).limit(limit)
