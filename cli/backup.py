@@ -112,7 +112,7 @@ def restore(
     from retrieval.backup.restoring import check_backup
     from retrieval.backup.restoring import restore as restore_backup
     from retrieval.build import open_catalogue, photos_root, user_key_of
-    from retrieval.encryption.keys import read_key_file
+    from retrieval.files.keys import read_key_file
 
     def passphrase() -> str:
         return _given(run) or _asked(file)

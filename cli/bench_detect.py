@@ -38,7 +38,7 @@ def detect(
     from retrieval.benchmarks.detect import DETAILS, plot, read_boxes
     from retrieval.benchmarks.detect import run as measure
     from retrieval.build import build_models
-    from retrieval.output_files import replacing
+    from retrieval.files.output import replacing
 
     models = build_models(run.settings)
     names = detector or [name for name in models.manifest.detectors if models.available(name)]

@@ -60,7 +60,7 @@ def new_key(
 
     Keep a copy of it away from this machine: without the key, what is encrypted is lost.
     """
-    from retrieval.encryption.keys import write_key_file
+    from retrieval.files.keys import write_key_file
 
     key = write_key_file(file)
     sentence = f"{file} holds the key {key.id}. Keep a copy elsewhere; nobody can replace it."
@@ -109,7 +109,7 @@ def rotate_key(
     Others go on reading and writing meanwhile, with the old key or the new one. At the end the old
     one opens nothing any more. Interrupted, even killed, the same command goes on.
     """
-    from retrieval.encryption.keys import read_key_file
+    from retrieval.files.keys import read_key_file
     from retrieval.upkeep.encryption import rotate
 
     new = read_key_file(to) if to else None

@@ -16,7 +16,7 @@ from retrieval.errors import (
     RollcallError,
     StoreError,
 )
-from retrieval.private_files import close_to_others, open_to_others
+from retrieval.files.private import close_to_others, open_to_others
 
 if TYPE_CHECKING:
     from worker.redis_server import EmbeddedRedis

@@ -384,8 +384,8 @@ def _sync(
     dry_run: bool,
 ) -> dict[str, Any]:
     """Delete people who are not in the manifest any more, all or none; say who, and the proof."""
-    from retrieval.erasing.receipts import forget_with_receipt
     from retrieval.people.intake import absent
+    from retrieval.people.receipts import forget_with_receipt
 
     with run.service() as service:
         gone = absent(service.catalogue, run.settings.collection, manifest)

@@ -155,7 +155,7 @@ def draw_all(
 ) -> list[Path]:
     """Write an annotated copy of each photo that could be read; return where."""
     from retrieval.collection.drawing import annotate
-    from retrieval.output_files import replacing
+    from retrieval.files.output import replacing
     from retrieval.photos.decode import decode
 
     try:

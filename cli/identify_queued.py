@@ -29,7 +29,7 @@ def identify_queued(
     after it was stopped, goes on where it was.
     """
     from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
-    from retrieval.output_files import holding
+    from retrieval.files.output import holding
 
     check_results(out)
     source = ", ".join(map(str, named))

@@ -31,7 +31,7 @@ def list_jobs(
 ) -> None:
     """List runs, newest first."""
     from retrieval.build import open_catalogue
-    from retrieval.runs.bulk import run_document
+    from retrieval.collection.bulk import run_document
 
     with open_catalogue(run.settings) as catalogue:
         runs = catalogue.runs

@@ -30,7 +30,7 @@ from rich.table import Table
 from typer.exceptions import TyperException
 
 from retrieval.errors import RollcallError, SettingInvalid, StoreError, StoreFull
-from retrieval.private_files import UMASK
+from retrieval.files.private import UMASK
 
 if TYPE_CHECKING:
     from retrieval.photos.folders import PassedOver
@@ -310,14 +310,14 @@ def _run(
 
 
 def _check_written(path: Path, kind: Writes) -> None:
-    from retrieval.output_files import check_writable, check_writable_folder
+    from retrieval.files.output import check_writable, check_writable_folder
 
     check = check_writable if kind is Writes.FILE else check_writable_folder
     check(path)
 
 
 def _as_store_error(error: OSError) -> StoreError:
-    from retrieval.output_files import is_disk_full
+    from retrieval.files.output import is_disk_full
 
     kind = StoreFull if is_disk_full(error) else StoreError
     return kind(f"{error.filename or 'A file'} cannot be used: {error.strerror or error}.")

@@ -208,7 +208,7 @@ def delete(
     dry_run: DryRun = False,
 ) -> None:
     """Delete a person for good: faces, vectors, and the index's entries. Cannot be undone."""
-    from retrieval.erasing.receipts import forget_with_receipt
+    from retrieval.people.receipts import forget_with_receipt
 
     with run.service() as service:
         person = service.person(name)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.options import Run, StoppedWaiting
-from retrieval.cells import CsvWriter
-from retrieval.private_files import make_folder, open_text
+from retrieval.files.cells import CsvWriter
+from retrieval.files.private import make_folder, open_text
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs.run_records import Run as BulkRun
     from retrieval.catalogue.runs.run_records import RunCounts, RunPhoto
     from retrieval.catalogue.runs.runs import Runs
-    from retrieval.runs.bulk import Bulk
+    from retrieval.collection.bulk import Bulk
     from worker.jobs import RqJobQueue
 
 REASONS_SHOWN = 20  # photos that were not taken, in the terminal; the CSV has all
@@ -42,7 +42,7 @@ def queued(run: Run) -> Iterator[Opened]:
         QueueUnavailable: no Redis answers, or none can be started.
     """
     from retrieval.build import open_catalogue
-    from retrieval.runs.bulk import Bulk
+    from retrieval.collection.bulk import Bulk
     from worker.jobs import RqJobQueue
     from worker.redis_server import connect, redis_of
 
@@ -110,8 +110,8 @@ def report(
         rejects: the CSV file; under the home folder if None.
         extra: further words for the JSON document.
     """
-    from retrieval.runs.bulk import run_document
-    from retrieval.runs.files import forget_old, from_archive, rejects_of
+    from retrieval.collection.bulk import run_document
+    from retrieval.collection.run_files import forget_old, from_archive, rejects_of
 
     bulk_run = opened.runs.run(bulk_run.id)
     counts = opened.runs.counts(bulk_run.id)
@@ -175,9 +175,9 @@ def write_rejects(
     Raises:
         StoreError: the file cannot be written; an older one is as it was.
     """
+    from retrieval.collection.run_files import WAIT_S, name_of
     from retrieval.errors import StoreError
-    from retrieval.output_files import holding, replacing
-    from retrieval.runs.files import WAIT_S, name_of
+    from retrieval.files.output import holding, replacing
 
     try:
         make_folder(path.parent)

@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from retrieval.cells import CsvWriter, as_written
 from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
-from retrieval.output_files import check_writable, replacing
-from retrieval.private_files import open_text
+from retrieval.files.cells import CsvWriter, as_written
+from retrieval.files.output import check_writable, replacing
+from retrieval.files.private import open_text
 
 Answer = Mapping[str, Any]  # of one photo, see retrieval.collection.answers.PhotoAnswer.document
 Row = dict[str, Any]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import InputError, SettingInvalid, StoreError
-from retrieval.private_files import make_folder
+from retrieval.files.private import make_folder
 from retrieval.protocols import ChangeFeed, Detector, Embedder
 from retrieval.settings import Settings, parse_bytes
 from retrieval.values import Gate, Location
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from retrieval.catalogue.records import Collection
     from retrieval.catalogue.runs.run_records import Run
     from retrieval.collection.active_model import ActiveModel, Keeping
-    from retrieval.encryption.keys import UserKeySource
+    from retrieval.collection.pipeline import Pipeline
     from retrieval.events.events import Events
     from retrieval.events.host import Host
     from retrieval.faces.finder import Finder
     from retrieval.faces.given import GivenFace
+    from retrieval.files.keys import UserKeySource
     from retrieval.index.milvus.server import MilvusServer
     from retrieval.index.people_index import PeopleIndex
     from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
     from retrieval.inference.store import ModelStore
     from retrieval.photos.store import PhotoStore
-    from retrieval.pipeline import Pipeline
     from retrieval.scoring.space import Space
     from retrieval.service import Service
     from retrieval.values import Floats
@@ -119,7 +119,7 @@ def user_key_of(settings: Settings) -> "UserKeySource | None":
     Raises:
         SettingInvalid: they have two, or that is no key.
     """
-    from retrieval.encryption.keys import read_key_file, read_user_key
+    from retrieval.files.keys import read_key_file, read_user_key
 
     secret, file = settings.data_key, settings.data_key_file
     if secret is None and file is None:
@@ -278,7 +278,7 @@ def build_pipeline(settings: Settings, detector: str, embedder: Embedder) -> "Pi
     """What goes from photos to vectors: a detector a thread, and the embedder."""
     import cv2
 
-    from retrieval.pipeline import Pipeline
+    from retrieval.collection.pipeline import Pipeline
 
     cv2.setNumThreads(1)  # photos are prepared side by side, a thread each
     return Pipeline(
@@ -495,8 +495,8 @@ class Workshop:
 
     def drop_files(self, collection: "Collection", runs: "Sequence[Run]") -> None:
         """Delete the index's files and the kept photos of a collection, and what its runs left."""
-        from retrieval.runs.files import discard_runs
-        from retrieval.steps import try_each
+        from retrieval.collection.run_files import discard_runs
+        from retrieval.errors import try_each
 
         try_each(
             partial(shutil.rmtree, self._folder("index", collection), ignore_errors=True),

@@ -50,7 +50,11 @@ RollcallError
     └── WorkerFailed           a worker died on a job more often than is allowed
 """
 
+import logging
+from collections.abc import Callable
 from typing import ClassVar
+
+logger = logging.getLogger(__name__)
 
 
 class RollcallError(Exception):
@@ -351,3 +355,21 @@ class WorkerFailed(QueueError):
     """A worker died on a job more often than is allowed."""
 
     code = "worker-failed"
+
+
+def try_each(*steps: Callable[[], object]) -> None:
+    """Take every step, whichever of them fails, then raise the first error.
+
+    Raises:
+        RollcallError: of the first step that failed; later ones are logged.
+    """
+    failed: RollcallError | None = None
+    for step in steps:
+        try:
+            step()
+        except RollcallError as error:
+            if failed is not None:
+                logger.warning("%s", error)
+            failed = failed or error
+    if failed is not None:
+        raise failed

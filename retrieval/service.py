@@ -18,10 +18,16 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.lookups import called_otherwise
 from retrieval.catalogue.models.other_model_rows import OtherModel
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
-from retrieval.errors import AlreadyExists, ModelMismatch, ModelSwitched, NotFound, StoreError
-from retrieval.leases import Leases
+from retrieval.collection.leases import Leases
+from retrieval.errors import (
+    AlreadyExists,
+    ModelMismatch,
+    ModelSwitched,
+    NotFound,
+    StoreError,
+    try_each,
+)
 from retrieval.photos.store import PhotoStore
-from retrieval.steps import try_each
 from retrieval.values import Gate, Source
 
 if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people needs none of them
@@ -37,9 +43,9 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
         Verification,
     )
     from retrieval.collection.lens import Lens
+    from retrieval.collection.pipeline import Pipeline
     from retrieval.events.events import Events
     from retrieval.index.people_index import PeopleIndex
-    from retrieval.pipeline import Pipeline
 
 T = TypeVar("T")
 

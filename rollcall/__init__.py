@@ -23,10 +23,10 @@ from retrieval.collection.answers import (
     Verification,
 )
 from retrieval.errors import RollcallError
-from retrieval.library import Collection
-from retrieval.library import open_collection as open
 from retrieval.settings import Settings
 from retrieval.values import Outcome
+from rollcall.collection import Collection
+from rollcall.collection import open_collection as open
 
 __version__ = version("rollcall")
 

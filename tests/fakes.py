@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from retrieval.encryption.keys import DataKey
 from retrieval.errors import CatalogueEncrypted
+from retrieval.files.keys import DataKey
 from retrieval.values import Changes, Ints, Vectors, Watermark
 
 

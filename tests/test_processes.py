@@ -27,7 +27,7 @@ import json, sys
 from pathlib import Path
 from retrieval.collection.answers import EnrolItem
 from retrieval.build import build_service
-from retrieval.pipeline import Source
+from retrieval.collection.pipeline import Source
 from retrieval.settings import Settings
 
 with build_service(Settings(home=Path(sys.argv[1]))) as service:

@@ -24,8 +24,8 @@ from retrieval.build import build_service, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import ListedPhoto, RunCounts
 from retrieval.collection.answers import EnrolItem
+from retrieval.collection.bulk import Bulk
 from retrieval.errors import NotFound
-from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan

@@ -30,7 +30,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from retrieval.errors import QueueDamaged, QueueUnavailable, SettingInvalid, StoreFull
-from retrieval.private_files import UMASK, make_folder, open_bytes
+from retrieval.files.private import UMASK, make_folder, open_bytes
 from retrieval.settings import Settings
 from worker import append_only
 

@@ -15,10 +15,10 @@ from typing import Any, cast
 from retrieval.build import build_service, open_catalogue
 from retrieval.catalogue.runs.run_records import PhotoOutcome, Run, RunPhoto, Taken
 from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
+from retrieval.collection.bulk import content_of, end, end_if_done, run_document
 from retrieval.errors import InputError, NotFound, RollcallError
 from retrieval.events.intake import PhotoTaken
 from retrieval.protocols import JobQueue
-from retrieval.runs.bulk import content_of, end, end_if_done, run_document
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.upkeep.model_swap import Missed, embed_faces

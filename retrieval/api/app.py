@@ -44,9 +44,9 @@ from retrieval.api.web.static_files import static_files
 from retrieval.api.work import Batcher, Bodies, Desk, Pool
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.replies import CLAIM_S
+from retrieval.collection.run_files import forget_old
 from retrieval.errors import RollcallError, StoreError
 from retrieval.protocols import JobQueue
-from retrieval.runs.files import forget_old
 from retrieval.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 
 from retrieval.api import unpacking
 from retrieval.errors import DataInvalid, StoreFull
+from retrieval.files.private import make_folder
 from retrieval.photos.kinds import SUFFIXES
-from retrieval.private_files import make_folder
 
 MOST_ENTRIES = 200_000
 TIMEOUT_S = 60.0

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from retrieval.api.services import Services
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import KeptReceipt
-from retrieval.erasing.deletions import Deletion, failed, finish_interrupted
 from retrieval.errors import NotFound, RollcallError
+from retrieval.people.deletions import Deletion, failed, finish_interrupted
 from retrieval.service import Service
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from retrieval.errors import NotFound, RollcallError
+from retrieval.errors import NotFound, RollcallError, try_each
 from retrieval.service import Service
-from retrieval.steps import try_each
 
 logger = logging.getLogger(__name__)
 

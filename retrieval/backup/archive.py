@@ -16,7 +16,7 @@ from typing import BinaryIO, Self, cast
 
 from retrieval.backup.frames import FrameReader, FrameWriter, Passphrase, decrypt, read_header
 from retrieval.errors import DataInvalid
-from retrieval.output_files import replacing
+from retrieval.files.output import replacing
 
 _SUMS = "SHA256SUMS"
 

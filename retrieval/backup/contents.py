@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.encryption.files import Encryptor
 from retrieval.errors import DataInvalid
+from retrieval.files.encrypted import Encryptor
 from retrieval.photos.store import PhotoStore
 from retrieval.values import Location
 

@@ -17,13 +17,13 @@ from retrieval.backup.workspace import workspace
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.restoring import LostPerson, lost_people, replace_catalogue
 from retrieval.catalogue.erasing.erasure_log import read_receipt
-from retrieval.encryption.files import Encryptor, is_encrypted
-from retrieval.encryption.keys import UserKeySource
 from retrieval.errors import DataInvalid, StoreError, StoreFull
+from retrieval.files.encrypted import Encryptor, is_encrypted
+from retrieval.files.keys import UserKeySource
+from retrieval.files.private import open_bytes
 from retrieval.index import snapshot
 from retrieval.photos.shelves import shelves_below
 from retrieval.photos.store import opened
-from retrieval.private_files import open_bytes
 from retrieval.values import Location
 
 logger = logging.getLogger(__name__)

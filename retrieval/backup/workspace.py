@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from retrieval.errors import CatalogueUnavailable, StoreError
-from retrieval.private_files import make_folder, open_bytes
+from retrieval.files.private import make_folder, open_bytes
 
 _LOCK = "lock"
 

@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 from retrieval.benchmarks.face_folder import photos_of_people
 from retrieval.benchmarks.progress import Advance, silent
+from retrieval.collection.pipeline import FoundFaces, PhotoFailure, Pipeline
 from retrieval.errors import DataInvalid
 from retrieval.identities.calibrate import calibrate
 from retrieval.identities.decide import decide
 from retrieval.identities.groups import pairwise_f1
 from retrieval.identities.link import Linked, LinkRule, Seen, link, standing
 from retrieval.identities.trials import ask_gallery
-from retrieval.pipeline import FoundFaces, PhotoFailure, Pipeline
 from retrieval.scoring.rule import fuse, grouped, templates
 from retrieval.values import Floats, Gate, Ints, PeopleHits, Pixels, Source, Vectors
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.benchmarks.progress import Advance, silent
+from retrieval.collection.pipeline import FoundFaces, PhotoFailure, Pipeline
 from retrieval.errors import DataInvalid
 from retrieval.faces.quality import dominant
 from retrieval.photos.folders import people_below
-from retrieval.pipeline import FoundFaces, PhotoFailure, Pipeline
 from retrieval.values import Ints, Source, Vectors, check_rows
 
 _PHOTOS_AT_ONCE = 32

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.benchmarks.progress import Advance, silent
+from retrieval.collection.pipeline import FoundFaces, PhotoFailure, Pipeline
 from retrieval.errors import FaceUnusable, NoFace
 from retrieval.inference.download import writing_beside
-from retrieval.pipeline import FoundFaces, PhotoFailure, Pipeline
 from retrieval.protocols import Embedder
 from retrieval.values import Ints, Source, Vectors, check_rows
 

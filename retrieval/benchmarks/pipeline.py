@@ -12,9 +12,9 @@ import onnxruntime
 
 from retrieval.benchmarks.timing import Stopwatch
 from retrieval.collection.active_model import CANDIDATES
+from retrieval.collection.pipeline import FoundFaces
 from retrieval.errors import DataInvalid
 from retrieval.identities.decide import decide
-from retrieval.pipeline import FoundFaces
 from retrieval.protocols import Embedder
 from retrieval.service import Service
 from retrieval.values import Floats, Pixels, Source

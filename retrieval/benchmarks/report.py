@@ -21,7 +21,7 @@ from jinja2 import Environment
 from matplotlib.figure import Figure
 
 from retrieval.benchmarks.plots import png
-from retrieval.output_files import cannot_write, replacing
+from retrieval.files.output import cannot_write, replacing
 
 Cell = str | int | float | None
 

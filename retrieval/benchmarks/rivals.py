@@ -15,7 +15,7 @@ from typing import Any
 
 from retrieval.build import build_service
 from retrieval.collection.answers import EnrolItem
-from retrieval.pipeline import PhotoFaces
+from retrieval.collection.pipeline import PhotoFaces
 from retrieval.settings import Settings
 from retrieval.values import Source
 

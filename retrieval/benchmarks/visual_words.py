@@ -17,9 +17,9 @@ from retrieval.benchmarks.group_photos import GroupPhoto, compose
 from retrieval.benchmarks.plots import QUIET, canvas, label
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.benchmarks.report import Cell, Report, Table
+from retrieval.collection.pipeline import PhotoFailure, Pipeline
 from retrieval.errors import DataInvalid
 from retrieval.index.word_index import Weights, WordIndex
-from retrieval.pipeline import PhotoFailure, Pipeline
 from retrieval.values import Floats, Ints, Pixels, Source, Vectors
 
 COMPANIES = {"even": 0.0, "skewed": 1.0}

@@ -47,8 +47,8 @@ from retrieval.catalogue.runs.runs import Runs
 from retrieval.catalogue.schema import collections, meta, now
 from retrieval.catalogue.strangers import Strangers
 from retrieval.catalogue.thumbnails import Thumbnails
-from retrieval.encryption.keys import UserKey, UserKeySource
 from retrieval.errors import AlreadyExists
+from retrieval.files.keys import UserKey, UserKeySource
 from retrieval.values import Floats, Ints, Vectors
 
 

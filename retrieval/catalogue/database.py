@@ -25,7 +25,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from retrieval.catalogue.encrypted.data_keys import Keyring
 from retrieval.catalogue.encrypted.encoding import CODEC
-from retrieval.encryption.keys import UserKeySource
 from retrieval.errors import (
     CatalogueIncompatible,
     CatalogueUnavailable,
@@ -34,7 +33,8 @@ from retrieval.errors import (
     StoreError,
     StoreFull,
 )
-from retrieval.private_files import make_folder
+from retrieval.files.keys import UserKeySource
+from retrieval.files.private import make_folder
 
 T = TypeVar("T")
 Companion = Callable[[Connection, Any], None]

@@ -31,6 +31,7 @@ from retrieval.collection.enrolling import Enroller, enrollable
 from retrieval.collection.lens import Lens, Stored, stamp_of
 from retrieval.collection.likeness import alike, words_of
 from retrieval.collection.naming import photo_answer, unknown_faces
+from retrieval.collection.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import NotFound
 from retrieval.identities.decide import decide
@@ -38,7 +39,6 @@ from retrieval.identities.outliers import unlike_the_rest
 from retrieval.index.clusters import Clusters
 from retrieval.index.people_index import PeopleIndex
 from retrieval.photos.store import PhotoStore
-from retrieval.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.values import Floats, Gate, Source, found_ids

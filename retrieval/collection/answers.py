@@ -192,7 +192,7 @@ class EnrolItem:
     Attributes:
         person: the name.
         photo: what the user calls the photo: it is shown in answers.
-        content: the photo's path or bytes, see `retrieval.pipeline.Source`.
+        content: the photo's path or bytes, see `retrieval.collection.pipeline.Source`.
         external_id: the user's own id of the person, if any.
         face: number of the face that is meant, as `identify` counts; None takes the dominant one.
         box: of the face, xywh in pixels of the upright original, where no detector finds it.

@@ -8,11 +8,7 @@ from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace
 from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.answers import EnrolItem, EnrolResult
-from retrieval.collection.thumbnails import cut
-from retrieval.errors import FaceUnusable, NameInvalid
-from retrieval.faces.quality import dominant
-from retrieval.photos.store import PhotoStore
-from retrieval.pipeline import (
+from retrieval.collection.pipeline import (
     Choice,
     Fault,
     FoundFaces,
@@ -21,6 +17,10 @@ from retrieval.pipeline import (
     PhotoFailure,
     Pipeline,
 )
+from retrieval.collection.thumbnails import cut
+from retrieval.errors import FaceUnusable, NameInvalid
+from retrieval.faces.quality import dominant
+from retrieval.photos.store import PhotoStore
 from retrieval.values import Source
 
 

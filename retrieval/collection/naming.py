@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from retrieval.catalogue.records import EnrolledFace
 from retrieval.catalogue.strangers import UnknownFace
 from retrieval.collection.answers import FaceAnswer, NamedCandidate, PhotoAnswer
+from retrieval.collection.pipeline import PhotoFaces
 from retrieval.faces.quality import TOO_SMALL
-from retrieval.pipeline import PhotoFaces
 from retrieval.values import Decision, Outcome
 
 

@@ -7,12 +7,12 @@ import numpy as np
 from retrieval.catalogue.events.records import Event, EventPhoto
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.answers import FaceBox
+from retrieval.collection.pipeline import FoundFaces, InBox, PhotoFailure
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import AlreadyExists, InputError, NotFound
 from retrieval.events.host import Host
 from retrieval.faces.boxes import overlaps
 from retrieval.photos.urls import location_of
-from retrieval.pipeline import FoundFaces, InBox, PhotoFailure
 from retrieval.values import Source
 
 _SAME_FACE = 0.5  # of two boxes' union that they share

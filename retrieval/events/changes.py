@@ -15,11 +15,11 @@ from retrieval.catalogue.events.records import (
     Found,
 )
 from retrieval.collection.active_model import ActiveModel
+from retrieval.collection.pipeline import PhotoFailure
 from retrieval.events.album import read_again
 from retrieval.events.deciding import decide_event, decided_now
 from retrieval.events.host import Host
 from retrieval.events.said import Said
-from retrieval.pipeline import PhotoFailure
 from retrieval.values import Floats
 
 _AT_ONCE = 32  # photos that are embedded anew together

@@ -5,13 +5,13 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from retrieval.cells import CsvWriter
 from retrieval.errors import SettingInvalid, StoreError
 from retrieval.events.documents import LINE_COLUMNS, Roll, Standing, line_cells
 from retrieval.events.page import page_of
 from retrieval.events.presence import Presence
 from retrieval.events.workbook import presence_workbook, roll_workbook
-from retrieval.output_files import replacing
+from retrieval.files.cells import CsvWriter
+from retrieval.files.output import replacing
 
 MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",

@@ -7,10 +7,10 @@ from typing import Any
 
 from retrieval.catalogue.events.records import Event, NewPhoto, Reject
 from retrieval.collection.active_model import ActiveModel
+from retrieval.collection.pipeline import PhotoFaces, PhotoFailure
 from retrieval.collection.thumbnails import cut
 from retrieval.events.host import Host
 from retrieval.photos.moments import taken_at
-from retrieval.pipeline import PhotoFaces, PhotoFailure
 from retrieval.values import Source
 
 BATCH_PHOTOS = 16  # photos per transaction; bounds the memory of a batch as well

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.encryption.files import Encryptor
+from retrieval.files.encrypted import Encryptor
 from retrieval.index.clusters import Clusters, by_centres, clustered
 from retrieval.index.encodings import Encodings, encodings, left_in, shared
 from retrieval.index.exact import check_k, checked

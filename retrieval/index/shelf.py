@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
-from retrieval.encryption.files import Encryptor
 from retrieval.errors import SnapshotInvalid
+from retrieval.files.encrypted import Encryptor
 from retrieval.index import snapshot
 from retrieval.index.snapshot import Stamp
 from retrieval.index.view import View

@@ -29,11 +29,11 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.encryption.files import HEAD, EncryptingFile, Encryptor, decrypt, encrypted_by
-from retrieval.encryption.keys import DataKey, DecryptionFailed
 from retrieval.errors import CatalogueEncrypted, SnapshotInvalid, StoreError, StoreFull
-from retrieval.output_files import is_disk_full, sync_folder
-from retrieval.private_files import make_folder, open_bytes
+from retrieval.files.encrypted import HEAD, EncryptingFile, Encryptor, decrypt, encrypted_by
+from retrieval.files.keys import DataKey, DecryptionFailed
+from retrieval.files.output import is_disk_full, sync_folder
+from retrieval.files.private import make_folder, open_bytes
 from retrieval.values import Watermark
 
 Array = npt.NDArray[Any]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from retrieval.errors import DownloadFailed, ModelMissing, StoreError, StoreFull
-from retrieval.output_files import is_disk_full
+from retrieval.files.output import is_disk_full
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from retrieval.cells import as_written
 from retrieval.errors import DataInvalid, PhotoUnreadable
+from retrieval.files.cells import as_written
 from retrieval.photos.urls import fetch, location_of
 from retrieval.values import Location
 

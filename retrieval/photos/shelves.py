@@ -17,10 +17,10 @@ from typing import IO, Protocol
 from uuid import uuid4
 
 from retrieval.errors import DataInvalid, PhotoUnreadable, StoreError, StoreFull
-from retrieval.output_files import is_disk_full
+from retrieval.files.output import is_disk_full
+from retrieval.files.private import make_folder
 from retrieval.photos import urls
 from retrieval.photos.folders import exists
-from retrieval.private_files import make_folder
 from retrieval.values import Location, Url
 
 _DRAFT_S = 3600.0  # no copy takes that long

@@ -7,7 +7,8 @@ that can be read as well.
 import re
 from collections.abc import Iterable
 
-from retrieval.encryption.files import (
+from retrieval.errors import CatalogueEncrypted, NotFound
+from retrieval.files.encrypted import (
     HEAD,
     Encryptor,
     damaged,
@@ -16,8 +17,7 @@ from retrieval.encryption.files import (
     encrypted_by,
     is_encrypted,
 )
-from retrieval.encryption.keys import DataKey, DecryptionFailed
-from retrieval.errors import CatalogueEncrypted, NotFound
+from retrieval.files.keys import DataKey, DecryptionFailed
 from retrieval.photos.shelves import shelf_of
 from retrieval.values import Location
 

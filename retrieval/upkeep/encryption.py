@@ -11,8 +11,8 @@ from pathlib import Path
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.encrypted import recoding
-from retrieval.encryption.keys import UserKey
 from retrieval.errors import StoreError, StoreFull
+from retrieval.files.keys import UserKey
 from retrieval.index import snapshot
 from retrieval.photos.shelves import shelves_below
 from retrieval.photos.store import PhotoStore

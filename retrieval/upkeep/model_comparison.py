@@ -16,12 +16,12 @@ import numpy as np
 
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.answers import PhotoAnswer
+from retrieval.collection.bulk import path_of
+from retrieval.collection.pipeline import PhotoFaces
 from retrieval.errors import InputError, StorageUnavailable
 from retrieval.identities.calibrate import Calibration, calibrate, missing
 from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.photos.urls import location_of
-from retrieval.pipeline import PhotoFaces
-from retrieval.runs.bulk import path_of
 from retrieval.service import Service
 from retrieval.values import Ints, Location, Source, Url
 

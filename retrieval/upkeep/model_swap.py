@@ -26,11 +26,10 @@ from retrieval.catalogue.models.other_model_rows import KnownFace, OtherModel
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.lens import Stored
-from retrieval.errors import InputError, PhotoUnreadable, SettingInvalid, SwapIncomplete
+from retrieval.collection.pipeline import Fault, PhotoFailure
+from retrieval.errors import InputError, PhotoUnreadable, SettingInvalid, SwapIncomplete, try_each
 from retrieval.photos.urls import location_of
-from retrieval.pipeline import Fault, PhotoFailure
 from retrieval.service import Service
-from retrieval.steps import try_each
 from retrieval.upkeep.model_comparison import Comparison, on_own_photos, on_queries, recent_queries
 from retrieval.values import Source
 

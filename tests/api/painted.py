@@ -17,12 +17,12 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import Run
 from retrieval.collection.active_model import ActiveModel, Keeping
+from retrieval.collection.pipeline import Pipeline
 from retrieval.events.events import Events
 from retrieval.events.host import Host
 from retrieval.faces.finder import Finder
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
-from retrieval.pipeline import Pipeline
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.service import Service

@@ -12,7 +12,7 @@ from retrieval.api.context import Context
 from retrieval.catalogue.http.audit import AuditEntry, audit
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.schema import now
-from retrieval.runs.files import rejects_of, uploads_below
+from retrieval.collection.run_files import rejects_of, uploads_below
 from retrieval.settings import Settings
 
 LONG_AGO = now() - timedelta(days=400)

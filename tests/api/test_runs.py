@@ -14,9 +14,9 @@ from fastapi.testclient import TestClient
 
 from retrieval.api.app import create_app
 from retrieval.catalogue.schema import now
+from retrieval.collection.bulk import Bulk
+from retrieval.collection.run_files import uploads_below
 from retrieval.protocols import FailedJob
-from retrieval.runs.bulk import Bulk
-from retrieval.runs.files import uploads_below
 from retrieval.settings import Settings
 from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
 from worker.tasks import RunTasks

@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 from retrieval.api.app import create_app
 from retrieval.api.services import MOST_IDLE, Services
 from retrieval.catalogue.records import Collection
+from retrieval.collection.pipeline import Pipeline
 from retrieval.errors import ModelMissing, NotFound
 from retrieval.index.gallery import Gallery
-from retrieval.pipeline import Pipeline
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.service import Service

@@ -11,8 +11,8 @@ from retrieval.backup.making import back_up
 from retrieval.backup.restoring import check_backup, restore
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import migrate
-from retrieval.encryption.files import is_encrypted
 from retrieval.errors import CatalogueEncrypted
+from retrieval.files.encrypted import is_encrypted
 from retrieval.upkeep.encryption import encrypt, rotate
 from tests.catalogue.copying.test_transfer import fill
 from tests.catalogue.encrypted.test_data_keys import content

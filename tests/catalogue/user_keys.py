@@ -2,7 +2,7 @@
 
 import random
 
-from retrieval.encryption.keys import UserKey
+from retrieval.files.keys import UserKey
 
 
 def user_key(number):

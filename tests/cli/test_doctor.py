@@ -10,8 +10,8 @@ import pytest
 from cli.options import Run
 from cli.queued import queued
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.private_files import open_to_others
-from retrieval.runs.files import rejects_of
+from retrieval.collection.run_files import rejects_of
+from retrieval.files.private import open_to_others
 from retrieval.settings import Settings
 from tests.cli.running import document, rollcall
 from worker.redis_server import EmbeddedRedis

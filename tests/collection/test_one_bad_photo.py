@@ -9,9 +9,9 @@ import pytest
 
 from retrieval.catalogue.records import Collection
 from retrieval.collection.answers import EnrolItem
+from retrieval.collection.pipeline import PhotoFailure, Pipeline
 from retrieval.errors import InferenceFailed
 from retrieval.faces.finder import Finder
-from retrieval.pipeline import PhotoFailure, Pipeline
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Detections, Pixels, Source, Vectors

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.encryption.keys import DataKey
 from retrieval.errors import SnapshotInvalid, StoreError
+from retrieval.files.keys import DataKey
 from retrieval.index import snapshot
 from retrieval.index.gallery import Gallery
 from retrieval.index.snapshot import Stamp

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from retrieval.encryption.keys import DataKey
 from retrieval.errors import StorageUnavailable
+from retrieval.files.keys import DataKey
 from retrieval.photos.shelves import shelf_of, shelves_below
 from retrieval.photos.store import PhotoStore
 from retrieval.values import Location, Url

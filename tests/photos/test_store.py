@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.encryption.files import encrypted_by
-from retrieval.encryption.keys import DataKey
 from retrieval.errors import CatalogueEncrypted, NotFound, StoreError, StoreFull
+from retrieval.files.encrypted import encrypted_by
+from retrieval.files.keys import DataKey
 from retrieval.photos.shelves import store_error
 from retrieval.photos.store import PhotoStore
 from tests.fakes import Keys

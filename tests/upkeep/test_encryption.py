@@ -16,9 +16,9 @@ from PIL import Image
 from retrieval.backup.making import back_up
 from retrieval.build import open_catalogue
 from retrieval.collection.answers import EnrolItem
-from retrieval.encryption.keys import read_user_key, write_key_file
-from retrieval.erasing.receipts import forget_with_receipt
 from retrieval.errors import CatalogueEncrypted, SettingInvalid, StoreError
+from retrieval.files.keys import read_user_key, write_key_file
+from retrieval.people.receipts import forget_with_receipt
 from retrieval.photos.folders import people_below
 from retrieval.service import Service
 from retrieval.settings import Settings

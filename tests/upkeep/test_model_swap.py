@@ -22,8 +22,8 @@ from retrieval.build import build_service, other_model
 from retrieval.catalogue.models.other_model_rows import OtherModel
 from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.collection.answers import EnrolItem, GalleryState, PhotoAnswer
-from retrieval.erasing.receipts import forget_with_receipt
 from retrieval.errors import NotFound, SettingInvalid, SwapIncomplete
+from retrieval.people.receipts import forget_with_receipt
 from retrieval.people.strangers import list_groups
 from retrieval.service import Service
 from retrieval.settings import Settings

@@ -16,11 +16,11 @@ from retrieval.build import Workshop, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run
+from retrieval.collection.bulk import Bulk
+from retrieval.collection.pipeline import Pipeline
 from retrieval.faces.finder import Finder
 from retrieval.people.intake import listed_person
 from retrieval.photos.folders import people_below
-from retrieval.pipeline import Pipeline
-from retrieval.runs.bulk import Bulk
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Alignment, Detections, Pixels, Vectors

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from retrieval.build import open_catalogue
+from retrieval.collection.bulk import Bulk
 from retrieval.errors import CatalogueEncrypted
-from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
 from tests.upkeep.test_encryption import KEY, OTHER, holding, secrets, strangers
 from tests.worker.small_models import begin, small_service, write_photos

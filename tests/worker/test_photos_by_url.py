@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from retrieval.build import open_catalogue
+from retrieval.collection.bulk import Bulk
 from retrieval.people.intake import listed_person
 from retrieval.photos.folders import people_below
-from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
 from retrieval.values import Url
 from tests.cli.running import document, rollcall

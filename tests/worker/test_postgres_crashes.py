@@ -8,8 +8,8 @@ import pytest
 
 from retrieval.build import open_catalogue
 from retrieval.catalogue.runs.run_records import RunState
+from retrieval.collection.bulk import Bulk
 from retrieval.errors import CatalogueUnavailable
-from retrieval.runs.bulk import Bulk
 from tests.catalogue.postgres import Postgres
 from tests.worker.small_models import begin, write_photos
 from tests.worker.waiting import follow, until, workers

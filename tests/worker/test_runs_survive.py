@@ -19,8 +19,8 @@ from retrieval.build import open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import RunState
 from retrieval.catalogue.schema import changes
+from retrieval.collection.bulk import Bulk
 from retrieval.errors import StoreFull, WorkerFailed
-from retrieval.runs.bulk import Bulk
 from tests.worker.small_models import begin, listed, looked_at, write_photos, write_poison
 from tests.worker.waiting import follow, until, workers
 from worker.jobs import RqJobQueue

@@ -13,8 +13,8 @@ from retrieval.build import build_service, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.answers import EnrolItem
+from retrieval.collection.bulk import Bulk
 from retrieval.photos.folders import people_below, photos_below
-from retrieval.runs.bulk import Bulk
 from retrieval.settings import Settings
 from retrieval.values import Floats, Source
 from tests.worker.small_models import begin

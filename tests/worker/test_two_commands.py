@@ -12,7 +12,7 @@ from pathlib import Path
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import Run, RunState
-from retrieval.output_files import lock_of
+from retrieval.files.output import lock_of
 from retrieval.settings import Settings
 from tests.cli.running import rollcall
 from tests.worker.waiting import workers

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from retrieval.build import open_catalogue
+from retrieval.collection.bulk import Bulk
 from retrieval.errors import InputError, QueueError, SettingInvalid
-from retrieval.runs.bulk import Bulk
 from tests.worker.small_models import listed, write_photos
 from tests.worker.waiting import follow, workers
 from worker.jobs import RqJobQueue

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from retrieval.build import open_catalogue
-from retrieval.runs.bulk import Bulk
+from retrieval.collection.bulk import Bulk
 from tests.worker.small_models import begin, write_photos
 from tests.worker.waiting import follow, until, workers
 from worker.jobs import RqJobQueue

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from retrieval.catalogue.runs.run_records import Run, RunCounts
-from retrieval.runs.bulk import Bulk
+from retrieval.collection.bulk import Bulk
 from worker import supervisor
 from worker.process import WorkerPlan
 from worker.supervisor import Supervisor

@@ -31,8 +31,8 @@ from retrieval.api.schemas import (
 )
 from retrieval.catalogue.http.api_keys import Key, meant
 from retrieval.catalogue.records import Collection, Counts
-from retrieval.erasing import deletions
 from retrieval.errors import NotAllowed, NotFound
+from retrieval.people import deletions
 
 routes = router("administration")
 

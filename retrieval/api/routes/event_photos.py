@@ -27,10 +27,10 @@ from retrieval.api.streams import EventStream, changes
 from retrieval.api.uploads import check_count, photo_sources
 from retrieval.catalogue.runs.run_records import Run, RunState
 from retrieval.collection.answers import box_of
+from retrieval.collection.bulk import run_document
 from retrieval.errors import NotAllowed, SettingInvalid
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import location_of
-from retrieval.runs.bulk import run_document
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source, Url

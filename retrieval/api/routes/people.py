@@ -55,8 +55,8 @@ from retrieval.catalogue.records import (
 )
 from retrieval.catalogue.records import Enrolment as EnrolmentEnd
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, FaceBox, box_of
-from retrieval.erasing import deletions
 from retrieval.errors import DataInvalid, NotFound, SettingInvalid
+from retrieval.people import deletions
 from retrieval.people.editing import plan_merge
 from retrieval.service import Service
 from retrieval.values import Source

@@ -35,6 +35,8 @@ from retrieval.api.schemas import AnswersPage, RejectsPage, RunShown, RunsShown
 from retrieval.api.streams import EventStream, changes
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.catalogue.runs.runs import Runs
+from retrieval.collection.bulk import Bulk, content_of, run_document
+from retrieval.collection.run_files import uploads_below
 from retrieval.errors import (
     DataInvalid,
     FoldersUnclear,
@@ -46,8 +48,6 @@ from retrieval.errors import (
 )
 from retrieval.people.intake import listed_folder
 from retrieval.photos.folders import PassedOver, photos_below
-from retrieval.runs.bulk import Bulk, content_of, run_document
-from retrieval.runs.files import uploads_below
 
 logger = logging.getLogger(__name__)
 

@@ -29,8 +29,8 @@ from sqlalchemy import (
 
 from retrieval.catalogue.encrypted.encoding import to_bytes, vectors_from_bytes
 from retrieval.catalogue.schema import Moment, metadata, now
-from retrieval.encryption.keys import KEY_ID, DataKey, DecryptionFailed, UserKey, UserKeySource
 from retrieval.errors import CatalogueEncrypted, SettingInvalid, StoreError, VectorDamaged
+from retrieval.files.keys import KEY_ID, DataKey, DecryptionFailed, UserKey, UserKeySource
 from retrieval.values import Vectors
 
 PLAIN = "plain"  # in place of a data key's id: vectors in the clear

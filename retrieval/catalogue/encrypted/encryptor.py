@@ -1,7 +1,7 @@
 """The data keys of a catalogue, for the files that lie beside it."""
 
 from retrieval.catalogue.database import Database
-from retrieval.encryption.keys import DataKey
+from retrieval.files.keys import DataKey
 
 
 class CatalogueEncryptor:

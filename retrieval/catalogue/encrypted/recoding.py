@@ -34,8 +34,8 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import TABLES
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.data_keys import PLAIN, Role, data_keys, is_encrypted, put_key
-from retrieval.encryption.keys import KEY_ID, DataKey, UserKey
 from retrieval.errors import SettingInvalid, StoreError
+from retrieval.files.keys import KEY_ID, DataKey, UserKey
 
 # All that the codec writes, by its name in whatever table; a test holds this to the schema.
 VECTOR_COLUMNS: tuple[Column[Any], ...] = tuple(

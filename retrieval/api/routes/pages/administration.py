@@ -11,8 +11,8 @@ from retrieval.api.routes.quality import calibration_shown
 from retrieval.api.routes.runs import RunId, own_run
 from retrieval.api.routing import OPERATOR, VIEWER, By, GuardedRoute, InContext
 from retrieval.api.web.view import InView, places_for
+from retrieval.collection.bulk import run_document
 from retrieval.identities.calibrate import missing
-from retrieval.runs.bulk import run_document
 from retrieval.upkeep.model_swap import status as status_of_models
 
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)

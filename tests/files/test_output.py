@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import FileHeld, SettingInvalid, StoreError
-from retrieval.output_files import check_writable, holding, lock_of, replacing
+from retrieval.files.output import check_writable, holding, lock_of, replacing
 
 # A process that holds a file until a line arrives, and writes it then.
 HOLDER = """
 import sys
 from pathlib import Path
-from retrieval.output_files import holding, replacing
+from retrieval.files.output import holding, replacing
 
 path = Path(sys.argv[1])
 with holding(path), replacing(path) as part:

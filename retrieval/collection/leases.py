@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from retrieval.steps import try_each
+from retrieval.errors import try_each
 
 Close = Callable[[], None]
 

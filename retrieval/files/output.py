@@ -21,7 +21,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from retrieval.errors import FileHeld, SettingInvalid, StoreError, StoreFull
-from retrieval.private_files import open_bytes
+from retrieval.files.private import open_bytes
 
 _LOOK_S = 0.05
 

@@ -16,11 +16,11 @@ from typing import Any
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.name_search import files_naming, folders_naming
 from retrieval.catalogue.records import Erased, Person
-from retrieval.erasing.traces import Found, Sought, proven, sought_of
+from retrieval.collection.run_files import discard_person
 from retrieval.errors import StoreError
-from retrieval.output_files import replacing
-from retrieval.private_files import open_text
-from retrieval.runs.files import discard_person
+from retrieval.files.output import replacing
+from retrieval.files.private import open_text
+from retrieval.people.traces import Found, Sought, proven, sought_of
 from retrieval.service import Service
 
 WAIT_S = 20.0  # for readers of the catalogue to end

@@ -26,7 +26,7 @@ from retrieval.catalogue.records import (
     KeptReceipt,
     Person,
 )
-from retrieval.erasing.receipts import WAIT_S, Receipt, forget, tried
+from retrieval.people.receipts import WAIT_S, Receipt, forget, tried
 from retrieval.service import Service
 
 Document = dict[str, Any]

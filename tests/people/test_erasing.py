@@ -8,9 +8,8 @@ import pytest
 
 from retrieval.build import build_service, milvus_server
 from retrieval.collection.answers import EnrolItem
-from retrieval.errors import IndexFailed, StoreError, StoreFull
+from retrieval.errors import IndexFailed, StoreError, StoreFull, try_each
 from retrieval.settings import Settings
-from retrieval.steps import try_each
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service
 from tests.catalogue.made import make_collection
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from retrieval.collection.answers import EnrolItem
-from retrieval.erasing.receipts import forget_with_receipt
+from retrieval.files.private import close_to_others, make_folder, open_bytes, open_to_others
+from retrieval.people.receipts import forget_with_receipt
 from retrieval.photos.folders import people_below
-from retrieval.private_files import close_to_others, make_folder, open_bytes, open_to_others
 from retrieval.settings import Settings
 from tests.cli.running import rollcall
 from tests.worker.small_models import small_service, write_photos

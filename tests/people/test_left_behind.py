@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from retrieval.collection.answers import EnrolItem
-from retrieval.encryption.keys import new_user_key
-from retrieval.erasing.receipts import forget_with_receipt
+from retrieval.collection.run_files import uploads_below
+from retrieval.files.keys import new_user_key
+from retrieval.people.receipts import forget_with_receipt
 from retrieval.photos.folders import people_below
-from retrieval.runs.files import uploads_below
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source

@@ -19,8 +19,8 @@ import pytest
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.erasing.erasure import copies, traces
 from retrieval.catalogue.schema import metadata
-from retrieval.erasing.receipts import forget_with_receipt
-from tests.erasing.soaking import Actor, settings_of
+from retrieval.people.receipts import forget_with_receipt
+from tests.people.soaking import Actor, settings_of
 from tests.worker.small_models import small_service
 from worker.redis_server import EmbeddedRedis, connect
 
@@ -84,7 +84,7 @@ def sqlite_file(tmp_path: Path) -> Path:
 
 
 def start(home: Path, url: str, seed: int, log: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "tests.erasing.soaking", str(home), url, str(seed), str(log)]
+    command = [sys.executable, "-m", "tests.people.soaking", str(home), url, str(seed), str(log)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 

@@ -1,6 +1,6 @@
 """A process that enrols people, asks, edits, fills events and deletes, until a line arrives.
 
-Run as: python -m tests.erasing.soaking HOME URL SEED LOG. It handles people of its own, whose names
+Run as: python -m tests.people.soaking HOME URL SEED LOG. It handles people of its own, whose names
 and photos nobody else has. Before a deletion it writes down what stands for the person, and after
 it what the receipt says; the log lies outside of the home folder.
 """
@@ -24,8 +24,8 @@ from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.records import Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.answers import EnrolItem
-from retrieval.erasing.receipts import forget_with_receipt
 from retrieval.errors import CatalogueUnavailable
+from retrieval.people.receipts import forget_with_receipt
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source

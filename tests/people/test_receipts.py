@@ -21,16 +21,16 @@ from retrieval.catalogue.records import NewFace
 from retrieval.catalogue.runs.run_records import ListedPhoto, PhotoOutcome, Taken
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.answers import EnrolItem
-from retrieval.erasing.receipts import forget_with_receipt
-from retrieval.erasing.traces import Sought, search, sought_of
+from retrieval.collection.run_files import rejects_of
 from retrieval.index import snapshot
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
 from retrieval.index.gallery import Gallery
 from retrieval.index.lists import Lists, Trained
 from retrieval.index.snapshot import Stamp
 from retrieval.index.view import View
+from retrieval.people.receipts import forget_with_receipt
+from retrieval.people.traces import Sought, search, sought_of
 from retrieval.photos.folders import people_below
-from retrieval.runs.files import rejects_of
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Vectors

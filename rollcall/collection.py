@@ -20,11 +20,11 @@ from retrieval.collection.answers import (
     PhotoHit,
     Verification,
 )
-from retrieval.erasing.receipts import Receipt, forget_with_receipt
 from retrieval.errors import InputError, NotFound, PhotoError
 from retrieval.events.events import Events, Expected, OpenEvent
 from retrieval.people.editing import plan_merge, plan_move, plan_split
 from retrieval.people.intake import items_of, listed_list, listed_place
+from retrieval.people.receipts import Receipt, forget_with_receipt
 from retrieval.people.strangers import Group, Naming, list_groups, name_group
 from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.people_list import PeopleList, is_list

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.results import write_results
-from retrieval.cells import as_text, as_written
+from retrieval.files.cells import as_text, as_written
 from retrieval.photos.people_list import PeopleList
 
 NAMES = (

@@ -12,11 +12,11 @@ from pathlib import Path
 from unicodedata import normalize
 
 from retrieval.catalogue.runs.run_records import Run
-from retrieval.cells import CsvWriter, as_written
-from retrieval.output_files import holding, lock_of, replacing
-from retrieval.private_files import open_text
-from retrieval.runs.bulk import path_of
-from retrieval.steps import try_each
+from retrieval.collection.bulk import path_of
+from retrieval.errors import try_each
+from retrieval.files.cells import CsvWriter, as_written
+from retrieval.files.output import holding, lock_of, replacing
+from retrieval.files.private import open_text
 
 WAIT_S = 20.0  # for another process to have written a list of rejects
 _DAY_S = 24 * 3600

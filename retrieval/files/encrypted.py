@@ -14,8 +14,8 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import BinaryIO, Protocol
 
-from retrieval.encryption.keys import KEY_ID, DataKey, DecryptionFailed
 from retrieval.errors import StoreError
+from retrieval.files.keys import KEY_ID, DataKey, DecryptionFailed
 
 _MAGIC = b"Rollcall sealed 1\n"
 _OWN = 16  # random bytes

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from retrieval.collection.leases import Leases
 from retrieval.errors import StoreError
-from retrieval.leases import Leases
 
 
 def test_what_nobody_uses_is_closed_at_once() -> None:

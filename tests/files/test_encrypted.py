@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from retrieval.encryption.files import HEAD, decrypt, encrypt, encrypted_by, is_encrypted
-from retrieval.encryption.keys import DataKey, DecryptionFailed
+from retrieval.files.encrypted import HEAD, decrypt, encrypt, encrypted_by, is_encrypted
+from retrieval.files.keys import DataKey, DecryptionFailed
 
 pytest.importorskip("cryptography", reason="needs the extra encryption")
 

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from retrieval.encryption.keys import (
+from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
+from retrieval.files.keys import (
     DataKey,
     DecryptionFailed,
     UserKey,
@@ -14,7 +15,6 @@ from retrieval.encryption.keys import (
     read_user_key,
     write_key_file,
 )
-from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
 
 pytest.importorskip("cryptography", reason="needs the extra encryption")
 

@@ -12,9 +12,9 @@ from cli.queued import write_rejects
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.runs.run_records import Run, RunPhoto, Taken
 from retrieval.catalogue.runs.runs import Runs
+from retrieval.collection.run_files import discard_person, forget_old, rejects_of, uploads_below
 from retrieval.errors import StoreError
-from retrieval.output_files import holding
-from retrieval.runs.files import discard_person, forget_old, rejects_of, uploads_below
+from retrieval.files.output import holding
 from retrieval.settings import Settings
 from tests.worker.small_models import small_service
 

@@ -1,1 +1,0 @@
-"""Deleting people, with receipts."""

@@ -1,1 +1,0 @@
-"""Bulk work: runs and the files that they leave."""
