@@ -187,12 +187,12 @@ class RqJobQueue:
         """Delete a job that is not running; return whether it was still there."""
         try:
             job = Job.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
-            begun = bool(job.get_status(refresh=False) == "started")
-        except (NoSuchJobError, InvalidJobOperation):
-            return False
-        if not begun:
+            if job.get_status(refresh=False) == "started":
+                return False
             job.delete()
-        return not begun
+        except (NoSuchJobError, InvalidJobOperation):  # a worker took it or ended it meanwhile
+            return False
+        return True
 
 
 def _of_run(job_ids: Iterable[str], run_id: str) -> Iterator[str]:

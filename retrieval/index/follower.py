@@ -50,9 +50,10 @@ class Follower:
         if view is not None and view.watermark == head:
             return view
         with self.changing:
+            head = self.feed.head()  # another thread may have gone on beyond the one before
             view = self._view
             if view is None or not _follows(view.watermark, head):
-                view = self._open(head)
+                view = self._open()
             try:
                 self._view = self._advance(view, head)
             except SnapshotInvalid:  # the catalogue was restored between two questions
@@ -112,10 +113,12 @@ class Follower:
                 break
         return view
 
-    def _open(self, head: Watermark) -> View:
+    def _open(self) -> View:
         """Map the newest snapshot that fits, or read the catalogue."""
         self.problem = None
-        for path in self._shelf.newest_first():
+        paths = self._shelf.newest_first()
+        head = self.feed.head()  # after the listing: no snapshot that is listed can be ahead of it
+        for path in paths:
             try:
                 view = self._shelf.load(path, head)
                 self.path = path

@@ -9,7 +9,7 @@ import pytest
 
 from retrieval.errors import DimensionMismatch, SettingInvalid, VectorInvalid
 from retrieval.index.gallery import Gallery
-from retrieval.values import Changes, Ints, PeopleHits, Vectors
+from retrieval.values import Changes, Ints, PeopleHits, Vectors, Watermark
 from tests.fakes import MemoryFeed
 
 D = 16
@@ -256,6 +256,32 @@ def test_another_process_snapshot_of_the_same_state_is_taken_as_it_is(tmp_path: 
     feed.enrol(rng.integers(1, 40, 200), unit(rng, 200))
     first = Gallery(feed, tmp_path).snapshot()
     assert Gallery(feed, tmp_path).snapshot() == first
+
+
+class FollowedFeed(MemoryFeed):
+    """Another process enrols and writes a snapshot just after a head of the log was read."""
+
+    folder: Path | None = None
+
+    def head(self) -> Watermark:
+        head = super().head()
+        if self.folder is not None:
+            folder, self.folder = self.folder, None
+            self.enrol(np.array([7]), unit(np.random.default_rng(1), 1))
+            Gallery(self, folder).snapshot()
+        return head
+
+
+def test_a_snapshot_that_was_written_meanwhile_is_no_snapshot_from_the_future(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(18)
+    feed = FollowedFeed(D)
+    feed.enrol(rng.integers(1, 40, 200), unit(rng, 200))
+    gallery = Gallery(feed, tmp_path)
+    feed.folder = tmp_path
+    assert_right(gallery, feed, unit(rng, 5))
+    assert gallery.status().problem is None
 
 
 class BusyFeed(MemoryFeed):

@@ -2,9 +2,11 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 from redis import Redis
+from rq.job import Job
 
 from worker.jobs import RqJobQueue
 
@@ -31,6 +33,21 @@ def test_cancelled_jobs_leave_nothing_in_redis(queue: RqJobQueue, connection: Re
     queue.enqueue("enrol", payloads(3), "run")
     queue.cancel("run")
     assert set(connection.scan_iter()) - before == {b"rq:queues"}
+
+
+def test_a_job_that_ends_while_its_run_is_cancelled_is_passed_over(
+    queue: RqJobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.enqueue("enrol", payloads(3), "run")
+    fetch = Job.fetch
+
+    def ended_meanwhile(job_id: str, **options: Any) -> Job:
+        job = fetch(job_id, **options)
+        fetch(job_id, **options).delete()
+        return job
+
+    monkeypatch.setattr(Job, "fetch", ended_meanwhile)
+    assert queue.cancel("run") == 0
 
 
 def test_a_producer_waits_while_the_queue_is_full(connection: Redis) -> None:
