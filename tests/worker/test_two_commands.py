@@ -33,11 +33,17 @@ def started(home: Path, *words: object, **environment: str) -> Iterator[subproce
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_obey_ctrl_c,
     ) as process:
         try:
             yield process
         finally:
             process.kill()
+
+
+def _obey_ctrl_c() -> None:
+    # Whoever is started in the background of a script ignores it, and so would its children.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def until(found: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
