@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from retrieval.faces.scaling import resized
 from retrieval.values import Floats, Pixels
 
 SIDE_PX = 112
@@ -30,18 +31,21 @@ def _square(pixels: Pixels, box: Floats) -> Pixels:
     x, y = left + width / 2 - side / 2, top + height / 2 - side / 2
     move = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]], np.float64)
     if scale < 0.5:  # each pixel of the picture stands for several: average them
-        shrunk = _region(pixels, x, y, side)
-        return cv2.resize(shrunk, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+        return resized(_region(pixels, x, y, side), (SIDE_PX, SIDE_PX))
     return cv2.warpAffine(  # type: ignore[return-value]
         pixels, move, (SIDE_PX, SIDE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
 
 
 def _region(pixels: Pixels, x: float, y: float, side: float) -> Pixels:
+    """A square of an image; where it reaches out, the border is repeated."""
     height, width = pixels.shape[:2]
-    columns = np.clip(np.arange(round(x), round(x + side)), 0, width - 1)
-    rows = np.clip(np.arange(round(y), round(y + side)), 0, height - 1)
-    return np.ascontiguousarray(pixels[rows[:, None], columns[None, :]])
+    left, top, right, bottom = round(x), round(y), round(x + side), round(y + side)
+    inside = pixels[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)]
+    missing = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
+    if not any(missing):
+        return inside
+    return np.asarray(cv2.copyMakeBorder(inside, *missing, cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _encoded(picture: Pixels) -> bytes:

@@ -10,6 +10,8 @@ import numpy as np
 
 from retrieval.values import Floats, Ints, Pixels
 
+_KERNEL_PX = 2  # how far cubic interpolation reads from a place
+
 
 def halved(pixels: Pixels, times: int) -> Pixels:
     """Average 2x2 pixels into one, `times` times over; odd last rows and columns are left out."""
@@ -49,9 +51,30 @@ def squares(
     for level in np.unique(levels).tolist():
         rows = levels == level
         how = enlarged_by if level < 0 else cv2.INTER_LINEAR
-        coarser = _coarser(transforms[rows], max(level, 0))
-        result[rows] = _sampled(halved(pixels, level), coarser, side_px, outside, how)
+        part, corner = _shown(pixels, transforms[rows], side_px, max(level, 0))
+        within = transforms[rows].copy()
+        within[:, :, 2] -= corner
+        coarser = _coarser(within, max(level, 0))
+        result[rows] = _sampled(halved(part, level), coarser, side_px, outside, how)
     return result
+
+
+def _shown(pixels: Pixels, transforms: Floats, side_px: int, level: int) -> tuple[Pixels, Floats]:
+    """The part of an image that squares show, and where it begins (x, y).
+
+    Halving all of a large photo for one face took most of the time of cutting it out. The part
+    begins and ends with a whole pixel of the halved image, or where the image itself ends.
+    """
+    last = side_px - 1
+    corners = np.array([[0, 0, 1], [last, 0, 1], [0, last, 1], [last, last, 1]], np.float32)
+    reached = transforms @ corners.T  # (n, 2, 4)
+    step = 1 << level
+    around = (_KERNEL_PX + 1) * step
+    limits = np.array(pixels.shape[1::-1], np.float32)[:, None]
+    reached = np.clip(reached, -1, limits).transpose(1, 0, 2).reshape(2, -1)
+    left, top = np.maximum(reached.min(axis=1) - around, 0).astype(np.int64) // step * step
+    right, bottom = (reached.max(axis=1) + around).astype(np.int64) // step * step + step
+    return pixels[top:bottom, left:right], np.array([left, top], np.float32)
 
 
 def _levels(step: Floats, shorter_px: int) -> Ints:

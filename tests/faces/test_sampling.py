@@ -73,3 +73,16 @@ def test_halving_averages_four_pixels_and_leaves_out_odd_ends() -> None:
     assert small.shape == (2, 3, 3)
     assert small[0, 0].tolist() == [50, 50, 50]
     assert halved(pixels, 0) is pixels
+
+
+def test_a_square_of_a_large_image_is_that_of_the_part_around_it() -> None:
+    pixels = np.asarray(cv2.blur(noise(900, 1100), (5, 5)), np.uint8)
+    for scale, x, y in ((0.5, 500, 400), (2.1, 300, 250), (4.2, 500, 500), (9.0, -60, 700)):
+        square = squares(pixels, transform(scale, x, y)[None], 40, outside=None)
+        far = transform(scale, 0, 0), transform(scale, 800, 600)
+        among_others = squares(pixels, np.stack([transform(scale, x, y), *far]), 40, outside=None)[
+            0
+        ]
+        off = np.abs(square[0].astype(int) - among_others)  # positions are rounded elsewhere
+        assert off.max() <= 8
+        assert off.mean() < 0.1
