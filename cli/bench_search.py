@@ -39,6 +39,7 @@ def search(
 ) -> None:
     """Search face-like vectors: right, fast, small; beside FAISS alone, hnswlib and usearch."""
     from retrieval.benchmarks import search as module
+    from retrieval.benchmarks import search_report
     from retrieval.build import threads_of
 
     result = module.run(
@@ -52,7 +53,7 @@ def search(
         large=large,
         progress=run.remark,
     )
-    finish(run, "search", result, module.report(result), out)
+    finish(run, "search", result, search_report.report(result), out)
 
 
 def _stages(run: Run, photo: Path) -> dict[str, float]:

@@ -169,12 +169,8 @@ def _index_server(run: Run) -> Iterator[Finding]:
 
 
 def _queue(run: Run, fix: bool) -> Iterator[Finding]:
-    from worker.redis_server import (
-        EmbeddedRedis,
-        program_version,
-        redis_server_program,
-        server_version,
-    )
+    from worker.redis_program import program_version, redis_server_program
+    from worker.redis_server import EmbeddedRedis, server_version
 
     if run.settings.redis_url:
         version = server_version(run.settings.redis_url)

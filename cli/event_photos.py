@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from retrieval.catalogue.events.records import Event
-    from retrieval.events.documents import Roll
-    from retrieval.events.events import Events, Expected
+    from retrieval.events.documents import Expected, Roll
+    from retrieval.events.events import Events
     from retrieval.events.intake import PhotoTaken
     from retrieval.values import Source
 
@@ -30,7 +30,7 @@ def expected_of(run: Run, door: "Events", expect: str | None) -> "Expected | Non
     """
     from retrieval.catalogue.events.records import Expects
     from retrieval.errors import DataInvalid
-    from retrieval.events.events import Expected
+    from retrieval.events.documents import Expected
 
     if expect is None:
         return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from retrieval.catalogue.records import Collection
     from retrieval.service import Service
     from retrieval.upkeep.model_comparison import Agreement, Comparison
-    from retrieval.upkeep.model_swap import Missed, Status
+    from retrieval.upkeep.swap_status import Missed, Status
     from retrieval.values import Source
 
 _SHOWN = 20  # faces or changes in the terminal; --json has all

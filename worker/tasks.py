@@ -21,7 +21,8 @@ from retrieval.events.intake import PhotoTaken
 from retrieval.protocols import JobQueue
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.upkeep.model_swap import Missed, embed_faces
+from retrieval.upkeep.model_swap import embed_faces
+from retrieval.upkeep.swap_status import Missed
 from retrieval.values import Source
 from worker import benchmarks_job
 from worker.webhooks import send

@@ -3,18 +3,17 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import faiss
 import numpy as np
-from matplotlib.figure import Figure
 
-from retrieval.benchmarks.plots import PALETTE, canvas, label
-from retrieval.benchmarks.report import Report, Table, environment
+from retrieval.benchmarks.made_feed import Feed
+from retrieval.benchmarks.report import environment
 from retrieval.benchmarks.search_rivals import Contestant, exact, fused, installed, ours, rival
 from retrieval.benchmarks.synthetic import ORL, Population
 from retrieval.errors import SettingInvalid
@@ -25,7 +24,7 @@ from retrieval.index.gallery import Gallery
 from retrieval.index.recall import agreement, exact_people, recall
 from retrieval.index.roster import Roster
 from retrieval.index.training import Goal, nlist_for, train
-from retrieval.values import Changes, Gate, Ints, PeopleHits, SearchResult, Vectors, Watermark
+from retrieval.values import Gate, Ints, PeopleHits, SearchResult, Vectors
 
 Progress = Callable[[str], None]
 Result = dict[str, Any]
@@ -37,45 +36,8 @@ PHOTOS = 10  # a person
 LEVELS = {"templates": 0.999, "faces": 0.995, "fused": 0.995}
 GROUP = 10  # faces of a group photo
 _QUESTIONS = 300  # that are asked one after the other
-_CAUGHT_UP = 10_000  # faces that join for the catch-up
-# The first word of a contestant's name that is here; lists have the colour of their coding.
-_COLOURS = dict(zip(("PQ", "SQ8", "hnswlib", "usearch", "exact", ""), PALETTE, strict=False))
+CAUGHT_UP = 10_000  # faces that join for the catch-up
 _VISITS = (16, 32, 64, 96, 128, 192, 256, 384)
-
-
-class Feed:
-    """A change log of arrays: everything at first, then one entry a change."""
-
-    def __init__(self, face_ids: Ints, people: Ints, vectors: Vectors) -> None:
-        none = np.zeros(0, np.int64)
-        self.dimension = int(vectors.shape[1])
-        self._log = [Changes(none, face_ids, people, vectors, Watermark("bench", 0), True)]
-
-    def push(self, removed: Ints, added: Ints, people: Ints, vectors: Vectors) -> None:
-        """Log a change."""
-        mark = Watermark("bench", len(self._log))
-        self._log.append(Changes(removed, added, people, vectors, mark, True))
-
-    def head(self) -> Watermark:
-        """The last change."""
-        return Watermark("bench", len(self._log) - 1)
-
-    def changes(self, since: Watermark, limit: int = 100_000) -> Changes:
-        """The next change."""
-        found = self._log[since.seq + 1]
-        return replace(found, complete=found.watermark == self.head())
-
-    def everything(self, chunk: int = 50_000) -> Iterator[Changes]:
-        """What was there at first; a gallery is opened before anything changes."""
-        yield self._log[0]
-
-    def of_people(self, people: Ints) -> Changes:
-        """Of what was there at first."""
-        first = self._log[0]
-        own = np.isin(first.people, people)
-        return replace(
-            first, added=first.added[own], people=first.people[own], vectors=first.vectors[own]
-        )
 
 
 class Town:
@@ -325,137 +287,6 @@ def _check_memory(faces: int, dimension: int) -> None:
         )
 
 
-def report(result: Result) -> Report:
-    """The tables, and the plot of agreement against probes per second."""
-    page = Report(
-        "Searching for people",
-        f"{result['probes']:,} new photos of enrolled people, {result['threads']} threads; vectors"
-        " like those of faces (ORL, dlib's network), ten photos per person.",
-    )
-    page.table(_galleries_table(result["galleries"]))
-    page.table(_identify_table(result["galleries"], result["photo_faces"]))
-    page.table(_level_table(result["at_level"]))
-    page.table(_contest_table(result["contest"]))
-    page.table(_churn_table(result["churn"]))
-    if result["large"]:
-        entries = result["large_faces"]
-        page.table(_table(result["large"], f"{entries:,} faces in SQ8, without templates", {}))
-    return page.figure("agreement", _plot(result), "Right and fast is up and to the right.")
-
-
-def _plot(result: Result) -> Figure:
-    """Agreement against probes per second; FAISS alone is dashed, in its lists' colour."""
-    figure, axes = canvas(13.5, 4.2, columns=len(LEVELS))
-    largest = result["galleries"][-1]
-    titles = {
-        "templates": f"{largest['people']:,} templates",
-        "faces": f"{largest['faces']:,} faces",
-        "fused": f"{largest['people']:,} people by faces and templates",
-    }
-    for ax, what in zip(axes, LEVELS, strict=True):
-        rows = [row for row in result["contest"] if row["what"] == what]
-        for name in dict.fromkeys(row["contestant"] for row in rows):
-            if name.endswith("not rescored"):
-                continue
-            own = [row for row in rows if row["contestant"] == name]
-            ax.plot(
-                [100 * row["agreement"] for row in own],
-                [row["probes_per_s"] for row in own],
-                marker="o",
-                markersize=4,
-                linewidth=1.2,
-                linestyle="--" if name.startswith("FAISS") else "-",
-                color=next(colour for word, colour in _COLOURS.items() if word in name),
-                label=name,
-            )
-        ax.set_yscale("log")
-        label(ax, title=titles[what], x="identity agreement, %", y="probes per second", legend=True)
-    return figure
-
-
-def _galleries_table(rows: Sequence[Result]) -> Table:
-    columns = {
-        "faces": "faces",
-        "kind": "kind",
-        "agreement": "agreement",
-        "recall@10": "recall_at_10",
-        "probes/s": "probes_per_s",
-        "core µs a probe": "cpu_us",
-        "bytes per face": "bytes_a_face",
-        "mapped": "mapped_bytes_a_face",
-        "train s": "train_s",
-        "start s": "start_s",
-        "start / read": "start_over_read",
-        f"{_CAUGHT_UP:,} caught up s": "catch_up_s",
-    }
-    cells = [
-        [
-            *(row[key] for key in columns.values()),
-            *(row["one_face_ms"][p] for p in ("p50", "p95", "p99")),
-            row["group_ms"]["p50"],
-        ]
-        for row in rows
-    ]
-    names = [*columns, "1 face p50 ms", "p95", "p99", f"{GROUP} faces p50 ms"]
-    formats = dict.fromkeys(names[3:], ".3g") | {"agreement": ".2%", "recall@10": ".1%"}
-    formats |= {"probes/s": ",.0f", "bytes per face": ".0f", "mapped": ".0f"}
-    return Table(names, cells, "The whole gallery, fused rule", formats)
-
-
-def _identify_table(rows: Sequence[Result], photo_faces: int) -> Table:
-    stages = list(rows[0]["identify_ms"])
-    cells = [
-        [row["faces"], *row["identify_ms"].values(), sum(row["identify_ms"].values())]
-        for row in rows
-    ]
-    names = ["faces", *stages, "sum"]
-    caption = f"Milliseconds of a photo of {GROUP} faces, stage by stage"
-    if photo_faces != GROUP:
-        caption += f"; before the search, of one with {photo_faces}"
-    return Table(names, cells, caption, dict.fromkeys(names[1:], ".2f"))
-
-
-def _contest_table(rows: Sequence[Result]) -> Table:
-    return _table(rows, "Every contestant at every effort", {})
-
-
-def _level_table(rows: Sequence[Result]) -> Table:
-    caption = ", ".join(f"{what} {level:.1%}" for what, level in LEVELS.items())
-    return _table(rows, f"At the same agreement: {caption}", {"reached": "reached"})
-
-
-def _table(rows: Sequence[Result], caption: str, more: dict[str, str]) -> Table:
-    columns = {
-        "searched": "what",
-        "by": "contestant",
-        "effort": "effort",
-        "agreement": "agreement",
-        "probes/s": "probes_per_s",
-        "core µs a probe": "cpu_us",
-        "built in s": "build_s",
-        "core s": "build_core_s",
-        "bytes an entry": "bytes_an_entry",
-    }
-    cells = [
-        [row[key] for key in columns.values()] + ["yes" if row[key] else "no" for key in more]
-        for row in rows
-    ]
-    formats = {
-        "agreement": ".2%",
-        "probes/s": ",.0f",
-        "core µs a probe": ".1f",
-        "built in s": ".1f",
-    }
-    return Table([*columns, *more.values()], cells, caption, formats | {"bytes an entry": ".0f"})
-
-
-def _churn_table(row: Result) -> Table:
-    columns = ["faces left", "caught up s", "folded s", "agreement", "trained anew"]
-    keys = ("faces", "caught_up_s", "folded_s", "agreement", "fresh_agreement")
-    formats = {"agreement": ".2%", "trained anew": ".2%"}
-    return Table(columns, [[row[key] for key in keys]], "30 % removed, 10 % added", formats)
-
-
 def _asked(
     what: str,
     contestants: Sequence[Contestant],
@@ -541,9 +372,9 @@ def _started(feed: Feed, folder: Path) -> None:
 
 def _caught_up(gallery: Gallery, feed: Feed, town: Town) -> float:
     """Seconds to see faces of people who join."""
-    people = np.arange(1, _CAUGHT_UP + 1) // 5 + 1
+    people = np.arange(1, CAUGHT_UP + 1) // 5 + 1
     joining = people + len(town.roster.person_ids)
-    ids = np.arange(1, _CAUGHT_UP + 1) + len(town.roster)
+    ids = np.arange(1, CAUGHT_UP + 1) + len(town.roster)
     vectors = Population(int(people[-1]), dimension=feed.dimension).photos(people)
     feed.push(np.zeros(0, np.int64), ids, joining, vectors)
     return _timed(gallery.catch_up)[0]

@@ -20,18 +20,16 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from retrieval.catalogue.database_errors import damaged, primary, translated
 from retrieval.catalogue.encrypted.data_keys import Keyring
 from retrieval.catalogue.encrypted.encoding import CODEC
 from retrieval.errors import (
-    CatalogueIncompatible,
     CatalogueUnavailable,
     DataInvalid,
     SettingInvalid,
-    StoreError,
-    StoreFull,
 )
 from retrieval.files.keys import UserKeySource
 from retrieval.files.private import make_folder
@@ -151,7 +149,7 @@ class Database:
                     self._pragma("journal_mode = WAL")
                 except sqlite3.OperationalError as exc:
                     # Needs the file for itself; SQLite does not wait for that by its own timeout.
-                    if _primary(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    if primary(exc) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                         raise
                     time.sleep(0.02)
 
@@ -203,7 +201,7 @@ class Database:
                 source: Any = connection.driver_connection
                 source.backup(copy)  # in one step, so from one state
         except sqlite3.Error as exc:
-            raise _translated(exc, str(path)) from exc
+            raise translated(exc, str(path)) from exc
         finally:
             connection.close()
 
@@ -222,7 +220,7 @@ class Database:
         if orphans:
             found = [f"{len(orphans)} rows refer to rows that are not there"]
         if found != ["ok"]:
-            raise _damaged(self.label, "; ".join(found))
+            raise damaged(self.label, "; ".join(found))
 
     def _pragma(self, pragma: str, timeout_s: float | None = None) -> tuple[Any, ...]:
         connection = self._engine.raw_connection()
@@ -242,7 +240,7 @@ class Database:
         try:
             yield
         except (DBAPIError, PoolTimeout, sqlite3.Error) as exc:
-            raise _translated(exc, self.label) from exc
+            raise translated(exc, self.label) from exc
         except OverflowError as exc:  # sqlite3's own, of a number beyond 64 bits
             raise DataInvalid("A number is larger than any in the catalogue. Check it.") from exc
 
@@ -327,79 +325,3 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options()["begin"])
-
-
-def _primary(error: sqlite3.Error) -> int:
-    """SQLite's result code without its extension; 0 where the module itself complained."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _translated(error: Exception, label: str) -> StoreError:
-    """What an error of the driver, or of the pool of connections, means to a user."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, sqlite3.Error):
-        return _translated_sqlite(cause, label)
-    state = getattr(cause, "sqlstate", None) or ""
-    lost = isinstance(error, OperationalError) and not state
-    if lost or isinstance(error, PoolTimeout) or state[:2] in _UNAVAILABLE_CLASSES:
-        return CatalogueUnavailable(
-            f"The catalogue {label} does not answer: {_line(cause)}. "
-            "Check that the server runs and can be reached, then try again."
-        )
-    if state == _DISK_FULL:
-        return _full(label)
-    return StoreError(f"The catalogue {label} failed: {_line(cause)}. Run rollcall doctor.")
-
-
-# PostgreSQL, appendix A, classes of errors: connection, authorisation, unknown database,
-# transaction rolled back, object in use, operator intervention.
-_UNAVAILABLE_CLASSES = {"08", "28", "3D", "40", "55", "57"}
-_DISK_FULL = "53100"
-
-
-def _line(cause: BaseException | None) -> str:
-    text = str(cause).strip()
-    return text.splitlines()[0].rstrip(".") if text else type(cause).__name__
-
-
-def _full(label: str) -> StoreFull:
-    return StoreFull(
-        f"No space is left for the catalogue {label}. "
-        "Nothing of this batch was stored; free some space and run it again."
-    )
-
-
-def _damaged(label: str, found: str) -> StoreError:
-    return StoreError(
-        f"The catalogue {label} is damaged: {found}. Copy the file aside, then restore a backup."
-    )
-
-
-def _translated_sqlite(cause: sqlite3.Error, label: str) -> StoreError:
-    code = _primary(cause)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return CatalogueUnavailable(
-            f"The catalogue {label} stayed locked by another process. "
-            "Wait for it or end it, then try again."
-        )
-    if code == sqlite3.SQLITE_FULL or getattr(cause, "sqlite_errorname", "") in _FULL_NAMES:
-        return _full(label)
-    if code == sqlite3.SQLITE_NOTADB:
-        return CatalogueIncompatible(
-            f"{label} is not an SQLite database. "
-            "Set ROLLCALL_CATALOGUE_URL or the home folder to another place."
-        )
-    if code == sqlite3.SQLITE_CORRUPT:
-        return _damaged(label, str(cause))
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-        return CatalogueUnavailable(
-            f"The catalogue {label} cannot be opened for writing: {cause}. "
-            "Check the folder and its permissions."
-        )
-    return StoreError(
-        f"The catalogue {label} failed: {cause}. Check the disk; run rollcall doctor."
-    )
-
-
-# Growing the WAL's index on a full disk is reported as an I/O error.
-_FULL_NAMES = {"SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_SHMMAP"}

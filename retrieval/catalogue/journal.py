@@ -9,13 +9,14 @@ that name them, so what was deleted cannot come back.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from retrieval.catalogue.changes import lock_collection, log_changes
+from retrieval.catalogue.edits import Edit, listed, obstacle_to_undo, present, read
 from retrieval.catalogue.enrolment import insert_person
 from retrieval.catalogue.events import erasing as events
 from retrieval.catalogue.lookups import person_by_id, same_person
@@ -23,27 +24,6 @@ from retrieval.catalogue.names import clean_name, folded
 from retrieval.catalogue.records import JournalEntry, Move, Person
 from retrieval.catalogue.schema import chunks, faces, journal, journal_people, now, people
 from retrieval.errors import AlreadyExists, InputError, NotFound, UndoImpossible
-
-
-@dataclass(slots=True)
-class _Edit:
-    """What an edit did, as its document keeps it.
-
-    Attributes:
-        names: of everybody concerned, by id, as they were called then.
-        moves: (face, from person, to person).
-        renamed: (person, name before, name after).
-        removed: the row of a person who was merged away.
-        made: a person who was made by the edit.
-        seen: rows of events that were the merged person's, by table.
-    """
-
-    names: dict[int, str]
-    moves: list[tuple[int, int, int]] = field(default_factory=list)
-    renamed: tuple[int, str, str] | None = None
-    removed: dict[str, Any] | None = None
-    made: int | None = None
-    seen: dict[str, list[int]] = field(default_factory=dict)
 
 
 def rename(
@@ -58,7 +38,7 @@ def rename(
         return person
     _check_free(connection, collection_id, new_name)
     _set_name(connection, person_id, new_name)
-    edit = _Edit({person_id: new_name}, renamed=(person_id, person.name, new_name))
+    edit = Edit({person_id: new_name}, renamed=(person_id, person.name, new_name))
     _write(connection, collection_id, "rename", edit)
     return person_by_id(connection, collection_id, person_id)
 
@@ -73,7 +53,7 @@ def merge(
     person_id, into_id = merged.id, into.id
     if person_id == into_id:
         raise InputError("A person cannot be merged with themselves. Give two different people.")
-    edit = _Edit({person_id: merged.name, into_id: into.name})
+    edit = Edit({person_id: merged.name, into_id: into.name})
     moving = connection.scalars(select(faces.c.id).where(faces.c.person_id == person_id)).all()
     edit.moves = [(face_id, person_id, into_id) for face_id in sorted(moving)]
     edit.removed = {
@@ -104,7 +84,7 @@ def split(
     owners = _owners(connection, collection_id, face_ids)
     _check_owner(owners, person)
     made = insert_person(connection, collection_id, new_name)
-    edit = _Edit({person_id: person.name, made: new_name}, made=made)
+    edit = Edit({person_id: person.name, made: new_name}, made=made)
     edit.moves = [(face_id, person_id, made) for face_id in sorted(owners)]
     _assign(connection, collection_id, dict.fromkeys(owners, made))
     return _write(connection, collection_id, "split", edit)
@@ -133,7 +113,7 @@ def move(connection: Connection, collection_id: int, moves: Iterable[Move]) -> J
         raise InputError(f"All of these faces are {whose}'s already. There is nothing to move.")
     sources = {owner for owner, _ in moving.values()}
     query = select(people.c.id, people.c.name).where(people.c.id.in_(sources))
-    edit = _Edit(names | {row.id: row.name for row in connection.execute(query)})
+    edit = Edit(names | {row.id: row.name for row in connection.execute(query)})
     edit.moves = [(face_id, owner, to) for face_id, (owner, to) in sorted(moving.items())]
     _assign(connection, collection_id, {face_id: to for face_id, (_, to) in moving.items()})
     return _write(connection, collection_id, "move", edit)
@@ -156,14 +136,14 @@ def undo(connection: Connection, collection_id: int, entry_id: int | None) -> Jo
     """Put back what an edit changed; see `Catalogue.undo`."""
     lock_collection(connection, collection_id)
     row = _undoable(connection, collection_id, entry_id)
-    edit = _read(row.document)
+    edit = read(row.document)
     _check_undo(connection, collection_id, row, edit)
     if edit.removed is not None:
         _put_back(connection, collection_id, edit.removed)
         into = next(person for person in edit.names if person != edit.removed["id"])
         events.unmerge_people(connection, edit.seen, edit.removed["id"], into)
     before = {face_id: owner for face_id, owner, _ in edit.moves}
-    still = _present(connection, before)
+    still = present(connection, before)
     _assign(connection, collection_id, {face_id: before[face_id] for face_id in still})
     if edit.made is not None:
         connection.execute(delete(people).where(people.c.id == edit.made))
@@ -184,7 +164,7 @@ def names_of(connection: Connection, collection_id: int, person_id: int) -> set[
     for document in connection.scalars(select(journal.c.document).where(journal.c.id.in_(entries))):
         if document is None:
             continue
-        edit = _read(document)
+        edit = read(document)
         found.update(name for each, name in edit.names.items() if each in every)
         if edit.renamed is not None:
             found.update(edit.renamed[1:])
@@ -211,7 +191,7 @@ def same_people(connection: Connection, person_id: int) -> set[int]:
             journal.c.undone_at.is_(None),
             journal.c.document.is_not(None),
         )
-        edits = [_read(document) for document in connection.scalars(query)]
+        edits = [read(document) for document in connection.scalars(query)]
         merged = {
             edit.removed["id"]
             for edit in edits
@@ -244,15 +224,9 @@ def _undoable(connection: Connection, collection_id: int, entry_id: int | None) 
     return row
 
 
-def _check_undo(connection: Connection, collection_id: int, row: Row[Any], edit: _Edit) -> None:
+def _check_undo(connection: Connection, collection_id: int, row: Row[Any], edit: Edit) -> None:
     """Raise UndoImpossible where what the edit left does not stand any more."""
-    obstacle = (
-        _moved_on(connection, edit)
-        or _source_gone(connection, edit)
-        or _made_has_more(connection, edit)
-        or _renamed_again(connection, edit)
-        or _name_taken(connection, collection_id, edit)
-    )
+    obstacle = obstacle_to_undo(connection, collection_id, edit)
     if obstacle is None:
         return
     reason, concerned = obstacle
@@ -267,78 +241,6 @@ def _check_undo(connection: Connection, collection_id: int, row: Row[Any], edit:
     edits = [f"{entry.id} ({entry.kind})" for entry in connection.execute(later)]
     advice = f"Undo edit {', '.join(edits)} first." if edits else "Put that right first."
     raise UndoImpossible(f"Edit {row.id} ({row.kind}) cannot be undone: {reason}. {advice}")
-
-
-Obstacle = tuple[str, set[int]]  # what is in the way, and the ids of the people concerned
-
-
-def _moved_on(connection: Connection, edit: _Edit) -> Obstacle | None:
-    """Faces are with another person than the one that the edit gave them to."""
-    present = _present(connection, [face_id for face_id, _, _ in edit.moves])
-    moved = {
-        face_id: {present[face_id], to}
-        for face_id, _, to in edit.moves
-        if face_id in present and present[face_id] != to
-    }
-    if not moved:
-        return None
-    return f"faces {_listed(moved)} were moved since", set().union(*moved.values())
-
-
-def _source_gone(connection: Connection, edit: _Edit) -> Obstacle | None:
-    """A person to whom faces, or a name, should go back is not there any more."""
-    needed = {owner for _, owner, _ in edit.moves} | {to for _, _, to in edit.moves}
-    if edit.renamed is not None:
-        needed.add(edit.renamed[0])
-    if edit.removed is not None:
-        needed.discard(edit.removed["id"])
-    known = set(connection.scalars(select(people.c.id).where(people.c.id.in_(needed))))
-    missing = needed - known
-    if not missing:
-        return None
-    names = ", ".join(edit.names[person_id] for person_id in sorted(missing))
-    return f"{names} is not there any more", missing
-
-
-def _made_has_more(connection: Connection, edit: _Edit) -> Obstacle | None:
-    """The person whom the edit made has other faces, or another name, by now."""
-    if edit.made is None:
-        return None
-    own = {face_id for face_id, _, _ in edit.moves}
-    query = select(faces.c.id).where(faces.c.person_id == edit.made)
-    more = set(connection.scalars(query)) - own
-    name = connection.scalar(select(people.c.name).where(people.c.id == edit.made))
-    if more:
-        return f"{name} has got faces {_listed(more)} since", {edit.made}
-    if name != edit.names[edit.made]:
-        return f"{edit.names[edit.made]} was renamed to {name} since", {edit.made}
-    return None
-
-
-def _renamed_again(connection: Connection, edit: _Edit) -> Obstacle | None:
-    if edit.renamed is None:
-        return None
-    person_id, _, after = edit.renamed
-    name = connection.scalar(select(people.c.name).where(people.c.id == person_id))
-    return None if name == after else (f"{after} was renamed to {name} since", {person_id})
-
-
-def _name_taken(connection: Connection, collection_id: int, edit: _Edit) -> Obstacle | None:
-    """The name or the external id that should come back belongs to somebody else."""
-    query = select(people.c.id).where(people.c.collection_id == collection_id)
-    wanted = {}
-    if edit.renamed is not None:
-        wanted[edit.renamed[1]] = people.c.name == edit.renamed[1]
-    if edit.removed is not None:
-        wanted[edit.removed["name"]] = people.c.name == edit.removed["name"]
-        external_id = edit.removed["external_id"]
-        if external_id is not None:
-            wanted[f"external id {external_id}"] = people.c.external_id == external_id
-    for what, taken in wanted.items():
-        owner = connection.scalar(query.where(taken))
-        if owner is not None:
-            return f"{what} belongs to somebody else by now", {owner}
-    return None
 
 
 def _check_free(connection: Connection, collection_id: int, name: str) -> None:
@@ -371,7 +273,7 @@ def _check_owner(owners: Mapping[int, int], person: Person) -> None:
     others = [face_id for face_id, owner in owners.items() if owner != person.id]
     if others:
         raise InputError(
-            f"Faces {_listed(others)} are not {person.name}'s. "
+            f"Faces {listed(others)} are not {person.name}'s. "
             f"See rollcall people show {person.name!r}."
         )
 
@@ -389,18 +291,8 @@ def _owners(connection: Connection, collection_id: int, face_ids: Iterable[int])
     }
     missing = wanted - owners.keys()
     if missing:
-        raise NotFound(f"There are no faces {_listed(missing)} in this collection.")
+        raise NotFound(f"There are no faces {listed(missing)} in this collection.")
     return owners
-
-
-def _present(connection: Connection, face_ids: Iterable[int]) -> dict[int, int]:
-    """Those of the faces that still are, with their people."""
-    query = select(faces.c.id, faces.c.person_id)
-    return {
-        face_id: person_id
-        for some in chunks(face_ids)
-        for face_id, person_id in connection.execute(query.where(faces.c.id.in_(some)))
-    }
 
 
 def _assign(connection: Connection, collection_id: int, owners: Mapping[int, int]) -> None:
@@ -415,7 +307,7 @@ def _assign(connection: Connection, collection_id: int, owners: Mapping[int, int
     log_changes(connection, collection_id, sorted(owners))
 
 
-def _write(connection: Connection, collection_id: int, kind: str, edit: _Edit) -> JournalEntry:
+def _write(connection: Connection, collection_id: int, kind: str, edit: Edit) -> JournalEntry:
     row = {
         "collection_id": collection_id,
         "kind": kind,
@@ -428,14 +320,8 @@ def _write(connection: Connection, collection_id: int, kind: str, edit: _Edit) -
     return _entry(written)
 
 
-def _read(document: dict[str, Any]) -> _Edit:
-    """A document as JSON gives it: keys are text, tuples are lists."""
-    names = {int(person_id): name for person_id, name in document["names"].items()}
-    return _Edit(**document | {"names": names})
-
-
 def _entry(row: Row[Any]) -> JournalEntry:
-    edit = _Edit({}) if row.document is None else _read(row.document)
+    edit = Edit({}) if row.document is None else read(row.document)
     return JournalEntry(
         id=row.id,
         kind=row.kind,
@@ -448,7 +334,7 @@ def _entry(row: Row[Any]) -> JournalEntry:
     )
 
 
-def _summary(kind: str, edit: _Edit) -> str:
+def _summary(kind: str, edit: Edit) -> str:
     if edit.renamed is not None:
         return f"renamed {edit.renamed[1]} to {edit.renamed[2]}"
     if edit.removed is not None:
@@ -459,8 +345,3 @@ def _summary(kind: str, edit: _Edit) -> str:
     to = " and ".join(edit.names[to] for to in sorted({to for _, _, to in edit.moves}))
     faces_moved = f"{len(edit.moves)} face{'s' if len(edit.moves) > 1 else ''}"
     return f"{'split' if kind == 'split' else 'moved'} {faces_moved} of {whose} to {to}"
-
-
-def _listed(ids: Iterable[int]) -> str:
-    shown = sorted(ids)
-    return ", ".join(map(str, shown[:5])) + (", ..." if len(shown) > 5 else "")

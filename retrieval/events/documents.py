@@ -7,7 +7,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from retrieval.catalogue.events.records import Appearance, Event, EventPhoto
+from retrieval.catalogue.events.records import (
+    Appearance,
+    Event,
+    EventPhoto,
+    EventSize,
+    Expects,
+)
 
 LINE_COLUMNS = (
     "standing", "number", "name", "photos", "certainty", "first", "last", "expected",
@@ -309,3 +315,52 @@ def _rounded(number: float | None) -> float | None:
 
 def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class EventShown:
+    """An event with how much it holds.
+
+    Attributes:
+        event: which.
+        size: photos, rejects and faces.
+        expected: how many people were, of a list.
+        outdated: why its roll may be otherwise once it is updated, or None.
+    """
+
+    event: Event
+    size: EventSize
+    expected: int
+    outdated: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "id": self.event.id,
+            "name": self.event.name,
+            "day": None if self.event.day is None else self.event.day.isoformat(),
+            "expects": self.event.expects.value,
+            "expected": self.expected,
+            "keep_photos": self.event.keep_photos,
+            "days": self.event.days,
+            "created_at": self.event.created_at.isoformat(timespec="seconds"),
+            "photos": self.size.photos,
+            "rejected": self.size.rejected,
+            "faces": self.size.appearances,
+            "outdated": self.outdated,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Who was expected: everybody, nobody in particular, or people of a list.
+
+    Attributes:
+        whom: see `Expects`.
+        people: ids, of a list.
+        unknown: entries of the list that are nobody's name or number here.
+    """
+
+    whom: Expects
+    people: tuple[int, ...] = ()
+    unknown: tuple[str, ...] = ()

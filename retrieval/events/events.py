@@ -1,11 +1,10 @@
 """The events of a collection: one object for whoever adds photos, reads the roll, or judges."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from retrieval.catalogue.events.records import (
     Appearance,
     Event,
     EventPhoto,
-    EventSize,
     Expects,
     Found,
     Verdict,
@@ -30,63 +28,14 @@ from retrieval.events import roll as rolls
 from retrieval.events.album import add_face, photo_of, read_again
 from retrieval.events.changes import Changes, update, would_change
 from retrieval.events.deciding import Stamp, decide_event, stamp_now
-from retrieval.events.documents import Certainty, Named, Roll
+from retrieval.events.documents import EventShown, Expected, Named, Roll
 from retrieval.events.host import Host
 from retrieval.events.intake import PhotoTaken, take
-from retrieval.events.presence import Presence, Sighting, presence_of
+from retrieval.events.presence import Presence, Sighting, presence_of, shared_photos
 from retrieval.events.said import Said
-from retrieval.events.truth import Truth
+from retrieval.events.truth import Truth, named
 from retrieval.events.verdicts import Judged, Judgement, judge
 from retrieval.values import Source
-
-
-@dataclass(frozen=True, slots=True)
-class EventShown:
-    """An event with how much it holds.
-
-    Attributes:
-        event: which.
-        size: photos, rejects and faces.
-        expected: how many people were, of a list.
-        outdated: why its roll may be otherwise once it is updated, or None.
-    """
-
-    event: Event
-    size: EventSize
-    expected: int
-    outdated: str | None = None
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "id": self.event.id,
-            "name": self.event.name,
-            "day": None if self.event.day is None else self.event.day.isoformat(),
-            "expects": self.event.expects.value,
-            "expected": self.expected,
-            "keep_photos": self.event.keep_photos,
-            "days": self.event.days,
-            "created_at": self.event.created_at.isoformat(timespec="seconds"),
-            "photos": self.size.photos,
-            "rejected": self.size.rejected,
-            "faces": self.size.appearances,
-            "outdated": self.outdated,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """Who was expected: everybody, nobody in particular, or people of a list.
-
-    Attributes:
-        whom: see `Expects`.
-        people: ids, of a list.
-        unknown: entries of the list that are nobody's name or number here.
-    """
-
-    whom: Expects
-    people: tuple[int, ...] = ()
-    unknown: tuple[str, ...] = ()
 
 
 class Events:
@@ -362,7 +311,7 @@ class Events:
         wanted = {person for each in shown for person, _, _ in each.candidates}
         wanted |= people_said(verdicts) | set(truth.people[truth.people >= 0].tolist())
         names = self._host.catalogue.names(wanted)
-        return [_named(each, truth, row_of[each.id], said, names) for each in shown]
+        return [named(each, truth, row_of[each.id], said, names) for each in shown]
 
     # Verdicts
 
@@ -426,20 +375,7 @@ class Events:
         Raises:
             NotFound: nobody of one of these names is enrolled.
         """
-        each = [
-            {
-                (found.event.id, photo): found
-                for found in self.sightings(person)
-                for photo in found.photos
-            }
-            for person in people
-        ]
-        shared = set(each[0]).intersection(*each[1:]) if each else set()
-        events: dict[int, tuple[Event, list[str]]] = {}
-        for event_id, photo in sorted(shared):
-            found = each[0][event_id, photo]
-            events.setdefault(event_id, (found.event, []))[1].append(photo)
-        return [Sighting(event, tuple(photos), ()) for event, photos in events.values()]
+        return shared_photos([self.sightings(person) for person in people])
 
     def presence(self, first: date | None = None, last: date | None = None) -> Presence:
         """Who was at which of the events of some days; None for no bound."""
@@ -450,59 +386,6 @@ class Events:
             and (last is None or (event.day is not None and event.day <= last))
         ]
         return presence_of([self.roll(event) for event in chosen], first, last)
-
-
-def _named(each: Appearance, truth: Truth, row: int, said: Said, names: dict[int, str]) -> Named:
-    person = int(truth.people[row])
-    refused = said.refused.get(each.id, set())
-    certainty = truth.certainty(row)
-    if certainty is not None and person not in truth.present:
-        certainty = Certainty.UNSURE
-    return Named(
-        appearance=each,
-        person_id=person if person in names else None,
-        person=names.get(person),
-        certainty=certainty if person in names else None,
-        judged_by=said.judges.get(each.id),
-        nobodys=bool(truth.nobodys[row]),
-        candidates=tuple(
-            (other, names[other], score, enrolled)
-            for other, score, enrolled in each.candidates
-            if other in names and other not in refused
-        ),
-    )
-
-
-class OpenEvent:
-    """One event in hand: add photos to it, and read its roll.
-
-    staff.event("Summer party", "party/*.jpg").roll().to_xlsx("party.xlsx")
-    """
-
-    def __init__(self, events: Events, event: Event) -> None:
-        self._events = events
-        self.id = event.id
-
-    @property
-    def event(self) -> Event:
-        """The event as it is now."""
-        return self._events.find(self.id)
-
-    def add(self, sources: Iterable[Source]) -> list[PhotoTaken]:
-        """Add photos to the end; what became of each."""
-        return list(self._events.add(self.event, sources))
-
-    def roll(self) -> Roll:
-        """Who was there."""
-        return self._events.roll(self.event)
-
-    def judge(self, told: Judgement, who: str = "library") -> Judged:
-        """Say what a face is."""
-        return self._events.judge(self.event, told, who)
-
-    def undo(self, act: int | None = None, who: str = "library") -> list[Verdict]:
-        """Take back what was said."""
-        return self._events.undo(self.event, act, who)
 
 
 def _write(roll: Roll, path: Path, form: str) -> None:

@@ -110,3 +110,21 @@ class Sighting:
             "photos": list(self.photos),
             "faces": list(self.faces),
         }
+
+
+def shared_photos(seen: Sequence[Sequence[Sighting]]) -> list[Sighting]:
+    """Photos that show everybody, by event.
+
+    Args:
+        seen: where each person was seen.
+    """
+    each = [
+        {(found.event.id, photo): found for found in sightings for photo in found.photos}
+        for sightings in seen
+    ]
+    shared = set(each[0]).intersection(*each[1:]) if each else set()
+    events: dict[int, tuple[Event, list[str]]] = {}
+    for event_id, photo in sorted(shared):
+        found = each[0][event_id, photo]
+        events.setdefault(event_id, (found.event, []))[1].append(photo)
+    return [Sighting(event, tuple(photos), ()) for event, photos in events.values()]

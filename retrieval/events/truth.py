@@ -3,8 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.catalogue.events.records import FOUND, Appearances, Found
-from retrieval.events.documents import Certainty
+from retrieval.catalogue.events.records import (
+    FOUND,
+    Appearance,
+    Appearances,
+    Found,
+)
+from retrieval.events.documents import Certainty, Named
 from retrieval.events.said import NOBODY, Said
 from retrieval.identities.link import one_per_photo, standing
 from retrieval.values import Floats
@@ -51,3 +56,25 @@ class Truth:
         if not self.excess[row] >= 0:  # NaN of faces that the event gave
             return Certainty.LIKELY
         return Certainty.SURE if self.excess[row] >= self.lone else Certainty.LIKELY
+
+
+def named(each: Appearance, truth: Truth, row: int, said: Said, names: dict[int, str]) -> Named:
+    """An appearance with who it is by now; `row` is its row of the truth, `names` are people's."""
+    person = int(truth.people[row])
+    refused = said.refused.get(each.id, set())
+    certainty = truth.certainty(row)
+    if certainty is not None and person not in truth.present:
+        certainty = Certainty.UNSURE
+    return Named(
+        appearance=each,
+        person_id=person if person in names else None,
+        person=names.get(person),
+        certainty=certainty if person in names else None,
+        judged_by=said.judges.get(each.id),
+        nobodys=bool(truth.nobodys[row]),
+        candidates=tuple(
+            (other, names[other], score, enrolled)
+            for other, score, enrolled in each.candidates
+            if other in names and other not in refused
+        ),
+    )

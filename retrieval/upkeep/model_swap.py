@@ -13,10 +13,8 @@ and every face stays who it is. Faces that are enrolled meanwhile get a vector o
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -31,80 +29,13 @@ from retrieval.errors import InputError, PhotoUnreadable, SettingInvalid, SwapIn
 from retrieval.photos.urls import location_of
 from retrieval.service import Service
 from retrieval.upkeep.model_comparison import Comparison, on_own_photos, on_queries, recent_queries
+from retrieval.upkeep.swap_status import Missed, Status
 from retrieval.values import Source
 
 BATCH_FACES = 32  # a transaction when embedding anew; bounds the memory of a batch as well
 LISTED_FACES = 1_000  # a query when a run is listed
 _ROUNDS = 20  # of following up while faces are enrolled; each is shorter than the one before
 Progress = Callable[[int], None]  # is told how many faces more were looked at
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """A face that cannot be embedded anew, and why.
-
-    Attributes:
-        face_id, person, photo: which.
-        code, message: of the error.
-    """
-
-    face_id: int
-    person: str
-    photo: str
-    code: str
-    message: str
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "face_id": self.face_id,
-            "person": self.person,
-            "photo": self.photo,
-            "reason": self.code,
-            "message": self.message,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How a collection's two models stand.
-
-    Attributes:
-        active: the collection, with the model that answers.
-        lacking: faces that have no vector of it, and are not seen.
-        spare: the other model, or None.
-        spare_lacking: faces that have no vector of that one (yet).
-        faces: of the collection.
-    """
-
-    active: Collection
-    lacking: int
-    other_model: OtherModel | None
-    other_lacking: int
-    faces: int
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        other = None
-        if self.other_model is not None:
-            other = {
-                "model": self.other_model.embedder,
-                "fingerprint": self.other_model.fingerprint,
-                "dimension": self.other_model.dimension,
-                "embedded": self.faces - self.other_lacking,
-                "lacking": self.other_lacking,
-                "index": "ready" if self.other_model.term is not None else "not made yet",
-                "former": self.other_model.former,
-                "since": self.other_model.created_at.isoformat(timespec="seconds"),
-            }
-        return {
-            "collection": self.active.name,
-            "model": self.active.embedder,
-            "fingerprint": self.active.fingerprint,
-            "faces": self.faces,
-            "lacking": self.lacking,
-            "other": other,
-        }
 
 
 def status(service: Service) -> Status:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from retrieval.api.app import create_app
-from retrieval.benchmarks.mixed import Client, Seen, Soak
+from retrieval.benchmarks.mixed import Soak
+from retrieval.benchmarks.mixed_client import Client, Seen
 from retrieval.settings import Settings
 from tests.api.conftest import served
 from tests.api.painted import BLUE, GREEN, RED, YELLOW, catalogue_of, paint, painted_service

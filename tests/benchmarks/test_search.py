@@ -5,7 +5,7 @@ import faiss
 import numpy as np
 import pytest
 
-from retrieval.benchmarks import search
+from retrieval.benchmarks import search, search_report
 from retrieval.benchmarks.search_rivals import exact, installed, rival
 from retrieval.benchmarks.synthetic import Population
 from retrieval.errors import SettingInvalid
@@ -66,7 +66,7 @@ def test_what_does_not_fit_into_memory_is_refused_at_once() -> None:
 
 
 def test_the_report_shows_it_all(result: search.Result, tmp_path: Path) -> None:
-    written = search.report(result).write_folder(tmp_path, "search", result)
+    written = search_report.report(result).write_folder(tmp_path, "search", result)
     assert {path.name for path in written} == {
         "search.html",
         "search.json",

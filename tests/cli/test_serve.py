@@ -8,7 +8,8 @@ from redis import Redis
 
 from retrieval.errors import QueueUnavailable
 from tests.processes import free_port, rollcall, wait_until_ready
-from worker.redis_server import EmbeddedRedis, redis_server_program
+from worker.redis_program import redis_server_program
+from worker.redis_server import EmbeddedRedis
 
 
 def test_sigterm_ends_the_service_and_the_queue_that_only_it_used(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import yaml
 
 from retrieval.errors import QueueUnavailable
 from tests.processes import ROOT, free_port, rollcall, wait_until_ready
-from worker.redis_server import redis_server_program
+from worker.redis_program import redis_server_program
 
 COMPOSE = ROOT / "docker" / "compose.yaml"
 DOCKERFILE = ROOT / "docker" / "Dockerfile"

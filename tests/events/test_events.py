@@ -7,8 +7,7 @@ import pytest
 from retrieval.catalogue.events.records import Expects, Kind
 from retrieval.collection.answers import EnrolItem
 from retrieval.errors import InputError, NotFound
-from retrieval.events.documents import Certainty, Standing
-from retrieval.events.events import Expected
+from retrieval.events.documents import Certainty, Expected, Standing
 from retrieval.events.verdicts import Judgement
 from retrieval.people.receipts import forget_with_receipt
 from retrieval.values import Source

@@ -10,7 +10,8 @@ from retrieval.errors import QueueUnavailable
 from retrieval.settings import Settings
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
-from worker.redis_server import EmbeddedRedis, connect, redis_server_program
+from worker.redis_program import redis_server_program
+from worker.redis_server import EmbeddedRedis, connect
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,8 @@ from retrieval.settings import Settings
 from tests.cli.running import strict_json
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
-from worker.redis_server import EmbeddedRedis, connect, redis_server_program
+from worker.redis_program import redis_server_program
+from worker.redis_server import EmbeddedRedis, connect
 from worker.supervisor import Supervisor, workers
 
 

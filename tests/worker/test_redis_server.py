@@ -14,14 +14,8 @@ import pytest
 
 from retrieval.errors import QueueDamaged, QueueUnavailable, SettingInvalid, StoreFull
 from retrieval.settings import Settings
-from worker.redis_server import (
-    EmbeddedRedis,
-    connect,
-    program_version,
-    redis_errors,
-    redis_of,
-    redis_server_program,
-)
+from worker.redis_program import program_version, redis_server_program
+from worker.redis_server import EmbeddedRedis, connect, redis_errors, redis_of
 
 _USE_FOR_A_WHILE = """
 import sys

@@ -46,7 +46,7 @@ from retrieval.api.routing import (
 from retrieval.api.schemas import Receipt
 from retrieval.catalogue.events.records import Expects, Kind
 from retrieval.errors import NotFound
-from retrieval.events.events import Expected
+from retrieval.events.documents import Expected
 from retrieval.events.exports import MEDIA_TYPES, presence_bytes, roll_bytes
 from retrieval.events.verdicts import Judgement
 from retrieval.people import deletions

@@ -9,7 +9,7 @@ import pytest
 
 from retrieval.errors import QueueUnavailable
 from tests.processes import ROOT, free_port, rollcall, wait_until_ready
-from worker.redis_server import redis_server_program
+from worker.redis_program import redis_server_program
 
 # Headless as root, and no connection to any other host.
 FLAGS = (

@@ -1,0 +1,134 @@
+"""What an edit of people did, as its journal entry keeps it, and what prevents its undo."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from retrieval.catalogue.schema import chunks, faces, people
+
+
+@dataclass(slots=True)
+class Edit:
+    """What an edit did, as its document keeps it.
+
+    Attributes:
+        names: of everybody concerned, by id, as they were called then.
+        moves: (face, from person, to person).
+        renamed: (person, name before, name after).
+        removed: the row of a person who was merged away.
+        made: a person who was made by the edit.
+        seen: rows of events that were the merged person's, by table.
+    """
+
+    names: dict[int, str]
+    moves: list[tuple[int, int, int]] = field(default_factory=list)
+    renamed: tuple[int, str, str] | None = None
+    removed: dict[str, Any] | None = None
+    made: int | None = None
+    seen: dict[str, list[int]] = field(default_factory=dict)
+
+
+Obstacle = tuple[str, set[int]]  # what is in the way, and the ids of the people concerned
+
+
+def obstacle_to_undo(connection: Connection, collection_id: int, edit: Edit) -> Obstacle | None:
+    """What stands in the way of an edit's undo; None where what it left still stands."""
+    return (
+        _moved_on(connection, edit)
+        or _source_gone(connection, edit)
+        or _made_has_more(connection, edit)
+        or _renamed_again(connection, edit)
+        or _name_taken(connection, collection_id, edit)
+    )
+
+
+def _moved_on(connection: Connection, edit: Edit) -> Obstacle | None:
+    """Faces are with another person than the one that the edit gave them to."""
+    found = present(connection, [face_id for face_id, _, _ in edit.moves])
+    moved = {
+        face_id: {found[face_id], to}
+        for face_id, _, to in edit.moves
+        if face_id in found and found[face_id] != to
+    }
+    if not moved:
+        return None
+    return f"faces {listed(moved)} were moved since", set().union(*moved.values())
+
+
+def _source_gone(connection: Connection, edit: Edit) -> Obstacle | None:
+    """A person to whom faces, or a name, should go back is not there any more."""
+    needed = {owner for _, owner, _ in edit.moves} | {to for _, _, to in edit.moves}
+    if edit.renamed is not None:
+        needed.add(edit.renamed[0])
+    if edit.removed is not None:
+        needed.discard(edit.removed["id"])
+    known = set(connection.scalars(select(people.c.id).where(people.c.id.in_(needed))))
+    missing = needed - known
+    if not missing:
+        return None
+    names = ", ".join(edit.names[person_id] for person_id in sorted(missing))
+    return f"{names} is not there any more", missing
+
+
+def _made_has_more(connection: Connection, edit: Edit) -> Obstacle | None:
+    """The person whom the edit made has other faces, or another name, by now."""
+    if edit.made is None:
+        return None
+    own = {face_id for face_id, _, _ in edit.moves}
+    query = select(faces.c.id).where(faces.c.person_id == edit.made)
+    more = set(connection.scalars(query)) - own
+    name = connection.scalar(select(people.c.name).where(people.c.id == edit.made))
+    if more:
+        return f"{name} has got faces {listed(more)} since", {edit.made}
+    if name != edit.names[edit.made]:
+        return f"{edit.names[edit.made]} was renamed to {name} since", {edit.made}
+    return None
+
+
+def _renamed_again(connection: Connection, edit: Edit) -> Obstacle | None:
+    if edit.renamed is None:
+        return None
+    person_id, _, after = edit.renamed
+    name = connection.scalar(select(people.c.name).where(people.c.id == person_id))
+    return None if name == after else (f"{after} was renamed to {name} since", {person_id})
+
+
+def _name_taken(connection: Connection, collection_id: int, edit: Edit) -> Obstacle | None:
+    """The name or the external id that should come back belongs to somebody else."""
+    query = select(people.c.id).where(people.c.collection_id == collection_id)
+    wanted = {}
+    if edit.renamed is not None:
+        wanted[edit.renamed[1]] = people.c.name == edit.renamed[1]
+    if edit.removed is not None:
+        wanted[edit.removed["name"]] = people.c.name == edit.removed["name"]
+        external_id = edit.removed["external_id"]
+        if external_id is not None:
+            wanted[f"external id {external_id}"] = people.c.external_id == external_id
+    for what, taken in wanted.items():
+        owner = connection.scalar(query.where(taken))
+        if owner is not None:
+            return f"{what} belongs to somebody else by now", {owner}
+    return None
+
+
+def present(connection: Connection, face_ids: Iterable[int]) -> dict[int, int]:
+    """Those of the faces that still are, with their people."""
+    query = select(faces.c.id, faces.c.person_id)
+    return {
+        face_id: person_id
+        for some in chunks(face_ids)
+        for face_id, person_id in connection.execute(query.where(faces.c.id.in_(some)))
+    }
+
+
+def read(document: dict[str, Any]) -> Edit:
+    """A document as JSON gives it: keys are text, tuples are lists."""
+    names = {int(person_id): name for person_id, name in document["names"].items()}
+    return Edit(**document | {"names": names})
+
+
+def listed(ids: Iterable[int]) -> str:
+    shown = sorted(ids)
+    return ", ".join(map(str, shown[:5])) + (", ..." if len(shown) > 5 else "")
