@@ -55,6 +55,7 @@ COMMANDS = {
     "index": ("index", "What searches the faces, derived from the catalogue."),
     "serve": ("serve", "Serve the HTTP API and the web app until it is interrupted."),
     "keys": ("keys", "Keys of the HTTP service."),
+    "users": ("users", "People who may log in to the HTTP service."),
     "audit": ("audit", "List what was asked and changed over HTTP, newest first."),
     "jobs": ("jobs", "Bulk work in the queue."),
     "worker": (

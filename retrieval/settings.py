@@ -201,6 +201,23 @@ class Settings(BaseSettings):
     refusals_per_minute: int = Field(
         120, ge=1, description="Requests per minute without a good key that an address may send."
     )
+    public_url: str | None = Field(
+        None,
+        description="Where browsers find the service, https://faces.example.org: for one-time links"
+        " and single sign-on behind a proxy.",
+    )
+    sso_issuer: str | None = Field(
+        None, description="Issuer of single sign-on (OpenID Connect), https://id.example.org."
+    )
+    sso_client_id: str | None = Field(None, description="What the issuer calls this service.")
+    sso_client_secret: SecretStr | None = Field(
+        None, description="Shared with the issuer, where it asks for one."
+    )
+    sso_role: Literal["viewer", "operator"] | None = Field(
+        None,
+        description="Role of whoever the issuer vouches for and nobody has made a user; unset, they"
+        " are refused.",
+    )
     session_hours: float = Field(12.0, gt=0, description="Hours until the web app asks to log in.")
     unknown_days: int | None = Field(
         None,

@@ -36,8 +36,10 @@ from retrieval.api.routes import (
     receipts,
     runs,
     unknowns,
+    users,
 )
 from retrieval.api.services import OpenService, Services
+from retrieval.api.single_sign_on import SingleSignOn
 from retrieval.api.streams import Streams
 from retrieval.api.web.errors import as_page, on_error
 from retrieval.api.web.static_files import static_files
@@ -106,6 +108,7 @@ def create_app(
         quality,
         administration,
         receipts,
+        users,
         health,
     ):
         app.include_router(module.routes)
@@ -147,6 +150,7 @@ def make_context(
         audit=audit,
         replies=catalogue.replies,
         sessions=sessions,
+        sign_on=SingleSignOn(settings),
         access=Access(keys, catalogue.users, sessions, settings, loopback=loopback),
         services=Services(open_service),
         desk=desk,

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from retrieval.api.problems import Forged
+from retrieval.api.single_sign_on import Identity
 from retrieval.catalogue.http.api_keys import Key, Keys, Role
 from retrieval.catalogue.http.passwords import fits
 from retrieval.catalogue.http.sessions import Sessions
@@ -169,6 +170,24 @@ class Access:
         user = self._users.redeem(token)
         if user is None:
             raise KeyRefused("The link was used, or its time is over. Ask an admin for another.")
+        return user
+
+    def check_identity(self, identity: Identity) -> User:
+        """The user whom an issuer vouches for; made now where the settings give such a role.
+
+        Raises:
+            KeyRefused: nobody has made them a user, or they were ended.
+        """
+        users, login = self._users, identity.login
+        user = users.signed_on(identity.issuer, identity.subject, login)
+        role = self._settings.sso_role
+        if user is None and role is not None and login is not None and not users.was_used(login):
+            users.create(login, Role(role))
+            user = users.signed_on(identity.issuer, identity.subject, login)
+        if user is None:
+            raise KeyRefused(
+                f"Nobody has let {login or 'you'} in here. Ask an admin to make you a user."
+            )
         return user
 
     def caller_of(self, known: Key | User, session: str | None = None) -> Caller:

@@ -8,6 +8,7 @@ from retrieval.api.deletions import Deletions
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
 from retrieval.api.services import Services
+from retrieval.api.single_sign_on import SingleSignOn
 from retrieval.api.streams import Streams
 from retrieval.api.work import Batcher, Bodies, Desk, Pool
 from retrieval.catalogue.catalogue import Catalogue
@@ -63,6 +64,7 @@ class Context:
         catalogue: for what belongs to no collection.
         keys, audit, replies, sessions: see retrieval/catalogue/.
         access: who is let in.
+        sign_on: logging in by an issuer.
         services: the collections.
         desk, pool, batcher: where work is done.
         bodies: what is read of requests.
@@ -82,6 +84,7 @@ class Context:
     replies: Replies
     sessions: Sessions
     access: Access
+    sign_on: SingleSignOn
     services: Services
     desk: Desk
     pool: Pool

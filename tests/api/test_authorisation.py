@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import BaseRoute, Mount, Route
 
+from retrieval.api.auth import csrf_token
 from retrieval.api.context import Context
 from retrieval.api.routing import GuardedRoute, role_of
 from retrieval.catalogue.http.api_keys import Role
@@ -24,6 +25,10 @@ OPEN = {
     ("POST", "/login"),
     ("GET", "/login/done"),
     ("GET", "/static"),
+    ("GET", "/login/link/{token}"),
+    ("POST", "/login/link"),
+    ("GET", "/login/sso"),
+    ("GET", "/login/sso/back"),
 }
 # No collection is meant: a key of one opens them, and sees its own.
 OF_NO_COLLECTION = {
@@ -32,6 +37,14 @@ OF_NO_COLLECTION = {
     ("GET", "/v1/keys"),
     ("POST", "/v1/keys"),
     ("DELETE", "/v1/keys/{handle}"),
+    ("GET", "/v1/me"),
+    ("POST", "/v1/previews"),
+    ("PUT", "/v1/me/password"),
+    ("GET", "/v1/users"),
+    ("POST", "/v1/users"),
+    ("POST", "/v1/users/{handle}/link"),
+    ("PATCH", "/v1/users/{handle}"),
+    ("DELETE", "/v1/users/{handle}"),
     ("POST", "/logout"),
     ("GET", "/session"),
     ("DELETE", "/v1/collections/{collection_id}"),
@@ -69,6 +82,17 @@ def asked(client: TestClient, method: str, path: str, **more: object) -> int:
     """The status of a request that changes nothing whoever sends it: its ids mean nobody."""
     place = re.sub(r"\{\w+\}", "999999", path)
     return client.request(method, place, follow_redirects=False, **more).status_code  # type: ignore[arg-type]
+
+
+def session_of(
+    context: Context, name: str, role: Role, collection: str | None = None, *, ended: bool = False
+) -> dict[str, str]:
+    """What a browser sends in which a user of this role is logged in."""
+    user = context.catalogue.users.create(name, role, collection)
+    session = context.access.open_session(user)
+    if ended:
+        context.catalogue.users.end(user)
+    return {"Cookie": f"rollcall_session={session}", "X-CSRF-Token": csrf_token(session)}
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -111,7 +135,7 @@ def test_what_deletes_for_good_or_is_about_keys_is_for_few(
     strict = {
         (method, path)
         for method, path in table
-        if method == "DELETE" or path.startswith(("/v1/keys", "/v1/audit"))
+        if method == "DELETE" or path.startswith(("/v1/keys", "/v1/users", "/v1/audit"))
     }
     people = {operation for operation in strict if operation[1].startswith("/v1/people")}
     assert {table[operation] for operation in people} == {Role.HR}
@@ -123,7 +147,9 @@ def test_what_deletes_for_good_or_is_about_keys_is_for_few(
         ("POST", "/v1/search"),
         ("POST", "/v1/verify"),
         ("POST", "/v1/calibration/measure"),
+        ("POST", "/v1/previews"),
         ("POST", "/logout"),
+        ("PUT", "/v1/me/password"),
     }
 
 
@@ -143,10 +169,14 @@ def test_every_operation_by_every_key(
         bearer(context.keys.create("cut", Role.ADMIN)[1][:-1]),
         {"Authorization": "Basic Zm9vOmJhcg=="},
         {"Cookie": f"rollcall_session={gone.handle}.99999999999.{'0' * 64}"},
+        session_of(context, "leaver", Role.ADMIN, ended=True),
     ]
     everywhere = {role: bearer(context.keys.create(role, role)[1]) for role in Role}
     bound = {role: bearer(context.keys.create(role, role, "default")[1]) for role in Role}
+    users = {role: session_of(context, f"{role}.everywhere", role) for role in Role}
+    few = {role: session_of(context, f"{role}.default", role, "default") for role in Role}
     foreign = {role: bearer(context.keys.create(role, role, "berlin")[1]) for role in Role}
+    guests = {role: session_of(context, f"{role}.berlin", role, "berlin") for role in Role}
     for operation, needed in table.items():
         if needed is None:
             continue
@@ -154,15 +184,18 @@ def test_every_operation_by_every_key(
             assert asked(client, *operation, headers=headers) == 401, (operation, headers)
         for role in Role:
             may = role.covers(needed)
-            for keys in (everywhere, bound):
+            for keys in (everywhere, bound, users, few):
+                if operation == ("POST", "/logout") and keys in (users, few):
+                    continue  # it would end the very session
                 status = asked(client, *operation, headers=keys[role])
                 assert (status == 403) is not may, (operation, role, status)
                 assert (status < 500 and status != 401) or status == 503, (operation, role, status)
-            other = {"params": {"collection": "default"}, "headers": foreign[role]}
-            status = asked(client, *operation, **other)
             page = not operation[1].startswith("/v1/")
-            if not may or (operation not in OF_NO_COLLECTION and not page):
-                assert status == 403, (operation, role, status)
+            for keys in (foreign, guests):
+                if not may or (operation not in OF_NO_COLLECTION and not page):
+                    other = {"params": {"collection": "default"}, "headers": keys[role]}
+                    status = asked(client, *operation, **other)
+                    assert status == 403, (operation, role, status)
 
 
 def test_a_page_shows_nothing_of_a_collection_that_the_key_does_not_open(

@@ -9,10 +9,10 @@ from typer.testing import CliRunner, Result
 from cli.app import app
 
 
-def rollcall(home: Path, *words: object, **environment: str) -> Result:
-    """Run `rollcall WORDS...` over a home folder."""
+def rollcall(home: Path, *words: object, input: str | None = None, **environment: str) -> Result:
+    """Run `rollcall WORDS...` over a home folder, with what is typed."""
     return CliRunner(env={"ROLLCALL_HOME": str(home), **environment}).invoke(
-        app, [str(word) for word in words]
+        app, [str(word) for word in words], input=input
     )
 
 

@@ -34,7 +34,10 @@ from retrieval.catalogue.schema import (
     now,
 )
 
-ABOUT_KEYS = ("create-key", "revoke-key")  # actions
+ABOUT_KEYS = (  # actions, and about users: the names in them are theirs
+    *("create-key", "revoke-key", "create-user", "change-user", "link-user", "end-user"),
+    "change-password",
+)
 
 audit = Table(
     "audit",

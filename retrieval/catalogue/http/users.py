@@ -230,6 +230,12 @@ class Users:
                     row = connection.execute(select(users).where(mine)).one()
             return None if row is None else _user(row)
 
+    def was_used(self, name: str) -> bool:
+        """Whether there is a user of this name, or was one who was ended."""
+        mine = users.c.login == name.strip().casefold()
+        with self._database.reading() as connection:
+            return connection.scalar(select(users.c.id).where(mine).limit(1)) is not None
+
     def _changed(self, user: User, values: dict[str, Any], *, log_out: bool = False) -> User:
         mine = users.c.handle == user.handle
         with self._database.writing() as connection:
