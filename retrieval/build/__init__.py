@@ -1,0 +1,39 @@
+"""Settings -> Service: the one room that names concrete detectors, embedders and catalogues.
+
+It imports inside functions, so that `--help` and enqueuing load no OpenCV, ONNX Runtime or FAISS.
+"""
+
+from retrieval.build.locations import milvus_server, photos_root
+from retrieval.build.models import (
+    RECOMMENDED,
+    build_embedder,
+    build_finder,
+    build_models,
+    build_pipeline,
+    chosen_detector,
+    chosen_precision,
+    default_gate,
+    other_model,
+    threads_of,
+)
+from retrieval.build.opening import build_service, open_catalogue, user_key_of
+from retrieval.build.workshop import Workshop
+
+__all__ = [
+    "RECOMMENDED",
+    "Workshop",
+    "build_embedder",
+    "build_finder",
+    "build_models",
+    "build_pipeline",
+    "build_service",
+    "chosen_detector",
+    "chosen_precision",
+    "default_gate",
+    "milvus_server",
+    "open_catalogue",
+    "other_model",
+    "photos_root",
+    "threads_of",
+    "user_key_of",
+]
