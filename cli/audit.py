@@ -30,7 +30,7 @@ def audit(
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
 ) -> None:
     """List what was asked and changed over HTTP, newest first."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
 
     with open_catalogue(run.settings) as catalogue:
         entries = catalogue.audit.entries(

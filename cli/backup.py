@@ -44,7 +44,7 @@ def backup(
     That is the catalogue, kept photos and models.toml. Indexes are made again from it.
     """
     from retrieval.backup.making import back_up
-    from retrieval.build import open_catalogue, photos_root
+    from retrieval.building import open_catalogue, photos_root
 
     passphrase = _given(run) or (_asked(file, twice=True) if encrypt else None)
     with open_catalogue(run.settings) as catalogue:
@@ -111,7 +111,7 @@ def restore(
     """
     from retrieval.backup.restoring import check_backup
     from retrieval.backup.restoring import restore as restore_backup
-    from retrieval.build import open_catalogue, photos_root, user_key_of
+    from retrieval.building import open_catalogue, photos_root, user_key_of
     from retrieval.files.keys import read_key_file
 
     def passphrase() -> str:

@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 def pipeline(run: Run, photos: Photos, rounds: Rounds = 5) -> None:
     """Milliseconds a photo, stage by stage, and what our layers add to the networks."""
     from retrieval.benchmarks.pipeline import run as measure
-    from retrieval.build import build_models, chosen_precision, threads_of
+    from retrieval.building import build_models, chosen_precision, threads_of
 
     paths = _paths(photos)
     with run.service() as service:
@@ -88,7 +88,7 @@ def rivals(
 ) -> None:
     """Enrol the same photos with Rollcall and with face_recognition, in one run."""
     from retrieval.benchmarks.rivals import run as compare
-    from retrieval.build import build_models
+    from retrieval.building import build_models
 
     models = build_models(run.settings)
     names = detector or [name for name in models.manifest.detectors if models.available(name)]

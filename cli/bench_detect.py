@@ -37,7 +37,7 @@ def detect(
     """Find the faces of photos with each detector and detail, beside face_recognition's HOG."""
     from retrieval.benchmarks.detect import DETAILS, plot, read_boxes
     from retrieval.benchmarks.detect import run as measure
-    from retrieval.build import build_models
+    from retrieval.building import build_models
     from retrieval.files.output import replacing
 
     models = build_models(run.settings)

@@ -50,7 +50,7 @@ def faces(
     from retrieval.benchmarks import faces as benchmark
     from retrieval.benchmarks.face_folder import photos_of_people
     from retrieval.benchmarks.faces_report import report
-    from retrieval.build import build_models
+    from retrieval.building import build_models
 
     paths = photos_of_people(folder)
     models = build_models(run.settings)
@@ -75,7 +75,7 @@ def _contender(run: Run, asked: str, paths: list[tuple[str, Path]]) -> "Contende
     """Embed the photos with one embedder, and measure what a face costs."""
     from retrieval.benchmarks.face_vectors import embed, face_ms
     from retrieval.benchmarks.faces import Contender
-    from retrieval.build import (
+    from retrieval.building import (
         build_embedder,
         build_models,
         build_pipeline,

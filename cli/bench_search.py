@@ -40,7 +40,7 @@ def search(
     """Search face-like vectors: right, fast, small; beside FAISS alone, hnswlib and usearch."""
     from retrieval.benchmarks import search as module
     from retrieval.benchmarks import search_report
-    from retrieval.build import threads_of
+    from retrieval.building import threads_of
 
     result = module.run(
         sorted(sizes or module.SIZES),
@@ -59,7 +59,7 @@ def search(
 def _stages(run: Run, photo: Path) -> dict[str, float]:
     """Milliseconds of the stages before the search, and the photo's `faces`."""
     from retrieval.benchmarks.pipeline import run as measure
-    from retrieval.build import build_models, chosen_precision, threads_of
+    from retrieval.building import build_models, chosen_precision, threads_of
 
     with run.service() as service:
         collection = service.ensure_collection()

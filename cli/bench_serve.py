@@ -161,7 +161,7 @@ def _counted(statuses: Mapping[int, int]) -> str:
 @contextmanager
 def _own_home(run: Run) -> "Iterator[Service]":
     """A service over an empty home folder that has this home's models; deleted afterwards."""
-    from retrieval.build import build_service
+    from retrieval.building import build_service
 
     with tempfile.TemporaryDirectory(prefix="rollcall-") as made:
         home = Path(made)

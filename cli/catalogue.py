@@ -36,7 +36,7 @@ def migrate(
     Interrupted, the same command goes on where it was. What it copies from stays as it is; set
     ROLLCALL_CATALOGUE_URL to the new one afterwards.
     """
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
     from retrieval.catalogue.copying.transfer import migrate as copy
 
     run.change(catalogue_url=origin)
@@ -117,7 +117,7 @@ def rotate_key(
 
 
 def _rewrite(run: Run, change: Any) -> None:
-    from retrieval.build import open_catalogue, photos_root
+    from retrieval.building import open_catalogue, photos_root
 
     settings = run.settings
     with (

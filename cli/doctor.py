@@ -96,7 +96,7 @@ def _provider(run: Run) -> Iterator[Finding]:
 
 
 def _models(run: Run) -> Iterator[Finding]:
-    from retrieval.build import build_models
+    from retrieval.building import build_models
 
     models = build_models(run.settings)
     for name in (*models.manifest.detectors, *models.manifest.embedder_names):
@@ -133,7 +133,7 @@ def _catalogue(run: Run) -> Iterator[Finding]:
 
 
 def _encryption(run: Run) -> Iterator[Finding]:
-    from retrieval.build import open_catalogue, photos_root
+    from retrieval.building import open_catalogue, photos_root
     from retrieval.upkeep.encryption import lying_otherwise
 
     settings = run.settings
@@ -160,7 +160,7 @@ def _encryption(run: Run) -> Iterator[Finding]:
 
 
 def _index_server(run: Run) -> Iterator[Finding]:
-    from retrieval.build import milvus_server
+    from retrieval.building import milvus_server
 
     if run.settings.index_url is not None:
         server = milvus_server(run.settings)

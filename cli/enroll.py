@@ -298,7 +298,7 @@ def _enrol_queued(
 def _preview(
     run: Run, photos: "Iterable[ListedPhoto]", passed: PassedOver, extra: dict[str, Any]
 ) -> None:
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
     from retrieval.people.intake import prospects
 
     counts: Counter[str] = Counter()

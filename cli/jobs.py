@@ -30,7 +30,7 @@ def list_jobs(
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many runs.")] = 50,
 ) -> None:
     """List runs, newest first."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
     from retrieval.collection.bulk import run_document
 
     with open_catalogue(run.settings) as catalogue:

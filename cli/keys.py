@@ -41,7 +41,7 @@ def create(
     ] = None,
 ) -> None:
     """Make a key. It is shown this once and kept nowhere."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
     from retrieval.catalogue.http.api_keys import Role
 
     with open_catalogue(run.settings) as catalogue:
@@ -53,7 +53,7 @@ def create(
 @command(keys, "list")
 def list_keys(run: Run) -> None:
     """List keys, revoked ones too."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
 
     with open_catalogue(run.settings) as catalogue:
         found = catalogue.api_keys.all()
@@ -68,7 +68,7 @@ def list_keys(run: Run) -> None:
 @command(keys, "revoke")
 def revoke(run: Run, name: Name) -> None:
     """End a key, by its name or handle, at once and for good."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
     from retrieval.catalogue.http.api_keys import meant
 
     with open_catalogue(run.settings) as catalogue:

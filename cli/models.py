@@ -78,7 +78,7 @@ def pull(
 
     Without a name: yunet and mobilefacenet, the best that are free to use.
     """
-    from retrieval.build import RECOMMENDED
+    from retrieval.building import RECOMMENDED
 
     wanted = names or list(RECOMMENDED)
     if source is not None and len(wanted) != 1:
@@ -217,6 +217,6 @@ def _bytes_shown(run: Run, what: str) -> Iterator["Progress"]:
 
 
 def _store(run: Run) -> "ModelStore":
-    from retrieval.build import build_models
+    from retrieval.building import build_models
 
     return build_models(run.settings)

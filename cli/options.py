@@ -85,7 +85,7 @@ class Run:
     @contextmanager
     def service(self) -> Iterator["Service"]:
         """Open the service over this run's settings, and close it."""
-        from retrieval.build import build_service
+        from retrieval.building import build_service
 
         with build_service(self.settings, remark=self.remark) as service:
             yield service

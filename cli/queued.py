@@ -41,7 +41,7 @@ def queued(run: Run) -> Iterator[Opened]:
     Raises:
         QueueUnavailable: no Redis answers, or none can be started.
     """
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
     from retrieval.collection.bulk import Bulk
     from worker.jobs import RqJobQueue
     from worker.redis_server import connect, redis_of

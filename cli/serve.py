@@ -35,7 +35,7 @@ def serve(
     import uvicorn
 
     from retrieval.api.connections import connection_of
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
 
     loopback = is_loopback(host)
     with open_catalogue(run.settings) as catalogue:
@@ -111,7 +111,7 @@ def queue_of(run: Run) -> "Iterator[JobQueue | None]":
 def make_app(run: Run, *, loopback: bool, queue: "JobQueue | None") -> "FastAPI":
     """The application over this run's settings."""
     from retrieval.api.app import create_app
-    from retrieval.build import build_service, open_catalogue
+    from retrieval.building import build_service, open_catalogue
 
     settings = run.settings
     return create_app(

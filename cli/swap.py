@@ -142,7 +142,7 @@ class _How:
 
 
 def _target(run: Run, service: "Service", name: str, precision: str | None) -> "Collection":
-    from retrieval.build import other_model
+    from retrieval.building import other_model
 
     return other_model(run.settings, service.active_model.collection, name, precision)
 

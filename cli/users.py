@@ -36,7 +36,7 @@ def create(
     ] = False,
 ) -> None:
     """Make a user, with a link that lets them in once to choose a password."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
     from retrieval.catalogue.http.api_keys import Role
 
     chosen = _password(name) if password else None
@@ -52,7 +52,7 @@ def create(
 @command(users, "list")
 def list_users(run: Run) -> None:
     """List users, those who were ended too."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
 
     with open_catalogue(run.settings) as catalogue:
         found = catalogue.users.all()
@@ -68,7 +68,7 @@ def list_users(run: Run) -> None:
 @command(users, "link")
 def link(run: Run, name: Name) -> None:
     """Make another one-time link, as when a password was forgotten."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
 
     with open_catalogue(run.settings) as catalogue:
         user, token = catalogue.users.make_link(catalogue.users.find(name))
@@ -78,7 +78,7 @@ def link(run: Run, name: Name) -> None:
 @command(users, "password")
 def password(run: Run, name: Name) -> None:
     """Give a user a password, which is asked for; their sessions end."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
 
     with open_catalogue(run.settings) as catalogue:
         user = catalogue.users.find(name)
@@ -97,7 +97,7 @@ def change(
     ] = False,
 ) -> None:
     """Give a user another role, or another collection."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
     from retrieval.catalogue.http.api_keys import Role
 
     with open_catalogue(run.settings) as catalogue:
@@ -110,7 +110,7 @@ def change(
 @command(users, "end")
 def end(run: Run, name: Name) -> None:
     """End a user with all sessions, at once and for good."""
-    from retrieval.build import open_catalogue
+    from retrieval.building import open_catalogue
 
     with open_catalogue(run.settings) as catalogue:
         user = catalogue.users.end(catalogue.users.find(name))

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.catalogue.events.records import Expects
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.answers import (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.benchmarks.face_folder import FaceFolder, photos_of_people, read
-from retrieval.build import build_models, build_service
+from retrieval.building import build_models, build_service
 from retrieval.photos.samples import write_samples
 from retrieval.settings import Settings
 from tests.catalogue.postgres import Postgres, running_postgres

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.backup.making import back_up
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.errors import CatalogueIncompatible
 from retrieval.settings import Settings
 from tests.cli.running import rollcall

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.build import build_models, build_service
+from retrieval.building import build_models, build_service
 from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.photos.folders import people_below
 from retrieval.service import Service

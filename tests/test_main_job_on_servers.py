@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from retrieval.benchmarks.face_folder import FaceFolder
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.collection.answers import EnrolItem, PhotoHit
 from retrieval.errors import IndexFailed
 from retrieval.identities.decide import decide

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.collection.answers import EnrolItem
 from retrieval.service import Service
 from retrieval.settings import Settings
@@ -26,7 +26,7 @@ SERVER = """
 import json, sys
 from pathlib import Path
 from retrieval.collection.answers import EnrolItem
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.collection.pipeline import Source
 from retrieval.settings import Settings
 
@@ -48,7 +48,7 @@ ENROLLER = """
 import json, sys
 from pathlib import Path
 from retrieval.collection.answers import EnrolItem
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.photos.folders import people_below
 from retrieval.settings import Settings
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from retrieval.build import build_service, open_catalogue
+from retrieval.building import build_service, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import ListedPhoto, RunCounts
 from retrieval.collection.answers import EnrolItem

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from retrieval.build import build_service, open_catalogue
+from retrieval.building import build_service, open_catalogue
 from retrieval.catalogue.runs.run_records import PhotoOutcome, Run, RunPhoto, Taken
 from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.collection.bulk import content_of, end, end_if_done, run_document

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from retrieval.benchmarks import plots
-from retrieval.build import build_finder
+from retrieval.building import build_finder
 from retrieval.errors import DataInvalid
 from retrieval.faces.boxes import overlaps
 from retrieval.photos.decode import StoredPhoto

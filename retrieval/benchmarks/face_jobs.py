@@ -7,7 +7,7 @@ from retrieval.benchmarks.face_folder import FaceFolder, photos_of_people, read
 from retrieval.benchmarks.group_photos import read_portraits
 from retrieval.benchmarks.jobs import Benchmark, Options
 from retrieval.benchmarks.progress import Advance
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.settings import Settings
 
 

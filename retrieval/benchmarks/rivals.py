@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.collection.answers import EnrolItem
 from retrieval.collection.pipeline import PhotoFaces
 from retrieval.settings import Settings

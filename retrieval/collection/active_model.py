@@ -70,7 +70,7 @@ class Keeping:
 
 
 class Parts(Protocol):
-    """What a service is made of; `retrieval.build` makes them."""
+    """What a service is made of; `retrieval.building` makes them."""
 
     def active_model(
         self,

@@ -1,6 +1,6 @@
 """Another model for a collection: embedded beside the active one, compared, and switched to.
 
-    target = other_model(settings, service.collection, "facenet512")   # retrieval.build
+    target = other_model(settings, service.collection, "facenet512")   # retrieval.building
     survey(service, target)        # what cannot be embedded anew
     begin(service, target)         # from now on the collection keeps both
     follow_up(service)             # embed what has no vector of the other model yet

@@ -15,7 +15,7 @@ from retrieval.backup.contents import kept_photos
 from retrieval.backup.making import back_up
 from retrieval.backup.restoring import check_backup, restore
 from retrieval.backup.workspace import workspace
-from retrieval.build import Workshop
+from retrieval.building import Workshop
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.schema import meta

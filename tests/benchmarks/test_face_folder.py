@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retrieval.benchmarks.face_folder import FaceFolder, photos_of_people, read
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.errors import DataInvalid
 from retrieval.settings import Settings
 

@@ -6,7 +6,7 @@ import pytest
 
 from retrieval.benchmarks import rivals
 from retrieval.benchmarks.pipeline import STAGES, run
-from retrieval.build import build_models, build_service
+from retrieval.building import build_models, build_service
 from retrieval.errors import DataInvalid
 from retrieval.settings import Settings
 

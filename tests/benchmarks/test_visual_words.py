@@ -16,7 +16,7 @@ from retrieval.benchmarks.visual_words import (
     report,
     run,
 )
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.errors import DataInvalid
 from retrieval.settings import Settings
 

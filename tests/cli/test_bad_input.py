@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.collection.answers import EnrolItem
 from retrieval.photos.folders import photos_below
 from retrieval.settings import Settings

@@ -27,7 +27,7 @@ def test_a_fault_of_our_own_has_its_own_exit_code_its_place_and_a_document(
     def broken(*_: object) -> None:
         raise KeyError("nobody thought of this")
 
-    monkeypatch.setattr("retrieval.build.open_catalogue", broken)
+    monkeypatch.setattr("retrieval.building.open_catalogue", broken)
     result = rollcall(tmp_path, "keys", "list", "--json")
     assert result.exit_code == 7
     assert document(result)["error"]["code"] == "fault"

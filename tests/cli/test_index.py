@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.settings import Settings
 from tests.catalogue.made import make_collection, new_faces
 from tests.cli.running import document, rollcall

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.serve import is_loopback
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.settings import Settings
 from tests.cli.running import document, rollcall

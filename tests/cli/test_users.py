@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.catalogue.http.passwords import fits
 from retrieval.settings import Settings
 from tests.cli.running import document, rollcall

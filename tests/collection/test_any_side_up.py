@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.collection.answers import EnrolItem, box_of
 from retrieval.errors import DataInvalid
 from retrieval.service import Service

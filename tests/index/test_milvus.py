@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from retrieval.build import milvus_server
+from retrieval.building import milvus_server
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.errors import DimensionMismatch, IndexFailed, RollcallError, SettingInvalid
 from retrieval.index.gallery import Gallery

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.build import build_service, milvus_server
+from retrieval.building import build_service, milvus_server
 from retrieval.collection.answers import EnrolItem
 from retrieval.errors import IndexFailed, StoreError, StoreFull, try_each
 from retrieval.settings import Settings

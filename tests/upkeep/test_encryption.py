@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from retrieval.backup.making import back_up
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.collection.answers import EnrolItem
 from retrieval.errors import CatalogueEncrypted, SettingInvalid, StoreError
 from retrieval.files.keys import read_user_key, write_key_file
@@ -273,7 +273,7 @@ WITHOUT_CRYPTOGRAPHY = """
 import sys
 sys.modules["cryptography"] = None
 from pathlib import Path
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.errors import SettingInvalid
 from retrieval.settings import Settings
 

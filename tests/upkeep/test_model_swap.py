@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retrieval.build import build_service, other_model
+from retrieval.building import build_service, other_model
 from retrieval.catalogue.models.other_model_rows import OtherModel
 from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.collection.answers import EnrolItem, GalleryState, PhotoAnswer
@@ -47,7 +47,7 @@ PEOPLE, ENROLLED, ASKED = 12, 4, 1
 ASKER = """
 import json, sys
 from pathlib import Path
-from retrieval.build import build_service
+from retrieval.building import build_service
 from retrieval.settings import Settings
 from retrieval.values import Source
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.build import build_service, other_model
+from retrieval.building import build_service, other_model
 from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
 from retrieval.collection.answers import EnrolItem
 from retrieval.collection.bulk import Bulk

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.collection.bulk import Bulk
 from retrieval.errors import CatalogueEncrypted
 from retrieval.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.collection.bulk import Bulk
 from retrieval.people.intake import listed_person
 from retrieval.photos.folders import people_below

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.catalogue.runs.run_records import RunState
 from retrieval.collection.bulk import Bulk
 from retrieval.errors import CatalogueUnavailable

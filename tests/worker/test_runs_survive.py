@@ -15,7 +15,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import func, select
 
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import RunState
 from retrieval.catalogue.schema import changes

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.build import build_service, open_catalogue
+from retrieval.building import build_service, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.answers import EnrolItem

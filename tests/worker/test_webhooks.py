@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.collection.bulk import Bulk
 from retrieval.errors import InputError, QueueError, SettingInvalid
 from tests.worker.small_models import listed, write_photos

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from retrieval.build import open_catalogue
+from retrieval.building import open_catalogue
 from retrieval.collection.bulk import Bulk
 from tests.worker.small_models import begin, write_photos
 from tests.worker.waiting import follow, until, workers

@@ -9,7 +9,7 @@ from retrieval.benchmarks.fashion_mnist import best, counts, network, predict, r
 from retrieval.benchmarks.fashion_mnist.data import FashionMnist, find_folder, load
 from retrieval.benchmarks.jobs import Benchmark, Options
 from retrieval.benchmarks.progress import Advance
-from retrieval.build import threads_of
+from retrieval.building import threads_of
 from retrieval.settings import Settings
 
 

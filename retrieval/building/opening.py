@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from retrieval.files.keys import UserKeySource
     from retrieval.service import Service
 
-from retrieval.build.locations import home_of
-from retrieval.build.workshop import Remark, Workshop
+from retrieval.building.locations import home_of
+from retrieval.building.workshop import Remark, Workshop
 
 
 def build_service(

@@ -7,8 +7,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.build.locations import home_of, milvus_server, photos_root
-from retrieval.build.models import (
+from retrieval.building.locations import home_of, milvus_server, photos_root
+from retrieval.building.models import (
     DETECTORS,
     best_embedder,
     build_embedder,

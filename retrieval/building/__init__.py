@@ -3,8 +3,8 @@
 It imports inside functions, so that `--help` and enqueuing load no OpenCV, ONNX Runtime or FAISS.
 """
 
-from retrieval.build.locations import milvus_server, photos_root
-from retrieval.build.models import (
+from retrieval.building.locations import milvus_server, photos_root
+from retrieval.building.models import (
     RECOMMENDED,
     build_embedder,
     build_finder,
@@ -16,8 +16,8 @@ from retrieval.build.models import (
     other_model,
     threads_of,
 )
-from retrieval.build.opening import build_service, open_catalogue, user_key_of
-from retrieval.build.workshop import Workshop
+from retrieval.building.opening import build_service, open_catalogue, user_key_of
+from retrieval.building.workshop import Workshop
 
 __all__ = [
     "RECOMMENDED",
