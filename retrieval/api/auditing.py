@@ -29,7 +29,7 @@ def audited(
     caller: Caller,
     action: Callable[[Any], str] | str,
     collection: str | None,
-    told: Callable[[Any], Told],
+    told: Callable[[Any], Told | None],
 ) -> Iterator[None]:
     """Write each edit that this thread makes meanwhile down, in the edit's own transaction.
 
@@ -38,12 +38,13 @@ def audited(
         caller: who does it.
         action: what it is called, or what calls it by what the edit returned.
         collection: in which.
-        told: the entry's answer, of what the edit returned.
+        told: the entry's answer, of what the edit returned; None writes nothing down.
     """
 
     def entries(edit: Any) -> list[AuditEntry]:
         name = action if isinstance(action, str) else action(edit)
-        return [entry_of(caller, name, collection, answer=told(edit))]
+        answer = told(edit)
+        return [] if answer is None else [entry_of(caller, name, collection, answer=answer)]
 
     with catalogue.recorded(entries):
         yield

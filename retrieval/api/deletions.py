@@ -50,7 +50,7 @@ class Deletions:
         with ExitStack() as held:
             held.enter_context(service.using())
             deletion = delete()
-            self._submit(deletion.receipt, deletion.finish, held.pop_all())
+            self._submit(deletion.receipt, deletion.begun, deletion.finish, held.pop_all())
         return deletion
 
     def put_off(self) -> None:
@@ -69,24 +69,30 @@ class Deletions:
                         return finish_interrupted(service, self._home, kept)
                 except NotFound:
                     return finish_interrupted(None, self._home, kept)
-                except RollcallError as error:
-                    return failed(kept, error)
 
-            self._submit(kept.id, finish, ExitStack())
+            self._submit(kept.id, kept.document, finish, ExitStack())
 
     def close(self) -> None:
         """Finish what is being done; what waits is finished by another process, or at the start."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _submit(self, receipt: str, finish: Callable[[], Document], held: ExitStack) -> None:
+    def _submit(
+        self, receipt: str, begun: Document, finish: Callable[[], Document], held: ExitStack
+    ) -> None:
         with self._lock:
             self._working.add(receipt)
-        self._threads.submit(self._finish, receipt, finish, held)
+        self._threads.submit(self._finish, receipt, begun, finish, held)
 
-    def _finish(self, receipt: str, finish: Callable[[], Document], held: ExitStack) -> None:
+    def _finish(
+        self, receipt: str, begun: Document, finish: Callable[[], Document], held: ExitStack
+    ) -> None:
         try:
             with held:
-                self._receipts.finish(receipt, finish())
+                try:
+                    document = finish()
+                except RollcallError as error:
+                    document = failed(begun, error)
+                self._receipts.finish(receipt, document)
         except Exception:
             # It is taken over when its claim ends, and said to be unproven then.
             logger.exception("The receipt %s could not be finished", receipt)
@@ -102,7 +108,7 @@ async def accepted(
 
     def work() -> Document:
         deletion = context.deletions.begin(service, delete)
-        context.pictures.forget(deletion.faces)
+        context.pictures.forget(deletion.faces, deletion.photos)
         kept = context.catalogue.receipts.get(deletion.receipt, service.collection.name)
         return shown(kept)
 

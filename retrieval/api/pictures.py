@@ -4,7 +4,7 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -151,11 +151,13 @@ class Pictures:
         picture.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
         return _jpeg(picture)
 
-    def forget(self, face_ids: Iterable[int]) -> None:
-        """Hold no pictures of these faces."""
+    def forget(self, face_ids: Iterable[int], sha256s: Collection[str]) -> None:
+        """Hold no pictures of these faces, nor previews of these photos."""
         with self._lock:
             for face_id in face_ids:
                 self._held.pop(face_id, None)
+            for key in [key for key in self._previews if key[0] in sha256s]:
+                self._preview_bytes -= len(self._previews.pop(key))
 
 
 def _original(photo: str, sha256: str, settings: Settings) -> bytes | None:

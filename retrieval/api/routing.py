@@ -22,7 +22,7 @@ from retrieval.api.problems import MEDIA_TYPE, Forged, RepeatedWrongly, StillAns
 from retrieval.api.schemas import Problem
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.replies import Reply
-from retrieval.errors import AccessError, SettingInvalid
+from retrieval.errors import AccessError, KeyRefused, SettingInvalid
 from retrieval.service import Service
 
 MOST_FILES = 1_000  # what `max_request_photos` may be at most
@@ -119,6 +119,7 @@ async def _once(
 ) -> Response:
     who = caller.handle or caller.name
     fingerprint = await _fingerprint(request)
+    await _still_admitted(request)
     first = await run_in_threadpool(context.replies.claim, who, token, fingerprint)
     if first is not None:
         return _replayed(first, fingerprint)
@@ -183,6 +184,17 @@ async def _idempotency_key(
     """Declares the header; `GuardedRoute` reads it before the body."""
 
 
+async def _still_admitted(request: Request) -> None:
+    """Refuse whoever was let in, but whose key or session ended while the body arrived.
+
+    Dependencies are asked when the body is there, so nothing has been done yet.
+    """
+    if "content-length" in request.headers or "transfer-encoding" in request.headers:
+        context: Context = request.app.state.context
+        if not await run_in_threadpool(context.access.is_still, request.state.caller):
+            raise KeyRefused("The key or session was ended while the request arrived.")
+
+
 def router(tag: str) -> APIRouter:
     """A router of guarded routes."""
     return APIRouter(
@@ -190,7 +202,10 @@ def router(tag: str) -> APIRouter:
         tags=[tag],
         route_class=GuardedRoute,
         responses=PROBLEMS,
-        dependencies=[Security(HTTPBearer(auto_error=False, description="A key."))],
+        dependencies=[
+            Security(HTTPBearer(auto_error=False, description="A key.")),
+            Depends(_still_admitted),
+        ],
     )
 
 

@@ -48,11 +48,15 @@ class Deletion:
     Attributes:
         receipt: id of the receipt that is kept.
         faces: ids of those that are gone, for whoever holds pictures of them.
-        finish: does the rest; returns the receipt's document.
+        photos: SHA-256 of photos that showed what is gone, likewise.
+        begun: the receipt's document by now.
+        finish: does the rest; returns the receipt's whole document.
     """
 
     receipt: str
     faces: tuple[int, ...]
+    photos: frozenset[str]
+    begun: Document
     finish: Callable[[], Document]
 
 
@@ -66,10 +70,12 @@ def delete_person(service: Service, person: Person, home: Path) -> Deletion:
     with _begun(service, receipt, Deleted.PERSON, person.id, _erased):
         gone = forget(service, person, home)
 
-    def finish() -> Document:
-        return {**_erased(gone.erased), **_found(gone.proven())}
+    begun = _erased(gone.erased)
 
-    return Deletion(receipt, gone.erased.faces, finish)
+    def finish() -> Document:
+        return {**begun, **_found(gone.proven())}
+
+    return Deletion(receipt, gone.erased.faces, _photos(gone.erased), begun, finish)
 
 
 def delete_photo(service: Service, face: EnrolledFace) -> Deletion:
@@ -84,11 +90,11 @@ def delete_photo(service: Service, face: EnrolledFace) -> Deletion:
         erased = catalogue.remove_photo(collection.id, face)
 
     def finish() -> Document:
-        photos = {*erased.photos, *erased.seen.photos}
-        left = tried(partial(service.finish_erasure, photos, unfinished))
-        return _unsearched(_erased(erased), left)
+        left = tried(partial(service.finish_erasure, set(_photos(erased)), unfinished))
+        return _unsearched(begun, left)
 
-    return Deletion(receipt, erased.faces, finish)
+    begun = _erased(erased)
+    return Deletion(receipt, erased.faces, _photos(erased), begun, finish)
 
 
 def delete_event(service: Service, event: Event) -> Deletion:
@@ -109,7 +115,7 @@ def delete_event(service: Service, event: Event) -> Deletion:
         left = tried(partial(service.events.finish_erasure, photos, unfinished))
         return _unsearched(told(photos), left)
 
-    return Deletion(receipt, (), finish)
+    return Deletion(receipt, (), frozenset(photos), told(photos), finish)
 
 
 def delete_collection(service: Service, collection: Collection) -> Deletion:
@@ -131,7 +137,7 @@ def delete_collection(service: Service, collection: Collection) -> Deletion:
         left = tried(partial(service.drop_files, collection, runs))
         return _unsearched(told(counts), left)
 
-    return Deletion(receipt, (), finish)
+    return Deletion(receipt, (), frozenset(), told(counts), finish)
 
 
 def finish_interrupted(service: Service | None, home: Path, kept: KeptReceipt) -> Document:
@@ -153,9 +159,9 @@ def finish_interrupted(service: Service | None, home: Path, kept: KeptReceipt) -
     return _unsearched(kept.document, [*left, _INTERRUPTED])
 
 
-def failed(kept: KeptReceipt, error: Exception) -> Document:
-    """The end of a deletion's second part that could not be done."""
-    return _unsearched(kept.document, [str(error)])
+def failed(begun: Document, error: Exception) -> Document:
+    """The end of a deletion whose second part failed, as where its collection is gone."""
+    return _unsearched(begun, [f"{error} Files were not searched"])
 
 
 def _begun(
@@ -173,6 +179,10 @@ def _begun(
         collection_id=service.collection.id,
         collection=service.collection.name,
     )
+
+
+def _photos(erased: Erased) -> frozenset[str]:
+    return frozenset((*erased.photos, *erased.seen.photos))
 
 
 def _erased(erased: Erased) -> Document:

@@ -1,9 +1,12 @@
 """Who is let in: keys, roles, collections, sessions, limits."""
 
 import re
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -19,7 +22,8 @@ from retrieval.backup.restoring import restore
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.api_keys import keys as keys_table
 from retrieval.settings import Settings
-from tests.api.painted import RED, catalogue_of, paint, painted_service
+from tests.api.conftest import served
+from tests.api.painted import BLUE, RED, catalogue_of, paint, painted_service
 
 OPEN = {"/healthz", "/readyz", "/v1/openapi.json"}
 
@@ -259,3 +263,47 @@ def test_a_route_without_a_role_cannot_be_made() -> None:
     assert (
         role_of(GuardedRoute("/v1/x", lambda: None, openapi_extra={"x-role": "admin"})) == "admin"
     )
+
+
+@pytest.mark.parametrize("repeatable", [False, True])
+@pytest.mark.parametrize("what", ["json", "form"])
+def test_a_key_that_is_revoked_while_a_request_arrives_does_nothing(
+    client: TestClient,
+    people: dict[str, int],
+    context: Context,
+    settings: Settings,
+    what: str,
+    repeatable: bool,
+) -> None:
+    own = settings.model_copy(update={"body_timeout_s": 60.0})
+    app = create_app(own, catalogue_of(own), lambda name: painted_service(own, name), loopback=True)
+    bodies = app.state.context.bodies
+    key, token = context.keys.create("leaver", Role.OPERATOR)
+    if what == "json":
+        body, kind = b'{"face_ids": [1], "person": "Ros"}', "application/json"
+        path = f"/v1/people/{people['Rosa']}/split"
+    else:
+        form = httpx.Request(
+            "POST", "http://x", data={"person": "Ros"}, files={"photos": ("a.png", paint(BLUE))}
+        )
+        body, kind, path = form.read(), form.headers["content-type"], "/v1/people"
+    head = [
+        f"POST {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: Bearer {token}",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(body)}",
+        *(["Idempotency-Key: one"] if repeatable else []),
+    ]
+    with served(app) as port, socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body[:20])
+        until = time.monotonic() + 120
+        while not bodies._held and time.monotonic() < until:
+            time.sleep(0.01)  # until the key was let in
+        context.keys.revoke(key)
+        connection.sendall(body[20:])
+        status = connection.makefile("rb").readline()
+    assert b" 401 " in status
+    _, boss = context.keys.create("boss", Role.ADMIN)
+    shown = client.get("/v1/people", headers={"Authorization": f"Bearer {boss}"}).json()
+    assert [each["person"] for each in shown["people"]] == ["Gustav", "Rosa"]

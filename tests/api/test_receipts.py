@@ -178,3 +178,14 @@ def test_a_store_that_fails_after_rows_are_gone_is_told_by_the_receipt(
     receipt = receipt_of(client, deleted)
     assert (receipt["state"], receipt["clean"]) == ("done", False)
     assert receipt["open"]
+
+
+def test_the_receipt_of_somebody_whose_collection_went_meanwhile_is_done_all_the_same(
+    client: TestClient, people: dict[str, int], held: Held
+) -> None:
+    deleted = client.delete(f"/v1/people/{people['Rosa']}")
+    assert client.delete("/v1/collections/1?called=default").status_code == 202
+    held.go_on.set()
+    receipt = receipt_of(client, deleted)
+    assert (receipt["state"], receipt["clean"], receipt["counts"]["faces"]) == ("done", False, 2)
+    assert "no collection with id 1 any more" in str(receipt["open"])

@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import File, Query, UploadFile
@@ -10,7 +11,6 @@ from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited
 from retrieval.api.auth import Caller
-from retrieval.api.context import Context
 from retrieval.api.event_schemas import (
     EventPhotosShown,
     FaceShown,
@@ -19,12 +19,13 @@ from retrieval.api.event_schemas import (
     MissedFace,
     PhotosTaken,
 )
-from retrieval.api.routes.events import EventId, record, routes
+from retrieval.api.routes.events import EventId, edits, routes
 from retrieval.api.routes.runs import NewRun, any_photos_below, begun, bulk_of, unpacked
 from retrieval.api.routing import OPERATOR, VIEWER, By, InContext, InGallery, Once
 from retrieval.api.schemas import RunShown
 from retrieval.api.streams import EventStream, changes
 from retrieval.api.uploads import check_count, photo_sources
+from retrieval.catalogue.events.records import PhotosAdded
 from retrieval.catalogue.runs.run_records import Run, RunState
 from retrieval.collection.answers import box_of
 from retrieval.collection.bulk import run_document
@@ -86,7 +87,7 @@ async def add_photos(
     check_count(photos, context.settings)
     sources = await photo_sources(photos)
     return await context.pool.run(
-        lambda: _taken(context, caller, service, event_id, sources, more), len(sources)
+        lambda: _taken(caller, service, event_id, sources, more), len(sources)
     )
 
 
@@ -102,9 +103,7 @@ async def add_inline(
     """Add photos of a JSON document: their bytes as base64, or URLs below allowed places."""
     check_count(new.photos, context.settings)
     sources = [_source(each, context.settings) for each in new.photos]
-    return await context.pool.run(
-        lambda: _taken(context, caller, service, event_id, sources), len(sources)
-    )
+    return await context.pool.run(lambda: _taken(caller, service, event_id, sources), len(sources))
 
 
 @routes.post(
@@ -125,11 +124,15 @@ async def add_face(
     """Add a face that was missed, where somebody saw it; it is decided with the others."""
     box = box_of(",".join(map(str, new.box)))
 
+    def told(edit: Any) -> dict[str, Any] | None:
+        """Of the face; the decision that follows is the event's own."""
+        mine = {"event": event_id, "photo": photo_id, "face": edit}
+        return mine if isinstance(edit, int) else None
+
     def work() -> dict[str, Any]:
-        face = service.events.add_face(service.events.find(event_id), photo_id, box).document()
-        told = {"event": event_id, "photo": photo_id, "face": face["id"]}
-        record(context, caller, service, "add-face", told)
-        return {"face": face}
+        event = service.events.find(event_id)
+        with edits(caller, service, "add-face", told):
+            return {"face": service.events.add_face(event, photo_id, box).document()}
 
     return await context.pool.run(work)
 
@@ -204,20 +207,25 @@ async def follow_event(
 
 
 def _taken(
-    context: Context,
     caller: Caller,
     service: Service,
     event_id: int,
     sources: Sequence[Source],
     more: bool = False,
 ) -> dict[str, Any]:
+    event = service.events.find(event_id)
     add = service.events.take if more else service.events.add
-    taken = list(add(service.events.find(event_id), sources))
+
+    def told(edit: Any) -> dict[str, Any] | None:
+        """Of photos that came in; the decision that follows is the event's own."""
+        return asdict(edit) if isinstance(edit, PhotosAdded) else None
+
+    with edits(caller, service, "add-photos", told):
+        taken = list(add(event, sources))
     counts = {
         outcome: sum(each.outcome == outcome for each in taken)
         for outcome in ("added", "known", "rejected")
     }
-    record(context, caller, service, "add-photos", {"event": event_id, **counts})
     return {
         "photos": [each.document() for each in taken],
         **counts,

@@ -1,6 +1,7 @@
 """/v1/events: events, their roll, faces and verdicts; and questions over several events."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -9,9 +10,8 @@ from fastapi import Header, Query, Response
 from fastapi import Path as InPath
 from starlette.concurrency import run_in_threadpool
 
-from retrieval.api.auditing import audited, entry_of
+from retrieval.api.auditing import audited
 from retrieval.api.auth import Caller
-from retrieval.api.context import Context
 from retrieval.api.deletions import accepted
 from retrieval.api.event_schemas import (
     AppearancesPage,
@@ -44,7 +44,8 @@ from retrieval.api.routing import (
     router,
 )
 from retrieval.api.schemas import Receipt
-from retrieval.catalogue.events.records import Expects, Kind
+from retrieval.catalogue.events.records import Decided, Event, Expects, Kind, Verdict
+from retrieval.catalogue.records import Person
 from retrieval.errors import NotFound
 from retrieval.events.documents import Expected
 from retrieval.events.exports import MEDIA_TYPES, presence_bytes, roll_bytes
@@ -79,10 +80,10 @@ def create_event(context: InContext, caller: By, collection: CollectionName, new
     """Make an event without photos; the gallery too, where it does not exist."""
     with context.services.made(collection) as service:
         expected = _expected(service, new.expects, new.expected)
-        event = service.events.create(
-            new.name, day=new.day, expected=expected, keep_photos=new.keep_photos, days=new.days
-        )
-        record(context, caller, service, "create-event", {"event": event.id})
+        with edits(caller, service, "create-event", _event):
+            event = service.events.create(
+                new.name, day=new.day, expected=expected, keep_photos=new.keep_photos, days=new.days
+            )
         return {**service.events.show(event).document(), "not_enrolled": list(expected.unknown)}
 
 
@@ -98,10 +99,11 @@ def change_event(
 ) -> Any:
     """Change an event's name, day, retention or who was expected."""
     expected = None if new.expects is None else _expected(service, new.expects, new.expected)
-    event = service.events.change(
-        service.events.find(event_id), name=new.name, day=new.day, expected=expected, days=new.days
-    )
-    record(context, caller, service, "change-event", {"event": event.id})
+    event = service.events.find(event_id)
+    with edits(caller, service, "change-event", _event):
+        event = service.events.change(
+            event, name=new.name, day=new.day, expected=expected, days=new.days
+        )
     unknown = [] if expected is None else list(expected.unknown)
     return {**service.events.show(event).document(), "not_enrolled": unknown}
 
@@ -117,8 +119,7 @@ async def delete_event(
         return {"event": event_id, "photos": len(photos)}
 
     def delete() -> deletions.Deletion:
-        name = service.collection.name
-        with audited(service.catalogue, caller, "delete-event", name, told):
+        with edits(caller, service, "delete-event", told):
             return deletions.delete_event(service, event)
 
     return await accepted(context, service, response, delete)
@@ -242,11 +243,18 @@ async def judge(
         teach=new.teach,
     )
 
+    def done(edit: Any) -> dict[str, Any]:
+        if isinstance(edit, Person):  # whom nobody had enrolled
+            return {"event": event_id, "new_person": edit.id}
+        if isinstance(edit, tuple):  # an enrolment
+            return {"event": event_id, "taught": len(edit[1])}
+        told = {"event": event_id, "verdict": new.verdict}
+        return {**told, "act": edit[0].act, "faces": len(edit)}
+
     def work() -> dict[str, Any]:
-        judged = service.events.judge(service.events.find(event_id), told, caller.name)
-        done = {"event": event_id, "verdict": new.verdict, "act": judged.act}
-        record(context, caller, service, "judge", {**done, "faces": len(judged.faces)})
-        return judged.document()
+        event = service.events.find(event_id)
+        with edits(caller, service, "judge", done):
+            return service.events.judge(event, told, caller.name).document()
 
     return await context.pool.run(work)
 
@@ -261,10 +269,14 @@ def undo_verdict(
     context: InContext, caller: By, service: InGallery, event_id: EventId, which: UndoVerdict
 ) -> Any:
     """Take back what was said together, the newest that stands by default."""
-    undone = service.events.undo(service.events.find(event_id), which.act, caller.name)
-    act = undone[0].act
-    record(context, caller, service, "undo-verdict", {"event": event_id, "act": act})
-    return {"undone": act, "faces": [each.appearance for each in undone]}
+    event = service.events.find(event_id)
+
+    def told(undone: Sequence[Verdict]) -> dict[str, Any]:
+        return {"event": event_id, "act": undone[0].act}
+
+    with edits(caller, service, "undo-verdict", told):
+        undone = service.events.undo(event, which.act, caller.name)
+    return {"undone": undone[0].act, "faces": [each.appearance for each in undone]}
 
 
 @routes.get("/events/{event_id}/changes", response_model=ChangesShown, openapi_extra=VIEWER)
@@ -285,11 +297,15 @@ async def update_event(
 ) -> Any:
     """Decide an event anew with the people and thresholds of now; verdicts stay."""
 
+    def told(edit: Decided | int) -> dict[str, Any]:
+        if isinstance(edit, int):
+            return {"event": event_id, "embedded": edit}
+        return {"event": event_id, "decided": len(edit.ids)}
+
     def work() -> dict[str, Any]:
-        changes = service.events.update(service.events.find(event_id))
-        told = {"event": event_id, "changed": len(changes.changes)}
-        record(context, caller, service, "update-event", told)
-        return changes.document()
+        event = service.events.find(event_id)
+        with edits(caller, service, "update-event", told):
+            return service.events.update(event).document()
 
     return await context.pool.run(work)
 
@@ -352,9 +368,15 @@ def _file(data: bytes, form: str, name: str) -> Response:
     return Response(data, media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def record(
-    context: Context, caller: Caller, service: Service, action: str, told: dict[str, Any]
-) -> None:
-    """Write an act on an event into the audit log."""
-    name = service.collection.name
-    context.audit.record([entry_of(caller, action, name, answer=told)])
+def edits(
+    caller: Caller,
+    service: Service,
+    action: str,
+    told: Callable[[Any], dict[str, Any] | None],
+) -> AbstractContextManager[None]:
+    """Write what this thread edits of an event meanwhile into the audit log, as `audited`."""
+    return audited(service.catalogue, caller, action, service.collection.name, told)
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {"event": event.id}

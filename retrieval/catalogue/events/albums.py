@@ -17,6 +17,7 @@ from retrieval.catalogue.events.records import (
     EventPhoto,
     Found,
     NewPhoto,
+    PhotosAdded,
     Reject,
 )
 from retrieval.catalogue.events.store import find_event
@@ -87,6 +88,7 @@ class Albums:
             if event.day is None and moments:
                 values["day"] = min(moments).date().isoformat()
             connection.execute(update(events).where(events.c.id == event_id).values(values))
+            self._database.edited(connection, PhotosAdded(event_id, len(new), len(rejects)))
             return tuple(ids)
 
     def add_face(
@@ -123,7 +125,7 @@ class Albums:
             (face,) = _insert_faces(connection, [own], vectors, pictured, pictures, dimension)
             changed = update(events).where(events.c.id == event_id)
             connection.execute(changed.values(revision=event.revision + 1))
-            return face
+            return self._database.edited(connection, face)
 
     def photos(
         self, event_id: int, *, rejected: bool = False, after: int = 0, limit: int | None = None

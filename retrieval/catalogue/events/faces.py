@@ -119,6 +119,7 @@ class EventFaces:
                 connection.execute(mine.values({name: bindparam(name) for name in _DECIDED}), rows)
             settled = update(events).where(events.c.id == event_id)
             connection.execute(settled.values(decided=revision, stamp=stamp))
+            self._database.edited(connection, decided)
             return True
 
     def shown(
@@ -206,6 +207,7 @@ class EventFaces:
                     .where(events.c.id == event_id)
                     .values(revision=events.c.revision + 1)
                 )
+                self._database.edited(connection, len(rows))
 
     def enrollable(
         self, event_id: int, ids: Iterable[int], fingerprint: str

@@ -260,6 +260,20 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotosAdded:
+    """What one transaction put into an event.
+
+    Attributes:
+        event: its id.
+        added, rejected: how many photos.
+    """
+
+    event: int
+    added: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
 class ErasedAppearances:
     """What the deletion of a person took out of events.
 

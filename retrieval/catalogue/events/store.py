@@ -93,7 +93,8 @@ class EventStore:
             new = insert(events).returning(events.c.id)
             event_id = connection.execute(new, row).scalar_one()
             _expect(connection, event_id, people)
-            return find_event(connection, collection_id, events.c.id == event_id)
+            made = find_event(connection, collection_id, events.c.id == event_id)
+            return self._database.edited(connection, made)
 
     def find(self, collection_id: int, name: str) -> Event:
         """The event of this name; NotFound names those that there are."""
@@ -165,7 +166,8 @@ class EventStore:
             changed = {key: value for key, value in changed.items() if value is not None}
             if changed:
                 connection.execute(update(events).where(events.c.id == event_id).values(changed))
-            return find_event(connection, collection_id, events.c.id == event_id)
+            left = find_event(connection, collection_id, events.c.id == event_id)
+            return self._database.edited(connection, left)
 
     def delete(self, collection_id: int, event_id: int) -> tuple[str, ...]:
         """Delete an event with all that is of it, for good; return its photos' SHA-256.

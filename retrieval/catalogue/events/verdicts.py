@@ -64,7 +64,7 @@ class Verdicts:
             for some in chunks(ids):
                 act = update(verdicts).where(verdicts.c.id.in_(some)).values(act=min(ids))
                 connection.execute(act)
-            return _acts(connection, event_id, min(ids))
+            return self._database.edited(connection, _acts(connection, event_id, min(ids)))
 
     def of_event(self, event_id: int) -> list[Verdict]:
         """All that was said in an event, oldest first, undone or not."""
@@ -107,7 +107,7 @@ class Verdicts:
                 )
             undone = {"undone_at": now(), "undone_by": judge}
             connection.execute(update(verdicts).where(mine, verdicts.c.act == act).values(undone))
-            return _acts(connection, event_id, found[0].act)
+            return self._database.edited(connection, _acts(connection, event_id, found[0].act))
 
     def person(self, collection_id: int, name: str, external_id: str | None) -> tuple[Person, bool]:
         """The person of this name, made without a face where there is none; and whether made.
@@ -133,7 +133,8 @@ class Verdicts:
                     )
             if row is None:
                 made = insert_person(connection, collection_id, name, external_id)
-                return person_by_id(connection, collection_id, made), True
+                new = person_by_id(connection, collection_id, made)
+                return self._database.edited(connection, new), True
             if external_id is not None and row.external_id is None:
                 given = update(people).where(people.c.id == row.id)
                 connection.execute(given.values(external_id=external_id))
