@@ -30,6 +30,10 @@ def serve(
         str, typer.Option("--host", metavar="ADDRESS", help="0.0.0.0 for all; needs a key.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8000,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=0, max=256, help="Workers of bulk work to start beside it."),
+    ] = 0,
 ) -> None:
     """Serve the HTTP API and the web app until it is interrupted."""
     import uvicorn
@@ -48,7 +52,7 @@ def serve(
     who = "asks for a key" if keyed else "no keys: anybody on this machine may do everything"
     if not run.quiet:
         logging.getLogger("retrieval.api").setLevel(logging.INFO)
-    with _listening(host, port) as listener, queue_of(run) as queue:
+    with _listening(host, port) as listener, queue_of(run) as queue, _workers(run, workers):
         config = uvicorn.Config(
             make_app(run, loopback=loopback, queue=queue),
             http=connection_of(run.settings),
@@ -81,6 +85,24 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         ) from error
     with listener:
         yield listener
+
+
+@contextmanager
+def _workers(run: Run, count: int) -> Iterator[None]:
+    """Workers of bulk work for as long as the service lasts.
+
+    Raises:
+        QueueUnavailable: no Redis answers, or none can be started.
+    """
+    if not count:
+        yield
+        return
+    from cli.worker import plan_of
+    from worker.redis_server import redis_of
+    from worker.supervisor import workers
+
+    with redis_of(run.settings) as place, workers(plan_of(run, place), count, revive=place.revive):
+        yield
 
 
 def _leave(signum: int, frame: object) -> NoReturn:

@@ -12,7 +12,8 @@ from retrieval.errors import QueueUnavailable, WorkerFailed
 
 if TYPE_CHECKING:
     from worker.jobs import RqJobQueue
-    from worker.redis_server import EmbeddedRedis
+    from worker.process import WorkerPlan
+    from worker.redis_server import EmbeddedRedis, RedisPlace
 
 
 def register(app: typer.Typer) -> None:
@@ -49,22 +50,13 @@ def worker(
 
 
 def _start(run: Run, processes: int | None, timeout_s: int) -> None:
-    from worker.process import WorkerPlan
     from worker.redis_server import redis_of
     from worker.supervisor import Supervisor, stopping_on_signals
 
-    level = logging.ERROR if run.quiet else logging.INFO
-    logging.getLogger("worker").setLevel(level)
-    threads = run.settings.threads or 1
-    count = processes or max(len(os.sched_getaffinity(0)) // threads, 1)
     with redis_of(run.settings) as place:
-        plan = WorkerPlan(
-            run.settings.model_copy(update={"threads": threads}),
-            place.url,
-            run.settings.queue,
-            timeout_s=timeout_s,
-            log_level=level,
-        )
+        plan = plan_of(run, place, timeout_s)
+        threads = plan.settings.threads or 1
+        count = processes or max(len(os.sched_getaffinity(0)) // threads, 1)
         supervisor = Supervisor(plan, count, revive=place.revive)
         with stopping_on_signals(supervisor):
             run.remark(
@@ -72,6 +64,21 @@ def _start(run: Run, processes: int | None, timeout_s: int) -> None:
                 " stop` ends them after the batch in hand"
             )
             supervisor.run()
+
+
+def plan_of(run: Run, place: "RedisPlace", timeout_s: int = 900) -> "WorkerPlan":
+    """What workers of these settings do, and where their jobs are."""
+    from worker.process import WorkerPlan
+
+    level = logging.ERROR if run.quiet else logging.INFO
+    logging.getLogger("worker").setLevel(level)
+    return WorkerPlan(
+        run.settings.model_copy(update={"threads": run.settings.threads or 1}),
+        place.url,
+        run.settings.queue,
+        timeout_s=timeout_s,
+        log_level=level,
+    )
 
 
 def _stop(run: Run, timeout_s: int) -> None:

@@ -150,6 +150,12 @@ class JobQueue(Protocol):
     def pending(self, run_id: str) -> int:
         """Jobs of the run that are queued, deferred, scheduled or begun."""
 
+    def workers(self) -> int:
+        """How many workers there are."""
+
+    def waiting(self) -> int:
+        """Jobs of all runs that no worker has begun."""
+
     def failed(self, run_id: str) -> list[FailedJob]:
         """The run's jobs that were given up."""
 

@@ -153,6 +153,15 @@ class RqJobQueue:
         with redis_errors():
             return int(self.connection.scard(workers_key(self.name)))
 
+    def waiting(self) -> int:
+        """Jobs of all runs that no worker has begun.
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
+        """
+        with redis_errors():
+            return int(self.rq.count)
+
     def ask_workers_to_stop(self) -> None:
         """Ask every supervisor of this queue, on whatever machine, to finish and leave.
 

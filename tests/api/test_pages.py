@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from retrieval.api.app import create_app
 from retrieval.api.auth import COOKIE
@@ -146,7 +147,10 @@ def test_names_are_shown_as_text_whatever_they_are(client: TestClient) -> None:
         assert "&lt;script&gt;" in page
 
 
-@pytest.mark.parametrize("path", ["/", "/people", "/unknowns", "/runs", "/quality", "/index"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/people", "/unknowns", "/runs", "/quality", "/index", "/access", "/audit", "/settings"],
+)
 def test_every_page_works_before_anybody_is_enrolled(client: TestClient, path: str) -> None:
     assert client.get(path, headers=HTML).status_code == 200
 
@@ -202,3 +206,50 @@ def test_the_index_page_shows_what_an_index_server_can_say(settings: Settings) -
     assert "milvus-ivf-flat" in page
     assert "64, of which 8 are visited for faces" in page
     assert "Memory a face" not in page
+
+
+def test_the_audit_page_shows_filters_and_exports_what_was_done(
+    client: TestClient, context: Context, people: dict[str, int]
+) -> None:
+    client.patch(f"/v1/people/{people['Rosa']}", json={"person": "=Rosa|cmd"})
+    page = client.get("/audit", params={"action": "rename"}, headers=HTML).text
+    assert "=Rosa|cmd" in page
+    assert "<td>enrol</td>" not in page
+    assert "<td>enrol</td>" in client.get("/audit", headers=HTML).text
+    lines = client.get("/audit/export", params={"action": "rename"}).text.splitlines()
+    assert len(lines) == 2
+    assert "rename" in lines[1]
+
+
+def test_an_audit_of_several_pages_is_exported_whole(
+    client: TestClient, context: Context, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.api.routes.pages.access._EXPORTED_AT_ONCE", 2)
+    monkeypatch.setattr("retrieval.api.routes.pages.access.PAGE_ENTRIES", 2)
+    assert len(client.get("/audit/export").text.splitlines()) == 5  # four photos were enrolled
+    first = client.get("/audit", headers=HTML).text
+    older = re.search(r'href="(/audit\?before=[^"]+)"', first)
+    assert older is not None
+    second = client.get(older[1].replace("&amp;", "&"), headers=HTML).text
+    assert (first.count("<td>enrol</td>"), second.count("<td>enrol</td>")) == (2, 2)
+
+
+def test_the_settings_page_shows_no_secret(client: TestClient, context: Context) -> None:
+    secret = SecretStr("a secret of webhooks")
+    settings = context.settings.model_copy(update={"webhook_secret": secret})
+    client.app.state.context = replace(context, settings=settings)  # type: ignore[attr-defined]
+    page = client.get("/settings", headers=HTML).text
+    assert "ROLLCALL_WEBHOOK_SECRET" in page
+    assert secret.get_secret_value() not in page
+
+
+def test_an_admin_of_one_collection_sees_its_users_and_keys_alone(
+    client: TestClient, context: Context, people: dict[str, int]
+) -> None:
+    context.keys.create("door of Rome", Role.VIEWER, "rome")
+    context.keys.create("door of all", Role.VIEWER)
+    _, bound = context.keys.create("keeper", Role.ADMIN, "default")
+    headers = {**HTML, "Authorization": f"Bearer {bound}"}
+    page = client.get("/access", headers=headers).text
+    assert "keeper" in page
+    assert "door of" not in page

@@ -40,6 +40,12 @@ class PatientQueue:
     def pending(self, run_id: str) -> int:
         return sum(job[2] == run_id for job in self.jobs)
 
+    def workers(self) -> int:
+        return 1
+
+    def waiting(self) -> int:
+        return len(self.jobs)
+
     def failed(self, run_id: str) -> list[FailedJob]:
         return []
 

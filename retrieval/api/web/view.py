@@ -65,6 +65,9 @@ PLACES = (
             Place("runs", "/runs", Role.OPERATOR),
             Place("quality", "/quality", Role.OPERATOR),
             Place("index", "/index", Role.ADMIN),
+            Place("access", "/access", Role.ADMIN),
+            Place("audit", "/audit", Role.ADMIN),
+            Place("settings", "/settings", Role.ADMIN),
         ),
     ),
 )

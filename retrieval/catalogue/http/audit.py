@@ -115,6 +115,7 @@ class Audit:
         collection: str | None = None,
         and_of_none: bool = False,
         who: str | None = None,
+        action: str | None = None,
         photo: str | None = None,
         before: int | None = None,
         limit: int = 100,
@@ -122,7 +123,7 @@ class Audit:
         """Entries, newest first.
 
         Args:
-            collection, who: only of these.
+            collection, who, action: only of these.
             and_of_none: beside the collection's those of no collection: logins, keys for all.
             photo: only about the photo with this SHA-256, or one that begins so.
             before: only entries older than this number: the last of the page before.
@@ -134,6 +135,8 @@ class Audit:
             query = query.where((audit.c.collection == collection) | none)
         if who is not None:
             query = query.where(audit.c.who == who)
+        if action is not None:
+            query = query.where(audit.c.action == action)
         if photo is not None:
             query = query.where(audit.c.photo.startswith(photo, autoescape=True))
         if before is not None:
@@ -148,6 +151,12 @@ class Audit:
             )
             for row in rows
         ]
+
+    def actions(self) -> list[str]:
+        """Every action that an entry tells of, by name."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(audit.c.action).distinct().order_by(audit.c.action))
+            return list(found.scalars())
 
     def purge(self, days: int) -> int:
         """Delete entries that are older than so many days; return how many."""

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from retrieval.api.routes.pages import administration, events, people, review, sessions
+from retrieval.api.routes.pages import access, administration, events, people, review, sessions
 
 ROUTERS: tuple[APIRouter, ...] = (
     sessions.login_routes,
@@ -11,4 +11,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     people.routes,
     review.routes,
     administration.routes,
+    access.routes,
 )

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from retrieval.api.context import Context
 from retrieval.api.routes.quality import calibration_shown
 from retrieval.api.routes.runs import RunId, own_run
 from retrieval.api.routing import OPERATOR, VIEWER, By, GuardedRoute, InContext
 from retrieval.api.web.view import InView, places_for
 from retrieval.collection.bulk import run_document
+from retrieval.errors import QueueUnavailable
 from retrieval.identities.calibrate import missing
 from retrieval.upkeep.model_swap import status as status_of_models
 
@@ -38,7 +40,18 @@ def runs_page(view: InView, context: InContext) -> Response:
         runs=[run_document(runs, run) for run in own],
         folders=context.settings.ingest_folders,
         queue=context.queue is not None,
+        busy=_workers(context),
     )
+
+
+def _workers(context: Context) -> dict[str, int | None]:
+    """How many workers there are, and how many batches wait for one; None where nobody knows."""
+    if context.queue is None:
+        return {"workers": None, "waiting": None}
+    try:
+        return {"workers": context.queue.workers(), "waiting": context.queue.waiting()}
+    except QueueUnavailable:
+        return {"workers": None, "waiting": None}
 
 
 @routes.get("/runs/{run_id}", openapi_extra=VIEWER)

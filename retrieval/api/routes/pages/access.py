@@ -1,0 +1,153 @@
+"""Pages of who may come in, what they did, and how the service is set."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import SecretStr
+
+from retrieval.api.context import Context
+from retrieval.api.routing import ADMIN, By, GuardedRoute, InContext
+from retrieval.api.web.view import InView, View
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.audit import AuditEntry, AuditRecord
+from retrieval.files.cells import CsvWriter
+from retrieval.settings import PREFIX, Settings
+
+routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
+
+PAGE_ENTRIES = 100
+_EXPORTED_AT_ONCE = 1_000
+_COLUMNS = ("at", "who", "key", "action", "collection", "photo", "answer", "threshold", "model")
+
+Who = Annotated[str | None, Query(max_length=200)]
+Action = Annotated[str | None, Query(max_length=60)]
+
+
+@routes.get("/access", openapi_extra=ADMIN)
+def access_page(view: InView, context: InContext, caller: By) -> Response:
+    """Users, who log in, and keys, which programs send."""
+    own = caller.collection
+    users = [each for each in context.catalogue.users.all() if own in (None, each.collection)]
+    keys = [each for each in context.keys.all() if own in (None, each.collection)]
+    return view.page(
+        "access",
+        "access.html",
+        users=[asdict(user) for user in users],
+        keys=[asdict(key) for key in keys],
+        roles=[role.value for role in Role],
+        own=own,
+    )
+
+
+@routes.get("/audit", openapi_extra=ADMIN)
+def audit_page(
+    view: InView,
+    context: InContext,
+    who: Who = None,
+    action: Action = None,
+    before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+) -> Response:
+    """Who asked or changed what, newest first."""
+    found = _entries(context, view, who, action, before, PAGE_ENTRIES + 1)
+    page = found[:PAGE_ENTRIES]
+    return view.page(
+        "audit",
+        "audit.html",
+        entries=[{**each.document(), "told": _told(each.entry)} for each in page],
+        actions=context.audit.actions(),
+        who=who or "",
+        action=action or "",
+        next=page[-1].id if len(found) > PAGE_ENTRIES else None,
+    )
+
+
+@routes.get("/audit/export", openapi_extra=ADMIN)
+def export_audit(
+    view: InView, context: InContext, who: Who = None, action: Action = None
+) -> Response:
+    """All entries that a filter leaves, as CSV."""
+    return StreamingResponse(
+        _csv(context, view, who, action),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="audit.csv"'},
+    )
+
+
+@routes.get("/settings", openapi_extra=ADMIN)
+def settings_page(view: InView, context: InContext) -> Response:
+    """How the service is set, with what each setting means."""
+    settings = context.settings
+    rows = [
+        {
+            "name": f"{PREFIX}{name.upper()}",
+            "value": _shown(getattr(settings, name)),
+            "changed": name in settings.model_fields_set,
+            "about": field.description or "",
+        }
+        for name, field in Settings.model_fields.items()
+    ]
+    return view.page("settings", "settings.html", rows=rows)
+
+
+def _entries(
+    context: Context,
+    view: View,
+    who: str | None,
+    action: str | None,
+    before: int | None,
+    limit: int,
+) -> list[AuditRecord]:
+    return context.audit.entries(
+        collection=view.collection,
+        and_of_none=view.caller.collection is None,
+        who=who or None,
+        action=action or None,
+        before=before,
+        limit=limit,
+    )
+
+
+def _csv(context: Context, view: View, who: str | None, action: str | None) -> Iterator[str]:
+    text = io.StringIO()
+    writer = CsvWriter(text)
+    writer.row(_COLUMNS)
+    before: int | None = None
+    while True:
+        found = _entries(context, view, who, action, before, _EXPORTED_AT_ONCE)
+        for each in found:
+            told = {**each.document(), "answer": _told(each.entry)}
+            writer.row([told[name] for name in _COLUMNS])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+        if len(found) < _EXPORTED_AT_ONCE:
+            return
+        before = found[-1].id
+
+
+def _told(entry: AuditEntry) -> str:
+    """What an entry tells, in a line: names that were answered, or what was changed."""
+    answer = entry.answer or {}
+    if isinstance(answer.get("faces"), list):
+        return ", ".join(_face(face) for face in answer["faces"]) or "no face"
+    return ", ".join(f"{name} {_value(value)}" for name, value in answer.items() if value)
+
+
+def _face(face: dict[str, Any]) -> str:
+    return str(face["person"] or face["decision"])
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "•••" if value.get_secret_value() else ""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
