@@ -16,7 +16,10 @@ COMMANDS = {
         "enroll",
         "Enrol photos: one folder per person, loose photos of one person, or a list.",
     ),
-    "identify": ("identify", "Say who is in each photo."),
+    "identify": (
+        "identify",
+        "Say who is in each photo, and who is in each video from when to when.",
+    ),
     "search": (
         "identify",
         "Find the gallery's photos that show the people of a photo, best first.",

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cli.identify_queued import identify_queued
 from cli.options import Run, Writes, command, tell_passed
+from cli.videos import draw_videos, identify_videos, parted, show_videos
 from retrieval.collection.answers import FaceAnswer, PhotoAnswer, identification
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.urls import location_of
 from retrieval.values import Location, Source, Url
+
+if TYPE_CHECKING:
+    from retrieval.service import Service
 
 BATCH = 16  # photos that are asked about in one call: enough for full embedding batches
 
@@ -30,7 +34,9 @@ def register(app: typer.Typer) -> None:
 
 Photos = Annotated[
     list[str],
-    typer.Argument(metavar="PHOTO...", help="Photos, or folders of photos: paths or URLs."),
+    typer.Argument(
+        metavar="PHOTO...", help="Photos and videos, or folders of them: paths or URLs."
+    ),
 ]
 Threshold = Annotated[
     float | None,
@@ -43,7 +49,11 @@ def identify(
     photos: Photos,
     draw: Annotated[
         Path | None,
-        typer.Option("--draw", metavar="DIR", help="Write annotated copies here."),
+        typer.Option(
+            "--draw",
+            metavar="DIR",
+            help="Write annotated copies here, and a timeline of each video.",
+        ),
         Writes.FOLDER,
     ] = None,
     detail: Annotated[
@@ -66,7 +76,7 @@ def identify(
         Writes.FILE,
     ] = None,
 ) -> None:
-    """Say who is in each photo."""
+    """Say who is in each photo, and who is in each video from when to when."""
     run.change(detail=detail)
     places, passed = [location_of(photo) for photo in photos], PassedOver()
     if queue != (out is not None):
@@ -78,19 +88,26 @@ def identify(
         identify_queued(run, places, listed, out, detail=detail, threshold=threshold)
         tell_passed(run, passed)
         return
-    paths = list(_listed(places, passed))
-    answers: list[PhotoAnswer] = []
-    with run.service() as service, run.progress("identifying", len(paths)) as advance:
-        for start in range(0, len(paths), BATCH):
-            batch = [Source(str(path), path) for path in paths[start : start + BATCH]]
-            answers += service.identify(batch, threshold)
-            advance(len(batch))
+    paths, videos = parted(list(_listed(places, passed)))
+    with run.service() as service:
+        answers = _identified(run, service, paths, threshold)
+        seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
         state = service.state()
     if draw is not None:
         for picture in draw_all(run, answers, paths, draw):
             run.remark(f"wrote {picture}")
-    run.rejected = any(answer.error for answer in answers)
-    run.emit(identification(answers, state), lambda: show_answers(run, answers))
+        for picture in draw_videos(run, seen, videos, draw):
+            run.remark(f"wrote {picture}")
+    run.rejected = any(a.error for a in answers) or any(a.error for a in seen)
+    documents = [answer.document() for answer in seen]
+
+    def show() -> None:
+        if answers or not seen:
+            show_answers(run, answers)
+        if seen:
+            show_videos(run, seen)
+
+    run.emit(identification(answers, state, documents), show)
     run.remark(
         f"{state.people} people enrolled; model {state.model}; threshold"
         f" {threshold if threshold is not None else state.threshold:.3f}"
@@ -99,15 +116,30 @@ def identify(
     tell_passed(run, passed)
 
 
+def _identified(
+    run: Run, service: "Service", paths: Sequence[Location], threshold: float | None
+) -> list[PhotoAnswer]:
+    """Ask about photos, a batch at a time."""
+    answers: list[PhotoAnswer] = []
+    if not paths:
+        return answers
+    with run.progress("identifying", len(paths)) as advance:
+        for start in range(0, len(paths), BATCH):
+            batch = [Source(str(path), path) for path in paths[start : start + BATCH]]
+            answers += service.identify(batch, threshold)
+            advance(len(batch))
+    return answers
+
+
 def _listed(photos: Sequence[Location], passed: PassedOver) -> Iterator[Location]:
-    """The photos named, and those anywhere below a folder named.
+    """The photos and videos named, and those anywhere below a folder named.
 
     Raises:
         DataInvalid: there is none.
     """
     found = 0
     for path in photos:
-        for photo in photos_at(path, passed=passed):
+        for photo in photos_at(path, passed=passed, videos=True):
             found += 1
             yield photo
     if not found:
@@ -128,7 +160,7 @@ def _rows(answer: PhotoAnswer) -> Iterator[tuple[object, ...]]:
     elif not answer.faces:
         yield name, "", "no face", "", "", "", "no face was found"
     for number, face in enumerate(answer.faces, 1):
-        yield name, number, face.decision.value, *_words(face)
+        yield name, number, face.decision.value, *words_of(face)
     for remark in remarks(answer):
         yield name, "", "", "", "", "", remark
 
@@ -142,7 +174,8 @@ def remarks(answer: PhotoAnswer) -> Iterator[str]:
         yield f"{faces} too small to name: a photo from nearer would show who it is"
 
 
-def _words(face: FaceAnswer) -> tuple[str, str, str, str]:
+def words_of(face: FaceAnswer) -> tuple[str, str, str, str]:
+    """Person, score, margin and reason as people read them."""
     person = face.person or " / ".join(c.person for c in face.candidates[:2])
     shown = face.person or (f"({person})" if person and face.decision == "ambiguous" else "")
     score = "" if face.score is None else f"{face.score:.3f}"

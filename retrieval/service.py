@@ -46,6 +46,8 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
     from retrieval.collection.pipeline import Pipeline
     from retrieval.events.events import Events
     from retrieval.index.people_index import PeopleIndex
+    from retrieval.photos.videos import VideoRules
+    from retrieval.tracks.answers import VideoAnswer
 
 T = TypeVar("T")
 
@@ -321,6 +323,44 @@ class Service:
     ) -> tuple[list[PhotoAnswer], GalleryState]:
         """Say who is in each photo, as `identify`, and against what was asked: of one model."""
         return self.steadily(lambda model: model.ask(sources, threshold))
+
+    @property
+    def video_rules(self) -> VideoRules:
+        """How videos are looked at."""
+        return self._parts.videos
+
+    def identify_video(
+        self,
+        source: Source,
+        threshold: float | None = None,
+        *,
+        paths: bool = False,
+        advance: Callable[[float, float | None], None] | None = None,
+    ) -> VideoAnswer:
+        """Say who is in a video, from when to when.
+
+        Args:
+            source: the video.
+            threshold: in place of the collection's own.
+            paths: whether the answer holds the box of each frame, to draw it.
+            advance: is told which second is reached, and how long the video is, if it says.
+
+        Returns:
+            the answer; it has an error in it where the video cannot be read.
+        """
+        from retrieval.tracks.identifying import identify
+
+        return self.steadily(
+            lambda model: identify(
+                model,
+                self.catalogue,
+                source,
+                self.video_rules,
+                threshold,
+                paths=paths,
+                advance=advance,
+            )
+        )
 
     def search(self, source: Source, limit: int = 10) -> list[PhotoHit]:
         """Find the gallery's photos that show the people of a photo, best first.

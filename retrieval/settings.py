@@ -113,6 +113,24 @@ class Settings(BaseSettings):
     max_photo_bytes: int = Field(
         200_000_000, ge=1, description="Bytes of the largest photo that is read."
     )
+    video_fps: float = Field(
+        5.0,
+        gt=0,
+        le=60,
+        description="Frames per second of a video in which faces are looked for, at most.",
+    )
+    max_video_hours: float = Field(
+        4.0, gt=0, description="Hours of the longest video that is looked at."
+    )
+    max_video_pixels: int = Field(
+        40_000_000, ge=1, description="Pixels of the largest frame of a video."
+    )
+    max_video_frames: int = Field(
+        1_000_000, ge=1, description="Frames of the longest video that is looked at."
+    )
+    max_video_bytes: int = Field(
+        20_000_000_000, ge=1, description="Bytes of the largest video that is read."
+    )
     memory_budget: str = Field(
         "512M",
         description="Memory that photos which are decoded at a time may take in each process;"

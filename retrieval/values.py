@@ -221,6 +221,12 @@ class Quality:
     def __len__(self) -> int:
         return len(self.reasons)
 
+    @classmethod
+    def none(cls) -> "Quality":
+        """Of no face at all."""
+        empty = np.zeros(0, np.float32)
+        return cls(empty, empty, empty, empty, ())
+
     def take(self, rows: npt.NDArray[np.intp]) -> "Quality":
         """Only the given rows, in their order."""
         reasons = tuple(self.reasons[row] for row in rows)

@@ -68,6 +68,12 @@ def lfw_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def videos_dir() -> Path:
+    """Three short clips: a scene of several people, a singer, people who walk."""
+    return _beside("data/videos")
+
+
+@pytest.fixture(scope="session")
 def models_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder in which dlib-resnet is exported, once for all tests."""
     home = tmp_path_factory.mktemp("models-home")

@@ -15,6 +15,7 @@ from retrieval.building.models import (
     default_gate,
     other_model,
     threads_of,
+    video_rules,
 )
 from retrieval.building.opening import build_service, open_catalogue, user_key_of
 from retrieval.building.workshop import Workshop
@@ -36,4 +37,5 @@ __all__ = [
     "photos_root",
     "threads_of",
     "user_key_of",
+    "video_rules",
 ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retrieval.faces.given import GivenFace
     from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
     from retrieval.inference.store import ModelStore
+    from retrieval.photos.videos import VideoRules
 
 # What `auto` takes: the first that is there without a download, see docs/tuning.md.
 DETECTORS = ("yunet", "mtcnn")
@@ -215,6 +216,19 @@ def other_model(
 def threads_of(settings: Settings) -> int:
     """The number of threads: the setting, or the cores that this process may use."""
     return settings.threads or len(os.sched_getaffinity(0))
+
+
+def video_rules(settings: Settings) -> "VideoRules":
+    """How videos are looked at: limits and pace."""
+    from retrieval.photos.videos import Pace, VideoLimits, VideoRules
+
+    limits = VideoLimits(
+        settings.max_video_bytes,
+        settings.max_video_pixels,
+        settings.max_video_hours * 3600,
+        settings.max_video_frames,
+    )
+    return VideoRules(limits, Pace(settings.video_fps))
 
 
 def default_gate(manifest: "Manifest", name: str) -> Gate:

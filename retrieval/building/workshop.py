@@ -19,6 +19,7 @@ from retrieval.building.models import (
     default_gate,
     embedder_remark,
     threads_of,
+    video_rules,
 )
 from retrieval.errors import StoreError
 from retrieval.protocols import ChangeFeed
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from retrieval.index.people_index import PeopleIndex
     from retrieval.inference.store import ModelStore
     from retrieval.photos.store import PhotoStore
+    from retrieval.photos.videos import VideoRules
     from retrieval.scoring.space import Space
     from retrieval.values import Floats
 
@@ -215,6 +217,11 @@ class Workshop:
 
         settings = self._settings
         return Keeping(settings.unknown_days, settings.event_days, settings.thumbnails)
+
+    @property
+    def videos(self) -> "VideoRules":
+        """How videos are looked at."""
+        return video_rules(self._settings)
 
     def gate(self, collection: "Collection") -> Gate:
         """Threshold and margin of a collection that is not calibrated: the manifest's."""

@@ -39,6 +39,7 @@ from retrieval.identities.outliers import unlike_the_rest
 from retrieval.index.clusters import Clusters
 from retrieval.index.people_index import PeopleIndex
 from retrieval.photos.store import PhotoStore
+from retrieval.photos.videos import VideoRules
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.values import Floats, Gate, Source, found_ids
@@ -110,6 +111,10 @@ class Parts(Protocol):
     @property
     def keeping(self) -> Keeping:
         """What is kept of what comes in, and for how long."""
+
+    @property
+    def videos(self) -> VideoRules:
+        """How videos are looked at."""
 
 
 class ActiveModel:

@@ -155,9 +155,12 @@ class GalleryState:
         }
 
 
-def identification(answers: Sequence[PhotoAnswer], state: GalleryState) -> dict[str, Any]:
-    """The document that `rollcall identify --json` prints."""
-    return {"photos": [answer.document() for answer in answers], **state.document()}
+def identification(
+    answers: Sequence[PhotoAnswer], state: GalleryState, videos: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """The document that `rollcall identify --json` prints; of videos only where there are any."""
+    seen = {"videos": list(videos)} if videos else {}
+    return {"photos": [answer.document() for answer in answers], **seen, **state.document()}
 
 
 FaceBox = tuple[float, float, float, float]  # xywh, in pixels of the upright original

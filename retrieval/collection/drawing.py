@@ -1,5 +1,6 @@
 """Annotated copies of photos: boxes in the colour of the decision, with numbers and names."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -16,15 +17,18 @@ COLOURS = {
     Outcome.UNUSABLE: (110, 110, 110),
 }
 _Area = tuple[float, float, float, float]  # left, top, right, bottom
-_FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
+FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
 
 
-def annotate(pixels: Pixels, answer: PhotoAnswer) -> Image.Image:
+def annotate(
+    pixels: Pixels, answer: PhotoAnswer, numbers: Sequence[int] | None = None
+) -> Image.Image:
     """Draw an answer's boxes and names over its photo.
 
     Args:
         pixels: (h, w, 3) RGB uint8, the upright photo, at any reduced size.
         answer: what was found in it.
+        numbers: of its faces; counted from 1 if None.
 
     Returns:
         a new picture of the size of `pixels`.
@@ -38,9 +42,10 @@ def annotate(pixels: Pixels, answer: PhotoAnswer) -> Image.Image:
         corners = (left, top, left + width, top + height)
         draw.rectangle(corners, outline=COLOURS[face.decision], width=line)
     placed: list[_Area] = []
-    for number, (face, box) in enumerate(zip(answer.faces, boxes, strict=True), 1):
+    numbers = range(1, len(boxes) + 1) if numbers is None else numbers
+    for number, face, box in zip(numbers, answer.faces, boxes, strict=True):
         size = max(min(round(box[2] / 6), line * 8), 11)
-        font = ImageFont.truetype(str(_FONT), size)
+        font = ImageFont.truetype(str(FONT), size)
         text = f"{number} {label(face)}" if len(boxes) > 1 else label(face)
         area = _free_place(box, draw.textlength(text, font=font), size, line, picture, placed)
         placed.append(area)

@@ -34,7 +34,7 @@ def photo_answer(
         photo.width,
         photo.height,
         tuple(
-            _face_answer(tuple(box), score, decision, names, faces, expected)
+            face_answer(tuple(box), score, decision, names, faces, expected)
             for box, score, decision, expected in zip(
                 boxes, scores, decisions, false_matches, strict=True
             )
@@ -44,7 +44,7 @@ def photo_answer(
     )
 
 
-def _face_answer(
+def face_answer(
     box: tuple[float, float, float, float],
     detection_score: float,
     decision: Decision,
@@ -52,6 +52,7 @@ def _face_answer(
     faces: dict[int, EnrolledFace],
     false_matches: float | None,
 ) -> FaceAnswer:
+    """Put names to the decision about one face; see `photo_answer`."""
     matched = decision.outcome is Outcome.MATCH and decision.person_id is not None
     return FaceAnswer(
         box=box,

@@ -109,6 +109,16 @@ class PhotoFailure:
     error: Fault
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A picture that is there at one size: `retrieval.protocols.PhotoSizes`."""
+
+    photo: Photo
+
+    def at_least(self, longer_px: int | None) -> Photo:
+        return self.photo
+
+
 class Pipeline:
     """Decode, detect, assess, align, embed: one object for a collection's models.
 
@@ -303,6 +313,24 @@ class Pipeline:
         except cv2.error as error:
             failed = InferenceFailed(f"OpenCV failed on {source.name}: {str(error).strip()}")
             return PhotoFailure(source, failed)
+
+    def look(self, frames: Sequence[Pixels]) -> list[Faces]:
+        """Find and embed the faces of frames of a video, each (h, w, 3) RGB uint8 and upright.
+
+        One look at each frame, since the next one shows the same people; faces in the order in
+        which they are counted.
+
+        Raises:
+            InferenceFailed: a network failed.
+        """
+        return self.embed(list(self._pool.map(self._looked, frames)))
+
+    def _looked(self, pixels: Pixels) -> FoundFaces:
+        frame = _Frame(Photo("frame", "", pixels.shape[1], pixels.shape[0], pixels))
+        try:
+            return self.align(frame, self._finder.glance(pixels))
+        except cv2.error as error:
+            raise InferenceFailed(f"OpenCV failed on a frame: {str(error).strip()}") from error
 
     def open(self, source: Source) -> StoredPhoto:
         """Read one photo; its pixels are decoded when they are asked for.

@@ -19,6 +19,7 @@ from retrieval.values import Detections, Floats, Photo, Pixels
 Detail = Literal["auto", "normal", "high"]
 
 FIRST_PX = 640  # longer side of what the first look is shown
+GLANCE_PX = 960  # of what the one look at a frame of a video is shown
 # Where a photo is longer than twice its height, the first look goes along it in parts, each as high
 # as a common photo's would be: 640 x 427, the shape of most cameras.
 _PANORAMA = 2.0
@@ -91,6 +92,18 @@ class Finder:
         elif self._detail == "auto":
             found = self._close_enough(seen, found, scale)
         return Found(turned_back(found, degrees, small.width, small.height), degrees)
+
+    def glance(self, pixels: Pixels) -> Found:
+        """Find the faces of one frame of a video: one look, larger than a photo's first.
+
+        Nothing is looked at closer: who is small in this frame is larger in another.
+
+        Raises:
+            InferenceFailed: the detector failed.
+        """
+        longest = min(max(pixels.shape[:2]), GLANCE_PX)
+        wanted = longest if longest > FIRST_PX else None
+        return Found(self._detector.detect(pixels, longest_px=wanted), UPRIGHT)
 
     def _first(self, photo: PhotoSizes, small: Photo) -> tuple[Detections, float]:
         """Look at the whole: faces, and pixels shown per pixel of the original."""

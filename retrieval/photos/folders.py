@@ -20,6 +20,7 @@ from retrieval.photos.kinds import (
     BEGINNING,
     begins_like_a_photo,
     has_photo_ending,
+    has_video_ending,
     is_album,
     is_hidden,
     is_system_folder,
@@ -118,9 +119,11 @@ def exists(place: Location) -> bool:
 
 
 def photos_below(
-    folder: P, *, recursive: bool = False, passed: PassedOver | None = None
+    folder: P, *, recursive: bool = False, passed: PassedOver | None = None, videos: bool = False
 ) -> Iterator[P]:
     """The photos in a folder, by name; with `recursive`, then those of its folders.
+
+    With `videos`, videos as well.
 
     Raises:
         DataInvalid: the folder cannot be read.
@@ -131,24 +134,24 @@ def photos_below(
     for entry in _entries(folder, passed):
         if entry.is_folder:
             folders += [] if entry.is_link else [entry.name]
-        elif _is_photo(folder, entry.name):
+        elif _is_photo(folder, entry.name) or (videos and has_video_ending(entry.name)):
             yield folder / entry.name
         else:
             passed.files[kind_of(entry.name)] += 1
     if recursive:
         for below in folders:
-            yield from _photos_of(folder / below, passed)
+            yield from _photos_of(folder / below, passed, videos)
 
 
-def photos_at(place: P, *, passed: PassedOver | None = None) -> Iterator[P]:
-    """A photo that is named, or those anywhere below a folder that is.
+def photos_at(place: P, *, passed: PassedOver | None = None, videos: bool = False) -> Iterator[P]:
+    """A photo that is named, or those anywhere below a folder that is; with `videos`, those too.
 
     Raises:
         DataInvalid: the folder cannot be read.
         StorageUnavailable: a URL's server does not answer.
     """
     if is_folder(place):
-        yield from photos_below(place, recursive=True, passed=passed)
+        yield from photos_below(place, recursive=True, passed=passed, videos=videos)
     else:
         yield place
 
@@ -283,14 +286,14 @@ def _nested(
         yield from _nested(folder / name, passed, seen, deepest - 1)
 
 
-def _photos_of(folder: P, passed: PassedOver) -> Iterator[P]:
+def _photos_of(folder: P, passed: PassedOver, videos: bool = False) -> Iterator[P]:
     """The photos of a folder that another one lists; the folder itself where it cannot be read.
 
     So one bad folder stops no run: it is rejected, with its reason, when it is decoded. One that
     went away since it was listed has no photos.
     """
     try:
-        yield from photos_below(folder, recursive=True, passed=passed)
+        yield from photos_below(folder, recursive=True, passed=passed, videos=videos)
     except DataInvalid:
         if exists(folder):
             yield folder

@@ -19,8 +19,8 @@ _RAW = frozenset(
     | {".sr2", ".srf", ".srw", ".x3f"}
 )
 _VIDEO = frozenset(
-    {".3gp", ".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm"}
-    | {".wmv"}
+    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
+    | {".ogv", ".webm", ".wmv", ".y4m"}
 )
 _ARCHIVES = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"})
 _KINDS = ((_RAW, "RAW"), (_VIDEO, "video"), (_ARCHIVES, "archive"))
@@ -56,6 +56,11 @@ _ALBUMS = frozenset(
 def has_photo_ending(name: str) -> bool:
     """Whether a file's ending is one of a photo's."""
     return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def has_video_ending(name: str) -> bool:
+    """Whether a file's ending is one of a video's."""
+    return PurePosixPath(name).suffix.lower() in _VIDEO
 
 
 def begins_like_a_photo(beginning: bytes) -> bool:

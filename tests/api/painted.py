@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from retrieval.building import video_rules
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import Run
@@ -23,6 +24,7 @@ from retrieval.events.host import Host
 from retrieval.faces.finder import Finder
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
+from retrieval.photos.videos import VideoRules
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.service import Service
@@ -151,6 +153,10 @@ class PaintedParts:
     @property
     def keeping(self) -> Keeping:
         return Keeping(self._settings.unknown_days, None, self._settings.thumbnails)
+
+    @property
+    def videos(self) -> VideoRules:
+        return video_rules(self._settings)
 
     def gate(self, collection: Collection) -> Gate:
         return Gate(0.9, 0.02, "painted")

@@ -1,0 +1,112 @@
+"""Faces that were seen at once are not one person: of one photo, of one moment of a video (pure).
+
+A video shows the same person again and again, so only faces veto each other whose stays overlap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from retrieval.identities.decide import decide
+from retrieval.values import Decision, Floats, Gate, Ints, PeopleHits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Times:
+    """When faces were seen, a row each.
+
+    Attributes:
+        first, last: (n,) float32, seconds of the video; 0 of a face in a photo, which is seen as
+            long as all others of that photo.
+    """
+
+    first: Floats
+    last: Floats
+
+    @classmethod
+    def of_photos(cls, count: int) -> "Times":
+        """Of faces that are all in photos."""
+        zeros = np.zeros(count, np.float32)
+        return cls(zeros, zeros)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "Times":
+        """Only the given rows, in their order."""
+        return Times(self.first[rows], self.last[rows])
+
+    def overlap(self, row: int, rows: Ints) -> npt.NDArray[np.bool_]:
+        """Which of `rows`, of the same photo or video, were seen while `row` was."""
+        both = (self.first[rows] <= self.last[row]) & (self.last[rows] >= self.first[row])
+        return np.asarray(both, bool)
+
+
+def moments(photos: Ints, times: Times) -> csr_matrix:
+    """(n, m) int32: which faces were seen in which moment; two that share one were seen at once.
+
+    A photo is one moment. Of a video every beginning of a stay is one: two stays overlap where one
+    of them covers the other's beginning.
+
+    Args:
+        photos: (n,) int64, of each face.
+        times: of the faces.
+    """
+    keys = np.stack([photos.astype(np.float64), times.first.astype(np.float64)], axis=1)
+    starts, own = np.unique(keys, axis=0, return_inverse=True)
+    own = own.reshape(-1)
+    lasts = np.stack([keys[:, 0], times.last.astype(np.float64)], axis=1)
+    # Beginnings are sorted by photo, then by second: each stay covers a stretch of them.
+    ends = np.array(
+        [np.searchsorted(starts[:, 0], photo, side="right") for photo in keys[:, 0]], np.int64
+    )
+    stays = np.flatnonzero(times.last > times.first)
+    for row in stays:
+        below = np.searchsorted(starts[:, 0], photos[row], side="left")
+        seconds = starts[below : ends[row], 1]
+        ends[row] = below + np.searchsorted(seconds, lasts[row, 1], side="right")
+    points = times.last <= times.first
+    ends[points] = own[points] + 1
+    counts = ends - own
+    columns = np.concatenate([np.arange(a, b) for a, b in zip(own, ends, strict=True)] or [own])
+    rows = np.repeat(np.arange(len(photos)), counts)
+    shape = (len(photos), max(len(starts), 1))
+    return csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), shape=shape)
+
+
+def decide_stays(
+    hits: PeopleHits, unusable: Sequence[str | None], gate: Gate, times: Times
+) -> list[Decision]:
+    """Answer for the tracks of one video: each by itself, and together those that were at once.
+
+    Args:
+        hits, unusable, gate: see `decide`.
+        times: of the tracks.
+    """
+    decisions = [
+        decide(hits.rows(slice(row, row + 1)), unusable[row : row + 1], gate)[0]
+        for row in range(len(unusable))
+    ]
+    people = np.array([-1 if d.person_id is None else d.person_id for d in decisions], np.int64)
+    for person in np.unique(people[people >= 0]).tolist():
+        for rows in _clashing(np.flatnonzero(people == person), times):
+            own = PeopleHits(*(getattr(hits, name)[rows] for name in PeopleHits.__slots__))
+            again = decide(own, [unusable[row] for row in rows], gate)
+            for row, decision in zip(rows.tolist(), again, strict=True):
+                decisions[row] = decision
+    return decisions
+
+
+def _clashing(rows: Ints, times: Times) -> list[Ints]:
+    """Groups of rows whose stays overlap one after the other."""
+    order = rows[np.argsort(times.first[rows], kind="stable")]
+    groups: list[list[int]] = []
+    until = -np.inf
+    for row in order.tolist():
+        if groups and times.first[row] <= until:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+            until = -np.inf
+        until = max(until, float(times.last[row]))
+    return [np.array(group, np.int64) for group in groups if len(group) > 1]

@@ -1,0 +1,422 @@
+"""Videos: what a file says of itself, and its frames, upright, with the second each is shown at.
+
+PyAV reads them (FFmpeg's libraries): unlike OpenCV's reader it gives each frame's own time, which a
+variable frame rate needs, tells a file without pictures from a broken one, and takes a list of the
+formats that it may open, so that a playlist which names other files or hosts is refused.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from retrieval.errors import PhotoTooLarge, PhotoUnreadable, SettingInvalid
+from retrieval.photos.decode import read
+from retrieval.values import Confined, Pixels, Source, Url
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+# Containers that hold all they show: none that is a list of other files (HLS, DASH, concat).
+_FORMATS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,ogg,mjpeg,h264,hevc,ivf,yuv4mpegpipe"
+_READABLE = "MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV, OGG or Y4M"
+_BAD_AT_START = 100  # packets that cannot be decoded before the first that can
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+_CHANGE_PX = 32  # side of the grey picture by which frames are compared
+STILL = 4  # largest difference of two such pictures, of 255: a camera's noise stays below
+# Correlation of two such pictures: across the three cuts of a concert's clip, dark ones among them,
+# 0.01, 0.14 and 0.26; within its scenes, and those of two other clips, 0.65 at least.
+CUT = 0.45
+
+
+@dataclass(frozen=True, slots=True)
+class VideoLimits:
+    """What is refused.
+
+    Attributes:
+        max_bytes: of the file.
+        max_pixels: of a frame.
+        max_seconds: that it may show.
+        max_frames: that it may have.
+    """
+
+    max_bytes: int = 20_000_000_000
+    max_pixels: int = 40_000_000
+    max_seconds: float = 4 * 3600.0
+    max_frames: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Which frames are looked at.
+
+    Attributes:
+        per_second: at most so many in each second of the video.
+        still_seconds: a picture that does not change is looked at so often.
+    """
+
+    per_second: float = 5.0
+    still_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRules:
+    """How videos are looked at.
+
+    Attributes:
+        limits: what is refused.
+        pace: which frames are looked at.
+    """
+
+    limits: VideoLimits = VideoLimits()
+    pace: Pace = Pace()
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a video's file says of itself.
+
+    Attributes:
+        width, height: of the upright picture, in pixels.
+        seconds: how long it says it is, or None.
+        turned: degrees counterclockwise by which its frames are turned to stand upright.
+        taken_at: when it was recorded, by its own clock, or None.
+    """
+
+    width: int
+    height: int
+    seconds: float | None
+    turned: int
+    taken_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One frame that is to be looked at.
+
+    Attributes:
+        number: of the frame in the video, from 0.
+        second: at which it is shown, from the video's beginning.
+        pixels: (h, w, 3) RGB uint8, upright.
+        cut: whether it shows another scene than the frame before it.
+    """
+
+    number: int
+    second: float
+    pixels: Pixels
+    cut: bool
+
+
+@dataclass(slots=True)
+class Video:
+    """An open video: its frames can be read once.
+
+    Attributes:
+        name: what the user calls it.
+        sha256: of its bytes; empty of a stream.
+        info: what it says of itself.
+        frames: how many were decoded so far.
+        ends_early: why it could not be read to its end, or None.
+    """
+
+    name: str
+    sha256: str
+    info: VideoInfo
+    limits: VideoLimits
+    _stream: "VideoStream"
+    frames: int = 0
+    ends_early: str | None = None
+    _last_second: float = 0.0
+    _decoding: "Iterator[VideoFrame]" = field(default_factory=lambda: iter(()))
+
+    def begin(self, container: "InputContainer") -> None:
+        """Decode the first frame, which says what side is up.
+
+        Raises:
+            PhotoUnreadable: not one frame can be decoded.
+        """
+        decoding = self._decoded(container)
+        first = next(decoding)  # or it says why there is none
+        self.info = _info(container, self._stream, first)
+        self._decoding = chain([first], decoding)
+
+    @property
+    def seconds(self) -> float:
+        """How much of it was seen so far."""
+        return self._last_second
+
+    def all(self) -> Iterator[tuple[float, "VideoFrame"]]:
+        """Every frame with its second, as FFmpeg decoded it.
+
+        Raises:
+            PhotoTooLarge: it has more frames, or lasts longer, than the limits allow.
+        """
+        first: float | None = None
+        step = 1 / float(self._stream.average_rate or self._stream.guessed_rate or 25)
+        for frame in self._decoding:
+            shown = frame.time
+            second = self._last_second + step if shown is None else float(shown)
+            first = second if first is None else first
+            second = max(second - first, self._last_second)  # clocks that jump back are held
+            if second > self.limits.max_seconds or self.frames >= self.limits.max_frames:
+                raise self._endless()
+            self.frames += 1
+            self._last_second = second
+            yield second, frame
+
+    def sampled(self, pace: Pace) -> Iterator[Frame]:
+        """The frames that are worth a look: by time, and where the picture changes.
+
+        A frame is due when a whole step has passed since the last; where the scene changes it is
+        due at once, and where nothing changes only after `still_seconds`.
+        """
+        due, looked = 0.0, -np.inf
+        shown: Pixels | None = None  # the frame that was looked at last, small
+        before: Pixels | None = None
+        cut = False
+        for second, frame in self.all():
+            small = _small(frame)
+            cut |= before is not None and likeness(small, before) < CUT
+            before = small
+            if not cut and second + 1e-6 < due:
+                continue
+            still = shown is not None and difference(small, shown) < STILL
+            due = max(due + 1 / pace.per_second, second + 0.5 / pace.per_second)
+            if still and second - looked < pace.still_seconds:
+                continue
+            shown, looked = small, second
+            yield Frame(self.frames - 1, second, self.upright(frame), cut)
+            cut = False
+
+    def upright(self, frame: "VideoFrame") -> Pixels:
+        """A frame as RGB, turned as the file says."""
+        if frame.width * frame.height > self.limits.max_pixels:  # a stream may change its size
+            raise _too_many_pixels(self.name, frame.width, frame.height, self.limits.max_pixels)
+        pixels = frame.to_ndarray(format="rgb24")
+        turn = _TURNS.get(self.info.turned)
+        return pixels if turn is None else np.ascontiguousarray(cv2.rotate(pixels, turn))
+
+    def _decoded(self, container: "InputContainer") -> Iterator["VideoFrame"]:
+        import av
+
+        bad = found = 0
+        packets = container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except av.error.FFmpegError as error:
+                self._damaged(found, error.strerror)
+                return
+            try:
+                for frame in packet.decode():
+                    found += 1
+                    yield frame
+            except av.error.FFmpegError as error:
+                bad += 1
+                if not found and bad > _BAD_AT_START:
+                    self._damaged(found, error.strerror)
+        if bad or not found or self._is_short():
+            self._damaged(found, f"{bad} packets" if bad else "its end is missing")
+
+    def _is_short(self) -> bool:
+        wanted = self.info.seconds
+        return wanted is not None and self._last_second < wanted * 0.9 - 1
+
+    def _damaged(self, found: int, why: str) -> None:
+        if not found:
+            raise PhotoUnreadable(
+                f"{self.name}: the video's pictures are damaged: not one can be decoded. Copy the"
+                " video anew from where it came from."
+            )
+        self.ends_early = f"the file is damaged ({why}); seen until {clock(self._last_second)}"
+
+    def _endless(self) -> PhotoTooLarge:
+        limits = self.limits
+        return PhotoTooLarge(
+            f"{self.name}: the video goes on for more than {clock(limits.max_seconds)} or"
+            f" {limits.max_frames:,} frames, the limits. Cut it, or raise the settings"
+            " max_video_hours and max_video_frames."
+        )
+
+
+@contextmanager
+def opened(source: Source, limits: VideoLimits) -> Iterator[Video]:
+    """Open a video.
+
+    Args:
+        source: a path, a URL (which is read whole first) or the bytes.
+        limits: what is refused.
+
+    Raises:
+        PhotoUnreadable: missing, broken, without pictures, or of no known format.
+        PhotoTooLarge: above one of the limits.
+        SettingInvalid: PyAV is not installed.
+        StorageUnavailable: a URL's server does not answer.
+    """
+    av = _av()
+    with _file(source, limits) as (file, sha256):
+        try:
+            container = av.open(
+                file, mode="r", options={"format_whitelist": _FORMATS}, metadata_errors="replace"
+            )
+        except (av.error.FFmpegError, ValueError) as error:
+            raise _no_video(source.name) from error
+        with container:
+            stream = _pictures(container, source.name)
+            stream.thread_type = "AUTO"
+            stream.codec_context.thread_count = 2  # beside the threads that look for faces
+            _check(source.name, _info(container, stream, None), limits)
+            video = Video(source.name, sha256, _info(container, stream, None), limits, stream)
+            video.begin(container)
+            yield video
+
+
+def clock(second: float) -> str:
+    """A second of a video as people read it: 01:40, or 1:02:03 behind the first hour."""
+    whole = int(second + 1e-6)
+    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+def _small(frame: "VideoFrame") -> Pixels:
+    """The frame's brightness in few pixels, without turning all of it to RGB."""
+    grey = frame.reformat(width=_CHANGE_PX * 4, height=_CHANGE_PX * 4, format="gray")
+    small = cv2.resize(grey.to_ndarray(), (_CHANGE_PX, _CHANGE_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def likeness(first: Pixels, second: Pixels) -> float:
+    """Correlation of two small grey pictures, -1 to 1; brightness and contrast say nothing."""
+    a, b = first - first.mean(), second - second.mean()
+    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-6))
+
+
+def difference(first: Pixels, second: Pixels) -> float:
+    """Largest difference of two small grey pictures, 0 to 255: a face may be one of its pixels."""
+    return float(np.abs(first.astype(np.int16) - second).max())
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ModuleNotFoundError as error:
+        raise SettingInvalid(
+            "Videos are read by PyAV, which is not installed. Run: pip install 'rollcall[video]'"
+        ) from error
+    av.logging.set_level(av.logging.PANIC)  # what is damaged is told once, in our words
+    return av
+
+
+@contextmanager
+def _file(source: Source, limits: VideoLimits) -> Iterator[tuple[Any, str]]:
+    """The video's file, open, with its SHA-256: bytes are hashed, not held, where it lies here."""
+    content = source.content
+    if isinstance(content, Path):
+        _check_file(content, source.name, limits)
+        with content.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            yield file, digest
+        return
+    data = content if isinstance(content, bytes) else _bytes(content, source.name, limits)
+    if not data:
+        raise PhotoUnreadable(f"{source.name} is empty. Copy the video anew.")
+    yield BytesIO(data), hashlib.sha256(data).hexdigest()
+
+
+def _bytes(content: Confined | Url, name: str, limits: VideoLimits) -> bytes:
+    return read(content, name, limits.max_bytes)
+
+
+def _check_file(path: Path, name: str, limits: VideoLimits) -> None:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise PhotoUnreadable(f"{name} cannot be read: {error.strerror}.") from error
+    if not path.is_file():
+        raise PhotoUnreadable(f"{name} is no file but a folder, a device or a pipe.")
+    if not os.access(path, os.R_OK):
+        raise PhotoUnreadable(f"{name} cannot be read: Permission denied.")
+    if not found.st_size:
+        raise PhotoUnreadable(f"{name} is empty. Copy the video anew.")
+    if found.st_size > limits.max_bytes:
+        raise PhotoTooLarge(
+            f"{name}: {found.st_size:,} bytes are more than the limit of {limits.max_bytes:,}. Cut"
+            " the video or raise the setting max_video_bytes."
+        )
+
+
+def _no_video(name: str) -> PhotoUnreadable:
+    return PhotoUnreadable(
+        f"{name} is no video that can be read ({_READABLE}), or its beginning or its end is"
+        " missing. Copy it anew from where it came from, or save it as MP4."
+    )
+
+
+def _pictures(container: "InputContainer", name: str) -> "VideoStream":
+    """The stream of pictures; a song's cover is none."""
+    from av.stream import Disposition
+
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        what = "sound only" if container.streams.audio else "no pictures"
+        raise PhotoUnreadable(f"{name} holds {what}: there is no face to be found in it.")
+    return max(streams, key=lambda s: (s.width or 0) * (s.height or 0))
+
+
+def _info(
+    container: "InputContainer", stream: "VideoStream", first: "VideoFrame | None"
+) -> VideoInfo:
+    turned = 0 if first is None else round(first.rotation / 90) * 90 % 360
+    width, height = stream.width or 0, stream.height or 0
+    if turned in (90, 270):
+        width, height = height, width
+    seconds = None
+    if stream.duration is not None and stream.time_base is not None:
+        seconds = float(stream.duration * stream.time_base)
+    elif container.duration is not None:
+        seconds = container.duration / 1_000_000
+    written = stream.metadata.get("creation_time") or container.metadata.get("creation_time")
+    return VideoInfo(width, height, seconds, turned, _moment(written))
+
+
+def _moment(written: str | None) -> datetime | None:
+    """A camera's moment; players that know none write the beginning of 1904 or 1970."""
+    try:
+        found = datetime.fromisoformat((written or "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found if found.year > 1980 else None
+
+
+def _check(name: str, info: VideoInfo, limits: VideoLimits) -> None:
+    if not info.width or not info.height:
+        raise _no_video(name)
+    if info.width * info.height > limits.max_pixels:
+        raise _too_many_pixels(name, info.width, info.height, limits.max_pixels)
+    if info.seconds is not None and info.seconds > limits.max_seconds:
+        raise PhotoTooLarge(
+            f"{name}: the video lasts {clock(info.seconds)}, more than the limit of"
+            f" {clock(limits.max_seconds)}. Cut it, or raise the setting max_video_hours."
+        )
+
+
+def _too_many_pixels(name: str, width: int, height: int, limit: int) -> PhotoTooLarge:
+    return PhotoTooLarge(
+        f"{name}: frames of {width} x {height} pixels are more than the limit of {limit:,}. Make"
+        " the video smaller or raise the setting max_video_pixels."
+    )

@@ -1,0 +1,169 @@
+"""Who is in a video: its tracks, each decided as a whole."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from retrieval.catalogue.catalogue import Catalogue
+from retrieval.collection.active_model import CANDIDATES, ActiveModel
+from retrieval.collection.naming import face_answer
+from retrieval.errors import InferenceFailed, PhotoError
+from retrieval.identities.at_once import Times, decide_stays
+from retrieval.photos.videos import Video, VideoInfo, VideoRules, opened
+from retrieval.tracks.answers import TrackAnswer, VideoAnswer
+from retrieval.tracks.following import Follower, Track, followed, joined, kept
+from retrieval.tracks.tracker import TrackRule
+from retrieval.values import Faces, Source, found_ids
+
+Advance = Callable[[float, float | None], None]  # the second that is reached, and the length
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowedVideo:
+    """A video after it was seen.
+
+    Attributes:
+        name, sha256, info: of the video.
+        seconds, frames, looked: how much was seen, and at how many frames was looked.
+        tracks: those that count, in the order in which they began.
+        remark: why it could not be read to its end, or None.
+    """
+
+    name: str
+    sha256: str
+    info: VideoInfo
+    seconds: float
+    frames: int
+    looked: int
+    tracks: tuple[Track, ...]
+    remark: str | None
+
+    def faces(self, dimension: int) -> Faces:
+        """The tracks as faces, a row each."""
+        return joined(self.tracks, dimension)
+
+    @property
+    def times(self) -> Times:
+        """Of the tracks."""
+        first = np.array([track.first for track in self.tracks], np.float32)
+        return Times(first, np.array([track.last for track in self.tracks], np.float32))
+
+
+def follow(
+    active_model: ActiveModel,
+    source: Source,
+    rules: VideoRules,
+    *,
+    pictures: bool = True,
+    paths: bool = False,
+    advance: Advance | None = None,
+) -> FollowedVideo:
+    """See a video from its beginning to its end.
+
+    Args:
+        active_model: whose networks look.
+        source: the video.
+        rules: limits and pace.
+        pictures: whether each track's best face is cut out.
+        paths: whether each frame's boxes are kept, to be drawn.
+        advance: is told how far it is.
+
+    Raises:
+        PhotoError: it cannot be read, or is above a limit.
+        InferenceFailed: a network failed.
+    """
+    follower = Follower(TrackRule.of(active_model.lens.gate()), pictures=pictures, paths=paths)
+    with opened(source, rules.limits) as video:
+        looked = 0
+        steps = followed(video, active_model.pipeline, follower, rules.pace)
+        for second, looked in steps:  # noqa: B007  the last one is told
+            if advance is not None:
+                advance(second, video.info.seconds)
+        return _seen(video, follower, looked)
+
+
+def _seen(video: Video, follower: Follower, looked: int) -> FollowedVideo:
+    return FollowedVideo(
+        video.name,
+        video.sha256,
+        video.info,
+        video.seconds,
+        video.frames,
+        looked,
+        tuple(kept(list(follower.tracks.values()), follower.rule)),
+        video.ends_early,
+    )
+
+
+def identify(
+    active_model: ActiveModel,
+    catalogue: Catalogue,
+    source: Source,
+    rules: VideoRules,
+    threshold: float | None = None,
+    *,
+    paths: bool = False,
+    advance: Advance | None = None,
+) -> VideoAnswer:
+    """Say who is in a video; one that cannot be read has an error in its answer.
+
+    Args:
+        active_model: that answers.
+        catalogue: for names.
+        source, rules, paths, advance: see `follow`.
+        threshold: in place of the collection's own.
+    """
+    try:
+        seen = follow(active_model, source, rules, paths=paths, advance=advance)
+    except (PhotoError, InferenceFailed) as error:
+        return VideoAnswer(source.name, error=str(error), error_code=error.code)
+    return VideoAnswer(
+        seen.name,
+        seen.sha256,
+        seen.info.width,
+        seen.info.height,
+        seen.seconds,
+        seen.frames,
+        seen.looked,
+        answers(active_model, catalogue, seen.tracks, threshold),
+        seen.remark,
+    )
+
+
+def answers(
+    active_model: ActiveModel,
+    catalogue: Catalogue,
+    tracks: Sequence[Track],
+    threshold: float | None = None,
+) -> tuple[TrackAnswer, ...]:
+    """Say whose tracks these are, of one video or camera."""
+    if not tracks:
+        return ()
+    lens = active_model.lens
+    lens.gallery.catch_up()
+    gate = lens.gate()
+    if threshold is not None:
+        source = "given with the question"
+        gate = replace(gate, threshold=threshold, person_threshold=None, source=source)
+    faces = joined(tracks, active_model.collection.dimension)
+    hits = lens.gallery.search(faces.vectors, CANDIDATES)
+    names = catalogue.names(found_ids(hits.people))
+    hits = hits.among(names)
+    enrolled = catalogue.faces(found_ids(hits.faces))
+    first = np.array([track.first for track in tracks], np.float32)
+    times = Times(first, np.array([track.last for track in tracks], np.float32))
+    decisions = decide_stays(hits, faces.quality.reasons, gate, times)
+    expected = lens.false_matches(decisions, gate)
+    boxes, scores = faces.detections.boxes.tolist(), faces.detections.scores.tolist()
+    return tuple(
+        TrackAnswer(
+            tuple(track.spans),
+            track.seen,
+            track.best[0].second,
+            face_answer(tuple(boxes[n]), scores[n], decisions[n], names, enrolled, expected[n]),
+            track.best[0].picture,
+            tuple((second, tuple(box.tolist())) for second, box in track.path),
+        )
+        for n, track in enumerate(tracks)
+    )

@@ -1,0 +1,206 @@
+"""Which face of a frame goes on which track: by where it is and by whom it looks like (pure).
+
+A small tracker of ours. SORT and its successors take boxes alone, since a vector of each box is
+dear to them; here each face has one anyway, and it is what tells two people apart who cross.
+Packages that have both bring PyTorch or a re-identification network of their own.
+
+Source: Bewley et al., "Simple online and realtime tracking", 2016 (constant velocity, Hungarian
+assignment on overlap); Wojke et al., "Simple online and realtime tracking with a deep association
+metric", 2017 (appearance beside motion).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from retrieval.faces.boxes import overlaps
+from retrieval.values import Floats, Gate, Ints, Vectors
+
+FOLLOWED_S = 1.5  # for how long a face that is not seen is expected where it would be by now
+KEPT_S = 20.0  # for how long somebody who went out of the picture can come back into their track
+_NEAR = 0.15  # overlap of where a face is expected and where one is, by which it goes on
+_FIRM = 0.6  # overlap that is as good as certain
+_FADES = 0.7  # share of its nearness that a face loses which is not seen for FOLLOWED_S
+_REACH = 1.0  # of a face's own size in FOLLOWED_S: it may move on so far, beside its velocity
+_LEAST_NEAR = 0.3  # weight of the vectors' cosine where a face cannot be compared well
+_RECENT = 12  # vectors of a track that a new one is compared with the mean of
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRule:
+    """When two faces of two frames are one person's.
+
+    Attributes:
+        same: cosine from which they are, wherever they are.
+        alike: cosine from which they are where one is barely where the other is expected.
+        unlike: cosine below which they are not, however near they are.
+    """
+
+    same: float
+    alike: float
+    unlike: float
+
+    @classmethod
+    def of(cls, gate: Gate) -> "TrackRule":
+        """From a collection's gate: the thresholds of a search and of two photos, and one below.
+
+        A head that turns away falls below the second and stays above the third, which lies below it
+        as far as it lies below the first.
+        """
+        pair = min(gate.of_photos, gate.threshold)
+        return cls(gate.threshold, pair, 2 * pair - gate.threshold)
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """One track as far as it has come."""
+
+    number: int
+    box: Floats
+    second: float
+    velocity: Floats = field(default_factory=lambda: np.zeros(2, np.float32))
+    recent: list[tuple[Floats, float]] = field(default_factory=list)
+    mean: Floats | None = None
+    clear: bool = False
+
+    def expected(self, second: float) -> Floats:
+        """Where its box would be by now."""
+        since = min(second - self.second, FOLLOWED_S)
+        box = self.box.copy()
+        box[:2] += self.velocity * np.float32(since)
+        return box
+
+    def go_on(self, box: Floats, second: float, vector: Floats, weight: float) -> None:
+        """Put a face on it."""
+        since = second - self.second
+        if 0 < since <= FOLLOWED_S:
+            moved = (box[:2] + box[2:] / 2 - self.box[:2] - self.box[2:] / 2) / np.float32(since)
+            self.velocity = np.asarray((self.velocity + moved) / 2, np.float32)
+        elif since > FOLLOWED_S:
+            self.velocity = np.zeros(2, np.float32)
+        self.box, self.second = box, second
+        if weight > 0:
+            self.recent = [*self.recent, (vector, weight)][-_RECENT:]
+            self.mean = mean_vector([each for each, _ in self.recent], [w for _, w in self.recent])
+
+
+def mean_vector(vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
+    """The direction that vectors (d,) have together, of unit length."""
+    total = np.average(np.stack(vectors), axis=0, weights=weights).astype(np.float32)
+    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
+
+
+class Tracker:
+    """Follows the faces of one video or camera, frame by frame."""
+
+    def __init__(self, rule: TrackRule) -> None:
+        self._rule = rule
+        self._lines: list[_Line] = []
+        self._count = 0
+
+    def step(
+        self,
+        second: float,
+        boxes: Floats,
+        vectors: Vectors,
+        weights: Floats,
+        clear: npt.NDArray[np.bool_],
+        *,
+        cut: bool = False,
+    ) -> Ints:
+        """Put the faces of the next frame on tracks.
+
+        Args:
+            second: of the frame, not before the last one's.
+            boxes: (n, 4) float32, xywh.
+            vectors: (n, d) float32, rows of unit length.
+            weights: (n,) float32 in [0, 1], how much each vector is to be trusted; 0 for faces that
+                cannot be compared.
+            clear: (n,) which are surely faces that can be compared: only these are known again by
+                their vector alone. Those of blurred and dark faces are all alike.
+            cut: another scene begins: where faces were says nothing any more.
+
+        Returns:
+            (n,) int64, the number of each face's track; new tracks get new numbers.
+        """
+        self._lines = [line for line in self._lines if second - line.second <= KEPT_S]
+        labels = np.full(len(boxes), -1, np.int64)
+        score = self._scores(second, boxes, vectors, weights > 0, clear, cut)
+        if score.size:
+            rows, columns = linear_sum_assignment(-score)
+            for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+                if score[row, column] > 0:
+                    labels[column] = self._lines[row].number
+        lines = {line.number: line for line in self._lines}
+        for face in range(len(boxes)):
+            if labels[face] < 0:
+                labels[face] = self._count
+                lines[self._count] = _Line(self._count, boxes[face], second)
+                self._lines.append(lines[self._count])
+                self._count += 1
+            line = lines[int(labels[face])]
+            line.go_on(boxes[face], second, vectors[face], float(weights[face]))
+            line.clear |= bool(clear[face])
+        return labels
+
+    def forgotten(self, second: float) -> Ints:
+        """Numbers of the tracks that nobody can come back into: all others may go on."""
+        going = {line.number for line in self._lines if second - line.second <= KEPT_S}
+        return np.array([n for n in range(self._count) if n not in going], np.int64)
+
+    def _scores(
+        self,
+        second: float,
+        boxes: Floats,
+        vectors: Vectors,
+        usable: npt.NDArray[np.bool_],
+        clear: npt.NDArray[np.bool_],
+        cut: bool,
+    ) -> Floats:
+        """(tracks, faces): how well each face goes on each track; 0 where it cannot."""
+        if not self._lines or not len(boxes):
+            return np.zeros((0, 0), np.float32)
+        expected = np.stack([line.expected(second) for line in self._lines])
+        since = np.array([second - line.second for line in self._lines], np.float32)
+        fading = np.where(since <= FOLLOWED_S, 1 - _FADES * since / FOLLOWED_S, 0)
+        near = _nearness(expected, boxes) * (np.float32(0) if cut else fading[:, None])
+        known = np.array([line.mean is not None for line in self._lines])
+        means = np.stack(
+            [np.zeros_like(vectors[0]) if line.mean is None else line.mean for line in self._lines]
+        )
+        alike = means @ vectors.T
+        comparable = known[:, None] & usable[None, :]
+        both_clear = np.array([line.clear for line in self._lines])[:, None] & clear[None, :]
+        same = both_clear & (alike >= self._rule.same)
+        return _joined(near, alike, comparable, same, self._rule)
+
+
+def _nearness(expected: Floats, boxes: Floats) -> Floats:
+    """(m, n) in [0, 1]: overlap, or how near the middles are in sizes of the face."""
+    middles = expected[:, None, :2] + expected[:, None, 2:] / 2
+    others = boxes[None, :, :2] + boxes[None, :, 2:] / 2
+    sizes = np.sqrt(expected[:, 2] * expected[:, 3])[:, None]
+    other_sizes = np.sqrt(boxes[:, 2] * boxes[:, 3])[None, :]
+    apart = np.linalg.norm(middles - others, axis=2) / np.maximum(sizes, other_sizes)
+    like_sized = np.minimum(sizes, other_sizes) / np.maximum(sizes, other_sizes)
+    reach = np.clip(1 - apart / _REACH, 0, 1) * (like_sized > 0.5)
+    return np.asarray(np.maximum(overlaps(expected, boxes), reach * 0.5), np.float32)
+
+
+def _joined(
+    near: Floats,
+    alike: Floats,
+    comparable: npt.NDArray[np.bool_],
+    same: npt.NDArray[np.bool_],
+    rule: TrackRule,
+) -> Floats:
+    """Position and vector as one number; what one of them forbids is 0."""
+    liking = np.clip((alike - rule.unlike) / max(1 - rule.unlike, 1e-6), 0, 1)
+    firm = np.clip((near - _NEAR) / (_FIRM - _NEAR), 0, 1)  # how little the vectors must agree
+    needed = rule.alike - (rule.alike - rule.unlike) * firm
+    beside = (near >= _NEAR) & (~comparable | (alike >= needed))
+    score = np.where(comparable, liking, _LEAST_NEAR * near) + 0.5 * near + 1e-3
+    return np.asarray(np.where(same | beside, score, 0), np.float32)

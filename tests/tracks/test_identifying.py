@@ -1,0 +1,140 @@
+"""Who is in a video: painted people who move, and real ones where there are any."""
+
+import json
+
+import numpy as np
+import pytest
+
+from retrieval.building import build_models, build_service
+from retrieval.collection.answers import EnrolItem
+from retrieval.settings import Settings
+from retrieval.tracks.drawing import timeline
+from retrieval.values import Source
+from tests.api.painted import BLUE, GREEN, RED, paint, painted_service
+from tests.made_videos import squares, write_video
+
+
+@pytest.fixture
+def service(tmp_path):
+    with painted_service(Settings(home=tmp_path / "home"), "default") as opened:
+        items = [
+            EnrolItem(name, f"{name}{n}.png", paint(colour, seed=n))
+            for name, colour in (("Red", RED), ("Green", GREEN))
+            for n in range(2)
+        ]
+        assert {result.outcome for result in opened.enrol(items)} == {"enrolled"}
+        yield opened
+
+
+def crossing(n):
+    """Red goes right, Blue left beneath, Green comes for the last two seconds."""
+    faces = [(RED, 20 + 7 * n, 10), (BLUE, 500 - 7 * n, 130)]
+    return squares(*faces, *([(GREEN, 520, 10)] if n >= 30 else []), height=256)
+
+
+def test_a_video_says_who_was_seen_from_when_to_when(service, tmp_path):
+    video = write_video(tmp_path / "door.mp4", [crossing(n) for n in range(50)], fps=10)
+    answer = service.identify_video(Source("door.mp4", video), paths=True)
+    assert answer.error is None
+    assert [track.face.person for track in answer.tracks] == ["Red", None, "Green"]
+    red, _, green = answer.tracks
+    assert (red.first, round(red.last, 1)) == (0.0, 4.8)
+    assert round(green.first, 1) == 3.0
+    assert len(red.path) == red.frames == 25
+    assert red.picture[:2] == b"\xff\xd8"
+    document = json.loads(json.dumps(answer.document(), allow_nan=False))
+    assert [(p["person"], p["from"], p["to"]) for p in document["people"]] == [
+        ("Red", "00:00", "00:04"),
+        ("Green", "00:03", "00:04"),
+    ]
+    assert timeline(answer).size[0] > 1000
+
+
+def test_somebody_who_goes_and_comes_back_is_one_track_with_two_stays(service, tmp_path):
+    frames = [squares((RED, 20, 20)) if not 20 <= n < 60 else squares() for n in range(80)]
+    video = write_video(tmp_path / "back.mp4", frames, fps=10)
+    (track,) = service.identify_video(Source("back.mp4", video)).tracks
+    assert len(track.spans) == 2
+    assert track.face.person == "Red"
+
+
+def test_two_who_look_like_one_person_at_once_are_not_both_named(service, tmp_path):
+    frames = [squares((RED, 20 + n, 20), ((240, 40, 40), 300 + n, 20)) for n in range(20)]
+    video = write_video(tmp_path / "twins.mp4", frames, fps=10)
+    answer = service.identify_video(Source("twins.mp4", video))
+    assert sorted(track.face.person or "" for track in answer.tracks) == ["", "Red"]
+    assert {track.face.decision for track in answer.tracks} == {"match", "ambiguous"}
+
+
+def test_a_video_that_cannot_be_read_has_an_error_in_its_answer(service, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"broken")
+    answer = service.identify_video(Source("broken.mp4", broken))
+    assert answer.error_code == "unreadable"
+    assert "broken.mp4" in answer.document()["error"]
+
+
+def test_a_long_video_keeps_no_more_of_a_track_than_a_short_one(service, tmp_path):
+    frames = [squares((RED, 20 + 3 * (n % 60), 20)) for n in range(240)]
+    video = write_video(tmp_path / "long.mp4", frames, fps=10)
+    from retrieval.tracks.following import BEST
+    from retrieval.tracks.identifying import follow
+
+    seen = service.steadily(lambda m: follow(m, Source("l", video), service.video_rules))
+    (track,) = seen.tracks
+    assert track.seen > 100
+    assert len(track.best) == BEST
+    assert sum(bool(each.picture) for each in track.best) == 1
+
+
+@pytest.fixture(scope="module")
+def staff(tmp_path_factory, lfw_dir, videos_dir, yunet_file, mobilefacenet_file):
+    """People of LFW, two of whom the clips may show."""
+    home = tmp_path_factory.mktemp("staff")
+    settings = Settings(home=home, embedder="mobilefacenet", detector="yunet")
+    store = build_models(settings)
+    store.pull("yunet", source=yunet_file)
+    store.pull("mobilefacenet", source=mobilefacenet_file)
+    names = ["Jennifer_Aniston", "Matthew_Perry"]
+    names += sorted(p.name for p in lfw_dir.iterdir() if len(list(p.iterdir())) == 6)[:30]
+    with build_service(settings) as service:
+        items = (
+            EnrolItem(name, photo.name, photo)
+            for name in names
+            for photo in sorted((lfw_dir / name).iterdir())[:8]
+        )
+        list(service.enrol(items))
+        yield service
+
+
+def seen_in(staff, videos_dir, name):
+    answer = staff.identify_video(Source(name, videos_dir / name))
+    assert answer.error is None
+    return answer
+
+
+def test_friends_are_followed_and_only_who_is_there_is_named(staff, videos_dir):
+    """Judged frame by frame: six people show their face, and a magazine shows a seventh."""
+    answer = seen_in(staff, videos_dir, "friends1.mp4")
+    assert len(answer.tracks) == 7
+    assert [stay.person for stay in answer.people()] == ["Jennifer_Aniston"]
+    assert sum(track.last - track.first > 3 for track in answer.tracks) == 7
+
+
+def test_the_singer_is_one_track_through_cuts_and_nobody_is_named(staff, videos_dir):
+    answer = seen_in(staff, videos_dir, "short_hamilton_clip.mp4")
+    assert not answer.people()
+    longest = max(answer.tracks, key=lambda track: track.frames)
+    assert longest.first == 0
+    assert 6.5 < longest.last < 7.2  # then the audience is shown
+    assert len(longest.spans) == 2  # the back of his head between
+
+
+def test_people_who_walk_towards_the_camera_keep_their_tracks(staff, videos_dir):
+    """Judged frame by frame: three are there from beginning to end."""
+    answer = seen_in(staff, videos_dir, "timesler_video.mp4")
+    assert not answer.people()
+    whole = [track for track in answer.tracks if track.frames >= 19]
+    assert len(whole) == 3
+    middles = np.array([track.face.box[0] for track in whole])
+    assert np.ptp(middles) > 300

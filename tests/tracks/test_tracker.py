@@ -1,0 +1,75 @@
+"""Faces go on tracks by where they are and by whom they look like."""
+
+import numpy as np
+
+from retrieval.tracks.tracker import Tracker, TrackRule
+
+RULE = TrackRule(same=0.8, alike=0.6, unlike=0.4)
+
+
+def person(seed):
+    vector = np.random.default_rng(seed).normal(size=64)
+    return vector / np.linalg.norm(vector)
+
+
+def step(tracker, second, *faces, cut=False, weights=None, clear=True):
+    """Faces are (person, left, top)."""
+    boxes = np.array([[x, y, 50, 60] for _, x, y in faces], np.float32).reshape(-1, 4)
+    rng = np.random.default_rng(int(second * 100))
+    vectors = [person(who) + rng.normal(scale=0.03, size=64) for who, _, _ in faces]
+    vectors = np.array([v / np.linalg.norm(v) for v in vectors], np.float32).reshape(-1, 64)
+    weights = np.ones(len(faces), np.float32) if weights is None else np.float32(weights)
+    sure = np.full(len(faces), clear)
+    return tracker.step(second, boxes, vectors, weights, sure, cut=cut).tolist()
+
+
+def test_a_face_that_moves_stays_on_its_track():
+    tracker = Tracker(RULE)
+    assert {step(tracker, n / 5, (1, 20 * n, 0))[0] for n in range(20)} == {0}
+
+
+def test_two_people_who_cross_do_not_swap():
+    tracker = Tracker(RULE)
+    seen = [step(tracker, n / 5, (1, 20 * n, 0), (2, 400 - 20 * n, 5)) for n in range(21)]
+    assert seen == [[0, 1]] * 21
+
+
+def test_whoever_comes_out_from_behind_somebody_is_not_taken_for_them():
+    tracker = Tracker(RULE)
+    step(tracker, 0, (1, 0, 0))
+    assert step(tracker, 0.2, (2, 10, 0)) == [1]
+
+
+def test_a_face_that_cannot_be_compared_goes_on_by_its_place_alone():
+    tracker = Tracker(RULE)
+    step(tracker, 0, (1, 0, 0))
+    assert step(tracker, 0.2, (9, 5, 0), weights=[0], clear=False) == [0]
+    assert step(tracker, 0.4, (1, 10, 0)) == [0]
+
+
+def test_somebody_who_comes_back_is_known_again_by_the_vector():
+    tracker = Tracker(RULE)
+    step(tracker, 0, (1, 0, 0))
+    for n in range(1, 10):
+        step(tracker, n)
+    assert step(tracker, 10, (1, 500, 100), (2, 0, 0)) == [0, 1]
+    assert step(tracker, 40, (1, 500, 100)) == [2]  # after too long
+
+
+def test_blurred_faces_are_not_known_again_by_vectors_that_are_all_alike():
+    tracker = Tracker(RULE)
+    step(tracker, 0, (1, 0, 0), clear=False)
+    assert step(tracker, 5, (1, 500, 0), clear=False) == [1]
+
+
+def test_behind_a_cut_places_say_nothing():
+    tracker = Tracker(RULE)
+    step(tracker, 0, (1, 0, 0), (2, 100, 0))
+    assert step(tracker, 0.2, (3, 0, 0), (1, 100, 0), cut=True) == [2, 0]
+
+
+def test_tracks_that_nobody_can_come_back_into_are_told():
+    tracker = Tracker(RULE)
+    step(tracker, 0, (1, 0, 0))
+    step(tracker, 30, (2, 0, 0))
+    assert tracker.forgotten(30).tolist() == [0]
