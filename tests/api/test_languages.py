@@ -41,6 +41,15 @@ def test_every_text_of_the_pages_is_translated_and_no_other(language: str) -> No
     assert [text for text, message in known.items() if message.fuzzy] == []
 
 
+def test_no_text_of_a_script_is_passed_over() -> None:
+    # A text within the parentheses of another is not found: it must have a line of its own.
+    found = {text for message in texts_of_pages() for text in strings(message.id)}
+    for path in (WEB / "static").glob("*.js"):
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("//")]
+        said = set(re.findall(r'\b[tn]\("([^"]+)"', "\n".join(lines)))
+        assert said <= found, path.name
+
+
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 def test_translations_keep_what_is_filled_in_and_the_marks_of_html(language: str) -> None:
     blank = re.compile(r"%\(\w+\)s|\{\w+\}|</?\w+")

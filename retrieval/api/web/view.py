@@ -28,6 +28,7 @@ from retrieval.errors import NotFound
 from retrieval.service import Service
 
 COLLECTION_COOKIE = "rollcall_collection"
+_FORMATS = {"en": "en_GB"}  # days before months, 24 hours
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
@@ -219,12 +220,13 @@ def _templates(language: str) -> Environment:
         static=static_files().url,
         version=version("rollcall"),
     )
+    formats = _FORMATS.get(language, language)
     environment.filters.update(
         initials=_initials,
         capitalize_first=lambda text: text[:1].upper() + text[1:],
         last_part=lambda path: PurePath(path).name or path,
-        day=lambda day: format_date(_date(day), "long", locale=language),
-        moment=lambda moment: _moment(moment, language),
+        day=lambda day: format_date(_date(day), "long", locale=formats),
+        moment=lambda moment: _moment(moment, formats),
     )
     return environment
 
@@ -238,8 +240,8 @@ def _date(day: date | str) -> date:
     return date.fromisoformat(day[:10]) if isinstance(day, str) else day
 
 
-def _moment(moment: datetime | str, language: str) -> Markup:
+def _moment(moment: datetime | str, locale: str) -> Markup:
     """A moment in UTC; `page.js` shows it in the viewer's zone."""
     read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    shown = format_datetime(read, "medium", locale=language)
+    shown = format_datetime(read, "medium", locale=locale)
     return Markup('<time datetime="{}" data-local>{} UTC</time>').format(read.isoformat(), shown)

@@ -107,7 +107,7 @@ export function initials(name) {
 export function portrait(name, faceId, extra = "") {
   const made = element("span", { class: `portrait ${extra}`, "aria-hidden": "true" }, initials(name));
   if (faceId) {
-    const image = element("img", { src: address(`/v1/faces/${faceId}/picture`, { optional: 1 }), alt: "", loading: "lazy" });
+    const image = element("img", { src: address(`/v1/faces/${faceId}/picture`, { optional: 1, small: extra.includes("small") ? 1 : "" }), alt: "", loading: "lazy" });
     image.addEventListener("error", () => image.remove());
     made.append(image);
   }

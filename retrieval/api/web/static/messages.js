@@ -4,6 +4,7 @@ const address = document.documentElement.dataset.messages;
 const known = address ? await (await fetch(address)).json() : {};
 
 export const language = document.documentElement.lang || "en";
+const formats = language === "en" ? "en-GB" : language; // days before months, 24 hours
 
 const plural = new Intl.PluralRules(language);
 const categories = plural.resolvedOptions().pluralCategories;
@@ -35,9 +36,9 @@ export const list = (names) => new Intl.ListFormat(language).format(names);
 // A day as the calendar has it, whatever the viewer's zone.
 export function day(text, style = "long") {
   const [year, month, date] = text.slice(0, 10).split("-").map(Number);
-  return new Intl.DateTimeFormat(language, { dateStyle: style, timeZone: "UTC" }).format(Date.UTC(year, month - 1, date));
+  return new Intl.DateTimeFormat(formats, { dateStyle: style, timeZone: "UTC" }).format(Date.UTC(year, month - 1, date));
 }
 
 // A moment in the viewer's own zone.
 export const moment = (text) =>
-  new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
+  new Intl.DateTimeFormat(formats, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));

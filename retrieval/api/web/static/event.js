@@ -1,0 +1,276 @@
+// The page of an event: photos and roll beside each other, judged by clicks or keys.
+
+import { call, collection, element, mayEdit, pageOf, ready, showProblem, speak } from "./api.js";
+import { Album } from "./album.js";
+import { showCode } from "./code.js";
+import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
+import { Judging } from "./judging.js";
+import { day, number, t } from "./messages.js";
+import { progressCard } from "./progress.js";
+import { Cards } from "./rollcards.js";
+import { Lists } from "./rolllists.js";
+import { isCommand, roving } from "./roving.js";
+import { Store } from "./store.js";
+import { Upload } from "./uploads.js";
+import { Viewer } from "./viewer.js";
+
+const by = (id) => document.getElementById(id);
+const root = by("event");
+const own = root.dataset;
+const LIVE_MS = 3000; // between two readings while photos come in
+const UNDO_MS = 12000;
+
+const store = new Store(Number(own.id));
+const judging = new Judging(store);
+const viewer = new Viewer(by("viewer"), store, judging);
+const failed = (error) => { if (error?.name !== "AbortError") showProblem(by("problem"), error); };
+const showPhoto = (face) => viewer.open(face.photo_id, face.id);
+const album = new Album(by("album"), store, { open: (photo) => viewer.open(photo), failed });
+const cards = new Cards(by("cards"), store, judging, { showPhoto, failed });
+const lists = new Lists(store, judging, { showPhoto, failed });
+const panel = by("panel");
+roving(panel, "[data-rove]");
+
+// Tabs
+
+const tabs = [...document.querySelectorAll("[role=tab]")];
+let tab = null;
+
+function counts() {
+  const { present, to_check: check, unknown_groups: unknown, unusable, absent } = store.roll.counts;
+  return { present, check, unknown, small: unusable, absent };
+}
+
+function showTab(name, { focus = false } = {}) {
+  tab = name;
+  for (const each of tabs) {
+    const chosen = each.dataset.tab === name;
+    each.setAttribute("aria-selected", String(chosen));
+    each.tabIndex = chosen ? 0 : -1;
+    if (chosen) {
+      panel.setAttribute("aria-labelledby", each.id);
+      if (focus) each.focus();
+    }
+  }
+  by("cards").hidden = name !== "check";
+  by("lists").hidden = name === "check";
+  if (!store.roll) return;
+  if (name === "check") cards.show();
+  else {
+    const focused = document.activeElement?.dataset?.key;
+    by("lists").replaceChildren(lists.drawn(name));
+    if (focused) by("lists").querySelector(`[data-key="${focused}"]`)?.focus({ preventScroll: true });
+  }
+}
+
+tabs.forEach((each, row) => {
+  each.addEventListener("click", () => { lists.opened = null; showTab(each.dataset.tab); });
+  each.addEventListener("keydown", (event) => {
+    const to = { ArrowRight: row + 1, ArrowLeft: row - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    lists.opened = null;
+    showTab(tabs[(to + tabs.length) % tabs.length].dataset.tab, { focus: true });
+  });
+});
+
+// On a narrow screen either the roll or the photos are shown.
+document.querySelectorAll("[data-side]").forEach((button) => button.addEventListener("click", () => {
+  root.dataset.shown = button.dataset.side;
+  document.querySelectorAll("[data-side]").forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
+}));
+
+// The roll as it is by now
+
+store.addEventListener("roll", () => {
+  const { roll } = store;
+  const each = counts();
+  tabs.forEach((one) => { one.querySelector(".count").textContent = number(each[one.dataset.tab]); });
+  by("told").textContent = [roll.event.day ? day(roll.event.day) : t("no day yet"), t("{photos} photos", { photos: number(roll.counts.photos) }), t("{faces} faces", { faces: number(roll.counts.faces) })].join(" · ");
+  by("name").textContent = roll.event.name;
+  by("outdated").hidden = !roll.outdated || !mayEdit;
+  by("empty").hidden = roll.counts.photos > 0 || upload !== null;
+  by("body").hidden = roll.counts.photos === 0 && upload === null;
+  cards.renew();
+  showTab(tab ?? (each.check ? "check" : "present"));
+});
+store.addEventListener("failed", ({ detail }) => failed(detail));
+
+// Undo: on the bar for a while, by Z at any time
+
+const bar = by("undo-bar");
+let hiding = 0;
+
+store.addEventListener("said", ({ detail }) => {
+  by("problem").hidden = true;
+  by("undo-text").textContent = detail.text;
+  speak(t("{what}. Z undoes.", { what: detail.text }));
+  bar.hidden = false;
+  clearTimeout(hiding);
+  hiding = setTimeout(() => { bar.hidden = true; }, UNDO_MS);
+});
+
+async function undo() {
+  if (!store.acts.length) return;
+  const { text } = store.acts.at(-1);
+  bar.hidden = true;
+  try {
+    await store.undo();
+    speak(t("Undone: {what}", { what: text }));
+  } catch (error) {
+    failed(error);
+  }
+}
+
+by("undo").addEventListener("click", (event) => {
+  if (!store.acts.length) return;
+  event.stopImmediatePropagation();
+  undo();
+}, { capture: true });
+
+document.addEventListener("keydown", (event) => {
+  if (!isCommand(event) || document.querySelector("dialog[open]:not(#viewer)")) return;
+  const key = event.key.toLowerCase();
+  if (key === "z") undo();
+  else if (key === "?" && !by("viewer").open) by("keys-dialog").showModal();
+  else if (key === "c" && !by("viewer").open) showTab("check", { focus: true });
+  else return;
+  event.preventDefault();
+});
+
+// Photos that come in
+
+let upload = null;
+let reading = 0;
+const progress = progressCard(by("upload"), { finished: () => readLive(true) });
+by("upload").hidden = true;
+
+function readLive(now = false) {
+  if (now) { clearTimeout(reading); reading = 0; }
+  if (reading) return;
+  reading = setTimeout(async () => {
+    reading = 0;
+    try {
+      await store.readAll();
+      await nameByDay();
+    } catch (error) {
+      failed(error);
+    }
+  }, now ? 0 : LIVE_MS);
+}
+
+// An event that was named by the moment is named by its day, once the photos tell it.
+async function nameByDay() {
+  const { event } = store.roll;
+  if (!own.provisional || !event.day) return;
+  delete own.provisional;
+  const changed = await call("PATCH", store.path, { json: { name: t("Photos of {day}", { day: day(event.day) }) } }).catch(() => null);
+  if (changed) store.roll.event.name = by("name").textContent = changed.name;
+}
+
+export async function take(files) {
+  const found = sorted(files);
+  const limits = { queue: own.queue === "true", video: own.video === "true" };
+  const told = whyNot(found, limits);
+  by("passed").hidden = !told;
+  by("passed").textContent = told ?? "";
+  if (found.photos.length) {
+    if (!upload) {
+      by("upload").hidden = false;
+      upload = new Upload(store.event, { photos: Number(own.mostPhotos), bytes: Number(own.mostBytes) }, (current) => {
+        progress.show(current);
+        if (current.running) readLive();
+      });
+    }
+    by("upload").hidden = by("body").hidden = false;
+    by("empty").hidden = true;
+    upload.add(found.photos);
+  }
+  const archives = limits.queue ? found.archives : [];
+  const videos = limits.video ? found.videos : [];
+  for (const [what, name, some] of [["archive", "archive", archives], ["videos", "video", videos]]) {
+    for (const file of some) {
+      const form = new FormData();
+      form.append(name, file, file.name);
+      await call("POST", `${store.path}/${what}`, { form }).then(follow, failed);
+    }
+  }
+}
+
+// Follow what workers add, until it is all in.
+function follow() {
+  const source = new EventSource(`${store.path}/progress?collection=${encodeURIComponent(collection)}`);
+  by("following").hidden = false;
+  source.addEventListener("message", (message) => {
+    const state = JSON.parse(message.data);
+    by("following-text").textContent = t("{photos} photos are in; workers add more …", { photos: number(state.photos) });
+    readLive(!state.working);
+    if (!state.working) { source.close(); by("following").hidden = true; }
+  });
+}
+
+if (mayEdit) {
+  acceptDrops(take);
+  document.querySelectorAll("input[data-take]").forEach((input) => acceptChoices(input, take));
+  window.addEventListener("beforeunload", (event) => { if (upload && !upload.finished && upload.waiting.length) event.preventDefault(); });
+}
+
+// The rest of the head
+
+by("zoom").addEventListener("input", (event) => album.zoom(Number(event.target.value)));
+by("as-code").addEventListener("click", () => showCode({ method: "GET", path: `${store.path}/roll`, parameters: { format: "json" } }));
+by("show-keys").addEventListener("click", () => by("keys-dialog").showModal());
+by("refresh")?.addEventListener("click", async (event) => {
+  event.currentTarget.disabled = true;
+  try {
+    const { changes } = await call("POST", `${store.path}/update`);
+    await store.readAll();
+    speak(t("Decided anew: {count} faces changed", { count: changes.length }));
+  } catch (error) {
+    failed(error);
+  }
+  by("refresh").disabled = false;
+});
+
+document.querySelectorAll("form[data-change]").forEach((form) => form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const given = new FormData(form);
+  const problem = form.querySelector("[data-problem]");
+  problem.hidden = true;
+  const json = form.dataset.change === "name"
+    ? { name: given.get("name").trim(), ...(given.get("day") ? { day: given.get("day") } : {}) }
+    : { expects: given.get("expects"), expected: given.get("expected").split(/[\n;]+/).map((each) => each.trim()).filter(Boolean) };
+  try {
+    const changed = await call("PATCH", store.path, { json });
+    if (changed.not_enrolled.length) {
+      problem.replaceChildren(element("span", {}, t("Nobody here is called or numbered: {names}. The others are expected.", { names: changed.not_enrolled.join(", ") })));
+      problem.hidden = false;
+    } else form.closest("dialog").close();
+    await store.readRoll();
+  } catch (error) {
+    showProblem(problem, error);
+  }
+}));
+document.querySelectorAll('input[name="expects"]').forEach((input) => input.addEventListener("change", () => { by("expected-list").hidden = input.value !== "listed" || !input.checked; }));
+
+by("delete-form")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    await call("DELETE", store.path);
+    location.assign(pageOf("/"));
+  } catch (error) {
+    showProblem(event.target.querySelector("[data-problem]"), error);
+  }
+});
+
+try {
+  const first = store.readRoll();
+  await Promise.all([first, store.readPhotos()]);
+  const photo = location.hash.match(/^#photo-(\d+)$/);
+  if (photo) viewer.open(Number(photo[1]));
+} catch (error) {
+  failed(error);
+}
+performance.mark("event-shown");
+
+ready(import.meta.url);

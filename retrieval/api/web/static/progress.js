@@ -1,0 +1,70 @@
+// The card that shows an upload: how far it is, what was not taken and why, stop and go on.
+
+import { element, showProblem, speak } from "./api.js";
+import { n, number, t } from "./messages.js";
+
+// Reasons of rejected photos in plain words, by the code of the error.
+const REASONS = {
+  unreadable: () => t("is no photo that can be read, or is damaged"),
+  "too-large": () => t("is too large"),
+  "no-face": () => t("shows no face"),
+};
+
+export const reasonOf = (rejected) => {
+  if (/\.pdf$/i.test(rejected.photo)) return t("is a PDF: save its pages as JPEG or PNG");
+  return REASONS[rejected.reason]?.() ?? rejected.message;
+};
+
+export function progressCard(place, { finished }) {
+  const bar = element("progress", { class: "progress", max: 1, value: 0, "aria-label": t("Photos that are in") });
+  const done = element("strong", { class: "number" });
+  const rest = element("span", { class: "soft small number" });
+  const stop = element("button", { class: "button small", type: "button" }, t("Stop"));
+  const goOn = element("button", { class: "button small primary", type: "button", hidden: true }, t("Go on"));
+  const close = element("button", { class: "button small quiet", type: "button", hidden: true }, t("Close"));
+  const problem = element("p", { class: "notice bad", role: "alert", hidden: true });
+  const rejects = element("ul", { class: "rejects small" });
+  const folded = element("details", { hidden: true }, element("summary", {}), rejects);
+  const card = element("section", { class: "card stack upload", "aria-label": t("Adding photos") },
+    element("div", { class: "row spread wrap" }, element("div", {}, done, " ", rest), element("div", { class: "actions" }, stop, goOn, close)),
+    bar, problem, folded);
+  place.replaceChildren(card);
+  let upload = null;
+  let began = 0;
+  let before = 0;
+  stop.addEventListener("click", () => upload.stop());
+  goOn.addEventListener("click", () => upload.goOn());
+  close.addEventListener("click", () => { place.hidden = true; });
+
+  function remaining() {
+    const seconds = (performance.now() - began) / 1000;
+    const pace = (upload.done - before) / seconds;
+    if (!upload.running || pace <= 0 || seconds < 3) return "";
+    const left = (upload.total - upload.done) / pace;
+    return left < 90 ? n("about {count} second left", "about {count} seconds left", Math.ceil(left)) : n("about {count} minute left", "about {count} minutes left", Math.ceil(left / 60));
+  }
+
+  function show(current) {
+    if (upload !== current) [upload, began, before] = [current, performance.now(), current.done];
+    bar.max = Math.max(upload.total, 1);
+    bar.value = upload.done;
+    done.textContent = t("{done} of {total} photos", { done: number(upload.done), total: number(upload.total) });
+    const told = [remaining()];
+    if (upload.known) told.push(n("{count} was here before", "{count} were here before", upload.known));
+    rest.textContent = told.filter(Boolean).join(" · ");
+    stop.hidden = !upload.running;
+    goOn.hidden = upload.running || !upload.waiting.length;
+    problem.hidden = true;
+    if (upload.problem) showProblem(problem, upload.problem);
+    folded.hidden = !upload.rejected.length;
+    folded.querySelector("summary").textContent = n("{count} photo was not taken", "{count} photos were not taken", upload.rejected.length);
+    rejects.replaceChildren(...upload.rejected.map((one) => element("li", {}, element("strong", {}, one.photo), " ", reasonOf(one))));
+    close.hidden = !upload.finished;
+    bar.hidden = upload.finished;
+    if (upload.finished) {
+      speak(n("{count} photo is in", "{count} photos are in", upload.done));
+      finished(upload);
+    }
+  }
+  return { show };
+}

@@ -1,0 +1,121 @@
+// What the page knows of an event: its roll, photos and faces; verdicts, and taking them back.
+
+import { call } from "./api.js";
+
+const AT_ONCE = 100; // faces or photos that one request asks about
+const CALM_MS = 250; // after the last verdict, before the roll is read anew
+
+export class Store extends EventTarget {
+  constructor(event) {
+    super();
+    this.event = event;
+    this.path = `/v1/events/${event}`;
+    this.roll = null;
+    this.photos = [];
+    this.faces = new Map(); // by id
+    this.byPhoto = new Map(); // faces' ids by photo
+    this.acts = []; // what can be undone, newest last: {act, text}
+    this.timer = 0;
+    this.reading = null;
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  async readRoll() {
+    this.reading = call("GET", `${this.path}/roll`, { parameters: { format: "json" } });
+    this.roll = await this.reading;
+    this.#tell("roll");
+    return this.roll;
+  }
+
+  async readPhotos() {
+    const photos = [];
+    for (let after = 0; after !== null;) {
+      const page = await call("GET", `${this.path}/photos`, { parameters: { after } });
+      photos.push(...page.photos);
+      after = page.next;
+    }
+    // As they were taken; those that do not say come last, in the order in which they came.
+    this.photos = photos.sort((a, b) => (a.taken_at ?? "9999").localeCompare(b.taken_at ?? "9999") || a.id - b.id);
+    this.#tell("photos");
+  }
+
+  #keep(faces) {
+    for (const face of faces) this.faces.set(face.id, face);
+  }
+
+  async #ask(name, ids) {
+    const found = [];
+    for (let start = 0; start < ids.length; start += AT_ONCE) {
+      const some = new URLSearchParams(ids.slice(start, start + AT_ONCE).map((id) => [name, id]));
+      const page = await call("GET", `${this.path}/appearances?limit=1000&${some}`);
+      found.push(...page.faces);
+      this.#keep(page.faces);
+    }
+    return found;
+  }
+
+  // Faces by their ids, asked for where they are not known yet.
+  async facesOf(ids) {
+    const unknown = ids.filter((id) => !this.faces.has(id));
+    if (unknown.length) await this.#ask("face", unknown);
+    return ids.map((id) => this.faces.get(id)).filter(Boolean);
+  }
+
+  async facesOn(photos) {
+    const unknown = photos.filter((id) => !this.byPhoto.has(id));
+    if (unknown.length) {
+      const found = await this.#ask("photo", unknown);
+      for (const photo of unknown) this.byPhoto.set(photo, []);
+      for (const face of found) this.byPhoto.get(face.photo_id)?.push(face.id);
+    }
+    return photos.map((photo) => this.byPhoto.get(photo).map((id) => this.faces.get(id)));
+  }
+
+  // Say what faces are; `text` tells it to who may want it undone.
+  async say(verdict, text) {
+    const judged = await call("POST", `${this.path}/verdicts`, { json: verdict });
+    if (judged.act !== null) this.acts.push({ act: judged.act, text });
+    await this.#changed(judged.faces);
+    this.#tell("said", { text, judged });
+    return judged;
+  }
+
+  async undo(act = this.acts.at(-1)?.act) {
+    const undone = await call("POST", `${this.path}/verdicts/undo`, { json: act === undefined ? {} : { act } });
+    this.acts = this.acts.filter((each) => each.act !== undone.undone);
+    await this.#changed(undone.faces);
+    this.#tell("undone", undone);
+    return undone;
+  }
+
+  // Faces were judged: those that are shown are read anew at once, the roll when it is calm.
+  async #changed(ids) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.readRoll().catch((error) => this.#tell("failed", error)), CALM_MS);
+    const known = ids.filter((id) => this.faces.has(id));
+    if (!known.length) return;
+    this.#ask("face", known).then(
+      () => this.#tell("faces", new Set(known.map((id) => this.faces.get(id).photo_id))),
+      (error) => this.#tell("failed", error),
+    );
+  }
+
+  // Photos came, or everything was decided anew.
+  async readAll() {
+    this.faces.clear();
+    this.byPhoto.clear();
+    await Promise.all([this.readRoll(), this.readPhotos()]);
+  }
+
+  async addFace(photo, box) {
+    const { face } = await call("POST", `${this.path}/photos/${photo}/faces`, { json: { box } });
+    this.byPhoto.delete(photo);
+    await this.facesOn([photo]);
+    this.#tell("faces", new Set([photo]));
+    this.timer = setTimeout(() => this.readRoll(), CALM_MS);
+    return face;
+  }
+}
