@@ -603,6 +603,18 @@ class Catalogue:
         with self._database.reading() as connection:
             return erasure.mentions_of(connection, names)
 
+    def photos_naming(self, collection_id: int, mentions: Mentions) -> dict[int, str]:
+        """Enrolled photos whose path names somebody: the id and SHA-256 of each."""
+        with self._database.reading() as connection:
+            return erasure.photos_naming(connection, collection_id, mentions)
+
+    def take_names_out(
+        self, collection_id: int, photo_ids: Iterable[int], mentions: Mentions
+    ) -> None:
+        """Take names out of paths of enrolled photos, which cannot be read there any more then."""
+        with self._database.writing() as connection:
+            erasure.take_names_out(connection, collection_id, photo_ids, mentions)
+
     def rows_naming(self, collection_id: int, mentions: Mentions) -> list[str]:
         """Which columns of a collection's rows name somebody: `events.name (2 rows)`."""
         with self._database.reading() as connection:

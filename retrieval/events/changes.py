@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from retrieval.catalogue.erasing.erasure_log import is_of
 from retrieval.catalogue.events.records import (
     FOUND,
     Appearances,
@@ -138,7 +139,7 @@ def _embed_some(
     read = {
         photo_id: entry[0]
         for photo_id, entry in zip(wanted, entries, strict=True)
-        if not isinstance(entry, PhotoFailure) and entry[1] == album[photo_id].sha256
+        if not isinstance(entry, PhotoFailure) and is_of(album[photo_id].sha256, entry[1])
     }
     there = [entry for entry in some if entry[1] in read]
     if not there:

@@ -169,6 +169,7 @@ class Forgotten:
         except StoreError as error:
             left.append(f"{error} Files were not searched to the end")
         mentions = service.catalogue.mentions_of(erased.names)
+        left += tried(partial(_take_names_out, service, mentions))
         held = service.catalogue.backups.holding(erased.faces)
         return Receipt(
             collection=service.collection.name,
@@ -244,6 +245,19 @@ def tried(step: Callable[[], object], more: str = "") -> list[str]:
     except StoreError as error:
         return [f"{error}{more}"]
     return []
+
+
+def _take_names_out(service: Service, mentions: Mentions) -> None:
+    """Take names out of paths of others' photos, as after a split, where copies of them are kept.
+
+    A photo that is not kept is read again where it lies, so its path stays, and the receipt says.
+    """
+    catalogue, collection = service.catalogue, service.collection.id
+    naming = catalogue.photos_naming(collection, mentions)
+    kept = [photo for photo, sha256 in naming.items() if service.photos.has(sha256)]
+    if kept:
+        catalogue.take_names_out(collection, kept, mentions)
+        catalogue.empty_wal()
 
 
 def _hashes_left(service: Service, sha256s: Iterable[str]) -> list[str]:

@@ -78,6 +78,10 @@ class PhotoStore:
             else opened(sha256, data, self._encryptor)
         )
 
+    def has(self, sha256: str) -> bool:
+        """Whether a copy of a photo is kept."""
+        return self._shelf.has(_checked(sha256))
+
     def write_anew(self, sha256: str) -> bool:
         """Encrypt or decrypt a copy as the sealer's active key says.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.catalogue.erasing.erasure_log import mark_of
 from retrieval.collection.answers import EnrolItem
 from retrieval.collection.run_files import uploads_below
 from retrieval.files.keys import new_user_key
@@ -137,3 +138,40 @@ def test_the_same_photo_of_somebody_in_another_collection_is_no_trace(
             assert kept in receipt.photos
             assert receipt.clean, receipt.sentence()
         assert other.photos.read(kept) is not None
+
+
+def test_an_event_knows_an_erased_photo_by_a_mark_and_takes_it_no_second_time(
+    settings: Settings, staff: Path
+) -> None:
+    photo = staff / "person 000" / "0.png"
+    digest = hashlib.sha256(photo.read_bytes()).hexdigest()
+    with small_service(settings) as service:
+        enrol(service, staff, "person 000", "person 001")
+        event = service.events.create("Party", keep_photos=True)
+        sources = [Source("party.png", photo)]
+        assert [each.outcome for each in service.events.add(event, sources)] == ["added"]
+        receipt = forget_with_receipt(service, "person 000", settings.home)
+        assert receipt.clean, receipt.sentence()
+        (kept,) = service.events.photos(event)
+        assert kept.sha256 == mark_of(digest)
+        assert [each.outcome for each in service.events.add(event, sources)] == ["known"]
+        assert service.photos.read(digest) is None
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_name_in_the_path_of_anothers_photo_goes_where_the_photo_is_kept(
+    settings: Settings, staff: Path, keeps: bool
+) -> None:
+    """As after a split; what is not kept is read again at that path, and the receipt says."""
+    own = settings.model_copy(update={"keep_photos": keeps})
+    with small_service(own) as service:
+        enrol(service, staff, "person 000", "person 001")
+        first = service.catalogue.faces_of(service.person("person 000").id)[0]
+        collection = service.collection.id
+        service.catalogue.split_person(
+            collection, service.person("person 000"), [first.id], "somebody else"
+        )
+        receipt = forget_with_receipt(service, "person 000", own.home)
+        (left,) = service.catalogue.faces_of(service.person("somebody else").id)
+        assert ("person 000" in left.photo) is not keeps
+        assert receipt.mentions == (() if keeps else ("photos.photo (1 row)",))

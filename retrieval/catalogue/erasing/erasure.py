@@ -162,6 +162,26 @@ def mentions_of(connection: Connection, names: Iterable[str]) -> Mentions:
     return Mentions(gone, frozenset(others) - gone)
 
 
+def photos_naming(connection: Connection, collection_id: int, mentions: Mentions) -> dict[int, str]:
+    """Enrolled photos whose path names somebody, as after a split: the id and SHA-256 of each."""
+    query = select(photos.c.id, photos.c.sha256, photos.c.photo).where(
+        photos.c.collection_id == collection_id, mentions.possible(photos.c.photo)
+    )
+    return {row.id: row.sha256 for row in connection.execute(query) if mentions.stand_in(row.photo)}
+
+
+def take_names_out(
+    connection: Connection, collection_id: int, photo_ids: Iterable[int], mentions: Mentions
+) -> None:
+    """Take names out of paths of enrolled photos, which cannot be read there any more then."""
+    mine = photos.c.collection_id == collection_id
+    for some in chunks(photo_ids):
+        query = select(photos.c.id, photos.c.photo).where(mine, photos.c.id.in_(some))
+        for row in connection.execute(query).all():
+            left = mentions.taken_out_of_words(row.photo)
+            connection.execute(update(photos).where(photos.c.id == row.id).values(photo=left))
+
+
 def remove_photo(connection: Connection, collection_id: int, photo: str | EnrolledFace) -> Erased:
     """Erase one photo: see `Catalogue.remove_photo`."""
     lock_collection(connection, collection_id)
@@ -247,6 +267,7 @@ def _delete_faces(connection: Connection, collection_id: int, face_ids: Sequence
         connection.execute(delete(photos).where(empty))
     erase_strangers(connection, collection_id, hashes, gone)
     events.erase_vectors(connection, collection_id, gone)
+    events.mark_photos(connection, collection_id, hashes)
     return Erased((), tuple(sorted(face_ids)), tuple(hashes), gone)
 
 

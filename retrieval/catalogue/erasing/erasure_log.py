@@ -70,6 +70,11 @@ def mark_of(sha256: str) -> str:
     return hashlib.sha256(f"erased {sha256}".encode()).hexdigest()
 
 
+def is_of(stored: str | None, sha256: str) -> bool:
+    """Whether a photo's hash, or the mark that was left in its place, is that of this photo."""
+    return stored in (sha256, mark_of(sha256))
+
+
 def log_erasure(
     connection: Connection,
     kind: ErasureKind,

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, insert, select, update
 
 from retrieval.catalogue.changes import check_model, lock_collection
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.encoding import encode_pictures, encode_vectors, to_bytes
+from retrieval.catalogue.erasing.erasure_log import mark_of
 from retrieval.catalogue.events.records import (
     NO_CANDIDATES,
     EventPhoto,
@@ -41,12 +42,7 @@ class Albums:
             event_photos.c.event_id == event_id, event_photos.c.code.is_(None)
         )
         with self._database.reading() as connection:
-            return frozenset(
-                sha256
-                for some in chunks(sha256s)
-                for sha256 in connection.scalars(query.where(event_photos.c.sha256.in_(some)))
-                if sha256 is not None
-            )
+            return frozenset(_there(connection, query, sha256s))
 
     def add(
         self,
@@ -77,7 +73,7 @@ class Albums:
             event = find_event(connection, collection_id, events.c.id == event_id)
             _clear_rejects(connection, event_id, photos, rejects)
             _reject(connection, collection_id, event_id, rejects)
-            there = _hashes(connection, event_id, [photo.sha256 for photo in photos])
+            there = _there(connection, _of(event_id), [photo.sha256 for photo in photos])
             new = list({p.sha256: p for p in reversed(photos) if p.sha256 not in there}.values())
             new.reverse()
             ids: list[int] = []
@@ -155,12 +151,18 @@ class Albums:
             return None if row is None else EventPhoto(*row)
 
 
-def _hashes(connection: Connection, event_id: int, sha256s: Iterable[str]) -> set[str | None]:
-    query = select(event_photos.c.sha256).where(event_photos.c.event_id == event_id)
+def _of(event_id: int) -> Select[Any]:
+    return select(event_photos.c.sha256).where(event_photos.c.event_id == event_id)
+
+
+def _there(connection: Connection, query: Select[Any], sha256s: Iterable[str]) -> set[str]:
+    """Those of the photos that a query of hashes finds, or finds the mark of."""
+    asked = {form: sha256 for sha256 in sha256s for form in (sha256, mark_of(sha256))}
     return {
-        sha256
-        for some in chunks(sha256s)
-        for sha256 in connection.scalars(query.where(event_photos.c.sha256.in_(some)))
+        asked[found]
+        for some in chunks(asked)
+        for found in connection.scalars(query.where(event_photos.c.sha256.in_(some)))
+        if found is not None
     }
 
 
@@ -170,7 +172,8 @@ def _clear_rejects(
     """Forget that photos were not taken which are looked at again."""
     again: list[NewPhoto | Reject] = [*photos, *rejects]
     names = [storable_path(each.photo) for each in again]
-    hashes = [each.sha256 for each in again if each.sha256]
+    known = [each.sha256 for each in again if each.sha256]
+    hashes = [*known, *map(mark_of, known)]
     mine = and_(event_photos.c.event_id == event_id, event_photos.c.code.is_not(None))
     for column, values in ((event_photos.c.photo, names), (event_photos.c.sha256, hashes)):
         for some in chunks(values):
@@ -180,7 +183,8 @@ def _clear_rejects(
 def _reject(
     connection: Connection, collection_id: int, event_id: int, rejects: Sequence[Reject]
 ) -> None:
-    there = _hashes(connection, event_id, [each.sha256 for each in rejects if each.sha256])
+    hashes = [each.sha256 for each in rejects if each.sha256]
+    there = _there(connection, _of(event_id), hashes)
     rows = [
         {
             "collection_id": collection_id,

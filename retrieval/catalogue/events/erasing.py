@@ -1,10 +1,11 @@
 """A person's traces in events: erased when the person is, given on when people are merged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from retrieval.catalogue.erasing.erasure_log import mark_of
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.same_vectors import rows_with
 from retrieval.catalogue.events.records import ErasedAppearances, Found
@@ -91,6 +92,17 @@ def erase_vectors(connection: Connection, collection_id: int, vectors: Vectors) 
     mine = appearances.c.collection_id == collection_id
     same = mine & (appearances.c.fingerprint == model.scalar_subquery())
     forget(connection, rows_with(connection, appearances, same, vectors), Found.ERASED)
+
+
+def mark_photos(connection: Connection, collection_id: int, sha256s: Iterable[str]) -> None:
+    """Leave marks in place of erased photos' hashes, by which events know that they have them."""
+    mine = event_photos.c.collection_id == collection_id
+    for some in chunks(sha256s):
+        query = select(event_photos.c.id, event_photos.c.sha256)
+        there = connection.execute(query.where(mine, event_photos.c.sha256.in_(some))).all()
+        for row in there:
+            same = event_photos.c.id == row.id
+            connection.execute(update(event_photos).where(same).values(sha256=mark_of(row.sha256)))
 
 
 def merge_people(connection: Connection, person_id: int, into_id: int) -> dict[str, list[int]]:
