@@ -219,6 +219,11 @@ class Settings(BaseSettings):
     refusals_per_minute: int = Field(
         120, ge=1, description="Requests per minute without a good key that an address may send."
     )
+    cors_origins: tuple[str, ...] = Field(
+        (),
+        description="Origins whose pages may use the API with a key, as a JSON list:"
+        ' ["https://intranet.example.org"].',
+    )
     public_url: str | None = Field(
         None,
         description="Where browsers find the service, https://faces.example.org: for one-time links"

@@ -12,20 +12,24 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from retrieval.api import problems
-from retrieval.api.auth import Access
+from retrieval.api.auth import Access, Rate
 from retrieval.api.context import Context, identify
 from retrieval.api.deletions import Deletions
+from retrieval.api.heads import Heads
 from retrieval.api.limits import Limits
 from retrieval.api.metrics import Metrics
 from retrieval.api.pictures import Pictures
 from retrieval.api.problems import status_of
 from retrieval.api.routes import (
     administration,
+    documentation,
     event_photos,
     health,
     pages,
@@ -96,6 +100,7 @@ def create_app(
         docs_url=None,  # its page would ask other hosts for its scripts
         redoc_url=None,
         openapi_url="/v1/openapi.json",
+        generate_unique_id_function=lambda route: route.name,  # stays when a path changes
     )
     app.state.context = context
     for module in (
@@ -114,6 +119,9 @@ def create_app(
         app.include_router(module.routes)
     for router in (health.guarded, *pages.ROUTERS):
         app.include_router(router)
+    app.include_router(documentation.routes)
+    if (files := documentation.swagger_ui()) is not None:
+        app.mount("/docs/files", files)
     app.mount("/static", static_files())
     app.add_exception_handler(RollcallError, _on_error)
     app.add_exception_handler(HTTPException, _shown(problems.on_http_exception))
@@ -125,6 +133,22 @@ def create_app(
         max_json_bytes=settings.max_json_bytes,
         timeout_s=settings.body_timeout_s,
     )
+    # What pages hold beside a visitor's words could be guessed from how well it compresses.
+    app.add_middleware(
+        GZipMiddleware,
+        compresslevel=6,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, "text/html"),
+    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["Retry-After", "Location", *RATE_HEADERS, "X-Request-Id"],
+            max_age=600,
+        )
+    app.add_middleware(Heads)
     app.add_middleware(Outermost, metrics=context.metrics)
     return app
 
@@ -243,6 +267,7 @@ class Outermost:
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
+        state = scope.setdefault("state", {})
         request_id = uuid4().hex[:12]
         status = 500
 
@@ -250,7 +275,10 @@ class Outermost:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_headers(message, request_id)]
+                message["headers"] = [
+                    *message["headers"],
+                    *_headers(message, request_id, state.get("rate")),
+                ]
             await send(message)
 
         try:
@@ -266,6 +294,9 @@ class Outermost:
             )
 
 
+# Fields of draft-ietf-httpapi-ratelimit-headers-03, which clients know.
+RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
     " connect-src 'self'; form-action 'self'; manifest-src 'self'; base-uri 'none';"
@@ -273,7 +304,7 @@ POLICY = (
 )
 
 
-def _headers(message: Message, request_id: str) -> list[tuple[bytes, bytes]]:
+def _headers(message: Message, request_id: str, rate: Rate | None) -> list[tuple[bytes, bytes]]:
     named = {name.lower() for name, _ in message["headers"]}
     headers = {
         b"x-request-id": request_id.encode(),
@@ -282,4 +313,8 @@ def _headers(message: Message, request_id: str) -> list[tuple[bytes, bytes]]:
         b"referrer-policy": b"same-origin",
         b"cache-control": b"no-store",
     }
+    if rate is not None:
+        numbers = (rate.limit, rate.left, rate.reset_s)
+        for name, number in zip(RATE_HEADERS, numbers, strict=True):
+            headers[name.lower().encode()] = str(number).encode()
     return [(name, value) for name, value in headers.items() if name not in named]

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -60,6 +61,15 @@ class Caller:
 LOCAL = Caller("local", Role.ADMIN)
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often somebody may ask: so many per minute, so many are left, all again after so long."""
+
+    limit: int
+    left: int
+    reset_s: int
+
+
 class Access:
     """Decides who is let in.
 
@@ -96,7 +106,8 @@ class Access:
         request.state.caller = caller
         if caller.handle is not None and caller.requests_per_minute is not None:
             limit = caller.requests_per_minute
-            self._buckets.take(caller.handle, limit, f"The key has {limit} requests per minute.")
+            refusal = f"You have {limit} requests per minute."
+            request.state.rate = self._buckets.take(caller.handle, limit, refusal)
         if not caller.role.covers(role):
             raise NotAllowed(f"This needs the role {role}; {caller.name!r} is {caller.role}.")
         return caller
@@ -249,7 +260,7 @@ def check_loopback_name(request: Request) -> None:
     if (request.url.hostname or "") not in _LOOPBACK_NAMES:
         raise KeyRefused(
             "Without keys the service answers to localhost, 127.0.0.1 and ::1 only; the request"
-            f" names {request.url.hostname!r}. Make a key with `rollcall keys create`."
+            f" names {request.url.hostname!r}. With a key it answers to any."
         )
 
 
@@ -264,11 +275,13 @@ class Buckets:
         # whose -> what is left, as of when, and how much a minute
         self._buckets: dict[str, tuple[float, float, int]] = {}
 
-    def take(self, whose: str, a_minute: int, refusal: str) -> None:
-        """Take one, or raise TooManyRequests, which says the refusal."""
+    def take(self, whose: str, a_minute: int, refusal: str) -> Rate:
+        """Take one, and say how many are left; or raise TooManyRequests, which says the refusal."""
         wait_s = self._wait_s(whose, a_minute)
         if wait_s > 0:
             raise TooManyRequests(refusal, wait_s)
+        left, _, _ = self._buckets[whose]
+        return Rate(a_minute, int(left), math.ceil((a_minute - left) * 60 / a_minute))
 
     def has(self, whose: str, a_minute: int) -> bool:
         """Take one if there is one; whether there was."""

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,7 +109,17 @@ def problem(
 def of_error(error: RollcallError, **more: Any) -> JSONResponse:
     """The problem document of an error of the tree."""
     title = (type(error).__doc__ or "").splitlines()[0].rstrip(".")
-    return problem(status_of(error), error.code, title, str(error), _headers(error), **more)
+    detail = without_commands(str(error)) or f"{title}. An admin of this service can mend it."
+    return problem(status_of(error), error.code, title, detail, _headers(error), **more)
+
+
+_COMMAND = re.compile(r"rollcall [a-z][\w-]*|(?<![\w-])--[a-z][\w-]+|pip install")
+
+
+def without_commands(message: str) -> str:
+    """A message without the sentences that speak of the command line, which the caller has not."""
+    kept = [part for part in re.split(r"(?<=[.!?;])\s+", message) if not _COMMAND.search(part)]
+    return re.sub(r";$", ".", " ".join(kept))
 
 
 def _headers(error: RollcallError) -> dict[str, str]:

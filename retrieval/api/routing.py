@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
+from fastapi.dependencies.models import Dependant
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
@@ -60,6 +61,7 @@ class GuardedRoute(APIRoute):
         """Wrap the handler."""
         handler = super().get_route_handler()
         role = role_of(self)
+        taken = frozenset(_query_parameters(self.dependant)) if self.include_in_schema else None
         repeatable = any(each.dependency is _idempotency_key for each in self.dependencies)
 
         async def guarded(request: Request) -> Response:
@@ -73,6 +75,7 @@ class GuardedRoute(APIRoute):
             context: Context = request.app.state.context
             _check_text(request)
             caller = await context.access.admit(request, role)
+            _check_query(request, taken)
             whose, request = caller.handle or caller.name, _Bounded(request.scope, request.receive)
             with context.bodies.admitted(whose, _size(request, context)):
                 token = request.headers.get("Idempotency-Key")
@@ -112,6 +115,23 @@ def _check_text(request: Request) -> None:
     given = (request.scope["path"], *request.query_params.keys(), *request.query_params.values())
     if any("\0" in text for text in given):
         raise SettingInvalid("The request's path or query has a zero byte. Leave it out.")
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[str]:
+    """The names of all query parameters that an operation takes, by whichever of its parts."""
+    yield from (each.alias for each in dependant.query_params)
+    for part in dependant.dependencies:
+        yield from _query_parameters(part)
+
+
+def _check_query(request: Request, taken: frozenset[str] | None) -> None:
+    """Refuse what an operation does not take: nobody would notice that `limits` says nothing."""
+    unknown = sorted(set(request.query_params.keys()) - taken) if taken is not None else []
+    if unknown:
+        known = ", ".join(sorted(taken or ())) or "none"
+        raise SettingInvalid(
+            f"There is no query parameter {unknown[0]!r} here; those that there are: {known}."
+        )
 
 
 async def _once(

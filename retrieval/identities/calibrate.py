@@ -90,10 +90,10 @@ class Calibration:
     def stale(self, people: int) -> str | None:
         """Why this should be measured anew, or None."""
         if self.rule != RULE:
-            return "scores are made in another way now, run `rollcall calibrate` again"
+            return "scores are made in another way now: calibrate again"
         if self.people / 2 <= people <= self.people * 2:
             return None
-        return f"now there are {people}, run `rollcall calibrate` again"
+        return f"now there are {people}: calibrate again"
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

@@ -117,7 +117,7 @@ def test_the_gate_says_when_the_calibration_is_stale(service: Service) -> None:
     before = service.gate
     enrol(service, crowd(20, 3, seed=2), prefix="later ")
     assert "stale" not in before.source
-    assert service.gate.source.endswith("stale: now there are 32, run `rollcall calibrate` again")
+    assert service.gate.source.endswith("stale: now there are 32: calibrate again")
     assert service.gate.threshold > before.threshold
 
 

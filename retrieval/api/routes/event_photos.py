@@ -40,7 +40,7 @@ _NEWEST = 200  # runs among which an event's are looked for
 
 
 @routes.get("/events/{event_id}/photos", response_model=EventPhotosShown, openapi_extra=VIEWER)
-def list_photos(
+def list_event_photos(
     service: InGallery,
     event_id: EventId,
     rejected: Annotated[bool, Query(description="Those that were not taken.")] = False,
@@ -73,7 +73,7 @@ def list_photos(
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
-async def add_photos(
+async def add_event_photos(
     context: InContext,
     caller: By,
     service: InGallery,
@@ -97,7 +97,7 @@ async def add_photos(
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
-async def add_inline(
+async def add_event_photos_inline(
     context: InContext, caller: By, service: InGallery, event_id: EventId, new: InlinePhotos
 ) -> Any:
     """Add photos of a JSON document: their bytes as base64, or URLs below allowed places."""
@@ -144,7 +144,7 @@ async def add_face(
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
-async def add_archive(
+async def add_event_archive(
     context: InContext,
     caller: By,
     service: InGallery,

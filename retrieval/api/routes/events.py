@@ -229,7 +229,7 @@ def list_verdicts(service: InGallery, event_id: EventId) -> Any:
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
-async def judge(
+async def judge_faces(
     context: InContext, caller: By, service: InGallery, event_id: EventId, new: NewVerdict
 ) -> Any:
     """Say what faces are: it wins over every later computation, and can be undone."""

@@ -160,7 +160,7 @@ def show_person(service: InGallery, person_id: PersonId) -> Any:
 
 
 @routes.get("/people/{person_id}/photos", response_model=PersonShown, openapi_extra=VIEWER)
-def list_photos(service: InGallery, person_id: PersonId) -> Any:
+def list_photos_of_person(service: InGallery, person_id: PersonId) -> Any:
     """List a person's photos."""
     return show_person(service, person_id)
 
@@ -213,7 +213,7 @@ async def create_person(
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
-async def add_photos(
+async def add_photos_of_person(
     context: InContext,
     caller: By,
     service: InGallery,
@@ -386,7 +386,7 @@ def list_edits(service: InGallery, limit: Annotated[int, Query(ge=1, le=500)] = 
 
 
 @routes.post("/undo", response_model=Edit, openapi_extra=OPERATOR, dependencies=[Once])
-def undo(context: InContext, caller: By, service: InGallery, which: Undo) -> Any:
+def undo_edit(context: InContext, caller: By, service: InGallery, which: Undo) -> Any:
     """Undo an edit, whatever came after it, if what it left still stands."""
     collection = service.collection.id
     edit = service.catalogue.newest_edit(collection) if which.edit is None else which.edit

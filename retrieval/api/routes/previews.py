@@ -24,7 +24,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {
     responses=_JPEG,
     openapi_extra=VIEWER,
 )
-async def show_photo(
+async def show_event_photo(
     context: InContext,
     service: InGallery,
     event_id: EventId,

@@ -64,7 +64,7 @@ def _document(calibration: Calibration) -> dict[str, Any]:
 @routes.post(
     "/calibration/measure", response_model=Measured, openapi_extra=VIEWER, dependencies=[Once]
 )
-async def measure(context: InContext, service: InGallery, wanted: WantedRate) -> Any:
+async def measure_calibration(context: InContext, service: InGallery, wanted: WantedRate) -> Any:
     """Say what thresholds would be worth on the collection's own photos; change nothing."""
 
     def work() -> dict[str, Any]:
@@ -85,7 +85,7 @@ async def calibrate(context: InContext, caller: By, service: InGallery, wanted: 
 
 
 @routes.delete("/calibration", response_model=CalibrationShown, openapi_extra=ADMIN)
-async def forget(context: InContext, caller: By, service: InGallery) -> Any:
+async def drop_calibration(context: InContext, caller: By, service: InGallery) -> Any:
     """Use the model's default threshold again."""
 
     def work() -> dict[str, Any]:

@@ -21,6 +21,7 @@ from retrieval.api.archives import unpack
 from retrieval.api.auditing import audited
 from retrieval.api.context import Context
 from retrieval.api.pictures import jpeg_or_nothing
+from retrieval.api.problems import without_commands
 from retrieval.api.routing import (
     OPERATOR,
     VIEWER,
@@ -289,7 +290,7 @@ def list_rejects(
                 "photo": photo.path,
                 "person": photo.person,
                 "reason": photo.code,
-                "message": photo.message,
+                "message": photo.message and without_commands(photo.message),
             }
             for photo in found
         ],
