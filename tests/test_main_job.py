@@ -109,7 +109,7 @@ def test_enrolling_again_changes_nothing_and_says_so(
     assert service.catalogue.feed(service.collection.id).head() == head
 
 
-@pytest.mark.parametrize("embedder", ["facenet-casia", "mobilefacenet-dlib"])
+@pytest.mark.parametrize("embedder", ["facenet-casia", "facenet-dlib", "mobilefacenet-dlib"])
 def test_other_networks_name_everybody_at_the_beach_and_no_stranger(
     home: Path, people_dir: Path, mobilefacenet_file: Path, embedder: str
 ) -> None:

@@ -53,6 +53,7 @@ def test_what_is_given_goes_before_the_environment_then_the_named_file_then_the_
     (home / ".env").write_text("".join(f"ROLLCALL_{k.upper()}={v}\n" for k, v in own.items()))
     config = tmp_path / "settings.toml"
     config.write_text('embedder = "named"\ndetector = "named"\ncollection = "named"\n')
+    monkeypatch.delenv("ROLLCALL_EMBEDDER", raising=False)
     monkeypatch.setenv("ROLLCALL_DETECTOR", "environment")
     monkeypatch.setenv("ROLLCALL_COLLECTION", "environment")
     found = load_settings(config, home=home, collection="given")

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 DETECTORS = ("yunet", "mtcnn")
 # What `rollcall models pull` brings without a name: with what is installed, the best models.
 RECOMMENDED = ("yunet", "mobilefacenet")
-# A face, of the embedder that `auto` takes at most: FaceNet with dlib's network misses half as many
-# people as that alone, but takes ten times as long, more than all the rest of a photo together.
+# A face, of the embedder that `auto` takes at most: three times as long as dlib's network alone
+# takes is worth half of its misses, eight times is not.
 _MOST_MS = 10.0
 
 
@@ -110,7 +110,13 @@ def build_embedder(
         return _network(settings, models, name, variant, mirrored)
     parts = models.manifest.joined[name].parts
     networks = [
-        _network(settings, models, part.name, models.variant(part.name, variant), mirrored)
+        _network(
+            settings,
+            models,
+            part.name,
+            models.variant(part.name, variant),
+            mirrored and part.mirror,
+        )
         for part in parts
     ]
     return JoinedEmbedder(

@@ -31,7 +31,8 @@ class JoinedEmbedder:
         self._pieces = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
         made = json.dumps([[part.fingerprint, weight] for part, weight in parts])
         kinds = "+".join(dict.fromkeys(p.fingerprint.split(":")[1] for p, _ in parts))
-        mirror = parts[0][0].fingerprint.split(":")[2]
+        ways = [part.fingerprint.split(":")[2] for part, _ in parts]
+        mirror = "mirror" if "mirror" in ways else "plain"
         digest = hashlib.sha256(made.encode()).hexdigest()[:8]
         self._fingerprint = ":".join([name, kinds, mirror, digest])
 

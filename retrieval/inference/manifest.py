@@ -175,10 +175,15 @@ class EmbedderEntry(_Entry):
 
 
 class Part(_Entry):
-    """An embedder of several, and how much its vectors count."""
+    """An embedder of several, and how much its vectors count.
+
+    Attributes:
+        mirror: whether it sees mirror images, too, where the others do.
+    """
 
     name: _Name
     weight: _Positive
+    mirror: bool = True
 
 
 class JoinedEntry(_Entry):

@@ -53,3 +53,22 @@ def test_the_fingerprint_tells_parts_and_weights_apart(parts: list[OnnxEmbedder]
     } | {JoinedEmbedder("both", [(parts[1], 1.0), (parts[0], 0.5)]).fingerprint}
     assert len(made) == 3
     assert all(name.startswith("both:fp32:mirror:") for name in made)
+
+
+def test_a_part_may_see_no_mirror_images_while_others_do(
+    parts: list[OnnxEmbedder], landmarks: Floats, store: ModelStore
+) -> None:
+    plain = OnnxEmbedder(NAME, store.manifest.embedder(NAME), store.file(NAME), mirror=False)
+    joined = JoinedEmbedder("both", [(parts[0], 1.0), (plain, 1.0)])
+    assert joined.fingerprint.startswith("both:fp32:mirror:")
+    chips = cut(photo(), landmarks, joined.alignments)
+    found = joined.embed(chips) * np.sqrt(2)
+    np.testing.assert_allclose(
+        found[:, :128], parts[0].embed(cut(photo(), landmarks, parts[0].alignments)), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        found[:, 128:], plain.embed(cut(photo(), landmarks, plain.alignments)), atol=1e-5
+    )
+    assert JoinedEmbedder("both", [(plain, 1.0), (plain, 1.0)]).fingerprint.startswith(
+        "both:fp32:plain:"
+    )

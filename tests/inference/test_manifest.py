@@ -37,6 +37,9 @@ def test_the_models_of_the_design_are_all_there() -> None:
     assert set(manifest.embedders) == {
         "dlib-resnet",
         "mobilefacenet",
+        "sface",
+        "auraface",
+        "ghostfacenet",
         "facenet-casia",
         "facenet512",
         "facenet128",
@@ -70,7 +73,7 @@ def test_a_template_is_an_upright_face(name: str) -> None:
 def test_a_threshold_that_nobody_measured_says_so() -> None:
     embedders = load_manifest().embedders
     assert embedders["dlib-resnet"].decision.measured
-    for name in ("facenet512", "facenet128"):
+    for name in ("facenet512", "facenet128", "sface", "auraface", "ghostfacenet"):
         assert not embedders[name].decision.measured
         assert "not measured" in embedders[name].decision.source
 
@@ -129,7 +132,7 @@ def test_a_file_of_the_user_that_does_not_exist_adds_nothing(tmp_path: Path) -> 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(
-        NotFound, match=r"arcface.*dlib-resnet, facenet-casia, facenet-dlib, facenet128, facenet512"
+        NotFound, match=r"arcface.*auraface, dlib-resnet, facenet-casia, facenet-dlib, facenet128"
     ):
         load_manifest().embedder("arcface")
     with pytest.raises(NotFound, match="haar, mtcnn, yunet"):
