@@ -125,7 +125,7 @@ def sources(run: Run, photos: Sequence[str]) -> "Iterator[Source]":
                 max_photo_bytes=run.settings.max_photo_bytes,
             )
         else:
-            each = (Source(str(photo), photo) for photo in photos_at(place))
+            each = (Source(str(photo), photo) for photo in photos_at(place, videos=True))
         for source in each:
             found += 1
             yield source

@@ -12,6 +12,7 @@ from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from retrieval.catalogue.events.records import Verdict
+    from retrieval.events.documents import Named
 
 events = typer.Typer(help="Photos of an occasion: who was there.", no_args_is_help=True)
 
@@ -19,7 +20,7 @@ Name = Annotated[str, typer.Argument(metavar="EVENT", help="Its name, or its id.
 Photos = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[PHOTO...]", help="Photos, folders of photos, ZIP files: paths or URLs."
+        metavar="[PHOTO...]", help="Photos and videos, folders of them, ZIP files: paths or URLs."
     ),
 ]
 Day = Annotated[
@@ -202,6 +203,7 @@ def list_faces(
         (
             each.appearance.id,
             Path(each.appearance.photo.photo).name,
+            _stay(each),
             each.appearance.face,
             each.person or ("nobody of ours" if each.nobodys else each.appearance.found.value),
             None if each.certainty is None else each.certainty.value,
@@ -210,8 +212,16 @@ def list_faces(
         )
         for each in found
     ]
-    columns = ("id", "photo", "face", "person", "how sure", "group", "why")
+    columns = ("id", "photo", "from and to", "face", "person", "how sure", "group", "why")
     run.emit({"faces": [each.document() for each in found]}, lambda: run.table(columns, rows))
+
+
+def _stay(named: "Named") -> str:
+    """From and to when a face was seen in a video."""
+    from retrieval.photos.videos import clock
+
+    seen = named.appearance.seconds
+    return "" if seen is None else f"{clock(seen.first)} to {clock(seen.last)}"
 
 
 @command(events, "judge")

@@ -19,10 +19,22 @@ from retrieval.files.private import open_text
 Answer = Mapping[str, Any]  # of one photo, see retrieval.collection.answers.PhotoAnswer.document
 Row = dict[str, Any]
 
-_TEXTS = ("photo", "decision", "reason", "person", "candidates", "error")
+_TEXTS = ("photo", "from", "to", "decision", "reason", "person", "candidates", "error")
 _NUMBERS = ("left", "top", "width", "height", "detection_score", "score", "threshold", "margin")
 _COLUMNS = (
-    *("photo", "face", "left", "top", "width", "height", "detection_score", "decision", "reason"),
+    *(
+        "photo",
+        "face",
+        "from",
+        "to",
+        "left",
+        "top",
+        "width",
+        "height",
+        "detection_score",
+        "decision",
+        "reason",
+    ),
     *("person", "score", "threshold", "margin", "candidates", "error"),
 )
 _ROWS_AT_ONCE = 10_000

@@ -18,9 +18,11 @@ from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.collection.bulk import content_of, end, end_if_done, run_document
 from retrieval.errors import InputError, NotFound, RollcallError
 from retrieval.events.intake import PhotoTaken
+from retrieval.photos.kinds import has_video_ending
 from retrieval.protocols import JobQueue
 from retrieval.service import Service
 from retrieval.settings import Settings
+from retrieval.tracks.answers import VideoAnswer, as_photo
 from retrieval.upkeep.model_swap import embed_faces
 from retrieval.upkeep.swap_status import Missed
 from retrieval.values import Source
@@ -137,9 +139,16 @@ class RunTasks:
         photos = self._runs.to_do(run.id, payload["photos"])
         if photos:
             service = self._service(run.collection, run.options.get("detail") or "normal")
-            sources = [Source(photo.path, content_of(run, photo.path)) for photo in photos]
-            answers = service.identify(sources, run.options.get("threshold"))
-            self._record(run.id, [_answered(*pair) for pair in zip(photos, answers, strict=True)])
+            threshold = run.options.get("threshold")
+            still = [photo for photo in photos if not has_video_ending(photo.path)]
+            sources = [Source(photo.path, content_of(run, photo.path)) for photo in still]
+            answers = service.identify(sources, threshold) if sources else []
+            self._record(run.id, [_answered(*pair) for pair in zip(still, answers, strict=True)])
+            for photo in photos:
+                if has_video_ending(photo.path):
+                    source = Source(photo.path, content_of(run, photo.path))
+                    watched = service.identify_video(source, threshold)
+                    self._record(run.id, [_watched(photo, watched)])
 
     def _embed(self, run: Run, payload: Payload) -> None:
         photos = self._runs.to_do(run.id, payload["photos"])
@@ -241,6 +250,11 @@ def _embedded(photo: RunPhoto, why: Mapping[int, Missed], held: Collection[int])
 def _seen(photo: RunPhoto, taken: PhotoTaken) -> PhotoOutcome:
     outcome = {"added": Taken.ANSWERED, "known": Taken.DUPLICATE}.get(taken.outcome, Taken.REJECTED)
     return PhotoOutcome(photo.id, outcome, taken.code, taken.message)
+
+
+def _watched(photo: RunPhoto, answer: VideoAnswer) -> PhotoOutcome:
+    taken = Taken.ANSWERED if answer.error is None else Taken.REJECTED
+    return PhotoOutcome(photo.id, taken, answer.error_code, answer.error, as_photo(answer))
 
 
 def _answered(photo: RunPhoto, answer: PhotoAnswer) -> PhotoOutcome:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from retrieval.api import unpacking
 from retrieval.errors import DataInvalid, StoreFull
 from retrieval.files.private import make_folder
-from retrieval.photos.kinds import SUFFIXES
+from retrieval.photos.kinds import SUFFIXES, VIDEO_SUFFIXES
 
 MOST_ENTRIES = 200_000
 TIMEOUT_S = 60.0
@@ -54,7 +54,7 @@ def unpack(
     """
     order = unpacking.Order(
         folder=str(folder),
-        suffixes=sorted(SUFFIXES),
+        suffixes=sorted(SUFFIXES | VIDEO_SUFFIXES),
         max_bytes=max_bytes,
         max_photo_bytes=max_photo_bytes,
         max_entries=MOST_ENTRIES,

@@ -113,6 +113,44 @@ class IdentifiedPhoto(Document):
     error: str | None = None
 
 
+class VideoStay(BaseModel):
+    """From when to when somebody was seen in a video."""
+
+    person: str
+    from_: str = Field(alias="from", description="Minutes and seconds.")
+    to: str
+    spans_s: list[tuple[float, float]]
+    tracks: list[int]
+
+
+class Track(Face):
+    """A face that was followed through a video; its box is that of the best frame."""
+
+    track: int
+    from_: str = Field(alias="from", description="Minutes and seconds.")
+    to: str
+    from_s: float
+    to_s: float
+    spans_s: list[tuple[float, float]]
+    frames: int
+    best_s: float
+
+
+class IdentifiedVideo(Document):
+    """Who is in one video, from when to when."""
+
+    video: str
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    frames: int | None = None
+    frames_looked_at: int | None = None
+    remark: str | None = Field(None, description="Why it could not be read to its end.")
+    people: list[VideoStay] | None = None
+    tracks: list[Track] | None = None
+    error: str | None = None
+
+
 class Identification(Document):
     """Who is in the photos, and against what was asked."""
 
@@ -143,6 +181,7 @@ class Identification(Document):
     )
 
     photos: list[IdentifiedPhoto]
+    videos: list[IdentifiedVideo] | None = None
     collection: str
     model: str
     people: int

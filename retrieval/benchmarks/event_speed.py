@@ -18,6 +18,7 @@ from retrieval.events.verdicts import Judgement
 from retrieval.identities.link import LinkRule, Seen, link
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
+from retrieval.photos.videos import VideoRules
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.values import Detections, Faces, Floats, Gate, Ints, Quality, Vectors
@@ -45,7 +46,7 @@ class _Host:
             dimension=DIMENSION,
         )
         self.photos = PhotoStore(home / "photos", keeps=False)
-        self.keeping = Keeping()
+        self.keeping, self.video_rules = Keeping(), VideoRules()
         feed = self.catalogue.feed(self.collection.id)
         parts = cast(Parts, self)  # gallery and gate are what is asked of it
         self.active_model = ActiveModel(

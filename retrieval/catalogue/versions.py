@@ -244,6 +244,13 @@ CREATE TABLE receipts (
 CREATE INDEX receipts_by_collection ON receipts (collection, erased_at)
 """
 
+_VIDEOS = """
+ALTER TABLE event_photos ADD COLUMN seconds {double};
+ALTER TABLE appearances ADD COLUMN first_s {double};
+ALTER TABLE appearances ADD COLUMN last_s {double};
+ALTER TABLE appearances ADD COLUMN best_s {double}
+"""
+
 # Each makes its version of the one before; the first makes version 2 of version 1.
 MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _RUNS,
@@ -266,6 +273,7 @@ MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _FACES_OF_RUNS,
     _USERS,
     _RECEIPTS,
+    _VIDEOS,
 )
 
 

@@ -21,6 +21,7 @@ from retrieval.collection.active_model import CANDIDATES, ActiveModel
 from retrieval.errors import CatalogueUnavailable
 from retrieval.events.host import Host
 from retrieval.events.said import NOBODY, Said
+from retrieval.identities.at_once import Times, decide_stays
 from retrieval.identities.decide import decide
 from retrieval.identities.link import Linked, LinkRule, Seen, link, one_per_photo, standing
 from retrieval.values import Decision, Floats, Gate, Ints, PeopleHits, Vectors, found_ids
@@ -149,6 +150,7 @@ class _Own:
 
     def __init__(self, found: Appearances, rows: Ints, unusable: tuple[str | None, ...]) -> None:
         self.ids, self.photos = found.ids[rows], found.photos[rows]
+        self.times = Times(found.first[rows], found.last[rows])
         self.unusable = unusable
         self.usable = np.array([reason is None for reason in unusable], bool)
 
@@ -160,7 +162,12 @@ class _Own:
         for some in np.split(order, ends):
             own = PeopleHits(*(getattr(hits, name)[some] for name in PeopleHits.__slots__))
             reasons = [self.unusable[row] for row in some]
-            decisions.update(zip(some.tolist(), decide(own, reasons, gate), strict=True))
+            times = self.times.take(some)
+            if times.last.any():
+                found = decide_stays(own, reasons, gate, times)
+            else:
+                found = decide(own, reasons, gate)
+            decisions.update(zip(some.tolist(), found, strict=True))
         return [decisions[row] for row in range(len(order))]
 
 
@@ -209,7 +216,7 @@ def _linked(
         if person is not None:
             people[row], fixed[row] = (-1 if person == NOBODY else person), True
     excess = excess.astype(np.float32)
-    one_per_photo(own.photos, people, fixed & (people >= 0))
+    one_per_photo(own.photos, people, fixed & (people >= 0), own.times)
     lens = active_model.lens
     spaced = lens.gallery.space.of(vectors)
     refused = _refused(own, said)
@@ -226,6 +233,7 @@ def _linked(
         rivals=rivals.max(axis=1).astype(np.float32),
         fixed=fixed,
         refused=refused,
+        times=own.times,
     )
     return link(seen, known, owners, rule)
 

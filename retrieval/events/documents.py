@@ -13,7 +13,9 @@ from retrieval.catalogue.events.records import (
     EventPhoto,
     EventSize,
     Expects,
+    Seconds,
 )
+from retrieval.photos.videos import clock
 
 LINE_COLUMNS = (
     "standing", "number", "name", "photos", "certainty", "first", "last", "expected",
@@ -269,6 +271,7 @@ class Named:
             "photo_id": own.photo.id,
             "photo": own.photo.photo,
             "taken_at": _moment(own.photo.taken_at),
+            **seconds_document(own.seconds),
             "face": own.face,
             "box": [round(side, 1) for side in own.box],
             "size_px": round(own.size_px, 1),
@@ -289,6 +292,15 @@ class Named:
                 for person, name, score, face in self.candidates
             ],
         }
+
+
+def seconds_document(seconds: Seconds | None) -> dict[str, Any]:
+    """From and to when a face was seen in a video, as JSON; null of a photo."""
+    return {
+        "from": None if seconds is None else clock(seconds.first),
+        "to": None if seconds is None else clock(seconds.last),
+        "best_s": None if seconds is None else round(seconds.best, 2),
+    }
 
 
 def line_cells(line: RollLine) -> tuple[object, ...]:

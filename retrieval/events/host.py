@@ -7,6 +7,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.collection.active_model import ActiveModel, Keeping
 from retrieval.photos.store import PhotoStore
+from retrieval.photos.videos import VideoRules
 
 T = TypeVar("T")
 
@@ -29,6 +30,10 @@ class Host(Protocol):
     @property
     def keeping(self) -> Keeping:
         """What is kept of what comes in, and for how long."""
+
+    @property
+    def video_rules(self) -> VideoRules:
+        """How videos are looked at."""
 
     def discard(self, photos: set[str], unfinished: bool) -> None:
         """Delete kept photos that nobody wants any more, and end the erasure."""

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from retrieval.catalogue.events.records import Event, NewPhoto, Reject
+from retrieval.catalogue.events.records import Event, NewPhoto, Reject, Seconds
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.pipeline import PhotoFaces, PhotoFailure
 from retrieval.collection.thumbnails import cut
+from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.events.host import Host
 from retrieval.photos.moments import taken_at
+from retrieval.photos.videos import is_video, opened
+from retrieval.tracks.identifying import see
 from retrieval.values import Source
 
 BATCH_PHOTOS = 16  # photos per transaction; bounds the memory of a batch as well
@@ -24,7 +26,8 @@ class PhotoTaken:
         photo: as asked.
         outcome: added, known (the event has the same photo) or rejected.
         faces: how many it shows, of a photo that was added.
-        code, message: why it was rejected (an error's code of `retrieval.errors`).
+        code, message: why it was rejected (an error's code of `retrieval.errors`); the message of a
+            video that was added says why it could not be read to its end.
     """
 
     photo: str
@@ -49,12 +52,32 @@ def take(host: Host, event: Event, sources: Iterator[Source]) -> Iterator[PhotoT
 
     Killed anywhere, the same call goes on: photos that the event has are not decoded again.
     """
-    while batch := list(islice(sources, BATCH_PHOTOS)):
+    for batch in _batches(sources):
 
         def work(active_model: ActiveModel, batch: list[Source] = batch) -> list[PhotoTaken]:
+            if is_video(batch[0]):
+                return [take_video(host, active_model, event, batch[0])]
             return _take(host, active_model, event, batch)
 
         yield from host.steadily(work)
+
+
+def _batches(sources: Iterator[Source]) -> Iterator[list[Source]]:
+    """Photos together, each video by itself."""
+    batch: list[Source] = []
+    for source in sources:
+        if is_video(source):
+            if batch:
+                yield batch
+            batch = []
+            yield [source]
+            continue
+        batch.append(source)
+        if len(batch) == BATCH_PHOTOS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _take(
@@ -112,6 +135,38 @@ def _new_photo(source: Source, read: Source, found: PhotoFaces) -> NewPhoto:
         faces=found.faces,
         pictures=found.pictures,
     )
+
+
+def take_video(host: Host, active_model: ActiveModel, event: Event, source: Source) -> PhotoTaken:
+    """Add a video: an appearance per track."""
+    albums, collection = host.catalogue.albums, active_model.collection
+    sha256 = None
+    try:
+        with opened(source, host.video_rules.limits) as video:
+            sha256 = video.sha256
+            if albums.known(event.id, [sha256]):
+                return PhotoTaken(source.name, "known")
+            seen = see(active_model, video, host.video_rules, pictures=host.keeping.thumbnails)
+    except (PhotoError, InferenceFailed) as error:
+        reject = Reject(source.name, error.code, str(error), sha256)
+        albums.add(collection.id, event.id, [], [reject], collection.fingerprint)
+        return PhotoTaken(source.name, "rejected", 0, error.code, str(error))
+    location = None if isinstance(source.content, bytes) else str(source.content)
+    pictures = [track.best[0].picture for track in seen.tracks]
+    new = NewPhoto(
+        sha256=seen.sha256,
+        photo=source.name,
+        location=location,
+        width=seen.info.width,
+        height=seen.info.height,
+        taken_at=seen.info.taken_at,
+        faces=seen.faces(collection.dimension),
+        pictures=pictures if host.keeping.thumbnails else (),
+        seconds=seen.seconds,
+        times=[Seconds(track.first, track.last, track.best[0].second) for track in seen.tracks],
+    )
+    albums.add(collection.id, event.id, [new], [], collection.fingerprint)
+    return PhotoTaken(source.name, "added", len(seen.tracks), message=seen.remark)
 
 
 def _rejected(source: Source, failure: PhotoFailure) -> PhotoTaken:

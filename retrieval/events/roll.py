@@ -1,7 +1,7 @@
 """The lines of an event's roll, derived from its faces and from what humans said (pure)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def people_of(
         rows = rows[np.lexsort((-truth.found.sizes[rows], -rank))]
         best = int(rows[0])
         seen = person in present
-        moments = _moments(truth.found.photos[rows], album)
+        moments = _moments(truth, rows, album)
         judges = [said.judges.get(int(truth.found.ids[row])) for row in rows if truth.firm[row]]
         lines.append(
             RollLine(
@@ -98,7 +98,7 @@ def between(
         if person not in names:
             continue
         own.sort(key=lambda each: -(each.likeness or 0))
-        first, last = _moments(np.array([each.photo.id for each in own], np.int64), album)
+        taken = [each.photo.taken_at for each in own if each.photo.taken_at is not None]
         lines.append(
             RollLine(
                 person_id=person,
@@ -113,8 +113,8 @@ def between(
                 best=own[0].id,
                 likeness=own[0].likeness,
                 needed=own[0].needed,
-                first=first,
-                last=last,
+                first=min(taken, default=None),
+                last=max(taken, default=None),
             )
         )
     return lines
@@ -135,7 +135,7 @@ def groups_of(truth: Truth, album: Mapping[int, EventPhoto]) -> list[UnknownGrou
             continue
         own = rows[some]
         ids = truth.found.ids[own]
-        first, last = _moments(truth.found.photos[own], album)
+        first, last = _moments(truth, own, album)
         groups.append(
             UnknownGroup(
                 group=int(ids[0]),
@@ -182,11 +182,16 @@ def _why(truth: Truth, rows: Ints) -> str:
 
 
 def _moments(
-    photos: Ints, album: Mapping[int, EventPhoto]
+    truth: Truth, rows: Ints, album: Mapping[int, EventPhoto]
 ) -> tuple[datetime | None, datetime | None]:
-    found = [album[photo].taken_at for photo in photos.tolist() if photo in album]
-    taken = [moment for moment in found if moment is not None]
-    return (min(taken), max(taken)) if taken else (None, None)
+    """When faces were seen first and last by the cameras' clocks; in a video to the second."""
+    first, last = [], []
+    for row in rows.tolist():
+        photo = album.get(int(truth.found.photos[row]))
+        if photo is not None and photo.taken_at is not None:
+            first.append(photo.taken_at + timedelta(seconds=float(truth.found.first[row])))
+            last.append(photo.taken_at + timedelta(seconds=float(truth.found.last[row])))
+    return min(first, default=None), max(last, default=None)
 
 
 def _number(value: np.floating[Any]) -> float | None:

@@ -11,6 +11,7 @@ from retrieval.catalogue.events.records import (
 )
 from retrieval.events.documents import Certainty, Named
 from retrieval.events.said import NOBODY, Said
+from retrieval.identities.at_once import Times
 from retrieval.identities.link import one_per_photo, standing
 from retrieval.values import Floats
 
@@ -36,7 +37,7 @@ class Truth:
             if row is not None and not erased[row]:
                 self.people[row] = person
                 self.firm[row], self.nobodys[row] = person != NOBODY, person == NOBODY
-        one_per_photo(found.photos, self.people, self.firm)
+        one_per_photo(found.photos, self.people, self.firm, Times(found.first, found.last))
         own = found.likeness - found.needed
         self.excess: Floats = np.where(found.by_event, np.nan, own).astype(np.float32)
         self.lone = lone

@@ -12,6 +12,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from retrieval.events.documents import LINE_COLUMNS, Named, Roll, Standing, line_cells
 from retrieval.events.presence import Presence
+from retrieval.photos.videos import clock
 
 MOST_PICTURES = 2_000  # of a file: 4 kB each
 _PICTURE_PX, _PICTURE_ROW_PT, _PICTURE_WIDTH = 64, 50, 10
@@ -86,20 +87,23 @@ def _roll_sheet(sheet: Worksheet, roll: Roll, pictures: dict[int, bytes]) -> Non
 
 
 def _faces_sheet(sheet: Worksheet, shown: Sequence[Named], pictures: dict[int, bytes]) -> None:
-    columns = ("face", "id", "name", "certainty", "photo", "number in photo", "size px", "decision",
-               "judged by", "likeness", "needed", "group", "reason")  # fmt: skip
+    columns = ("face", "id", "name", "certainty", "photo", "from", "to", "number in photo",
+               "size px", "decision", "judged by", "likeness", "needed", "group",
+               "reason")  # fmt: skip
     _row(sheet, 1, columns, head=True)
     for number, each in enumerate(shown, 2):
         own = each.appearance
         cells = (
             None, own.id, each.person or ("nobody of ours" if each.nobodys else None),
-            None if each.certainty is None else each.certainty.value, own.photo.photo, own.face,
+            None if each.certainty is None else each.certainty.value, own.photo.photo,
+            None if own.seconds is None else clock(own.seconds.first),
+            None if own.seconds is None else clock(own.seconds.last), own.face,
             round(own.size_px), own.found.value, each.judged_by, _rounded(own.likeness),
             _rounded(own.needed), own.group, own.reason,
         )  # fmt: skip
         _row(sheet, number, cells)
         _picture(sheet, number, pictures.get(own.id))
-    _finish(sheet, (_PICTURE_WIDTH, 8, 28, 11, 40, 9, 8, 12, 14, 10, 10, 8, 50))
+    _finish(sheet, (_PICTURE_WIDTH, 8, 28, 11, 40, 9, 9, 9, 8, 12, 14, 10, 10, 8, 50))
 
 
 def _photos_sheet(sheet: Worksheet, roll: Roll, shown: Sequence[Named]) -> None:

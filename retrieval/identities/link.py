@@ -10,7 +10,8 @@ Three steps follow on the decisions of single photos, each measured on albums of
    and is then more like themselves than like any of ours.
 3. What is left is grouped by average linkage.
 
-Photos veto throughout: two faces of one photo are never one person.
+Photos veto throughout: two faces of one photo are never one person, nor are two of one video that
+were seen at once.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from retrieval.identities.assign import assign
+from retrieval.identities.at_once import Times, moments
 from retrieval.scoring.rule import LEAD, fuse, grouped, templates
 from retrieval.values import Floats, Gate, Ints, Vectors
 
@@ -77,6 +79,7 @@ class Seen:
         rivals: (n,) float32, score of the best person who is not present; -1 for none.
         fixed: (n,) bool, what a human said: it is not decided anew.
         refused: pairs of a row and of a person whom it is not.
+        times: when each was seen, where there are videos.
     """
 
     vectors: Vectors
@@ -87,6 +90,11 @@ class Seen:
     rivals: Floats
     fixed: npt.NDArray[np.bool_]
     refused: Sequence[tuple[int, int]] = ()
+    times: Times | None = None
+
+    def moments(self) -> csr_matrix:
+        """(n, m): which faces were seen at once; see `at_once.moments`."""
+        return moments(self.photos, self.times or Times.of_photos(len(self.photos)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,17 +115,23 @@ class Linked:
     groups: Ints
 
 
-def one_per_photo(photos: Ints, people: Ints, firm: npt.NDArray[np.bool_]) -> None:
+def one_per_photo(
+    photos: Ints, people: Ints, firm: npt.NDArray[np.bool_], times: Times | None = None
+) -> None:
     """Take whom a human saw on a photo from its other faces, in place.
 
     Args:
         photos: (n,) int64, the photo of each face.
         people: (n,) int64, whose each is, -1 for nobody's.
         firm: (n,), whether a human said so.
+        times: of the faces, where there are videos: only faces that were seen at once count.
     """
-    said = {(photos[row], people[row]) for row in np.flatnonzero(firm)}
-    for row in np.flatnonzero(~firm & (people >= 0)) if said else ():
-        if (photos[row], people[row]) in said:
+    said: dict[tuple[int, int], list[int]] = {}
+    for row in np.flatnonzero(firm).tolist():
+        said.setdefault((int(photos[row]), int(people[row])), []).append(row)
+    for row in np.flatnonzero(~firm & (people >= 0)).tolist() if said else ():
+        others = said.get((int(photos[row]), int(people[row])))
+        if others and (times is None or times.overlap(row, np.array(others, np.int64)).any()):
             people[row] = -1
 
 
@@ -165,7 +179,8 @@ def link(seen: Seen, known: Vectors, owners: Ints, rule: LinkRule) -> Linked:
         if not len(rows):
             break
         found, fused, evidence = _recall(seen, rows, people, present, known, owners)
-        taken = _given(seen.photos[rows], found, evidence - rule.recalled)
+        times = None if seen.times is None else seen.times.take(rows)
+        taken = _given(seen.photos[rows], found, evidence - rule.recalled, times)
         if not taken.any():
             break
         chosen = rows[taken]
@@ -221,11 +236,11 @@ def _own_faces(people: Ints, excess: Floats, present: Ints, fixed: npt.NDArray[n
 def _vetoes(seen: Seen, people: Ints, whose: Ints) -> csr_matrix:
     """(n, p) true where a person is in the face's photo already, or was refused for it."""
     rows = np.flatnonzero(np.isin(people, whose))
-    _, photo = np.unique(seen.photos, return_inverse=True)
     columns = np.searchsorted(whose, people[rows])
-    shape = (int(photo.max(initial=0)) + 1, len(whose))
-    there = csr_matrix((np.ones(len(rows), bool), (photo[rows], columns)), shape=shape)
-    vetoes = there[photo]
+    shape = (len(people), len(whose))
+    given = csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), shape=shape)
+    shown = seen.moments()
+    vetoes = (shown @ (shown.T @ given)).astype(bool)
     pairs = [(row, person) for row, person in seen.refused if person in set(whose.tolist())]
     if pairs:
         said, persons = np.array(pairs, np.int64).T
@@ -237,20 +252,37 @@ def _vetoes(seen: Seen, people: Ints, whose: Ints) -> csr_matrix:
 def _nearest_other(seen: Seen, some: Ints, rows: Ints) -> Floats:
     """Cosine of each face to the nearest other face that is nobody's, of another photo."""
     cosines = seen.vectors[some] @ seen.vectors[rows].T
-    cosines[seen.photos[some][:, None] == seen.photos[rows][None, :]] = -1
+    shown = seen.moments()
+    cosines[(shown[some] @ shown[rows].T).nonzero()] = -1
     nearest: Floats = cosines.max(axis=1)
     return nearest
 
 
-def _given(photos: Ints, people: Ints, excess: Floats) -> npt.NDArray[np.bool_]:
-    """Which faces get their person: nobody twice in a photo."""
+def _given(
+    photos: Ints, people: Ints, excess: Floats, times: Times | None = None
+) -> npt.NDArray[np.bool_]:
+    """Which faces get their person: nobody twice in a photo, or at once in a video."""
     taken = np.zeros(len(photos), bool)
     rows = np.flatnonzero((people >= 0) & (excess >= 0))
     order = rows[np.argsort(photos[rows], kind="stable")]
     for some in np.split(order, np.flatnonzero(np.diff(photos[order])) + 1):
-        if len(some):
+        if len(some) and times is not None and times.last[some].any():
+            _take_in_turn(taken, some, people, excess, times)
+        elif len(some):
             taken[some] = assign(people[some][:, None], excess[some][:, None]) >= 0
     return taken
+
+
+def _take_in_turn(
+    taken: npt.NDArray[np.bool_], rows: Ints, people: Ints, excess: Floats, times: Times
+) -> None:
+    """The surest first; who is there already at that time is not given again, in place."""
+    given: dict[int, list[int]] = {}
+    for row in rows[np.argsort(-excess[rows], kind="stable")].tolist():
+        own = given.setdefault(int(people[row]), [])
+        if not times.overlap(row, np.array(own, np.int64)).any():
+            own.append(row)
+            taken[row] = True
 
 
 def _groups(seen: Seen, people: Ints, least: float) -> Ints:
@@ -259,7 +291,8 @@ def _groups(seen: Seen, people: Ints, least: float) -> Ints:
     for rows in _split(np.flatnonzero(people >= 0), people):
         groups[rows] = rows[0]
     rows = np.flatnonzero(seen.usable & (people < 0))
-    labels = group_faces(seen.vectors[rows], seen.photos[rows], least)
+    times = None if seen.times is None else seen.times.take(rows)
+    labels = group_faces(seen.vectors[rows], seen.photos[rows], least, times)
     for some in _split(np.arange(len(rows)), labels):
         groups[rows[some]] = rows[some[0]]
     return groups
@@ -273,7 +306,7 @@ def _split(rows: Ints, labels: Ints) -> list[Ints]:
     return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
-def group_faces(vectors: Vectors, photos: Ints, least: float) -> Ints:
+def group_faces(vectors: Vectors, photos: Ints, least: float, times: Times | None = None) -> Ints:
     """Group faces by average linkage; two of one photo never come together.
 
     In each round all groups that are each other's nearest become one, which gives what joining
@@ -283,6 +316,7 @@ def group_faces(vectors: Vectors, photos: Ints, least: float) -> Ints:
         vectors: (n, d) float32, rows of unit length.
         photos: (n,) int64.
         least: mean cosine of two groups that become one.
+        times: of the faces, where there are videos.
 
     Returns:
         (n,) int64, a label each.
@@ -290,10 +324,7 @@ def group_faces(vectors: Vectors, photos: Ints, least: float) -> Ints:
     labels = np.arange(len(vectors))
     active = labels
     sums, sizes = vectors.astype(np.float32), np.ones(len(vectors), np.float32)
-    _, photo = np.unique(photos, return_inverse=True)
-    ones = np.ones(len(photos), np.int32)
-    width = int(photo.max(initial=0)) + 1
-    shown = csr_matrix((ones, (labels, photo)), shape=(len(photos), width))
+    shown = moments(photos, times or Times.of_photos(len(photos)))
     while len(active) > 1:
         nearest = _nearest_groups(sums[active], sizes[active], shown[active], least)
         open_ = nearest >= 0

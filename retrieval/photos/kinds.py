@@ -18,12 +18,12 @@ _RAW = frozenset(
     | {".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl"}
     | {".sr2", ".srf", ".srw", ".x3f"}
 )
-_VIDEO = frozenset(
+VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
     | {".ogv", ".webm", ".wmv", ".y4m"}
 )
 _ARCHIVES = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"})
-_KINDS = ((_RAW, "RAW"), (_VIDEO, "video"), (_ARCHIVES, "archive"))
+_KINDS = ((_RAW, "RAW"), (VIDEO_SUFFIXES, "video"), (_ARCHIVES, "archive"))
 
 # What programs make beside people's photos: previews, wastebaskets, versions, indexes.
 _SYSTEM_FOLDERS = frozenset(
@@ -60,7 +60,7 @@ def has_photo_ending(name: str) -> bool:
 
 def has_video_ending(name: str) -> bool:
     """Whether a file's ending is one of a video's."""
-    return PurePosixPath(name).suffix.lower() in _VIDEO
+    return PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES
 
 
 def begins_like_a_photo(beginning: bytes) -> bool:

@@ -21,6 +21,7 @@ import numpy as np
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable, SettingInvalid
 from retrieval.photos.decode import read
+from retrieval.photos.kinds import has_video_ending
 from retrieval.values import Confined, Pixels, Source, Url
 
 if TYPE_CHECKING:
@@ -250,6 +251,11 @@ class Video:
             f" {limits.max_frames:,} frames, the limits. Cut it, or raise the settings"
             " max_video_hours and max_video_frames."
         )
+
+
+def is_video(source: Source) -> bool:
+    """Whether a source is to be read as a video: by the ending of its name."""
+    return has_video_ending(source.name)
 
 
 @contextmanager

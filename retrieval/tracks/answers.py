@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retrieval.collection.answers import FaceAnswer
+from retrieval.errors import PhotoError, PhotoTooLarge, PhotoUnreadable
 from retrieval.photos.videos import clock
 
 
@@ -116,6 +117,11 @@ class VideoAnswer:
                 numbers.setdefault(track.face.person, []).append(number)
         return [_stay(person, own, self.tracks) for person, own in numbers.items()]
 
+    def failure(self) -> PhotoError:
+        """Its error, to be raised."""
+        kinds = {kind.code: kind for kind in (PhotoUnreadable, PhotoTooLarge)}
+        return kinds.get(self.error_code or "", PhotoError)(self.error or "")
+
     def document(self) -> dict[str, Any]:
         """As JSON."""
         if self.error is not None:
@@ -133,6 +139,23 @@ class VideoAnswer:
                 {"track": number, **track.document()} for number, track in enumerate(self.tracks, 1)
             ],
         }
+
+
+def as_photo(answer: VideoAnswer) -> dict[str, Any]:
+    """The answer in the form of a photo's, a face per track: for lists with photos and videos."""
+    if answer.error is not None:
+        return {"photo": answer.video, "error": answer.error}
+    document = answer.document()
+    return {
+        "photo": answer.video,
+        "width": answer.width,
+        "height": answer.height,
+        "turned": 0,
+        "too_small": 0,
+        "seconds": document["seconds"],
+        "remark": document["remark"],
+        "faces": [{"face": each.pop("track"), **each} for each in document["tracks"]],
+    }
 
 
 def _stay(person: str, numbers: Sequence[int], tracks: Sequence[TrackAnswer]) -> Stay:

@@ -73,17 +73,26 @@ def follow(
         PhotoError: it cannot be read, or is above a limit.
         InferenceFailed: a network failed.
     """
-    follower = Follower(TrackRule.of(active_model.lens.gate()), pictures=pictures, paths=paths)
     with opened(source, rules.limits) as video:
-        looked = 0
-        steps = followed(video, active_model.pipeline, follower, rules.pace)
-        for second, looked in steps:  # noqa: B007  the last one is told
-            if advance is not None:
-                advance(second, video.info.seconds)
-        return _seen(video, follower, looked)
+        return see(active_model, video, rules, pictures=pictures, paths=paths, advance=advance)
 
 
-def _seen(video: Video, follower: Follower, looked: int) -> FollowedVideo:
+def see(
+    active_model: ActiveModel,
+    video: Video,
+    rules: VideoRules,
+    *,
+    pictures: bool = True,
+    paths: bool = False,
+    advance: Advance | None = None,
+) -> FollowedVideo:
+    """See an open video to its end; see `follow`."""
+    follower = Follower(TrackRule.of(active_model.lens.gate()), pictures=pictures, paths=paths)
+    looked = 0
+    steps = followed(video, active_model.pipeline, follower, rules.pace)
+    for second, looked in steps:  # noqa: B007  the last one is told
+        if advance is not None:
+            advance(second, video.info.seconds)
     return FollowedVideo(
         video.name,
         video.sha256,

@@ -16,6 +16,7 @@ from retrieval.settings import Settings
 from tests.api.conftest import served
 from tests.api.painted import BLUE, GREEN, RED, catalogue_of, enrol_crowd, paint, painted_service
 from tests.api.test_runs import PatientQueue
+from tests.made_videos import squares, write_video
 from worker.tasks import RunTasks
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text(encoding="utf-8")
@@ -73,6 +74,8 @@ def test_every_example_works_as_it_stands(app: FastAPI, tmp_path: Path) -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("Boole/1.jpg", paint(BLUE))
         archive.writestr("Nobody/1.jpg", paint())
+    frames = [squares((RED, 20 + n, 20)) for n in range(10)]
+    write_video(photos / "door.mp4", frames, fps=10)
     (photos / "people.zip").write_bytes(packed.getvalue())
     _, key = app.state.context.keys.create("admin", Role.ADMIN)
     environment = {"PATH": "/usr/bin:/bin", "KEY": key}

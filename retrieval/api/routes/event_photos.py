@@ -20,13 +20,20 @@ from retrieval.api.event_schemas import (
     PhotosTaken,
 )
 from retrieval.api.routes.events import EventId, edits, routes
-from retrieval.api.routes.runs import NewRun, any_photos_below, begun, bulk_of, unpacked
+from retrieval.api.routes.runs import (
+    NewRun,
+    any_photos_below,
+    begun,
+    bulk_of,
+    unpacked,
+    uploaded,
+)
 from retrieval.api.routing import OPERATOR, VIEWER, By, InContext, InGallery, Once
 from retrieval.api.schemas import RunShown
 from retrieval.api.streams import EventStream, changes
-from retrieval.api.uploads import check_count, photo_sources
+from retrieval.api.uploads import check_count, photo_sources, video_name
 from retrieval.catalogue.events.records import PhotosAdded
-from retrieval.catalogue.runs.run_records import Run, RunState
+from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.collection.answers import box_of
 from retrieval.collection.bulk import run_document
 from retrieval.errors import NotAllowed, SettingInvalid
@@ -135,6 +142,37 @@ async def add_face(
             return {"face": service.events.add_face(event, photo_id, box).document()}
 
     return await context.pool.run(work)
+
+
+@routes.post(
+    "/events/{event_id}/videos",
+    response_model=RunShown,
+    status_code=202,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+async def add_video(
+    context: InContext,
+    caller: By,
+    service: InGallery,
+    event_id: EventId,
+    video: Annotated[UploadFile, File(description="MP4, MOV, MKV, WebM, AVI and others.")],
+) -> Any:
+    """Add a video through the queue, a face per track; follow it by `progress`."""
+    bulk_of(context)
+    event = await run_in_threadpool(service.events.find, event_id)
+    file_name = video_name(video)
+    place = await uploaded(context, video, file_name)
+    name = service.collection.name
+    options = {"base": str(place), "within": str(place), "event": event.id}
+    photos = iter([ListedPhoto(file_name)])
+    source = f"{event.name}: {file_name}"
+    new = NewRun("event", name, source, options, photos, PassedOver(), place)
+
+    def told(run: Run) -> dict[str, Any]:
+        return {"event": event.id, "run": run.id}
+
+    return await begun(context, new, audited(context.catalogue, caller, "add-photos", name, told))
 
 
 @routes.post(

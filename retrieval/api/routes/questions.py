@@ -18,7 +18,7 @@ from retrieval.api.routing import (
     router,
 )
 from retrieval.api.schemas import Identification, SearchAnswer, Verdict
-from retrieval.api.uploads import Photo, check_count, photo_source, photo_sources
+from retrieval.api.uploads import Photo, check_count, photo_source, photo_sources, video_name
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.collection.answers import PhotoHits, Verification, identification
 from retrieval.errors import SettingInvalid
@@ -55,6 +55,51 @@ async def identify(
     refuse_if_none_was_read(identified.answers)
     # As it is: to check an answer that is ours against the schema takes as long as the search.
     return JSONResponse(identification(identified.answers, identified.state))
+
+
+@routes.post(
+    "/identify/video",
+    response_model=Identification,
+    response_model_exclude_unset=True,
+    openapi_extra=VIEWER,
+    dependencies=[Once],
+)
+async def identify_video(
+    context: InContext,
+    caller: By,
+    service: InLoadedGallery,
+    video: Annotated[UploadFile, File(description="MP4, MOV, MKV, WebM, AVI and others.")],
+    threshold: Threshold = None,
+) -> Any:
+    """Say who is in a video, from when to when.
+
+    For short ones: what takes longer than a request may is refused. Add long ones to an event, or
+    start a run, and they go through the queue.
+    """
+    source = Source(video_name(video), await video.read())
+
+    def work() -> dict[str, Any]:
+        answer = service.identify_video(source, threshold)
+        if answer.error is not None:
+            raise answer.failure()
+        document = answer.document()
+        state = service.state()
+        context.audit.record(
+            [
+                entry_of(
+                    caller,
+                    "identify",
+                    service.collection.name,
+                    photo=answer.sha256,
+                    answer=document,
+                    threshold=state.threshold if threshold is None else threshold,
+                    model=state.fingerprint,
+                )
+            ]
+        )
+        return identification([], state, [document])
+
+    return await context.pool.run(work)
 
 
 @routes.post("/search", response_model=SearchAnswer, openapi_extra=VIEWER, dependencies=[Once])

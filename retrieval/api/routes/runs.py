@@ -47,6 +47,7 @@ from retrieval.errors import (
     RollcallError,
     SettingInvalid,
 )
+from retrieval.files.private import make_folder, open_bytes
 from retrieval.people.intake import listed_folder
 from retrieval.photos.folders import PassedOver, photos_below
 
@@ -195,6 +196,23 @@ async def unpacked(context: Context, archive: UploadFile) -> Path:
     return folder
 
 
+async def uploaded(context: Context, file: UploadFile, name: str) -> Path:
+    """Write an upload into a folder of its own under the home folder, for a worker to read."""
+    folder = uploads_below(context.settings.home) / uuid4().hex
+
+    def work() -> None:
+        make_folder(folder)
+        with open_bytes(folder / name) as copy:
+            shutil.copyfileobj(file.file, copy)
+
+    try:
+        await context.unpackers.run(work)
+    except BaseException:
+        await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+        raise
+    return folder
+
+
 def _allowed(context: Context, folder: str) -> tuple[Path, Path]:
     """The folder that is meant, and the one on the allow-list that it must not lead out of."""
     try:
@@ -240,8 +258,11 @@ def _people_below(
 def any_photos_below(
     place: Path, passed: PassedOver, *, relative: bool = False
 ) -> Iterator[ListedPhoto]:
-    """All photos of a folder, whosever they are; relative as of people's."""
-    found = (ListedPhoto(str(each)) for each in photos_below(place, recursive=True, passed=passed))
+    """All photos and videos of a folder, whosever they are; relative as of people's."""
+    found = (
+        ListedPhoto(str(each))
+        for each in photos_below(place, recursive=True, passed=passed, videos=True)
+    )
     return _no_links(place, found, passed, relative=relative)
 
 

@@ -30,6 +30,9 @@ from retrieval.values import Faces, Vectors, check_vectors
 _PHOTO = select(*(event_photos.c[name] for name in EventPhoto.__slots__))
 
 
+_OF_PHOTO = ("sha256", "width", "height", "taken_at", "seconds")
+
+
 class Albums:
     """The photos of a catalogue's events. Safe to share between threads."""
 
@@ -217,7 +220,7 @@ def _insert(
     rows = [
         common
         | {"photo": storable_path(photo.photo), "added_at": now()}
-        | {name: getattr(photo, name) for name in ("sha256", "width", "height", "taken_at")}
+        | {name: getattr(photo, name) for name in _OF_PHOTO}
         | {"location": None if photo.location is None else storable_path(photo.location)}
         for photo in photos
     ]
@@ -275,7 +278,13 @@ def _insert_faces(
 
 
 def _face_rows(photo: NewPhoto) -> list[dict[str, Any]]:
-    """An appearance a face, numbered from the left."""
+    """An appearance a face, numbered from the left; of a video, in the order in which they came."""
+    if photo.seconds is not None:
+        return [
+            _row_of(photo.faces, row, row + 1)
+            | {"first_s": seen.first, "last_s": seen.last, "best_s": seen.best}
+            for row, seen in enumerate(photo.times)
+        ]
     left = photo.faces.detections.boxes[:, 0]
     from_left = left.argsort(kind="stable").argsort(kind="stable")
     return [_row_of(photo.faces, row, int(from_left[row]) + 1) for row in range(len(left))]

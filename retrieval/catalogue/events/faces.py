@@ -25,6 +25,7 @@ from retrieval.catalogue.events.records import (
     Decided,
     EventPhoto,
     Found,
+    Seconds,
 )
 from retrieval.catalogue.events.tables import appearances, event_photos, events
 from retrieval.catalogue.records import NewFace
@@ -36,12 +37,12 @@ EVENT, ITSELF, NOTHING = "event", "itself", "nothing"  # what `basis` may say
 _NUMBER = {found.value: number for number, found in enumerate(FOUND)}
 _COLUMNS = (
     "id", "photo_id", "face", "outcome", "person_id", "likeness", "needed", "margin", "basis",
-    "group_id", "size_px", "fingerprint",
+    "group_id", "size_px", "fingerprint", "first_s", "last_s",
 )  # fmt: skip
 _SHOWN = select(
     *(
         appearances.c[name]
-        for name in (*_COLUMNS, "box", "reason", "candidates")
+        for name in (*_COLUMNS, "best_s", "box", "reason", "candidates")
         if name != "fingerprint"
     ),
     *(event_photos.c[name].label(f"photo_{name}") for name in EventPhoto.__slots__ if name != "id"),
@@ -251,9 +252,8 @@ def _read(connection: Connection, event_id: int, fingerprint: str) -> Appearance
     cursor = connection.execute(query).cursor
     rows = cursor.fetchall() if cursor is not None else []
     columns: Sequence[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
-    ids, photos, faces, found, persons, likeness, needed, margins, basis, groups, sizes, made = (
-        columns
-    )
+    ids, photos, faces, found, persons, likeness, needed = columns[:7]
+    margins, basis, groups, sizes, made, first, last = columns[7:]
     return Appearances(
         ids=np.array(ids, np.int64),
         photos=np.array(photos, np.int64),
@@ -267,6 +267,8 @@ def _read(connection: Connection, event_id: int, fingerprint: str) -> Appearance
         groups=_ints(groups),
         sizes=np.array(sizes, np.float32),
         own_model=np.array([each == fingerprint for each in made], bool),
+        first=np.array([second or 0 for second in first], np.float32),
+        last=np.array([second or 0 for second in last], np.float32),
     )
 
 
@@ -345,4 +347,5 @@ def _shown(row: Row[Any]) -> Appearance:
         candidates=tuple((int(p), float(s), int(f)) for p, s, f in candidates),
         group=row.group_id,
         size_px=row.size_px,
+        seconds=None if row.first_s is None else Seconds(row.first_s, row.last_s, row.best_s),
     )

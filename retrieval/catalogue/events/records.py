@@ -102,6 +102,7 @@ class EventPhoto:
         width, height: of the upright photo, in pixels.
         taken_at: by its EXIF, as the camera's clock had it.
         code, message: why it was not taken, or None.
+        seconds: how long it is, of a video; None of a photo.
     """
 
     id: int
@@ -113,6 +114,21 @@ class EventPhoto:
     taken_at: datetime | None
     code: str | None = None
     message: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """When a face was seen in a video.
+
+    Attributes:
+        first, last: from and to which second.
+        best: the second of the frame that shows it best.
+    """
+
+    first: float
+    last: float
+    best: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +139,8 @@ class NewPhoto:
         sha256, photo, location, width, height, taken_at: as of an `EventPhoto`.
         faces: a row per face.
         pictures: a JPEG a face, or none at all.
+        seconds: of a video; None of a photo.
+        times: of a video, when each face was seen.
     """
 
     sha256: str
@@ -133,6 +151,8 @@ class NewPhoto:
     taken_at: datetime | None
     faces: Faces
     pictures: Sequence[bytes] = ()
+    seconds: float | None = None
+    times: Sequence[Seconds] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +178,7 @@ class Appearances:
         groups: (n,) int64, the id of the group's first appearance, -1 for none.
         sizes: (n,) float32, pixels of the face's shorter side.
         own_model: (n,) bool, whether the vector is of the model that was asked for.
+        first, last: (n,) float32, seconds of a video; 0 of a photo.
     """
 
     ids: Ints
@@ -172,6 +193,8 @@ class Appearances:
     groups: Ints
     sizes: Floats
     own_model: npt.NDArray[np.bool_]
+    first: Floats
+    last: Floats
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -215,6 +238,7 @@ class Appearance:
         candidates: (person, score, enrolled face), best first.
         group: the id of its group's first appearance, or None.
         size_px: of the face's shorter side.
+        seconds: when it was seen, of a video; None of a photo.
     """
 
     id: int
@@ -231,6 +255,7 @@ class Appearance:
     candidates: tuple[tuple[int, float, int], ...]
     group: int | None
     size_px: float
+    seconds: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ event_photos = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("taken_at", Moment),  # by its EXIF
+    Column("seconds", Double),  # of a video; null of a photo
     Column("added_at", Moment, nullable=False),
     Column("code", Text),  # why it was not taken, as an error's code; null of one that was
     Column("message", Text),
@@ -96,6 +97,10 @@ appearances = Table(
     Column("reason", Text),
     Column("candidates", LargeBinary, nullable=False),  # ids: see `records.CANDIDATE`
     Column("group_id", Id),  # the id of its group's first appearance
+    # Of a video: from and to which second the face was seen, and when its picture was; else null.
+    Column("first_s", Double),
+    Column("last_s", Double),
+    Column("best_s", Double),
     Index("appearances_by_event", "event_id", "id"),
     Index("appearances_by_photo", "photo_id"),
     Index("appearances_by_person", "person_id", "event_id"),
