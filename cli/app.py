@@ -1,7 +1,11 @@
 """The command `rollcall`: its commands by name, each imported when it is called."""
 
+import gc
+import sys
+import threading
 from collections.abc import Iterator, MutableMapping
-from importlib import import_module, metadata
+from importlib import import_module
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -147,6 +151,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         typer.echo(f"rollcall {metadata.version('rollcall')}")
         raise typer.Exit
 
@@ -163,6 +169,23 @@ def common(
     """Who of our people is in this photo?"""
 
 
+class _Later(ModuleType):
+    """Stands for a module until something of it is asked for."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        with _LOADING:
+            if sys.modules.get(self.__name__) is self:
+                del sys.modules[self.__name__]
+            module = import_module(self.__name__)
+        return getattr(module, attribute)
+
+
+_LOADING = threading.RLock()
+
+
 def main() -> None:
     """Run the command line."""
+    if "numpy" not in sys.modules:
+        sys.modules["numpy"] = _Later("numpy")  # most commands of people need none: 0.1 s
+    gc.set_threshold(20_000)  # at 700, imports are searched for garbage that they do not make
     app()

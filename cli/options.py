@@ -22,11 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from typer.exceptions import TyperException
 
 from retrieval.errors import RollcallError, SettingInvalid, StoreError, StoreFull
@@ -116,6 +112,9 @@ class Run:
             for line in [list(columns), *cells]:
                 self.console.file.write("\t".join(line) + "\n")  # rich would expand the tabs
             return
+        from rich import box
+        from rich.table import Table
+
         table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
         for column in columns:
             table.add_column(column, overflow="fold")
@@ -141,10 +140,14 @@ class Run:
         if self.quiet:
             yield lambda n=1, total=None, **fields: None
         elif sys.stderr.isatty():
-            with _bar(what, total) as advance:
+            from cli.progress import bar
+
+            with bar(what, total) as advance:
                 yield advance
         else:
-            yield _lines(what, total)
+            from cli.progress import lines
+
+            yield lines(what, total)
 
 
 def _shown(cell: Any) -> str:
@@ -161,41 +164,6 @@ def _harmless(text: str) -> str:
 
 def _wide(to_stderr: bool) -> bool:
     return (sys.stderr if to_stderr else sys.stdout).isatty()
-
-
-@contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Advance]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[note]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(what, total=total, note="")
-
-        def advance(n: int = 1, total: int | None = None, **fields: Any) -> None:
-            note = "  ".join(f"{name} {value}" for name, value in fields.items())
-            progress.update(task, advance=n, total=total, note=note)
-
-        yield advance
-
-
-def _lines(what: str, total: int | None) -> Advance:
-    done = shown = 0
-    expected = total
-
-    def advance(n: int = 1, total: int | None = None, **fields: Any) -> None:
-        nonlocal done, shown, expected
-        done += n
-        expected = total or expected
-        if done - shown >= max((expected or 1000) // 10, 1) or shown < done == expected:
-            shown = done
-            notes = "".join(f", {name} {value}" for name, value in fields.items())
-            sys.stderr.write(f"{what}: {done}/{expected or '?'}{notes}\n")
-
-    return advance
 
 
 class Writes(Enum):
@@ -376,7 +344,20 @@ def _escaped(text: str) -> str:
     return text.replace("[", "\\[")
 
 
+class _Warnings(logging.Handler):
+    """Prints what is logged; what prints it is loaded with the first line."""
+
+    @functools.cached_property
+    def _printer(self) -> logging.Handler:
+        from rich.logging import RichHandler
+
+        return RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line."""
+        self._printer.emit(record)
+
+
 def _log_to_stderr(quiet: bool) -> None:
     level = logging.ERROR if quiet else logging.WARNING
-    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
-    logging.basicConfig(level=level, handlers=[handler], format="%(message)s", force=True)
+    logging.basicConfig(level=level, handlers=[_Warnings()], format="%(message)s", force=True)

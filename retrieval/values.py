@@ -6,21 +6,27 @@ five (x, y) points: the eye on the left of the picture, the eye on its right, th
 the left and the right corner of the mouth.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from retrieval.errors import VectorInvalid
 
-Pixels = npt.NDArray[np.uint8]  # (height, width, 3), RGB
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-Vectors = npt.NDArray[np.float32]  # (n, d), rows of unit length
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]  # (height, width, 3), RGB
+    Floats = npt.NDArray[np.float32]
+    Ints = npt.NDArray[np.int64]
+    Vectors = npt.NDArray[np.float32]  # (n, d), rows of unit length
+else:  # commands that need no arrays then load no numpy, which takes 0.1 s
+    Pixels = Floats = Ints = Vectors = Any
 
 
 def check_rows(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...]) -> None:
@@ -68,7 +74,7 @@ class Url:
     def __str__(self) -> str:
         return self.text
 
-    def __truediv__(self, name: str) -> "Url":
+    def __truediv__(self, name: str) -> Url:
         return Url(f"{self.text.rstrip('/')}/{name}")
 
     @property
@@ -77,7 +83,7 @@ class Url:
         return self.text.partition(":")[0].lower()
 
     @property
-    def parent(self) -> "Url":
+    def parent(self) -> Url:
         """The folder that it lies in."""
         return Url(self.text.rstrip("/").rpartition("/")[0])
 
@@ -169,16 +175,16 @@ class Detections:
         return len(self.scores)
 
     @classmethod
-    def none(cls) -> "Detections":
+    def none(cls) -> Detections:
         """No face at all."""
         empty = np.zeros((0, 4), np.float32)
         return cls(empty, np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
 
-    def take(self, rows: npt.NDArray[Any]) -> "Detections":
+    def take(self, rows: npt.NDArray[Any]) -> Detections:
         """Only the given rows (indices or a mask), in their order."""
         return Detections(self.boxes[rows], self.landmarks[rows], self.scores[rows])
 
-    def scaled(self, factor: float) -> "Detections":
+    def scaled(self, factor: float) -> Detections:
         """In the pixels of an image `factor` times as large."""
         scale = np.float32(factor)
         return Detections(self.boxes * scale, self.landmarks * scale, self.scores)
@@ -222,12 +228,12 @@ class Quality:
         return len(self.reasons)
 
     @classmethod
-    def none(cls) -> "Quality":
+    def none(cls) -> Quality:
         """Of no face at all."""
         empty = np.zeros(0, np.float32)
         return cls(empty, empty, empty, empty, ())
 
-    def take(self, rows: npt.NDArray[np.intp]) -> "Quality":
+    def take(self, rows: npt.NDArray[np.intp]) -> Quality:
         """Only the given rows, in their order."""
         reasons = tuple(self.reasons[row] for row in rows)
         return Quality(
@@ -261,7 +267,7 @@ class Faces:
     def __len__(self) -> int:
         return len(self.detections)
 
-    def take(self, rows: npt.NDArray[np.intp]) -> "Faces":
+    def take(self, rows: npt.NDArray[np.intp]) -> Faces:
         """Only the given rows, in their order."""
         return Faces(self.detections.take(rows), self.quality.take(rows), self.vectors[rows])
 
@@ -305,7 +311,7 @@ class PeopleHits:
         for name in ("scores", "faces", "nearest", "templates"):
             check_rows(name, getattr(self, name), tuple(self.people.shape))
 
-    def rows(self, rows: slice) -> "PeopleHits":
+    def rows(self, rows: slice) -> PeopleHits:
         """Only the probes of these rows."""
         return PeopleHits(
             self.people[rows],
@@ -315,7 +321,7 @@ class PeopleHits:
             self.templates[rows],
         )
 
-    def among(self, known: Iterable[int]) -> "PeopleHits":
+    def among(self, known: Iterable[int]) -> PeopleHits:
         """Without people who are not known: whom another process deleted since the search."""
         gone = ~np.isin(self.people, np.fromiter(known, np.int64))
         if not gone.any():

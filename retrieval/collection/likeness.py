@@ -8,7 +8,6 @@ from retrieval.catalogue.records import EnrolledFace
 from retrieval.collection.answers import PhotoHit
 from retrieval.index.clusters import Clusters
 from retrieval.index.people_index import PeopleIndex
-from retrieval.index.word_index import Weights, WordIndex
 from retrieval.values import Floats, Ints, Vectors
 
 _RANKED = 1000  # nearest faces of each word that give equally alike photos their order
@@ -60,6 +59,11 @@ def alike(
     for face in faces.values():
         photos.setdefault(face.photo_id, []).append(face)
     documents = [np.array([labels[face.id] for face in own]) for own in photos.values()]
+    from retrieval.index.word_index import (
+        Weights,
+        WordIndex,
+    )  # and SciPy, which `identify` needs not
+
     index = WordIndex(documents, len(clusters.centres), Weights.PRESENCE)
     cosines = _cosines(gallery, np.array(sorted(faces), np.int64), probes)
     hits = []

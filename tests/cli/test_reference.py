@@ -73,13 +73,3 @@ def test_help_imports_no_command_and_no_settings() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "[]", done.stderr
-
-
-def test_listing_people_imports_no_index_and_no_network(tmp_path: Path) -> None:
-    code = (
-        "import sys; from typer.testing import CliRunner; from cli.app import app;"
-        f"CliRunner().invoke(app, ['people', 'list', '--home', {str(tmp_path)!r}]);"
-        "print([m for m in sys.modules if m in ('faiss', 'onnxruntime', 'cv2', 'scipy')])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]", done.stderr

@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_many_threads_close_each_thing_once() -> None:
         start.wait()
         for turn in range(200):
             with leases.use():
-                leases.retire(lambda: closed.append((number, turn)))  # noqa: B023
+                leases.retire(partial(closed.append, (number, turn)))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:

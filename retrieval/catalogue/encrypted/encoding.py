@@ -5,17 +5,21 @@ faces go through the codec of the database that a connection belongs to, and thr
 they may be encrypted.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection
 
 from retrieval.values import Floats, Vectors
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 CODEC = "codec"  # the execution option by which a connection knows its database's
-_STORED = np.dtype("<f4")
+_STORED = "<f4"
 
 
 class Codec(Protocol):

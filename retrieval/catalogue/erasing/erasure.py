@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, or_, select, update
 
 from retrieval.catalogue.changes import lock_collection, log_changes
-from retrieval.catalogue.erasing import bytesearch, receipt_log
+from retrieval.catalogue.erasing import receipt_log
 from retrieval.catalogue.erasing.erasure_log import Erasure, ErasureKind, log_erasure
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.events import erasing as events
@@ -343,7 +343,7 @@ def _found(
         "patterns": list(patterns),
         "sha256s": list(sha256s),
     }
-    command = [sys.executable, bytesearch.__file__]
+    command = [sys.executable, str(Path(__file__).with_name("bytesearch.py"))]
     try:
         found = subprocess.run(
             command, input=json.dumps(question), capture_output=True, text=True, check=True

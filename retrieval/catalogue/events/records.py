@@ -1,17 +1,21 @@
 """What goes into the tables of events and what comes out of them, as values."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from retrieval.values import Faces, Floats, Ints
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 # The best people of an appearance as they lie in its row, best first.
-CANDIDATE = np.dtype([("person", "<i8"), ("score", "<f4"), ("face", "<i8")])
+CANDIDATE = [("person", "<i8"), ("score", "<f4"), ("face", "<i8")]  # a dtype
 NO_CANDIDATES = b""
 
 

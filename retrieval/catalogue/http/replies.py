@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from retrieval.catalogue.database import Database
@@ -153,6 +153,8 @@ def erase_person(connection: Connection, mentions: Mentions) -> None:
 def _insert_if_new(connection: Connection, row: dict[str, object]) -> ReturningInsert[tuple[str]]:
     """Returns the token of a new row; how many there were PostgreSQL's driver does not tell."""
     if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # 30 ms that SQLite needs not
+
         anew = postgresql.insert(replies).values(**row).on_conflict_do_nothing()
         return anew.returning(replies.c.token)
     return sqlite.insert(replies).values(**row).on_conflict_do_nothing().returning(replies.c.token)

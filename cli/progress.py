@@ -1,0 +1,48 @@
+"""How far a long step is: a bar on a terminal, a line for each tenth otherwise."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.options import Advance
+
+
+@contextmanager
+def bar(what: str, total: int | None) -> Iterator[Advance]:
+    """A bar on a terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[dim]{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=total, note="")
+
+        def advance(n: int = 1, total: int | None = None, **fields: Any) -> None:
+            note = "  ".join(f"{name} {value}" for name, value in fields.items())
+            progress.update(task, advance=n, total=total, note=note)
+
+        yield advance
+
+
+def lines(what: str, total: int | None) -> Advance:
+    """A line on standard error for each tenth."""
+    done = shown = 0
+    expected = total
+
+    def advance(n: int = 1, total: int | None = None, **fields: Any) -> None:
+        nonlocal done, shown, expected
+        done += n
+        expected = total or expected
+        if done - shown >= max((expected or 1000) // 10, 1) or shown < done == expected:
+            shown = done
+            notes = "".join(f", {name} {value}" for name, value in fields.items())
+            sys.stderr.write(f"{what}: {done}/{expected or '?'}{notes}\n")
+
+    return advance
