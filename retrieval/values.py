@@ -322,17 +322,25 @@ class PeopleHits:
         )
 
     def among(self, known: Iterable[int]) -> PeopleHits:
-        """Without people who are not known: whom another process deleted since the search."""
+        """Without people who are not known: whom another process deleted since the search.
+
+        Others move up, so that the lead over the second person is one over somebody.
+        """
         gone = ~np.isin(self.people, np.fromiter(known, np.int64))
         if not gone.any():
             return self
-        nothing = np.float32(-np.inf)
+        order = np.argsort(gone, axis=1, kind="stable")
+        left = np.take_along_axis(~gone, order, 1)
+
+        def moved(values: npt.NDArray[Any], nothing: float) -> npt.NDArray[Any]:
+            return np.where(left, np.take_along_axis(values, order, 1), values.dtype.type(nothing))
+
         return PeopleHits(
-            np.where(gone, -1, self.people),
-            np.where(gone, nothing, self.scores),
-            np.where(gone, -1, self.faces),
-            np.where(gone, nothing, self.nearest),
-            np.where(gone, nothing, self.templates),
+            moved(self.people, -1),
+            moved(self.scores, -np.inf),
+            moved(self.faces, -1),
+            moved(self.nearest, -np.inf),
+            moved(self.templates, -np.inf),
         )
 
 

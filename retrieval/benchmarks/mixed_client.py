@@ -196,14 +196,13 @@ class Client:
     def _delete(self, person: _Known) -> None:
         receipt = self._send("delete", "DELETE", f"/v1/people/{person.id}")
         if receipt is not None:
-            self._identify(person)  # gone at once, whatever is still being searched
-            while receipt is not None and receipt["state"] == "working":
-                time.sleep(_RECEIPT_S)
-                receipt = self._send("receipt", "GET", receipt["url"])
             if person.name:
                 self.deleted.add(person.name)
             person.id = person.name = None
-            self._identify(person)
+            self._identify(person)  # gone at once, whatever is still being searched
+            while receipt is not None and receipt["state"] == "working":
+                time.sleep(_RECEIPT_S)
+                receipt = self._send("receipt", "GET", f"/v1/receipts/{receipt['id']}")
 
     # HTTP
 

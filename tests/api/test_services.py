@@ -1,6 +1,9 @@
 """What needs no model asks for none, and nobody waits for another collection's."""
 
+import gc
 import threading
+import tracemalloc
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,14 +13,25 @@ from fastapi.testclient import TestClient
 from retrieval.api.app import create_app
 from retrieval.api.services import MOST_IDLE, Services
 from retrieval.catalogue.records import Collection
+from retrieval.collection.answers import EnrolItem
 from retrieval.collection.pipeline import Pipeline
 from retrieval.errors import ModelMissing, NotFound
+from retrieval.faces.finder import Finder
 from retrieval.index.gallery import Gallery
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.service import Service
 from retrieval.settings import Settings
-from tests.api.painted import RED, PaintedParts, catalogue_of, paint, painted_service
+from retrieval.values import Source
+from tests.api.painted import (
+    RED,
+    ColourEmbedder,
+    PaintedParts,
+    SquareDetector,
+    catalogue_of,
+    paint,
+    painted_service,
+)
 from tests.catalogue.made import new_face
 
 NAMES = ("default", "other")
@@ -200,3 +214,71 @@ def test_two_hundred_calibrations_leave_one_gallery_open_and_as_many_threads(
     assert threading.active_count() == before
     service.close()
     assert [gallery for gallery in parts.opened if not gallery.closed] == []
+
+
+class OtherColours(ColourEmbedder):
+    """The same vectors, by another model's name."""
+
+    fingerprint = "other colours"
+
+
+class SwitchedParts(CountingParts):
+    """Parts of a collection that goes over from one model to another and back."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
+        self.galleries: weakref.WeakSet[Gallery] = weakref.WeakSet()
+
+    def pipeline(self, collection: Collection) -> Pipeline:
+        other = collection.fingerprint == OtherColours.fingerprint
+        embedder = OtherColours() if other else ColourEmbedder()
+        made = Pipeline(
+            Finder(SquareDetector(), working_px=self._settings.working_px),
+            embedder,
+            threads=2,
+            max_pixels=self._settings.max_pixels,
+            max_bytes=self._settings.max_photo_bytes,
+            min_face_px=self._settings.min_face_px,
+        )
+        self.pipelines.add(made)
+        return made
+
+    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
+        folder = self._settings.home / "index" / collection.fingerprint
+        made = Gallery(feed, folder, fingerprint=collection.fingerprint, space=space)
+        self.galleries.add(made)
+        return made
+
+
+def test_fifty_changes_of_model_leave_one_model_open_and_hold_no_more_memory(
+    settings: Settings,
+) -> None:
+    parts = SwitchedParts(settings)
+    service = Service(catalogue_of(settings), parts, "default")
+    taken = service.enrol(EnrolItem("Ann", f"{n}.png", paint(RED, seed=n)) for n in range(4))
+    assert [each.outcome for each in taken] == ["enrolled"] * 4
+    collection, others = service.collection.id, service.catalogue.other_models
+    other = {"embedder": "other", "precision": "fp32", "mirror": False, "dimension": 3}
+    others.begin(collection, fingerprint=OtherColours.fingerprint, **other)
+    ids, _, vectors = service.catalogue.vectors(collection)
+    others.put(collection, OtherColours.fingerprint, ids.tolist(), vectors)
+    question = [Source("q.png", paint(RED, seed=9))]
+    held: list[int] = []
+    tracemalloc.start()
+    try:
+        for turn in range(50):
+            name = (OtherColours if turn % 2 == 0 else ColourEmbedder).fingerprint
+            others.exchange(collection, name)
+            answers, state = service.ask(question)
+            assert (answers[0].faces[0].person, state.fingerprint) == ("Ann", name)
+            if turn in (9, 49):
+                gc.collect()
+                held.append(tracemalloc.get_traced_memory()[0])
+                assert (len(parts.pipelines), len(parts.galleries)) == (1, 1)
+                threads = threading.active_count()
+    finally:
+        tracemalloc.stop()
+    assert held[1] - held[0] < 200_000, "what forty changes more hold"
+    assert threading.active_count() == threads
+    service.close()

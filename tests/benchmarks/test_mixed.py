@@ -41,6 +41,7 @@ def test_a_client_knows_at_every_moment_whom_the_service_should_name(port: int) 
     client.work(time.monotonic() + 0.5)
     assert (client.seen.wrong, client.seen.errors) == ([], 0)
     done = {"enrol", "identify", "rename", "merge", "undo", "delete"}
+    assert client.seen.statuses.get("receipt", {200: 0}).keys() == {200}
     assert done <= client.seen.statuses.keys()
     assert all(sum(client.seen.statuses[kind].values()) for kind in done)
 

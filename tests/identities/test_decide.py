@@ -129,3 +129,15 @@ def test_a_person_is_never_named_twice_whatever_the_scores() -> None:
 def test_hits_and_reasons_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="1 faces, but 2 reasons"):
         decide(_hits([{A: 0.9}]), [None, None], GATE)
+
+
+def test_who_is_deleted_between_search_and_answer_leaves_the_others_as_they_would_be() -> None:
+    """Whoever stood first or second is gone; the lead is one over somebody who is left."""
+    faces: list[Face] = [{9: 0.99, A: 0.95, B: 0.90, C: 0.80}, {B: 0.96, 9: 0.94, C: 0.85, A: 0.7}]
+    left = [{person: score for person, score in face.items() if person != 9} for face in faces]
+    expected = decide(_hits(left, 4), [None] * 2, GATE)
+    found = decide(_hits(faces, 4).among({A: "a", B: "b", C: "c"}), [None] * 2, GATE)
+    assert found == expected
+    assert [decision.person_id for decision in found] == [A, B]
+    nobody = decide(_hits(faces, 4).among([]), [None] * 2, GATE)
+    assert [decision.outcome for decision in nobody] == [UNKNOWN, UNKNOWN]

@@ -34,9 +34,13 @@ Forms = dict[str, bytes]  # what stands for somebody, by what it is
 def in_files(home: Path, url: str, forms: Forms) -> set[str]:
     """Which of them stand in a file below the home folder."""
     files = [path for path in home.rglob("*") if path.is_file()]
-    hits = traces(files, forms.values())
-    blob = b"".join(path.read_bytes() for path in hits)
-    return {what for what, form in forms.items() if form in blob}
+    held = {path: path.read_bytes() for path in traces(files, forms.values())}
+    return {
+        f"{what} in {path.relative_to(home)}"
+        for what, form in forms.items()
+        for path, data in held.items()
+        if form in data
+    }
 
 
 def as_files(home: Path, url: str, forms: Forms) -> set[str]:
