@@ -12,8 +12,8 @@ from cli.options import Run, Writes, command
 from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
-    from retrieval.backup.contents import Contents
     from retrieval.catalogue.copying.restoring import LostPerson
+    from retrieval.upkeep.backup.contents import Contents
 
 _NAMED = 10  # people that a question names
 File = Annotated[Path, typer.Argument(metavar="FILE")]
@@ -43,8 +43,8 @@ def backup(
 
     That is the catalogue, kept photos and models.toml. Indexes are made again from it.
     """
-    from retrieval.backup.making import back_up
     from retrieval.building import open_catalogue, photos_root
+    from retrieval.upkeep.backup.making import back_up
 
     passphrase = _given(run) or (_asked(file, twice=True) if encrypt else None)
     with open_catalogue(run.settings) as catalogue:
@@ -109,10 +109,10 @@ def restore(
     Deletions that came after the backup are applied to it. Indexes begin anew. Keys of the HTTP
     service stay as they are, and where keys were ever made, they are asked for afterwards too.
     """
-    from retrieval.backup.restoring import check_backup
-    from retrieval.backup.restoring import restore as restore_backup
     from retrieval.building import open_catalogue, photos_root, user_key_of
     from retrieval.files.keys import read_key_file
+    from retrieval.upkeep.backup.restoring import check_backup
+    from retrieval.upkeep.backup.restoring import restore as restore_backup
 
     def passphrase() -> str:
         return _given(run) or _asked(file)

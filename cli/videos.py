@@ -10,8 +10,8 @@ from retrieval.photos.kinds import has_video_ending
 from retrieval.values import Location, Source
 
 if TYPE_CHECKING:
+    from retrieval.collection.tracks.answers import VideoAnswer
     from retrieval.service import Service
-    from retrieval.tracks.answers import VideoAnswer
 
 
 def name_of(place: Location) -> str:
@@ -82,8 +82,8 @@ def draw_videos(
 ) -> Iterator[Path]:
     """Write an annotated copy and a timeline of each video that could be read."""
     from retrieval.building import video_rules
+    from retrieval.collection.tracks.drawing import annotate_video, timeline
     from retrieval.files.output import replacing
-    from retrieval.tracks.drawing import annotate_video, timeline
 
     taken: set[str] = set()
     limits = video_rules(run.settings).limits

@@ -44,10 +44,10 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
     )
     from retrieval.collection.lens import Lens
     from retrieval.collection.pipeline import Pipeline
+    from retrieval.collection.tracks.answers import VideoAnswer
     from retrieval.events.events import Events
     from retrieval.index.people_index import PeopleIndex
     from retrieval.photos.videos import VideoRules
-    from retrieval.tracks.answers import VideoAnswer
 
 T = TypeVar("T")
 
@@ -348,7 +348,7 @@ class Service:
         Returns:
             the answer; it has an error in it where the video cannot be read.
         """
-        from retrieval.tracks.identifying import identify
+        from retrieval.collection.tracks.identifying import identify
 
         return self.steadily(
             lambda model: identify(

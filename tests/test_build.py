@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.backup.making import back_up
 from retrieval.building import build_models, open_catalogue
 from retrieval.building.models import best_embedder, embedder_remark
 from retrieval.errors import CatalogueIncompatible
 from retrieval.settings import Settings
+from retrieval.upkeep.backup.making import back_up
 from tests.cli.running import rollcall
 
 

@@ -16,13 +16,13 @@ from retrieval.building import build_service, open_catalogue
 from retrieval.catalogue.runs.run_records import PhotoOutcome, Run, RunPhoto, Taken
 from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.collection.bulk import content_of, end, end_if_done, run_document
+from retrieval.collection.tracks.answers import VideoAnswer, as_photo
 from retrieval.errors import InputError, NotFound, RollcallError
 from retrieval.events.intake import PhotoTaken
 from retrieval.photos.kinds import has_video_ending
 from retrieval.protocols import JobQueue
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.tracks.answers import VideoAnswer, as_photo
 from retrieval.upkeep.model_swap import embed_faces
 from retrieval.upkeep.swap_status import Missed
 from retrieval.values import Source

@@ -8,11 +8,11 @@ from retrieval.catalogue.events.records import Event, NewPhoto, Reject, Seconds
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.pipeline import PhotoFaces, PhotoFailure
 from retrieval.collection.thumbnails import cut
+from retrieval.collection.tracks.identifying import see
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.events.host import Host
 from retrieval.photos.moments import taken_at
 from retrieval.photos.videos import is_video, opened
-from retrieval.tracks.identifying import see
 from retrieval.values import Source
 
 BATCH_PHOTOS = 16  # photos per transaction; bounds the memory of a batch as well

@@ -17,11 +17,11 @@ from retrieval.api.app import create_app
 from retrieval.api.auth import Buckets
 from retrieval.api.context import Context
 from retrieval.api.routing import GuardedRoute, role_of
-from retrieval.backup.making import back_up
-from retrieval.backup.restoring import restore
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.api_keys import keys as keys_table
 from retrieval.settings import Settings
+from retrieval.upkeep.backup.making import back_up
+from retrieval.upkeep.backup.restoring import restore
 from tests.api.conftest import served
 from tests.api.painted import BLUE, RED, catalogue_of, paint, painted_service
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval.backup.making import back_up
 from retrieval.building import open_catalogue
 from retrieval.collection.answers import EnrolItem
 from retrieval.errors import CatalogueEncrypted, SettingInvalid, StoreError
@@ -22,6 +21,7 @@ from retrieval.people.receipts import forget_with_receipt
 from retrieval.photos.folders import people_below
 from retrieval.service import Service
 from retrieval.settings import Settings
+from retrieval.upkeep.backup.making import back_up
 from retrieval.upkeep.encryption import decrypt, encrypt, lying_otherwise, rotate
 from retrieval.upkeep.trust import calibrate_collection
 from retrieval.values import Source

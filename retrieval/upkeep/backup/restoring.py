@@ -10,10 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from retrieval.backup.archive import BackupReader
-from retrieval.backup.contents import CATALOGUE, MODELS, PHOTOS, SUMMARY, Contents, kept_photos
-from retrieval.backup.frames import Passphrase
-from retrieval.backup.workspace import workspace
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.restoring import LostPerson, lost_people, replace_catalogue
 from retrieval.catalogue.erasing.erasure_log import read_receipt
@@ -24,6 +20,17 @@ from retrieval.files.private import open_bytes
 from retrieval.index import snapshot
 from retrieval.photos.shelves import shelves_below
 from retrieval.photos.store import opened
+from retrieval.upkeep.backup.archive import BackupReader
+from retrieval.upkeep.backup.contents import (
+    CATALOGUE,
+    MODELS,
+    PHOTOS,
+    SUMMARY,
+    Contents,
+    kept_photos,
+)
+from retrieval.upkeep.backup.frames import Passphrase
+from retrieval.upkeep.backup.workspace import workspace
 from retrieval.values import Location
 
 logger = logging.getLogger(__name__)

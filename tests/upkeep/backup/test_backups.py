@@ -10,11 +10,6 @@ import numpy as np
 import pytest
 from sqlalchemy import text, update
 
-from retrieval.backup.archive import BackupReader, writing_backup
-from retrieval.backup.contents import kept_photos
-from retrieval.backup.making import back_up
-from retrieval.backup.restoring import check_backup, restore
-from retrieval.backup.workspace import workspace
 from retrieval.building import Workshop
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.api_keys import Role
@@ -30,9 +25,14 @@ from retrieval.errors import (
 )
 from retrieval.index.gallery import Gallery
 from retrieval.settings import Settings
+from retrieval.upkeep.backup.archive import BackupReader, writing_backup
+from retrieval.upkeep.backup.contents import kept_photos
+from retrieval.upkeep.backup.making import back_up
+from retrieval.upkeep.backup.restoring import check_backup, restore
+from retrieval.upkeep.backup.workspace import workspace
 from tests.catalogue.made import make_collection, new_face, new_faces, sha256, state, vector
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BATCH = 6
 
 

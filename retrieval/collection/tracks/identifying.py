@@ -8,12 +8,12 @@ import numpy as np
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.collection.active_model import CANDIDATES, ActiveModel
 from retrieval.collection.naming import face_answer
+from retrieval.collection.tracks.answers import TrackAnswer, VideoAnswer
+from retrieval.collection.tracks.following import Follower, Track, followed, joined, kept
+from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.identities.at_once import Times, decide_stays
 from retrieval.photos.videos import Video, VideoInfo, VideoRules, opened
-from retrieval.tracks.answers import TrackAnswer, VideoAnswer
-from retrieval.tracks.following import Follower, Track, followed, joined, kept
-from retrieval.tracks.tracker import TrackRule
 from retrieval.values import Faces, Source, found_ids
 
 Advance = Callable[[float, float | None], None]  # the second that is reached, and the length

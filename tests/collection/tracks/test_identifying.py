@@ -7,8 +7,8 @@ import pytest
 
 from retrieval.building import build_models, build_service
 from retrieval.collection.answers import EnrolItem
+from retrieval.collection.tracks.drawing import timeline
 from retrieval.settings import Settings
-from retrieval.tracks.drawing import timeline
 from retrieval.values import Source
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service
 from tests.made_videos import squares, write_video
@@ -77,8 +77,8 @@ def test_a_video_that_cannot_be_read_has_an_error_in_its_answer(service, tmp_pat
 def test_a_long_video_keeps_no_more_of_a_track_than_a_short_one(service, tmp_path):
     frames = [squares((RED, 20 + 3 * (n % 60), 20)) for n in range(240)]
     video = write_video(tmp_path / "long.mp4", frames, fps=10)
-    from retrieval.tracks.following import BEST
-    from retrieval.tracks.identifying import follow
+    from retrieval.collection.tracks.following import BEST
+    from retrieval.collection.tracks.identifying import follow
 
     seen = service.steadily(lambda m: follow(m, Source("l", video), service.video_rules))
     (track,) = seen.tracks

@@ -12,9 +12,9 @@ import numpy as np
 
 from retrieval.collection.pipeline import Pipeline
 from retrieval.collection.thumbnails import cut as cut_pictures
+from retrieval.collection.tracks.tracker import KEPT_S, Tracker, TrackRule, mean_vector
 from retrieval.faces.quality import MAX_YAW_DEG
 from retrieval.photos.videos import Frame, Pace, Video
-from retrieval.tracks.tracker import KEPT_S, Tracker, TrackRule, mean_vector
 from retrieval.values import Detections, Faces, Floats, Quality
 
 BEST = 12  # frames of a track that decide whose it is

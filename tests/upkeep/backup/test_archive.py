@@ -8,9 +8,9 @@ from io import BytesIO
 
 import pytest
 
-from retrieval.backup.archive import BackupReader, BackupWriter, writing_backup
-from retrieval.backup.frames import read_header
 from retrieval.errors import DataInvalid, SettingInvalid, StoreError, StoreFull
+from retrieval.upkeep.backup.archive import BackupReader, BackupWriter, writing_backup
+from retrieval.upkeep.backup.frames import read_header
 
 PASSPHRASE = "correct horse battery"
 FRAME = 65_536

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from retrieval.collection.answers import PhotoAnswer
 from retrieval.collection.drawing import COLOURS, FONT, annotate, label
+from retrieval.collection.tracks.answers import TrackAnswer, VideoAnswer
 from retrieval.photos.videos import VideoLimits, clock, opened
-from retrieval.tracks.answers import TrackAnswer, VideoAnswer
 from retrieval.values import Source
 
 _LONGEST_PX = 1280  # of the annotated copy

@@ -5,14 +5,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.backup.archive import writing_backup
-from retrieval.backup.contents import CATALOGUE, MODELS, PHOTOS, SUMMARY, Contents, kept_photos
-from retrieval.backup.workspace import workspace
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.stripping import photos_of_all, strip_for_backup
 from retrieval.catalogue.copying.transfer import copy_catalogue
 from retrieval.catalogue.schema import now
 from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
+from retrieval.upkeep.backup.archive import writing_backup
+from retrieval.upkeep.backup.contents import (
+    CATALOGUE,
+    MODELS,
+    PHOTOS,
+    SUMMARY,
+    Contents,
+    kept_photos,
+)
+from retrieval.upkeep.backup.workspace import workspace
 from retrieval.values import Location
 
 logger = logging.getLogger(__name__)

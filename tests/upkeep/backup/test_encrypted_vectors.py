@@ -5,14 +5,14 @@ import hashlib
 import numpy as np
 import pytest
 
-from retrieval.backup.archive import BackupReader
-from retrieval.backup.contents import kept_photos
-from retrieval.backup.making import back_up
-from retrieval.backup.restoring import check_backup, restore
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import migrate
 from retrieval.errors import CatalogueEncrypted
 from retrieval.files.encrypted import is_encrypted
+from retrieval.upkeep.backup.archive import BackupReader
+from retrieval.upkeep.backup.contents import kept_photos
+from retrieval.upkeep.backup.making import back_up
+from retrieval.upkeep.backup.restoring import check_backup, restore
 from retrieval.upkeep.encryption import encrypt, rotate
 from tests.catalogue.copying.test_transfer import fill
 from tests.catalogue.encrypted.test_data_keys import content

@@ -14,9 +14,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from retrieval.backup.frames import FrameReader, FrameWriter, Passphrase, decrypt, read_header
 from retrieval.errors import DataInvalid
 from retrieval.files.output import replacing
+from retrieval.upkeep.backup.frames import (
+    FrameReader,
+    FrameWriter,
+    Passphrase,
+    decrypt,
+    read_header,
+)
 
 _SUMS = "SHA256SUMS"
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from retrieval.tracks.tracker import Tracker, TrackRule
+from retrieval.collection.tracks.tracker import Tracker, TrackRule
 
 RULE = TrackRule(same=0.8, alike=0.6, unlike=0.4)
 
