@@ -7,6 +7,7 @@ import typer
 
 from cli.bench_report import Out, Seed, finish
 from cli.options import Run, command
+from retrieval.errors import DataInvalid
 
 if TYPE_CHECKING:
     from retrieval.benchmarks.faces import Contender
@@ -40,6 +41,14 @@ def faces(
     fpir: Annotated[
         float, typer.Option("--fpir", min=1e-5, max=0.5, help="Wanted of the calibration.")
     ] = 0.01,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            "--groups",
+            metavar="FILE",
+            help="CSV or XLSX of person and group: compare error rates between groups.",
+        ),
+    ] = None,
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
@@ -53,6 +62,7 @@ def faces(
     from retrieval.building import build_models
 
     paths = photos_of_people(folder)
+    listed = None if groups is None else _groups_of(groups, [name for name, _ in paths])
     models = build_models(run.settings)
     names = embedders or [name for name in models.manifest.embedder_names if models.available(name)]
     contenders = [_contender(run, name, paths) for name in names]
@@ -66,9 +76,24 @@ def faces(
             people=people,
             seed=seed,
             fpir=fpir,
+            groups=listed,
             advance=advance,
         )
     finish(run, "faces", {**result}, report(result), out)
+
+
+def _groups_of(file: Path, names: list[str]) -> dict[str, str]:
+    """The group of each person of the folder whom the list names."""
+    from retrieval.photos.group_list import read_groups
+
+    listed = read_groups(file)
+    found = {name: group for name in names if (group := listed.of(name)) is not None}
+    if len(set(found.values())) < 2:
+        raise DataInvalid(
+            f"{file} puts people of the folder into fewer than two groups. Name them as their"
+            " folders are called."
+        )
+    return found
 
 
 def _contender(run: Run, asked: str, paths: list[tuple[str, Path]]) -> "Contender":

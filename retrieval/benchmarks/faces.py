@@ -5,7 +5,7 @@ asks about their other photos and about strangers. Nothing is asked of people or
 made from; a photo in which no face is found is counted, not left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
@@ -30,6 +30,7 @@ from retrieval.benchmarks.progress import Advance, silent
 from retrieval.benchmarks.verification import Verification, verify
 from retrieval.errors import DataInvalid
 from retrieval.identities.calibrate import calibrate, missing
+from retrieval.identities.fairness import rates_by_group
 from retrieval.identities.trials import ask_gallery
 from retrieval.values import Gate
 
@@ -97,6 +98,7 @@ class Result(TypedDict):
     pass_ms: float
     photo_ms: float
     megabytes: float
+    groups: dict[str, list[dict[str, Any]]]
 
 
 class Accuracy(TypedDict):
@@ -125,6 +127,7 @@ def run(
     people: int | None = None,
     seed: int = 0,
     fpir: float = 0.01,
+    groups: Mapping[str, str] | None = None,
     advance: Advance = silent,
 ) -> Accuracy:
     """Measure embedders on a folder's photos.
@@ -138,6 +141,7 @@ def run(
         people: known; None for all who have photos enough.
         seed: of the draws.
         fpir: wanted of the calibration.
+        groups: of people by name, to compare rates between them.
         advance: told of every embedder.
 
     Raises:
@@ -147,7 +151,14 @@ def run(
     shown = draw(first, photos, people, np.random.default_rng([seed, 0]))
     results = []
     for contender in contenders:
-        results.append(_result(contender, folder, files, draws, photos, people, seed, fpir))
+        result = _result(contender, folder, files, draws, photos, people, seed, fpir)
+        if groups:
+            drawn = [
+                draw(contender.faces, photos, people, np.random.default_rng([seed, n]))
+                for n in range(draws)
+            ]
+            result["groups"] = _by_group(contender.faces, drawn, groups)
+        results.append(result)
         advance(1)
     return Accuracy(
         photos=len(first.people),
@@ -202,7 +213,34 @@ def _result(
         pass_ms=contender.pass_ms,
         photo_ms=faces.ms,
         megabytes=contender.megabytes,
+        groups={},
     )
+
+
+def _by_group(
+    faces: PhotoVectors, drawn: Sequence[Draw], groups: Mapping[str, str]
+) -> dict[str, list[dict[str, Any]]]:
+    """FNIR and FPIR by group, at the one threshold of each draw that names 1 % of all strangers."""
+    people = len(faces.names)
+    asked, missed, shown, named = np.zeros((4, people), np.float32)
+    for one in drawn:
+        found = answers(faces, one, ours)
+        limit = threshold_for(found.strangers, FPIRS[0])
+        whose = faces.people[one.asked]
+        asked += np.bincount(whose, minlength=people)
+        missed += np.bincount(whose[~(found.right & (found.known > limit))], minlength=people)
+        shown += np.bincount(one.stranger_owners, minlength=people)
+        named += np.bincount(one.stranger_owners[found.strangers > limit], minlength=people)
+    group_of = [groups.get(name) for name in faces.names]
+    asked, missed, shown, named = (
+        np.asarray(sums / len(drawn), np.float32) for sums in (asked, missed, shown, named)
+    )
+    fnir = rates_by_group(group_of, asked, missed)
+    fpir = rates_by_group(group_of, shown, named)
+    return {
+        "fnir": [rate.document() for rate in fnir],
+        "fpir": [rate.document() for rate in fpir],
+    }
 
 
 def _rules(

@@ -4,12 +4,23 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from retrieval.benchmarks.faces import Accuracy, Operation, Result
+from retrieval.benchmarks.group_rates import ABOUT_GROUPS, groups_table
 from retrieval.benchmarks.plots import canvas, label
 from retrieval.benchmarks.report import Cell, Report, Table
 
 
 def report(result: Accuracy) -> Report:
     """Embedders and rules side by side, thresholds, and plots."""
+    page = _accuracy(result)
+    compared = [found for found in result["results"] if found["groups"]]
+    if compared:
+        page.heading("Groups of people, as the list says").text(ABOUT_GROUPS)
+        for found in compared:
+            page.table(groups_table(found["groups"], f"{found['name']}: "))
+    return page
+
+
+def _accuracy(result: Accuracy) -> Report:
     best = min(result["results"], key=lambda found: found["fnir"]["0.01"])
     return (
         Report(

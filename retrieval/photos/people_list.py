@@ -141,6 +141,14 @@ class PeopleList:
                 elif any(cells):
                     yield self._row(line, cells)
 
+    def cells(self) -> Iterator[tuple[ListRow, list[str]]]:
+        """The rows that can be used, each with all of its cells as the list has them."""
+        with self._lines() as (lines, _):
+            next((cells for _, cells, _ in lines if any(cells)), None)  # the header
+            for line, cells, problem in lines:
+                if problem is None and any(cells):
+                    yield self._row(line, cells), cells
+
     def _row(self, line: int, cells: Sequence[str]) -> ListRow:
         def all_of(field: str) -> list[str]:
             columns = self.columns.used.get(field, ())

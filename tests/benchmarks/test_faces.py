@@ -175,3 +175,19 @@ def test_the_report_shows_embedders_rules_and_thresholds(
     assert OURS in page
     assert "twin" in page
     assert "calibrated for 1.0%" in page
+
+
+def test_groups_are_compared_at_one_threshold_for_all(
+    vectors: PhotoVectors, tmp_path: Path
+) -> None:
+    files = [f"{row}.jpg" for row in range(len(vectors.people))]
+    groups = {name: "ab"[row % 2] for row, name in enumerate(vectors.names)}
+    result = run([_contender(vectors)], tmp_path, files, draws=2, groups=groups)
+    [found] = result["results"]
+    rates = found["groups"]["fnir"]
+    assert [each["group"] for each in rates] == ["a", "b"]
+    photos = [each["photos"] for each in rates]
+    mean = sum(e["rate"] * p for e, p in zip(rates, photos, strict=True)) / sum(photos)
+    assert mean == pytest.approx(found["fnir"]["0.01"], abs=0.02)
+    assert all(each["low"] <= each["rate"] <= each["high"] for each in rates)
+    assert "Groups of people" in report(result).html()

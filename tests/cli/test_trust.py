@@ -173,3 +173,43 @@ def test_listing_says_how_unknown_faces_would_be_kept(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "ROLLCALL_UNKNOWN_DAYS" in result.stderr
     assert rollcall(tmp_path, "unknowns", "name", 5, "Grace").exit_code == 2
+
+
+def test_health_compares_groups_of_the_users_list_and_says_what_is_too_small(
+    tmp_path: Path,
+) -> None:
+    large = crowd(40, 4, seed=1, noise=0.1)
+    poor = crowd(40, 4, seed=2, noise=1.6)
+    people = np.concatenate([large.people, poor.people + 40])
+    _enrol(tmp_path / "home", Crowd(np.concatenate([large.vectors, poor.vectors]), people))
+    listed = tmp_path / "groups.csv"
+    group = ["day"] * 37 + ["cellar"] * 3 + ["night"] * 38
+    listed.write_text("Name;Shift\n" + "".join(f"P{n};{g}\n" for n, g in enumerate(group)))
+    result = rollcall(tmp_path / "home", "health", "--groups", listed, "--json")
+    assert result.exit_code == 0, result.stderr
+    found = document(result)["groups"]
+    verdicts = {each["group"]: each["verdict"] for each in found["fnir"]}
+    assert verdicts == {"cellar": "too small to tell", "day": "lower", "night": "higher"}
+    assert {each["people"] for each in found["fnir"]} == {37, 3, 38}
+    assert (found["column"], found["ungrouped"]) == ("Shift", 2)
+    shown = rollcall(
+        tmp_path / "home", "health", "--groups", listed, "--out", tmp_path / "out"
+    ).stdout
+    assert "too small to tell" in shown
+    assert "Nothing of this is inferred from a face" in " ".join(shown.split())
+    assert "Groups of people" in (tmp_path / "out" / "health.html").read_text(encoding="utf-8")
+
+
+def test_a_list_that_puts_people_in_one_group_is_refused(tmp_path: Path) -> None:
+    _enrol(tmp_path / "home", crowd(15, 4, seed=1))
+    listed = tmp_path / "groups.csv"
+    for text, said in (
+        ("person,group\np1,a\np2,a\n", "fewer than two groups"),
+        ("person,group\nx1,a\nx2,b\n", "fewer than two groups"),
+        ("person,a,b\np1,a,c\n", "one column called group"),
+        ("person,group\np1,a\nP1,b\n", "'a' and 'b'"),
+    ):
+        listed.write_text(text)
+        result = rollcall(tmp_path / "home", "health", "--groups", listed)
+        assert result.exit_code == 2
+        assert said in " ".join(result.stderr.split())
