@@ -253,3 +253,9 @@ def test_an_admin_of_one_collection_sees_its_users_and_keys_alone(
     page = client.get("/access", headers=headers).text
     assert "keeper" in page
     assert "door of" not in page
+
+
+def test_every_page_says_what_it_needs_where_javascript_is_off(client: TestClient) -> None:
+    for path in ("/", "/people", "/quality"):
+        page = client.get(path, headers=HTML).text
+        assert re.search(r"<noscript>.*These pages need JavaScript.*</noscript>", page, re.DOTALL)

@@ -3,13 +3,19 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from retrieval.errors import QueueUnavailable
 from tests.processes import ROOT, free_port, rollcall, wait_until_ready
 from worker.redis_program import redis_server_program
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 # Headless as root, and no connection to any other host.
 FLAGS = (
@@ -65,3 +71,54 @@ def shots() -> Path:
     folder = Path(os.environ.get("ROLLCALL_SCREENSHOTS", ROOT / "build" / "screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator["Browser"]:
+    """Chromium, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def watched(
+    browser: "Browser", address: str, *, allowed: str | None = None, **options: Any
+) -> Iterator["Page"]:
+    """A page that must write no error to the console and ask no other host for anything.
+
+    Args:
+        browser, address: where the service is.
+        allowed: part of console messages that are expected.
+        options: of the browser's context.
+    """
+    options.setdefault("viewport", {"width": 1280, "height": 860})
+    context = browser.new_context(base_url=address, **options)
+    context.set_default_timeout(60_000)  # a loaded machine is no failure
+    troubles: list[str] = []
+
+    def hear(text: str) -> None:
+        if allowed is None or allowed not in text:
+            troubles.append(text)
+
+    def watch(page: "Page") -> None:
+        page.on("console", lambda m: hear(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: hear(str(error)))
+        page.on("request", lambda r: None if _own(r.url, address) else hear(f"asked {r.url}"))
+
+    context.on("page", watch)
+    yield context.new_page()
+    context.close()
+    assert troubles == []
+
+
+def _own(url: str, address: str) -> bool:
+    return urlsplit(url).netloc == urlsplit(address).netloc or url.startswith(("blob:", "data:"))
+
+
+def settled(page: "Page") -> None:
+    """Wait until all scripts of a page have run."""
+    page.locator('html[data-awaits=""]').wait_for(state="attached")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.api.browser.conftest import FLAGS
+from tests.api.browser.conftest import watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -26,36 +26,11 @@ PAGES = {
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(browser: "Browser", address: str) -> Iterator["Page"]:
     """A page that must write no error to the console and ask no other host for anything."""
-    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(60_000)  # a loaded machine is no failure
-    page = context.new_page()
-    troubles: list[str] = []
-    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on(
-        "request",
-        lambda r: (
-            None
-            if r.url.startswith((address, "blob:", "data:"))
-            else troubles.append(f"asked {r.url}")
-        ),
-    )
-    yield page
-    context.close()
-    assert troubles == []
+    with watched(browser, address) as page:
+        yield page
 
 
 def follow(page: "Page", link: str) -> None:

@@ -88,7 +88,8 @@ store.addEventListener("roll", () => {
   tabs.forEach((one) => { one.querySelector(".count").textContent = number(each[one.dataset.tab]); });
   by("told").textContent = [roll.event.day ? day(roll.event.day) : t("no day yet"), t("{photos} photos", { photos: number(roll.counts.photos) }), t("{faces} faces", { faces: number(roll.counts.faces) })].join(" · ");
   by("name").textContent = roll.event.name;
-  by("outdated").hidden = !roll.outdated || !mayEdit;
+  // Whoever goes through the cards is not offered it after each.
+  by("outdated").hidden = !roll.outdated || !mayEdit || each.check > 0;
   by("empty").hidden = roll.counts.photos > 0 || upload !== null;
   by("body").hidden = roll.counts.photos === 0 && upload === null;
   cards.renew();

@@ -72,7 +72,8 @@ export class Cards {
       element("span", { class: "grow" }, element("strong", {}, candidate.person), likeness(candidate, face.needed)));
     return element("div", { class: "check-card", tabindex: "-1", role: "group", "aria-label": t("To check: is this {name}?", { name: line.person }) },
       element("div", { class: "row spread" }, element("span", { class: "badge ambiguous card-count" }), element("button", { class: "button small quiet", type: "button", onclick: () => this.showPhoto(face) }, t("Show the photo"))),
-      element("div", { class: "check-faces" }, ...line.faces.slice(0, 6).map((id, row) => facePicture(this.store.event, id, row ? "" : t("The face that is to check")))),
+      element("div", { class: "check-faces" }, facePicture(this.store.event, face.id, t("The face that is to check")), portrait(candidates[0].person, candidates[0].face_id, "beside")),
+      alone ? null : element("div", { class: "check-faces more" }, ...line.faces.slice(1, 7).map((id) => facePicture(this.store.event, id))),
       element("h3", {}, t("Who is this?")),
       element("p", { class: "small soft" }, alone ? t("Seen once only, and barely like enough.") : t("No face of it is like enough by itself.")),
       element("div", { class: "choices" }, ...candidates.map(choice)),

@@ -1,0 +1,105 @@
+"""What people drop: many files at once, what is no photo, and an upload that is stopped."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi import FastAPI
+
+from retrieval.api.app import create_app
+from retrieval.settings import Settings
+from tests.api.browser.conftest import settled, watched
+from tests.api.conftest import served
+from tests.api.painted import BLUE, GREEN, RED, catalogue_of, paint, painted_service
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route
+
+COLOURS = (RED, GREEN, BLUE)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> FastAPI:
+    settings = Settings(home=tmp_path / "home", max_request_photos=20)
+    with painted_service(settings, "default") as service:
+        service.ensure_collection()
+    return create_app(
+        settings,
+        catalogue_of(settings),
+        lambda name: painted_service(settings, name),
+        loopback=True,
+    )
+
+
+@pytest.fixture
+def home(browser: "Browser", app: FastAPI) -> Iterator["Page"]:
+    """The home of a service over painted people."""
+    with served(app) as port, watched(browser, f"http://127.0.0.1:{port}") as page:
+        page.goto("/")
+        settled(page)
+        yield page
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """200 photos."""
+    found = []
+    for number in range(200):
+        path = tmp_path / f"IMG_{number:03d}.png"
+        path.write_bytes(paint(COLOURS[number % 3], seed=number))
+        found.append(path)
+    return found
+
+
+def test_200_files_at_once_are_taken_and_the_same_again_are_known(
+    home: "Page", files: list[Path]
+) -> None:
+    home.set_input_files("#take-files", files)
+    home.wait_for_url("**/events/*")
+    home.get_by_text("200 of 200 photos").wait_for(timeout=120_000)
+    home.locator("#told", has_text="200 photos · 200 faces").wait_for()
+    home.locator("#tab-unknown .count", has_text="3").wait_for()
+    home.set_input_files("#take-files", files[:3])
+    home.get_by_text("3 were here before").wait_for()
+
+
+def test_an_upload_is_stopped_and_gone_on_with(home: "Page", files: list[Path]) -> None:
+    waiting: list[Route] = []
+
+    def hold(route: "Route") -> None:
+        if len(waiting) < 2:
+            waiting.append(route)  # the first two requests stand still
+        else:
+            route.continue_()
+
+    home.route("**/photos?*more=true*", hold)
+    home.set_input_files("#take-files", files[:30])
+    home.get_by_role("button", name="Stop").click()
+    home.get_by_role("button", name="Go on").click()
+    home.get_by_text("30 of 30 photos").wait_for(timeout=120_000)
+    home.locator("#told", has_text="30 photos").wait_for()
+
+
+def test_what_is_no_photo_is_passed_over_with_the_reason(home: "Page", tmp_path: Path) -> None:
+    for name in ("minutes.pdf", "list.txt", "album.zip", "clip.mp4"):
+        (tmp_path / name).write_bytes(b"nothing")
+    home.set_input_files("#take-files", [tmp_path / n for n in ("minutes.pdf", "list.txt")])
+    told = home.locator("#passed")
+    told.wait_for()
+    assert "minutes.pdf is a PDF, not a photo. Save its pages" in told.inner_text()
+    assert "1 file is no photo" in told.inner_text()
+    home.set_input_files("#take-files", [tmp_path / "album.zip"])
+    told.get_by_text("unpack the archive, and drop the folder").wait_for()
+    assert home.url.endswith("/")
+
+
+def test_a_script_that_does_not_load_is_told(browser: "Browser", app: FastAPI) -> None:
+    allowed = "Failed to load resource"
+    with (
+        served(app) as port,
+        watched(browser, f"http://127.0.0.1:{port}", allowed=allowed) as page,
+    ):
+        page.route("**/drop.js", lambda route: route.abort())
+        page.goto("/")
+        page.get_by_text("A part of this page could not be loaded").wait_for()
