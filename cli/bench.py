@@ -84,6 +84,10 @@ def rivals(
         list[str] | None,
         typer.Option("--detector", help="Ours to measure; all that are on this machine."),
     ] = None,
+    embedder: Annotated[
+        list[str] | None,
+        typer.Option("--embedder", help="Ours to measure with each detector, several times."),
+    ] = None,
     rounds: Rounds = 3,
 ) -> None:
     """Enrol the same photos with Rollcall and with face_recognition, in one run."""
@@ -94,7 +98,7 @@ def rivals(
     names = detector or [name for name in models.manifest.detectors if models.available(name)]
     paths = _paths(photos)
     with run.progress("measuring", None) as advance:
-        found = compare(run.settings, paths, names, rounds=rounds, progress=advance)
+        found = compare(run.settings, paths, names, embedder or (), rounds=rounds, progress=advance)
     run.emit(found.document(), lambda: _show_comparison(run, found))
 
 

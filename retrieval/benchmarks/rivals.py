@@ -71,11 +71,12 @@ def run(
     settings: Settings,
     paths: Sequence[Path],
     detectors: Sequence[str],
+    embedders: Sequence[str] = (),
     *,
     rounds: int = 3,
     progress: Callable[[], None] = lambda: None,
 ) -> Comparison:
-    """Enrol the photos in turn with each detector of ours and with the rival, in this process.
+    """Enrol the photos in turn with detectors and embedders of ours and with the rival.
 
     Rollcall's time is that of the whole enrolment: hash, decode, detect, align, embed, and the
     transaction that keeps it. The rival's is that of its load_image_file, face_locations (HOG) and
@@ -85,13 +86,17 @@ def run(
         settings: models are looked for under its home; the galleries are temporary.
         paths: photos, whoever they show.
         detectors: names of ours.
+        embedders: each with each detector; the one of the settings if none is given.
         rounds: medians are over so many.
         progress: called after each round of each contender.
     """
     with ExitStack() as stack:
         measured = {
-            f"rollcall, {name}": stack.enter_context(_Rollcall(settings, name, paths))
-            for name in detectors
+            ", ".join(("rollcall", detector, *own)): stack.enter_context(
+                _Rollcall(settings, detector, paths, *own)
+            )
+            for detector in detectors
+            for own in ([(name,) for name in embedders] or [()])
         }
         return _compare(measured, paths, rounds, progress)
 
@@ -128,11 +133,14 @@ def _compare(
 class _Rollcall:
     """Enrols the photos into a new gallery each time, with models that stay loaded."""
 
-    def __init__(self, settings: Settings, detector: str, paths: Sequence[Path]) -> None:
+    def __init__(
+        self, settings: Settings, detector: str, paths: Sequence[Path], embedder: str = ""
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="rollcall-bench-")
         self._paths = paths
         url = f"sqlite:///{Path(self._folder.name) / 'catalogue.db'}"
         values = {**settings.model_dump(), "detector": detector, "catalogue_url": url}
+        values |= {"embedder": embedder} if embedder else {}
         self._service = build_service(Settings(**values))
         self._service.ensure_collection()
 

@@ -9,6 +9,7 @@ from retrieval.benchmarks.pipeline import STAGES, run
 from retrieval.building import build_models, build_service
 from retrieval.errors import DataInvalid
 from retrieval.settings import Settings
+from tests.two_models import write_small_embedder
 
 
 def test_every_stage_is_measured_and_the_ratios_follow_from_the_times(
@@ -53,3 +54,12 @@ def test_the_comparison_counts_faces_and_says_who_is_not_there(home: Path, sampl
     else:
         assert found.times_as_fast(ours) == pytest.approx(rival.seconds / ours.seconds)
     assert not (home / "catalogue.db").exists(), "the user's gallery is left alone"
+
+
+def test_embedders_are_enrolled_with_in_turn(home: Path, samples: Path) -> None:
+    photos = sorted((samples / "employees").rglob("*.jpg"))[:1]
+    write_small_embedder(home)
+    settings = Settings(home=home, embedder="dlib-resnet")
+    found = rivals.run(settings, photos, ["mtcnn"], ["dlib-resnet", "small"], rounds=1)
+    names = [each.name for each in found.contenders]
+    assert names == ["rollcall, mtcnn, dlib-resnet", "rollcall, mtcnn, small", rivals.RIVAL]
