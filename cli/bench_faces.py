@@ -7,7 +7,7 @@ import typer
 
 from cli.bench_report import Out, Seed, finish
 from cli.options import Run, command
-from retrieval.errors import DataInvalid
+from retrieval.errors import DataInvalid, SettingInvalid
 
 if TYPE_CHECKING:
     from retrieval.benchmarks.faces import Contender
@@ -28,7 +28,8 @@ def faces(
         typer.Option(
             "--embedder",
             metavar="NAME[:PRECISION]",
-            help="To compare, several times; all that are there if not given.",
+            help="To compare, several times; face_recognition where that is installed; all that"
+            " are there if not given.",
         ),
     ] = None,
     draws: Annotated[int, typer.Option("--draws", min=2, help="Of people and photos.")] = 10,
@@ -56,6 +57,7 @@ def faces(
 
     Vectors are kept below the home folder, so that a second run takes seconds.
     """
+    from retrieval.benchmarks import face_recognition_rival as rival
     from retrieval.benchmarks import faces as benchmark
     from retrieval.benchmarks.face_folder import photos_of_people
     from retrieval.benchmarks.faces_report import report
@@ -64,8 +66,11 @@ def faces(
     paths = photos_of_people(folder)
     listed = None if groups is None else _groups_of(groups, [name for name, _ in paths])
     models = build_models(run.settings)
-    names = embedders or [name for name in models.manifest.embedder_names if models.available(name)]
-    contenders = [_contender(run, name, paths) for name in names]
+    there = [name for name in models.manifest.embedder_names if models.available(name)]
+    names = embedders or [*there, *([rival.NAME] if rival.installed() else [])]
+    contenders = [
+        _rival(run, paths) if name == rival.NAME else _contender(run, name, paths) for name in names
+    ]
     with run.progress("measuring", len(contenders)) as advance:
         result = benchmark.run(
             contenders,
@@ -125,3 +130,20 @@ def _contender(run: Run, asked: str, paths: list[tuple[str, Path]]) -> "Contende
         return Contender(asked, found, gate, face_ms(embedder), size)
     finally:
         pipeline.close()
+
+
+def _rival(run: Run, paths: list[tuple[str, Path]]) -> "Contender":
+    from retrieval.benchmarks import face_recognition_rival as rival
+    from retrieval.benchmarks.faces import Contender
+    from retrieval.building import build_models
+
+    if not rival.installed():
+        raise SettingInvalid(
+            f"{rival.NAME} is not installed, so it cannot be measured. Install face-recognition-ng"
+            " and dlib-bin, or leave it out."
+        )
+    with run.progress(f"photos by {rival.NAME}", len(paths)) as advance:
+        found = rival.embed(paths, run.settings.home / "bench", advance)
+    weights = build_models(run.settings).manifest.embedder("dlib-resnet").weights
+    size = build_models(run.settings).path("dlib-resnet", weights).stat().st_size / 1e6
+    return Contender(rival.NAME, found, rival.GATE, rival.pass_ms(), size)

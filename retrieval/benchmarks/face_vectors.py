@@ -7,8 +7,9 @@ what they depend on (detector, embedder's fingerprint, the photos' sizes and tim
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ from retrieval.collection.pipeline import FoundFaces, PhotoFailure, Pipeline
 from retrieval.errors import FaceUnusable, NoFace
 from retrieval.inference.download import writing_beside
 from retrieval.protocols import Embedder
-from retrieval.values import Ints, Source, Vectors, check_rows
+from retrieval.values import Floats, Ints, Source, Vectors, check_rows
 
 _PHOTOS_AT_ONCE = 32
+
+Embedded = Callable[[Sequence[tuple[str, Path]], Advance], tuple[Vectors, npt.NDArray[np.bool_]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,21 +71,37 @@ def embed(
         cache: folder of what was embedded.
         advance: told of every photo.
     """
+    fingerprint = pipeline.embedder.fingerprint
+    key = _key(fingerprint, detector, photos)
+    return kept(photos, fingerprint, cache / f"{key}.npz", partial(_embedded, pipeline), advance)
+
+
+def kept(
+    photos: Sequence[tuple[str, Path]], model: str, file: Path, embedded: Embedded, advance: Advance
+) -> PhotoVectors:
+    """The vectors that a file holds of these photos, or that are made now and kept there.
+
+    Args:
+        photos: names and photos.
+        model: what makes the vectors.
+        file: named by all that they depend on.
+        embedded: makes vectors (n, d), zeros where no face was found, and says where one was.
+        advance: told of every photo.
+    """
     names = tuple(dict.fromkeys(name for name, _ in photos))
     row_of = {name: row for row, name in enumerate(names)}
     people = np.array([row_of[name] for name, _ in photos], np.int64)
-    kept = cache / f"{_key(pipeline.embedder.fingerprint, detector, photos)}.npz"
-    if kept.is_file():
-        with np.load(kept) as arrays:
+    if file.is_file():
+        with np.load(file) as arrays:
             vectors, found, ms = arrays["vectors"], arrays["found"], float(arrays["ms"])
         advance(len(photos))
     else:
         begun = time.perf_counter()
-        vectors, found = _embedded(pipeline, photos, advance)
+        vectors, found = embedded(photos, advance)
         ms = 1000 * (time.perf_counter() - begun) / len(photos)
-        with writing_beside(kept) as beside, beside.open("wb") as file:
-            np.savez(file, vectors=vectors, found=found, ms=ms)
-    return PhotoVectors(names, people, vectors, found, pipeline.embedder.fingerprint, ms)
+        with writing_beside(file) as beside, beside.open("wb") as opened:
+            np.savez(opened, vectors=vectors, found=found, ms=ms)
+    return PhotoVectors(names, people, vectors, found, model, ms)
 
 
 def face_ms(embedder: Embedder, rounds: int = 3) -> float:
@@ -104,16 +123,28 @@ def subject(found: FoundFaces) -> int:
     Raises:
         NoFace, FaceUnusable: there is none that can be compared.
     """
-    boxes = found.detections.boxes
-    if not len(boxes):
-        raise NoFace("no face was found")
-    middle = np.array([found.width / 2, found.height / 2])
-    covers = ((boxes[:, :2] <= middle) & (boxes[:, :2] + boxes[:, 2:] >= middle)).all(axis=1)
-    sizes = boxes[:, 2] * boxes[:, 3]
-    row = int(np.where(covers, sizes, 0).argmax() if covers.any() else sizes.argmax())
+    row = row_of_subject(found.detections.boxes, found.width, found.height)
     if found.quality.reasons[row] is not None:
         raise FaceUnusable(str(found.quality.reasons[row]))
     return row
+
+
+def row_of_subject(boxes: Floats, width: int, height: int) -> int:
+    """The largest face that covers a photo's middle, or the largest of all.
+
+    Args:
+        boxes: (n, 4) xywh.
+        width, height: of the photo.
+
+    Raises:
+        NoFace: there is none.
+    """
+    if not len(boxes):
+        raise NoFace("no face was found")
+    middle = np.array([width / 2, height / 2])
+    covers = ((boxes[:, :2] <= middle) & (boxes[:, :2] + boxes[:, 2:] >= middle)).all(axis=1)
+    sizes = boxes[:, 2] * boxes[:, 3]
+    return int(np.where(covers, sizes, 0).argmax() if covers.any() else sizes.argmax())
 
 
 def _embedded(

@@ -92,11 +92,11 @@ def run(
     """
     with ExitStack() as stack:
         measured = {
-            ", ".join(("rollcall", detector, *own)): stack.enter_context(
-                _Rollcall(settings, detector, paths, *own)
+            ", ".join(filter(None, ("rollcall", detector, embedder))): stack.enter_context(
+                _Rollcall(settings, detector, paths, embedder)
             )
             for detector in detectors
-            for own in ([(name,) for name in embedders] or [()])
+            for embedder in embedders or ("",)
         }
         return _compare(measured, paths, rounds, progress)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.benchmarks import face_recognition_rival
 from retrieval.benchmarks import faces as benchmark
-from retrieval.benchmarks.face_folder import FaceFolder
-from retrieval.benchmarks.face_vectors import PhotoVectors
+from retrieval.benchmarks.face_folder import FaceFolder, photos_of_people
+from retrieval.benchmarks.face_vectors import PhotoVectors, row_of_subject
 from retrieval.benchmarks.faces import Contender, run
 from retrieval.benchmarks.faces_report import report
 from retrieval.benchmarks.identification import (
@@ -24,7 +25,7 @@ from retrieval.benchmarks.identification import (
     ours,
 )
 from retrieval.benchmarks.verification import verify
-from retrieval.errors import DataInvalid
+from retrieval.errors import DataInvalid, NoFace
 from retrieval.identities.decide import decide
 from retrieval.values import Gate, Outcome, PeopleHits
 
@@ -191,3 +192,27 @@ def test_groups_are_compared_at_one_threshold_for_all(
     assert mean == pytest.approx(found["fnir"]["0.01"], abs=0.02)
     assert all(each["low"] <= each["rate"] <= each["high"] for each in rates)
     assert "Groups of people" in report(result).html()
+
+
+def test_face_recognition_is_measured_on_the_same_photos_where_it_is_installed(
+    people_dir: Path, tmp_path: Path
+) -> None:
+    if not face_recognition_rival.installed():
+        pytest.skip("face_recognition is not installed: pip install face-recognition-ng dlib-bin")
+    photos = photos_of_people(people_dir / "employees")[:4]
+    told: list[int] = []
+    found = face_recognition_rival.embed(photos, tmp_path, told.append)
+    assert found.found.all()
+    same = found.vectors @ found.vectors.T
+    assert np.diag(same) == pytest.approx(1, abs=1e-5)
+    again = face_recognition_rival.embed(photos, tmp_path, told.append)
+    np.testing.assert_array_equal(found.vectors, again.vectors)
+    assert sum(told) == 8
+
+
+def test_a_portraits_subject_is_the_largest_face_over_its_middle() -> None:
+    boxes = np.array([[0, 0, 40, 40], [45, 45, 10, 10], [40, 40, 20, 20]], np.float32)
+    assert row_of_subject(boxes, 100, 100) == 2
+    assert row_of_subject(boxes[:1], 100, 100) == 0
+    with pytest.raises(NoFace):
+        row_of_subject(boxes[:0], 100, 100)
