@@ -28,7 +28,7 @@ from retrieval.errors import (
     try_each,
 )
 from retrieval.photos.store import PhotoStore
-from retrieval.values import Gate, Source
+from retrieval.values import Detail, Gate, Source
 
 if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people needs none of them
     from retrieval.catalogue.runs.run_records import Run
@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
         Verification,
     )
     from retrieval.collection.lens import Lens
-    from retrieval.collection.pipeline import Pipeline
+    from retrieval.collection.pipeline import FoundFaces, PhotoFaces, PhotoFailure, Pipeline
     from retrieval.collection.tracks.answers import VideoAnswer
     from retrieval.events.events import Events
     from retrieval.index.people_index import PeopleIndex
@@ -319,10 +319,36 @@ class Service:
         return self.ask(sources, threshold)[0]
 
     def ask(
-        self, sources: Sequence[Source], threshold: float | None = None
+        self,
+        sources: Sequence[Source],
+        threshold: float | None = None,
+        *,
+        detail: Detail | None = None,
+        candidates: int | None = None,
     ) -> tuple[list[PhotoAnswer], GalleryState]:
-        """Say who is in each photo, as `identify`, and against what was asked: of one model."""
-        return self.steadily(lambda model: model.ask(sources, threshold))
+        """Say who is in each photo, as `identify`, and against what was asked: of one model.
+
+        Args:
+            sources: the photos.
+            threshold: in place of the collection's own.
+            detail: how closely photos are looked at, in place of the settings' own.
+            candidates: people that are named for each face at most; five if None.
+        """
+        return self.steadily(lambda model: model.ask(sources, threshold, detail, candidates))
+
+    def find_faces(
+        self, sources: Sequence[Source], detail: Detail | None = None
+    ) -> list[FoundFaces | PhotoFailure]:
+        """Find the faces of photos, and say whether they are good enough; embeds none."""
+        return self.pipeline.find(sources, detail)
+
+    def embed_faces(
+        self, sources: Sequence[Source], detail: Detail | None = None
+    ) -> tuple[list[PhotoFaces | PhotoFailure], Collection]:
+        """Find and embed the faces of photos, and say whose model's vectors they are."""
+        return self.steadily(
+            lambda model: (model.pipeline.process(sources, detail=detail), model.collection)
+        )
 
     @property
     def video_rules(self) -> VideoRules:

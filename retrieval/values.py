@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePath, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Vectors = npt.NDArray[np.float32]  # (n, d), rows of unit length
 else:  # commands that need no arrays then load no numpy, which takes 0.1 s
     Pixels = Floats = Ints = Vectors = Any
+
+Detail = Literal["auto", "normal", "high"]  # how closely photos are looked at for faces
 
 
 def check_rows(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...]) -> None:

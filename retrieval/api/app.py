@@ -31,6 +31,7 @@ from retrieval.api.routes import (
     administration,
     documentation,
     event_photos,
+    faces,
     health,
     pages,
     people,
@@ -105,6 +106,7 @@ def create_app(
     app.state.context = context
     for module in (
         questions,
+        faces,
         people,
         unknowns,
         runs,
@@ -130,6 +132,7 @@ def create_app(
     app.add_middleware(
         Limits,
         max_bytes=settings.max_body_bytes,
+        max_photo_bytes=settings.max_photo_bytes,
         max_json_bytes=settings.max_json_bytes,
         timeout_s=settings.body_timeout_s,
     )

@@ -27,7 +27,7 @@ from retrieval.errors import (
 from retrieval.protocols import JobQueue
 from retrieval.service import Service
 from retrieval.settings import Settings
-from retrieval.values import Source
+from retrieval.values import Detail, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,20 @@ class Question:
         service: of the collection.
         who: asks, for the audit log.
         sources: the photos.
-        threshold: in place of the collection's own.
+        threshold, detail, candidates: see `Service.ask`.
     """
 
     service: Service
     who: Caller
     sources: tuple[Source, ...]
-    threshold: float | None
+    threshold: float | None = None
+    detail: Detail | None = None
+    candidates: int | None = None
+
+    @property
+    def together(self) -> tuple[int, float | None, Detail | None, int | None]:
+        """Questions of which this is the same can share a batch."""
+        return id(self.service), self.threshold, self.detail, self.candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +119,11 @@ class Context:
 def identify(
     questions: Sequence[Question], audit: Audit, metrics: Metrics
 ) -> list[Identified | RollcallError]:
-    """Answer questions together: those of one collection and threshold share embedding batches."""
+    """Answer questions together: those of one collection and options share embedding batches."""
     answers: dict[int, Identified | RollcallError] = {}
-    groups: dict[tuple[int, float | None], list[int]] = {}
+    groups: dict[object, list[int]] = {}
     for row, question in enumerate(questions):
-        groups.setdefault((id(question.service), question.threshold), []).append(row)
+        groups.setdefault(question.together, []).append(row)
     for rows in groups.values():
         answers.update(zip(rows, _answered([questions[row] for row in rows]), strict=True))
     told = [answers[row] for row in range(len(questions))]
@@ -134,10 +141,16 @@ def identify(
 
 def _answered(questions: Sequence[Question]) -> Sequence[Identified | RollcallError]:
     """Ask as one; if that fails, each alone, so that nobody suffers for another's photo."""
-    service, threshold = questions[0].service, questions[0].threshold
+    first = questions[0]
+    service = first.service
     try:
         with service.using():  # its requests may have gone away meanwhile
-            found, state = service.ask([s for q in questions for s in q.sources], threshold)
+            found, state = service.ask(
+                [source for question in questions for source in question.sources],
+                first.threshold,
+                detail=first.detail,
+                candidates=first.candidates,
+            )
         every = iter(found)
     except RollcallError as error:
         if len(questions) == 1:

@@ -8,6 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from retrieval.api.problems import BodyTooLarge, BodyTooSlow, of_error, status_of
 from retrieval.errors import RequestRefused
 
+_RAW = (b"image/", b"application/octet-stream")
+
 
 class Limits:
     """ASGI middleware: refuses a body that is too large or arrives too slowly.
@@ -15,12 +17,21 @@ class Limits:
     Args:
         app: what it stands before.
         max_bytes: of a form with files; one that announces more is refused unread.
+        max_photo_bytes: of a body that is one photo.
         max_json_bytes: of any other body, since it is held in memory and parsed at once.
         timeout_s: from the request's head until its body's last byte.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_json_bytes: int, timeout_s: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        max_photo_bytes: int,
+        max_json_bytes: int,
+        timeout_s: float,
+    ) -> None:
         self.app = app
+        self.max_photo_bytes = max_photo_bytes
         self.max_bytes = max_bytes
         self.max_json_bytes = max_json_bytes
         self.timeout_s = timeout_s
@@ -30,8 +41,12 @@ class Limits:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        form = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
-        most = self.max_bytes if form else min(self.max_json_bytes, self.max_bytes)
+        kind = headers.get(b"content-type", b"").lower()
+        form = kind.startswith((b"multipart/form-data", *_RAW))
+        largest = self.max_json_bytes
+        if form:
+            largest = self.max_photo_bytes if kind.startswith(_RAW) else self.max_bytes
+        most = min(largest, self.max_bytes)
         announced = headers.get(b"content-length", b"0")
         if not announced.isdigit() or int(announced) > most:
             refusal = _too_large(announced.decode("latin-1"), most, form)

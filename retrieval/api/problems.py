@@ -45,6 +45,12 @@ class BodyTooLarge(errors.RequestRefused):
     code = "body-too-large"
 
 
+class BodyUnknown(errors.RequestRefused):
+    """A body of a kind that the operation does not take."""
+
+    code = "body-unknown"
+
+
 class BodyTooSlow(errors.RequestRefused):
     """The request did not arrive in time."""
 
@@ -78,6 +84,7 @@ class StillAnswering(errors.RequestRefused):
 _OWN_STATUS: Mapping[type[RollcallError], int] = {
     BodyTooLarge: 413,
     BodyTooSlow: 408,
+    BodyUnknown: 415,
     HeadTooSlow: 408,
     Forged: 403,
     RepeatedWrongly: 422,

@@ -42,6 +42,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     408: {**_PROBLEM, "description": "The request did not arrive in time."},
     409: {**_PROBLEM, "description": "The name is taken, or the state does not allow it."},
     413: {**_PROBLEM, "description": "Too many bytes, photos or pixels."},
+    415: {**_PROBLEM, "description": "A body of a kind that is not taken."},
     422: {**_PROBLEM, "description": "Something in the request does not fit."},
     429: {**_PROBLEM, "description": "Too many requests; see Retry-After."},
     500: {**_PROBLEM, "description": "A model cannot answer; the service's log says more."},

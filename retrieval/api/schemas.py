@@ -11,6 +11,7 @@ from retrieval.values import Outcome
 _CANDIDATE: dict[str, Any] = {
     "person": "Grace Hopper",
     "person_id": 7,
+    "external_id": "E-1906",
     "score": 0.97,
     "photo": "hopper/1.jpg",
     "face_id": 12,
@@ -22,6 +23,8 @@ _FACE: dict[str, Any] = {
     "decision": "match",
     "reason": None,
     "person": "Grace Hopper",
+    "person_id": 7,
+    "external_id": "E-1906",
     "score": 0.97,
     "threshold": 0.95,
     "margin": 0.04,
@@ -72,6 +75,7 @@ class Candidate(BaseModel):
 
     person: str
     person_id: int
+    external_id: str | None = Field(None, description="Your own number of the person.")
     score: float = Field(description="Cosine: nearest photo and template together.")
     photo: str
     face_id: int
@@ -90,6 +94,8 @@ class Face(Document):
     decision: Outcome
     reason: str | None = Field(description="Why it is not a plain match.")
     person: str | None = Field(description="The name; only of a match.")
+    person_id: int | None = Field(None, description="Only of a match.")
+    external_id: str | None = Field(None, description="Your own number; only of a match.")
     score: float | None
     threshold: float
     margin: float | None
@@ -251,6 +257,7 @@ class PeoplePage(BaseModel):
 
     people: list[PersonRow]
     next: str | None = Field(description="The cursor of the next page; null on the last.")
+    total: int = Field(description="On all pages.")
 
 
 class EnrolledPhoto(BaseModel):
@@ -711,6 +718,7 @@ class RejectsPage(BaseModel):
 
     rejects: list[RunReject]
     next: int | None = Field(description="`after` of the next page; null on the last.")
+    total: int = Field(description="On all pages.")
 
 
 class AnswersPage(BaseModel):

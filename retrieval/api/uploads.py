@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Annotated
 
 from fastapi import File, UploadFile
+from starlette.datastructures import UploadFile as Upload
 
 from retrieval.api.problems import BodyTooLarge
 from retrieval.errors import SettingInvalid
@@ -24,7 +25,7 @@ def check_count(photos: Sized, settings: Settings) -> None:
         )
 
 
-async def photo_source(photo: UploadFile) -> Source:
+async def photo_source(photo: Upload) -> Source:
     """The bytes of an upload under its file's name; a client's folders are none of ours."""
     name = PurePosixPath((photo.filename or "").replace("\\", "/")).name or "photo"
     return Source(name, await photo.read())

@@ -311,6 +311,7 @@ class Catalogue:
         collection_id: int,
         *,
         search: str | None = None,
+        external_id: str | None = None,
         after: str | None = None,
         limit: int | None = None,
     ) -> list[Person]:
@@ -319,11 +320,21 @@ class Catalogue:
         Args:
             collection_id: whose.
             search: only names that contain this, upper or lower case.
+            external_id: only who has this number.
             after: only names behind this one: the last of the page before.
             limit: people per page; None for all.
         """
         with self._database.reading() as connection:
-            return lookups.list_people(connection, collection_id, search, after, limit)
+            wanted = lookups.which_people(collection_id, search, external_id)
+            return lookups.list_people(connection, wanted, after, limit)
+
+    def count_people(
+        self, collection_id: int, *, search: str | None = None, external_id: str | None = None
+    ) -> int:
+        """How many people `people` would list on all its pages."""
+        with self._database.reading() as connection:
+            wanted = lookups.which_people(collection_id, search, external_id)
+            return lookups.count_people(connection, wanted)
 
     def person(self, collection_id: int, name: str) -> Person:
         """The person of this name; NotFound suggests names that are alike."""
@@ -344,6 +355,11 @@ class Catalogue:
         """Each person's name; people who are gone are left out."""
         with self._database.reading() as connection:
             return lookups.names_of(connection, ids)
+
+    def external_ids(self, ids: Iterable[int]) -> dict[int, str]:
+        """Each person's external id; people without one are left out."""
+        with self._database.reading() as connection:
+            return lookups.external_ids_of(connection, ids)
 
     def faces(self, ids: Iterable[int]) -> dict[int, EnrolledFace]:
         """Each face by id; faces that are gone are left out."""

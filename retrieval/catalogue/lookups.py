@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
 from retrieval.catalogue.changes import read_faces
 from retrieval.catalogue.encrypted.encoding import from_bytes
@@ -83,17 +83,28 @@ def seen(connection: Connection, collection_id: int) -> tuple[Collection, dict[s
     return Collection(*row[:-1]), row[-1]
 
 
-def list_people(
-    connection: Connection,
-    collection_id: int,
-    search: str | None,
-    after: str | None,
-    limit: int | None,
-) -> list[Person]:
-    """People by name, from the one after `after`, whose name contains `search`."""
-    query = _PERSON.where(people.c.collection_id == collection_id).order_by(people.c.name)
+def which_people(
+    collection_id: int, search: str | None = None, external_id: str | None = None
+) -> ColumnElement[bool]:
+    """People of a collection whose name contains `search`, and who have this number."""
+    wanted = people.c.collection_id == collection_id
     if search:
-        query = query.where(people.c.folded.contains(folded(search), autoescape=True))
+        wanted &= people.c.folded.contains(folded(search), autoescape=True)
+    if external_id is not None:
+        wanted &= people.c.external_id == external_id
+    return wanted
+
+
+def count_people(connection: Connection, wanted: ColumnElement[bool]) -> int:
+    """How many people are meant."""
+    return connection.scalar(select(func.count()).select_from(people).where(wanted)) or 0
+
+
+def list_people(
+    connection: Connection, wanted: ColumnElement[bool], after: str | None, limit: int | None
+) -> list[Person]:
+    """People by name, from the one after `after`."""
+    query = _PERSON.where(wanted).order_by(people.c.name)
     if after is not None:
         query = query.where(people.c.name > after)
     return [Person(*row) for row in connection.execute(query.limit(limit))]
@@ -209,6 +220,16 @@ def names_of(connection: Connection, person_ids: Iterable[int]) -> dict[int, str
         person_id: name
         for some in chunks(set(person_ids))
         for person_id, name in connection.execute(query.where(people.c.id.in_(some)))
+    }
+
+
+def external_ids_of(connection: Connection, person_ids: Iterable[int]) -> dict[int, str]:
+    """Each person's external id; people without one are left out."""
+    query = select(people.c.id, people.c.external_id).where(people.c.external_id.is_not(None))
+    return {
+        person_id: external_id
+        for some in chunks(set(person_ids))
+        for person_id, external_id in connection.execute(query.where(people.c.id.in_(some)))
     }
 
 

@@ -42,7 +42,7 @@ from retrieval.photos.store import PhotoStore
 from retrieval.photos.videos import VideoRules
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
-from retrieval.values import Floats, Gate, Source, found_ids
+from retrieval.values import Detail, Floats, Gate, Source, found_ids
 
 UNLIKE = "looks unlike the other photos of this person: does it show somebody else?"
 CANDIDATES = 5  # people that an answer names
@@ -194,13 +194,18 @@ class ActiveModel:
         )
 
     def answers(
-        self, photos: Sequence[PhotoFaces], threshold: float | None = None
+        self,
+        photos: Sequence[PhotoFaces],
+        threshold: float | None = None,
+        candidates: int | None = None,
     ) -> tuple[list[PhotoAnswer], list[UnknownFace]]:
         """Say who is in photos that this model's pipeline has read.
 
         Args:
             photos: with vectors of this model.
             threshold: in place of the collection's own.
+            candidates: people that are named for each face at most, `CANDIDATES` if None; decisions
+                do not depend on it.
 
         Returns:
             an answer per photo, in order, and the faces that were nobody's.
@@ -216,9 +221,12 @@ class ActiveModel:
         if threshold is not None:
             source = "given with the question"
             gate = replace(gate, threshold=threshold, person_threshold=None, source=source)
-        hits = lens.gallery.search(np.concatenate([p.faces.vectors for p in photos]), CANDIDATES)
+        vectors = np.concatenate([photo.faces.vectors for photo in photos])
+        named = CANDIDATES if candidates is None else candidates
+        hits = lens.gallery.search(vectors, max(named, CANDIDATES))
         names = self._catalogue.names(found_ids(hits.people))
         hits = hits.among(names)
+        numbers = self._catalogue.external_ids(names)
         faces = self._catalogue.faces(found_ids(hits.faces))
         answers, start = [], 0
         unknown: list[UnknownFace] = []
@@ -226,7 +234,8 @@ class ActiveModel:
             own = hits.rows(slice(start, start := start + len(photo.faces)))
             decisions = decide(own, photo.faces.quality.reasons, gate)
             expected = lens.false_matches(decisions, gate)
-            answers.append(photo_answer(photo, decisions, names, faces, expected))
+            shown = [replace(each, candidates=each.candidates[:named]) for each in decisions]
+            answers.append(photo_answer(photo, shown, names, faces, expected, numbers))
             unknown += unknown_faces(photo, decisions)
         return answers, unknown
 
@@ -271,19 +280,18 @@ class ActiveModel:
     # Asking
 
     def ask(
-        self, sources: Sequence[Source], threshold: float | None
+        self,
+        sources: Sequence[Source],
+        threshold: float | None,
+        detail: Detail | None = None,
+        candidates: int | None = None,
     ) -> tuple[list[PhotoAnswer], GalleryState]:
-        """Say who is in each photo, and against what was asked; see `Service.ask`.
-
-        Args:
-            sources: the photos.
-            threshold: in place of the collection's own.
-        """
+        """Say who is in each photo, and against what was asked; see `Service.ask`."""
         keeping = self._parts.keeping
         shown = cut if keeping.unknown_days and keeping.thumbnails else None
-        found = self.pipeline.process(sources, cut=shown)
+        found = self.pipeline.process(sources, cut=shown, detail=detail)
         read = [entry for entry in found if isinstance(entry, PhotoFaces)]
-        answered, unknown = self.answers(read, threshold)
+        answered, unknown = self.answers(read, threshold, candidates)
         state = self.state()
         if keeping.unknown_days and read:
             store = self._catalogue.strangers

@@ -18,6 +18,7 @@ class NamedCandidate:
         person, person_id: who.
         score: fused cosine score.
         photo, face_id: the enrolled face that decided, and the photo that it is from.
+        external_id: the person's number, or None.
     """
 
     person: str
@@ -25,12 +26,14 @@ class NamedCandidate:
     score: float
     photo: str
     face_id: int
+    external_id: str | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "person": self.person,
             "person_id": self.person_id,
+            "external_id": self.external_id,
             "score": round(self.score, 4),
             "photo": self.photo,
             "face_id": self.face_id,
@@ -45,7 +48,7 @@ class FaceAnswer:
         box: xywh in pixels of the upright original.
         detection_score: of the detector, in [0, 1].
         decision, reason: the outcome, and why it is not a plain match.
-        person: the name; only of a match.
+        person, person_id, external_id: the name, the id and the number; only of a match.
         score, threshold, margin: of the best candidate; cosines.
         candidates: the best people, best first.
         false_matches: expected among 1,000 strangers' faces if this evidence were enough; None
@@ -62,6 +65,8 @@ class FaceAnswer:
     margin: float | None
     candidates: tuple[NamedCandidate, ...]
     false_matches: float | None = None
+    person_id: int | None = None
+    external_id: str | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -71,6 +76,8 @@ class FaceAnswer:
             "decision": self.decision.value,
             "reason": self.reason,
             "person": self.person,
+            "person_id": self.person_id,
+            "external_id": self.external_id,
             "score": _rounded(self.score),
             "threshold": round(self.threshold, 4),
             "margin": _rounded(self.margin),

@@ -1,6 +1,7 @@
 """From decisions about ids to answers with names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from retrieval.catalogue.records import EnrolledFace
 from retrieval.catalogue.strangers import UnknownFace
@@ -16,6 +17,7 @@ def photo_answer(
     names: dict[int, str],
     faces: dict[int, EnrolledFace],
     false_matches: Sequence[float | None],
+    numbers: Mapping[int, str] = MappingProxyType({}),
 ) -> PhotoAnswer:
     """Put names to the decisions about a photo's faces.
 
@@ -25,6 +27,7 @@ def photo_answer(
         names: of all people among the candidates.
         faces: enrolled faces that decided; a candidate whose face is gone is left out.
         false_matches: to be expected among 1,000 strangers' faces, a decision each.
+        numbers: external ids of people among the candidates who have one.
     """
     boxes = photo.faces.detections.boxes.tolist()
     scores = photo.faces.detections.scores.tolist()
@@ -34,7 +37,7 @@ def photo_answer(
         photo.width,
         photo.height,
         tuple(
-            face_answer(tuple(box), score, decision, names, faces, expected)
+            face_answer(tuple(box), score, decision, names, faces, expected, numbers)
             for box, score, decision, expected in zip(
                 boxes, scores, decisions, false_matches, strict=True
             )
@@ -51,21 +54,29 @@ def face_answer(
     names: dict[int, str],
     faces: dict[int, EnrolledFace],
     false_matches: float | None,
+    numbers: Mapping[int, str] = MappingProxyType({}),
 ) -> FaceAnswer:
     """Put names to the decision about one face; see `photo_answer`."""
-    matched = decision.outcome is Outcome.MATCH and decision.person_id is not None
+    person_id = decision.person_id if decision.outcome is Outcome.MATCH else None
     return FaceAnswer(
         box=box,
         detection_score=detection_score,
         decision=decision.outcome,
         reason=decision.reason,
-        person=names[decision.person_id] if matched and decision.person_id is not None else None,
+        person=None if person_id is None else names[person_id],
+        person_id=person_id,
+        external_id=None if person_id is None else numbers.get(person_id),
         score=decision.score,
         threshold=decision.threshold,
         margin=decision.margin,
         candidates=tuple(
             NamedCandidate(
-                names[c.person_id], c.person_id, c.score, faces[c.face_id].photo, c.face_id
+                names[c.person_id],
+                c.person_id,
+                c.score,
+                faces[c.face_id].photo,
+                c.face_id,
+                numbers.get(c.person_id),
             )
             for c in decision.candidates
             if c.face_id in faces

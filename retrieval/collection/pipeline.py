@@ -27,6 +27,7 @@ from retrieval.photos.decode import StoredPhoto, read
 from retrieval.photos.memory import MEMORY_BYTES
 from retrieval.protocols import Embedder, PhotoSizes
 from retrieval.values import (
+    Detail,
     Detections,
     Faces,
     Floats,
@@ -201,6 +202,7 @@ class Pipeline:
         sources: Sequence[Source],
         choose: Choice | Sequence[Choice] | None = None,
         cut: Cut | None = None,
+        detail: Detail | None = None,
     ) -> list[PhotoFaces | PhotoFailure]:
         """Find and embed the faces of a batch of photos.
 
@@ -209,6 +211,7 @@ class Pipeline:
             choose: names the one face to keep of each photo (one for all, or one a photo); None
                 keeps all.
             cut: makes a picture of each face that is kept.
+            detail: how closely they are looked at, in place of the pipeline's own.
 
         Returns:
             An entry a source, in order; one bad photo does not stop the others.
@@ -218,7 +221,7 @@ class Pipeline:
         """
         choices: Sequence[Choice | None]
         choices = choose if isinstance(choose, Sequence) else [choose] * len(sources)
-        prepared = partial(self._prepared, cut=cut)
+        prepared = partial(self._prepared, cut=cut, detail=detail)
         found = list(self._pool.map(prepared, self._fetched(sources), choices))
         embedded = iter(self._embedded([f for f in found if isinstance(f, FoundFaces)]))
         return [
@@ -228,8 +231,23 @@ class Pipeline:
             for source, entry in zip(sources, found, strict=True)
         ]
 
+    def find(
+        self, sources: Sequence[Source], detail: Detail | None = None
+    ) -> list[FoundFaces | PhotoFailure]:
+        """Find the faces of a batch of photos without embedding them; see `process`."""
+        prepared = partial(self._prepared, choose=None, cut=None, detail=detail)
+        found = self._pool.map(prepared, self._fetched(sources))
+        return [
+            entry if isinstance(entry, FoundFaces) else PhotoFailure(source, entry)
+            for source, entry in zip(sources, found, strict=True)
+        ]
+
     def _prepared(
-        self, source: Source | InputError, choose: Choice | None, cut: Cut | None
+        self,
+        source: Source | InputError,
+        choose: Choice | None,
+        cut: Cut | None,
+        detail: Detail | None = None,
     ) -> FoundFaces | Fault:
         if isinstance(source, InputError):
             return source
@@ -241,7 +259,7 @@ class Pipeline:
                 at = self._given_face.find(photo, choose.box, source.name, side)
                 found, choose = self.align(photo, Found(*at)), choose.choose
             else:
-                found = self.align(photo, self.detect(photo))
+                found = self.align(photo, self.detect(photo, detail))
             found = found if choose is None else _only(found, choose(found))
             if cut is None:
                 return found
@@ -348,13 +366,13 @@ class Pipeline:
         """Longer side to which a photo is decoded before faces are looked for."""
         return self._finder.working_px
 
-    def detect(self, photo: PhotoSizes) -> Found:
+    def detect(self, photo: PhotoSizes, detail: Detail | None = None) -> Found:
         """Find the faces of one photo, in pixels of the original.
 
         Raises:
             PhotoUnreadable, PhotoTooLarge: see `retrieval.photos.decode`.
         """
-        return self._finder.find(photo)
+        return self._finder.find(photo, detail)
 
     def align(self, photo: PhotoSizes, found: Found) -> FoundFaces:
         """Number the faces, assess them and cut their chips."""

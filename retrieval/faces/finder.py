@@ -6,7 +6,6 @@ photo is looked at closer and closer.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -14,9 +13,7 @@ from retrieval.faces.scaling import resized
 from retrieval.faces.tiles import Area, agreed, look
 from retrieval.faces.turning import TURNS, UPRIGHT, TurnedSizes, turned, turned_back
 from retrieval.protocols import Detector, PhotoSizes
-from retrieval.values import Detections, Floats, Photo, Pixels
-
-Detail = Literal["auto", "normal", "high"]
+from retrieval.values import Detail, Detections, Floats, Photo, Pixels
 
 FIRST_PX = 640  # longer side of what the first look is shown
 GLANCE_PX = 960  # of what the one look at a frame of a video is shown
@@ -77,19 +74,24 @@ class Finder:
         """The detector's name."""
         return self._detector.name
 
-    def find(self, photo: PhotoSizes) -> Found:
+    def find(self, photo: PhotoSizes, detail: Detail | None = None) -> Found:
         """Find the faces of one photo, best score first.
+
+        Args:
+            photo: where they are looked for.
+            detail: in place of the finder's own.
 
         Raises:
             InferenceFailed: the detector failed.
         """
+        detail = detail or self._detail
         small = photo.at_least(self.working_px)
-        found, scale = self._first(photo, small)
+        found, scale = self._first(photo, small, detail)
         degrees, found = self._upright(small, found)
         seen: PhotoSizes = photo if degrees == UPRIGHT else TurnedSizes(photo, degrees)
-        if self._detail == "high":
+        if detail == "high":
             found = self._closer(seen, found, scale, _whole(seen), _HIGH_SCALE)
-        elif self._detail == "auto":
+        elif detail == "auto":
             found = self._close_enough(seen, found, scale)
         return Found(turned_back(found, degrees, small.width, small.height), degrees)
 
@@ -105,12 +107,12 @@ class Finder:
         wanted = longest if longest > FIRST_PX else None
         return Found(self._detector.detect(pixels, longest_px=wanted), UPRIGHT)
 
-    def _first(self, photo: PhotoSizes, small: Photo) -> tuple[Detections, float]:
+    def _first(self, photo: PhotoSizes, small: Photo, detail: Detail) -> tuple[Detections, float]:
         """Look at the whole: faces, and pixels shown per pixel of the original."""
         longer, shorter = max(small.width, small.height), min(small.width, small.height)
         whole = self._detector.detect(small.pixels).scaled(small.scale)
         scale = min(FIRST_PX, max(small.pixels.shape[:2])) / max(longer, 1)
-        if self._detail == "normal" or longer <= max(_PANORAMA * shorter, FIRST_PX):
+        if detail == "normal" or longer <= max(_PANORAMA * shorter, FIRST_PX):
             return whole, scale
         closer = min(_PART_HEIGHT_PX / shorter, 1.0)
         if closer <= scale:

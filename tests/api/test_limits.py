@@ -50,7 +50,7 @@ def test_a_body_that_does_not_announce_its_size_is_refused_when_it_is_too_large(
     app: FastAPI,
 ) -> None:
     head = (
-        "POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n"
+        "POST /v1/verify HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     )
     start = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="a"\r\n\r\n'
@@ -61,7 +61,7 @@ def test_a_body_that_does_not_announce_its_size_is_refused_when_it_is_too_large(
 
 def test_a_slow_client_is_refused_and_others_are_answered_meanwhile(app: FastAPI) -> None:
     head = (
-        "POST /v1/identify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+        "POST /v1/verify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     )
     with served(app) as port:
@@ -121,7 +121,8 @@ def test_a_full_service_answers_503_with_retry_after_at_once(
     [
         ("GET", "/v1/nothing", 404),
         ("DELETE", "/v1/identify", 405),
-        ("POST", "/v1/identify", 422),
+        ("POST", "/v1/identify", 415),
+        ("POST", "/v1/verify", 422),
         ("GET", "/v1/people/none", 422),
         ("GET", "/v1/people?limit=0", 422),
         ("GET", "/v1/people/77", 404),

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from retrieval.faces.boxes import overlaps
-from retrieval.faces.finder import Detail, Finder
+from retrieval.faces.finder import Finder
 from retrieval.faces.yunet import YuNet
-from retrieval.values import Detections, Floats, Pixels
+from retrieval.values import Detail, Detections, Floats, Pixels
 from tests.faces.made_photos import InMemory, composed, pixels_of, portraits
 
 

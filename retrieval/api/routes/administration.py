@@ -1,7 +1,8 @@
 """/v1/collections, /v1/keys, /v1/audit, /v1/index: what there is, who may, what happened."""
 
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
@@ -35,6 +36,25 @@ from retrieval.errors import NotAllowed, NotFound
 from retrieval.people import deletions
 
 routes = router("administration")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What answers.
+
+    Attributes:
+        version: of Rollcall.
+        api: of the paths; what it documents stays within it.
+    """
+
+    version: str
+    api: str
+
+
+@routes.get("/version", response_model=Version, openapi_extra=VIEWER)
+async def show_version(context: InContext, caller: By) -> Any:
+    """Say which version answers."""
+    return Version(version("rollcall"), "1")
 
 
 @routes.get("/collections", response_model=Collections, openapi_extra=VIEWER)

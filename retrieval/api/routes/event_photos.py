@@ -1,6 +1,5 @@
 """/v1/events/ID/photos: photos into an event, and how far that is."""
 
-from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ from fastapi import File, Query, UploadFile
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from retrieval.api.asked_photos import decoded
 from retrieval.api.auditing import audited
 from retrieval.api.auth import Caller
 from retrieval.api.event_schemas import (
@@ -275,10 +275,7 @@ def _source(photo: InlinePhoto, settings: Settings) -> Source:
     if (photo.base64 is None) == (photo.url is None):
         raise SettingInvalid(f"{photo.name}: send either `base64` or `url`.")
     if photo.base64 is not None:
-        try:
-            return Source(photo.name, b64decode(photo.base64, validate=True))
-        except ValueError:  # binascii's own error, and what is not even ASCII
-            raise SettingInvalid(f"{photo.name}: that is no base64.") from None
+        return Source(photo.name, decoded(photo.base64, photo.name))
     place = location_of(photo.url or "")
     if not isinstance(place, Url) or not _allowed(place, settings):
         raise NotAllowed(

@@ -106,6 +106,9 @@ class NothingEnrolled(DataInvalid):
 def list_people(
     service: InGallery,
     search: Annotated[str | None, Query(description="Part of a name.", max_length=200)] = None,
+    external_id: Annotated[
+        str | None, Query(description="Exactly this number.", max_length=200)
+    ] = None,
     cursor: Annotated[
         str | None, Query(description="From the page before.", max_length=2000)
     ] = None,
@@ -113,9 +116,9 @@ def list_people(
 ) -> Any:
     """List people by name, a page at a time."""
     after = None if cursor is None else name_of_cursor(cursor)
-    found = service.catalogue.people(
-        service.collection.id, search=search, after=after, limit=limit + 1
-    )
+    wanted = {"search": search, "external_id": external_id}
+    collection = service.collection.id
+    found = service.catalogue.people(collection, **wanted, after=after, limit=limit + 1)
     page = found[:limit]
     portraits = service.catalogue.portraits([person.id for person in page])
     return {
@@ -131,7 +134,22 @@ def list_people(
             for p in page
         ],
         "next": cursor_of_name(page[-1].name) if len(found) > limit else None,
+        "total": service.catalogue.count_people(collection, **wanted),
     }
+
+
+@routes.get(
+    "/people/by-external-id/{external_id:path}", response_model=PersonShown, openapi_extra=VIEWER
+)
+def show_person_by_external_id(
+    service: InGallery,
+    external_id: Annotated[str, Path(min_length=1, max_length=200, description="Your own id.")],
+) -> Any:
+    """Show the person with your own number, with all photos."""
+    found = service.catalogue.people(service.collection.id, external_id=external_id, limit=1)
+    if not found:
+        raise NotFound(f"Nobody has the number {external_id!r} in this collection.")
+    return show_person(service, found[0].id)
 
 
 def cursor_of_name(name: str) -> str:

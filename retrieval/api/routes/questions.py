@@ -1,11 +1,13 @@
 """/v1/identify, /v1/search, /v1/verify: questions about photos. They change no gallery."""
 
 import hashlib
+import math
 from typing import Annotated, Any
 
-from fastapi import File, Form, UploadFile
+from fastapi import File, Form, Query, Request, UploadFile
 from fastapi.responses import JSONResponse
 
+from retrieval.api.asked_photos import asked_photos, body
 from retrieval.api.auditing import entry_of
 from retrieval.api.context import Question, refuse_if_none_was_read
 from retrieval.api.routing import (
@@ -18,40 +20,62 @@ from retrieval.api.routing import (
     router,
 )
 from retrieval.api.schemas import Identification, SearchAnswer, Verdict
-from retrieval.api.uploads import Photo, check_count, photo_source, photo_sources, video_name
+from retrieval.api.uploads import Photo, photo_source, video_name
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.collection.answers import PhotoHits, Verification, identification
 from retrieval.errors import SettingInvalid
-from retrieval.values import Source
+from retrieval.values import Detail, Source
 
 routes = router("questions")
 
 Threshold = Annotated[
-    float | None, Form(ge=-1, le=1, description="In place of the collection's own.")
+    float | None,
+    Query(
+        ge=-1,
+        le=1,
+        description="Least score of a match, in place of the collection's own: a cosine. It is"
+        " taken as it is, so a low one names strangers.",
+    ),
 ]
+DetailOfPhotos = Annotated[
+    Detail | None,
+    Query(
+        description="How closely photos are looked at: normal looks once, high looks at everything"
+        " enlarged as well, auto looks closer where that pays; by default as the service is set."
+    ),
+]
+_LIMIT = {"limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10}}
+_FORM = {"threshold": {"type": "number", "minimum": -1, "maximum": 1}}
 
 
 @routes.post(
     "/identify",
     response_model=Identification,
-    openapi_extra=VIEWER,
+    openapi_extra={**VIEWER, **body(several=True, fields=_FORM)},
     dependencies=[Once],
 )
 async def identify(
     context: InContext,
     caller: By,
     service: InLoadedGallery,
-    photos: Annotated[list[UploadFile], File(description="One or several photos.")],
+    request: Request,
     threshold: Threshold = None,
+    detail: DetailOfPhotos = None,
+    max_candidates: Annotated[
+        int, Query(ge=0, le=50, description="People that are named for each face at most.")
+    ] = 5,
 ) -> JSONResponse:
     """Say who is in each photo.
 
-    A photo among several that cannot be read has `error` in place of `faces`; if none can be read,
-    the whole request is refused.
+    Photos come as a form, one photo as it is, or as base64 in JSON. A photo among several that
+    cannot be read has `error` in place of `faces`; if none can be read, the whole request is
+    refused. `threshold` may stand in the form as well.
     """
-    check_count(photos, context.settings)
-    question = Question(service, caller, await photo_sources(photos), threshold)
-    identified = await context.batcher.ask(question, len(photos))
+    sources, fields = await asked_photos(request, context.settings)
+    if threshold is None:
+        threshold = _number(fields.get("threshold"))
+    question = Question(service, caller, sources, threshold, detail, max_candidates)
+    identified = await context.batcher.ask(question, len(sources))
     refuse_if_none_was_read(identified.answers)
     # As it is: to check an answer that is ours against the schema takes as long as the search.
     return JSONResponse(identification(identified.answers, identified.state))
@@ -69,7 +93,9 @@ async def identify_video(
     caller: By,
     service: InLoadedGallery,
     video: Annotated[UploadFile, File(description="MP4, MOV, MKV, WebM, AVI and others.")],
-    threshold: Threshold = None,
+    threshold: Annotated[
+        float | None, Form(ge=-1, le=1, description="In place of the collection's own.")
+    ] = None,
 ) -> Any:
     """Say who is in a video, from when to when.
 
@@ -102,16 +128,26 @@ async def identify_video(
     return await context.pool.run(work)
 
 
-@routes.post("/search", response_model=SearchAnswer, openapi_extra=VIEWER, dependencies=[Once])
+@routes.post(
+    "/search",
+    response_model=SearchAnswer,
+    openapi_extra={**VIEWER, **body(several=False, fields=_LIMIT)},
+    dependencies=[Once],
+)
 async def search(
     context: InContext,
     caller: By,
     service: InLoadedGallery,
-    photo: Photo,
-    limit: Annotated[int, Form(ge=1, le=1000, description="How many photos.")] = 10,
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many photos.")] = 10,
 ) -> Any:
-    """Find the gallery's photos that show the people of a photo, best first."""
-    source = await photo_source(photo)
+    """Find the gallery's photos that show the people of a photo, best first.
+
+    The photo comes as for `identify`; `limit` may stand in the form as well.
+    """
+    (source,), fields = await asked_photos(request, context.settings, several=False)
+    if "limit" in fields:
+        limit = _count(fields["limit"])
 
     def work() -> dict[str, Any]:
         found = service.look_up(source, limit)
@@ -144,6 +180,26 @@ async def verify(
         return document
 
     return await context.pool.run(work, places=1 if isinstance(against, str) else 2)
+
+
+def _count(text: str) -> int:
+    """How many photos a form asks for."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:5]) <= 1000):
+        raise SettingInvalid(f"A limit is a number from 1 to 1000; found {text[:50]!r}.")
+    return int(text[:5])
+
+
+def _number(text: str | None) -> float | None:
+    """A threshold that stands in a form."""
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not -1 <= number <= 1:
+        raise SettingInvalid(f"A threshold is a number from -1 to 1; found {text[:50]!r}.")
+    return number
 
 
 def _asked(

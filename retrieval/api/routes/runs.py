@@ -303,7 +303,8 @@ def list_rejects(
 ) -> Any:
     """List photos that were not taken, with the reason, in the order of the source."""
     runs = context.catalogue.runs
-    found = runs.not_taken(own_run(runs, name, run_id).id, after, limit)
+    run = own_run(runs, name, run_id)
+    found, counts = runs.not_taken(run.id, after, limit), runs.counts(run.id)
     return {
         "rejects": [
             {
@@ -316,6 +317,7 @@ def list_rejects(
             for photo in found
         ],
         "next": found[-1].id if len(found) == limit else None,
+        "total": sum(counts.rejected.values()) + counts.failed,
     }
 
 

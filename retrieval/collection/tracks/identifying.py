@@ -159,6 +159,7 @@ def answers(
     hits = lens.gallery.search(faces.vectors, CANDIDATES)
     names = catalogue.names(found_ids(hits.people))
     hits = hits.among(names)
+    numbers = catalogue.external_ids(names)
     enrolled = catalogue.faces(found_ids(hits.faces))
     first = np.array([track.first for track in tracks], np.float32)
     times = Times(first, np.array([track.last for track in tracks], np.float32))
@@ -170,7 +171,9 @@ def answers(
             tuple(track.spans),
             track.seen,
             track.best[0].second,
-            face_answer(tuple(boxes[n]), scores[n], decisions[n], names, enrolled, expected[n]),
+            face_answer(
+                tuple(boxes[n]), scores[n], decisions[n], names, enrolled, expected[n], numbers
+            ),
             track.best[0].picture,
             tuple((second, tuple(box.tolist())) for second, box in track.path),
         )
