@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from retrieval.benchmarks.face_folder import FaceFolder, photos_of_people, read
@@ -13,6 +14,10 @@ from retrieval.settings import Settings
 from tests.catalogue.postgres import Postgres, running_postgres
 from tests.milvus_server import RunningMilvus, running_milvus
 from worker.redis_server import EmbeddedRedis
+
+# No example is too slow on a loaded machine: speed belongs to `rollcall bench`.
+hypothesis.settings.register_profile("rollcall", deadline=None)
+hypothesis.settings.load_profile("rollcall")
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared"
 

@@ -37,7 +37,7 @@ def rollcall(*arguments: str, log: Path, **environment: str) -> Iterator[subproc
         finally:
             process.terminate()
             try:
-                process.wait(60)
+                process.wait(180)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -29,7 +29,7 @@ def ftp_server(folder: Path, port: int = 0) -> Iterator[str]:
         yield f"ftp://{USER}@127.0.0.1:{port}"
     finally:
         process.kill()
-        process.wait(30)
+        process.wait(180)
 
 
 def _wait_until_it_answers(port: int) -> None:
@@ -62,7 +62,7 @@ def s3_server() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
-        process.wait(30)
+        process.wait(180)
 
 
 def _listens(port: int) -> bool:

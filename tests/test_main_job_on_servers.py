@@ -143,7 +143,7 @@ def test_a_server_killed_while_it_is_fed_loses_and_doubles_nothing(
             feeding = threading.Thread(target=fed_until_it_fails, args=(service, failures := []))
             first = batches(monkeypatch)
             feeding.start()
-            assert first.wait(60)
+            assert first.wait(180)
             milvus.kill()
             enrol(service, collection, 3_000, 3_200)  # the truth needs no index
             feeding.join()

@@ -53,6 +53,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.replies import CLAIM_S
 from retrieval.collection.run_files import forget_old
 from retrieval.errors import RollcallError, StoreError
+from retrieval.photos.memory import give_back
 from retrieval.protocols import JobQueue
 from retrieval.settings import Settings
 
@@ -66,6 +67,7 @@ UNPACKERS = 1  # each waits for a process that takes a core
 PREVIEWERS = 2  # photos that are made small at a time
 MOST_PREVIEWS = 200  # waiting: browsers ask for six at a time
 _DAY_S = 24 * 3600
+_TIDY_S = 30  # it takes some milliseconds
 API_VERSION = "1"  # that of the paths; Rollcall itself has its own
 
 DESCRIPTION = """\
@@ -203,7 +205,7 @@ def make_context(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
-    tasks = [asyncio.create_task(work(context)) for work in (_every_day, _put_claims_off)]
+    tasks = [asyncio.create_task(work(context)) for work in (_every_day, _put_claims_off, _tidy)]
     context.services.load_in_background(context.settings.collection)
     try:
         yield
@@ -240,6 +242,13 @@ async def _put_claims_off(context: Context) -> None:
             await run_in_threadpool(context.deletions.take_over, context.services)
         except StoreError as error:
             logger.warning("Claims of repeated requests and receipts may end too early: %s", error)
+
+
+async def _tidy(context: Context) -> None:
+    """Give freed memory back: what photos took, and models that were let go."""
+    while True:
+        await asyncio.sleep(_TIDY_S)
+        await run_in_threadpool(give_back)
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

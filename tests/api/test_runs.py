@@ -82,7 +82,7 @@ def tasks(settings: Settings, queue: PatientQueue) -> Iterator[RunTasks]:
 
 
 def wait_for_jobs(queue: PatientQueue, count: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while len(queue.jobs) < count and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(queue.jobs) == count

@@ -33,7 +33,7 @@ def test_requests_that_arrive_together_are_answered_together() -> None:
     async def ask() -> list[int]:
         return list(await asyncio.gather(*(batcher.ask(number, 1) for number in range(12))))
 
-    batcher: Batcher[int, int] = Batcher(double, Desk(99), threads=1, largest=8, timeout_s=9)
+    batcher: Batcher[int, int] = Batcher(double, Desk(99), threads=1, largest=8, timeout_s=120)
     try:
         assert asyncio.run(ask()) == [2 * number for number in range(12)]
     finally:
@@ -54,7 +54,7 @@ def test_each_asker_hears_their_own_error_and_a_crash_reaches_all() -> None:
         return list(await asyncio.gather(*waiting, return_exceptions=True))
 
     desk = Desk(99)
-    batcher: Batcher[str, str] = Batcher(work, desk, threads=1, largest=8, timeout_s=9)
+    batcher: Batcher[str, str] = Batcher(work, desk, threads=1, largest=8, timeout_s=120)
     try:
         good, bad = asyncio.run(ask("good", "bad"))
         assert good == "good"
@@ -117,7 +117,7 @@ def test_an_answered_batch_is_held_no_longer() -> None:
         return weakref.ref(ask)
 
     batcher: Batcher[Ask, int] = Batcher(
-        lambda asks: [1] * len(asks), Desk(9), threads=1, largest=4, timeout_s=30
+        lambda asks: [1] * len(asks), Desk(9), threads=1, largest=4, timeout_s=120
     )
     try:
         asked = asyncio.run(ask_once())

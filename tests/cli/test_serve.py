@@ -23,7 +23,7 @@ def test_sigterm_ends_the_service_and_the_queue_that_only_it_used(tmp_path: Path
         queue = EmbeddedRedis(home).socket
         assert Redis(unix_socket_path=str(queue)).ping()
         process.terminate()
-        assert process.wait(60) == 0, log.read_text()
+        assert process.wait(180) == 0, log.read_text()
     assert not queue.exists()
 
 
@@ -33,7 +33,7 @@ def test_a_port_in_use_is_said_before_any_address_is(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         words = ("serve", "--port", str(port), "--home", str(tmp_path / "home"))
         with rollcall(*words, log=log) as process:
-            assert process.wait(60) == 6
+            assert process.wait(180) == 6
     told = log.read_text()
     assert f"cannot listen on 127.0.0.1, port {port}" in told
     assert "Rollcall on http" not in told

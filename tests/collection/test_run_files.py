@@ -148,5 +148,5 @@ def test_a_name_is_struck_after_who_writes_the_list_has_written_it(tmp_path: Pat
             rejects(path.with_name("draft"), tmp_path, Path("/staff"), "1.jpg", "Ann")
             path.with_name("draft").rename(path)
             assert not striking.done()
-        striking.result(60)
+        striking.result(180)
     assert "Ann" not in path.read_text()

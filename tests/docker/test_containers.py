@@ -81,7 +81,7 @@ def redis(command: list[str], folder: Path) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(120)
 
 
 def post(url: str, key: str, name: str, filename: str, data: bytes) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def post(url: str, key: str, name: str, filename: str, data: bytes) -> dict[str,
         "Authorization": f"Bearer {key}",
         "Content-Type": f"multipart/form-data; boundary={boundary}",
     }
-    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=180) as answer:
         found: dict[str, Any] = json.load(answer)
         return found
 
@@ -112,7 +112,7 @@ def test_the_containers_commands_enrol_and_identify(
     with redis(server, tmp_path) as url:
         environment |= {"ROLLCALL_REDIS_URL": url}
         with rollcall(*serve, log=tmp_path / "early", **environment) as refused:
-            assert refused.wait(30) == 2  # nobody has made a key yet
+            assert refused.wait(180) == 2  # nobody has made a key yet
         assert "keys create" in (tmp_path / "early").read_text()
         made = subprocess.run(
             [sys.executable, "-m", "cli", "keys", "create", "admin", "--role", "admin"],
@@ -134,7 +134,7 @@ def test_the_containers_commands_enrol_and_identify(
             events = urllib.request.Request(
                 f"{address}/v1/runs/{run['run']}/events", headers={"Authorization": f"Bearer {key}"}
             )
-            with urllib.request.urlopen(events, timeout=60) as answer:
+            with urllib.request.urlopen(events, timeout=180) as answer:
                 last = answer.read().decode().strip().rsplit("data: ", 1)[1]
             assert json.loads(last)["counts"]["enrolled"] == 4
             group = (samples / "queries" / "group.jpg").read_bytes()

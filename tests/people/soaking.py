@@ -123,7 +123,9 @@ class Actor:
             self.write_down(told)
             receipt = forget_with_receipt(self.service, person, self.home)
             clean = not (receipt.mentions or receipt.traces)
-            self.write_down({"person": person.id, "clean": clean, "told": receipt.mentions})
+            self.write_down(
+                {"person": person.id, "clean": clean, "told": [*receipt.mentions, *receipt.traces]}
+            )
 
     def some(self, count: int) -> list[Person]:
         """People of this actor's own, with photos."""

@@ -6,6 +6,7 @@ ROLLCALL_ERASURE_S sets for how long, five minutes for a soak test; what was don
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -124,6 +125,14 @@ def deleted(catalogue: Catalogue, collection: int, log: Path) -> tuple[Forms, Co
     return forms, count
 
 
+def rests(log: Path) -> Counter[str]:
+    """What receipts that are not clean name, and how many do."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return Counter(
+        re.sub(r"\d+", "N", what) for line in lines if "clean" in line for what in line["told"]
+    )
+
+
 def watch(processes: list["subprocess.Popen[str]"]) -> Iterable["subprocess.Popen[str]"]:
     for process in processes:
         assert process.stdout is not None
@@ -152,6 +161,6 @@ def test_nothing_of_the_deleted_is_left_after_four_actors_and_two_kills(
         forget_with_receipt(service, last.some(1)[0], home)
         forms, count = deleted(service.catalogue, service.collection.id, log)
     left = {look.__name__: look(home, url, forms) for look in SEARCHED}
-    print(f"\n{dict(done)}; deleted: {dict(count)}; {len(forms)} forms")  # noqa: T201
+    print(f"\n{dict(done)}; deleted: {dict(count)}; {len(forms)} forms; rests: {dict(rests(log))}")  # noqa: T201
     assert not any(left.values()), left
     assert count["clean"] + count["told"] > 0

@@ -15,9 +15,10 @@ from PIL import Image
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable
 from retrieval.photos.decode import decode
-from retrieval.photos.memory import MemoryBudget, budget_of
+from retrieval.photos.memory import MemoryBudget, budget_of, give_back
 
 MB = 1 << 20
+WAIT_S = 120.0  # nothing takes that long, but a loaded machine may stand still
 SIDE = 1_500
 
 # A process that decodes a photo; says what was estimated, and how much more it held at its height.
@@ -110,7 +111,7 @@ def decoding(budget: MemoryBudget, needed: int) -> Iterator[threading.Event]:
     def work() -> None:
         with budget.share(needed, "photo"):
             got.set()
-            over.wait(30)
+            over.wait(WAIT_S)
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(work)
@@ -123,9 +124,9 @@ def decoding(budget: MemoryBudget, needed: int) -> Iterator[threading.Event]:
 def test_huge_photos_take_turns_and_ordinary_ones_do_not_wait_for_them() -> None:
     budget = MemoryBudget(800)
     with decoding(budget, 600) as first:
-        assert first.wait(10)
+        assert first.wait(WAIT_S)
         with decoding(budget, 500) as second, decoding(budget, 90) as ordinary:
-            assert ordinary.wait(10)
+            assert ordinary.wait(WAIT_S)
             assert not second.is_set()
             assert budget.taken == 690
     assert budget.taken == 0
@@ -168,3 +169,7 @@ def test_a_photo_that_cannot_be_decoded_gives_its_share_back(tmp_path: Path) -> 
         assert {each.result().width for each in work} == {SIDE}
     del work
     assert budget_of(700 * MB).taken == 0
+
+
+def test_memory_is_given_back_where_the_system_can_and_nothing_fails_where_it_cannot() -> None:
+    assert give_back() in (True, False)

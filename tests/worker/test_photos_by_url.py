@@ -96,7 +96,7 @@ def test_a_server_that_goes_away_in_the_middle_costs_no_photo(
 ) -> None:
     photos = write_photos(tmp_path / "photos", people=8, photos=10)
     plan = replace(
-        plan, tasks="tests.worker.password_workers:build_small_tasks", pauses_s=(1, 1, 1, 1, 1, 1)
+        plan, tasks="tests.worker.password_workers:build_small_tasks", pauses_s=(1,) * 120
     )
     queue = RqJobQueue(queue.connection, pauses_s=plan.pauses_s)
     port = free_port()

@@ -124,7 +124,7 @@ def test_one_company_on_five_hosts(company: Company, people_dir: Path, tmp_path:
             counts = document(enrolled)["counts"]
             assert counts["enrolled"] == counts["found"] > 0
 
-    first, second = (httpx.Client(base_url=a, timeout=60) for a in company.addresses)
+    first, second = (httpx.Client(base_url=a, timeout=180) for a in company.addresses)
     with first, second:
         listed = {f.name: len([p for p in f.iterdir() if p.suffix == ".jpg"]) for f in folders}
         everybody = people_of(first)
@@ -191,7 +191,7 @@ def asked_while_deleted(
             time.sleep(0.01)
     finally:
         enough.set()
-        thread.join(60)
+        thread.join(180)
     before = [named for _, end, named in answers if end < begun]
     after = [named for start, _, named in answers if start > confirmed]
     return before, after, confirmed

@@ -97,7 +97,7 @@ def watched(
     """
     options.setdefault("viewport", {"width": 1280, "height": 860})
     context = browser.new_context(base_url=address, **options)
-    context.set_default_timeout(60_000)  # a loaded machine is no failure
+    context.set_default_timeout(180_000)  # a loaded machine is no failure
     troubles: list[str] = []
 
     def hear(text: str) -> None:
