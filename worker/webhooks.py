@@ -9,10 +9,7 @@ import hashlib
 import hmac
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,6 +49,8 @@ def send(url: str, document: Mapping[str, Any], secret: str | None) -> None:
         InputError: it does not want the message.
         SettingInvalid: see `check_webhook`.
     """
+    import httpx  # 0.1 s, of those alone who tell somebody
+
     check_webhook(url, secret)
     body = json.dumps(document, ensure_ascii=False).encode()
     headers = {
@@ -59,28 +58,14 @@ def send(url: str, document: Mapping[str, Any], secret: str | None) -> None:
         "User-Agent": "rollcall",
         "X-Rollcall-Signature": signature(body, secret or "", int(time.time())),
     }
-    request = urllib.request.Request(url, body, headers, method="POST")
     host = urlsplit(url).hostname
-    try:
-        with _opener().open(request, timeout=_TIMEOUT_S):
-            return
-    except urllib.error.HTTPError as exc:
-        with exc:
-            if exc.code >= 500 or exc.code in _TRANSIENT:
-                raise QueueError(f"The webhook at {host} answers {exc.code}.") from exc
-            raise InputError(
-                f"The webhook at {host} refuses the message with {exc.code}. Check its URL and "
-                "secret."
-            ) from exc
-    except (OSError, HTTPException) as exc:
+    try:  # no redirects: the message goes where it was sent
+        code = httpx.post(url, content=body, headers=headers, timeout=_TIMEOUT_S).status_code
+    except (httpx.RequestError, httpx.InvalidURL) as exc:
         raise QueueError(f"The webhook at {host} cannot be reached: {exc}.") from exc
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Opens http and https alone, and follows no redirects: the message goes where it was sent."""
-    opener = urllib.request.OpenerDirector()
-    opener.add_handler(urllib.request.HTTPHandler())
-    opener.add_handler(urllib.request.HTTPSHandler())
-    opener.add_handler(urllib.request.HTTPDefaultErrorHandler())
-    opener.add_handler(urllib.request.HTTPErrorProcessor())
-    return opener
+    if code >= 500 or code in _TRANSIENT:
+        raise QueueError(f"The webhook at {host} answers {code}.")
+    if code >= 300:
+        raise InputError(
+            f"The webhook at {host} refuses the message with {code}. Check its URL and secret."
+        )

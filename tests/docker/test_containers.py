@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import urllib.request
 import uuid
 import zipfile
@@ -57,8 +58,12 @@ def test_the_image_holds_what_it_needs_and_runs_as_nobody_special() -> None:
     for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE):
         for source in line.split():
             assert (ROOT / source).exists(), source
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
     assert re.findall(r"^USER (\d+)$", text, re.MULTILINE) == ["10001"]
     ignored = (ROOT / "docker" / "Dockerfile.dockerignore").read_text(encoding="utf-8")
+    assert packages <= set(re.findall(r"^!(\w+)$", ignored, re.MULTILINE))
+    assert packages <= set(re.findall(r"^COPY (\w+) ", text, re.MULTILINE))
     assert ignored.startswith("*\n")  # only what is named goes to the builder: no photos, no home
 
 

@@ -13,11 +13,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from retrieval.embeddings.export.graph import Graph
-from retrieval.errors import ExportFailed
+from retrieval.errors import ExportFailed, SettingInvalid
 from retrieval.inference.manifest import EmbedderEntry
 from retrieval.values import Floats
 
@@ -175,9 +174,16 @@ def _oihw(kernel: Floats) -> Floats:
 
 def _read(path: Path) -> dict[str, dict[str, Floats]]:
     """All tensors by layer and kind; a dataset is <layer>/.../<kind>:0."""
+    try:
+        import h5py
+    except ModuleNotFoundError as error:
+        raise SettingInvalid(
+            "FaceNet's weights are read by h5py, which is not installed. Run: pip install"
+            " 'rollcall[facenet]'"
+        ) from error
     layers: dict[str, dict[str, Floats]] = defaultdict(dict)
 
-    def take(name: str, node: h5py.Group | h5py.Dataset) -> None:
+    def take(name: str, node: "h5py.Group | h5py.Dataset") -> None:
         if isinstance(node, h5py.Dataset):
             layer, *_, kind = name.split("/")
             layers[layer][kind.partition(":")[0]] = np.asarray(node, np.float32)
