@@ -17,7 +17,7 @@ from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolReport, box_of
 from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SettingInvalid
 from retrieval.photos.folders import PassedOver
-from retrieval.photos.urls import location_of
+from retrieval.photos.urls import absolute, location_of
 from retrieval.values import Location
 
 if TYPE_CHECKING:
@@ -148,8 +148,8 @@ def enroll(
         raise SettingInvalid("--wait, --webhook and --rejects belong to --queue.")
     if box is not None and (person is None or len(paths or []) != 1 or queue or face is not None):
         raise SettingInvalid("--box takes one photo with --person, and neither --face nor --queue.")
-    places = [location_of(path) for path in paths or []]
-    listing = None if manifest is None else _people_list(run, manifest, columns)
+    places = [absolute(location_of(path)) for path in paths or []]
+    listing = None if manifest is None else people_list(run, manifest, columns)
     source = Source(places, person, listing, nested)
     photos = source.photos(run)
     extra = {}
@@ -165,11 +165,11 @@ def enroll(
         _enrol_here(run, photos, source.passed, extra, face, box)
 
 
-def _people_list(run: Run, manifest: str, columns: str | None) -> "PeopleList":
+def people_list(run: Run, manifest: str, columns: str | None) -> "PeopleList":
     """Open the list, and say what was understood of it before anything is done."""
     from retrieval.photos.people_list import PeopleList, parse_columns
 
-    found = PeopleList(location_of(manifest), parse_columns(columns) if columns else None)
+    found = PeopleList(absolute(location_of(manifest)), parse_columns(columns) if columns else None)
     run.remark(f"{manifest}: {found.columns}")
     return found
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.options import Run, Writes, command
+from cli.people_sync import sync
 
 if TYPE_CHECKING:
     from retrieval.people.editing import Planned
@@ -15,6 +16,9 @@ photos = typer.Typer(help="The photos that are enrolled.", no_args_is_help=True)
 collections = typer.Typer(help="Galleries with their own people and model.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
+Who = Annotated[
+    str, typer.Argument(metavar="PERSON", help="Name, employee number, or the id as id:7.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")]
 ChosenPhotos = Annotated[
@@ -45,24 +49,26 @@ def list_people(
         found = service.catalogue.people(
             service.collection.id, search=search, after=after, limit=limit
         )
-    rows = [(p.name, p.external_id, p.faces, p.created_at) for p in found]
+    rows = [(p.name, p.external_id, p.faces, p.id, p.created_at) for p in found]
     document = {
         "people": [
-            {"person": p.name, "external_id": p.external_id, "photos": p.faces} for p in found
+            {"id": p.id, "person": p.name, "external_id": p.external_id, "photos": p.faces}
+            for p in found
         ]
     }
-    run.emit(document, lambda: run.table(("person", "external id", "photos", "since"), rows))
+    run.emit(document, lambda: run.table(("person", "number", "photos", "id", "since"), rows))
 
 
 @command(people, "show")
-def show_person(run: Run, name: Name) -> None:
+def show_person(run: Run, name: Who) -> None:
     """Show a person's photos, and at which events the person was seen."""
     with run.service() as service:
-        person = service.catalogue.person(service.collection.id, name)
+        person = service.person(name)
         faces = service.catalogue.faces_of(person.id)
         seen = service.events.sightings(person.id)
     rows = [(f.photo, f"{f.size_px:.0f}", f"{f.score:.2f}", f.sha256[:12]) for f in faces]
     document = {
+        "id": person.id,
         "person": person.name,
         "external_id": person.external_id,
         "photos": [
@@ -73,7 +79,7 @@ def show_person(run: Run, name: Name) -> None:
     }
 
     def show() -> None:
-        run.table(("photo", "face px", "detection", "sha256"), rows, title=person.name)
+        run.table(("photo", "face px", "detection", "sha256"), rows, title=person.called)
         if seen:
             where = [(s.event.name, s.event.day, len(s.photos), ", ".join(s.photos)) for s in seen]
             run.table(("event", "day", "photos", "which"), where, title="Seen")
@@ -84,7 +90,7 @@ def show_person(run: Run, name: Name) -> None:
 @command(people, "rename")
 def rename(
     run: Run,
-    name: Name,
+    name: Who,
     new_name: Annotated[str, typer.Argument(metavar="NEW-NAME")],
     dry_run: DryRun = False,
 ) -> None:
@@ -92,16 +98,16 @@ def rename(
     with run.service() as service:
         person = service.person(name)
         if dry_run:
-            _tell(run, f"Would rename {person.name} to {new_name}.", {"person": person.name})
+            _tell(run, f"Would rename {person.called} to {new_name}.", {"person": person.name})
             return
         renamed = service.rename(person, new_name)
-    _tell(run, f"{person.name} is now {renamed.name}.", {"person": renamed.name})
+    _tell(run, f"{person.called} is now {renamed.called}.", {"person": renamed.name})
 
 
 @command(people, "merge")
 def merge(
     run: Run,
-    name: Name,
+    name: Who,
     into: Annotated[str, typer.Argument(metavar="INTO", help="Who keeps the name.")],
     dry_run: DryRun = False,
 ) -> None:
@@ -115,7 +121,7 @@ def merge(
 @command(people, "move")
 def move(
     run: Run,
-    name: Name,
+    name: Who,
     to: Annotated[str, typer.Argument(metavar="TO", help="Whose they are to be.")],
     chosen: ChosenPhotos,
     dry_run: DryRun = False,
@@ -130,7 +136,7 @@ def move(
 @command(people, "split")
 def split(
     run: Run,
-    name: Name,
+    name: Who,
     new_name: Annotated[str, typer.Argument(metavar="NEW-NAME", help="Of the new person.")],
     chosen: ChosenPhotos,
     dry_run: DryRun = False,
@@ -153,6 +159,24 @@ def _edit(run: Run, planned: "Planned", dry_run: bool) -> None:
         f"Done: {entry.summary}. `rollcall people undo {entry.id}` takes it back.",
         {"entry": entry.id, "summary": entry.summary, "preview": preview.document()},
     )
+
+
+@command(people, "number")
+def number(
+    run: Run,
+    name: Who,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The employee number.")],
+) -> None:
+    """Give a person an employee number, which tells namesakes apart; can be undone."""
+    with run.service() as service:
+        person = service.catalogue.number_person(
+            service.collection.id, service.person(name), number
+        )
+    told = {"id": person.id, "person": person.name, "external_id": person.external_id}
+    _tell(run, f"{person.name} has the number {person.external_id}.", told)
+
+
+command(people, "sync")(sync)
 
 
 @command(people, "history")
@@ -198,7 +222,7 @@ def undo(
 @command(people, "delete")
 def delete(
     run: Run,
-    name: Name,
+    name: Who,
     yes: Yes = False,
     receipt: Annotated[
         Path | None,
@@ -214,15 +238,17 @@ def delete(
         person = service.person(name)
         document = {"person": person.name, "faces": person.faces}
         if dry_run:
-            _tell(run, f"Would delete {person.name} and {person.faces} photos for good.", document)
+            _tell(
+                run, f"Would delete {person.called} and {person.faces} photos for good.", document
+            )
             return
-        if not run.confirm(f"Delete {person.name} and {person.faces} photos for good?", yes):
+        if not run.confirm(f"Delete {person.called} and {person.faces} photos for good?", yes):
             return
         proof = forget_with_receipt(service, person, run.settings.home)
     if receipt is not None:
         proof.write(receipt)
         run.remark(f"receipt: {receipt}")
-    _tell(run, f"Deleted {person.name}: {proof.sentence()}.", {**document, **proof.document()})
+    _tell(run, f"Deleted {person.called}: {proof.sentence()}.", {**document, **proof.document()})
     run.rejected = not proof.clean
 
 

@@ -10,6 +10,7 @@ RollcallError
 │   │   └── FaceUnusable       a face, but too small, blurred, turned away or cut off
 │   ├── NameInvalid            an empty or unprintable name of a person or a collection
 │   ├── NotFound               no such person, photo, face, collection, run or model
+│   ├── Ambiguous              a name that several people have
 │   ├── AlreadyExists          the name or the photo is taken
 │   ├── UndoImpossible         what an edit left was changed or deleted since
 │   ├── DimensionMismatch      vectors of another length than the index's
@@ -117,6 +118,12 @@ class NotFound(InputError):
     """No such person, photo, face, collection, run or model."""
 
     code = "not-found"
+
+
+class Ambiguous(InputError):
+    """A name that several people have."""
+
+    code = "ambiguous"
 
 
 class AlreadyExists(InputError):

@@ -426,13 +426,14 @@ class Service:
     # People and photos
 
     def person(self, who: str | Person) -> Person:
-        """The person of a name; who was read before stays who it is.
+        """The person of a name, number or id; who was read before stays who it is.
 
         A name is looked up once, when somebody says it, and what was found is handed on: until it
         comes to the catalogue the name may be somebody else's.
 
         Raises:
             NotFound: nobody of that name is enrolled.
+            Ambiguous: several people are meant; the message lists their numbers.
         """
         return who if isinstance(who, Person) else self.catalogue.person(self.collection.id, who)
 

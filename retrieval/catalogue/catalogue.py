@@ -41,6 +41,7 @@ from retrieval.catalogue.records import (
     JournalEntry,
     Move,
     NewFace,
+    Owner,
     Person,
 )
 from retrieval.catalogue.runs.runs import Runs
@@ -293,8 +294,8 @@ class Catalogue:
             self._database.edited(connection, (fingerprint, list(zip(faces, done, strict=True))))
             return done
 
-    def owners(self, collection_id: int, sha256s: Iterable[str]) -> dict[str, str]:
-        """The name under which each of these photos is enrolled; unknown photos are left out."""
+    def owners(self, collection_id: int, sha256s: Iterable[str]) -> dict[str, Owner]:
+        """Under whom each of these photos is enrolled; unknown photos are left out."""
         with self._database.reading() as connection:
             return enrolment.owners(connection, collection_id, sha256s)
 
@@ -319,10 +320,10 @@ class Catalogue:
 
         Args:
             collection_id: whose.
-            search: only names that contain this, upper or lower case.
+            search: only names or numbers that contain this, upper or lower case.
             external_id: only who has this number.
             after: only names behind this one: the last of the page before.
-            limit: people per page; None for all.
+            limit: people per page, and the namesakes of the last; None for all.
         """
         with self._database.reading() as connection:
             wanted = lookups.which_people(collection_id, search, external_id)
@@ -337,7 +338,7 @@ class Catalogue:
             return lookups.count_people(connection, wanted)
 
     def person(self, collection_id: int, name: str) -> Person:
-        """The person of this name; NotFound suggests names that are alike."""
+        """The person of this name, employee number or id; see `lookups.find_person`."""
         with self._database.reading() as connection:
             return lookups.find_person(connection, collection_id, known_name(name))
 
@@ -453,6 +454,35 @@ class Catalogue:
             return self._database.edited(
                 connection, journal.rename(connection, collection_id, person, new_name)
             )
+
+    def number_person(self, collection_id: int, meant: int | Person, number: str) -> Person:
+        """Give a person an employee number, or another one; can be undone.
+
+        Raises:
+            NotFound: there is no such person, or they are called otherwise now.
+            AlreadyExists: somebody else has the number.
+            InputError, NameInvalid: the number is empty, or cannot be shown.
+        """
+        with self._database.writing() as connection:
+            done = journal.number(connection, collection_id, meant, number)
+            return self._database.edited(connection, done)
+
+    def dismiss_finding(
+        self, collection_id: int, finding: str, people: Iterable[int]
+    ) -> JournalEntry:
+        """Say that what was found about people is no fault; can be undone as any edit.
+
+        Raises:
+            NotFound: one of them is not there any more.
+        """
+        with self._database.writing() as connection:
+            done = journal.dismiss(connection, collection_id, finding, people)
+            return self._database.edited(connection, done)
+
+    def dismissed_findings(self, collection_id: int) -> set[str]:
+        """Ids of the findings that were dismissed, and not brought back."""
+        with self._database.reading() as connection:
+            return journal.dismissed(connection, collection_id)
 
     def merge_people(
         self, collection_id: int, person: int | Person, into: int | Person

@@ -118,6 +118,26 @@ class Database:
             yield connection
 
     @contextmanager
+    def rebuilding(self) -> Iterator[Connection]:
+        """One writing transaction in which a table that others refer to can be written anew.
+
+        SQLite would delete the rows that refer to a dropped table; a pragma, which it heeds only
+        outside of transactions, keeps it from that.
+
+        Source: sqlite.org/lang_altertable.html, section 7.
+        """
+        with self._errors_translated(), self._writer.connect() as connection:
+            raw = connection.connection.driver_connection
+            if self.path is not None and raw is not None:
+                raw.execute("PRAGMA foreign_keys = OFF")
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                if self.path is not None and raw is not None:
+                    raw.execute("PRAGMA foreign_keys = ON")
+
+    @contextmanager
     def accompanied(self, by: Companion) -> Iterator[None]:
         """Have each edit that this thread makes meanwhile written down in its own transaction.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from retrieval.catalogue.lookups import taken
 from retrieval.catalogue.schema import chunks, faces, people
 
 
@@ -20,6 +21,8 @@ class Edit:
         removed: the row of a person who was merged away.
         made: a person who was made by the edit.
         seen: rows of events that were the merged person's, by table.
+        numbered: (person, number before, number after).
+        dismissed: the finding about these people that is no fault, see `upkeep.findings`.
     """
 
     names: dict[int, str]
@@ -28,6 +31,8 @@ class Edit:
     removed: dict[str, Any] | None = None
     made: int | None = None
     seen: dict[str, list[int]] = field(default_factory=dict)
+    numbered: tuple[int, str | None, str] | None = None
+    dismissed: str | None = None
 
 
 Obstacle = tuple[str, set[int]]  # what is in the way, and the ids of the people concerned
@@ -62,6 +67,8 @@ def _source_gone(connection: Connection, edit: Edit) -> Obstacle | None:
     needed = {owner for _, owner, _ in edit.moves} | {to for _, _, to in edit.moves}
     if edit.renamed is not None:
         needed.add(edit.renamed[0])
+    if edit.numbered is not None:
+        needed.add(edit.numbered[0])
     if edit.removed is not None:
         needed.discard(edit.removed["id"])
     known = set(connection.scalars(select(people.c.id).where(people.c.id.in_(needed))))
@@ -97,19 +104,29 @@ def _renamed_again(connection: Connection, edit: Edit) -> Obstacle | None:
 
 def _name_taken(connection: Connection, collection_id: int, edit: Edit) -> Obstacle | None:
     """The name or the external id that should come back belongs to somebody else."""
-    query = select(people.c.id).where(people.c.collection_id == collection_id)
-    wanted = {}
     if edit.renamed is not None:
-        wanted[edit.renamed[1]] = people.c.name == edit.renamed[1]
-    if edit.removed is not None:
-        wanted[edit.removed["name"]] = people.c.name == edit.removed["name"]
-        external_id = edit.removed["external_id"]
-        if external_id is not None:
-            wanted[f"external id {external_id}"] = people.c.external_id == external_id
-    for what, taken in wanted.items():
-        owner = connection.scalar(query.where(taken))
+        person_id, before, _ = edit.renamed
+        own = select(people.c.external_id).where(people.c.id == person_id)
+        owner = taken(connection, collection_id, before, connection.scalar(own), person_id)
         if owner is not None:
-            return f"{what} belongs to somebody else by now", {owner}
+            return f"{before} belongs to somebody else by now", {owner.id}
+    if edit.numbered is not None and edit.numbered[1] is None:
+        person_id, _, number = edit.numbered
+        owner = taken(connection, collection_id, edit.names[person_id], None, person_id)
+        if owner is not None:
+            return f"{owner.called} has the same name: the number tells them apart", {owner.id}
+    if edit.removed is not None:
+        name, number = edit.removed["name"], edit.removed["external_id"]
+        if number is not None:
+            numbered = select(people.c.id).where(
+                people.c.collection_id == collection_id, people.c.external_id == number
+            )
+            holder = connection.scalar(numbered)
+            if holder is not None:
+                return f"external id {number} belongs to somebody else by now", {holder}
+        owner = taken(connection, collection_id, name, number)
+        if owner is not None:
+            return f"{name} belongs to somebody else by now", {owner.id}
     return None
 
 

@@ -10,80 +10,101 @@ from sqlalchemy import Connection, insert, select, update
 from retrieval.catalogue.changes import check_model, lock_collection, log_changes
 from retrieval.catalogue.encrypted.encoding import encode_vectors, to_bytes
 from retrieval.catalogue.models.vectors import model_vectors
-from retrieval.catalogue.names import clean_external_id, clean_name, folded, storable_path
-from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
+from retrieval.catalogue.names import (
+    called,
+    clean_external_id,
+    clean_name,
+    folded,
+    storable_path,
+)
+from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace, Owner
 from retrieval.catalogue.schema import NO_VECTOR, chunks, collections, faces, now, people, photos
 from retrieval.values import Floats, check_vectors
+
+
+@dataclass(slots=True)
+class _Owner:
+    """Somebody to whom photos of a batch belong."""
+
+    person_id: int
+    name: str
+    number: str | None
 
 
 @dataclass(slots=True)
 class _Owned:
     """A photo's face and whose it is; a new face has no id until it is inserted."""
 
-    person_id: int
-    person: str
-    face_id: int | None
+    owner: _Owner
+    face_id: int | None = None
 
 
 @dataclass(slots=True)
-class _People:
-    """The people of a batch by name and by external id, made where they are missing."""
+class People:
+    """The people of a batch by folded name and by number, made where they are missing."""
 
     connection: Connection
     collection_id: int
-    ids: dict[str, int] = field(default_factory=dict)
-    external_ids: dict[str, str | None] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)  # by external id
+    named: dict[str, list[_Owner]] = field(default_factory=dict)
+    numbered: dict[str, _Owner] = field(default_factory=dict)
 
-    def load(self, batch: Sequence[NewFace]) -> None:
-        """Read those who are there already."""
-        wanted = {face.person for face in batch}
-        external = {face.external_id for face in batch if face.external_id}
-        for column, values in ((people.c.name, wanted), (people.c.external_id, external)):
+    def load(self, wanted: Iterable[tuple[str, str | None]]) -> None:
+        """Read those who are there already, by clean names and numbers."""
+        names, numbers = set(), set()
+        for name, number in wanted:
+            names.add(folded(name))
+            numbers |= set() if number is None else {number}
+        known = set()
+        for column, values in ((people.c.folded, names), (people.c.external_id, numbers)):
             for some in chunks(values):
                 query = select(people.c.id, people.c.name, people.c.external_id).where(
                     people.c.collection_id == self.collection_id, column.in_(some)
                 )
-                for person_id, name, external_id in self.connection.execute(query):
-                    self._remember(person_id, name, external_id)
+                for row in self.connection.execute(query.order_by(people.c.id)):
+                    if row.id not in known:
+                        known.add(row.id)
+                        self._remember(_Owner(*row))
 
-    def conflict(self, name: str, external_id: str | None) -> str | None:
-        """Why name and external id cannot be one person, or None."""
-        if external_id is None:
-            return None
-        owner = self.names.get(external_id, name)
-        if owner != name:
-            return (
-                f"external id {external_id} belongs to {owner}, not to {name}. If {owner} is called"
-                f" {name} now: rollcall people rename {owner!r} {name!r}"
-            )
-        own = self.external_ids.get(name)
-        if own not in (None, external_id):
-            return (
-                f"{name} has the external id {own}, not {external_id}. If they are two people, tell"
-                f" them apart by name, for example {f'{name} ({external_id})'!r}"
-            )
-        return None
+    def meant(self, name: str, number: str | None) -> _Owner | str | None:
+        """Whom a name and a number mean: somebody, nobody yet, or why that cannot be said."""
+        owner = None if number is None else self.numbered.get(number)
+        if owner is not None:
+            return owner if folded(owner.name) == folded(name) else _renamed(owner, name)
+        there = self.named.get(folded(name), [])
+        if number is not None:
+            return next((each for each in there if each.number is None), None)
+        exact = [each for each in there if each.name == name]
+        chosen = exact or there
+        if len(chosen) < 2:
+            return next(iter(chosen), None)
+        choices = ", ".join(called(each.name, each.number) for each in chosen)
+        return f"several people have this name: {choices}. Say by the employee number who is meant"
 
-    def get_or_make(self, name: str, external_id: str | None) -> int:
-        """The person's id; sets the external id where there was none."""
-        person_id = self.ids.get(name)
-        if person_id is None:
-            person_id = insert_person(self.connection, self.collection_id, name, external_id)
-        elif external_id is not None and self.external_ids[name] is None:
+    def taken(self, name: str, number: str | None, found: _Owner | None) -> _Owner:
+        """The person, made where nobody was found, with the number where there was none."""
+        if found is None:
+            made = insert_person(self.connection, self.collection_id, name, number)
+            found = _Owner(made, name, number)
+            self._remember(found)
+        elif number is not None and found.number is None:
             self.connection.execute(
-                update(people).where(people.c.id == person_id).values(external_id=external_id)
+                update(people).where(people.c.id == found.person_id).values(external_id=number)
             )
-        else:
-            return person_id
-        self._remember(person_id, name, external_id)
-        return person_id
+            found.number = number
+            self.numbered[number] = found
+        return found
 
-    def _remember(self, person_id: int, name: str, external_id: str | None) -> None:
-        self.ids[name] = person_id
-        self.external_ids[name] = external_id
-        if external_id is not None:
-            self.names[external_id] = name
+    def _remember(self, person: _Owner) -> None:
+        self.named.setdefault(folded(person.name), []).append(person)
+        if person.number is not None:
+            self.numbered[person.number] = person
+
+
+def _renamed(owner: _Owner, name: str) -> str:
+    return (
+        f"external id {owner.number} belongs to {owner.name}, not to {name}. If {owner.name} is"
+        f" called {name} now: rollcall people rename {owner.number!r} {name!r}"
+    )
 
 
 def enrol(
@@ -100,32 +121,42 @@ def enrol(
         return []
     vectors = check_vectors(np.stack([face.vector for face in batch]), dimension)
     cleaned = [_cleaned(face) for face in batch]
-    everybody = _People(connection, collection_id)
-    everybody.load(cleaned)
+    everybody = People(connection, collection_id)
+    everybody.load((face.person, face.external_id) for face in cleaned)
     owned = _owned(connection, collection_id, {face.sha256 for face in cleaned})
-    answers: list[tuple[EnrolmentOutcome, _Owned | None, str | None]] = []
+    answers: list[Enrolment | tuple[EnrolmentOutcome, _Owned, str | None]] = []
     new: list[tuple[int, _Owned]] = []
     for row, face in enumerate(cleaned):
         present = owned.get(face.sha256)
-        conflict = everybody.conflict(face.person, face.external_id)
-        if present is not None and present.person != face.person:
-            reason = f"the same photo is enrolled under {present.person}"
-            answers.append((EnrolmentOutcome.OTHER_PERSON, present, reason))
-        elif conflict is not None:
-            answers.append((EnrolmentOutcome.CONFLICT, None, conflict))
+        meant = everybody.meant(face.person, face.external_id)
+        if isinstance(meant, str):
+            answers.append(Enrolment(EnrolmentOutcome.CONFLICT, None, None, meant))
+            continue
+        if present is not None and (meant is None or present.owner.person_id != meant.person_id):
+            theirs = called(present.owner.name, present.owner.number)
+            reason = f"the same photo is enrolled under {theirs}"
+            other = EnrolmentOutcome.OTHER_PERSON
+            answers.append(Enrolment(other, present.owner.person_id, present.face_id, reason))
+            continue
+        owner = everybody.taken(face.person, face.external_id, meant)
+        remark = None if owner.name == face.person else _written(face.person, owner)
+        if present is not None:
+            answers.append((EnrolmentOutcome.DUPLICATE, present, remark))
         else:
-            person_id = everybody.get_or_make(face.person, face.external_id)
-            if present is not None:
-                answers.append((EnrolmentOutcome.DUPLICATE, present, None))
-                continue
-            taken = owned[face.sha256] = _Owned(person_id, face.person, None)
+            taken = owned[face.sha256] = _Owned(owner)
             new.append((row, taken))
-            answers.append((EnrolmentOutcome.ENROLLED, taken, None))
+            answers.append((EnrolmentOutcome.ENROLLED, taken, remark))
     _insert(connection, collection_id, [(cleaned[row], vectors[row], to) for row, to in new])
     return [
-        Enrolment(outcome, to.person_id if to else None, to.face_id if to else None, reason)
-        for outcome, to, reason in answers
+        each
+        if isinstance(each, Enrolment)
+        else Enrolment(each[0], each[1].owner.person_id, each[1].face_id, remark=each[2])
+        for each in answers
     ]
+
+
+def _written(name: str, owner: _Owner) -> str:
+    return f"{name!r} is taken for {called(owner.name, owner.number)!r}, written otherwise"
 
 
 def insert_person(
@@ -147,10 +178,11 @@ def part_sha256(photo: str, box: Floats) -> str:
     return hashlib.sha256(f"{photo} {box.tolist()}".encode()).hexdigest()
 
 
-def owners(connection: Connection, collection_id: int, sha256s: Iterable[str]) -> dict[str, str]:
-    """The name under which each of these photos is enrolled; others are left out."""
+def owners(connection: Connection, collection_id: int, sha256s: Iterable[str]) -> dict[str, Owner]:
+    """Under whom each of these photos is enrolled; others are left out."""
     return {
-        sha256: face.person for sha256, face in _owned(connection, collection_id, sha256s).items()
+        sha256: Owner(face.owner.name, face.owner.number)
+        for sha256, face in _owned(connection, collection_id, sha256s).items()
     }
 
 
@@ -159,14 +191,15 @@ def _owned(connection: Connection, collection_id: int, sha256s: Iterable[str]) -
         people, people.c.id == faces.c.person_id
     )
     query = (
-        select(photos.c.sha256, people.c.id, people.c.name, faces.c.id)
+        select(photos.c.sha256, faces.c.id, people.c.id, people.c.name, people.c.external_id)
         .select_from(joined)
         .where(photos.c.collection_id == collection_id)
     )
     found = {}
     for some in chunks(sha256s):
-        for sha256, *owner in connection.execute(query.where(photos.c.sha256.in_(some))):
-            found[sha256] = _Owned(*owner)
+        rows = connection.execute(query.where(photos.c.sha256.in_(some)))
+        for sha256, face_id, *owner in rows:
+            found[sha256] = _Owned(_Owner(*owner), face_id)
     return found
 
 
@@ -202,12 +235,12 @@ def _insert(
         | {name: float(getattr(face, name)) for name in numbers}
         | {
             "photo_id": photo_id,
-            "person_id": owner.person_id,
+            "person_id": owned.owner.person_id,
             "box": to_bytes(face.box),
             "landmarks": to_bytes(face.landmarks),
             "vector": NO_VECTOR if aside else value,
         }
-        for (face, _, owner), photo_id, value in zip(new, photo_ids, stored, strict=True)
+        for (face, _, owned), photo_id, value in zip(new, photo_ids, stored, strict=True)
     ]
     inserting = insert(faces).returning(faces.c.id, sort_by_parameter_order=True)
     face_ids = connection.execute(inserting, face_rows).scalars().all()
@@ -217,8 +250,8 @@ def _insert(
             for face_id, value in zip(face_ids, stored, strict=True)
         ]
         connection.execute(insert(model_vectors), rows)
-    for (_, _, owner), face_id in zip(new, face_ids, strict=True):
-        owner.face_id = face_id
+    for (_, _, owned), face_id in zip(new, face_ids, strict=True):
+        owned.face_id = face_id
     log_changes(connection, collection_id, face_ids)
 
 

@@ -19,8 +19,8 @@ from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.edits import Edit, listed, obstacle_to_undo, present, read
 from retrieval.catalogue.enrolment import insert_person
 from retrieval.catalogue.events import erasing as events
-from retrieval.catalogue.lookups import person_by_id, same_person
-from retrieval.catalogue.names import clean_name, folded
+from retrieval.catalogue.lookups import person_by_id, same_person, taken
+from retrieval.catalogue.names import clean_external_id, clean_name, folded
 from retrieval.catalogue.records import JournalEntry, Move, Person
 from retrieval.catalogue.schema import chunks, faces, journal, journal_people, now, people
 from retrieval.errors import AlreadyExists, InputError, NotFound, UndoImpossible
@@ -36,11 +36,55 @@ def rename(
     new_name = clean_name(new_name, "person's name")
     if new_name == person.name:
         return person
-    _check_free(connection, collection_id, new_name)
+    _check_free(connection, collection_id, new_name, person)
     _set_name(connection, person_id, new_name)
     edit = Edit({person_id: new_name}, renamed=(person_id, person.name, new_name))
     _write(connection, collection_id, "rename", edit)
     return person_by_id(connection, collection_id, person_id)
+
+
+def number(
+    connection: Connection, collection_id: int, meant: int | Person, new_number: str
+) -> Person:
+    """Give a person an employee number; see `Catalogue.number_person`."""
+    lock_collection(connection, collection_id)
+    person = same_person(connection, collection_id, meant)
+    cleaned = clean_external_id(new_number)
+    if cleaned is None:
+        raise InputError("The employee number is empty. Give one with at least one character.")
+    if cleaned == person.external_id:
+        return person
+    query = select(people.c.name).where(
+        people.c.collection_id == collection_id, people.c.external_id == cleaned
+    )
+    owner = connection.scalar(query)
+    if owner is not None:
+        raise AlreadyExists(f"The number {cleaned} is {owner}'s. Nobody else can have it.")
+    _set_number(connection, person.id, cleaned)
+    edit = Edit({person.id: person.name}, numbered=(person.id, person.external_id, cleaned))
+    _write(connection, collection_id, "number", edit)
+    return person_by_id(connection, collection_id, person.id)
+
+
+def dismiss(
+    connection: Connection, collection_id: int, finding: str, whom: Iterable[int]
+) -> JournalEntry:
+    """Say that a finding about people is no fault; see `Catalogue.dismiss_finding`."""
+    lock_collection(connection, collection_id)
+    concerned = [person_by_id(connection, collection_id, person_id) for person_id in whom]
+    edit = Edit({person.id: person.name for person in concerned}, dismissed=finding)
+    return _write(connection, collection_id, "dismiss", edit)
+
+
+def dismissed(connection: Connection, collection_id: int) -> set[str]:
+    """The findings that were dismissed, and not brought back."""
+    query = select(journal.c.document).where(
+        journal.c.collection_id == collection_id,
+        journal.c.kind == "dismiss",
+        journal.c.undone_at.is_(None),
+        journal.c.document.is_not(None),
+    )
+    return {str(read(document).dismissed) for document in connection.scalars(query)}
 
 
 def merge(
@@ -149,6 +193,8 @@ def undo(connection: Connection, collection_id: int, entry_id: int | None) -> Jo
         connection.execute(delete(people).where(people.c.id == edit.made))
     if edit.renamed is not None:
         _set_name(connection, edit.renamed[0], edit.renamed[1])
+    if edit.numbered is not None:
+        _set_number(connection, edit.numbered[0], edit.numbered[1])
     connection.execute(update(journal).where(journal.c.id == row.id).values(undone_at=now()))
     return _entry(connection.execute(select(journal).where(journal.c.id == row.id)).one())
 
@@ -243,19 +289,27 @@ def _check_undo(connection: Connection, collection_id: int, row: Row[Any], edit:
     raise UndoImpossible(f"Edit {row.id} ({row.kind}) cannot be undone: {reason}. {advice}")
 
 
-def _check_free(connection: Connection, collection_id: int, name: str) -> None:
-    taken = select(people.c.id).where(
-        people.c.collection_id == collection_id, people.c.name == name
-    )
-    if connection.scalar(taken) is not None:
+def _check_free(
+    connection: Connection, collection_id: int, name: str, whose: Person | None = None
+) -> None:
+    """See that a name is free, or its owners are told from this person by their numbers."""
+    number, own = (None, None) if whose is None else (whose.external_id, whose.id)
+    other = taken(connection, collection_id, name, number, own)
+    if other is not None:
         raise AlreadyExists(
-            f"There is a person {name!r} already. Take another name, or merge the two."
+            f"There is a person {other.called!r} already. Take another name, merge the two, or give"
+            " both an employee number."
         )
 
 
 def _set_name(connection: Connection, person_id: int, name: str) -> None:
     values = {"name": name, "folded": folded(name)}
     connection.execute(update(people).where(people.c.id == person_id).values(values))
+
+
+def _set_number(connection: Connection, person_id: int, number: str | None) -> None:
+    chosen = update(people).where(people.c.id == person_id)
+    connection.execute(chosen.values(external_id=number))
 
 
 def _put_back(connection: Connection, collection_id: int, removed: Mapping[str, Any]) -> None:
@@ -340,6 +394,10 @@ def _summary(kind: str, edit: Edit) -> str:
     if edit.removed is not None:
         into = next(name for key, name in edit.names.items() if key != edit.removed["id"])
         return f"merged {edit.removed['name']} into {into}"
+    if edit.numbered is not None:
+        return f"gave {edit.names[edit.numbered[0]]} the number {edit.numbered[2]}"
+    if edit.dismissed is not None:
+        return f"dismissed {edit.dismissed} about {' and '.join(edit.names.values())}"
     sources = {owner for _, owner, _ in edit.moves}
     whose = " and ".join(edit.names[person_id] for person_id in sorted(sources))
     to = " and ".join(edit.names[to] for to in sorted({to for _, _, to in edit.moves}))

@@ -11,13 +11,15 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 from retrieval.catalogue.changes import read_faces
 from retrieval.catalogue.encrypted.encoding import from_bytes
 from retrieval.catalogue.models.vectors import face_columns, model_vectors
-from retrieval.catalogue.names import folded, storable_path
+from retrieval.catalogue.names import called, folded, storable_path
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Person
 from retrieval.catalogue.schema import chunks, collections, faces, people, photos
-from retrieval.errors import InputError, NotFound
+from retrieval.errors import Ambiguous, InputError, NotFound
 from retrieval.values import Ints, Vectors
 
 _HASH_PREFIX = re.compile(r"[0-9a-f]{6,64}")
+_ID = re.compile(r"(id:)?([0-9]{1,18})")
+_NUMBERED = re.compile(r"(.+?) ?\(([^()]+)\)")
 _NAMES_COMPARED = 2_000  # names that are looked through for one that resembles a mistyped one
 
 _COLLECTION = select(*(collections.c[name] for name in Collection.__slots__))
@@ -32,6 +34,7 @@ _FACE = select(
     faces.c.id,
     faces.c.person_id,
     people.c.name.label("person"),
+    people.c.external_id,
     faces.c.photo_id,
     photos.c.photo,
     photos.c.sha256,
@@ -86,10 +89,11 @@ def seen(connection: Connection, collection_id: int) -> tuple[Collection, dict[s
 def which_people(
     collection_id: int, search: str | None = None, external_id: str | None = None
 ) -> ColumnElement[bool]:
-    """People of a collection whose name contains `search`, and who have this number."""
+    """People of a collection whose name or number contains `search`, and who have this number."""
     wanted = people.c.collection_id == collection_id
     if search:
-        wanted &= people.c.folded.contains(folded(search), autoescape=True)
+        named = people.c.folded.contains(folded(search), autoescape=True)
+        wanted &= named | people.c.external_id.contains(search.strip(), autoescape=True)
     if external_id is not None:
         wanted &= people.c.external_id == external_id
     return wanted
@@ -103,22 +107,85 @@ def count_people(connection: Connection, wanted: ColumnElement[bool]) -> int:
 def list_people(
     connection: Connection, wanted: ColumnElement[bool], after: str | None, limit: int | None
 ) -> list[Person]:
-    """People by name, from the one after `after`."""
-    query = _PERSON.where(wanted).order_by(people.c.name)
+    """People by name, from the one after `after`.
+
+    Namesakes stand together: the last of them may go beyond the limit.
+    """
+    query = _PERSON.where(wanted).order_by(people.c.name, people.c.external_id, people.c.id)
     if after is not None:
         query = query.where(people.c.name > after)
-    return [Person(*row) for row in connection.execute(query.limit(limit))]
+    found = [Person(*row) for row in connection.execute(query.limit(limit))]
+    if limit is not None and len(found) == limit:
+        known = [person.id for person in found]
+        rest = query.where(people.c.name == found[-1].name, people.c.id.not_in(known[-limit:]))
+        found += [Person(*row) for row in connection.execute(rest)]
+    return found
 
 
-def find_person(connection: Connection, collection_id: int, name: str) -> Person:
-    """One person by clean name; NotFound names those who are called alike."""
-    query = _PERSON.where(people.c.collection_id == collection_id, people.c.name == name)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        alike = _names_like(connection, collection_id, name)
-        hint = f"Did you mean {' or '.join(alike)}?" if alike else "See rollcall people list."
-        raise NotFound(f"There is no person {name!r} in this collection. {hint}")
-    return Person(*row)
+def find_person(connection: Connection, collection_id: int, who: str) -> Person:
+    """One person by name, employee number or id.
+
+    A name as it is written goes before one that differs by case or spaces, `NAME (NUMBER)` is one
+    of several namesakes, and an id is meant where no name and no number is, or by `id:7`.
+
+    Raises:
+        NotFound: nobody is meant; the message names those who are called alike.
+        Ambiguous: several are; the message lists them with their numbers.
+    """
+    found = _meant(connection, collection_id, who)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        choices = " or ".join(f"{each.called} (id:{each.id})" for each in found)
+        raise Ambiguous(f"{who!r} may be {choices}. Give the number, or the id as id:NUMBER.")
+    alike = _names_like(connection, collection_id, who)
+    hint = f"Did you mean {' or '.join(alike)}?" if alike else "See rollcall people list."
+    raise NotFound(f"There is no person {who!r} in this collection. {hint}")
+
+
+def _meant(connection: Connection, collection_id: int, who: str) -> list[Person]:
+    """The people whom a text may mean, by name."""
+    everybody = _PERSON.where(people.c.collection_id == collection_id).order_by(people.c.id)
+    by_id = _ID.fullmatch(who)
+
+    def among(chosen: ColumnElement[bool]) -> list[Person]:
+        return [Person(*row) for row in connection.execute(everybody.where(chosen))]
+
+    if by_id and by_id[1]:
+        return among(people.c.id == int(by_id[2]))
+    found = among((people.c.folded == folded(who)) | (people.c.external_id == who))
+    exact = [each for each in found if who in (each.name, each.external_id)]
+    if found:
+        return exact or found
+    if numbered := _NUMBERED.fullmatch(who):
+        name, number = numbered.groups()
+        same = (people.c.folded == folded(name)) & (people.c.external_id == number)
+        if found := among(same):
+            return found
+    return among(people.c.id == int(by_id[2])) if by_id else []
+
+
+def namesakes(
+    connection: Connection, collection_id: int, name: str, but: int | None = None
+) -> list[Person]:
+    """Everybody of a name, however it is written, without the one with the id `but`."""
+    query = _PERSON.where(people.c.collection_id == collection_id, people.c.folded == folded(name))
+    rows = connection.execute(query.order_by(people.c.id))
+    return [person for person in (Person(*row) for row in rows) if person.id != but]
+
+
+def taken(
+    connection: Connection,
+    collection_id: int,
+    name: str,
+    external_id: str | None,
+    but: int | None = None,
+) -> Person | None:
+    """Somebody of this name, however it is written, whom no number would tell from another."""
+    for other in namesakes(connection, collection_id, name, but):
+        if external_id is None or other.external_id in (None, external_id):
+            return other
+    return None
 
 
 def person_by_id(connection: Connection, collection_id: int, person_id: int) -> Person:
@@ -205,12 +272,14 @@ def _names_like(connection: Connection, collection_id: int, name: str) -> list[s
     parts = [part for part in wanted.split() if len(part) > 2]
     starts = people.c.folded.startswith(wanted[:1], autoescape=True)
     contains = (people.c.folded.contains(part, autoescape=True) for part in parts)
-    query = select(people.c.folded, people.c.name).where(
+    query = select(people.c.folded, people.c.name, people.c.external_id).where(
         people.c.collection_id == collection_id, or_(starts, *contains)
     )
-    rows = connection.execute(query.order_by(people.c.name).limit(_NAMES_COMPARED)).all()
-    names = {row[0]: row[1] for row in rows}
-    return [names[alike] for alike in get_close_matches(wanted, list(names), n=3)]
+    names: dict[str, list[str]] = {}
+    for row in connection.execute(query.order_by(people.c.name).limit(_NAMES_COMPARED)):
+        names.setdefault(row[0], []).append(called(row[1], row[2]))
+    close = get_close_matches(wanted, list(names), n=3)
+    return [each for alike in close for each in names[alike]]
 
 
 def names_of(connection: Connection, person_ids: Iterable[int]) -> dict[int, str]:

@@ -63,7 +63,7 @@ def prepare(database: Database) -> None:
     database.use_wal()
     if version == VERSION:
         return
-    with database.writing() as connection:
+    with database.rebuilding() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         version = _version(connection, database.label)  # another process may have been faster

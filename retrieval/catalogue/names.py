@@ -89,6 +89,11 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join(name.casefold().split()))
 
 
+def called(name: str, external_id: str | None) -> str:
+    """A name as it is shown where namesakes must be told apart: `Ann Lee (1001)`."""
+    return name if external_id is None else f"{name} ({external_id})"
+
+
 def storable_path(path: str) -> str:
     """A path as text that any database takes: bytes that are no UTF-8 are shown as escapes."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from retrieval.catalogue.events.records import ErasedAppearances
+from retrieval.catalogue.names import called, folded
 from retrieval.values import Floats, Vectors, check_rows
 
 
@@ -98,12 +99,14 @@ class Enrolment:
         person_id: whose face it is now; under OTHER_PERSON the owner's; None under CONFLICT.
         face_id: its id; the present one's where the photo is there already; None under CONFLICT.
         reason: a sentence where it was not taken, else None.
+        remark: a sentence where the name was written otherwise than the person's, else None.
     """
 
     outcome: EnrolmentOutcome
     person_id: int | None
     face_id: int | None
     reason: str | None = None
+    remark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,8 @@ class Person:
 
     Attributes:
         id: the catalogue's, never used twice.
-        name: unique in the collection.
-        external_id: unique in the collection, or None.
+        name: of one person in the collection, or of several who have different numbers.
+        external_id: the employee number: unique in the collection, or None.
         faces: how many are enrolled.
         created_at: in UTC.
     """
@@ -123,6 +126,34 @@ class Person:
     external_id: str | None
     faces: int
     created_at: datetime
+
+    @property
+    def called(self) -> str:
+        """The name, with the number where there is one: `Ann Lee (1001)` tells namesakes apart."""
+        return called(self.name, self.external_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Under whom a photo is enrolled.
+
+    Attributes:
+        name, external_id: see `Person`.
+    """
+
+    name: str
+    external_id: str | None = None
+
+    @property
+    def called(self) -> str:
+        """See `Person`."""
+        return called(self.name, self.external_id)
+
+    def may_be(self, name: str, external_id: str | None) -> bool:
+        """Whether this may be the person who is meant by a name, and a number if there is one."""
+        if external_id is not None and self.external_id is not None:
+            return external_id == self.external_id
+        return folded(name) == folded(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +182,7 @@ class EnrolledFace:
         box: xywh in pixels of the photo.
         score, size_px, sharpness: the detector's score and the quality when it was enrolled.
         created_at: in UTC.
+        external_id: the person's number, or None.
     """
 
     id: int
@@ -166,6 +198,12 @@ class EnrolledFace:
     size_px: float
     sharpness: float
     created_at: datetime
+    external_id: str | None = None
+
+    @property
+    def called(self) -> str:
+        """The person, see `Person`."""
+        return called(self.person, self.external_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,9 +119,19 @@ people = Table(
     Column("folded", Text, nullable=False),  # the case-folded name, for search in any script
     Column("external_id", Text),
     Column("created_at", Moment, nullable=False),
-    UniqueConstraint("collection_id", "name"),
     UniqueConstraint("collection_id", "external_id"),
+    Index("people_by_name", "collection_id", "name"),
+    Index("people_by_folded", "collection_id", "folded"),
     sqlite_autoincrement=True,
+)
+# People of one name are told apart by their numbers; without one a name is one person's.
+Index(
+    "people_without_number",
+    people.c.collection_id,
+    people.c.name,
+    unique=True,
+    sqlite_where=people.c.external_id.is_(None),
+    postgresql_where=people.c.external_id.is_(None),
 )
 
 photos = Table(

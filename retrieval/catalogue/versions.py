@@ -251,6 +251,33 @@ ALTER TABLE appearances ADD COLUMN last_s {double};
 ALTER TABLE appearances ADD COLUMN best_s {double}
 """
 
+# As above; ids go on where they were.
+_HOMONYMS = {
+    "sqlite": """
+CREATE TABLE people_anew (
+    id {id}, collection_id {ref} NOT NULL, name {name} NOT NULL, folded TEXT NOT NULL,
+    external_id TEXT, created_at TEXT NOT NULL, UNIQUE (collection_id, external_id),
+    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE);
+INSERT INTO sqlite_sequence (name, seq)
+SELECT 'people_anew', seq FROM sqlite_sequence WHERE name = 'people';
+INSERT INTO people_anew (id, collection_id, name, folded, external_id, created_at)
+SELECT id, collection_id, name, folded, external_id, created_at FROM people;
+DROP TABLE people;
+ALTER TABLE people_anew RENAME TO people;
+CREATE INDEX people_by_name ON people (collection_id, name);
+CREATE INDEX people_by_folded ON people (collection_id, folded);
+CREATE UNIQUE INDEX people_without_number ON people (collection_id, name)
+WHERE external_id IS NULL
+""",
+    "postgresql": """
+ALTER TABLE people DROP CONSTRAINT IF EXISTS people_collection_id_name_key;
+CREATE INDEX people_by_name ON people (collection_id, name);
+CREATE INDEX people_by_folded ON people (collection_id, folded);
+CREATE UNIQUE INDEX people_without_number ON people (collection_id, name)
+WHERE external_id IS NULL
+""",
+}
+
 # Each makes its version of the one before; the first makes version 2 of version 1.
 MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _RUNS,
@@ -274,6 +301,7 @@ MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _USERS,
     _RECEIPTS,
     _VIDEOS,
+    _HOMONYMS,
 )
 
 

@@ -260,7 +260,7 @@ class ActiveModel:
             replace(
                 result,
                 fingerprint=self.collection.fingerprint,
-                remark=remarks.get(result.face_id or 0),
+                remark=remarks.get(result.face_id or 0, result.remark),
             )
             for result in taken
         ]
@@ -348,7 +348,7 @@ class ActiveModel:
                 raise NotFound(
                     f"{person.name} has no photo to compare with. Enrol one of them first."
                 )
-            score, against = float(hits.scores[0, 0]), f"person {person.name}"
+            score, against = float(hits.scores[0, 0]), f"person {person.called}"
             threshold = gate.of_person
         else:
             pair = np.concatenate([probe, self._one(other, enrollable).faces.vectors])

@@ -88,9 +88,9 @@ class Enroller:
                 continue
             if isinstance(entry, PhotoFailure):
                 results[row] = _rejected(item, entry.error)
-            elif (owner := owners.get(entry[1], person)) != person:
-                results[row] = _other_person(item, entry[1], owner)
-            elif entry[1] in owners:
+            elif (owner := owners.get(entry[1])) and not owner.may_be(person, item.external_id):
+                results[row] = _other_person(item, entry[1], owner.called)
+            elif owner:
                 results[row] = EnrolResult(item.person, item.photo, "known", sha256=entry[1])
             else:
                 todo[row] = entry[0]
@@ -151,7 +151,12 @@ def _other_person(item: EnrolItem, sha256: str, owner: str) -> EnrolResult:
 def _enrolled(item: EnrolItem, sha256: str, enrolment: Enrolment) -> EnrolResult:
     if enrolment.outcome is EnrolmentOutcome.ENROLLED:
         return EnrolResult(
-            item.person, item.photo, "enrolled", face_id=enrolment.face_id, sha256=sha256
+            item.person,
+            item.photo,
+            "enrolled",
+            face_id=enrolment.face_id,
+            sha256=sha256,
+            remark=enrolment.remark,
         )
     if enrolment.outcome is EnrolmentOutcome.DUPLICATE:
         return EnrolResult(item.person, item.photo, "known", sha256=sha256)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_external_id, clean_name, folded
-from retrieval.catalogue.records import EnrolledFace, Person
+from retrieval.catalogue.records import EnrolledFace, Owner, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, FaceBox
 from retrieval.errors import (
@@ -45,12 +45,14 @@ class Prospect:
         photo: see there.
         outcome: new, known, or rejected.
         code, message: why it would be rejected.
+        sha256: of the photo, where it can be read.
     """
 
     photo: ListedPhoto
     outcome: str
     code: str | None = None
     message: str | None = None
+    sha256: str | None = None
 
 
 def listed_person(name: str, photo: Location, external_id: str | None = None) -> ListedPhoto:
@@ -204,7 +206,7 @@ def prospects(
     Raises:
         StorageUnavailable: a URL's server does not answer.
     """
-    owners: dict[str, str] = {}  # of the photos before it, which would be enrolled by then
+    owners: dict[str, Owner] = {}  # of the photos before it, which would be enrolled by then
     remaining = iter(photos)
     while chunk := list(islice(remaining, _LOOKED_UP_AT_ONCE)):
         hashes = [_sha256(photo, max_bytes) for photo in chunk]
@@ -221,7 +223,8 @@ def absent(catalogue: Catalogue, collection: str, people_list: PeopleList) -> li
     """The people of a collection who are not in a list: neither employee number nor name.
 
     Names are compared without case and with inner spaces collapsed, and every row counts that
-    names somebody, whether or not its photo can be taken: nobody leaves by a spelling.
+    names somebody, whether or not its photo can be taken: nobody leaves by a spelling. A namesake
+    whose row has another number is another person, and keeps nobody.
 
     Raises:
         DataInvalid: the list names nobody, which must be a mistake, or a row cannot be read at all,
@@ -235,7 +238,10 @@ def absent(catalogue: Catalogue, collection: str, people_list: PeopleList) -> li
             f"{people_list.path}: nobody is deleted, since line {lines} cannot be read and might be"
             " anybody's. Mend it."
         )
-    names = {folded(row.person) for row in rows if row.person}
+    names: dict[str, set[str | None]] = {}
+    for row in rows:
+        if row.person:
+            names.setdefault(folded(row.person), set()).add(row.external_id)
     external_ids = {row.external_id for row in rows if row.external_id}
     if not names and not external_ids:
         raise DataInvalid(f"{people_list.path} names nobody: nobody is deleted. Check the file.")
@@ -243,11 +249,14 @@ def absent(catalogue: Catalogue, collection: str, people_list: PeopleList) -> li
         people = catalogue.people(catalogue.collection(collection).id)
     except NotFound:
         return []
-    return [
-        person
-        for person in people
-        if folded(person.name) not in names and person.external_id not in external_ids
-    ]
+
+    def stays(person: Person) -> bool:
+        if person.external_id is None:
+            return folded(person.name) in names
+        unnumbered = None in names.get(folded(person.name), ())
+        return unnumbered or person.external_id in external_ids
+
+    return [person for person in people if not stays(person)]
 
 
 def vanished(
@@ -287,6 +296,33 @@ def vanished(
     return [face for face in elsewhere if face.sha256 not in there]
 
 
+def replaced(
+    catalogue: Catalogue, collection: str, found: Iterable[Prospect]
+) -> list[EnrolledFace]:
+    """Enrolled photos whose file holds another picture by now, which is among the new ones.
+
+    A picture that another listed file still holds was moved, and is none.
+    """
+    known, there = {}, set()
+    for each in found:
+        there.add(each.sha256)
+        if each.outcome == "new":
+            known[each.photo.path] = each.photo
+    try:
+        enrolled = catalogue.photos(catalogue.collection(collection).id) if known else []
+    except NotFound:
+        return []
+    return [
+        face
+        for face in enrolled
+        if face.photo in known
+        and face.sha256 not in there
+        and Owner(face.person, face.external_id).may_be(
+            known[face.photo].person, known[face.photo].external_id
+        )
+    ]
+
+
 def _sha256(photo: ListedPhoto, max_bytes: int) -> str | None:
     place = location_of(photo.path)
     try:
@@ -298,16 +334,16 @@ def _sha256(photo: ListedPhoto, max_bytes: int) -> str | None:
         return None
 
 
-def _prospect(photo: ListedPhoto, sha256: str | None, owners: dict[str, str]) -> Prospect:
+def _prospect(photo: ListedPhoto, sha256: str | None, owners: dict[str, Owner]) -> Prospect:
     if photo.reason is not None:
         return Prospect(photo, "rejected", *photo.reason)
     if sha256 is None:
         return Prospect(photo, "rejected", "unreadable", f"{photo.path} cannot be read.")
     owner = owners.get(sha256)
-    owners.setdefault(sha256, photo.person)
+    owners.setdefault(sha256, Owner(photo.person, photo.external_id))
     if owner is None:
-        return Prospect(photo, "new")
-    if owner == photo.person:
-        return Prospect(photo, "known")
-    message = f"The same photo is enrolled, or listed before, under {owner!r}."
+        return Prospect(photo, "new", sha256=sha256)
+    if owner.may_be(photo.person, photo.external_id):
+        return Prospect(photo, "known", sha256=sha256)
+    message = f"The same photo is enrolled, or listed before, under {owner.called!r}."
     return Prospect(photo, "rejected", "other-person", message)

@@ -48,6 +48,11 @@ def location_of(text: str) -> Location:
     return Url(text)
 
 
+def absolute(location: Location) -> Location:
+    """A path from the root of the file system, so that it means the same file from anywhere."""
+    return location.absolute() if isinstance(location, Path) else location
+
+
 def fetch(url: Url, limit: int) -> tuple[bytes, int]:
     """Read a file, but never more than `limit` bytes and one.
 

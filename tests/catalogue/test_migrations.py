@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, inspect, text
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.migrations import TABLES, VERSION
+from retrieval.catalogue.records import Owner
 from retrieval.catalogue.schema import metadata
 from retrieval.catalogue.versions import TYPES
 from tests.catalogue.made import new_face, sha256, vector
@@ -37,7 +38,7 @@ def schema(url):
                 (column["name"], repr(column["type"]), column["nullable"])
                 for column in inspector.get_columns(table)
             ),
-            "indexes": sorted(map(repr, inspector.get_indexes(table))),
+            "indexes": sorted(map(worded, inspector.get_indexes(table))),
             "unique": sorted(map(repr, inspector.get_unique_constraints(table))),
             "references": sorted(map(repr, inspector.get_foreign_keys(table))),
             "key": inspector.get_pk_constraint(table)["constrained_columns"],
@@ -46,6 +47,12 @@ def schema(url):
     }
     engine.dispose()
     return found
+
+
+def worded(index):
+    """An index as text; what it holds as SQL is otherwise shown by its address."""
+    options = index.get("dialect_options", {})
+    return repr({**index, "dialect_options": {key: str(value) for key, value in options.items()}})
 
 
 def version_1_for_postgresql():
@@ -105,8 +112,8 @@ def test_a_migrated_catalogue_keeps_what_it_held_and_goes_on(old):
         assert catalogue.calibration(gallery) == {"threshold": 0.5}
         assert [person.external_id for person in catalogue.people(gallery)] == ["E-1", None]
         assert catalogue.owners(gallery, [sha256(1), sha256(2)]) == {
-            sha256(1): "Ann",
-            sha256(2): "Bob",
+            sha256(1): Owner("Ann", "E-1"),
+            sha256(2): Owner("Bob"),
         }
         np.testing.assert_array_equal(catalogue.vectors(gallery)[2], [vector(1), vector(2)])
         (answer,) = catalogue.enrol(gallery, [new_face("Cid", 3)])
@@ -151,3 +158,17 @@ def test_faces_of_a_run_that_embeds_get_a_column_of_their_own(tmp_path):
     found = connection.execute("SELECT external_id, face_id FROM run_photos ORDER BY run_id")
     assert found.fetchall() == [(None, 2), ("E-2", None)]
     connection.close()
+
+
+def test_writing_people_anew_keeps_what_refers_to_them_and_never_uses_an_id_twice(tmp_path):
+    connection = sqlite3.connect(tmp_path / "old.db")
+    connection.executescript((DUMPS[0].parent / "version_21.sql").read_text())
+    connection.execute("UPDATE sqlite_sequence SET seq = 40 WHERE name = 'people'")
+    connection.commit()
+    connection.close()
+    with Catalogue.open(f"sqlite:///{tmp_path}/old.db") as catalogue:
+        catalogue.check()
+        gallery = catalogue.collection("default").id
+        assert [person.faces for person in catalogue.people(gallery)] == [1, 1]
+        (done,) = catalogue.enrol(gallery, [new_face("Ann", 3, "E-2")])
+        assert done.person_id == 41

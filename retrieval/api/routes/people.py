@@ -105,7 +105,9 @@ class NothingEnrolled(DataInvalid):
 @routes.get("/people", response_model=PeoplePage, openapi_extra=VIEWER)
 def list_people(
     service: InGallery,
-    search: Annotated[str | None, Query(description="Part of a name.", max_length=200)] = None,
+    search: Annotated[
+        str | None, Query(description="Part of a name or number.", max_length=200)
+    ] = None,
     external_id: Annotated[
         str | None, Query(description="Exactly this number.", max_length=200)
     ] = None,
@@ -118,8 +120,8 @@ def list_people(
     after = None if cursor is None else name_of_cursor(cursor)
     wanted = {"search": search, "external_id": external_id}
     collection = service.collection.id
-    found = service.catalogue.people(collection, **wanted, after=after, limit=limit + 1)
-    page = found[:limit]
+    page = service.catalogue.people(collection, **wanted, after=after, limit=limit)
+    more = page and service.catalogue.people(collection, **wanted, after=page[-1].name, limit=1)
     portraits = service.catalogue.portraits([person.id for person in page])
     return {
         "people": [
@@ -133,7 +135,7 @@ def list_people(
             }
             for p in page
         ],
-        "next": cursor_of_name(page[-1].name) if len(found) > limit else None,
+        "next": cursor_of_name(page[-1].name) if more else None,
         "total": service.catalogue.count_people(collection, **wanted),
     }
 
@@ -246,7 +248,8 @@ async def add_photos_of_person(
     def gallery() -> AbstractContextManager[Service]:
         return nullcontext(service)
 
-    return await _enrol(context, caller, gallery, person.name, photos, None, face, box)
+    number = person.external_id
+    return await _enrol(context, caller, gallery, person.name, photos, number, face, box)
 
 
 async def _enrol(
@@ -268,12 +271,12 @@ async def _enrol(
     def work() -> Any:
         with gallery() as service:
             results = _enrolled(context, caller, service, name, sources, external_id, face, given)
-            return _enrolment(service, name, results)
+            return _enrolment(service, name if external_id is None else external_id, results)
 
     return await context.pool.run(work, len(sources))
 
 
-def _enrolment(service: Service, name: str, results: Sequence[EnrolResult]) -> Any:
+def _enrolment(service: Service, who: str, results: Sequence[EnrolResult]) -> Any:
     report = EnrolReport()
     for result in results:
         report.add(result)
@@ -281,7 +284,7 @@ def _enrolment(service: Service, name: str, results: Sequence[EnrolResult]) -> A
     if not report.enrolled and not report.known:
         reasons = "; ".join(str(result.message) for result in report.rejected)
         return of_error(NothingEnrolled(f"Nothing was enrolled. {reasons}"), rejected=rejected)
-    person = service.catalogue.person(service.collection.id, name)
+    person = service.person(who)
     return {
         "id": person.id,
         "person": person.name,

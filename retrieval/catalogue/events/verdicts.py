@@ -10,13 +10,13 @@ from sqlalchemy import Connection, insert, select, update
 
 from retrieval.catalogue.changes import lock_collection
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.enrolment import insert_person
+from retrieval.catalogue.enrolment import People
 from retrieval.catalogue.events.records import Found, Kind, Verdict
 from retrieval.catalogue.events.tables import appearances, verdicts
 from retrieval.catalogue.lookups import person_by_id
 from retrieval.catalogue.names import clean_external_id, clean_name
 from retrieval.catalogue.records import Person
-from retrieval.catalogue.schema import chunks, now, people
+from retrieval.catalogue.schema import chunks, now
 from retrieval.errors import AlreadyExists, NotFound, UndoImpossible
 
 _VERDICT = select(
@@ -114,31 +114,19 @@ class Verdicts:
 
         Raises:
             NameInvalid: see `clean_name`.
-            AlreadyExists: the number is another person's, or the person has another number.
+            AlreadyExists: the number is another person's, or several people have the name.
         """
         name, external_id = clean_name(name), clean_external_id(external_id)
-        query = select(people.c.id, people.c.external_id)
-        mine = people.c.collection_id == collection_id
         with self._database.writing() as connection:
             lock_collection(connection, collection_id)
-            row = connection.execute(query.where(mine, people.c.name == name)).one_or_none()
-            if external_id is not None:
-                numbered = select(people.c.name).where(mine, people.c.external_id == external_id)
-                owner = connection.scalar(numbered)
-                if owner not in (None, name):
-                    raise AlreadyExists(f"The number {external_id} is {owner}'s, not {name}'s.")
-                if row is not None and row.external_id not in (None, external_id):
-                    raise AlreadyExists(
-                        f"{name} has the number {row.external_id}, not {external_id}."
-                    )
-            if row is None:
-                made = insert_person(connection, collection_id, name, external_id)
-                new = person_by_id(connection, collection_id, made)
-                return self._database.edited(connection, new), True
-            if external_id is not None and row.external_id is None:
-                given = update(people).where(people.c.id == row.id)
-                connection.execute(given.values(external_id=external_id))
-            return person_by_id(connection, collection_id, row.id), False
+            everybody = People(connection, collection_id)
+            everybody.load([(name, external_id)])
+            meant = everybody.meant(name, external_id)
+            if isinstance(meant, str):
+                raise AlreadyExists(f"{meant[0].upper()}{meant[1:]}.")
+            owner = everybody.taken(name, external_id, meant)
+            person = person_by_id(connection, collection_id, owner.person_id)
+            return (person if meant else self._database.edited(connection, person)), meant is None
 
 
 def _check(connection: Connection, collection_id: int, event_id: int, said: Sequence[Said]) -> None:

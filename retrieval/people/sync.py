@@ -1,0 +1,364 @@
+"""Bringing a collection to the state of a staff list: who joins, who leaves, who is renamed."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from retrieval.catalogue.names import called, clean_external_id, clean_name, folded
+from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
+from retrieval.catalogue.runs.run_records import ListedPhoto
+from retrieval.collection.answers import EnrolReport
+from retrieval.errors import NameInvalid, NotFound
+from retrieval.people.intake import (
+    Prospect,
+    absent,
+    items_of,
+    listed_folder,
+    listed_list,
+    prospects,
+    replaced,
+    vanished,
+)
+from retrieval.photos.folders import PassedOver
+from retrieval.photos.people_list import ListRow, PeopleList
+from retrieval.service import Service
+from retrieval.values import Location
+
+_WORDS = re.compile(r"[\s_,;()\[\]#.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """Somebody whom the list calls otherwise, known by the number.
+
+    Attributes:
+        person: as enrolled.
+        name: the list's.
+    """
+
+    person: Person
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """Somebody who is in the list and not enrolled, and how many photos there are."""
+
+    name: str
+    external_id: str | None
+    photos: int
+
+    @property
+    def called(self) -> str:
+        """The name, with the number where there is one."""
+        return called(self.name, self.external_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a list would change; nothing is changed yet.
+
+    Attributes:
+        source: the list.
+        listed, enrolled: people in the list, and in the collection.
+        joiners, leavers, renamings: see there.
+        numbered: people who get a number, and which.
+        photos: that are to be enrolled, as listed.
+        new: how many of them are new, of how many people who are enrolled already.
+        replaced: photos whose file holds another picture by now.
+        vanished: photos that list and folder have no more.
+        rejected: rows and photos that cannot be used.
+        passed: what the folder holds besides.
+    """
+
+    source: str
+    listed: int
+    enrolled: int
+    joiners: tuple[Joining, ...]
+    leavers: tuple[Person, ...]
+    renamings: tuple[Renaming, ...]
+    numbered: tuple[tuple[Person, str], ...]
+    photos: tuple[ListedPhoto, ...]
+    new: tuple[tuple[str, int], ...]
+    replaced: tuple[EnrolledFace, ...]
+    vanished: tuple[EnrolledFace, ...]
+    rejected: tuple[Prospect, ...]
+    passed: PassedOver
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to do."""
+        parts = (self.joiners, self.leavers, self.renamings, self.numbered, self.new)
+        return any((*parts, self.replaced))
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "list": self.source,
+            "listed": self.listed,
+            "enrolled_before": self.enrolled,
+            "joiners": [
+                {"person": each.name, "external_id": each.external_id, "photos": each.photos}
+                for each in self.joiners
+            ],
+            "leavers": [_person(each) for each in self.leavers],
+            "renamed": [{**_person(each.person), "now": each.name} for each in self.renamings],
+            "numbered": [{**_person(person), "now": now} for person, now in self.numbered],
+            "new_photos": [{"person": name, "photos": count} for name, count in self.new],
+            "replaced": [_photo(face) for face in self.replaced],
+            "vanished": [_photo(face) for face in self.vanished],
+            "rejected": [
+                {
+                    "person": each.photo.person,
+                    "external_id": each.photo.external_id,
+                    "photo": each.photo.path,
+                    "reason": each.code,
+                    "message": each.message,
+                }
+                for each in self.rejected
+            ],
+            "passed_over": self.passed.document(),
+        }
+
+
+def _person(person: Person) -> dict[str, Any]:
+    return {
+        "id": person.id,
+        "person": person.name,
+        "external_id": person.external_id,
+        "photos": person.faces,
+    }
+
+
+def _photo(face: EnrolledFace) -> dict[str, Any]:
+    return {"person": face.person, "external_id": face.external_id, "photo": face.photo}
+
+
+def plan(
+    service: Service,
+    people_list: PeopleList,
+    *,
+    folder: Location | None = None,
+    nested: bool | None = None,
+    max_bytes: int,
+) -> Plan:
+    """Compare a staff list, and a folder of photos, with the collection.
+
+    Args:
+        service: of the collection.
+        people_list: who is employed; photos too, if it has a column for them.
+        folder: holds a folder per person, called by name, number or both; for people of whom the
+            list names no photo.
+        nested: see `listed_folder`.
+        max_bytes: of a photo.
+
+    Raises:
+        DataInvalid: the list names nobody, or a row cannot be read at all.
+        FoldersUnclear: nobody said where the people's folders lie.
+    """
+    catalogue, name = service.catalogue, service.collection_name
+    rows = list(people_list.rows())
+    leavers = absent(catalogue, name, people_list)
+    try:
+        everybody = catalogue.people(catalogue.collection(name).id)
+    except NotFound:
+        everybody = []
+    known = _Known(everybody, leavers)
+    renamings, numbered, rejected = _renamings(rows, known, people_list)
+    passed = PassedOver()
+    photos = [photo for photo in listed_list(people_list) if photo.reason is None or _bad(photo)]
+    without = [row for row in rows if row.person and not row.photos and row.problem is None]
+    if folder is not None:
+        photos += _from_folder(folder, nested, without, passed)
+    after = {each.person.id: each.name for each in renamings}
+    found = list(prospects(catalogue, name, photos, max_bytes))
+    rejected += [each for each in found if each.outcome == "rejected"]
+    fresh = [each.photo for each in found if each.outcome == "new"]
+    joiners, new = _joiners(rows, fresh, known, after)
+    rejected += [
+        _row_rejected(people_list, row, f"There is no photo of {row.person!r}.", "no-photos")
+        for row in without
+        if known.of(row) is None and not _counted(fresh, row)
+    ]
+    usable = tuple(photo for photo in photos if photo.reason is None)
+    gone = vanished(catalogue, name, people_list, max_bytes) if _names_photos(people_list) else []
+    changed = replaced(catalogue, name, found)
+    return Plan(
+        source=str(people_list.path),
+        listed=len({(folded(row.person), row.external_id) for row in rows if row.person}),
+        enrolled=len(everybody),
+        joiners=joiners,
+        leavers=tuple(leavers),
+        renamings=tuple(renamings),
+        numbered=tuple(numbered),
+        photos=usable,
+        new=new,
+        replaced=tuple(changed),
+        vanished=tuple(face for face in gone if face.id not in {each.id for each in changed}),
+        rejected=tuple(rejected),
+        passed=passed,
+    )
+
+
+def rename(service: Service, plan: Plan) -> list[JournalEntry]:
+    """Rename and number people as the list has them; each edit can be undone.
+
+    Raises:
+        NotFound, AlreadyExists: somebody was edited meanwhile; the edits before stay.
+    """
+    entries = []
+    collection = service.collection.id
+    for each in plan.renamings:
+        service.rename(each.person, each.name)
+        entries += service.catalogue.journal(collection, 1)
+    for person, number in plan.numbered:
+        service.catalogue.number_person(collection, person, number)
+        entries += service.catalogue.journal(collection, 1)
+    return entries
+
+
+def enrol(service: Service, plan: Plan) -> Iterator[EnrolReport]:
+    """Enrol a plan's photos, and remove those that were replaced by them.
+
+    Yields:
+        the report so far, after each photo.
+    """
+    report = EnrolReport(passed_over=plan.passed)
+    old = {face.photo: face for face in plan.replaced}
+    for result in service.enrol(items_of(plan.photos, report)):
+        report.add(result)
+        before = old.get(result.photo)
+        if before is not None and result.outcome == "enrolled":
+            service.remove_photo(before)
+        yield report
+
+
+class _Known:
+    """The people of a collection as rows of a list mean them."""
+
+    def __init__(self, everybody: Sequence[Person], leavers: Sequence[Person]) -> None:
+        gone = {person.id for person in leavers}
+        self.numbered = {p.external_id: p for p in everybody if p.external_id is not None}
+        self.named: dict[str, list[Person]] = defaultdict(list)
+        for person in everybody:
+            if person.id not in gone:
+                self.named[folded(person.name)].append(person)
+
+    def of(self, row: ListRow | ListedPhoto) -> Person | None:
+        """Who is meant by a row's number, or else by its name."""
+        if row.external_id is not None and row.external_id in self.numbered:
+            return self.numbered[row.external_id]
+        there = self.named.get(folded(row.person), [])
+        if row.external_id is not None:
+            there = [person for person in there if person.external_id is None]
+        return there[0] if len(there) == 1 else None
+
+
+def _renamings(
+    rows: Sequence[ListRow], known: _Known, people_list: PeopleList
+) -> tuple[list[Renaming], list[tuple[Person, str]], list[Prospect]]:
+    """Who is called otherwise under a known number, and who has none as yet."""
+    renamings: dict[int, Renaming] = {}
+    numbered: dict[int, tuple[Person, str]] = {}
+    rejected = []
+    for row in rows:
+        number = clean_external_id(row.external_id)
+        person = known.of(row)
+        if person is None or number is None or not row.person:
+            continue
+        try:
+            name = clean_name(row.person, "person's name")
+        except NameInvalid as error:
+            rejected.append(_row_rejected(people_list, row, str(error), error.code))
+            continue
+        if person.external_id is None:
+            numbered.setdefault(person.id, (person, number))
+        elif folded(name) != folded(person.name):
+            before = renamings.setdefault(person.id, Renaming(person, name))
+            if folded(before.name) != folded(name):
+                told = f"The number {number} has two names: {before.name!r} and {name!r}."
+                rejected.append(_row_rejected(people_list, row, told, "list-row"))
+    return list(renamings.values()), list(numbered.values()), rejected
+
+
+def _row_rejected(people_list: PeopleList, row: ListRow, told: str, code: str) -> Prospect:
+    message = f"Line {row.line} of {people_list.path}: {told}"
+    listed = ListedPhoto(f"{people_list.path}:{row.line}", row.person, row.external_id)
+    return Prospect(listed, "rejected", code, message)
+
+
+def _bad(photo: ListedPhoto) -> bool:
+    """Whether a row is rejected for another reason than that it names no photo."""
+    assert photo.reason is not None
+    return "It names no photo" not in photo.reason[1]
+
+
+def _names_photos(people_list: PeopleList) -> bool:
+    return "photo" in people_list.columns.used
+
+
+def _from_folder(
+    folder: Location, nested: bool | None, rows: Sequence[ListRow], passed: PassedOver
+) -> list[ListedPhoto]:
+    """The photos of a folder's people who are in the list, by name, number or both."""
+    by_number = {row.external_id: row for row in rows if row.external_id}
+    by_name: dict[str, dict[str | None, ListRow]] = defaultdict(dict)
+    for row in rows:
+        by_name[folded(row.person)][row.external_id] = row
+
+    def meant(name: str) -> ListRow | str:
+        words = [word for word in _WORDS.split(name) if word]
+        numbers = [by_number[word] for word in words if word in by_number]
+        if len(numbers) == 1:
+            return numbers[0]
+        there = by_name.get(folded(name), {})
+        if len(there) == 1:
+            return next(iter(there.values()))
+        if there:
+            choices = ", ".join(sorted(str(number) for number in there))
+            return (
+                f"Several people in the list are called {name!r}: {choices}. Call the folder by"
+                " the number."
+            )
+        return f"Nobody in the list is called {name!r}."
+
+    found = []
+    told: set[str] = set()
+    for photo in listed_folder(folder, nested=nested, passed=passed):
+        whose = meant(photo.person) if photo.person else None
+        if isinstance(whose, ListRow):
+            person, number = clean_name(whose.person), clean_external_id(whose.external_id)
+            found.append(replace(photo, person=person, external_id=number))
+        elif whose is None:
+            found.append(photo)
+        elif photo.person not in told:  # once for each folder
+            told.add(photo.person)
+            place = str(Path(photo.path).parent)
+            found.append(replace(photo, path=place, reason=("list-row", whose)))
+    return found
+
+
+def _counted(photos: Sequence[ListedPhoto], row: ListRow) -> int:
+    own = (folded(row.person), row.external_id)
+    return sum((folded(photo.person), photo.external_id) == own for photo in photos)
+
+
+def _joiners(
+    rows: Sequence[ListRow], fresh: Sequence[ListedPhoto], known: _Known, after: dict[int, str]
+) -> tuple[tuple[Joining, ...], tuple[tuple[str, int], ...]]:
+    """Who is new and has photos, and new photos of whoever is known."""
+    joining: dict[tuple[str, str | None], tuple[str, int]] = {}
+    new: Counter[str] = Counter()
+    for photo in fresh:
+        person = known.of(photo)
+        if person is not None:
+            new[called(after.get(person.id, person.name), person.external_id)] += 1
+            continue
+        key = folded(photo.person), photo.external_id
+        name, count = joining.get(key, (photo.person, 0))
+        joining[key] = name, count + 1
+    joiners = tuple(Joining(name, key[1], count) for key, (name, count) in joining.items())
+    return joiners, tuple(new.items())
