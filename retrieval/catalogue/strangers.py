@@ -32,6 +32,7 @@ from retrieval.catalogue.encrypted.encoding import (
     from_bytes,
     to_bytes,
 )
+from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.same_vectors import rows_with
 from retrieval.catalogue.events.tables import thumbnails
 from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
@@ -300,6 +301,14 @@ def erase_strangers(
     same = (unknowns.c.fingerprint == _model(collection_id).scalar_subquery()) & mine
     for ids in chunks(rows_with(connection, unknowns, same, vectors)):
         connection.execute(delete(unknowns).where(unknowns.c.id.in_(ids)))
+
+
+def take_names_out(connection: Connection, collection_id: int, mentions: Mentions) -> None:
+    """Take names out of what the photos of others' unknown faces are called."""
+    mine = (unknowns.c.collection_id == collection_id) & mentions.possible(unknowns.c.photo)
+    for row in connection.execute(select(unknowns.c.id, unknowns.c.photo).where(mine)).all():
+        left = mentions.taken_out_of_words(row.photo)
+        connection.execute(update(unknowns).where(unknowns.c.id == row.id).values(photo=left))
 
 
 def _model(collection_id: int) -> Select[tuple[str]]:

@@ -3,6 +3,7 @@
 What also stands for somebody else, as a copy of the same photo does, is no trace.
 """
 
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,8 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.catalogue.erasing.erasure import copies, traces
+from retrieval.errors import StoreError
 from retrieval.service import Service
 from retrieval.values import Ints
+
+logger = logging.getLogger(__name__)
 
 _KEPT = re.compile(r"[0-9a-f]{64}")  # the name of a kept copy: its photo's SHA-256
 
@@ -112,7 +116,8 @@ def proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought]
     """Search; where something is found, see whether it is somebody else's or can be driven out.
 
     The centre of a cluster of one is that one's vector, and stays in the lists until they are
-    trained anew.
+    trained anew. SQLite overwrites what is freed, but may leave bytes where it moves rows from page
+    to page: then its file is written anew.
     """
     found = search(service, home, sought)
     if found.traces:
@@ -121,6 +126,13 @@ def proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought]
         found = search(service, home, sought)
     if any(path.is_relative_to(home / "index") for path in found.traces):
         service.gallery.rebuild()
+        found = search(service, home, sought)
+    if not {*found.traces}.isdisjoint(service.catalogue.files()):
+        try:
+            service.catalogue.compact()
+            service.catalogue.empty_wal()
+        except StoreError as error:  # no space, or others write all the time: the trace is told
+            logger.warning("The catalogue's file was not written anew: %s", error)
         found = search(service, home, sought)
     return found, sought
 

@@ -175,3 +175,17 @@ def test_a_name_in_the_path_of_anothers_photo_goes_where_the_photo_is_kept(
         (left,) = service.catalogue.faces_of(service.person("somebody else").id)
         assert ("person 000" in left.photo) is not keeps
         assert receipt.mentions == (() if keeps else ("photos.photo (1 row)",))
+
+
+def test_the_photo_of_another_stranger_is_no_longer_called_by_the_name(
+    tmp_path: Path, staff: Path
+) -> None:
+    settings = Settings(home=tmp_path / "home", unknown_days=30)
+    with small_service(settings) as service:
+        enrol(service, staff, "person 000")
+        other = staff / "person 001" / "0.png"
+        service.identify([Source("beside person 000.png", other.read_bytes())])
+        receipt = forget_with_receipt(service, "person 000", settings.home)
+        assert receipt.clean, receipt.sentence()
+        (left,) = service.catalogue.strangers.newest(service.collection.id, 9, None)
+        assert left.photo == "beside (deleted).png"

@@ -2,10 +2,11 @@
 
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -224,6 +225,26 @@ def test_the_same_photos_in_another_collection_are_no_trace(service: Service, ho
         assert receipt.clean, receipt.sentence()
         _assert_each_is_found(other, home, _sought(other, "person 03"))
         assert forget_with_receipt(other, "person 03", home).clean
+
+
+def test_bytes_that_the_catalogues_file_left_lying_are_driven_out(
+    service: Service, home: Path
+) -> None:
+    """As SQLite may when it moves rows: here by a connection that overwrites nothing."""
+    _enrol(service, _faces())
+    vector = service.catalogue.vectors(service.collection.id, _ids(service, "person 03"))[2][0]
+    with closing(sqlite3.connect(home / "catalogue.db")) as careless:
+        careless.execute("PRAGMA secure_delete = OFF")
+        careless.execute("CREATE TABLE moved (vector BLOB)")
+        careless.execute("INSERT INTO moved VALUES (?)", [b"before" + vector.tobytes()])
+        careless.execute("DELETE FROM moved")
+        careless.execute("DROP TABLE moved")
+        careless.commit()
+    service.catalogue.empty_wal()
+    receipt = forget_with_receipt(service, "person 03", home)
+    assert receipt.clean, receipt.sentence()
+    assert not traces([home / "catalogue.db"], [vector.tobytes()])
+    assert len(_ids(service, "person 04")) == PHOTOS
 
 
 def test_a_trace_in_any_file_under_the_home_folder_is_named(service: Service, home: Path) -> None:

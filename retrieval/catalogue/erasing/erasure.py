@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, or_, select, update
 
+from retrieval.catalogue import strangers
 from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.erasing import receipt_log
 from retrieval.catalogue.erasing.erasure_log import Erasure, ErasureKind, log_erasure
@@ -42,7 +43,6 @@ from retrieval.catalogue.schema import (
     people,
     photos,
 )
-from retrieval.catalogue.strangers import erase_strangers
 from retrieval.errors import NotFound, StoreError, VectorDamaged
 
 _PIECE_BYTES = 256  # SQLite may lay a long value over several pages
@@ -147,6 +147,7 @@ def _delete_person(connection: Connection, collection_id: int, person: Person) -
     audit.erase_person(connection, collection_id, mentions, erased.photos)
     replies.erase_person(connection, mentions)
     receipt_log.erase_person(connection, collection_id, mentions)
+    strangers.take_names_out(connection, collection_id, mentions)
     every = same_people(connection, person_id)
     entries = select(journal_people.c.entry_id).where(journal_people.c.person_id.in_(every))
     connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))
@@ -265,7 +266,7 @@ def _delete_faces(connection: Connection, collection_id: int, face_ids: Sequence
         empty = photos.c.id.in_(photo_ids) & ~_has_faces(photos.c.id)
         hashes += connection.scalars(select(photos.c.sha256).where(empty))
         connection.execute(delete(photos).where(empty))
-    erase_strangers(connection, collection_id, hashes, gone)
+    strangers.erase_strangers(connection, collection_id, hashes, gone)
     events.erase_vectors(connection, collection_id, gone)
     events.mark_photos(connection, collection_id, hashes)
     return Erased((), tuple(sorted(face_ids)), tuple(hashes), gone)
