@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 events = typer.Typer(help="Photos of an occasion: who was there.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="EVENT", help="Its name, or its id.")]
+Name = Annotated[str, typer.Argument(metavar="EVENT", help="Its name, or its id (7 or #7).")]
 Photos = Annotated[
     list[str] | None,
     typer.Argument(

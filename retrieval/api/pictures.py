@@ -10,9 +10,9 @@ from pathlib import Path
 from PIL import Image
 from starlette.responses import Response
 
+from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import EnrolledFace
 from retrieval.catalogue.strangers import UnknownFace
-from retrieval.catalogue.thumbnails import Of
 from retrieval.errors import NotFound, PhotoError
 from retrieval.photos.decode import decode, read
 from retrieval.service import Service

@@ -27,14 +27,13 @@ from retrieval.catalogue.changes import dimension_of, lock_collection
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.encoding import (
     decode_vectors,
-    encode_pictures,
     encode_vectors,
     from_bytes,
     to_bytes,
 )
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.same_vectors import rows_with
-from retrieval.catalogue.events.tables import thumbnails
+from retrieval.catalogue.picture_rows import Of, insert_pictures
 from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
 from retrieval.catalogue.schema import (
     Id,
@@ -271,14 +270,8 @@ class Strangers:
 def _keep_pictures(
     connection: Connection, collection_id: int, ids: Sequence[int], faces: Sequence[UnknownFace]
 ) -> None:
-    shown = [(face, each.picture) for face, each in zip(ids, faces, strict=True) if each.picture]
-    encoded = encode_pictures(connection, [picture for _, picture in shown])
-    rows = [
-        {"collection_id": collection_id, "stranger_id": face, "picture": value}
-        for (face, _), value in zip(shown, encoded, strict=True)
-    ]
-    if rows:
-        connection.execute(insert(thumbnails), rows)
+    shown = {face: each.picture for face, each in zip(ids, faces, strict=True) if each.picture}
+    insert_pictures(connection, collection_id, Of.STRANGER, shown)
 
 
 def erase_strangers(

@@ -4,24 +4,16 @@ They are encrypted where vectors are, and gone where these are. Every method is 
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 
-from sqlalchemy import Column, Connection, insert, select
+from sqlalchemy import Column, Connection, select
 
 from retrieval.catalogue.changes import lock_collection
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.encrypted.encoding import decode_pictures, encode_pictures
+from retrieval.catalogue.encrypted.encoding import decode_pictures
 from retrieval.catalogue.events.tables import appearances, thumbnails
+from retrieval.catalogue.picture_rows import Of, insert_pictures
 from retrieval.catalogue.schema import NO_VECTOR, chunks, faces
 from retrieval.catalogue.strangers import unknowns
-
-
-class Of(StrEnum):
-    """Whose picture is meant."""
-
-    FACE = "face"
-    APPEARANCE = "appearance"
-    STRANGER = "stranger"
 
 
 class Thumbnails:
@@ -77,14 +69,8 @@ def put_pictures(
         for some in chunks(pictures)
         for number in connection.scalars(query.where(table.c.id.in_(some)))
     ]
-    encoded = encode_pictures(connection, [pictures[number] for number in wanted])
-    rows = [
-        {"collection_id": collection_id, owner.name: number, "picture": value}
-        for number, value in zip(wanted, encoded, strict=True)
-    ]
-    if rows:
-        connection.execute(insert(thumbnails), rows)
-    return len(rows)
+    insert_pictures(connection, collection_id, of, {owner: pictures[owner] for owner in wanted})
+    return len(wanted)
 
 
 def _owner(of: Of) -> Column[int]:

@@ -5,8 +5,8 @@ from functools import partial
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace
-from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.answers import EnrolItem, EnrolResult
 from retrieval.collection.pipeline import (
     Choice,

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import EnrolledFace
-from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.thumbnails import SIDE_PX, cut
 from retrieval.errors import InputError, StoreError
 from retrieval.photos.decode import decode, read

@@ -19,11 +19,10 @@ from retrieval.catalogue.events.records import (
 )
 from retrieval.catalogue.events.verdicts import people_of as people_said
 from retrieval.catalogue.names import folded
+from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import Person
-from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.answers import FaceBox
-from retrieval.errors import NotFound
 from retrieval.events import roll as rolls
 from retrieval.events.album import add_face, photo_of, read_again
 from retrieval.events.changes import Changes, update, would_change
@@ -106,15 +105,15 @@ class Events:
         return Expected(Expects.LISTED, tuple(dict.fromkeys(ids)), unknown)
 
     def find(self, event: str | int) -> Event:
-        """The event of this name, or with this id; NotFound names those that there are."""
+        """The event of this name, or with this id (7 or #7).
+
+        Raises:
+            NotFound: there is none; the message names those that there are.
+            InputError: it is one event's name and another one's id.
+        """
         if isinstance(event, int):
             return self._store.get(self._collection, event)
-        try:
-            return self._store.find(self._collection, event)
-        except NotFound:
-            if event.isdecimal():
-                return self._store.get(self._collection, int(event))
-            raise
+        return self._store.called(self._collection, event)
 
     def all(self) -> list[EventShown]:
         """All events with how much they hold, the latest first."""

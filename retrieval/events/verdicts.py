@@ -10,8 +10,8 @@ from retrieval.catalogue.events.faces import EventFaces
 from retrieval.catalogue.events.records import Event, Kind, Verdict
 from retrieval.catalogue.events.verdicts import Said as Row
 from retrieval.catalogue.events.verdicts import Verdicts
+from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import EnrolmentOutcome
-from retrieval.catalogue.thumbnails import Of
 from retrieval.collection.active_model import ActiveModel
 from retrieval.errors import InputError, NotFound
 from retrieval.events.host import Host

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
+from retrieval.identities.link import group_faces
 from retrieval.scoring.rule import grouped
 from retrieval.values import Floats, Ints, Vectors
 
@@ -21,16 +22,14 @@ def group(vectors: Vectors, photos: Ints, distance: float) -> Ints:
     """Group faces by average linkage.
 
     Args:
-        vectors: (n, d) float32, rows of unit length; n x n distances are held.
+        vectors: (n, d) float32, rows of unit length.
         photos: (n,) int64, the photo of each: no group holds two faces of one.
         distance: groups whose faces are this far apart on average, or farther, stay apart.
 
     Returns:
         (n,) int64, the group of each face: 0, 1, ... in order of their first face.
     """
-    if len(vectors) < 2:
-        return np.zeros(len(vectors), np.int64)
-    return _numbered(fcluster(_tree(vectors, photos), distance, "distance"))
+    return _numbered(group_faces(vectors, photos, 1 - distance))
 
 
 def nearest_group(
@@ -104,13 +103,9 @@ def _pairs(labels: Ints) -> float:
     return float((counts * (counts - 1) // 2).sum())
 
 
-def _tree(vectors: Vectors, photos: Ints | None = None) -> Floats:
-    distances = np.maximum(pdist(vectors, "cosine"), 0)
-    if photos is not None:
-        # So far apart that no mean over two groups' pairs, of which there are n^2 / 4 at most, can
-        # come near a distance of cosines if one of the pairs is of one photo.
-        distances[pdist(photos[:, None], "hamming") == 0] = float(len(photos)) ** 2
-    tree: Floats = linkage(distances, "average")
+def _tree(vectors: Vectors) -> Floats:
+    """All distances at which groups would become one, which a list of distances is tried on."""
+    tree: Floats = linkage(np.maximum(pdist(vectors, "cosine"), 0), "average")
     return tree
 
 

@@ -139,23 +139,21 @@ def _preview(service: Service, faces: Sequence[EnrolledFace], target: Person) ->
 def _unlike(
     service: Service, faces: Sequence[EnrolledFace], target: Person | None
 ) -> tuple[EnrolledFace, ...]:
-    """Those that would not be matched with the target's faces, or else with one another."""
+    """Those that are not shown to be the target's person, or else one person with one another."""
     collection = service.collection.id
     ids, _, moving = service.catalogue.vectors(collection, [face.id for face in faces])
-    if target is None:
-        scores = _scores_within(moving)
+    own = [] if target is None else service.catalogue.faces_of(target.id)
+    # A comparison with one person, whom somebody chose, and no search among all: see `verify`.
+    if own:
+        there = service.catalogue.vectors(collection, [face.id for face in own])[2]
+        scores, needed = _scores_against(moving, there), service.gate.of_person
     else:
-        there = service.catalogue.vectors(
-            collection, [face.id for face in service.catalogue.faces_of(target.id)]
-        )[2]
-        scores = _scores_against(moving, there)
-    low: Ints = ids[scores < service.gate.threshold]
+        scores, needed = _scores_within(moving), service.gate.of_photos
+    low: Ints = ids[scores < needed]
     return tuple(face for face in faces if face.id in low)
 
 
 def _scores_against(moving: Vectors, there: Vectors) -> np.ndarray[Any, np.dtype[np.float32]]:
-    if not len(there):
-        return _scores_within(moving)
     _, template = templates(there, np.zeros(len(there), np.int64))
     return fuse((moving @ there.T).max(axis=1), moving @ template[0])
 

@@ -20,8 +20,8 @@ from retrieval.catalogue.events.records import (
     Reject,
 )
 from retrieval.catalogue.events.tables import appearances, event_photos, thumbnails
+from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.schema import NO_VECTOR
-from retrieval.catalogue.thumbnails import Of
 from retrieval.errors import AlreadyExists, ModelSwitched, NotFound, UndoImpossible
 from retrieval.values import Detections, Faces, Quality
 from tests.catalogue.made import make_collection, new_faces, sha256, vector
@@ -124,11 +124,10 @@ def test_a_photo_is_taken_once_and_its_faces_are_numbered_from_the_left(
     ids = add(catalogue, gallery, party, photo(1, taken_at=moment), photo(1), photo(2, [102]))
     assert len(ids) == 3
     assert add(catalogue, gallery, party, photo(1)) == ()
-    found = catalogue.event_faces.of_event(party.id, "fingerprint")
+    found = catalogue.event_faces.of_event(party.id)
     assert found.ids.tolist() == list(ids)
-    assert found.faces.tolist() == [2, 1, 1]
+    assert [each.face for each in catalogue.event_faces.shown(party.id)] == [2, 1, 1]
     assert [FOUND[each] for each in found.found] == [Found.UNKNOWN] * 3
-    assert found.own_model.all()
     assert store.get(gallery, party.id).day == date(2026, 7, 4), "as the first photo tells"
     assert store.sizes([party.id])[party.id].appearances == 3
     pictures = catalogue.thumbnails.find(gallery, Of.APPEARANCE, list(ids))

@@ -216,3 +216,13 @@ def test_the_receipt_of_a_deletion_names_the_events_and_finds_no_trace(service, 
     assert "2 of 1 events" in receipt.sentence()
     assert receipt.document()["events"] == [party.id]
     assert "downloaded" in " ".join(receipt.not_searched)
+
+
+def test_a_number_that_is_one_events_name_and_another_ones_id_is_asked_about(service, party):
+    other = service.events.create(str(party.id))
+    with pytest.raises(InputError, match=f"#{other.id} or #{party.id}"):
+        service.events.find(str(party.id))
+    assert service.events.find(f"#{party.id}") == service.events.find(party.id)
+    assert service.events.find(f"#{other.id}").name == str(party.id)
+    service.events.delete(party)
+    assert service.events.find(str(party.id)) == other, "nothing else is meant any more"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, and_, delete, func, insert, select, u
 
 from retrieval.catalogue.changes import check_model, lock_collection
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.encrypted.encoding import encode_pictures, encode_vectors, to_bytes
+from retrieval.catalogue.encrypted.encoding import encode_vectors, to_bytes
 from retrieval.catalogue.erasing.erasure_log import mark_of
 from retrieval.catalogue.events.records import (
     NO_CANDIDATES,
@@ -22,8 +22,9 @@ from retrieval.catalogue.events.records import (
     Reject,
 )
 from retrieval.catalogue.events.store import find_event
-from retrieval.catalogue.events.tables import appearances, event_photos, events, thumbnails
+from retrieval.catalogue.events.tables import appearances, event_photos, events
 from retrieval.catalogue.names import storable_path
+from retrieval.catalogue.picture_rows import Of, insert_pictures
 from retrieval.catalogue.schema import chunks, now
 from retrieval.values import Faces, Vectors, check_vectors
 
@@ -267,13 +268,9 @@ def _insert_faces(
     with_ids = insert(appearances).returning(appearances.c.id, sort_by_parameter_order=True)
     ids = list(connection.execute(with_ids, rows).scalars())
     if pictures:
-        encoded = encode_pictures(connection, pictures)
         shown = [face for face, has in zip(ids, pictured, strict=True) if has]
-        own = [
-            {"collection_id": row["collection_id"], "appearance_id": face, "picture": picture}
-            for face, picture, row in zip(shown, encoded, faces, strict=False)
-        ]
-        connection.execute(insert(thumbnails), own)
+        own = dict(zip(shown, pictures, strict=True))
+        insert_pictures(connection, faces[0]["collection_id"], Of.APPEARANCE, own)
     return ids
 
 

@@ -36,14 +36,13 @@ from retrieval.values import Floats, Ints, Vectors
 EVENT, ITSELF, NOTHING = "event", "itself", "nothing"  # what `basis` may say
 _NUMBER = {found.value: number for number, found in enumerate(FOUND)}
 _COLUMNS = (
-    "id", "photo_id", "face", "outcome", "person_id", "likeness", "needed", "margin", "basis",
-    "group_id", "size_px", "fingerprint", "first_s", "last_s",
+    "id", "photo_id", "outcome", "person_id", "likeness", "needed", "basis", "group_id", "size_px",
+    "first_s", "last_s",
 )  # fmt: skip
 _SHOWN = select(
     *(
         appearances.c[name]
-        for name in (*_COLUMNS, "best_s", "box", "reason", "candidates")
-        if name != "fingerprint"
+        for name in (*_COLUMNS, "face", "margin", "best_s", "box", "reason", "candidates")
     ),
     *(event_photos.c[name].label(f"photo_{name}") for name in EventPhoto.__slots__ if name != "id"),
 ).join_from(appearances, event_photos, event_photos.c.id == appearances.c.photo_id)
@@ -55,10 +54,10 @@ class EventFaces:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of_event(self, event_id: int, fingerprint: str = "") -> Appearances:
-        """All appearances of an event, by id; `own_model` tells those of this fingerprint."""
+    def of_event(self, event_id: int) -> Appearances:
+        """All appearances of an event, by id."""
         with self._database.reading() as connection:
-            return _read(connection, event_id, fingerprint)
+            return _read(connection, event_id)
 
     def to_decide(
         self, event_id: int, fingerprint: str
@@ -80,7 +79,7 @@ class EventFaces:
             revision = connection.scalar(select(events.c.revision).where(events.c.id == event_id))
             if revision is None:
                 raise NotFound(f"There is no event with id {event_id} any more.")
-            found = _read(connection, event_id, fingerprint)
+            found = _read(connection, event_id)
             rows = connection.execute(query.where(appearances.c.event_id == event_id)).all()
             usable = [n for n, row in enumerate(rows) if row[3] and row[0] != NO_VECTOR]
             dimension = dimension_of(connection, rows[0][2]) if rows else 0
@@ -245,28 +244,25 @@ _DECIDED = (
 )  # fmt: skip
 
 
-def _read(connection: Connection, event_id: int, fingerprint: str) -> Appearances:
+def _read(connection: Connection, event_id: int) -> Appearances:
     query = select(*(appearances.c[name] for name in _COLUMNS))
     query = query.where(appearances.c.event_id == event_id).order_by(appearances.c.id)
     # The driver's own tuples: SQLAlchemy's rows would double the time of 40,000 faces.
     cursor = connection.execute(query).cursor
     rows = cursor.fetchall() if cursor is not None else []
     columns: Sequence[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
-    ids, photos, faces, found, persons, likeness, needed = columns[:7]
-    margins, basis, groups, sizes, made, first, last = columns[7:]
+    ids, photos, found, persons, likeness, needed = columns[:6]
+    basis, groups, sizes, first, last = columns[6:]
     return Appearances(
         ids=np.array(ids, np.int64),
         photos=np.array(photos, np.int64),
-        faces=np.array(faces, np.int64),
         found=np.array([_NUMBER[each] for each in found], np.int64),
         people=_ints(persons),
         likeness=_floats(likeness),
         needed=_floats(needed),
-        margins=_floats(margins),
         by_event=np.array([each == EVENT for each in basis], bool),
         groups=_ints(groups),
         sizes=np.array(sizes, np.float32),
-        own_model=np.array([each == fingerprint for each in made], bool),
         first=np.array([second or 0 for second in first], np.float32),
         last=np.array([second or 0 for second in last], np.float32),
     )

@@ -174,29 +174,25 @@ class Appearances:
     """The faces of one event without their vectors, a row each, by id.
 
     Attributes:
-        ids, photos, faces: (n,) int64: their ids, their photos' ids, their number in the photo.
+        ids, photos: (n,) int64: their ids, and their photos'.
         found: (n,) int64, the number of `FOUND`.
         people: (n,) int64, of matches, -1 else.
-        likeness, needed, margins: (n,) float32, NaN where there is none.
+        likeness, needed: (n,) float32, NaN where there is none.
         by_event: (n,) bool, whether the event rather than the face itself decided.
         groups: (n,) int64, the id of the group's first appearance, -1 for none.
         sizes: (n,) float32, pixels of the face's shorter side.
-        own_model: (n,) bool, whether the vector is of the model that was asked for.
         first, last: (n,) float32, seconds of a video; 0 of a photo.
     """
 
     ids: Ints
     photos: Ints
-    faces: Ints
     found: Ints
     people: Ints
     likeness: Floats
     needed: Floats
-    margins: Floats
     by_event: npt.NDArray[np.bool_]
     groups: Ints
     sizes: Floats
-    own_model: npt.NDArray[np.bool_]
     first: Floats
     last: Floats
 

@@ -1,6 +1,7 @@
 """Events in the catalogue; every method is one transaction."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -36,7 +37,7 @@ from retrieval.catalogue.events.tables import (
 )
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.schema import NO_VECTOR, chunks, days_ago, now
-from retrieval.errors import AlreadyExists, NotFound
+from retrieval.errors import AlreadyExists, InputError, NotFound
 
 _EVENT = select(*(events.c[name] for name in Event.__slots__))
 
@@ -106,6 +107,31 @@ class EventStore:
         """The event with this id, or NotFound."""
         with self._database.reading() as connection:
             return find_event(connection, collection_id, events.c.id == event_id)
+
+    def called(self, collection_id: int, named: str) -> Event:
+        """The event of this name, or with this id (7 or #7).
+
+        Raises:
+            NotFound: there is none; the message names those that there are.
+            InputError: it is one event's name and another one's id.
+        """
+        number = named.removeprefix("#")
+        by_id = None
+        if number.isascii() and number.isdecimal():
+            with suppress(NotFound):
+                by_id = self.get(collection_id, int(number[:18]))
+        try:
+            by_name = self.find(collection_id, named)
+        except NotFound:
+            if by_id is None:
+                raise
+            return by_id
+        if by_id is not None and by_id.id != by_name.id:
+            raise InputError(
+                f"{named!r} is the name of the event #{by_name.id} and the id of {by_id.name!r}."
+                f" Say #{by_name.id} or #{by_id.id}."
+            )
+        return by_name
 
     def all(self, collection_id: int) -> list[Event]:
         """All events of a collection, the latest day first."""
