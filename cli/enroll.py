@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.enrol_files import EnrolFiles, is_archive, unpacked
 from cli.options import Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolReport, box_of
 from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SettingInvalid
+from retrieval.files.tables import check_table
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import absolute, location_of
 from retrieval.values import Location
@@ -38,8 +40,8 @@ def enroll(
         list[str] | None,
         typer.Argument(
             metavar="PATH...",
-            help="Folders with one folder per person; with --person, photos of that person. A path"
-            " or a URL (s3://bucket/people).",
+            help="Folders with one folder per person, or ZIP and tar files of such; with --person,"
+            " photos of that person. A path or a URL (s3://bucket/people).",
         ),
     ] = None,
     person: Annotated[
@@ -121,7 +123,20 @@ def enroll(
     ] = False,
     rejects: Annotated[
         Path | None,
-        typer.Option("--rejects", metavar="FILE", help="Where --queue writes photos not taken."),
+        typer.Option(
+            "--rejects",
+            metavar="FILE",
+            help="Write what was not taken, with the reasons: .csv, .xlsx, .jsonl or .parquet.",
+        ),
+        Writes.FILE,
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write a row per photo, what became of it: .csv, .xlsx, .jsonl or .parquet.",
+        ),
         Writes.FILE,
     ] = None,
     webhook: Annotated[
@@ -134,24 +149,61 @@ def enroll(
     Photos that are enrolled already are left as they are, so a run that was stopped is simply
     started again.
     """
-    if (manifest is None) == (not paths):
-        raise SettingInvalid("Give folders with photos, or --manifest FILE: one of the two.")
+    if manifest is None and not paths:
+        raise SettingInvalid("Give folders with photos, --manifest FILE, or both.")
     if columns is not None and manifest is None:
         raise SettingInvalid("--columns belongs to --manifest.")
-    if sync and manifest is None:
-        raise SettingInvalid("--sync needs --manifest: the people who are to stay.")
+    if sync and (manifest is None or paths):
+        raise SettingInvalid("--sync needs --manifest alone: the people who are to stay.")
     if (leavers is not None or vanished) and not sync:
         raise SettingInvalid("--leavers and --vanished belong to --sync.")
     if receipt is not None and not sync:
         raise SettingInvalid("--receipt belongs to --sync: it says what was erased.")
-    if not queue and (wait or webhook or rejects):
-        raise SettingInvalid("--wait, --webhook and --rejects belong to --queue.")
+    if not queue and (wait or webhook):
+        raise SettingInvalid("--wait and --webhook belong to --queue.")
+    if dry_run and (out or rejects):
+        raise SettingInvalid("--dry-run takes nothing, so that --out and --rejects have no rows.")
+    if queue and out:
+        raise SettingInvalid("--out does not go with --queue; --rejects does.")
+    for file in filter(None, (out, rejects)):
+        check_table(file)
     if box is not None and (person is None or len(paths or []) != 1 or queue or face is not None):
         raise SettingInvalid("--box takes one photo with --person, and neither --face nor --queue.")
     places = [absolute(location_of(path)) for path in paths or []]
     listing = None if manifest is None else people_list(run, manifest, columns)
     source = Source(places, person, listing, nested)
-    photos = source.photos(run)
+    files = EnrolFiles(out, rejects)
+    if any(map(is_archive, places)) and (queue or dry_run):
+        raise SettingInvalid(
+            "An archive is enrolled at once: leave out --queue and --dry-run, or unpack it first."
+        )
+    with unpacked(run, places, source.passed) as source.unpacked:
+        _enrol(
+            run, source, files, face=face, box=box, queue=queue, wait=wait, webhook=webhook,
+            sync=sync, receipt=receipt, leavers=leavers, vanished=vanished, yes=yes,
+            dry_run=dry_run,
+        )  # fmt: skip
+
+
+def _enrol(
+    run: Run,
+    source: "Source",
+    files: EnrolFiles,
+    *,
+    face: int | None,
+    box: str | None,
+    queue: bool,
+    wait: bool,
+    webhook: str | None,
+    sync: bool,
+    receipt: Path | None,
+    leavers: int | None,
+    vanished: bool,
+    yes: bool,
+    dry_run: bool,
+) -> None:
+    """What the options say, once they are known to agree."""
+    photos, listing = source.photos(run), source.manifest
     extra = {}
     if sync and listing:
         extra = _sync(run, listing, receipt, leavers, yes=yes, dry_run=dry_run)
@@ -159,10 +211,10 @@ def enroll(
     if dry_run:
         _preview(run, photos, source.passed, extra)
     elif queue:
-        chosen = options(face=face, person=person, webhook=webhook)
-        _enrol_queued(run, photos, source, chosen, wait=wait, rejects=rejects, extra=extra)
+        chosen = options(face=face, person=source.person, webhook=webhook)
+        _enrol_queued(run, photos, source, chosen, wait=wait, rejects=files.rejects, extra=extra)
     else:
-        _enrol_here(run, photos, source.passed, extra, face, box)
+        _enrol_here(run, photos, source, files, extra, face, box)
 
 
 def people_list(run: Run, manifest: str, columns: str | None) -> "PeopleList":
@@ -184,6 +236,7 @@ class Source:
         manifest: a list in place of paths, or None.
         nested: whether people's folders lie below others; None where nobody said.
         passed: what is passed over, counted while the photos are listed.
+        unpacked: where archives among the paths were unpacked to.
     """
 
     paths: Sequence[Location]
@@ -191,6 +244,14 @@ class Source:
     manifest: "PeopleList | None"
     nested: bool | None
     passed: PassedOver = field(default_factory=PassedOver)
+    unpacked: dict[Location, Path] = field(default_factory=dict)
+
+    def named(self, photo: str) -> str:
+        """What a photo is called: one of an archive lies in it, not where it was unpacked."""
+        for archive, folder in self.unpacked.items():
+            if photo.startswith(f"{folder}/"):
+                return f"{archive}/{photo[len(str(folder)) + 1 :]}"
+        return photo
 
     def __str__(self) -> str:
         return str(self.manifest.path if self.manifest else ", ".join(map(str, self.paths)))
@@ -208,7 +269,11 @@ class Source:
         from retrieval.people.intake import listed_place
 
         listed = partial(
-            listed_place, path, person=self.person, passed=self.passed, how="--person NAME"
+            listed_place,
+            self.unpacked.get(path, path),
+            person=self.person,
+            passed=self.passed,
+            how="--person NAME",
         )
         try:
             yield from listed(nested=self.nested)
@@ -234,12 +299,13 @@ def _none_found(passed: PassedOver) -> DataInvalid:
 def _enrol_here(
     run: Run,
     listed: "Iterable[ListedPhoto]",
-    passed: PassedOver,
+    source: Source,
+    files: EnrolFiles,
     extra: dict[str, Any],
     face: int | None,
     box: str | None,
 ) -> None:
-    photos = list(listed)
+    photos, passed = list(listed), source.passed
     if not photos:
         raise _none_found(passed)
     given = None if box is None else box_of(box)
@@ -249,14 +315,19 @@ def _enrol_here(
 
     report = EnrolReport(passed_over=passed)
     items = items_of(photos, report, face=face, box=given)
+    items = [replace(item, photo=source.named(item.photo)) for item in items]
+    report.rejected = [replace(each, photo=source.named(each.photo)) for each in report.rejected]
+    results = list(report.rejected)
     with run.service() as service:
         with run.progress("enrolling", len(items)) as advance:
             for result in service.enrol(items):
                 report.add(result)
+                results.append(result)
                 advance(enrolled=report.enrolled, rejected=len(report.rejected))
         if report.enrolled:
             service.gallery.keep_up(run.remark)
         state = service.state()
+    files.write(run, results, passed)
     run.rejected = run.rejected or bool(report.rejected)
     run.emit(
         {**report.document(), **extra, **state.document()},

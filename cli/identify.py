@@ -8,9 +8,13 @@ import typer
 
 from cli.identify_queued import identify_queued
 from cli.options import Run, Writes, command, tell_passed
+from cli.results import write_failed, write_results
 from cli.videos import draw_videos, identify_videos, parted, show_videos
 from retrieval.collection.answers import FaceAnswer, PhotoAnswer, identification
+from retrieval.collection.tracks.answers import as_photo
 from retrieval.errors import DataInvalid, SettingInvalid
+from retrieval.files.output import replacing
+from retrieval.files.tables import check_table, write_table
 from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.urls import location_of
 from retrieval.values import Location, Source, Url
@@ -21,6 +25,13 @@ if TYPE_CHECKING:
 BATCH = 16  # photos that are asked about in one call: enough for full embedding batches
 
 
+_HIT_COLUMNS: dict[str, type] = {
+    "photo": str,
+    "person": str,
+    "external_id": str,
+    "score": float,
+    "same_person": str,
+}
 TURNS_IN_WORDS = {90: "a quarter to the right", 180: "upside down", 270: "a quarter to the left"}
 DRAWN_PX = 1280  # longer side of annotated copies at least, of larger photos
 
@@ -71,7 +82,16 @@ def identify(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="With --queue: a line per face, .jsonl, .csv or .parquet."
+            "--out", metavar="FILE", help="Write a row per face: .csv, .xlsx, .jsonl or .parquet."
+        ),
+        Writes.FILE,
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            "--rejects",
+            metavar="FILE",
+            help="Write photos that could not be read, with the reasons, likewise.",
         ),
         Writes.FILE,
     ] = None,
@@ -79,13 +99,15 @@ def identify(
     """Say who is in each photo, and who is in each video from when to when."""
     run.change(detail=detail)
     places, passed = [location_of(photo) for photo in photos], PassedOver()
-    if queue != (out is not None):
-        raise SettingInvalid("--queue and --out FILE belong together.")
-    if out is not None:
+    if queue and out is None:
+        raise SettingInvalid("--queue needs --out FILE: where the answers are written.")
+    for file in filter(None, (out, rejects)):
+        check_table(file)
+    if queue and out is not None:
         if draw is not None:
             raise SettingInvalid("--draw does not go with --queue.")
         listed = _listed(places, passed)
-        identify_queued(run, places, listed, out, detail=detail, threshold=threshold)
+        identify_queued(run, places, listed, out, rejects, detail=detail, threshold=threshold)
         tell_passed(run, passed)
         return
     paths, videos = parted(list(_listed(places, passed)))
@@ -98,6 +120,13 @@ def identify(
             run.remark(f"wrote {picture}")
         for picture in draw_videos(run, seen, videos, draw):
             run.remark(f"wrote {picture}")
+    if out is not None:
+        told = [*(a.document() for a in answers), *map(as_photo, seen)]
+        rows = write_results(out, told)
+        run.remark(f"{out}: {rows} rows")
+    if rejects is not None:
+        failed = [(a.photo, a.error) for a in answers if a.error]
+        write_failed(run, rejects, [*failed, *((a.video, a.error) for a in seen if a.error)])
     run.rejected = any(a.error for a in answers) or any(a.error for a in seen)
     documents = [answer.document() for answer in seen]
 
@@ -188,7 +217,6 @@ def draw_all(
 ) -> list[Path]:
     """Write an annotated copy of each photo that could be read; return where."""
     from retrieval.collection.drawing import annotate
-    from retrieval.files.output import replacing
     from retrieval.photos.decode import decode
 
     try:
@@ -230,13 +258,26 @@ def search(
     like: Annotated[
         bool, typer.Option("--like", help="By how many of the photo's people they show.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Write a row per photo: .csv, .xlsx, .jsonl or .parquet."
+        ),
+        Writes.FILE,
+    ] = None,
 ) -> None:
     """Find the gallery's photos that show the people of a photo, best first."""
+    if out is not None:
+        check_table(out)
     with run.service() as service:
         ask = service.like if like else service.search
         hits = ask(Source(photo, location_of(photo)), limit)
     rows = [(h.photo, h.person, f"{h.score:.3f}", "yes" if h.same_person else "") for h in hits]
     document = {"photo": photo, "hits": [hit.document() for hit in hits]}
+    if out is not None:
+        with replacing(out) as part:
+            write_table(part, _HIT_COLUMNS, document["hits"], out.suffix)  # type: ignore[arg-type]
+        run.remark(f"{out}: {len(hits)} rows")
     run.emit(document, lambda: run.table(("photo", "person", "score", "same person"), rows))
 
 

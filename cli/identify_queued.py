@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from cli.options import Run
 from cli.queued import all_not_taken, options, queued, report, watch
-from cli.results import check_results, write_results
+from cli.results import write_results
+from retrieval.files.tables import check_table
 from retrieval.values import Location
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def identify_queued(
     named: Sequence[Location],
     photos: Iterable[Location],
     out: Path,
+    rejects: Path | None,
     *,
     detail: str | None,
     threshold: float | None,
@@ -31,7 +33,7 @@ def identify_queued(
     from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
     from retrieval.files.output import holding
 
-    check_results(out)
+    check_table(out)
     source = ", ".join(map(str, named))
     chosen = options(out=str(out.absolute()), detail=detail, threshold=threshold)
     with holding(out), queued(run) as opened:
@@ -49,7 +51,7 @@ def identify_queued(
             )
             opened.runs.forget_taken(bulk_run.id)
             run.remark(f"{out}: {lines} lines")
-        report(run, opened, bulk_run, extra={"out": str(out)})
+        report(run, opened, bulk_run, rejects, extra={"out": str(out)})
 
 
 def _answers(runs: "Runs", run_id: str) -> Iterator[dict[str, Any]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.options import Run, StoppedWaiting
-from retrieval.files.cells import CsvWriter
-from retrieval.files.private import make_folder, open_text
+from retrieval.files.private import make_folder
+from retrieval.files.tables import write_table
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs.run_records import Run as BulkRun
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from retrieval.collection.bulk import Bulk
     from worker.jobs import RqJobQueue
 
+_REJECT_COLUMNS: dict[str, type] = {
+    "person": str,
+    "external_id": str,
+    "photo": str,
+    "face": int,
+    "reason": str,
+    "what_to_do": str,
+}
 REASONS_SHOWN = 20  # photos that were not taken, in the terminal; the CSV has all
 
 
@@ -183,18 +191,21 @@ def write_rejects(
         make_folder(path.parent)
     except OSError as exc:
         raise StoreError(f"{path} cannot be written: {exc.strerror}.") from exc
+    suffix = path.suffix if path.suffix in (".xlsx", ".jsonl", ".parquet") else ".csv"
     # Held before the catalogue is asked: who deletes a person strikes the name afterwards.
-    with (
-        holding(path, WAIT_S),
-        replacing(path) as part,
-        open_text(part, errors="backslashreplace") as file,
-    ):
-        writer = CsvWriter(file)
-        writer.row(("person", "external_id", "photo", "face", "reason", "what_to_do"))
-        for photo in photos:
-            name = name_of(home, bulk_run, photo.path)
-            person, external_id = photo.person, photo.external_id or ""
-            writer.row((person, external_id, name, photo.face, photo.code, photo.message))
+    with holding(path, WAIT_S), replacing(path) as part:
+        rows = (
+            {
+                "person": photo.person,
+                "external_id": photo.external_id or "",
+                "photo": name_of(home, bulk_run, photo.path),
+                "face": photo.face,
+                "reason": photo.code,
+                "what_to_do": photo.message,
+            }
+            for photo in photos
+        )
+        write_table(part, _REJECT_COLUMNS, rows, suffix)
 
 
 def check_webhook(run: Run, url: str) -> None:

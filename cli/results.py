@@ -1,57 +1,45 @@
-"""Answers of a bulk identification as a file: a line per face, in the order of the input.
+"""Answers of an identification as a file: a line per face, in the order of the input.
 
 A photo without faces, or one that could not be read, has one line with no face in it, so every
-photo of the input is there. JSON lines carry the same words as `rollcall identify --json`.
+photo of the input is there. JSON lines carry the same words as `rollcall identify --json`; tables
+have a cell for each thing that an office asks for.
 """
 
-import csv
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.util import find_spec
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from retrieval.errors import AlreadyExists, SettingInvalid, StoreError
-from retrieval.files.cells import CsvWriter, as_written
-from retrieval.files.output import check_writable, replacing
-from retrieval.files.private import open_text
+from cli.options import Run
+from retrieval.errors import AlreadyExists, StoreError
+from retrieval.files.output import replacing
+from retrieval.files.tables import check_table, read_rows, write_table
 
 Answer = Mapping[str, Any]  # of one photo, see retrieval.collection.answers.PhotoAnswer.document
 Row = dict[str, Any]
 
-_TEXTS = ("photo", "from", "to", "decision", "reason", "person", "candidates", "error")
-_NUMBERS = ("left", "top", "width", "height", "detection_score", "score", "threshold", "margin")
-_COLUMNS = (
-    *(
-        "photo",
-        "face",
-        "from",
-        "to",
-        "left",
-        "top",
-        "width",
-        "height",
-        "detection_score",
-        "decision",
-        "reason",
-    ),
-    *("person", "score", "threshold", "margin", "candidates", "error"),
-)
-_ROWS_AT_ONCE = 10_000
-
-
-def check_results(path: Path) -> None:
-    """Check, before a run begins, that results can be written there.
-
-    Raises:
-        SettingInvalid: another ending, no pyarrow for .parquet, or no such folder, or it cannot be
-            written to.
-    """
-    if path.suffix not in _WRITERS:
-        raise SettingInvalid(f"{path} must end in {', '.join(_WRITERS)}.")
-    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise SettingInvalid(f"{path} needs pyarrow: `pip install pyarrow`, or write .csv.")
-    check_writable(path)
+_COLUMNS: dict[str, type] = {
+    "photo": str,
+    "face": int,
+    "from": str,
+    "to": str,
+    "decision": str,
+    "person": str,
+    "number": str,
+    "person_id": int,
+    "score": float,
+    "threshold": float,
+    "margin": float,
+    "second_person": str,
+    "second_number": str,
+    "second_score": float,
+    "reason": str,
+    "left": float,
+    "top": float,
+    "width": float,
+    "height": float,
+    "detection_score": float,
+    "error": str,
+}
 
 
 def write_results(
@@ -69,12 +57,12 @@ def write_results(
         missing: photos of the question that have no answer.
 
     Raises:
-        SettingInvalid: see `check_results`.
+        SettingInvalid: see `check_table`.
         AlreadyExists: the file that is there has more answers; it is as it was.
         StoreFull: no space left.
         StoreError: the file cannot be written.
     """
-    check_results(path)
+    check_table(path)
     asked, known = set(missing), set[str]()
 
     def counted() -> Iterator[Answer]:
@@ -86,7 +74,7 @@ def write_results(
 
     try:
         with replacing(path) as part:
-            lines = _WRITERS[path.suffix](part, counted())
+            lines = _write(path, part, counted())
             if len(known) < answered:
                 raise AlreadyExists(
                     f"Of {answered} answers {answered - len(known)} were written elsewhere already,"
@@ -111,84 +99,24 @@ def answered_photos(path: Path) -> set[str]:
     if not path.is_file():
         return set()
     try:
-        return {str(row["photo"]) for row in _READERS[path.suffix](path) if not row.get("error")}
+        return {str(row["photo"]) for row in read_rows(path) if not row.get("error")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
 
 
-def _read_jsonl(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
+def write_failed(run: Run, path: Path, failed: Sequence[tuple[str, str | None]]) -> None:
+    """Write photos that could not be read, each with its reason."""
+    rows = [{"photo": photo, "reason": reason} for photo, reason in failed]
+    with replacing(path) as part:
+        write_table(part, {"photo": str, "reason": str}, rows, path.suffix)
+    run.remark(f"{path}: {len(rows)} rows")
 
 
-def _read_csv(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield {"photo": as_written(row["photo"]), "error": row["error"]}
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    import pyarrow.parquet
-
-    for batch in pyarrow.parquet.ParquetFile(path).iter_batches(columns=["photo", "error"]):
-        yield from batch.to_pylist()
-
-
-def _write_jsonl(path: Path, answers: Iterable[Answer]) -> int:
-    lines = 0
-    with open_text(path) as file:
-        for answer in answers:
-            for face in _faces(answer):
-                file.write(json.dumps(face, ensure_ascii=False, allow_nan=False) + "\n")
-                lines += 1
-    return lines
-
-
-def _write_csv(path: Path, answers: Iterable[Answer]) -> int:
-    lines = 0
-    with open_text(path) as file:
-        writer = CsvWriter(file)
-        writer.row(_COLUMNS)
-        for answer in answers:
-            for face in _faces(answer):
-                writer.row(_row(face).values())
-                lines += 1
-    return lines
-
-
-def _write_parquet(path: Path, answers: Iterable[Answer]) -> int:
-    import pyarrow
-    import pyarrow.parquet
-
-    types = dict.fromkeys(_NUMBERS, pyarrow.float64()) | dict.fromkeys(_TEXTS, pyarrow.string())
-    types["face"] = pyarrow.int64()
-    schema = pyarrow.schema([(name, types[name]) for name in _COLUMNS])
-    lines = 0
-    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        rows: list[Row] = []
-        for answer in answers:
-            rows += [_row(face) for face in _faces(answer)]
-            if len(rows) >= _ROWS_AT_ONCE:
-                lines += len(rows)
-                writer.write_table(pyarrow.Table.from_pylist(rows, schema))
-                rows = []
-        writer.write_table(pyarrow.Table.from_pylist(rows, schema))
-    return lines + len(rows)
-
-
-_WRITERS: dict[str, Callable[[Path, Iterable[Answer]], int]] = {
-    ".jsonl": _write_jsonl,
-    ".csv": _write_csv,
-    ".parquet": _write_parquet,
-}
-
-
-_READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    ".jsonl": _read_jsonl,
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
-}
+def _write(path: Path, part: Path, answers: Iterable[Answer]) -> int:
+    """Write the file beside the one that is meant, whose ending says how."""
+    faces = (face for answer in answers for face in _faces(answer))
+    rows = faces if path.suffix == ".jsonl" else map(_row, faces)
+    return write_table(part, _COLUMNS, rows, path.suffix)
 
 
 def _faces(answer: Answer) -> Iterator[Row]:
@@ -209,5 +137,12 @@ def _row(face: Row) -> Row:
     if "box" in face:
         sides = zip(("left", "top", "width", "height"), face["box"], strict=True)
         row |= {side: float(pixels) for side, pixels in sides}
-        row["candidates"] = json.dumps(face["candidates"], ensure_ascii=False)
+    first, second = (*face.get("candidates", ())[:2], {}, {})[:2]
+    if face.get("person") is not None:
+        row |= {"person_id": first.get("person_id"), "number": first.get("external_id")}
+    row |= {
+        "second_person": second.get("person"),
+        "second_number": second.get("external_id"),
+        "second_score": second.get("score"),
+    }
     return row

@@ -20,7 +20,8 @@ from typing import Any, BinaryIO
 from retrieval.api import unpacking
 from retrieval.errors import DataInvalid, StoreFull
 from retrieval.files.private import make_folder
-from retrieval.photos.kinds import SUFFIXES, VIDEO_SUFFIXES
+from retrieval.photos.folders import PassedOver
+from retrieval.photos.kinds import SUFFIXES, VIDEO_SUFFIXES, kind_of
 
 MOST_ENTRIES = 200_000
 TIMEOUT_S = 60.0
@@ -34,6 +35,7 @@ def unpack(
     max_bytes: int,
     max_photo_bytes: int,
     timeout_s: float = TIMEOUT_S,
+    passed: PassedOver | None = None,
 ) -> int:
     """Unpack the photos of a .zip or .tar(.gz, .bz2, .xz) file.
 
@@ -43,9 +45,10 @@ def unpack(
         max_bytes: of all photos together, and of all that must be read to get at them.
         max_photo_bytes: of one photo.
         timeout_s: for all of it.
+        passed: counts other files by kind.
 
     Returns:
-        how many photos there were. Other files are passed over.
+        how many photos there were, with files that have no ending, which may be some.
 
     Raises:
         DataInvalid: no archive, or one that is damaged, encrypted, too large or too slow, or that
@@ -69,6 +72,8 @@ def unpack(
             raise StoreFull(f"{told['error']} Free some, then send it again.")
         if "error" in told:
             raise DataInvalid(told["error"])
+        if passed is not None:
+            passed.files.update({kind_of(f"x{end}"): n for end, n in told["passed"].items()})
         return int(told["photos"])
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,11 +5,12 @@ A route names its role in the OpenAPI document (`x-role`); one that names none c
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
 from fastapi.dependencies.models import Dependant
+from fastapi.params import Form as InForm
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
@@ -30,6 +31,7 @@ MOST_FILES = 1_000  # what `max_request_photos` may be at most
 MOST_FIELDS = 100
 LARGEST_FIELD = 64 << 10  # bytes of a field that is no file
 _PIECE = 1 << 20
+_FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -63,6 +65,8 @@ class GuardedRoute(APIRoute):
         handler = super().get_route_handler()
         role = role_of(self)
         taken = frozenset(_query_parameters(self.dependant)) if self.include_in_schema else None
+        form = self.body_field is not None and isinstance(self.body_field.field_info, InForm)
+        fields = [each.alias for each in self.dependant.body_params] if form else []
         repeatable = any(each.dependency is _idempotency_key for each in self.dependencies)
 
         async def guarded(request: Request) -> Response:
@@ -77,6 +81,7 @@ class GuardedRoute(APIRoute):
             _check_text(request)
             caller = await context.access.admit(request, role)
             _check_query(request, taken)
+            _check_form(request, fields)
             whose, request = caller.handle or caller.name, _Bounded(request.scope, request.receive)
             with context.bodies.admitted(whose, _size(request, context)):
                 token = request.headers.get("Idempotency-Key")
@@ -132,6 +137,16 @@ def _check_query(request: Request, taken: frozenset[str] | None) -> None:
         known = ", ".join(sorted(taken or ())) or "none"
         raise SettingInvalid(
             f"There is no query parameter {unknown[0]!r} here; those that there are: {known}."
+        )
+
+
+def _check_form(request: Request, fields: Sequence[str]) -> None:
+    """Refuse a body that is no form where one is taken: its fields would all be called missing."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if fields and kind and kind not in _FORMS:
+        raise SettingInvalid(
+            f"Send a form, multipart/form-data, with the fields {', '.join(fields)}; found {kind}."
+            " Photos are files of the form, as they are: no base64, no JSON."
         )
 
 

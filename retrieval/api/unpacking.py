@@ -6,8 +6,8 @@ reads to find the next header, only the system can bound: so this runs in a proc
 may be killed, see `archives.unpack`.
 
 Reads the archive from standard input, which must be a file, and `Order` as JSON from its only
-argument; writes {"photos": n}, or {"error": what is wrong, "full": no space is left}. It imports
-nothing of Rollcall's.
+argument; writes {"photos": n, "passed": how many other files by ending}, or {"error": what is
+wrong, "full": no space is left}. It imports nothing of Rollcall's.
 """
 
 import json
@@ -17,6 +17,7 @@ import stat
 import sys
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from typing import IO, Any, BinaryIO
 
 _DEEPEST = 8
 _CHUNK = 1 << 20
+_MOST_KINDS = 50  # endings that are counted each by itself
 _HEADER_BYTES = 1 << 16  # of a long name or of attributes before an entry of a tar
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others take memory as they like
 _LONG = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
@@ -45,7 +47,8 @@ class Order:
 
     Attributes:
         folder: where to; it is there.
-        suffixes: of photos, in lower case; other files are passed over.
+        suffixes: of photos, in lower case; other files are passed over, but for those without an
+            ending, which are known by their content later.
         max_bytes: of all photos together, and of all that is read to get at them.
         max_photo_bytes: of one photo.
         max_entries: files and folders.
@@ -64,12 +67,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file of an archive; `skipped` bytes are read where it is passed over."""
+    """A file or a folder of an archive; `skipped` bytes are read where it is passed over."""
 
     name: str
     is_link: bool
     skipped: int
     open: Callable[[], IO[bytes] | None]
+    is_folder: bool = False
 
 
 def main() -> None:
@@ -85,7 +89,7 @@ def main() -> None:
 
 def _told(order: Order, archive: BinaryIO) -> dict[str, Any]:
     try:
-        return {"photos": _unpack(order, archive)}
+        return _unpack(order, archive)
     except Refused as error:
         return {"error": str(error)}
     except MemoryError:
@@ -96,12 +100,22 @@ def _told(order: Order, archive: BinaryIO) -> dict[str, Any]:
         return {"error": f"The archive cannot be read: {error}. Pack it again."}
 
 
-def _unpack(order: Order, archive: BinaryIO) -> int:
+def _unpack(order: Order, archive: BinaryIO) -> dict[str, Any]:
     photos, left = 0, order.max_bytes
+    passed: Counter[str] = Counter()
     with _entries(archive, order.max_entries) as entries:
         for entry in entries:
             target = _target(order, entry)
+            if target is None or entry.is_folder:
+                left -= entry.skipped
             if target is None:
+                continue
+            if entry.is_folder:  # kept: who has none but an empty one is to be named
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            if target.suffix and target.suffix.lower() not in order.suffixes:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                passed[target.suffix.lower() if len(passed) < _MOST_KINDS else "others"] += 1
                 left -= entry.skipped
                 if left < 0:
                     raise _too_large(entry, order.max_bytes)
@@ -109,14 +123,16 @@ def _unpack(order: Order, archive: BinaryIO) -> int:
             left -= _write(entry, target, min(left, order.max_photo_bytes))
             photos += 1
     if not photos:
+        told = ", ".join(f"{count} x {suffix}" for suffix, count in passed.most_common())
         raise Refused(
-            "The archive has no photos. Pack some, for an ingest in one folder per person."
+            f"The archive has no photos{f' ({told})' if told else ''}. Pack some, for an ingest in"
+            " one folder per person."
         )
-    return photos
+    return {"photos": photos, "passed": passed}
 
 
 def _target(order: Order, entry: _Entry) -> Path | None:
-    """Where an entry is written; None for what is no photo."""
+    """Where an entry belongs; None for what is hidden."""
     path = PurePosixPath(entry.name.replace("\\", "/"))  # as programs for Windows wrote it
     unsafe = path.is_absolute() or ".." in path.parts or "\0" in entry.name
     if unsafe or ":" in (path.parts or ("",))[0]:
@@ -125,8 +141,7 @@ def _target(order: Order, entry: _Entry) -> Path | None:
         raise Refused(f"The archive holds a link: {_shown(entry)}. Pack the files themselves.")
     if len(path.parts) > _DEEPEST:
         raise Refused(f"The archive's folders are too deep: {_shown(entry)}.")
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    if hidden or path.suffix.lower() not in order.suffixes:
+    if any(part.startswith((".", "__MACOSX")) for part in path.parts):
         return None
     return Path(order.folder) / path
 
@@ -173,9 +188,9 @@ def _entries(archive: BinaryIO, most: int) -> Iterator[Iterator[_Entry]]:
 def _zipped(archive: zipfile.ZipFile, most: int) -> Iterator[_Entry]:
     _check_count(len(archive.infolist()) - 1, most)
     for info in archive.infolist():
-        if not info.is_dir():
-            is_link = stat.S_ISLNK(info.external_attr >> 16)
-            yield _Entry(info.filename, is_link, 0, partial(_opened, archive, info))
+        is_link = stat.S_ISLNK(info.external_attr >> 16)
+        is_folder = info.filename.endswith(("/", "\\"))
+        yield _Entry(info.filename, is_link, 0, partial(_opened, archive, info), is_folder)
 
 
 def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
@@ -209,9 +224,9 @@ def _tarred(archive: tarfile.TarFile, most: int) -> Iterator[_Entry]:
         _check_count(number, most)
         archive.members = []  # type: ignore[attr-defined]  # else it remembers all
         number += 1
-        if not info.isdir():
-            strange = not info.isfile()
-            yield _Entry(info.name, strange, info.size, partial(archive.extractfile, info))
+        strange = not (info.isfile() or info.isdir())
+        opened = partial(archive.extractfile, info)
+        yield _Entry(info.name, strange, info.size, opened, info.isdir())
 
 
 def _check_count(before: int, most: int) -> None:

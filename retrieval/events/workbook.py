@@ -12,6 +12,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from retrieval.events.documents import LINE_COLUMNS, Named, Roll, Standing, line_cells
 from retrieval.events.presence import Presence
+from retrieval.files.tables import storable
 from retrieval.photos.videos import clock
 
 MOST_PICTURES = 2_000  # of a file: 4 kB each
@@ -132,18 +133,13 @@ def _row(sheet: Worksheet, number: int, cells: Iterable[object], *, head: bool =
     for column, value in enumerate(cells, 1):
         cell: Any = sheet.cell(number, column)
         if isinstance(value, str):
-            cell.value = _storable(value)
+            cell.value = storable(value)
             cell.data_type = "s"  # else a text that begins with = would be a formula
         else:
             cell.value = value
         if head:
             cell.font = _HEAD
         cell.alignment = Alignment(vertical="center")
-
-
-def _storable(text: str) -> str:
-    """Without what XML cannot hold."""
-    return "".join(each if each.isprintable() or each in "\t\n" else "\ufffd" for each in text)
 
 
 def _picture(sheet: Worksheet, number: int, picture: bytes | None) -> None:

@@ -6,7 +6,13 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from retrieval.errors import DataInvalid
-from retrieval.photos.kinds import has_photo_ending, is_hidden
+from retrieval.photos.kinds import (
+    BEGINNING,
+    begins_like_a_photo,
+    has_photo_ending,
+    is_hidden,
+    is_system_folder,
+)
 from retrieval.values import Source
 
 MOST_ENTRIES = 200_000
@@ -32,7 +38,8 @@ def photos_in_zip(
             if len(entries) > MOST_ENTRIES:
                 raise DataInvalid(f"The ZIP file has more than {MOST_ENTRIES} entries. Split it.")
             for entry in entries:
-                if _is_photo(entry):
+                name = PurePosixPath(entry.filename.replace("\\", "/"))  # as Windows wrote it
+                if _is_photo(archive, entry, name):
                     with archive.open(entry) as opened:  # what comes out is counted, not believed
                         data = opened.read(min(left, max_photo_bytes) + 1)
                     left -= len(data)
@@ -41,12 +48,18 @@ def photos_in_zip(
                             f"The ZIP file unpacks to more than is allowed, at {entry.filename!r}."
                             " Split it."
                         )
-                    yield Source(entry.filename, data)
+                    yield Source(str(name), data)
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
         raise DataInvalid(f"The ZIP file cannot be read: {error}. Pack it again.") from error
 
 
-def _is_photo(entry: zipfile.ZipInfo) -> bool:
-    name = PurePosixPath(entry.filename)
-    hidden = any(is_hidden(part) or part == "__MACOSX" for part in name.parts)
-    return not entry.is_dir() and not hidden and has_photo_ending(name.name)
+def _is_photo(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: PurePosixPath) -> bool:
+    """By its ending; a file without one by its content."""
+    if entry.filename.endswith(("/", "\\")) or is_hidden(name.name):
+        return False
+    if any(is_hidden(part) or is_system_folder(part) for part in name.parts[:-1]):
+        return False
+    if name.suffix:
+        return has_photo_ending(name.name)
+    with archive.open(entry) as opened:
+        return begins_like_a_photo(opened.read(BEGINNING))

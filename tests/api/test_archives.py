@@ -15,6 +15,7 @@ import pytest
 from retrieval.api import archives
 from retrieval.api.archives import unpack
 from retrieval.errors import DataInvalid
+from retrieval.photos.folders import PassedOver, Problem, everything_below
 
 LIMITS: dict[str, Any] = {"max_bytes": 100_000, "max_photo_bytes": 50_000}
 
@@ -55,6 +56,27 @@ def test_photos_of_a_zip_and_of_a_tar_come_out_and_other_files_do_not(tmp_path: 
     for folder in ("zip", "tar"):
         found = [path for path in (tmp_path / folder).rglob("*") if path.is_file()]
         assert [path.read_bytes() for path in found] == [b"1"]
+
+
+def test_what_is_passed_over_is_counted_and_nobody_is_lost(tmp_path: Path) -> None:
+    files = {
+        "Rosa/1.jpg": b"1",
+        "Rosa/2.CR2": b"2",
+        "Bob/cv.pdf": b"3",
+        "Cid/": b"",
+        "Dan/IMG_0001": b"\xff\xd8\xff",
+    }
+    passed = PassedOver()
+    unpack(zipped(**files), tmp_path / "zip", **LIMITS, passed=passed)
+    assert passed.files == {"RAW (.cr2)": 1, ".pdf": 1}
+    found = [(f.person, f.problem) for f in everything_below(tmp_path / "zip")]
+    empty = Problem.EMPTY
+    assert found == [("Bob", empty), ("Cid", empty), ("Dan", None), ("Rosa", None)]
+
+
+def test_an_archive_without_a_photo_says_what_it_holds(tmp_path: Path) -> None:
+    with pytest.raises(DataInvalid, match=r"no photos \(1 x \.pdf\)"):
+        unpack(zipped(**{"Bob/cv.pdf": b"3"}), tmp_path / "zip", **LIMITS)
 
 
 def written(info: tarfile.TarInfo, content: bytes, compress: Callable[[bytes], bytes]) -> bytes:

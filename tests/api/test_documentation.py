@@ -145,3 +145,31 @@ def test_no_error_of_the_api_is_a_command_line(client: TestClient, people: dict[
         assert not re.search(r"`?rollcall [a-z]+|(?<!\w)--\w+", answer.json()["detail"]), (
             answer.text
         )
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/v1/identify", "photos, "),
+        ("/v1/search", "photo, "),
+        ("/v1/verify", "photo, other, person"),
+        ("/v1/people", "person, photos, "),
+        ("/v1/runs", "kind, folder, archive, "),  # where no field is needed, none is missing
+    ],
+)
+def test_json_sent_to_a_form_is_told_what_to_send(
+    client: TestClient, path: str, fields: str
+) -> None:
+    answer = client.post(path, json={"photo": "aGVsbG8="})
+    assert answer.status_code == 422
+    told = answer.json()["detail"]
+    assert f"Send a form, multipart/form-data, with the fields {fields}" in told
+    assert "found application/json" in told
+    assert "no base64, no JSON" in told
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_head_answers_as_get_does_on_health_routes(client: TestClient, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert head.status_code == got.status_code
+    assert head.content == b""

@@ -51,7 +51,7 @@ def test_results_are_text_where_people_wrote_and_numbers_where_we_measured(tmp_p
     }
     answers = [{"photo": "-1.jpg", "faces": [face]}, {"photo": "@.jpg", "error": "+no photo"}]
     write_results(tmp_path / "out.csv", answers)
-    first, second = csv.DictReader((tmp_path / "out.csv").read_text().splitlines())
+    first, second = csv.DictReader((tmp_path / "out.csv").read_text("utf-8-sig").splitlines())
     assert (first["photo"], first["person"]) == ("'-1.jpg", "'=cmd|' /C calc'!A0")
     assert float(first["margin"]) == -0.25
     assert (second["photo"], second["error"]) == ("'@.jpg", "'+no photo")

@@ -45,3 +45,21 @@ def test_what_unpacks_to_more_than_is_allowed_is_refused(files, match):
 def test_what_is_no_zip_file_is_refused():
     with pytest.raises(DataInvalid, match="cannot be read"):
         photos(io.BytesIO(b"no archive at all"))
+
+
+def test_backslashes_are_separators_as_programs_for_windows_write_them():
+    data = packed(
+        **{
+            "staff\\Ann\\1.jpg": b"one",
+            "staff\\@eaDir\\1.jpg": b"no",
+            "$RECYCLE.BIN\\1.jpg": b"no",
+            "staff\\.hidden\\1.jpg": b"no",
+            "staff\\Bob.jpg\\": b"",
+        }
+    )
+    assert [each.name for each in photos(data)] == ["staff/Ann/1.jpg"]
+
+
+def test_a_photo_without_an_ending_is_known_by_its_content():
+    data = packed(**{"IMG_1": b"\xff\xd8\xff\xe0 JPEG", "README": b"Read me"})
+    assert [each.name for each in photos(data)] == ["IMG_1"]

@@ -192,7 +192,8 @@ async def add_event_archive(
     """Add the photos of an archive through the queue; follow it by `progress`."""
     bulk_of(context)
     event = await run_in_threadpool(service.events.find, event_id)
-    place, passed = await unpacked(context, archive), PassedOver()
+    passed = PassedOver()
+    place = await unpacked(context, archive, passed)
     photos = any_photos_below(place, passed, relative=True)
     name = service.collection.name
     source = f"{event.name}: {archive.filename or 'archive'}"

@@ -97,15 +97,16 @@ async def start_run(
 ) -> Any:
     """Start a bulk ingest or identification, or go on with the same one that did not end."""
     bulk_of(context)
+    passed = PassedOver()
     if (folder is None) == (archive is None):
         raise SettingInvalid("Send either `folder`, a path on the server, or `archive`, a file.")
     if archive is not None:
         source = Path(archive.filename or "archive").name
-        place = within = await unpacked(context, archive)
+        place = within = await unpacked(context, archive, passed)
     else:
         place, within = await run_in_threadpool(_allowed, context, folder or "")
         source = str(place)
-    passed, inside = PassedOver(), archive is not None
+    inside = archive is not None
     options: dict[str, Any] = {"base": str(place), "within": str(within)}
     if kind == "enrol":
         photos = _people_below(place, nested, passed, relative=inside)
@@ -170,8 +171,8 @@ def bulk_of(context: Context) -> Bulk:
     return Bulk(context.catalogue.runs, context.queue)
 
 
-async def unpacked(context: Context, archive: UploadFile) -> Path:
-    """Unpack an archive into a folder of its own under the home folder."""
+async def unpacked(context: Context, archive: UploadFile, passed: PassedOver) -> Path:
+    """Unpack an archive into a folder of its own under the home folder; count what is no photo."""
     settings = context.settings
     folder = uploads_below(settings.home) / uuid4().hex
     given_up = threading.Event()
@@ -183,6 +184,7 @@ async def unpacked(context: Context, archive: UploadFile) -> Path:
             max_bytes=settings.max_archive_bytes,
             max_photo_bytes=settings.max_photo_bytes,
             timeout_s=settings.request_timeout_s,
+            passed=passed,
         )
         if given_up.is_set():
             shutil.rmtree(folder, ignore_errors=True)
