@@ -150,10 +150,8 @@ def test_no_error_of_the_api_is_a_command_line(client: TestClient, people: dict[
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("/v1/identify", "photos, "),
-        ("/v1/search", "photo, "),
-        ("/v1/verify", "photo, other, person"),
         ("/v1/people", "person, photos, "),
+        ("/v1/identify/video", "video, "),
         ("/v1/runs", "kind, folder, archive, "),  # where no field is needed, none is missing
     ],
 )
