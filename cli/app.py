@@ -20,6 +20,14 @@ COMMANDS = {
         "enroll",
         "Enrol photos: one folder per person, loose photos of one person, or a list.",
     ),
+    "watch": (
+        "watch",
+        "Take new files of a folder when they are complete, once each, until Ctrl-C.",
+    ),
+    "camera": (
+        "camera",
+        "Say who comes and goes before a camera: one line per sighting, until Ctrl-C.",
+    ),
     "identify": (
         "identify",
         "Say who is in each photo, and who is in each video from when to when.",

@@ -45,6 +45,9 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
     from retrieval.collection.lens import Lens
     from retrieval.collection.pipeline import FoundFaces, PhotoFaces, PhotoFailure, Pipeline
     from retrieval.collection.tracks.answers import VideoAnswer
+    from retrieval.collection.tracks.live import Camera
+    from retrieval.collection.tracks.sightings import Sighting
+    from retrieval.collection.tracks.watching import Pulse
     from retrieval.events.events import Events
     from retrieval.index.people_index import PeopleIndex
     from retrieval.photos.videos import VideoRules
@@ -387,6 +390,14 @@ class Service:
                 advance=advance,
             )
         )
+
+    def watch_camera(
+        self, camera: Camera, *, gap_s: float, pulse_s: float, tell: Callable[[str], None]
+    ) -> Iterator[Sighting | Pulse]:
+        """Watch an open camera; see `retrieval.collection.tracks.watching.watch`."""
+        from retrieval.collection.tracks.watching import watch
+
+        return watch(self.steadily, self.catalogue, camera, gap_s=gap_s, pulse_s=pulse_s, tell=tell)
 
     def search(self, source: Source, limit: int = 10) -> list[PhotoHit]:
         """Find the gallery's photos that show the people of a photo, best first.

@@ -23,13 +23,14 @@ from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import Person
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.answers import FaceBox
+from retrieval.collection.tracks.sightings import Sighting as CameraSighting
 from retrieval.events import roll as rolls
 from retrieval.events.album import add_face, photo_of, read_again
 from retrieval.events.changes import Changes, update, would_change
 from retrieval.events.deciding import Stamp, decide_event, stamp_now
 from retrieval.events.documents import EventShown, Expected, Named, Roll
 from retrieval.events.host import Host
-from retrieval.events.intake import PhotoTaken, take
+from retrieval.events.intake import PhotoTaken, take, take_sighting
 from retrieval.events.presence import Presence, Sighting, presence_of, shared_photos
 from retrieval.events.said import Said
 from retrieval.events.truth import Truth, named
@@ -194,6 +195,10 @@ class Events:
         """Add photos as `add` does, and leave the decision to `settle` or to the next roll."""
         self.purge()
         yield from take(self._host, event, iter(sources))
+
+    def add_sighting(self, event: Event, camera: str, sighting: CameraSighting) -> None:
+        """Add what a camera saw, and leave the decision to `settle` or to the next roll."""
+        take_sighting(self._host, event, camera, sighting)
 
     def settle(self, event: Event) -> None:
         """Decide an event if photos came since it was decided."""

@@ -1,5 +1,6 @@
 """Photos into an event: each once, faces embedded, rejects with their reason."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.pipeline import PhotoFaces, PhotoFailure
 from retrieval.collection.thumbnails import cut
 from retrieval.collection.tracks.identifying import see
+from retrieval.collection.tracks.sightings import Sighting
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.events.host import Host
 from retrieval.photos.moments import taken_at
@@ -167,6 +169,34 @@ def take_video(host: Host, active_model: ActiveModel, event: Event, source: Sour
     )
     albums.add(collection.id, event.id, [new], [], collection.fingerprint)
     return PhotoTaken(source.name, "added", len(seen.tracks), message=seen.remark)
+
+
+def take_sighting(host: Host, event: Event, camera: str, sighting: Sighting) -> None:
+    """Add a camera's sighting: one appearance, with when it began and how long it was."""
+    track = sighting.track
+    box = track.best[0].faces.detections.boxes[0]
+    length = max(sighting.last - sighting.first, 0.0)
+    key = hashlib.sha256(f"{camera} {sighting.began.isoformat()} {sighting.number}".encode())
+    best = min(max(track.best[0].second - sighting.first, 0.0), length)
+
+    def work(active_model: ActiveModel) -> None:
+        collection = active_model.collection
+        picture = track.best[0].picture
+        new = NewPhoto(
+            sha256=key.hexdigest(),
+            photo=f"{camera} {sighting.began:%Y-%m-%d %H:%M:%S}",
+            location=None,
+            width=int(box[0] + box[2]),
+            height=int(box[1] + box[3]),
+            taken_at=sighting.began,
+            faces=track.faces(),
+            pictures=[picture] if host.keeping.thumbnails and picture else (),
+            seconds=length,
+            times=[Seconds(0.0, length, best)],
+        )
+        host.catalogue.albums.add(collection.id, event.id, [new], [], collection.fingerprint)
+
+    host.steadily(work)
 
 
 def _rejected(source: Source, failure: PhotoFailure) -> PhotoTaken:

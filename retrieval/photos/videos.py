@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 # Containers that hold all they show: none that is a list of other files (HLS, DASH, concat).
-_FORMATS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,ogg,mjpeg,h264,hevc,ivf,yuv4mpegpipe"
+FORMATS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,ogg,mjpeg,h264,hevc,ivf,yuv4mpegpipe"
 _READABLE = "MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV, OGG or Y4M"
 _BAD_AT_START = 100  # packets that cannot be decoded before the first that can
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
@@ -272,11 +272,11 @@ def opened(source: Source, limits: VideoLimits) -> Iterator[Video]:
         SettingInvalid: PyAV is not installed.
         StorageUnavailable: a URL's server does not answer.
     """
-    av = _av()
+    av = pyav()
     with _file(source, limits) as (file, sha256):
         try:
             container = av.open(
-                file, mode="r", options={"format_whitelist": _FORMATS}, metadata_errors="replace"
+                file, mode="r", options={"format_whitelist": FORMATS}, metadata_errors="replace"
             )
         except (av.error.FFmpegError, ValueError) as error:
             raise _no_video(source.name) from error
@@ -297,6 +297,13 @@ def clock(second: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
 
 
+def change_of(pixels: Pixels) -> Pixels:
+    """The small grey picture of an RGB frame by which frames are compared."""
+    grey = cv2.cvtColor(cv2.resize(pixels, (_CHANGE_PX * 4, _CHANGE_PX * 4)), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (_CHANGE_PX, _CHANGE_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
 def _small(frame: "VideoFrame") -> Pixels:
     """The frame's brightness in few pixels, without turning all of it to RGB."""
     grey = frame.reformat(width=_CHANGE_PX * 4, height=_CHANGE_PX * 4, format="gray")
@@ -315,7 +322,12 @@ def difference(first: Pixels, second: Pixels) -> float:
     return float(np.abs(first.astype(np.int16) - second).max())
 
 
-def _av() -> Any:
+def pyav() -> Any:
+    """PyAV, imported when a video is read.
+
+    Raises:
+        SettingInvalid: it is not installed.
+    """
     try:
         import av
     except ModuleNotFoundError as error:

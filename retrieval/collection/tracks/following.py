@@ -54,6 +54,7 @@ class Track:
         seen: in how many frames.
         best: the frames that decide, best first, `BEST` at most.
         path: (second, box xywh) of each frame, where that is kept.
+        taken: numbers of later tracks of the same person that it goes on with.
     """
 
     number: int
@@ -61,6 +62,7 @@ class Track:
     seen: int = 0
     best: list[Sighted] = field(default_factory=list)
     path: list[tuple[float, Floats]] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
 
     @property
     def first(self) -> float:
@@ -93,6 +95,7 @@ class Track:
 
     def take(self, later: "Track") -> None:
         """Go on with a later track of the same person."""
+        self.taken += [later.number, *later.taken]
         self.seen += later.seen
         self.spans += later.spans
         self.path += later.path

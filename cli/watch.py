@@ -1,0 +1,118 @@
+"""`watch`: a folder whose new photos and videos are taken as they come."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import Run, command
+from retrieval.errors import SettingInvalid
+from retrieval.photos.kinds import has_photo_ending, has_video_ending
+
+if TYPE_CHECKING:
+    from retrieval.files.watching import Mark, Taken
+    from retrieval.service import Service
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    command(app)(watch)
+
+
+def watch(
+    run: Run,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="With the folders below it.")],
+    event: Annotated[
+        str | None, typer.Option("--event", metavar="EVENT", help="Put them into this event.")
+    ] = None,
+    enrol: Annotated[
+        bool,
+        typer.Option("--enroll", help="Enrol them: FOLDER/<person>/photo.jpg is that person's."),
+    ] = False,
+    settled: Annotated[
+        float,
+        typer.Option("--settled", min=0.2, help="Seconds unchanged: then a file is complete."),
+    ] = 2.0,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when all that is there was taken.")
+    ] = False,
+) -> None:
+    """Take new files of a folder when they are complete, once each, until Ctrl-C."""
+    from retrieval.files.watching import Taken, complete
+
+    if (event is None) == (not enrol):
+        raise SettingInvalid("Say what is to be done with the files: --event EVENT, or --enroll.")
+    place = folder.resolve()
+    with run.service() as service:
+        service.ensure_collection()
+        number = None if event is None else service.events.find(event).id
+        taken = Taken(_list_of(run, place, number))
+        found = complete(
+            place,
+            taken,
+            has_photo_ending if enrol else _is_wanted,
+            threading.Event(),
+            settled_s=settled,
+            once=once,
+        )
+        try:
+            run.remark(f"watching {place}; Ctrl-C ends")
+            _take(run, service, place, number, taken, found)
+        finally:
+            taken.close()
+            if number is not None:
+                service.events.settle(service.events.find(number))
+
+
+def _is_wanted(name: str) -> bool:
+    return has_photo_ending(name) or has_video_ending(name)
+
+
+def _list_of(run: Run, folder: Path, event: int | None) -> Path:
+    """Where it is written down which files were taken, for this folder and this event."""
+    from hashlib import sha256
+
+    told = f"{run.settings.collection}\n{'enroll' if event is None else event}\n{folder}"
+    name = sha256(told.encode()).hexdigest()[:16]
+    return run.settings.home / "watched" / f"{name}.jsonl"
+
+
+def _take(
+    run: Run,
+    service: "Service",
+    folder: Path,
+    event: int | None,
+    taken: "Taken",
+    found: "Iterator[tuple[Path, Mark]]",
+) -> None:
+    """Take each file, and write down that it was taken once that is so."""
+    for path, mark in found:
+        if event is None:
+            outcome, why = _enrol(service, folder, path)
+        else:
+            outcome, why = _add(service, event, path)
+        taken.add(path, mark)
+        run.rejected |= outcome == "rejected"
+        run.print(
+            f"{path.relative_to(folder)}: {outcome}{f' ({why})' if why else ''}", markup=False
+        )
+
+
+def _add(service: "Service", event: int, path: Path) -> tuple[str, str | None]:
+    from retrieval.values import Source
+
+    (told,) = service.events.take(service.events.find(event), [Source(str(path), path)])
+    faces = "1 face" if told.faces == 1 else f"{told.faces} faces"
+    return told.outcome, faces if told.outcome == "added" else told.message
+
+
+def _enrol(service: "Service", folder: Path, path: Path) -> tuple[str, str | None]:
+    from retrieval.collection.answers import EnrolItem
+
+    parts = path.relative_to(folder).parts
+    if len(parts) < 2:
+        return "rejected", "it lies in no person's folder"
+    (result,) = service.enrol([EnrolItem(parts[0], str(path), path)])
+    return result.outcome, result.message or result.person

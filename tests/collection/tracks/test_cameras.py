@@ -1,0 +1,131 @@
+"""A camera that stalls, goes away and sends garbage; sightings as they begin and end."""
+
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from retrieval.collection.tracks.live import Camera, shown
+from retrieval.collection.tracks.watching import Pulse
+from retrieval.errors import PhotoUnreadable
+from tests.api.painted import BLUE, GREEN, RED
+from tests.events.conftest import service, settings  # noqa: F401  Red and Green are enrolled
+from tests.made_videos import squares, write_video
+
+GARBAGE_S = float(os.environ.get("ROLLCALL_CAMERA_S", "1.5"))  # ten seconds in a soak
+
+
+class LoopbackCamera:
+    """Sends an MPEG stream to whoever connects, as each connection's act says."""
+
+    def __init__(self, stream: bytes, acts: list[str]) -> None:
+        self.acts, self.stream = acts, stream
+        self.done: list[str] = []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._server.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        for act in self.acts:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            with client, suppress(OSError):  # the camera's reader went away
+                getattr(self, f"_{act}")(client)
+            self.done.append(act)
+
+    def _whole(self, client: socket.socket) -> None:
+        """Sends all of it, slowly enough to be live, then closes."""
+        step = max(len(self.stream) // 40, 1)
+        for start in range(0, len(self.stream), step):
+            client.sendall(self.stream[start : start + step])
+            if self._closed.wait(0.05):
+                return
+
+    def _garbage(self, client: socket.socket) -> None:
+        until = time.monotonic() + GARBAGE_S
+        while time.monotonic() < until and not self._closed.wait(0.01):
+            client.sendall(os.urandom(1880))
+
+    def _stall(self, client: socket.socket) -> None:
+        client.sendall(self.stream[: len(self.stream) // 3])
+        self._closed.wait(GARBAGE_S + 1)
+
+
+@pytest.fixture
+def stream(tmp_path):
+    frames = [squares((RED, 20 + n, 20), (BLUE, 500 - n, 20)) for n in range(60)]
+    return write_video(tmp_path / "door.ts", frames, fps=20).read_bytes()
+
+
+def test_a_camera_that_stalls_goes_away_and_sends_garbage_is_opened_again(service, stream):  # noqa: F811
+    camera = LoopbackCamera(stream, ["garbage", "stall", "whole", "whole"])
+    told: list[str] = []
+    sightings = []
+    try:
+        with Camera(camera.url, told.append, stall_s=1.0) as opened:
+            watched = service.watch_camera(opened, gap_s=60, pulse_s=0.5, tell=told.append)
+            deadline = time.monotonic() + 60 + GARBAGE_S
+            for each in watched:
+                if not isinstance(each, Pulse):
+                    sightings.append(each)
+                elif len(camera.done) >= 3 or time.monotonic() > deadline:
+                    break
+    finally:
+        camera.close()
+    assert camera.done[:3] == ["garbage", "stall", "whole"]
+    assert sum("opening it again" in line for line in told) >= 3
+    assert any("pictures come" in line for line in told), told
+    assert [s.person for s in sightings if s.person] == ["Red"]  # once, through all of it
+
+
+def test_a_sighting_begins_ends_after_the_gap_and_begins_anew(service, tmp_path):  # noqa: F811
+    frames = [squares() if 15 <= n < 45 else squares((GREEN, 20 + n, 20)) for n in range(60)]
+    video = write_video(tmp_path / "door.mp4", frames, fps=20)
+    with Camera(str(video), lambda line: None) as opened:
+        found = service.watch_camera(opened, gap_s=0.5, pulse_s=60, tell=lambda line: None)
+        states = [(s.person, s.document()["state"]) for s in found if not isinstance(s, Pulse)]
+    assert states == [("Green", "began"), ("Green", "ended")] * 2
+
+
+def test_pictures_are_dropped_and_never_queued(tmp_path):
+    frames = [squares((RED, 20 + n, 20)) for n in range(20)]
+    video = write_video(tmp_path / "door.mp4", frames, fps=40)
+    with Camera(str(video), lambda line: None) as opened:
+        while not opened.ended:
+            time.sleep(0.01)
+        assert opened.newest(0) is not None
+        assert opened.newest(0) is None
+        assert (opened.received, opened.dropped) == (20, 19)
+
+
+def test_sightings_go_into_an_event_with_their_moments(service, tmp_path):  # noqa: F811
+    frames = [squares((RED, 20 + n, 20)) for n in range(30)]
+    video = write_video(tmp_path / "door.mp4", frames, fps=20)
+    event = service.events.create("Door")
+    with Camera(str(video), lambda line: None) as opened:
+        for each in service.watch_camera(opened, gap_s=5, pulse_s=60, tell=lambda line: None):
+            if not isinstance(each, Pulse) and each.ended:
+                service.events.add_sighting(event, opened.name, each)
+    roll = service.events.roll(service.events.find(event.id))
+    (line,) = roll.present
+    assert line.person == "Red"
+    assert line.first is not None
+    assert line.first <= line.last
+
+
+def test_a_camera_that_is_not_there_is_told_and_its_password_is_not():
+    with pytest.raises(PhotoUnreadable, match="no camera"), Camera("gone.mp4", lambda line: None):
+        pass
+    assert shown("rtsp://me:secret@host/live?x=1") == "rtsp://host/live?x=1"

@@ -1,0 +1,107 @@
+"""A watched folder: files written slowly by another process, renamed, left half, or killed in."""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import DataInvalid
+from retrieval.files.watching import Taken, complete
+from retrieval.photos.kinds import has_photo_ending
+
+FILES = int(os.environ.get("ROLLCALL_WATCHED_FILES", "40"))  # 1,000 in a soak
+
+# Writes files in pieces, some under another name first, and leaves one half-written when killed.
+WRITER = """
+import os, sys, time
+folder, first, last, half = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+for number in range(first, last):
+    name = os.path.join(folder, f"{number % 5}", f"{number}.jpg")
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    part = name + ".part" if number % 3 == 0 else name
+    with open(part, "wb") as file:
+        for piece in range(4):
+            file.write(f"{number} {piece};".encode())
+            file.flush()
+            time.sleep(0.002 if number % 7 else 0.05)
+    if part != name:
+        os.rename(part, name)
+if half == "half":
+    with open(os.path.join(folder, "half.jpg"), "wb") as file:
+        file.write(b"half")
+        file.flush()
+        time.sleep(0.3)
+        os.kill(os.getpid(), 9)
+"""
+
+
+def write(folder, first, last, half=""):
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), str(first), str(last), half]
+    )
+
+
+def whole(number):
+    return "".join(f"{number} {piece};" for piece in range(4)).encode()
+
+
+def watch(folder, listed, stopped, limit=None, **options):
+    """What is given out, as far as the limit; the list is as a process leaves it that is killed."""
+    found = []
+    with closing(Taken(listed)) as taken:
+        for path, mark in complete(
+            folder, taken, has_photo_ending, stopped, settled_s=0.5, **options
+        ):
+            found.append((path, path.read_bytes()))
+            if len(found) == limit:
+                break  # killed before the last one was written down
+            taken.add(path, mark)
+    return found
+
+
+def test_each_file_is_taken_once_and_whole_through_a_kill_on_either_side(tmp_path):
+    folder, listed = tmp_path / "in", tmp_path / "home" / "list.jsonl"
+    folder.mkdir()
+    writer = write(folder, 0, FILES, "half")
+    first = watch(folder, listed, threading.Event(), limit=FILES // 2)
+    writer.wait(120)
+    last = write(folder, FILES, FILES + 10)
+    last.wait(60)
+    second = watch(folder, listed, threading.Event(), once=True)
+    again = {path for path, _ in first[-1:]}  # the one that was in hand when it was killed
+    taken = [path for path, _ in first[:-1] + second]
+    assert len(taken) == len(set(taken))
+    assert again <= set(taken)
+    names = {path.name: data for path, data in first + second}
+    assert names.pop("half.jpg") == b"half"  # nobody writes it any more: the decoder will say so
+    assert names == {f"{n}.jpg": whole(n) for n in range(FILES + 10)}
+    assert watch(folder, listed, threading.Event(), once=True) == []
+
+
+def test_a_file_that_is_written_anew_is_taken_again(tmp_path):
+    folder, listed = tmp_path / "in", tmp_path / "list.jsonl"
+    folder.mkdir()
+    (folder / "1.jpg").write_bytes(b"one")
+    assert len(watch(folder, listed, threading.Event(), once=True)) == 1
+    (folder / "1.jpg").write_bytes(b"another")
+    (found,) = watch(folder, listed, threading.Event(), once=True)
+    assert found[1] == b"another"
+
+
+def test_links_hidden_and_other_files_are_left_alone(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    (folder / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    for name in (".hidden.jpg", "a.jpg.part", "notes.txt", "~a.jpg"):
+        (folder / name).write_bytes(b"x")
+    assert watch(folder, tmp_path / "list.jsonl", threading.Event(), once=True) == []
+
+
+def test_a_folder_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(DataInvalid, match="no folder"):
+        watch(Path(tmp_path / "gone"), tmp_path / "list.jsonl", threading.Event())
