@@ -132,7 +132,9 @@ def _query_parameters(dependant: Dependant) -> Iterator[str]:
 
 def _check_query(request: Request, taken: frozenset[str] | None) -> None:
     """Refuse what an operation does not take: nobody would notice that `limits` says nothing."""
-    unknown = sorted(set(request.query_params.keys()) - taken) if taken is not None else []
+    # Clients and pages name their collection with everything; where none is meant it says nothing.
+    given = set(request.query_params.keys()) - {"collection"}
+    unknown = sorted(given - taken) if taken is not None else []
     if unknown:
         known = ", ".join(sorted(taken or ())) or "none"
         raise SettingInvalid(

@@ -51,7 +51,8 @@ def test_a_photo_of_an_event_is_shown_as_jpeg_whatever_it_was(
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_photo_that_is_not_kept_is_shown_in_any_format(client: TestClient, name: str) -> None:
-    shown = client.post("/v1/previews", files={"photo": (name, FORMATS[name])})
+    # A page names its collection with everything.
+    shown = client.post("/v1/previews?collection=default", files={"photo": (name, FORMATS[name])})
     assert Image.open(io.BytesIO(shown.content)).format == "JPEG"
     assert shown.headers["cache-control"] == "no-store"
 
@@ -66,6 +67,7 @@ def test_a_photo_that_was_not_kept_is_not_shown(client: TestClient, people: dict
     (photo,) = client.get(f"/v1/events/{event}/photos").json()["photos"]
     path = f"/v1/events/{event}/photos/{photo['id']}"
     assert client.get(f"{path}/picture").status_code == 404
+    assert client.get(f"{path}/picture?optional=1").status_code == 204
     refused = client.post(f"{path}/faces", json={"box": [0, 0, 50, 50]})
     assert refused.status_code == 404
     assert "was not kept" in refused.json()["detail"]

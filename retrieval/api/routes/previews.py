@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 
-from retrieval.api.pictures import CACHED
+from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routes.events import EventId
-from retrieval.api.routing import VIEWER, InContext, InGallery, router
+from retrieval.api.routing import VIEWER, InContext, InGallery, Optional, router
 from retrieval.api.uploads import Photo, photo_source
-from retrieval.errors import NotFound
+from retrieval.errors import NotFound, PhotoError
 
 routes = router("events")
 
@@ -30,17 +30,20 @@ async def show_event_photo(
     event_id: EventId,
     photo_id: EventId,
     side: Side = 640,
+    optional: Optional = False,
 ) -> Response:
     """Show a photo of an event, where it was kept or still lies where it was."""
 
-    def work() -> bytes:
+    def picture() -> bytes:
         photo, source = service.events.photo(service.events.find(event_id), photo_id)
         if source is None or photo.sha256 is None:
             raise NotFound(f"There is no picture of {photo.photo}: the event keeps no photos.")
-        return context.pictures.preview(source, photo.sha256, side)
+        try:
+            return context.pictures.preview(source, photo.sha256, side)
+        except PhotoError as error:  # a video, say, or a file that was damaged since
+            raise NotFound(f"There is no picture of {photo.photo}: {error}") from error
 
-    picture = await context.previewers.run(work)
-    return Response(picture, media_type="image/jpeg", headers=CACHED)
+    return await context.previewers.run(lambda: jpeg_or_nothing(picture, optional=optional))
 
 
 @routes.post("/previews", response_class=Response, responses=_JPEG, openapi_extra=VIEWER)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pillow_heif
 import pytest
+from PIL import Image
 
-from tests.api.browser.conftest import watched
+from tests.api.browser.conftest import settled, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -83,6 +85,7 @@ def family(browser: "Browser", address: str, people_dir: Path) -> list[str]:
 
 def names_in_photo(page: "Page", photo: Path) -> list[str]:
     page.goto("/identify")
+    settled(page)
     drop(page, photo)
     page.locator(".box").first.wait_for()
     return page.locator(".box .tag").all_inner_texts()
@@ -113,9 +116,31 @@ def test_the_faces_can_be_reached_and_opened_with_the_keyboard(
     first.focus()
     page.keyboard.press("Enter")
     assert first.get_attribute("aria-pressed") == "true"
-    assert "match" in (first.get_attribute("aria-label") or "")
-    page.keyboard.press("Tab")
+    assert "sure" in (first.get_attribute("aria-label") or "")
+    page.keyboard.press("j")  # faces have one tab stop
     assert page.evaluate("document.activeElement.classList.contains('box')")
+    assert not first.evaluate("(box) => box === document.activeElement")
+
+
+def test_a_heic_is_shown_and_a_face_of_it_named(
+    page: "Page", family: list[str], people_dir: Path, tmp_path: Path
+) -> None:
+    heic = tmp_path / "stranger.heic"
+    photo = Image.open(people_dir / "queries" / "stranger-2.jpg")
+    pillow_heif.from_pillow(photo).save(heic)
+    assert names_in_photo(page, heic) == ["Unknown"]
+    page.wait_for_function("() => document.querySelector('.stage img').naturalWidth > 0")
+    page.get_by_label("Who is this?").fill("Heather")
+    page.get_by_role("button", name="Enrol").click()
+    page.locator(".box.match").wait_for()
+
+
+def test_a_pdf_says_what_to_do(page: "Page", tmp_path: Path) -> None:
+    (tmp_path / "minutes.pdf").write_bytes(b"%PDF-1.7")
+    page.goto("/identify")
+    settled(page)
+    drop(page, tmp_path / "minutes.pdf")
+    page.get_by_text("Save its pages or pictures as JPEG or PNG").wait_for()
 
 
 def test_an_unknown_is_named_right_there(page: "Page", family: list[str], people_dir: Path) -> None:

@@ -56,5 +56,5 @@ def _uploading(view: View) -> dict[str, int | bool]:
         "most_photos": settings.max_request_photos,
         "most_bytes": settings.max_body_bytes,
         "queue": view.context.queue is not None,
-        "video": False,
+        "video": view.context.queue is not None,  # videos go through it
     }

@@ -9,7 +9,10 @@ const HIDDEN = /(^|\/)(\.|__MACOSX|@eaDir)/;
 
 export const ACCEPTED = "image/*,.heic,.heif,.avif,.jp2,.tif,.tiff,.zip,.tar,.tgz,.gz,video/*";
 
+const PDF = /\.pdf$/i;
+
 const kindOf = (file) => {
+  if (PDF.test(file.name)) return "others";
   if (ARCHIVE.test(file.name)) return "archives";
   if (VIDEO.test(file.name) || file.type.startsWith("video/")) return "videos";
   if (PHOTO.test(file.name) || file.type.startsWith("image/")) return "photos";
@@ -34,7 +37,7 @@ export function sorted(files) {
 // Why files cannot be taken, in a sentence; null where all can.
 export function whyNot({ photos, archives, videos, others }, { queue, video }) {
   const told = [];
-  const pdfs = others.filter((file) => /\.pdf$/i.test(file.name));
+  const pdfs = others.filter((file) => PDF.test(file.name));
   if (pdfs.length) told.push(t("{name} is a PDF, not a photo. Save its pages or pictures as JPEG or PNG, and drop those.", { name: pdfs[0].name }));
   const rest = others.length - pdfs.length;
   if (rest) told.push(n("{count} file is no photo and was passed over.", "{count} files are no photos and were passed over.", rest));

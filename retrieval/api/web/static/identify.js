@@ -1,43 +1,67 @@
-// Drop, paste or choose photos; see who is in them; name an unknown right there.
+// Drop, paste or choose photos that are not kept; see who is in them; name an unknown right there.
 
-import { address, call, droppable, element, imageFiles, mayEdit, pageOf, portrait, ready, showProblem, speak, suggestNames } from "./api.js";
+import { call, callForBlob, element, mayEdit, pageOf, portrait, ready, showProblem, speak, suggestNames } from "./api.js";
+import { showCode } from "./code.js";
+import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
+import { list, n, number as counted, t } from "./messages.js";
+import { roving } from "./roving.js";
 
 const by = (id) => document.getElementById(id);
-const WORDS = { match: "match", ambiguous: "ambiguous", unknown: "unknown", unusable: "not usable" };
 const PLACES = ["high", "low", "inside"]; // where a name can be, seen from its box
 const MANY = 8; // faces; more of them have no room for whole names
 const TINY_PX = 56; // a box as narrow as this holds no name that can be read
+const SCREEN_PX = 2048; // of pictures that the service makes where the browser cannot
+const LEAST_SPAN = 0.05; // of a meter, on each side of the threshold
 let shown = []; // {file, url, photo}: the photos of the last question
 let current = 0;
 let identification = null;
 
-by("files").addEventListener("change", (event) => {
-  const files = [...event.target.files];
-  event.target.value = "";
-  if (files.length) ask(files);
-});
+roving(by("faces"), ".face-row");
 by("drop").addEventListener("click", (event) => {
   if (event.target === event.currentTarget) by("files").click();
 });
-droppable(document.body, ask);
-document.addEventListener("paste", (event) => {
-  const files = imageFiles(event.clipboardData);
-  if (files.length) ask(files);
-});
+acceptDrops(take);
+acceptChoices(by("files"), take);
 by("files").addEventListener("focus", () => by("drop").classList.add("over"));
 by("files").addEventListener("blur", () => by("drop").classList.remove("over"));
+by("as-code").addEventListener("click", () => showCode({ method: "POST", path: "/v1/identify", parameters: {}, files: shown.map(({ file }) => file.name) }));
+
+function take(files) {
+  const found = sorted(files);
+  const told = whyNot({ ...found, archives: [], videos: found.videos }, { queue: true, video: false });
+  by("passed").hidden = !told;
+  by("passed").textContent = told ?? "";
+  if (found.photos.length) ask(found.photos);
+}
+
+// A picture of the file: the browser's own, or the service's where that cannot show the format.
+async function pictured(file) {
+  const url = URL.createObjectURL(file);
+  const image = new Image();
+  image.src = url;
+  try {
+    await image.decode();
+    return url;
+  } catch {
+    URL.revokeObjectURL(url);
+    const form = new FormData();
+    form.append("photo", file, file.name);
+    return URL.createObjectURL(await callForBlob("POST", "/v1/previews", { form, parameters: { side: SCREEN_PX } }));
+  }
+}
 
 async function ask(files) {
   by("problem").hidden = true;
   by("working").hidden = false;
   by("drop").hidden = true;
-  speak("Looking for faces");
+  speak(t("Looking for faces"));
   const form = new FormData();
   files.forEach((file) => form.append("photos", file));
   try {
     identification = await call("POST", "/v1/identify", { form });
-    shown.forEach(({ url }) => URL.revokeObjectURL(url));
-    shown = files.map((file, row) => ({ file, url: URL.createObjectURL(file), photo: identification.photos[row] }));
+    const urls = await Promise.all(files.map((file, row) => (identification.photos[row].error ? null : pictured(file))));
+    shown.forEach(({ url }) => url && URL.revokeObjectURL(url));
+    shown = files.map((file, row) => ({ file, url: urls[row], photo: identification.photos[row] }));
     by("outcome").hidden = false;
     show(0);
     by("summary").focus({ preventScroll: true });
@@ -60,33 +84,45 @@ function show(row) {
   const faces = photo.faces ?? [];
   showStage(url, photo, faces);
   by("summary").textContent = summary(photo, faces);
-  by("faces").replaceChildren(...faces.map((face, number) => faceRow(face, number, url)));
-  by("state").textContent = photo.error ? "" :
-    `Asked against ${identification.people} people in ${identification.collection}; ${identification.model}, threshold: ${identification.threshold_source}.`;
+  by("faces").replaceChildren(...faces.map((face, number) => faceRow(face, number)));
+  by("state").textContent = photo.error ? "" : t("Compared with {people} people of {collection}; {model}, threshold: {source}.", { people: counted(identification.people), collection: identification.collection, model: identification.model, source: identification.threshold_source });
   speak(by("summary").textContent);
   if (faces.length === 1) choose(0);
 }
 
-
 function summary(photo, faces) {
   if (photo.error) return photo.error;
-  if (!faces.length) return "No face was found";
-  const lies = photo.turned ? `. The photo lies ${photo.turned === 180 ? "upside down" : "on its side"}` : "";
-  const small = photo.too_small ? `. ${photo.too_small} too small to name` : "";
-  const named = faces.filter((face) => face.person).map((face) => face.person);
-  const count = `${faces.length} face${faces.length === 1 ? "" : "s"}`;
-  return named.length ? `${count}: ${new Intl.ListFormat("en").format(named)}${small}${lies}` : `${count}, nobody who is enrolled${small}${lies}`;
+  if (!faces.length) return t("No face was found");
+  const of = (decision) => faces.filter((face) => face.decision === decision);
+  const named = of("match").map((face) => face.person);
+  const told = [n("{count} face", "{count} faces", faces.length)];
+  if (named.length) told.push(list(named));
+  if (of("ambiguous").length) told.push(n("{count} not sure", "{count} not sure", of("ambiguous").length));
+  if (of("unknown").length) told.push(n("{count} unknown", "{count} unknown", of("unknown").length));
+  if (of("unusable").length) told.push(n("{count} too small to tell", "{count} too small to tell", of("unusable").length));
+  if (photo.turned) told.push(photo.turned === 180 ? t("the photo lies upside down") : t("the photo lies on its side"));
+  return told.join(" · ");
 }
+
+// How sure an answer is, in a word.
+function sureness(face) {
+  if (face.decision === "ambiguous") return t("not sure");
+  if (face.decision === "unknown") return t("no");
+  if (face.decision === "unusable") return t("too small to tell");
+  return face.score >= face.threshold + spanOf(face.threshold) / 3 ? t("sure") : t("likely");
+}
+
+const spanOf = (threshold) => Math.max(1 - threshold, LEAST_SPAN);
 
 function label(face) {
   if (face.person) return face.person;
-  if (face.decision === "ambiguous" && face.candidates.length) return `${face.candidates[0].person}?`;
-  return face.decision === "unknown" ? "Unknown" : "Not usable";
+  if (face.decision === "ambiguous" && face.candidates.length) return t("{name}?", { name: face.candidates[0].person });
+  return face.decision === "unknown" ? t("Unknown") : t("Too small to tell");
 }
 
 function showStage(url, photo, faces) {
   if (photo.error) {
-    by("stage").replaceChildren(element("p", { class: "empty" }, "This photo cannot be shown."));
+    by("stage").replaceChildren(element("p", { class: "empty" }, t("This photo cannot be shown.")));
     return;
   }
   const holder = element("div", { class: `stage-photo${faces.length > MANY ? " many" : ""}` }, element("img", { src: url, alt: photo.photo }));
@@ -96,7 +132,8 @@ function showStage(url, photo, faces) {
     const box = element("button", {
       class: `box ${face.decision}${toTheLeft ? " right" : ""}`,
       "aria-pressed": "false",
-      "aria-label": `Face ${number + 1} of ${faces.length}: ${label(face)}, ${WORDS[face.decision]}`,
+      "aria-label": t("Face {number} of {total}: {name}, {sureness}", { number: number + 1, total: faces.length, name: label(face), sureness: sureness(face) }),
+      tabindex: "-1",
       onclick: () => choose(number, true),
     }, element("span", { class: "tag" }, label(face)));
     box.style.left = `${(left / photo.width) * 100}%`;
@@ -106,6 +143,7 @@ function showStage(url, photo, faces) {
     holder.append(box);
   });
   by("stage").replaceChildren(holder);
+  roving(holder, ".box");
   const image = holder.querySelector("img");
   image.addEventListener("load", () => partTags(holder));
   new ResizeObserver(() => partTags(holder)).observe(holder);
@@ -132,14 +170,13 @@ function partTags(holder) {
   }
 }
 
-function faceRow(face, number, url) {
-  const picture = element("span", { class: "portrait small-picture", "aria-hidden": "true" }, crop(url, face.box, 1.5, 112));
+function faceRow(face, number) {
+  const picture = element("span", { class: "portrait small-picture", "aria-hidden": "true" }, crop(face.box, 1.5, 112));
   const detail = element("div", { class: "face-detail", id: `detail-${number}`, hidden: true });
   const row = element("button", { class: "face-row", "aria-expanded": "false", "aria-controls": detail.id, onclick: () => choose(number) },
     picture,
     element("span", {}, element("strong", { class: "clip" }, label(face)),
-      element("span", { class: `badge ${face.decision}` }, WORDS[face.decision])),
-    element("span", { class: "number soft" }, face.score === null ? "" : face.score.toFixed(2)));
+      element("span", { class: `badge ${face.decision}` }, sureness(face))));
   return element("li", {}, row, detail);
 }
 
@@ -155,56 +192,61 @@ function choose(number, scroll = false) {
   });
   if (!opens) return;
   const detail = rows[number].nextElementSibling;
-  const { photo, url } = shown[current];
-  detail.replaceChildren(...details(photo.faces[number], number, url));
+  detail.replaceChildren(...details(shown[current].photo.faces[number], number));
   if (scroll) rows[number].scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
 
-function details(face, number, url) {
+function details(face, number) {
   const parts = [];
-  if (face.reason) parts.push(element("p", { class: "small soft" }, sentence(face.reason)));
-  if (typeof face.false_matches_in_1000 === "number") {
-    const count = face.false_matches_in_1000;
-    const shown = count < 0.1 ? "fewer than 0.1" : `about ${count.toPrecision(2)}`;
-    parts.push(element("p", { class: "small soft" }, `Of 1,000 strangers, ${shown} would reach this score.`));
-  }
   if (face.candidates.length) {
-    parts.push(element("div", { class: "candidates", role: "list", "aria-label": "Candidates" },
-      ...face.candidates.slice(0, 4).map((candidate) => candidateRow(candidate, face.threshold))));
+    const open = mayEdit && face.decision !== "match";
+    parts.push(element("ul", { class: "candidates", "aria-label": t("Candidates") },
+      ...face.candidates.slice(0, 4).map((candidate) => element("li", {}, candidateRow(candidate, face.threshold, open ? number : null)))));
   }
-  if (mayEdit && (face.decision === "unknown" || face.decision === "ambiguous")) parts.push(nameForm(face, number, url));
+  if (mayEdit && (face.decision === "unknown" || face.decision === "ambiguous")) parts.push(nameForm(face, number));
+  const why = [];
+  if (face.reason) why.push(element("p", { class: "soft" }, `${face.reason[0].toUpperCase()}${face.reason.slice(1)}.`));
+  if (face.score !== null) why.push(element("p", { class: "soft" }, t("Likeness {likeness}; {needed} is needed.", { likeness: face.score.toFixed(3), needed: face.threshold.toFixed(3) })));
+  if (typeof face.false_matches_in_1000 === "number") {
+    why.push(element("p", { class: "soft" }, t("Of 1,000 strangers, {count} would look as much like somebody here.", { count: counted(Number(face.false_matches_in_1000.toPrecision(2))) })));
+  }
+  if (why.length) parts.push(element("details", { class: "why small" }, element("summary", {}, t("Why?")), ...why));
   return parts;
 }
 
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
-
-// A cosine below this says nothing more about likeness: the meter begins here.
-const METER_FROM = 0.5;
-
-function candidateRow(candidate, threshold) {
-  const share = (score) => Math.min(Math.max((score - METER_FROM) / (1 - METER_FROM), 0), 1) * 100;
+// A meter of likeness with the threshold in its middle: what is above it is a match.
+// It leads to the person; of a face without a name it puts the candidate's into the form.
+function candidateRow(candidate, threshold, open) {
+  const span = spanOf(threshold);
+  const share = (score) => Math.min(Math.max((score - threshold + span) / (2 * span), 0), 1) * 100;
   const fill = element("i", { class: candidate.score >= threshold ? "over" : "" });
   fill.style.width = `${share(candidate.score)}%`;
   const mark = element("b");
-  mark.style.left = `${share(threshold)}%`;
-  return element("a", {
-    class: "candidate", role: "listitem", href: pageOf(`/people/${candidate.person_id}`),
-    title: `Decided by ${candidate.photo}`,
-    "aria-label": `${candidate.person}, score ${candidate.score.toFixed(3)}, threshold ${threshold.toFixed(3)}`,
-  },
+  mark.style.left = "50%";
+  const told = {
+    class: "candidate",
+    title: t("Decided by {photo}", { photo: candidate.photo }),
+    "aria-label": t("{name}, likeness {likeness}, {needed} is needed", { name: candidate.person, likeness: candidate.score.toFixed(3), needed: threshold.toFixed(3) }),
+  };
+  const choose = () => {
+    by(`name-${open}`).value = candidate.person;
+    by(`name-${open}`).closest("form").querySelector("button").focus();
+  };
+  const way = open === null ? { href: pageOf(`/people/${candidate.person_id}`) } : { type: "button", onclick: choose };
+  return element(open === null ? "a" : "button", { ...told, ...way },
     portrait(candidate.person, candidate.face_id, "small-picture"),
     element("strong", { class: "clip" }, candidate.person),
     element("span", { class: "number" }, candidate.score.toFixed(3)),
     element("span", { class: "meter", "aria-hidden": "true" }, fill, mark));
 }
 
-function nameForm(face, number, url) {
-  const input = element("input", { type: "text", id: `name-${number}`, list: "names", required: true, maxlength: "200", autocomplete: "off", placeholder: "Name" });
+function nameForm(face, number) {
+  const input = element("input", { type: "text", id: `name-${number}`, list: "names", required: true, maxlength: "200", autocomplete: "off", placeholder: t("Name") });
   const problem = element("p", { class: "notice bad", role: "alert", hidden: true });
-  const button = element("button", { class: "button primary" }, "Enrol");
+  const button = element("button", { class: "button primary" }, t("Enrol"));
   input.addEventListener("input", () => suggestNames(input, by("names")));
   const form = element("form", { class: "field" },
-    element("label", { for: input.id }, "Who is this?"),
+    element("label", { for: input.id }, t("Who is this?")),
     element("span", { class: "row" }, input, button),
     problem);
   form.addEventListener("submit", async (event) => {
@@ -212,7 +254,7 @@ function nameForm(face, number, url) {
     button.disabled = true;
     problem.hidden = true;
     try {
-      await enrolFace(face, url, input.value.trim());
+      await enrolFace(face, input.value.trim());
       await askAgain();
     } catch (error) {
       showProblem(problem, error);
@@ -223,8 +265,8 @@ function nameForm(face, number, url) {
 }
 
 // Only this face is enrolled: a piece of the photo around it, so that others in it stay unnamed.
-async function enrolFace(face, url, name) {
-  const canvas = crop(url, face.box, 2.2, null);
+async function enrolFace(face, name) {
+  const canvas = crop(face.box, 2.2, null);
   await canvas.ready;
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   const form = new FormData();
@@ -240,24 +282,24 @@ async function askAgain() {
 }
 
 // A canvas with the square around a box, `around` times as large; `side` pixels, or the photo's own.
-function crop(url, [left, top, width, height], around, side) {
+function crop([left, top, width, height], around, side) {
+  const { url, photo } = shown[current];
   const canvas = element("canvas");
   const image = new Image();
-  canvas.ready = new Promise((done) => {
-    image.addEventListener("load", () => {
-      const wanted = Math.max(width, height) * around;
-      const x = Math.max(left + width / 2 - wanted / 2, 0);
-      const y = Math.max(top + height / 2 - wanted / 2, 0);
-      const across = Math.min(wanted, image.naturalWidth - x);
-      const down = Math.min(wanted, image.naturalHeight - y);
-      const scale = side === null ? 1 : side / wanted;
-      canvas.width = Math.round(across * scale);
-      canvas.height = Math.round(down * scale);
-      canvas.getContext("2d").drawImage(image, x, y, across, down, 0, 0, canvas.width, canvas.height);
-      done();
-    });
-  });
   image.src = url;
+  canvas.ready = image.decode().then(() => {
+    const scale = image.naturalWidth / photo.width; // of a picture that the service made smaller
+    const wanted = Math.max(width, height) * around * scale;
+    const x = Math.max((left + width / 2) * scale - wanted / 2, 0);
+    const y = Math.max((top + height / 2) * scale - wanted / 2, 0);
+    const across = Math.min(wanted, image.naturalWidth - x);
+    const down = Math.min(wanted, image.naturalHeight - y);
+    const zoom = side === null ? 1 : side / wanted;
+    canvas.width = Math.round(across * zoom);
+    canvas.height = Math.round(down * zoom);
+    canvas.getContext("2d").drawImage(image, x, y, across, down, 0, 0, canvas.width, canvas.height);
+  }, () => { throw new Error(t("The face could not be cut out of the photo. Add the person on the page of people instead.")); });
+  canvas.ready.catch(() => canvas.remove());
   return canvas;
 }
 

@@ -1,6 +1,8 @@
-// Plots of scores and rates, and a slider that says what a threshold is worth.
+// How strict answers shall be, what that is worth, and the plots and numbers behind it.
 
 import { call, element, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem } from "./api.js";
+
+import { list, n, number as counted, t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
 const LEFT = 64, RIGHT = 10, TOP = 12, BOTTOM = 30, WIDTH = 720, HEIGHT = 300;
@@ -13,6 +15,8 @@ function draw(tag, attributes, text) {
   return made;
 }
 
+const TABLE_ROWS = 25;
+const MOST_STRANGERS = 0.5; // of strangers named: from here on most of them would be
 const percent = (rate) => `${Number((rate * 100).toPrecision(2))} %`;
 
 function axis(curves) {
@@ -72,30 +76,64 @@ function drawRates(curves) {
   svg.append(draw("line", { class: "threshold", y1: TOP, y2: height - BOTTOM }));
 }
 
+// The row of the least likeness at which no more strangers than that get a name.
+function rowFor(curves, fpir) {
+  const row = curves.fpir.findIndex((each) => each <= fpir);
+  return row < 0 ? curves.fpir.length - 1 : row;
+}
+
+function worth(curves, row) {
+  const strangers = Number((curves.fpir[row] * 1000).toPrecision(2));
+  return t("Of 1,000 strangers {strangers} would get a name; of 1,000 photos of people of ours {missed} would get none.", { strangers: counted(strangers), missed: counted(Math.round(curves.fnir[row] * 1000)) });
+}
+
+function fillTable(curves) {
+  const step = Math.max(Math.ceil(curves.thresholds.length / TABLE_ROWS), 1);
+  const cell = (text) => element("td", { class: "number" }, text);
+  const rows = curves.thresholds.flatMap((at, row) => (row % step ? [] : [element("tr", {}, cell(at.toFixed(3)), cell(percent(curves.fpir[row])), cell(percent(curves.fnir[row])))]));
+  by("rates-table").querySelector("tbody").replaceChildren(...rows);
+}
+
 function show(measured, threshold) {
   const { curves } = measured;
   by("measuring").hidden = true;
   by("measured").hidden = false;
   drawScores(curves);
   drawRates(curves);
+  fillTable(curves);
   const slider = by("slider");
   slider.max = curves.thresholds.length - 1;
   const nearest = curves.thresholds.findIndex((each) => each >= threshold);
   slider.value = nearest < 0 ? curves.thresholds.length - 1 : nearest;
+  document.querySelectorAll("[data-worth]").forEach((place) => { place.textContent = worth(curves, rowFor(curves, Number(place.dataset.worth))); });
+  const chosen = () => {
+    const { value } = document.querySelector('input[name="stance"]:checked');
+    return value === "own" ? Number(slider.value) : rowFor(curves, Number(value));
+  };
   const move = () => {
-    const row = Number(slider.value);
+    const own = by("own").checked;
+    const row = chosen();
     const at = curves.thresholds[row];
+    by("own-field").hidden = !own;
     document.querySelectorAll(".plot .threshold").forEach((line) => {
       line.setAttribute("x1", axis(curves)(at));
       line.setAttribute("x2", axis(curves)(at));
     });
     by("slider-value").textContent = at.toFixed(3);
-    slider.setAttribute("aria-valuetext", `${at.toFixed(3)}: FPIR ${percent(curves.fpir[row])}, FNIR ${percent(curves.fnir[row])}`);
-    by("worth").textContent = `Of 1,000 strangers, ${Number((curves.fpir[row] * 1000).toPrecision(2))} would get a name; of 1,000 photos of known people, ${Math.round(curves.fnir[row] * 1000)} would not get theirs.`;
+    slider.setAttribute("aria-valuetext", worth(curves, row));
+    by("worth").textContent = own ? worth(curves, row) : "";
+    by("warning").hidden = curves.fpir[row] < MOST_STRANGERS;
+    by("warning").textContent = t("With that likeness most strangers would get somebody’s name. Choose a higher one.");
+    if (by("use")) by("use").disabled = curves.fpir[row] >= MOST_STRANGERS;
   };
   slider.addEventListener("input", move);
+  document.querySelectorAll('input[name="stance"]').forEach((input) => input.addEventListener("change", move));
   move();
-  by("use")?.addEventListener("click", () => change("POST", { fpir: Math.min(Math.max(curves.fpir[Number(slider.value)], 1e-6), 0.999) }));
+  by("use")?.addEventListener("click", () => {
+    const { value } = document.querySelector('input[name="stance"]:checked');
+    const fpir = value === "own" ? curves.fpir[chosen()] : Number(value);
+    change("POST", { fpir: Math.min(Math.max(fpir, 1e-6), 0.999) });
+  });
 }
 
 async function change(method, json) {
@@ -121,11 +159,11 @@ if (by("measured")) {
 
 // Health
 
-const SHOWN = 12; // of each kind; the command line's report has all
+const SHOWN = 12; // of each kind; the document of the API has all
 
 function section(title, remark, rows) {
   if (!rows.length) return null;
-  const more = rows.length > SHOWN ? [element("p", { class: "small soft" }, `and ${rows.length - SHOWN} more: rollcall health`)] : [];
+  const more = rows.length > SHOWN ? [element("p", { class: "small soft" }, n("and {count} more", "and {count} more", rows.length - SHOWN))] : [];
   return element("section", {}, element("h3", {}, `${title} (${rows.length})`), element("p", { class: "small soft" }, remark),
     element("ul", {}, ...rows.slice(0, SHOWN)), ...more);
 }
@@ -144,7 +182,7 @@ function moveButton(found) {
         showProblem(by("health-problem"), error);
       }
     },
-  }, `Move to ${found.looks_like}`);
+  }, t("Move to {name}", { name: found.looks_like }));
 }
 
 const row = (...parts) => element("li", { class: "row finding" }, ...parts);
@@ -154,24 +192,24 @@ function showHealth(report) {
   by("examining").hidden = true;
   const strong = (name) => element("strong", {}, name);
   const sections = [
-    section("Perhaps under the wrong name", "Nearer to somebody else than to the own person's photos.", report.mislabelled.map((found) =>
-      row(portrait(found.person, found.face_id, "small-picture"), words("filed under ", strong(found.person), ", looks like ", strong(found.looks_like)), moveButton(found)))),
-    section("Resembling nobody here", "Neither the person's other photos nor anybody else: a stranger, or a poor photo.", report.resembling_nobody.map((found) =>
-      row(portrait(found.person, found.face_id, "small-picture"), words("filed under ", strong(found.person))))),
-    section("Perhaps several people under one name", "Their photos fall into groups that are not alike.", report.in_groups.map((found) =>
-      row(...found.face_ids.map((group) => portrait(found.person, group[0], "small-picture")), words(element("a", { href: pageOf(`/people/${found.person_id}`) }, strong(found.person)), `: ${found.face_ids.map((group) => group.length).join(" and ")} photos`)))),
-    section("Hard to tell apart", "Answers about these people may be ambiguous.", report.look_alikes.map((found) =>
-      row(words(strong(found.person), " and ", strong(found.other)), element("span", { class: "number soft" }, percent(found.share))))),
-    section("Nearly the same photo", "A copy adds nothing; under two names, one is wrong.", report.copies.map((found) =>
+    section(t("Perhaps under the wrong name"), t("Nearer to somebody else than to the own person’s photos."), report.mislabelled.map((found) =>
+      row(portrait(found.person, found.face_id, "small-picture"), words(t("filed under {person}, looks like {other}", { person: found.person, other: found.looks_like })), moveButton(found)))),
+    section(t("Resembling nobody here"), t("Neither the person’s other photos nor anybody else: a stranger, or a poor photo."), report.resembling_nobody.map((found) =>
+      row(portrait(found.person, found.face_id, "small-picture"), words(t("filed under {person}", { person: found.person }))))),
+    section(t("Perhaps several people under one name"), t("Their photos fall into groups that are not alike."), report.in_groups.map((found) =>
+      row(...found.face_ids.map((group) => portrait(found.person, group[0], "small-picture")), words(element("a", { href: pageOf(`/people/${found.person_id}`) }, strong(found.person)), t(": groups of {counts} photos", { counts: list(found.face_ids.map((group) => counted(group.length))) }))))),
+    section(t("Hard to tell apart"), t("Answers about these people may be ambiguous."), report.look_alikes.map((found) =>
+      row(words(list([found.person, found.other])), element("span", { class: "number soft" }, percent(found.share))))),
+    section(t("Nearly the same photo"), t("A copy adds nothing; under two names, one is wrong."), report.copies.map((found) =>
       row(portrait(found.people[0], found.face_ids[0], "small-picture"), portrait(found.people[1], found.face_ids[1], "small-picture"),
-        words(found.people[0] === found.people[1] ? strong(found.people[0]) : element("span", {}, strong(found.people[0]), " and ", strong(found.people[1])))))),
-    section("Few photos", "Three and more make answers surer.", report.few_photos.map((found) =>
-      row(words(strong(found.person)), element("span", { class: "number soft" }, `${found.photos} photo${found.photos === 1 ? "" : "s"}`)))),
-    section("Only small faces", "Larger photos make answers surer.", report.poor_photos.map((name) => row(words(strong(name))))),
+        words(found.people[0] === found.people[1] ? strong(found.people[0]) : list(found.people))))),
+    section(t("Few photos"), t("Three and more make answers surer."), report.few_photos.map((found) =>
+      row(words(strong(found.person)), element("span", { class: "number soft" }, n("{count} photo", "{count} photos", found.photos))))),
+    section(t("Only small faces"), t("Larger photos make answers surer."), report.poor_photos.map((name) => row(words(strong(name))))),
   ].filter(Boolean);
-  const rest = report.not_compared.map((what) => element("p", { class: "small soft" }, `Not compared: ${what}.`));
+  const rest = report.not_compared.map((what) => element("p", { class: "small soft" }, t("Not compared: {what}.", { what })));
   by("health").replaceChildren(...(sections.length ? sections :
-    [element("p", {}, `Nothing found in ${report.faces} photos of ${report.people} people.`)]), ...rest);
+    [element("p", {}, t("Nothing found in {faces} photos of {people} people.", { faces: counted(report.faces), people: counted(report.people) }))]), ...rest);
 }
 
 if (by("health")) {
