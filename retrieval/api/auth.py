@@ -129,12 +129,15 @@ class Access:
         return mine and self._buckets.has("noted", 10 * _NOTED_PER_MINUTE)
 
     def is_still(self, caller: Caller) -> bool:
-        """Whether who was let in would be let in now: key and session are as they were."""
+        """Whether who was let in would be let in now, to the same: key, session and role."""
         if caller.handle is None:
             return self.open
         if caller.session is not None and self._sessions.handle(caller.session) != caller.handle:
             return False
-        return self._in_use(caller.handle) is not None
+        known = self._in_use(caller.handle)
+        if known is None:
+            return False
+        return (known.role, known.collection) == (caller.role, caller.collection)
 
     def _caller(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -307,3 +307,17 @@ def test_a_key_that_is_revoked_while_a_request_arrives_does_nothing(
     _, boss = context.keys.create("boss", Role.ADMIN)
     shown = client.get("/v1/people", headers={"Authorization": f"Bearer {boss}"}).json()
     assert [each["person"] for each in shown["people"]] == ["Gustav", "Rosa"]
+
+
+def test_who_has_another_role_or_collection_by_now_is_not_still_let_in(context: Context) -> None:
+    """What streams and requests with long bodies ask while they last."""
+    users, access = context.catalogue.users, context.access
+    user = users.create("ann@example.org", Role.OPERATOR)
+    caller = access.caller_of(user, access.open_session(user))
+    assert access.is_still(caller)
+    user = users.change(user, Role.VIEWER, None)
+    assert not access.is_still(caller)
+    user = users.change(user, Role.OPERATOR, "berlin")
+    assert not access.is_still(caller)
+    users.change(user, Role.OPERATOR, None)
+    assert access.is_still(caller)
