@@ -93,7 +93,9 @@ class SingleSignOn:
         from httpx import HTTPError
         from joserfc.errors import JoseError
 
-        if not secrets.compare_digest(state, _derived(flow, "state")):
+        # Without a cookie all that is derived could be guessed, and a foreign login be brought in.
+        begun = secrets.compare_digest(state.encode(), _derived(flow, "state").encode())
+        if not flow or not begun:
             raise KeyRefused("This login was not begun in this browser. Begin again.")
         try:
             with self._client(back_to) as client:

@@ -1,5 +1,7 @@
 """Users over HTTP: they log in by link, password or issuer, and may do what their role says."""
 
+import base64
+import hashlib
 from collections.abc import Iterator
 
 import httpx
@@ -10,6 +12,7 @@ from fastapi.testclient import TestClient
 from retrieval.api.app import create_app
 from retrieval.api.auth import COOKIE, csrf_token
 from retrieval.api.context import Context
+from retrieval.api.single_sign_on import _derived
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
 from tests.api.issuer import CLIENT, SECRET, Issuer, listening
@@ -229,6 +232,23 @@ def test_a_forged_token_a_foreign_login_and_a_used_code_let_nobody_in(
         assert browser.get(path).status_code == 303
         browser.cookies.clear()
         assert browser.get(path).status_code == 401, "the code was used"
+
+
+def test_a_login_that_was_begun_nowhere_lets_nobody_in(settings: Settings, issuer: Issuer) -> None:
+    app = signing_on(settings, issuer, sso_role="viewer")
+    with browsing(app) as browser:
+        # What a site that brings its own login to a visitor would make, who has no cookie.
+        guessed = {what: _derived("", what) for what in ("state", "nonce", "verifier")}
+        issuer.codes["theirs"] = guessed["nonce"], _challenge(guessed["verifier"])
+        for state in (guessed["state"], "", "é"):
+            back = browser.get("/login/sso/back", params={"code": "theirs", "state": state})
+            assert back.status_code == 401, state
+        assert COOKIE not in browser.cookies
+
+
+def _challenge(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def test_with_a_role_in_the_settings_whoever_the_issuer_knows_is_let_in(

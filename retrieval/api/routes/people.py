@@ -243,7 +243,8 @@ async def add_photos_of_person(
     box: Box = None,
 ) -> Any:
     """Add photos to a person."""
-    person = service.catalogue.person_by_id(service.collection.id, person_id)
+    find = service.catalogue.person_by_id
+    person = await run_in_threadpool(find, service.collection.id, person_id)
 
     def gallery() -> AbstractContextManager[Service]:
         return nullcontext(service)
