@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.enrol_files import EnrolFiles, is_archive, unpacked
+from cli.enrol_group import enrol_group, parse_faces
 from cli.options import Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolReport, box_of
@@ -48,9 +49,12 @@ def enroll(
         str | None, typer.Option("--person", metavar="NAME", help="Whom loose photos show.")
     ] = None,
     face: Annotated[
-        int | None,
+        list[str] | None,
         typer.Option(
-            "--face", metavar="N", min=1, help="Number of the face that is meant, as in identify."
+            "--face",
+            metavar="N[=NAME]",
+            help="Number of the face that is meant, as in identify; of a photo of several people,"
+            " once for each: --face 2=Ann --face 3=Bob.",
         ),
     ] = None,
     box: Annotated[
@@ -167,7 +171,15 @@ def enroll(
         raise SettingInvalid("--out does not go with --queue; --rejects does.")
     for file in filter(None, (out, rejects)):
         check_table(file)
-    if box is not None and (person is None or len(paths or []) != 1 or queue or face is not None):
+    number, named = parse_faces(face or [])
+    if named and (person or manifest or len(paths or []) != 1 or queue or dry_run or box):
+        raise SettingInvalid(
+            "--face N=NAME takes one photo, and no other way to say whom it shows."
+        )
+    if named:
+        enrol_group(run, paths[0] if paths else "", named, out, rejects)
+        return
+    if box is not None and (person is None or len(paths or []) != 1 or queue or face):
         raise SettingInvalid("--box takes one photo with --person, and neither --face nor --queue.")
     places = [absolute(location_of(path)) for path in paths or []]
     listing = None if manifest is None else people_list(run, manifest, columns)
@@ -179,7 +191,7 @@ def enroll(
         )
     with unpacked(run, places, source.passed) as source.unpacked:
         _enrol(
-            run, source, files, face=face, box=box, queue=queue, wait=wait, webhook=webhook,
+            run, source, files, face=number, box=box, queue=queue, wait=wait, webhook=webhook,
             sync=sync, receipt=receipt, leavers=leavers, vanished=vanished, yes=yes,
             dry_run=dry_run,
         )  # fmt: skip

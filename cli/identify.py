@@ -285,13 +285,19 @@ def verify(
     run: Run,
     photo: Annotated[str, typer.Argument(metavar="PHOTO")],
     other: Annotated[str, typer.Argument(metavar="PHOTO|PERSON", help="A photo or a name.")],
+    face: Annotated[
+        int | None,
+        typer.Option(
+            "--face", metavar="N", min=1, help="Which face of the first photo, as identify counts."
+        ),
+    ] = None,
 ) -> None:
     """Say whether a photo shows the same person as another photo, or as somebody enrolled."""
     place = location_of(other)
     is_photo = isinstance(place, Url) or place.is_file()
     against = Source(other, place) if is_photo else other
     with run.service() as service:
-        verdict = service.verify(Source(photo, location_of(photo)), against)
+        verdict = service.verify(Source(photo, location_of(photo)), against, face)
     word = "the same person" if verdict.same else "not shown to be the same person"
     run.emit(
         verdict.document(),

@@ -7,6 +7,7 @@ import typer
 
 from cli.options import Run, Writes, command
 from cli.queued import queued, report, watch
+from retrieval.errors import NotFound
 
 jobs = typer.Typer(help="Bulk work in the queue.", no_args_is_help=True)
 
@@ -50,10 +51,21 @@ def list_jobs(
 
 
 @command(jobs, "show")
-def show_job(run: Run, run_id: RunId, wait: Wait = False, rejects: Rejects = None) -> None:
+def show_job(
+    run: Run,
+    run_id: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="A run's id, or its beginning; else the newest."),
+    ] = None,
+    wait: Wait = False,
+    rejects: Rejects = None,
+) -> None:
     """Show how far a run is, and which photos were not taken."""
     with queued(run) as opened:
-        found = opened.runs.run(run_id)
+        newest = opened.runs.newest(1) if run_id is None else ()
+        if run_id is None and not newest:
+            raise NotFound("There is no run yet. Begin one with `rollcall enroll PATH --queue`.")
+        found = newest[0] if newest else opened.runs.run(run_id or "")
         if wait:
             watch(run, opened, found, found.kind, opened.bulk.follow(found.id))
         failed = opened.queue.failed(found.id)

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -132,7 +132,10 @@ class Run:
             return True
         if not sys.stdin.isatty():
             raise SettingInvalid(f"{question} Nobody can answer here: add --yes to do it.")
-        return typer.confirm(question, err=True)
+        answer = typer.confirm(question, err=True)
+        if not answer:
+            self.remark("Nothing was done.")
+        return answer
 
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Advance]:
@@ -151,9 +154,10 @@ class Run:
 
 
 def _shown(cell: Any) -> str:
-    """A cell as people read it: moments to the minute, in UTC as they are kept."""
+    """A cell as people read it: moments to the minute, by this machine's clock."""
     if isinstance(cell, datetime):
-        return f"{cell:%Y-%m-%d %H:%M}"
+        moment = cell if cell.tzinfo is not None else cell.replace(tzinfo=UTC)
+        return f"{moment.astimezone():%Y-%m-%d %H:%M}"
     return "" if cell is None else _harmless(str(cell))
 
 

@@ -252,6 +252,9 @@ def delete(
     run.rejected = not proof.clean
 
 
+command(people, "remove", hidden=True)(delete)  # as many call it
+
+
 def _tell(run: Run, sentence: str, document: dict[str, Any]) -> None:
     run.emit(document, lambda: run.print(sentence, markup=False))
 

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -300,10 +299,8 @@ class Service:
             a result per item, in order.
         """
         self.ensure_collection()
-        remaining = iter(items)
-        while batch := list(islice(remaining, BATCH_PHOTOS)):
-            taken = self.steadily(lambda model: model.take(batch, self.photos))
-            yield from taken
+        for batch in _batches(items):
+            yield from self.steadily(partial(_take, batch, self.photos))
 
     # Asking
 
@@ -421,18 +418,19 @@ class Service:
         """
         return self.steadily(lambda model: model.like(source, limit))
 
-    def verify(self, source: Source, other: Source | str) -> Verification:
+    def verify(self, source: Source, other: Source | str, face: int | None = None) -> Verification:
         """Say whether a photo shows the same person as another photo, or as an enrolled person.
 
         Args:
             source: a photo with one dominant face.
             other: such a photo, or a person's name.
+            face: number of the face of `source` that is meant, as `identify` counts.
 
         Raises:
             PhotoError: a photo cannot be read, or shows no face or several.
             NotFound: nobody of that name is enrolled, or they have no photo.
         """
-        return self.steadily(lambda model: model.verify(source, other))
+        return self.steadily(lambda model: model.verify(source, other, face))
 
     # People and photos
 
@@ -600,3 +598,20 @@ class Service:
         collection = self.active_model.collection
         self.catalogue.other_models.forget_index(collection.id)
         self._parts.drop_other_indexes(collection)
+
+
+def _batches(items: Iterable[EnrolItem]) -> Iterator[list[EnrolItem]]:
+    """Items in batches that part no person's photos, which tell together whom they show."""
+    batch: list[EnrolItem] = []
+    for item in items:
+        full = len(batch) >= BATCH_PHOTOS and item.person != batch[-1].person
+        if full or len(batch) >= 2 * BATCH_PHOTOS:
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch
+
+
+def _take(batch: Sequence[EnrolItem], photos: PhotoStore, model: ActiveModel) -> list[EnrolResult]:
+    return model.take(batch, photos)

@@ -9,11 +9,13 @@ answers (ModelSwitched), and the question is asked again with the new one.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import Run
 from retrieval.catalogue.strangers import UnknownFace
@@ -33,7 +35,7 @@ from retrieval.collection.likeness import alike, words_of
 from retrieval.collection.naming import photo_answer, unknown_faces
 from retrieval.collection.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.collection.thumbnails import cut
-from retrieval.errors import NotFound
+from retrieval.errors import NameInvalid, NotFound
 from retrieval.identities.decide import decide
 from retrieval.identities.outliers import unlike_the_rest
 from retrieval.index.clusters import Clusters
@@ -42,7 +44,7 @@ from retrieval.photos.store import PhotoStore
 from retrieval.photos.videos import VideoRules
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
-from retrieval.values import Detail, Floats, Gate, Source, found_ids
+from retrieval.values import Detail, Floats, Gate, Source, Vectors, found_ids
 
 UNLIKE = "looks unlike the other photos of this person: does it show somebody else?"
 CANDIDATES = 5  # people that an answer names
@@ -248,12 +250,15 @@ class ActiveModel:
             batch: the photos.
             kept: where copies of them go.
         """
+        gate = self._parts.gate(self.collection)
         taken = Enroller(
             self._catalogue,
             self.collection,
             self.pipeline,
             kept,
             thumbnails=self._parts.keeping.thumbnails,
+            enrolled=self._vectors_of,
+            same_from=gate.of_photos if gate.unlike is None else gate.unlike,
         ).take(batch)
         remarks = self._remarks(taken)
         return [
@@ -264,6 +269,14 @@ class ActiveModel:
             )
             for result in taken
         ]
+
+    def _vectors_of(self, person: str) -> Vectors:
+        """What the enrolled photos of a person show, in the embedder's own space."""
+        try:
+            known = self._catalogue.person(self.collection.id, clean_name(person)).id
+        except (NotFound, NameInvalid):
+            return np.zeros((0, self.collection.dimension), np.float32)
+        return self._feed.of_people(np.array([known], np.int64)).vectors
 
     def _remarks(self, taken: Sequence[EnrolResult]) -> dict[int, str]:
         """What is odd about faces that were enrolled now, by face."""
@@ -335,11 +348,11 @@ class ActiveModel:
         faces = self._catalogue.faces(sharing.tolist())
         return alike(lens.gallery, clusters, words, faces, probes)[:limit]
 
-    def verify(self, source: Source, other: Source | str) -> Verification:
+    def verify(self, source: Source, other: Source | str, face: int | None = None) -> Verification:
         """Say whether two photos, or a photo and a person, are of one; see `Service.verify`."""
         lens = self.lens
         gate = lens.gate()
-        probe = self._one(source, enrollable).faces.vectors
+        probe = self._one(source, partial(enrollable, face=face)).faces.vectors
         if isinstance(other, str):
             person = self._catalogue.person(self.collection.id, other)
             lens.gallery.catch_up()

@@ -206,6 +206,7 @@ class EnrolItem:
         external_id: the user's own id of the person, if any.
         face: number of the face that is meant, as `identify` counts; None takes the dominant one.
         box: of the face, xywh in pixels of the upright original, where no detector finds it.
+        part: the photo shows several people who are enrolled from it, each by their own face.
     """
 
     person: str
@@ -214,6 +215,7 @@ class EnrolItem:
     external_id: str | None = None
     face: int | None = None
     box: FaceBox | None = None
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
 """Taking photos in: what each photo of a batch becomes, and one transaction for those that stay."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace
 from retrieval.collection.answers import EnrolItem, EnrolResult
+from retrieval.collection.common_face import common_face, only
 from retrieval.collection.pipeline import (
     Choice,
     Fault,
@@ -18,14 +21,23 @@ from retrieval.collection.pipeline import (
     Pipeline,
 )
 from retrieval.collection.thumbnails import cut
-from retrieval.errors import FaceUnusable, NameInvalid
+from retrieval.errors import FaceUnusable, NameInvalid, SeveralFaces
 from retrieval.faces.quality import dominant
 from retrieval.photos.store import PhotoStore
-from retrieval.values import Source
+from retrieval.values import Source, Vectors
 
 
 class Enroller:
-    """Enrols batches of photos into one collection."""
+    """Enrols batches of photos into one collection.
+
+    Args:
+        catalogue, collection, pipeline: of it.
+        photos: where copies go.
+        thumbnails: whether a picture of each face is kept.
+        enrolled: vectors (n, d) of what a person's enrolled photos show.
+        same_from: cosine from which on two faces are one person's; None, as without `enrolled`:
+            a photo of several faces is never asked which of them the others show.
+    """
 
     def __init__(
         self,
@@ -35,12 +47,16 @@ class Enroller:
         photos: PhotoStore,
         *,
         thumbnails: bool = True,
+        enrolled: Callable[[str], Vectors] | None = None,
+        same_from: float | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.collection = collection
         self.pipeline = pipeline
         self.photos = photos
         self._cut = cut if thumbnails else None
+        self._enrolled = enrolled
+        self._same_from = same_from
 
     def take(self, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
         """Enrol a batch in one transaction; a result per item, in order."""
@@ -48,6 +64,7 @@ class Enroller:
         todo = self._unknown(batch, results)
         choices = [_choice(batch[row]) for row in todo]
         found = self.pipeline.process(list(todo.values()), choices, self._cut)
+        found, remarks = self._commonly(batch, todo, found)
         pictures: dict[int, bytes] = {}
         new: dict[int, NewFace] = {}
         shown: dict[int, tuple[bytes, ...]] = {}
@@ -59,14 +76,60 @@ class Enroller:
         collection = self.collection
         enrolments = self.catalogue.enrol(collection.id, list(new.values()), collection.fingerprint)
         for row, enrolment in zip(new, enrolments, strict=True):
-            results[row] = _enrolled(batch[row], new[row].sha256, enrolment)
-            if self.photos.keeps and enrolment.outcome is EnrolmentOutcome.ENROLLED:
+            result = _enrolled(batch[row], new[row].sha256, enrolment)
+            results[row] = replace(result, remark=remarks.get(row, result.remark))
+            if (
+                self.photos.keeps
+                and not batch[row].part
+                and enrolment.outcome is EnrolmentOutcome.ENROLLED
+            ):
                 self._keep(new[row].sha256, todo[row])
             face = enrolment.face_id
             if shown[row] and face and enrolment.outcome is EnrolmentOutcome.ENROLLED:
                 pictures[face] = shown[row][0]
         self.catalogue.thumbnails.put(collection.id, Of.FACE, pictures)
         return [results[row] for row in range(len(batch))]
+
+    def _commonly(
+        self,
+        batch: Sequence[EnrolItem],
+        todo: Mapping[int, Source],
+        found: Sequence[PhotoFaces | PhotoFailure],
+    ) -> tuple[list[PhotoFaces | PhotoFailure], dict[int, str]]:
+        """Take the face that a person's photos have in common where a photo has several.
+
+        Returns:
+            what was found, with those photos in place of their failures; a remark of each, by row.
+        """
+        told: dict[int, str] = {}
+        chosen: dict[int, PhotoFaces] = {}
+        taken = dict(zip(todo, found, strict=True))
+        unclear = [row for row, each in taken.items() if _has_several(each)]
+        if not unclear or self._same_from is None or self._enrolled is None:
+            return list(found), told
+        all_faces = self.pipeline.process([todo[row] for row in unclear], None, self._cut)
+        seen = {
+            row: f for row, f in zip(unclear, all_faces, strict=True) if isinstance(f, PhotoFaces)
+        }
+        for row, photo in seen.items():
+            person = batch[row].person
+            others = [vector[None] for vector in self._enrolled(person)]
+            clear = [each for other, each in taken.items() if batch[other].person == person]
+            others += [each.faces.vectors for each in clear if isinstance(each, PhotoFaces)]
+            if not others:  # none of the photos has one face alone
+                others = [
+                    each.faces.vectors
+                    for other, each in seen.items()
+                    if other != row and batch[other].person == person
+                ]
+            best = common_face(photo, others, self._same_from)
+            if best is not None:
+                told[row] = (
+                    f"Of {len(photo.faces.detections)} faces number {best + 1} was taken: the other"
+                    " photos show it as well."
+                )
+                chosen[row] = only(photo, best)
+        return [chosen.get(row, each) for row, each in taken.items()], told
 
     def _keep(self, sha256: str, source: Source) -> None:
         if isinstance(source.content, bytes):  # `_unknown` has read it
@@ -88,13 +151,21 @@ class Enroller:
                 continue
             if isinstance(entry, PhotoFailure):
                 results[row] = _rejected(item, entry.error)
-            elif (owner := owners.get(entry[1])) and not owner.may_be(person, item.external_id):
+            elif (
+                (owner := owners.get(entry[1]))
+                and not item.part
+                and not owner.may_be(person, item.external_id)
+            ):
                 results[row] = _other_person(item, entry[1], owner.called)
-            elif owner:
+            elif owner and owner.may_be(person, item.external_id):
                 results[row] = EnrolResult(item.person, item.photo, "known", sha256=entry[1])
             else:
                 todo[row] = entry[0]
         return todo
+
+
+def _has_several(found: PhotoFaces | PhotoFailure) -> bool:
+    return isinstance(found, PhotoFailure) and isinstance(found.error, SeveralFaces)
 
 
 def _choice(item: EnrolItem) -> Choice:
@@ -121,7 +192,7 @@ def _new_face(item: EnrolItem, entry: PhotoFaces) -> NewFace:
     return NewFace(
         person=item.person,
         external_id=item.external_id,
-        sha256=entry.sha256,
+        sha256=part_sha256(entry.sha256, detections.boxes[0]) if item.part else entry.sha256,
         photo=item.photo,
         width=entry.width,
         height=entry.height,

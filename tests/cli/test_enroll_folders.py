@@ -107,11 +107,11 @@ def test_identify_looks_into_folders_in_folders_and_says_where_there_is_nothing(
     result = rollcall(home, "identify", tmp_path / "party", "--json")
     assert [Path(photo["photo"]).name for photo in document(result)["photos"]] == ["1.jpg"]
     (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "clip.mp4").write_bytes(b"")
+    (tmp_path / "empty" / "list.pdf").write_bytes(b"")
     nothing = rollcall(home, "identify", tmp_path / "empty")
     assert nothing.exit_code == 2
     assert "No photos found" in nothing.stderr
-    assert "video (.mp4)" in nothing.stderr
+    assert "1 x .pdf" in nothing.stderr
 
 
 def test_a_list_with_bad_rows_takes_the_others_and_names_the_lines(
