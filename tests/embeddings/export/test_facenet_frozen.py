@@ -3,11 +3,12 @@
 models/README.md records a comparison with TensorFlow itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
+import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -54,6 +55,22 @@ def test_unit_vectors_are_those_of_the_graph_itself(
     assert np.abs(found - expected).max() <= 1e-5
 
 
+def test_the_real_weights_in_a_keras_file_give_the_same_vectors(
+    store: ModelStore, weights: Path, entry: EmbedderEntry, chips: Pixels, tmp_path: Path
+) -> None:
+    """Both exporters agree: that of Keras files has no real weights of its own to be tried on."""
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        for name, tensor in keras_tensors(read_graph(weights)):
+            layer, kind = name.split("/")
+            file[f"{layer}/{layer}/{kind}:0"] = tensor
+    keras = entry.model_copy(update={"exporter": "facenet"})
+    path = tmp_path / "network.onnx"
+    export(keras, "fp32", tmp_path / "weights.h5", "origin", path)
+    frozen = OnnxEmbedder(NAME, entry, store.file(NAME, "fp32"), mirror=False).embed(chips)
+    moved = OnnxEmbedder(NAME, keras, path, mirror=False).embed(chips)
+    assert np.abs(moved - frozen).max() <= 1e-5
+
+
 def test_int8_keeps_real_faces_near_their_fp32_vectors(
     store: ModelStore, weights: Path, entry: EmbedderEntry, chips: Pixels
 ) -> None:
@@ -92,6 +109,43 @@ def test_another_network_is_refused(tmp_path: Path, entry: EmbedderEntry) -> Non
     (tmp_path / "graph.pb").write_bytes(b"\x0a" + bytes([len(field)]) + field)
     with pytest.raises(ExportFailed, match=r"does not hold FaceNet's graph.*abc is a Cosine"):
         facenet_frozen.build(tmp_path / "graph.pb", entry)
+
+
+def keras_tensors(nodes: list[Node]) -> Iterator[tuple[str, Array]]:
+    """The graph's weights as Keras files name them, with normalisations that undo nothing.
+
+    The graph has its batch normalisation folded into the convolutions, so only the shift is left.
+    """
+    values = {node.name: node.attributes["value"] for node in nodes if node.op == "Const"}
+    for node in nodes:
+        if node.op == "Conv2D":
+            layer = keras_layer(node.name.removesuffix("/Conv2D"))
+            kernel = values[node.inputs[1]]
+            yield f"{layer}/kernel", kernel
+            [shift] = [n.inputs[1] for n in nodes if n.op == "BiasAdd" and node.name in n.inputs]
+            if shift.endswith("biases"):
+                yield f"{layer}/bias", values[shift]
+                continue
+            channels = kernel.shape[3]
+            yield f"{layer}_BatchNorm/beta", values[shift]
+            yield f"{layer}_BatchNorm/moving_mean", np.zeros(channels, np.float32)
+            yield f"{layer}_BatchNorm/moving_variance", np.full(channels, 1 - 0.001, np.float32)
+        elif node.op == "MatMul":
+            yield "Bottleneck/kernel", values[node.inputs[1]]
+        elif node.op == "FusedBatchNorm":
+            for kind in ("beta", "moving_mean", "moving_variance"):
+                yield f"Bottleneck_BatchNorm/{kind}", values[node.name.split("cond/")[0] + kind]
+
+
+def keras_layer(name: str) -> str:
+    """InceptionResnetV1/Repeat_1/block17_3/Branch_1/... as Block17_3_Branch_3_..."""
+    parts = name.split("/")[1:]
+    parts = parts[1:] if parts[0].startswith("Repeat") else parts
+    block = parts[0].replace("block", "Block")
+    parts[0] = "Block8_6" if block == "Block8" else block
+    if block.startswith("Block17_") and parts[1] == "Branch_1":
+        parts[1] = f"Branch_{block.partition('_')[2]}"
+    return "_".join(parts)
 
 
 # TensorFlow's operations as numpy has them, on (n, rows, columns, channels)
