@@ -135,6 +135,33 @@ def test_a_heic_is_shown_and_a_face_of_it_named(
     page.locator(".box.match").wait_for()
 
 
+def test_a_photo_of_several_asks_which_face_is_meant(
+    browser: "Browser", address: str, family: list[str], people_dir: Path
+) -> None:
+    # The photo alone is refused, which browsers write to the console.
+    with watched(browser, address, allowed="422 (Unprocessable") as page:
+        page.goto("/people")
+        settled(page)
+        drop(page, people_dir / "queries" / "family1-at-the-beach.jpg")
+        page.get_by_label("Name", exact=True).fill("The Father")
+        page.get_by_role("dialog").get_by_role("button", name="Add person").click()
+        asked = page.get_by_role("dialog", name="Which face is The Father?")
+        asked.locator(".box").nth(3).wait_for()
+        # A box round a face, drawn; then rather one that was found.
+        area = asked.locator(".stage-boxes").bounding_box()
+        assert area is not None
+        page.mouse.move(area["x"] + 5, area["y"] + 5)
+        page.mouse.down()
+        page.mouse.move(area["x"] + 60, area["y"] + 70)
+        page.mouse.up()
+        asked.locator(".drawn-box").wait_for()
+        asked.get_by_role("button", name="Face 2").click()
+        asked.locator(".drawn-box").wait_for(state="detached")
+        asked.get_by_role("button", name="That face").click()
+        page.wait_for_url("**/people/*")
+        page.get_by_role("heading", name="The Father").wait_for()
+
+
 def test_a_pdf_says_what_to_do(page: "Page", tmp_path: Path) -> None:
     (tmp_path / "minutes.pdf").write_bytes(b"%PDF-1.7")
     page.goto("/identify")

@@ -1,16 +1,16 @@
 // Drop, paste or choose photos that are not kept; see who is in them; name an unknown right there.
 
-import { call, callForBlob, element, mayEdit, pageOf, portrait, ready, showProblem, speak, suggestNames } from "./api.js";
+import { call, element, mayEdit, pageOf, portrait, ready, showProblem, speak, suggestNames } from "./api.js";
 import { showCode } from "./code.js";
 import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
 import { list, n, number as counted, t } from "./messages.js";
 import { roving } from "./roving.js";
+import { pictured } from "./whichface.js";
 
 const by = (id) => document.getElementById(id);
 const PLACES = ["high", "low", "inside"]; // where a name can be, seen from its box
 const MANY = 8; // faces; more of them have no room for whole names
 const TINY_PX = 56; // a box as narrow as this holds no name that can be read
-const SCREEN_PX = 2048; // of pictures that the service makes where the browser cannot
 const LEAST_SPAN = 0.05; // of a meter, on each side of the threshold
 let shown = []; // {file, url, photo}: the photos of the last question
 let current = 0;
@@ -32,22 +32,6 @@ function take(files) {
   by("passed").hidden = !told;
   by("passed").textContent = told ?? "";
   if (found.photos.length) ask(found.photos);
-}
-
-// A picture of the file: the browser's own, or the service's where that cannot show the format.
-async function pictured(file) {
-  const url = URL.createObjectURL(file);
-  const image = new Image();
-  image.src = url;
-  try {
-    await image.decode();
-    return url;
-  } catch {
-    URL.revokeObjectURL(url);
-    const form = new FormData();
-    form.append("photo", file, file.name);
-    return URL.createObjectURL(await callForBlob("POST", "/v1/previews", { form, parameters: { side: SCREEN_PX } }));
-  }
 }
 
 async function ask(files) {

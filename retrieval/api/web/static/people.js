@@ -1,6 +1,7 @@
 // Add a person, with photos by drag or choice.
 
-import { call, droppable, element, mayEdit, pageOf, ready, showProblem } from "./api.js";
+import { droppable, element, mayEdit, pageOf, ready, showProblem } from "./api.js";
+import { enrolAsking } from "./whichface.js";
 
 const by = (id) => document.getElementById(id);
 
@@ -41,12 +42,9 @@ if (mayEdit) {
     }
     const submit = event.target.querySelector("[type=submit]");
     submit.disabled = true;
-    const form = new FormData();
-    form.append("person", by("add-name").value.trim());
-    if (by("add-id").value.trim()) form.append("external_id", by("add-id").value.trim());
-    photos.forEach((file) => form.append("photos", file));
+    const fields = { person: by("add-name").value.trim(), external_id: by("add-id").value.trim() };
     try {
-      const made = await call("POST", "/v1/people", { form });
+      const made = await enrolAsking(fields, photos);
       sessionStorage.setItem("told", JSON.stringify(made));
       location.assign(pageOf(`/people/${made.id}`));
     } catch (error) {

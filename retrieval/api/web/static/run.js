@@ -1,6 +1,7 @@
 // One run, live: server-sent events move the bar and the figures.
 
 import { address, call, element, ready, showProblem, speak } from "./api.js";
+import { t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
 const { id, state } = by("run").dataset;
@@ -27,7 +28,7 @@ function show(run) {
 function rate(done, queued) {
   const seconds = (performance.now() - began) / 1000;
   const aSecond = (done - doneAtFirst) / seconds;
-  if (aSecond <= 0) return "waiting for a worker: rollcall worker";
+  if (aSecond <= 0) return t("waiting for a worker");
   return `${aSecond.toFixed(1)} a second, ${Math.ceil(queued / aSecond)} s left`;
 }
 

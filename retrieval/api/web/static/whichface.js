@@ -1,0 +1,137 @@
+// Which face is meant? A photo with numbered faces to click, or a box to draw round one that was missed.
+
+import { call, callForBlob, element } from "./api.js";
+import { n, t } from "./messages.js";
+import { roving } from "./roving.js";
+
+const SCREEN_PX = 2048; // of pictures that the service makes where the browser cannot
+const LEAST = 0.02; // of the photo, that a box must have
+
+// A picture of a file: the browser's own, or the service's where that cannot show the format.
+export async function pictured(file) {
+  const url = URL.createObjectURL(file);
+  const image = new Image();
+  image.src = url;
+  try {
+    await image.decode();
+    return url;
+  } catch {
+    URL.revokeObjectURL(url);
+    const form = new FormData();
+    form.append("photo", file, file.name);
+    return URL.createObjectURL(await callForBlob("POST", "/v1/previews", { form, parameters: { side: SCREEN_PX } }));
+  }
+}
+
+async function facesIn(file) {
+  const form = new FormData();
+  form.append("photos", file, file.name);
+  const [photo] = (await call("POST", "/v1/identify", { form })).photos;
+  if (photo.error) throw new Error(photo.error);
+  return photo;
+}
+
+function placed(box, [left, top, width, height]) {
+  Object.assign(box.style, { left: `${left * 100}%`, top: `${top * 100}%`, width: `${width * 100}%`, height: `${height * 100}%` });
+}
+
+// Draw a box with the pointer; `drawn` gets it as shares of the photo.
+function drawable(boxes, drawn) {
+  boxes.addEventListener("pointerdown", (event) => {
+    if (event.target.closest(".box") || event.button !== 0) return;
+    event.preventDefault();
+    const area = boxes.getBoundingClientRect();
+    const at = (pointer) => [(pointer.clientX - area.left) / area.width, (pointer.clientY - area.top) / area.height].map((share) => Math.min(Math.max(share, 0), 1));
+    const [x, y] = at(event);
+    boxes.querySelector(".drawn-box")?.remove();
+    const box = element("span", { class: "drawn-box" });
+    boxes.append(box);
+    let shape = null;
+    const move = (pointer) => {
+      const [right, bottom] = at(pointer);
+      shape = [Math.min(x, right), Math.min(y, bottom), Math.abs(right - x), Math.abs(bottom - y)];
+      placed(box, shape);
+    };
+    boxes.setPointerCapture(event.pointerId);
+    boxes.addEventListener("pointermove", move);
+    boxes.addEventListener("pointerup", () => {
+      boxes.removeEventListener("pointermove", move);
+      if (shape && shape[2] > LEAST && shape[3] > LEAST) drawn(shape);
+      else box.remove();
+    }, { once: true });
+  });
+}
+
+// Resolves with {face} (a number), {box} ("left,top,width,height"), or null where the photo is left out.
+export async function whichFace(file, name) {
+  const [photo, url] = await Promise.all([facesIn(file), pictured(file)]);
+  const boxes = element("div", { class: "stage-boxes" });
+  const go = element("button", { class: "button primary", type: "button", disabled: true }, t("That face"));
+  const leave = element("button", { class: "button quiet", type: "button" }, t("Leave this photo out"));
+  let answer = null;
+  photo.faces.forEach((face) => {
+    const [left, top, width, height] = face.box;
+    const box = element("button", { class: "box unknown", type: "button", "aria-pressed": "false", "aria-label": t("Face {number}", { number: face.face }), onclick: () => choose({ face: face.face }, box) }, element("span", { class: "tag" }, String(face.face)));
+    placed(box, [left / photo.width, top / photo.height, width / photo.width, height / photo.height]);
+    boxes.append(box);
+  });
+  const choose = (chosen, pressed) => {
+    answer = chosen;
+    if (pressed) boxes.querySelector(".drawn-box")?.remove();
+    for (const box of boxes.querySelectorAll(".box")) box.setAttribute("aria-pressed", String(box === pressed));
+    go.disabled = false;
+  };
+  drawable(boxes, (shape) => choose({ box: shape.map((share, side) => Math.round(share * (side % 2 ? photo.height : photo.width))).join(",") }, null));
+  const dialog = element("dialog", { class: "wide", id: "which-dialog", "aria-labelledby": "which-title" }, element("div", { class: "body" },
+    element("h2", { id: "which-title" }, t("Which face is {name}?", { name })),
+    element("p", { class: "soft" }, n("{count} face was found in {photo}. Click it, or draw a box round one that was missed.", "{count} faces were found in {photo}. Click the one, or draw a box round one that was missed.", photo.faces.length, { photo: file.name })),
+    element("div", { class: "which-stage" }, element("div", { class: "stage-photo" }, element("img", { src: url, alt: file.name, draggable: "false" }), boxes)),
+    element("div", { class: "actions" }, leave, go)));
+  document.body.append(dialog);
+  roving(boxes, ".box");
+  dialog.showModal();
+  return new Promise((done) => {
+    const finish = (given) => { dialog.close(); dialog.remove(); URL.revokeObjectURL(url); done(given); };
+    go.addEventListener("click", () => finish(answer));
+    leave.addEventListener("click", () => finish(null));
+    dialog.addEventListener("cancel", (event) => { event.preventDefault(); finish(null); });
+  });
+}
+
+const ASKED = new Set(["several-faces", "no-face"]); // reasons that a person can settle by a click
+
+// Enrol photos of one person; where it is not clear which face is meant, somebody is asked.
+export async function enrolAsking(fields, files) {
+  const send = (some, more = {}) => {
+    const form = new FormData();
+    for (const [name, value] of Object.entries({ ...fields, ...more })) if (value) form.append(name, value);
+    some.forEach((file) => form.append("photos", file, file.name));
+    return call("POST", "/v1/people", { form });
+  };
+  let made = null;
+  let problem = null;
+  let rejected = [];
+  try {
+    made = await send(files);
+    ({ rejected } = made);
+  } catch (error) {
+    rejected = error.document?.rejected ?? [];
+    if (!rejected.length) throw error;
+    problem = error;
+  }
+  const left = [];
+  for (const one of rejected) {
+    const file = files.find((each) => each.name === one.photo);
+    const chosen = file && ASKED.has(one.reason) ? await whichFace(file, fields.person) : null;
+    if (!chosen) { left.push(one); continue; }
+    try {
+      const more = await send([file], chosen);
+      made = { ...more, enrolled: (made?.enrolled ?? 0) + more.enrolled };
+    } catch (error) {
+      left.push({ ...one, message: error.message });
+      problem = error;
+    }
+  }
+  if (!made) throw problem;
+  return { ...made, rejected: left };
+}
