@@ -165,7 +165,7 @@ class Access:
             raise KeyRefused("The key is unknown or revoked. Ask an admin for another one.")
         return key
 
-    def check_password(self, request: Request, name: str, password: str) -> User:
+    def check_password(self, name: str, password: str) -> User:
         """The user of this name and password.
 
         Raises:

@@ -46,9 +46,7 @@ def log_in(
     check_origin(request)
     access = context.access
     try:
-        known = (
-            access.check_password(request, name, password) if name else access.check(key.strip())
-        )
+        known = access.check_password(name, password) if name else access.check(key.strip())
     except AccessError as error:
         return _refused(request, context, error, next)
     return _session_of(request, context, known, next)
