@@ -337,6 +337,8 @@ def _json(document: Mapping[str, Any]) -> str:
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

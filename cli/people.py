@@ -1,5 +1,6 @@
 """`people`, `photos`, `collections`: what is enrolled."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,36 +46,30 @@ def list_people(
     limit: Limit = None,
 ) -> None:
     """List people with the number of their photos."""
+    from retrieval.catalogue.documents import PersonRow
+
     with run.service() as service:
         found = service.catalogue.people(
             service.collection.id, search=search, after=after, limit=limit
         )
+        portraits = service.catalogue.portraits(person.id for person in found)
     rows = [(p.name, p.external_id, p.faces, p.id, p.created_at) for p in found]
-    document = {
-        "people": [
-            {"id": p.id, "person": p.name, "external_id": p.external_id, "photos": p.faces}
-            for p in found
-        ]
-    }
+    document = {"people": [asdict(PersonRow.of(p, portraits.get(p.id))) for p in found]}
     run.emit(document, lambda: run.table(("person", "number", "photos", "id", "since"), rows))
 
 
 @command(people, "show")
 def show_person(run: Run, name: Who) -> None:
     """Show a person's photos, and at which events the person was seen."""
+    from retrieval.catalogue.documents import PersonShown
+
     with run.service() as service:
         person = service.person(name)
         faces = service.catalogue.faces_of(person.id)
         seen = service.events.sightings(person.id)
     rows = [(f.photo, f"{f.size_px:.0f}", f"{f.score:.2f}", f.sha256[:12]) for f in faces]
     document = {
-        "id": person.id,
-        "person": person.name,
-        "external_id": person.external_id,
-        "photos": [
-            {"photo": f.photo, "sha256": f.sha256, "box": list(f.box), "face_id": f.id}
-            for f in faces
-        ],
+        **asdict(PersonShown.of(person, faces)),
         "seen": [each.document() for each in seen],
     }
 
@@ -98,10 +93,12 @@ def rename(
     with run.service() as service:
         person = service.person(name)
         if dry_run:
-            _tell(run, f"Would rename {person.called} to {new_name}.", {"person": person.name})
+            told = {"id": person.id, "person": person.name}
+            _tell(run, f"Would rename {person.called} to {new_name}.", told)
             return
         renamed = service.rename(person, new_name)
-    _tell(run, f"{person.called} is now {renamed.called}.", {"person": renamed.name})
+    told = {"id": renamed.id, "person": renamed.name}
+    _tell(run, f"{person.called} is now {renamed.called}.", told)
 
 
 @command(people, "merge")
@@ -149,6 +146,8 @@ def split(
 
 
 def _edit(run: Run, planned: "Planned", dry_run: bool) -> None:
+    from retrieval.catalogue.documents import Edit
+
     preview = planned.preview
     if dry_run:
         _tell(run, f"Would do: {preview.sentence()}.", {"preview": preview.document()})
@@ -157,7 +156,7 @@ def _edit(run: Run, planned: "Planned", dry_run: bool) -> None:
     _tell(
         run,
         f"Done: {entry.summary}. `rollcall people undo {entry.id}` takes it back.",
-        {"entry": entry.id, "summary": entry.summary, "preview": preview.document()},
+        {**asdict(Edit.of(entry)), "preview": preview.document()},
     )
 
 
@@ -182,18 +181,15 @@ command(people, "sync")(sync)
 @command(people, "history")
 def history(run: Run, limit: Limit = 20) -> None:
     """List edits of people, newest first."""
+    from retrieval.catalogue.documents import Edit
+
     with run.service() as service:
         entries = service.catalogue.journal(service.collection.id, limit)
     rows = [
         (e.id, f"{e.created_at:%Y-%m-%d %H:%M}", e.summary, "undone" if e.undone_at else "")
         for e in entries
     ]
-    document = {
-        "entries": [
-            {"entry": e.id, "kind": e.kind, "summary": e.summary, "undone": bool(e.undone_at)}
-            for e in entries
-        ]
-    }
+    document = {"edits": [asdict(Edit.of(e)) for e in entries]}
     run.emit(document, lambda: run.table(("entry", "when (UTC)", "what", ""), rows))
 
 
@@ -206,6 +202,8 @@ def undo(
     dry_run: DryRun = False,
 ) -> None:
     """Take back a rename, merge, move or split, at any later time."""
+    from retrieval.catalogue.documents import Edit
+
     with run.service() as service:
         collection = service.collection.id
         if dry_run:
@@ -216,7 +214,7 @@ def undo(
             return
         meant = service.catalogue.newest_edit(collection) if entry is None else entry
         undone = service.catalogue.undo(collection, meant)
-    _tell(run, f"Took back: {undone.summary}.", {"entry": undone.id, "summary": undone.summary})
+    _tell(run, f"Took back: {undone.summary}.", asdict(Edit.of(undone)))
 
 
 @command(people, "delete")
@@ -236,7 +234,7 @@ def delete(
 
     with run.service() as service:
         person = service.person(name)
-        document = {"person": person.name, "faces": person.faces}
+        document = {"id": person.id, "person": person.name, "faces": person.faces}
         if dry_run:
             _tell(
                 run, f"Would delete {person.called} and {person.faces} photos for good.", document
@@ -266,12 +264,12 @@ def list_photos(
     limit: Limit = None,
 ) -> None:
     """List enrolled photos."""
+    from retrieval.catalogue.documents import EnrolledPhoto
+
     with run.service() as service:
         found = service.catalogue.photos(service.collection.id, person=person, limit=limit)
     rows = [(f.photo, f.person, f"{f.width}x{f.height}", f.sha256[:12]) for f in found]
-    document = {
-        "photos": [{"photo": f.photo, "person": f.person, "sha256": f.sha256} for f in found]
-    }
+    document = {"photos": [asdict(EnrolledPhoto.of(face)) for face in found]}
     run.emit(document, lambda: run.table(("photo", "person", "size", "sha256"), rows))
 
 
@@ -296,16 +294,12 @@ def remove_photo(
 @command(collections, "list")
 def list_collections(run: Run) -> None:
     """List collections with their models."""
+    from retrieval.catalogue.documents import CollectionRow
+
     with run.service() as service:
         found = [(c, service.catalogue.counts(c.id)) for c in service.catalogue.collections()]
     rows = [(c.name, n.people, n.faces, c.detector, c.embedder, c.fingerprint) for c, n in found]
-    document = {
-        "collections": [
-            {"collection": c.name, "people": n.people, "faces": n.faces, "detector": c.detector,
-             "model": c.embedder, "fingerprint": c.fingerprint}
-            for c, n in found
-        ]
-    }  # fmt: skip
+    document = {"collections": [asdict(CollectionRow.of(c, n)) for c, n in found]}
     columns = ("collection", "people", "faces", "detector", "model", "fingerprint")
     run.emit(document, lambda: run.table(columns, rows))
 
@@ -319,6 +313,7 @@ def show_collection(run: Run, name: Name) -> None:
         counts = service.catalogue.counts(found.id)
         other = service.catalogue.other_models.find(found.id)
     document = {
+        "id": found.id,
         "collection": found.name,
         "people": counts.people,
         "photos": counts.photos,
@@ -332,7 +327,7 @@ def show_collection(run: Run, name: Name) -> None:
         "other_model": None if other is None else other.fingerprint,
         "created_at": found.created_at.isoformat(timespec="seconds"),
     }
-    run.emit(document, lambda: run.table(("", found.name), list(document.items())[1:]))
+    run.emit(document, lambda: run.table(("", found.name), list(document.items())[2:]))
 
 
 @command(collections, "create")
@@ -341,7 +336,7 @@ def create_collection(run: Run, name: Name) -> None:
     with run.service() as service:
         made = service.create_collection(name)
     run.emit(
-        {"collection": made.name, "detector": made.detector, "model": made.embedder},
+        {"id": made.id, "collection": made.name, "detector": made.detector, "model": made.embedder},
         lambda: run.print(f"Created {made.name}: {made.detector}, {made.embedder}."),
     )
 
@@ -355,4 +350,7 @@ def delete_collection(run: Run, name: Name, yes: Yes = False) -> None:
         if not run.confirm(f"Delete {name} with {people_count} people for good?", yes):
             return
         service.delete_collection(found)
-    run.emit({"collection": found.name}, lambda: run.print(f"Deleted {found.name}.", markup=False))
+    run.emit(
+        {"id": found.id, "collection": found.name},
+        lambda: run.print(f"Deleted {found.name}.", markup=False),
+    )

@@ -18,6 +18,15 @@ from worker.redis_server import EmbeddedRedis
 # No example is too slow on a loaded machine: speed belongs to `rollcall bench`.
 hypothesis.settings.register_profile("rollcall", deadline=None)
 hypothesis.settings.load_profile("rollcall")
+# What a test needs says in which lane it runs: `make test-fast` leaves all of these out.
+_LANES = {
+    "redis": {"_redis_program"},
+    "postgres": {"postgres"},
+    "milvus": {"milvus"},
+    "browser": {"chromium"},
+    # networks that are exported and run, and real photos by the hundred
+    "slow": {"models_home", "orl_dir", "people_dir", "groups_dir", "lfw_dir", "videos_dir"},
+}
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared"
 
@@ -27,6 +36,18 @@ def _beside(path: str) -> Path:
     if not found.exists():
         pytest.skip(f"needs real data that is not beside this checkout: ../shared/{path}")
     return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by what its fixtures start or load."""
+    for item in items:
+        needed = set(getattr(item, "fixturenames", ()))
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if parameters.get("url") == "postgresql":
+            needed.add("postgres")
+        for lane, fixtures in _LANES.items():
+            if needed & fixtures:
+                item.add_marker(lane)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from retrieval.catalogue.documents import CollectionRow, Edit, PersonRow
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.values import Outcome
 
@@ -35,6 +36,30 @@ _FACE: dict[str, Any] = {
 
 def _example(**values: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [values]})
+
+
+# Examples of documents that the command line prints as well.
+_EXAMPLES: dict[type[Any], dict[str, Any]] = {
+    PersonRow: {
+        "id": 7,
+        "person": "Grace Hopper",
+        "external_id": "E-1906",
+        "photos": 2,
+        "since": "2026-01-01T09:00:00Z",
+        "face_id": 12,
+    },
+    Edit: {
+        "id": 3,
+        "kind": "merge",
+        "summary": "merged 'G. Hopper' into 'Grace Hopper'",
+        "people": [8, 7],
+        "faces": [14],
+        "at": "2026-01-01T09:00:00Z",
+        "undone": False,
+    },
+}
+for _document, _values in _EXAMPLES.items():
+    _document.__pydantic_config__ = _example(**_values)  # where pydantic looks for it
 
 
 class Document(BaseModel):
@@ -237,48 +262,12 @@ class Verdict(Document):
     against: str
 
 
-class PersonRow(BaseModel):
-    """A person of a list."""
-
-    model_config = _example(
-        id=7, person="Grace Hopper", external_id="E-1906", photos=2, since="2026-01-01T09:00:00Z"
-    )
-
-    id: int
-    person: str
-    external_id: str | None
-    photos: int
-    since: datetime
-    face_id: int | None = Field(None, description="One of their faces, for a picture.")
-
-
 class PeoplePage(BaseModel):
     """People by name, a page at a time."""
 
     people: list[PersonRow]
     next: str | None = Field(description="The cursor of the next page; null on the last.")
     total: int = Field(description="On all pages.")
-
-
-class EnrolledPhoto(BaseModel):
-    """A photo of a person's with the face that is enrolled."""
-
-    photo: str
-    sha256: str
-    face_id: int
-    box: list[float]
-    width: int
-    height: int
-    size_px: float
-
-
-class PersonShown(BaseModel):
-    """A person with all photos."""
-
-    id: int
-    person: str
-    external_id: str | None
-    photos: list[EnrolledPhoto]
 
 
 class Rejected(BaseModel):
@@ -444,28 +433,6 @@ class Split(BaseModel):
     face_ids: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(min_length=1, max_length=1000)
     person: str = Field(description="The new person's name.", min_length=1, max_length=200)
     called: str | None = Field(None, description=f"{_CALLED} whose they are.", max_length=200)
-
-
-class Edit(BaseModel):
-    """An edit of people, as the journal keeps it."""
-
-    model_config = _example(
-        id=3,
-        kind="merge",
-        summary="merged 'G. Hopper' into 'Grace Hopper'",
-        people=[8, 7],
-        faces=[14],
-        at="2026-01-01T09:00:00Z",
-        undone=False,
-    )
-
-    id: int
-    kind: str
-    summary: str
-    people: list[int]
-    faces: list[int]
-    at: datetime
-    undone: bool
 
 
 class Journal(BaseModel):
@@ -726,18 +693,6 @@ class AnswersPage(BaseModel):
 
     photos: list[IdentifiedPhoto]
     next: int | None = Field(description="`after` of the next page; null on the last.")
-
-
-class CollectionRow(BaseModel):
-    """A gallery."""
-
-    id: int
-    collection: str
-    people: int
-    faces: int
-    detector: str
-    model: str
-    fingerprint: str
 
 
 class Collections(BaseModel):

@@ -30,6 +30,7 @@ from retrieval.api.schemas import (
     NewKey,
     Receipt,
 )
+from retrieval.catalogue.documents import CollectionRow
 from retrieval.catalogue.http.api_keys import Key, meant
 from retrieval.catalogue.records import Collection, Counts
 from retrieval.errors import NotAllowed, NotFound
@@ -64,17 +65,7 @@ def list_collections(context: InContext, caller: By) -> Any:
     found = [(c, catalogue.counts(c.id)) for c in catalogue.collections()]
     return {
         "collections": [
-            {
-                "id": c.id,
-                "collection": c.name,
-                "people": n.people,
-                "faces": n.faces,
-                "detector": c.detector,
-                "model": c.embedder,
-                "fingerprint": c.fingerprint,
-            }
-            for c, n in found
-            if caller.collection in (None, c.name)
+            CollectionRow.of(c, n) for c, n in found if caller.collection in (None, c.name)
         ]
     }
 

@@ -28,14 +28,12 @@ from retrieval.api.routing import (
     router,
 )
 from retrieval.api.schemas import (
-    Edit,
     Enrolment,
     Journal,
     Merge,
     Move,
     NewName,
     PeoplePage,
-    PersonShown,
     Preview,
     Receipt,
     Renamed,
@@ -43,6 +41,7 @@ from retrieval.api.schemas import (
     Undo,
 )
 from retrieval.api.uploads import check_count, photo_sources
+from retrieval.catalogue.documents import Edit, PersonRow, PersonShown
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import (
@@ -124,17 +123,7 @@ def list_people(
     more = page and service.catalogue.people(collection, **wanted, after=page[-1].name, limit=1)
     portraits = service.catalogue.portraits([person.id for person in page])
     return {
-        "people": [
-            {
-                "id": p.id,
-                "person": p.name,
-                "external_id": p.external_id,
-                "photos": p.faces,
-                "since": p.created_at,
-                "face_id": portraits.get(p.id),
-            }
-            for p in page
-        ],
+        "people": [PersonRow.of(p, portraits.get(p.id)) for p in page],
         "next": cursor_of_name(page[-1].name) if more else None,
         "total": service.catalogue.count_people(collection, **wanted),
     }
@@ -171,30 +160,13 @@ def name_of_cursor(cursor: str) -> str:
 def show_person(service: InGallery, person_id: PersonId) -> Any:
     """Show a person with all photos."""
     person = service.catalogue.person_by_id(service.collection.id, person_id)
-    return {
-        "id": person.id,
-        "person": person.name,
-        "external_id": person.external_id,
-        "photos": [_photo(face) for face in service.catalogue.faces_of(person.id)],
-    }
+    return PersonShown.of(person, service.catalogue.faces_of(person.id))
 
 
 @routes.get("/people/{person_id}/photos", response_model=PersonShown, openapi_extra=VIEWER)
 def list_photos_of_person(service: InGallery, person_id: PersonId) -> Any:
     """List a person's photos."""
     return show_person(service, person_id)
-
-
-def _photo(face: EnrolledFace) -> dict[str, Any]:
-    return {
-        "photo": face.photo,
-        "sha256": face.sha256,
-        "face_id": face.id,
-        "box": [round(side, 1) for side in face.box],
-        "width": face.width,
-        "height": face.height,
-        "size_px": face.size_px,
-    }
 
 
 # Enrolling
@@ -356,7 +328,7 @@ def merge_people(context: InContext, caller: By, service: InGallery, merge: Merg
     person = service.person_by_id(merge.person_id, merge.called)
     into = service.person_by_id(merge.into_id, merge.into_called)
     with _audited(caller, service, _kind, _ids):
-        return _edit(service.catalogue.merge_people(service.collection.id, person, into))
+        return Edit.of(service.catalogue.merge_people(service.collection.id, person, into))
 
 
 @routes.get("/people/{person_id}/merge-preview", response_model=Preview, openapi_extra=OPERATOR)
@@ -382,7 +354,7 @@ def move_faces(context: InContext, caller: By, service: InGallery, move: Move) -
     to = service.person_by_id(move.to_id, move.to_called)
     of = None if move.person_id is None else service.person_by_id(move.person_id, move.called)
     with _audited(caller, service, _kind, _ids):
-        return _edit(service.catalogue.move_faces(service.collection.id, move.face_ids, to, of))
+        return Edit.of(service.catalogue.move_faces(service.collection.id, move.face_ids, to, of))
 
 
 @routes.post(
@@ -397,14 +369,14 @@ def split_person(
         entry = service.catalogue.split_person(
             service.collection.id, person, split.face_ids, split.person
         )
-    return _edit(entry)
+    return Edit.of(entry)
 
 
 @routes.get("/edits", response_model=Journal, openapi_extra=VIEWER)
 def list_edits(service: InGallery, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Any:
     """List edits of people, newest first."""
     entries = service.catalogue.journal(service.collection.id, limit)
-    return {"edits": [_edit(entry) for entry in entries]}
+    return {"edits": [Edit.of(entry) for entry in entries]}
 
 
 @routes.post("/undo", response_model=Edit, openapi_extra=OPERATOR, dependencies=[Once])
@@ -413,7 +385,7 @@ def undo_edit(context: InContext, caller: By, service: InGallery, which: Undo) -
     collection = service.collection.id
     edit = service.catalogue.newest_edit(collection) if which.edit is None else which.edit
     with _audited(caller, service, "undo", _ids):
-        return _edit(service.catalogue.undo(collection, edit))
+        return Edit.of(service.catalogue.undo(collection, edit))
 
 
 def _kind(entry: JournalEntry) -> str:
@@ -423,18 +395,6 @@ def _kind(entry: JournalEntry) -> str:
 def _ids(entry: JournalEntry) -> dict[str, Any]:
     """What the audit log tells of an edit: no names, since it outlives the people."""
     return {"edit": entry.id, "people": list(entry.people), "faces": list(entry.faces)}
-
-
-def _edit(entry: JournalEntry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "kind": entry.kind,
-        "summary": entry.summary,
-        "people": entry.people,
-        "faces": entry.faces,
-        "at": entry.created_at,
-        "undone": entry.undone_at is not None,
-    }
 
 
 # Deletion, which is final

@@ -1,0 +1,165 @@
+"""What is enrolled, as people read it: one document per noun, of command line and HTTP alike."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from retrieval.catalogue.records import Collection, Counts, EnrolledFace, JournalEntry, Person
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A person of a list.
+
+    Attributes:
+        id: never used twice.
+        person: the name.
+        external_id: your own number of the person.
+        photos: how many are enrolled.
+        since: when the person was enrolled, in UTC.
+        face_id: one of their faces, for a picture.
+    """
+
+    id: int
+    person: str
+    external_id: str | None
+    photos: int
+    since: datetime
+    face_id: int | None
+
+    @classmethod
+    def of(cls, person: Person, face_id: int | None) -> "PersonRow":
+        """Of a person whose oldest face is this one."""
+        number = person.external_id
+        return cls(person.id, person.name, number, person.faces, person.created_at, face_id)
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledPhoto:
+    """An enrolled photo, and the face of it that is.
+
+    Attributes:
+        photo: as it was named when it was enrolled.
+        sha256: of its bytes.
+        person, person_id: whose it is.
+        face_id: of the face.
+        box: left, top, width, height of the face in pixels of the upright photo.
+        width, height: of the photo.
+        size_px: the shorter side of the face.
+    """
+
+    photo: str
+    sha256: str
+    person: str
+    person_id: int
+    face_id: int
+    box: tuple[float, float, float, float]
+    width: int
+    height: int
+    size_px: float
+
+    @classmethod
+    def of(cls, face: EnrolledFace) -> "EnrolledPhoto":
+        """Of a face in the catalogue."""
+        left, top, width, height = (round(side, 1) for side in face.box)
+        return cls(
+            photo=face.photo,
+            sha256=face.sha256,
+            person=face.person,
+            person_id=face.person_id,
+            face_id=face.id,
+            box=(left, top, width, height),
+            width=face.width,
+            height=face.height,
+            size_px=face.size_px,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PersonShown:
+    """A person with all photos.
+
+    Attributes:
+        id, person, external_id: as in a list of people.
+        photos: oldest first.
+    """
+
+    id: int
+    person: str
+    external_id: str | None
+    photos: list[EnrolledPhoto]
+
+    @classmethod
+    def of(cls, person: Person, faces: list[EnrolledFace]) -> "PersonShown":
+        """Of a person who has these faces."""
+        photos = [EnrolledPhoto.of(face) for face in faces]
+        return cls(person.id, person.name, person.external_id, photos)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRow:
+    """A gallery with its own people and model.
+
+    Attributes:
+        id: never used twice.
+        collection: the name.
+        people, faces: how many are enrolled.
+        detector, model: what finds faces, and what makes vectors of them.
+        fingerprint: of the model: vectors of two are never compared.
+    """
+
+    id: int
+    collection: str
+    people: int
+    faces: int
+    detector: str
+    model: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, found: Collection, holds: Counts) -> "CollectionRow":
+        """Of a collection that holds so much."""
+        return cls(
+            id=found.id,
+            collection=found.name,
+            people=holds.people,
+            faces=holds.faces,
+            detector=found.detector,
+            model=found.embedder,
+            fingerprint=found.fingerprint,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """An edit of people, as the journal keeps it.
+
+    Attributes:
+        id: to undo it by.
+        kind: rename, merge, split or move.
+        summary: what was done, with the names of then.
+        people: ids of everybody concerned.
+        faces: ids of the faces that changed hands.
+        at: in UTC.
+        undone: whether it was taken back.
+    """
+
+    id: int
+    kind: str
+    summary: str
+    people: list[int]
+    faces: list[int]
+    at: datetime
+    undone: bool
+
+    @classmethod
+    def of(cls, entry: JournalEntry) -> "Edit":
+        """Of an entry of the journal."""
+        return cls(
+            id=entry.id,
+            kind=entry.kind,
+            summary=entry.summary,
+            people=list(entry.people),
+            faces=list(entry.faces),
+            at=entry.created_at,
+            undone=entry.undone_at is not None,
+        )

@@ -1,0 +1,47 @@
+"""What the command line prints as JSON is what HTTP answers: one document per noun."""
+
+import json
+from typing import Any
+
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from cli.app import app
+from retrieval.settings import Settings
+
+
+def _printed(settings: Settings, *words: str) -> dict[str, Any]:
+    """The document that a command prints, over the home that the service has."""
+    where = {"ROLLCALL_HOME": str(settings.home), "ROLLCALL_COLLECTION": settings.collection}
+    result = CliRunner(env=where).invoke(app, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def _as_seconds(document: Any) -> Any:
+    """The document with moments to the second: JSON over HTTP has their fractions as well."""
+    if isinstance(document, dict):
+        return {key: _as_seconds(value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [_as_seconds(value) for value in document]
+    if isinstance(document, str) and document.endswith("Z") and "." in document:
+        return document.partition(".")[0] + "Z"
+    return document
+
+
+def test_people_photos_edits_and_collections_are_the_same_documents(
+    client: TestClient, settings: Settings, people: dict[str, int]
+) -> None:
+    name, person = next(iter(people.items()))
+    renamed = client.patch(f"/v1/people/{person}", json={"person": f"{name} Junior"})
+    assert renamed.status_code == 200, renamed.text
+
+    def answered(path: str) -> Any:
+        return _as_seconds(client.get(path).json())
+
+    assert _printed(settings, "people", "list")["people"] == answered("/v1/people")["people"]
+    shown = _printed(settings, "people", "show", f"{name} Junior")
+    assert {key: shown[key] for key in shown if key != "seen"} == answered(f"/v1/people/{person}")
+    assert _printed(settings, "people", "history") == answered("/v1/edits")
+    assert _printed(settings, "collections", "list") == answered("/v1/collections")
