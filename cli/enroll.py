@@ -14,6 +14,7 @@ import typer
 
 from cli.enrol_files import EnrolFiles, is_archive, unpacked
 from cli.enrol_group import enrol_group, parse_faces
+from cli.enrol_tags import enrol_tagged
 from cli.options import Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolReport, box_of
@@ -75,6 +76,13 @@ def enroll(
             show_default=False,
         ),
     ] = None,
+    tags: Annotated[
+        bool,
+        typer.Option(
+            "--tags",
+            help="Take the names that photo programs wrote into photos (XMP regions, sidecars).",
+        ),
+    ] = False,
     manifest: Annotated[
         str | None,
         typer.Option(
@@ -178,6 +186,12 @@ def enroll(
         )
     if named:
         enrol_group(run, paths[0] if paths else "", named, out, rejects)
+        return
+    if tags and (person or manifest or queue or box or face or not paths):
+        raise SettingInvalid("--tags takes photos and folders, and no other way to name people.")
+    if tags:
+        places = [location_of(path) for path in paths or []]
+        enrol_tagged(run, places, EnrolFiles(out, rejects), dry_run=dry_run, yes=yes)
         return
     if box is not None and (person is None or len(paths or []) != 1 or queue or face):
         raise SettingInvalid("--box takes one photo with --person, and neither --face nor --queue.")

@@ -206,6 +206,8 @@ class EnrolItem:
         external_id: the user's own id of the person, if any.
         face: number of the face that is meant, as `identify` counts; None takes the dominant one.
         box: of the face, xywh in pixels of the upright original, where no detector finds it.
+        regions: where the face was tagged, as shares of the upright photo's sides, the likeliest
+            place first: the detected face there is meant.
         part: the photo shows several people who are enrolled from it, each by their own face.
     """
 
@@ -216,6 +218,7 @@ class EnrolItem:
     face: int | None = None
     box: FaceBox | None = None
     part: bool = False
+    regions: tuple[FaceBox, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace
-from retrieval.collection.answers import EnrolItem, EnrolResult
+from retrieval.collection.answers import EnrolItem, EnrolResult, FaceBox
 from retrieval.collection.common_face import common_face, only
 from retrieval.collection.pipeline import (
     Choice,
@@ -21,10 +23,14 @@ from retrieval.collection.pipeline import (
     Pipeline,
 )
 from retrieval.collection.thumbnails import cut
-from retrieval.errors import FaceUnusable, NameInvalid, SeveralFaces
+from retrieval.errors import FaceUnusable, NameInvalid, NoFace, SeveralFaces
+from retrieval.faces.boxes import overlaps
 from retrieval.faces.quality import dominant
 from retrieval.photos.store import PhotoStore
 from retrieval.values import Source, Vectors
+
+# Programs draw regions from the chin to the hair or around the head, detectors around the face.
+_TAGGED_IOU = 0.15
 
 
 class Enroller:
@@ -171,7 +177,24 @@ def _has_several(found: PhotoFaces | PhotoFailure) -> bool:
 def _choice(item: EnrolItem) -> Choice:
     if item.box is not None:
         return InBox(item.box, enrollable)
+    if item.regions:
+        return partial(tagged, regions=item.regions)
     return partial(enrollable, face=item.face)
+
+
+def tagged(found: FoundFaces, regions: Sequence[FaceBox]) -> int:
+    """The face that overlaps a tagged region.
+
+    Raises:
+        NoFace: none does.
+        FaceUnusable: see the message.
+    """
+    sides = np.array([found.width, found.height] * 2, np.float32)
+    shared = overlaps(np.array(regions, np.float32) * sides, found.detections.boxes)
+    for row in shared if len(found.detections) else ():
+        if row.max() >= _TAGGED_IOU:
+            return enrollable(found, int(row.argmax()) + 1)
+    raise NoFace("No face was found where the photo is tagged. Tag it anew, or take another photo.")
 
 
 def enrollable(found: FoundFaces, face: int | None = None) -> int:
