@@ -1,5 +1,7 @@
 """`health`: photos under the wrong name, look-alikes, copies, thin enrolments."""
 
+from collections.abc import Sequence
+from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,11 +10,13 @@ import typer
 
 from cli.bench_report import Out
 from cli.options import Run, command
+from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from retrieval.benchmarks.report import Table
-    from retrieval.catalogue.records import EnrolledFace
+    from retrieval.catalogue.records import EnrolledFace, JournalEntry
     from retrieval.service import Service
+    from retrieval.upkeep.findings import Accepted, Finding
     from retrieval.upkeep.trust import Health
     from retrieval.values import Pixels
 
@@ -22,12 +26,41 @@ def register(app: typer.Typer) -> None:
     command(app)(health)
 
 
+class Action(StrEnum):
+    """What is done about findings."""
+
+    ACCEPT = "accept"
+    DISMISS = "dismiss"
+
+
 def health(
     run: Run,
+    action: Annotated[
+        Action | None,
+        typer.Argument(
+            metavar="[accept|dismiss]",
+            help="Do what findings propose, or never propose them again; `people undo` takes back"
+            " either. Without it: list what is found.",
+            show_default=False,
+        ),
+    ] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID...]", help="Of the findings.", show_default=False),
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="With accept: all findings that are plain and can be undone.",
+        ),
+    ] = False,
     fix: Annotated[
         bool, typer.Option("--fix", help="Propose edits; none is applied without --yes.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --fix: apply the edits.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With accept: do not ask. With --fix: apply the edits.")
+    ] = False,
     groups: Annotated[
         Path | None,
         typer.Option(
@@ -38,15 +71,26 @@ def health(
     ] = None,
     out: Out = None,
 ) -> None:
-    """Find photos under the wrong name, look-alikes, copies and thin enrolments."""
+    """Find photos under the wrong name, people under two names, copies and thin enrolments.
+
+    Each finding has an id, by which it is accepted or dismissed.
+    """
+    if action is not None:
+        _act(run, action, ids or [], every=every, yes=yes)
+        return
     from retrieval.photos.group_list import read_groups
     from retrieval.upkeep.fairness import fairness_of
-    from retrieval.upkeep.trust import examine_collection, move_misplaced
+    from retrieval.upkeep.findings import examine_open
+    from retrieval.upkeep.trust import move_misplaced
 
     listed = None if groups is None else read_groups(groups)
     with run.service() as service:
-        found = examine_collection(service)
-        document: dict[str, Any] = {**found.document(), "collection": service.collection.name}
+        found, findings = examine_open(service)
+        document: dict[str, Any] = {
+            **found.document(),
+            "findings": [each.document() for each in findings],
+            "collection": service.collection.name,
+        }
         if listed is not None:
             document["groups"] = fairness_of(service, listed).document()
         if fix:
@@ -55,7 +99,55 @@ def health(
             document["applied"] = [] if entry is None else [entry.id]
         if out is not None:
             document["files"] = _write(run, service, found, out, document)
-    run.emit(document, lambda: _show(run, found, document))
+    run.emit(document, lambda: _show(run, found, document, findings))
+
+
+def _act(run: Run, action: Action, ids: Sequence[str], *, every: bool, yes: bool) -> None:
+    """Accept or dismiss findings."""
+    from retrieval.upkeep.findings import accept, dismiss, open_findings
+
+    with run.service() as service:
+        found = open_findings(service)
+        if action is Action.DISMISS:
+            if every or not ids:
+                raise SettingInvalid("Name findings that are none; `rollcall health` lists them.")
+            entries = [dismiss(service, each) for each in ids]
+            told: dict[str, Any] = {"dismissed": list(ids), "entries": [e.id for e in entries]}
+            run.emit(told, lambda: _say_entries(run, entries))
+            return
+        if every == bool(ids):
+            raise SettingInvalid("Name findings, or --all; `rollcall health` lists them.")
+        wanted = [
+            each
+            for each in found
+            if (every and each.accepting and not (each.final or each.doubtful))
+            or any(each.id.startswith(one.lower()) for one in ids)
+        ]
+        for each in wanted:
+            run.remark(f"{each.id}: {each.what}: {each.accepting or 'decide by hand'}")
+        final = any(each.final for each in wanted)
+        warning = " Removed photos cannot be brought back." if final else ""
+        question = f"Accept {len(wanted)}?{warning}"
+        if wanted and not run.confirm(question, yes):
+            run.emit({"accepted": []}, lambda: run.print("Nothing was changed."))
+            return
+        done = accept(service, [each.id for each in wanted] if every else ids)
+    run.emit({"accepted": [each.document() for each in done]}, lambda: _say_done(run, done))
+
+
+def _say_done(run: Run, done: "Sequence[Accepted]") -> None:
+    for each in done:
+        _say_entries(run, each.entries)
+        if each.removed:
+            run.print(f"Removed {len(each.removed)} photos for good.")
+    if not done:
+        run.print("There is nothing to accept.")
+
+
+def _say_entries(run: Run, entries: "Sequence[JournalEntry]") -> None:
+    for entry in entries:
+        said = f"{entry.summary[0].upper()}{entry.summary[1:]}"
+        run.print(f"{said}; `rollcall people undo {entry.id}` takes it back.", markup=False)
 
 
 def _proposals(found: "Health") -> list[str]:
@@ -64,7 +156,12 @@ def _proposals(found: "Health") -> list[str]:
         f"rollcall people move {m.face.person!r} {m.looks_like!r} {m.face.id}"
         for m in found.misplaced
     ]
-    copies = [f"rollcall photos remove {t.other.sha256[:12]}" for t in found.twins if t.one_person]
+    copies = [
+        f"rollcall photos remove {face.sha256[:12]}"
+        for group in found.copies
+        if group.one_person
+        for face in group.faces[1:]
+    ]
     return moves + copies
 
 
@@ -101,9 +198,16 @@ def _groups(rates: dict[str, Any]) -> "Table":
     return groups_table(rates, judged)
 
 
-def _show(run: Run, found: "Health", document: dict[str, Any]) -> None:
+def _show(
+    run: Run, found: "Health", document: dict[str, Any], findings: "Sequence[Finding]"
+) -> None:
     from retrieval.benchmarks.trust_report import health_tables
 
+    if findings:
+        rows = [(f.id, f.what, f.accepting or "nothing: decide by hand") for f in findings]
+        run.table(("finding", "what", "accepting it would"), rows, title="Findings")
+        run.print("`rollcall health accept ID` does that, `dismiss ID` never shows it again.")
+        run.print()
     for table in health_tables(found):
         run.table(table.columns, table.cells(), title=table.caption)
         run.print()

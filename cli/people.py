@@ -8,9 +8,12 @@ import typer
 
 from cli.options import Run, Writes, command
 from cli.people_sync import sync
+from retrieval.errors import NotFound
 
 if TYPE_CHECKING:
+    from retrieval.catalogue.records import EnrolledFace
     from retrieval.people.editing import Planned
+    from retrieval.service import Service
 
 people = typer.Typer(help="Who is enrolled.", no_args_is_help=True)
 photos = typer.Typer(help="The photos that are enrolled.", no_args_is_help=True)
@@ -268,27 +271,44 @@ def list_photos(
 
     with run.service() as service:
         found = service.catalogue.photos(service.collection.id, person=person, limit=limit)
-    rows = [(f.photo, f.person, f"{f.width}x{f.height}", f.sha256[:12]) for f in found]
+    rows = [(f.id, f.photo, f.called, f"{f.width}x{f.height}", f.sha256[:12]) for f in found]
     document = {"photos": [asdict(EnrolledPhoto.of(face)) for face in found]}
-    run.emit(document, lambda: run.table(("photo", "person", "size", "sha256"), rows))
+    run.emit(document, lambda: run.table(("number", "photo", "person", "size", "sha256"), rows))
 
 
 @command(photos, "remove")
 def remove_photo(
     run: Run,
-    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="Path, or start of the SHA-256.")],
+    photo: Annotated[
+        str,
+        typer.Argument(
+            metavar="PHOTO", help="Path, number as `photos list` shows it, or start of the SHA-256."
+        ),
+    ],
     yes: Yes = False,
 ) -> None:
     """Remove one photo from the gallery; the file itself stays."""
     with run.service() as service:
-        found = service.catalogue.find_photo(service.collection.id, photo)
-        if not run.confirm(f"Remove {found.photo} of {found.person} from the gallery?", yes):
+        found = _photo(service, photo)
+        if not run.confirm(f"Remove {found.photo} of {found.called} from the gallery?", yes):
             return
         erased = service.remove_photo(found)
     run.emit(
-        {"photo": photo, "sha256": list(erased.photos)},
-        lambda: run.print(f"Removed {photo} from the gallery."),
+        {"photo": found.photo, "sha256": list(erased.photos)},
+        lambda: run.print(f"Removed {found.photo} from the gallery.", markup=False),
     )
+
+
+def _photo(service: "Service", photo: str) -> "EnrolledFace":
+    """The photo that is meant; its path also as seen from the working directory."""
+    collection = service.collection.id
+    try:
+        return service.catalogue.find_photo(collection, photo)
+    except NotFound:
+        path = Path(photo)
+        if path.is_absolute() or not path.exists():
+            raise
+        return service.catalogue.find_photo(collection, str(path.absolute()))
 
 
 @command(collections, "list")

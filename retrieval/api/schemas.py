@@ -596,6 +596,14 @@ class PersonInGroups(BaseModel):
     face_ids: list[list[int]]
 
 
+class UnderTwoNames(BaseModel):
+    """Two people of whom each one's photos would be the other's match."""
+
+    people: list[str]
+    person_ids: list[int]
+    score: float
+
+
 class LookAlike(BaseModel):
     """Two people who are hard to tell apart."""
 
@@ -620,6 +628,49 @@ class FewPhotos(BaseModel):
     photos: int
 
 
+class FindingFace(BaseModel):
+    """An enrolled face that is to be looked at."""
+
+    face_id: int
+    photo: str
+    person: str
+    person_id: int
+    external_id: str | None
+
+
+class FindingShown(BaseModel):
+    """Something that may be wrong, with the faces side by side."""
+
+    finding: str
+    kind: str
+    what: str
+    accepting: str | None = Field(description="What accepting it does; null: decide by hand.")
+    final: bool = Field(description="Whether accepting it cannot be undone.")
+    doubtful: bool = Field(description="Whether employee numbers speak against it.")
+    sides: list[list[FindingFace]]
+
+
+class FindingsShown(BaseModel):
+    """What may be wrong with a collection, the worst first."""
+
+    findings: list[FindingShown]
+
+
+class FindingEdit(BaseModel):
+    """An edit that a finding led to."""
+
+    entry: int
+    summary: str
+
+
+class FindingDone(BaseModel):
+    """What was done about a finding."""
+
+    finding: str
+    entries: list[FindingEdit]
+    removed: list[str] = Field(description="Photos that were removed for good.")
+
+
 class HealthReport(Document):
     """What is wrong with a collection, worst first."""
 
@@ -628,6 +679,7 @@ class HealthReport(Document):
     mislabelled: list[MislabelledPhoto]
     resembling_nobody: list[PhotoOfNobody]
     in_groups: list[PersonInGroups]
+    under_two_names: list[UnderTwoNames]
     look_alikes: list[LookAlike]
     copies: list[CopiedPhotos]
     few_photos: list[FewPhotos]

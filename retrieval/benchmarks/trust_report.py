@@ -103,22 +103,28 @@ def health_report(health: Health, collection: str, crop: Crop) -> Report:
             "photos that resemble nobody": str(len(health.strangers)),
             "people in groups": str(len(health.parts)),
             "pairs of look-alikes": str(len(health.look_alikes)),
-            "pairs of copies": str(len(health.twins)),
+            "people under two names": str(len(health.twice)),
+            "groups of copies": str(len(health.copies)),
             "people with few or poor photos": str(len(health.few) + len(health.poor)),
         }
     )
     for table in health_tables(health):
         report.table(table)
     pairs: list[tuple[str, Pixels | None, Pixels | None]] = [
-        *((f"{m.face.person}? {m.looks_like}?", crop(m.face), None) for m in health.misplaced),
+        *(
+            (f"{m.face.person}? {m.looks_like}?", crop(m.face), crop(m.other) if m.other else None)
+            for m in health.misplaced
+        ),
         *((f"{s.face.person}?", crop(s.face), None) for s in health.strangers),
     ]
     pairs += [
         (f"{p.person}? one, two", crop(p.groups[0][0]), crop(p.groups[1][0])) for p in health.parts
     ]
     pairs += [
-        (f"{t.face.person} / {t.other.person}", crop(t.face), crop(t.other)) for t in health.twins
+        (f"{ours[0].called} / {theirs[0].called}", crop(ours[0]), crop(theirs[0]))
+        for ours, theirs in (found.faces for found in health.twice)
     ]
+    pairs += [(c.whose, crop(c.faces[0]), crop(c.faces[1])) for c in health.copies]
     shown = [pair for pair in pairs if pair[1] is not None][:_SHOWN]
     return (
         report.figure("crops", _crops_figure(shown), "The faces in question.") if shown else report
@@ -150,21 +156,22 @@ def health_tables(health: Health) -> list[Table]:
             "People whose photos fall into groups: perhaps several people",
         ),
         Table(
+            ("person", "and", "score"),
+            [[*(face.called for face, *_ in t.faces), t.score] for t in health.twice],
+            "One person under two names",
+            {"score": ".3f"},
+        ),
+        Table(
             ("person", "looks like", "share of photos"),
             [[a.person, a.other, a.share] for a in health.look_alikes],
             "People who are hard to tell apart",
             {"share of photos": ".0%"},
         ),
         Table(
-            ("photo", "and", "of", "cosine"),
+            ("of", "photos", "which", "cosine"),
             [
-                [
-                    t.face.photo,
-                    t.other.photo,
-                    t.face.person if t.one_person else f"{t.face.person} and {t.other.person}",
-                    t.cosine,
-                ]
-                for t in health.twins
+                [c.whose, len(c.faces), ", ".join(face.photo for face in c.faces), c.cosine]
+                for c in health.copies
             ],
             "Photos that are copies of each other",
             {"cosine": ".4f"},

@@ -225,7 +225,7 @@ def called_otherwise(person_id: int, name: str, expected: str) -> NotFound:
 
 
 def find_photo(connection: Connection, collection_id: int, photo: str) -> EnrolledFace:
-    """One enrolled photo, by its path or by the first digits of its SHA-256.
+    """One enrolled photo: by its path, the first digits of its SHA-256, or its face's id.
 
     Raises:
         NotFound: none is meant.
@@ -236,10 +236,15 @@ def find_photo(connection: Connection, collection_id: int, photo: str) -> Enroll
         chosen |= photos.c.sha256.between(photo, photo.ljust(64, "f"))
     query = _FACE.where(photos.c.collection_id == collection_id, chosen).order_by(faces.c.id)
     by_photo = {face.photo_id: face for face in reversed(_faces(connection, query.limit(9)))}
+    if not by_photo and _ID.fullmatch(photo):
+        by_id = _FACE.where(
+            faces.c.collection_id == collection_id, faces.c.id == int(photo.removeprefix("id:"))
+        )
+        by_photo = {face.photo_id: face for face in _faces(connection, by_id)}
     if not by_photo:
         raise NotFound(
             f"There is no photo {photo!r} in this collection. Give its path as it was enrolled, "
-            "or at least 6 digits of its SHA-256; see rollcall photos list."
+            "its number, or at least 6 digits of its SHA-256; see rollcall photos list."
         )
     if len(by_photo) > 1:
         hashes = ", ".join(face.sha256[:12] for face in reversed(by_photo.values()))

@@ -1,16 +1,17 @@
 """What is wrong with a gallery: photos under the wrong name, look-alikes, copies (pure)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from retrieval.identities.trials import Trials, ask_gallery
-from retrieval.scoring.rule import fuse, grouped
+from retrieval.scoring.rule import fuse, grouped, templates
 from retrieval.values import Floats, Gate, Ints, Vectors
 
 # A photo is called mislabelled when it is nearer to another person by so many times what photos
@@ -29,6 +30,7 @@ ALIKE = 0.35
 COPY_COSINE = 0.998
 FEW_PHOTOS = 3  # FNIR at FPIR 1 % on ORL: 10 % with 2 photos per person, 5 % with 3, 2 % with 5
 _LEAST_PEOPLE = 4
+_NEARLY = 0.1  # below the threshold: templates that differ by more are of different people
 _BLOCK_NUMBERS = 16_000_000
 
 
@@ -57,12 +59,25 @@ class Alike(NamedTuple):
 
 
 class Copies(NamedTuple):
-    """Two rows whose photos are nearly the same, of one person or, worse, of two."""
+    """Rows whose photos are nearly the same, of one person or, worse, of several.
 
-    row: int
-    other_row: int
+    `cosine` is the least of those that join them.
+    """
+
+    rows: tuple[int, ...]
     cosine: float
     one_person: bool
+
+
+class Twice(NamedTuple):
+    """Two people who are one by the threshold: half of the photos of each are the other's.
+
+    `score` is the smaller of the two medians.
+    """
+
+    person: int
+    other: int
+    score: float
 
 
 class Unlike(NamedTuple):
@@ -91,7 +106,7 @@ class Findings:
     """What was found, worst first.
 
     Attributes:
-        mislabelled, unlike, parted, alike, copies: see there.
+        mislabelled, unlike, parted, twice, alike, copies: see there.
         few: people with fewer than three photos, ascending.
         across: whether photos were compared with those of other people.
         alone: people of one photo, which was compared with no other of theirs, ascending.
@@ -100,6 +115,7 @@ class Findings:
     mislabelled: tuple[Mislabelled, ...]
     unlike: tuple[Unlike, ...]
     parted: tuple[Parted, ...]
+    twice: tuple[Twice, ...]
     alike: tuple[Alike, ...]
     copies: tuple[Copies, ...]
     few: tuple[int, ...]
@@ -129,18 +145,27 @@ def examine(vectors: Vectors, people: Ints, *, gate: Gate) -> Findings:
     strange = np.isfinite(scores) & (scores < bar)
     mislabelled: tuple[Mislabelled, ...] = ()
     alike: tuple[Alike, ...] = ()
+    usual = None
     if across:
         asked = ask_gallery(vectors, people, most_probes=len(people))
         mislabelled, nobody, outstanding, alike = _among_others(asked, gate)
         strange[outstanding] = False
         strange[nobody] = True
         strange[[found.row for found in mislabelled]] = False
+        tried = asked.leads[np.isfinite(asked.leads)]
+        usual = float(np.median(tried)) if len(tried) else None
+    twice = _twice(vectors, people, gate, scores, usual)
+    one = {(found.person, found.other) for found in twice}
+    one |= {(other, person) for person, other in one}
+    mislabelled = tuple(each for each in mislabelled if (each.person, each.looks_like) not in one)
+    alike = tuple(each for each in alike if (each.person, each.other) not in one)
     rows = np.flatnonzero(strange)
     rows = rows[np.argsort(scores[rows], kind="stable")]
     return Findings(
         mislabelled,
         tuple(starmap(Unlike, _rows(rows, people[rows], scores[rows]))),
         parted,
+        twice,
         alike,
         copies,
         few,
@@ -221,15 +246,56 @@ def _alike(own: Ints, other: Ints, near: npt.NDArray[np.bool_]) -> tuple[Alike, 
     return tuple(starmap(Alike, _rows(pairs[most, 0], pairs[most, 1], shares[most])))
 
 
+def _twice(
+    vectors: Vectors, people: Ints, gate: Gate, scores: Floats, usual: float | None
+) -> tuple[Twice, ...]:
+    """People who are one by the threshold, and hardly apart; the surest first.
+
+    People are compared whose templates alone would nearly do; of each such pair every photo is
+    scored with the other person as a probe would be. With one photo on either side the threshold
+    of two photos counts.
+
+    Args:
+        vectors, people: of the gallery.
+        gate: who is one person.
+        scores: (n,) of each photo with its person's others, -inf without one.
+        usual: lead of photos over everybody else; None where nobody else is there.
+    """
+    owners, means = templates(vectors, people)
+    bar = min(gate.of_person, gate.of_photos)
+    size = max(_BLOCK_NUMBERS // max(len(owners), 1), 1)
+    found = []
+    for start in range(0, len(owners), size):
+        near = means[start : start + size] @ means.T >= bar - _NEARLY
+        first, second = np.nonzero(near)
+        later = second > first + start
+        for one, other in zip((first[later] + start).tolist(), second[later].tolist(), strict=True):
+            own, theirs = vectors[people == owners[one]], vectors[people == owners[other]]
+            cosines = own @ theirs.T
+            across = (
+                fuse(cosines.max(axis=1), own @ means[other]),
+                fuse(cosines.max(axis=0), theirs @ means[one]),
+            )
+            within = (scores[people == owners[one]], scores[people == owners[other]])
+            leads = [float(np.median(w - a)) for w, a in zip(within, across, strict=True)]
+            if usual is not None and max(leads) > ALIKE * usual:
+                continue
+            needed = gate.of_person if min(cosines.shape) > 1 else gate.of_photos
+            score = min(float(np.median(side)) for side in across)
+            if score >= needed:
+                found.append(Twice(int(owners[one]), int(owners[other]), score))
+    return tuple(sorted(found, key=lambda each: -each.score))
+
+
 def _pairs(vectors: Vectors, people: Ints) -> tuple[tuple[Copies, ...], Floats]:
-    """Each pair of copies once, and each photo's cosine to the nearest of anybody else's.
+    """Groups of copies, and each photo's cosine to the nearest of anybody else's.
 
     Args:
         vectors: of unit length.
         people: whose each is.
     """
     size = max(_BLOCK_NUMBERS // max(len(vectors), 1), 1)
-    found: list[Copies] = []
+    found: list[tuple[int, int, float]] = []
     nearest = np.full(len(vectors), -np.inf, np.float32)
     for start in range(0, len(vectors), size):
         block = slice(start, start + size)
@@ -239,10 +305,27 @@ def _pairs(vectors: Vectors, people: Ints) -> tuple[tuple[Copies, ...], Floats]:
         first, second = np.nonzero(cosines >= COPY_COSINE)
         later = second > first + start
         first, second = first[later], second[later]
-        same = people[first + start] == people[second]
-        found += starmap(Copies, _rows(first + start, second, cosines[first, second], same))
-    copies = sorted(found, key=lambda copies: (copies.one_person, -copies.cosine))
-    return tuple(copies), nearest
+        found += _rows(first + start, second, cosines[first, second])
+    return _copies(found, people), nearest
+
+
+def _copies(pairs: Sequence[tuple[int, int, float]], people: Ints) -> tuple[Copies, ...]:
+    """Copies that belong together, those of several people first."""
+    if not pairs:
+        return ()
+    first, second, cosines = (np.array(column) for column in zip(*pairs, strict=True))
+    joined = csr_matrix((np.ones(len(first)), (first, second)), (len(people), len(people)))
+    labels = connected_components(joined, directed=False)[1]
+    groups = []
+    for label in np.unique(labels[first]).tolist():
+        rows = np.flatnonzero(labels == label)
+        one = len(np.unique(people[rows])) == 1
+        groups.append(
+            Copies(tuple(rows.tolist()), float(cosines[labels[first] == label].min()), one)
+        )
+    return tuple(
+        sorted(groups, key=lambda group: (group.one_person, -len(group.rows), -group.cosine))
+    )
 
 
 def _rows(*columns: npt.NDArray[Any]) -> Iterator[tuple[Any, ...]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
@@ -90,12 +91,14 @@ class Misplaced:
         face: filed under `face.person`.
         looks_like, looks_like_id: the other person.
         lead: how much nearer the photo is to its own person; negative.
+        other: a photo of the other person.
     """
 
     face: EnrolledFace
     looks_like: str
     looks_like_id: int
     lead: float
+    other: EnrolledFace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +111,34 @@ class LookAlikes:
 
 
 @dataclass(frozen=True, slots=True)
-class Twins:
-    """Two photos that are nearly the same, of one person or of two."""
+class CopyGroup:
+    """Photos that are nearly the same, of one person or of several; the largest face first."""
 
-    face: EnrolledFace
-    other: EnrolledFace
+    faces: tuple[EnrolledFace, ...]
     cosine: float
 
     @property
     def one_person(self) -> bool:
-        """Whether both are filed under one person."""
-        return self.face.person_id == self.other.person_id
+        """Whether all are filed under one person."""
+        return len({face.person_id for face in self.faces}) == 1
+
+    @property
+    def whose(self) -> str:
+        """The people whose they are, in words."""
+        return " and ".join(dict.fromkeys(face.called for face in self.faces))
+
+
+@dataclass(frozen=True, slots=True)
+class OnePerson:
+    """Somebody under two names: half of the photos of each would be the other's match.
+
+    Attributes:
+        faces: of the one and of the other.
+        score: see `identities.health.Twice`.
+    """
+
+    faces: tuple[tuple[EnrolledFace, ...], tuple[EnrolledFace, ...]]
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +170,7 @@ class Health:
 
     Attributes:
         people, faces: that were examined.
-        misplaced, strangers, parts, look_alikes, twins: see there.
+        misplaced, strangers, parts, twice, look_alikes, copies: see there.
         few: people with fewer than three photos, and how many they have.
         poor: people all of whose faces are smaller than 40 pixels.
         not_compared: what was not looked at, in sentences.
@@ -161,8 +181,9 @@ class Health:
     misplaced: tuple[Misplaced, ...]
     strangers: tuple[Stranger, ...]
     parts: tuple[Parts, ...]
+    twice: tuple[OnePerson, ...]
     look_alikes: tuple[LookAlikes, ...]
-    twins: tuple[Twins, ...]
+    copies: tuple[CopyGroup, ...]
     few: tuple[tuple[str, int], ...]
     poor: tuple[str, ...]
     not_compared: tuple[str, ...]
@@ -170,8 +191,8 @@ class Health:
     @property
     def sound(self) -> bool:
         """Whether nothing was found; `not_compared` says in what nothing could be found."""
-        found = (self.misplaced, self.strangers, self.parts, self.look_alikes, self.twins)
-        return not any((*found, self.few, self.poor))
+        found = (self.misplaced, self.strangers, self.parts, self.twice, self.look_alikes)
+        return not any((*found, self.copies, self.few, self.poor))
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -205,17 +226,26 @@ class Health:
                 }
                 for found in self.parts
             ],
+            "under_two_names": [
+                {
+                    "people": [face.called for face, *_ in found.faces],
+                    "person_ids": [face.person_id for face, *_ in found.faces],
+                    "score": round(found.score, 4),
+                }
+                for found in self.twice
+            ],
             "look_alikes": [
                 {"person": found.person, "other": found.other, "share": round(found.share, 3)}
                 for found in self.look_alikes
             ],
             "copies": [
                 {
-                    "photos": [found.face.photo, found.other.photo],
-                    "people": [found.face.person, found.other.person],
+                    "photos": [face.photo for face in found.faces],
+                    "people": [face.person for face in found.faces],
+                    "face_ids": [face.id for face in found.faces],
                     "cosine": round(found.cosine, 4),
                 }
-                for found in self.twins
+                for found in self.copies
             ],
             "few_photos": [{"person": name, "photos": count} for name, count in self.few],
             "poor_photos": list(self.poor),
@@ -234,6 +264,12 @@ def examine_collection(service: Service) -> Health:
     faces = service.catalogue.faces(ids.tolist())
     listed = [faces[face_id] for face_id in ids.tolist() if face_id in faces]
     usable = {face.person for face in listed if face.size_px >= POOR_PX}
+    of_person: dict[int, tuple[EnrolledFace, ...]] = {
+        person: tuple(group)
+        for person, group in groupby(
+            sorted(listed, key=lambda face: face.person_id), key=lambda face: face.person_id
+        )
+    }
     sizes = dict(zip(owners.tolist(), counts.tolist(), strict=True))
 
     def face(row: int) -> EnrolledFace:
@@ -243,7 +279,13 @@ def examine_collection(service: Service) -> Health:
         people=len(owners),
         faces=len(ids),
         misplaced=tuple(
-            Misplaced(face(m.row), names[m.looks_like], m.looks_like, m.lead)
+            Misplaced(
+                face(m.row),
+                names[m.looks_like],
+                m.looks_like,
+                m.lead,
+                of_person.get(m.looks_like, (None,))[0],
+            )
             for m in found.mislabelled
         ),
         strangers=tuple(Stranger(face(u.row), u.score) for u in found.unlike),
@@ -254,7 +296,13 @@ def examine_collection(service: Service) -> Health:
         look_alikes=tuple(
             LookAlikes(names[a.person], names[a.other], a.share) for a in found.alike
         ),
-        twins=tuple(Twins(face(c.row), face(c.other_row), c.cosine) for c in found.copies),
+        twice=tuple(
+            OnePerson((of_person[t.person], of_person[t.other]), t.score) for t in found.twice
+        ),
+        copies=tuple(
+            CopyGroup(tuple(sorted(map(face, c.rows), key=lambda f: -f.size_px)), c.cosine)
+            for c in found.copies
+        ),
         few=tuple((names[person], sizes[person]) for person in found.few),
         poor=tuple(sorted(set(names.values()) - usable)),
         not_compared=_not_compared(found, len(owners)),

@@ -125,3 +125,8 @@ def test_people_are_searched_by_a_part_of_the_number_and_found_by_the_whole(name
 def test_deleting_a_namesake_leaves_the_other(namesakes, gallery):
     namesakes.delete_person(gallery, namesakes.person(gallery, "1001").id)
     assert namesakes.person(gallery, "Ann Lee").external_id == "1002"
+
+
+def test_a_photo_is_found_by_its_faces_id_where_no_path_and_no_hash_is_meant(namesakes, gallery):
+    assert namesakes.find_photo(gallery, "3").person == "Bo"
+    assert namesakes.find_photo(gallery, "id:2").called == "Ann Lee (1002)"

@@ -48,12 +48,26 @@ def test_worst_mislabelled_photos_come_first() -> None:
     assert leads == sorted(leads)
 
 
-def test_one_person_under_two_names_is_a_pair_of_look_alikes() -> None:
-    gallery = crowd(20, 6, seed=3)
-    twice = np.where((gallery.people == 4) & (np.arange(120) % 2 == 0), 99, gallery.people)
-    alike = _examine(gallery.vectors, twice).alike
-    assert {(a.person, a.other) for a in alike} == {(4, 99), (99, 4)}
-    assert min(a.share for a in alike) >= 0.5
+def test_one_person_under_two_names_is_found_from_two_photos_a_name_on() -> None:
+    gallery = crowd(20, 4, seed=3)
+    twice = np.where((gallery.people == 4) & (np.arange(80) % 2 == 0), 99, gallery.people)
+    found = _examine(gallery.vectors, twice)
+    assert [(each.person, each.other) for each in found.twice] == [(4, 99)]
+    assert (found.alike, found.mislabelled) == ((), ())
+
+
+def test_one_person_under_four_names_is_found_as_every_pair_of_them() -> None:
+    gallery = crowd(20, 8, seed=3)
+    four = np.where(gallery.people == 4, 90 + np.arange(160) % 4, gallery.people)
+    found = {(each.person, each.other) for each in _examine(gallery.vectors, four).twice}
+    assert found == {(90, 91), (90, 92), (90, 93), (91, 92), (91, 93), (92, 93)}
+
+
+def test_nobody_is_two_where_the_threshold_does_not_say_so() -> None:
+    gallery = crowd(20, 4, seed=3)
+    twice = np.where((gallery.people == 4) & (np.arange(80) % 2 == 0), 99, gallery.people)
+    strict = Gate(threshold=0.9999, margin=0.0, source="strict")
+    assert examine(gallery.vectors, twice, gate=strict).twice == ()
 
 
 def test_people_who_are_apart_are_no_look_alikes() -> None:
@@ -68,8 +82,19 @@ def test_copies_are_found_once_and_those_of_two_people_come_first() -> None:
     copies = (copies / np.linalg.norm(copies, axis=1, keepdims=True)).astype(np.float32)
     both = Crowd(np.concatenate([gallery.vectors, copies]), np.append(gallery.people, [1, 8]))
     found = _examine(both.vectors, both.people).copies
-    assert [(c.row, c.other_row, c.one_person) for c in found] == [(11, 31, False), (4, 30, True)]
+    assert [(c.rows, c.one_person) for c in found] == [((11, 31), False), ((4, 30), True)]
     assert min(c.cosine for c in found) >= COPY_COSINE
+
+
+def test_a_burst_is_one_group_of_copies() -> None:
+    gallery = crowd(6, 3, seed=5)
+    rng = np.random.default_rng(0)
+    burst = gallery.vectors[4] + rng.normal(size=(40, gallery.vectors.shape[1])) * 1e-3
+    burst = (burst / np.linalg.norm(burst, axis=1, keepdims=True)).astype(np.float32)
+    people = np.append(gallery.people, np.full(40, gallery.people[4]))
+    (group,) = _examine(np.concatenate([gallery.vectors, burst]), people).copies
+    assert len(group.rows) == 41
+    assert group.one_person
 
 
 def test_people_with_few_photos_are_named() -> None:

@@ -151,8 +151,8 @@ def test_health_names_photos_people_and_copies(service: Service) -> None:
     assert (health.people, health.faces) == (16, 62)
     (wrong,) = health.misplaced
     assert (wrong.face.photo, wrong.face.person, wrong.looks_like) == ("9/6.jpg", "9", "1")
-    (copies,) = health.twins
-    assert {copies.face.photo, copies.other.photo} == {"5/20.jpg", "5/21.jpg"}
+    (copies,) = health.copies
+    assert {face.photo for face in copies.faces} == {"5/20.jpg", "5/21.jpg"}
     assert copies.one_person
     assert health.few == (("new 0", 2),)
     assert health.document()["few_photos"] == [{"person": "new 0", "photos": 2}]

@@ -11,6 +11,8 @@ import numpy as np
 from retrieval.api.auditing import audited
 from retrieval.api.routing import (
     ADMIN,
+    HR,
+    OPERATOR,
     VIEWER,
     By,
     InContext,
@@ -18,15 +20,23 @@ from retrieval.api.routing import (
     Once,
     router,
 )
-from retrieval.api.schemas import CalibrationShown, Curves, HealthReport, Measured, WantedRate
+from retrieval.api.schemas import (
+    CalibrationShown,
+    Curves,
+    FindingDone,
+    FindingsShown,
+    HealthReport,
+    Measured,
+    WantedRate,
+)
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
 from retrieval.service import Service
+from retrieval.upkeep.findings import accept, dismiss, examine_open, open_findings
 from retrieval.upkeep.trust import (
     Calibrated,
     Health,
     calibrate_collection,
-    examine_collection,
     forget_calibration,
 )
 
@@ -99,7 +109,41 @@ async def drop_calibration(context: InContext, caller: By, service: InGallery) -
 @routes.get("/health-report", response_model=HealthReport, openapi_extra=VIEWER)
 async def report_health(context: InContext, service: InGallery) -> Any:
     """Photos under the wrong name, look-alikes, copies, and people with few or poor photos."""
-    return _with_ids(await context.pool.run(lambda: examine_collection(service)))
+    return _with_ids(await context.pool.run(lambda: examine_open(service)[0]))
+
+
+@routes.get("/health/findings", response_model=FindingsShown, openapi_extra=VIEWER)
+async def list_findings(context: InContext, service: InGallery) -> Any:
+    """List what may be wrong and was not dismissed, each finding with an id."""
+    found = await context.pool.run(lambda: open_findings(service))
+    return {"findings": [each.document() for each in found]}
+
+
+@routes.post("/health/findings/{finding}/accept", response_model=FindingDone, openapi_extra=HR)
+async def accept_finding(context: InContext, caller: By, service: InGallery, finding: str) -> Any:
+    """Do what a finding proposes; the edits can be undone unless the finding is final."""
+
+    def work() -> dict[str, Any]:
+        with _audited(caller, service, "accept-finding", lambda _: {"finding": finding}):
+            (done,) = accept(service, [finding])
+        return done.document()
+
+    return await context.pool.run(work)
+
+
+@routes.post(
+    "/health/findings/{finding}/dismiss", response_model=FindingDone, openapi_extra=OPERATOR
+)
+async def dismiss_finding(context: InContext, caller: By, service: InGallery, finding: str) -> Any:
+    """Never propose a finding again; undone as every edit."""
+
+    def work() -> dict[str, Any]:
+        with _audited(caller, service, "dismiss-finding", lambda _: {"finding": finding}):
+            entry = dismiss(service, finding)
+        entries = [{"entry": entry.id, "summary": entry.summary}]
+        return {"finding": finding, "entries": entries, "removed": []}
+
+    return await context.pool.run(work)
 
 
 def _with_ids(health: Health) -> dict[str, Any]:
@@ -110,8 +154,6 @@ def _with_ids(health: Health) -> dict[str, Any]:
         entry["person_id"] = misplaced.face.person_id
     for entry, parts in zip(document["in_groups"], health.parts, strict=True):
         entry["person_id"] = parts.person_id
-    for entry, twins in zip(document["copies"], health.twins, strict=True):
-        entry["face_ids"] = [twins.face.id, twins.other.id]
     return {**document, "sound": health.sound}
 
 
