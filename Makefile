@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO_HOME ?= demo
 JOBS ?= 2
 
-.PHONY: demo test check docs messages setup lock clean
+.PHONY: demo test test-fast check docs messages setup lock clean
 
 # The best models, where there is a network; without, the demonstration takes what is installed.
 demo: .venv/ready
@@ -13,6 +13,11 @@ demo: .venv/ready
 
 test: check
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+# Under a minute on two idle cores: what starts no server, no process and no network of faces.
+test-fast: .venv/ready
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile \
+		-m "not (redis or postgres or milvus or browser or slow)"
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -27,6 +27,9 @@ _LANES = {
     # networks that are exported and run, and real photos by the hundred
     "slow": {"models_home", "orl_dir", "people_dir", "groups_dir", "lfw_dir", "videos_dir"},
 }
+# Tests of whole paths: they make services, servers or processes of their own.
+_SLOW_FOLDERS = {"api", "backup", "benchmarks", "cli", "docker", "events", "worker"}
+_SLOW_FILES = {"test_indexes", "test_memory", "test_milvus", "test_recoding"}
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared"
 
@@ -45,6 +48,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         if parameters.get("url") == "postgresql":
             needed.add("postgres")
+        if item.path.stem in _SLOW_FILES or _SLOW_FOLDERS.intersection(
+            item.path.relative_to(Path(__file__).parent).parts
+        ):
+            item.add_marker("slow")
         for lane, fixtures in _LANES.items():
             if needed & fixtures:
                 item.add_marker(lane)
