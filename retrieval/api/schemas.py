@@ -295,11 +295,12 @@ class Enrolment(BaseModel):
 
 
 class NewName(BaseModel):
-    """A name to give."""
+    """A name to give, a number, or both; what is left out stays as it is."""
 
     model_config = _example(person="Grace Brewster Hopper")
 
-    person: str = Field(min_length=1, max_length=200)
+    person: str | None = Field(None, min_length=1, max_length=200)
+    external_id: str | None = Field(None, min_length=1, max_length=200)
 
 
 class Renamed(BaseModel):

@@ -313,6 +313,7 @@ class Catalogue:
         *,
         search: str | None = None,
         external_id: str | None = None,
+        fewer_than: int | None = None,
         after: str | None = None,
         limit: int | None = None,
     ) -> list[Person]:
@@ -322,11 +323,12 @@ class Catalogue:
             collection_id: whose.
             search: only names or numbers that contain this, upper or lower case.
             external_id: only who has this number.
+            fewer_than: only who has fewer photos than so many.
             after: only names behind this one: the last of the page before.
             limit: people per page, and the namesakes of the last; None for all.
         """
         with self._database.reading() as connection:
-            wanted = lookups.which_people(collection_id, search, external_id)
+            wanted = lookups.which_people(collection_id, search, external_id, fewer_than)
             return lookups.list_people(connection, wanted, after, limit)
 
     def count_people(

@@ -23,11 +23,12 @@ _NUMBERED = re.compile(r"(.+?) ?\(([^()]+)\)")
 _NAMES_COMPARED = 2_000  # names that are looked through for one that resembles a mistyped one
 
 _COLLECTION = select(*(collections.c[name] for name in Collection.__slots__))
+_PHOTO_COUNT = select(func.count()).where(faces.c.person_id == people.c.id).scalar_subquery()
 _PERSON = select(
     people.c.id,
     people.c.name,
     people.c.external_id,
-    select(func.count()).where(faces.c.person_id == people.c.id).scalar_subquery(),
+    _PHOTO_COUNT,
     people.c.created_at,
 )
 _FACE = select(
@@ -87,15 +88,23 @@ def seen(connection: Connection, collection_id: int) -> tuple[Collection, dict[s
 
 
 def which_people(
-    collection_id: int, search: str | None = None, external_id: str | None = None
+    collection_id: int,
+    search: str | None = None,
+    external_id: str | None = None,
+    fewer_than: int | None = None,
 ) -> ColumnElement[bool]:
-    """People of a collection whose name or number contains `search`, and who have this number."""
+    """People of a collection whose name or number contains `search`, and who have this number.
+
+    With `fewer_than`, those alone who have fewer photos than so many.
+    """
     wanted = people.c.collection_id == collection_id
     if search:
         named = people.c.folded.contains(folded(search), autoescape=True)
         wanted &= named | people.c.external_id.contains(search.strip(), autoescape=True)
     if external_id is not None:
         wanted &= people.c.external_id == external_id
+    if fewer_than is not None:
+        wanted &= fewer_than > _PHOTO_COUNT
     return wanted
 
 

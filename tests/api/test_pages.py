@@ -19,6 +19,7 @@ from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.service import Service
 from retrieval.settings import Settings
+from tests.api.conftest import enrol
 from tests.api.painted import RED, PaintedParts, catalogue_of, paint
 
 HTML = {"Accept": "text/html"}
@@ -131,8 +132,8 @@ def test_a_page_offers_what_the_role_may_do(
         browser = TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
         log_in(browser, key)
         shown[role] = browser.get(f"/people/{people['Rosa']}", headers=HTML).text
-    assert "Rename" not in shown[Role.VIEWER]
-    assert "Rename" in shown[Role.OPERATOR]
+    assert "Name and number" not in shown[Role.VIEWER]
+    assert "Name and number" in shown[Role.OPERATOR]
     assert "Delete for good" not in shown[Role.OPERATOR]
     assert "Delete for good" in shown[Role.ADMIN]
 
@@ -259,3 +260,20 @@ def test_every_page_says_what_it_needs_where_javascript_is_off(client: TestClien
     for path in ("/", "/people", "/quality"):
         page = client.get(path, headers=HTML).text
         assert re.search(r"<noscript>.*These pages need JavaScript.*</noscript>", page, re.DOTALL)
+
+
+def test_a_persons_page_says_where_they_were_seen(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    event = client.post("/v1/events", json={"name": "Summer party"}).json()["id"]
+    files = [("photos", ("party.png", paint(RED, seed=9)))]
+    assert client.post(f"/v1/events/{event}/photos", files=files).status_code < 300
+    assert "Summer party" in client.get(f"/people/{people['Rosa']}", headers=HTML).text
+    assert "Summer party" not in client.get(f"/people/{people['Gustav']}", headers=HTML).text
+
+
+def test_people_of_few_photos_are_listed_alone(client: TestClient, people: dict[str, int]) -> None:
+    enrol(client, "Rosa", *(paint(RED, seed=seed) for seed in range(20, 22)))
+    page = client.get("/people", params={"few": True}, headers=HTML).text
+    assert "Gustav" in page
+    assert "Rosa" not in page

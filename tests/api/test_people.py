@@ -99,6 +99,20 @@ def test_rename_is_seen_in_answers(client: TestClient, people: dict[str, int]) -
     assert (taken.status_code, taken.json()["code"]) == (409, "already-exists")
 
 
+def test_a_number_is_given_with_a_name_or_alone(client: TestClient, people: dict[str, int]) -> None:
+    person = f"/v1/people/{people['Rosa']}"
+    assert client.patch(person, json={"external_id": "E1"}).status_code == 200
+    assert client.get(person).json()["external_id"] == "E1"
+    both = client.patch(person, json={"person": "Gustav", "external_id": "E2"})
+    assert both.status_code == 409, "a name is shared only where both have numbers"
+    client.patch(f"/v1/people/{people['Gustav']}", json={"external_id": "E3"})
+    assert client.patch(person, json={"person": "Gustav"}).status_code == 200
+    assert [each["external_id"] for each in client.get("/v1/people").json()["people"]] == [
+        "E2",
+        "E3",
+    ]
+
+
 def test_merge_and_undo_restore_the_answers(client: TestClient, people: dict[str, int]) -> None:
     double = enrol(client, "Rosa's double", paint(RED, seed=3))
     assert who(client, RED) == [None]  # two people who look the same: ambiguous

@@ -117,7 +117,7 @@ def list_people(
 ) -> Any:
     """List people by name, a page at a time."""
     after = None if cursor is None else name_of_cursor(cursor)
-    wanted = {"search": search, "external_id": external_id}
+    wanted: dict[str, Any] = {"search": search, "external_id": external_id}
     collection = service.collection.id
     page = service.catalogue.people(collection, **wanted, after=after, limit=limit)
     more = page and service.catalogue.people(collection, **wanted, after=page[-1].name, limit=1)
@@ -315,10 +315,16 @@ def rename_person(
     new: NewName,
     called: Called = None,
 ) -> Any:
-    """Give a person another name."""
-    before = service.person_by_id(person_id, called)
-    with _audited(caller, service, "rename", lambda now: {"person": before.name, "now": now.name}):
-        person = service.rename(before, new.person)
+    """Give a person another name, another number, or both; each can be undone."""
+    person = before = service.person_by_id(person_id, called)
+    if new.external_id is not None and new.external_id != before.external_id:
+        numbered = {"person": before.name, "number": new.external_id}
+        with _audited(caller, service, "number", lambda now: numbered):
+            person = service.catalogue.number_person(service.collection.id, before, new.external_id)
+    if new.person is not None:
+        renamed = {"person": before.name, "now": new.person}
+        with _audited(caller, service, "rename", lambda now: renamed):
+            person = service.rename(person, new.person)
     return {"id": person.id, "person": person.name}
 
 

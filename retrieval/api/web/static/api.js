@@ -120,11 +120,6 @@ export async function suggestNames(input, list) {
   return found?.people ?? [];
 }
 
-export async function personCalled(name) {
-  const { people } = await call("GET", "/v1/people", { parameters: { search: name, limit: 50 } });
-  return people.find((person) => person.person === name) ?? null;
-}
-
 export function showProblem(place, error) {
   const rejected = error.document?.rejected ?? [];
   place.replaceChildren(

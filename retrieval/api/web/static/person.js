@@ -1,9 +1,12 @@
 // One person: add, move and remove photos, rename, merge with preview, delete with receipt.
 
-import { call, droppable, element, mayEdit, pageOf, personCalled, portrait, ready, rememberUndo, showProblem, suggestNames } from "./api.js";
+import { call, droppable, element, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem } from "./api.js";
+import { moment, n, number, t } from "./messages.js";
+import { askWho } from "./who.js";
 
 const by = (id) => document.getElementById(id);
-const { id, name } = by("person").dataset;
+const { id, name, number: ownNumber } = by("person").dataset;
+const ownFace = document.querySelector("#faces input")?.value;
 
 // Photos
 
@@ -29,7 +32,7 @@ const told = JSON.parse(sessionStorage.getItem("told") ?? "null");
 sessionStorage.removeItem("told");
 if (told && String(told.id) === id && told.rejected.length) {
   by("told").replaceChildren(element("div", { class: "notice bad", role: "alert" },
-    element("div", {}, element("strong", {}, `${told.enrolled} taken, ${told.rejected.length} not:`),
+    element("div", {}, element("strong", {}, t("{taken} taken, {rejected} not:", { taken: told.enrolled, rejected: told.rejected.length })),
       element("ul", {}, ...told.rejected.map((one) => element("li", {}, one.message))))));
 }
 
@@ -37,7 +40,7 @@ const picked = () => [...document.querySelectorAll("input[name=face]:checked")].
 function showPicked() {
   const count = picked().length;
   by("picked-bar").hidden = count === 0;
-  by("picked-count").textContent = `${count} chosen`;
+  by("picked-count").textContent = n("{count} chosen", "{count} chosen", count);
 }
 if (by("faces-form")) {
   by("faces-form").addEventListener("change", showPicked);
@@ -46,7 +49,7 @@ if (by("faces-form")) {
 
 by("remove")?.addEventListener("click", async () => {
   const faces = picked();
-  if (!confirm(`Remove ${faces.length} photo${faces.length === 1 ? "" : "s"} for good? This cannot be undone.`)) return;
+  if (!confirm(n("Remove {count} photo for good? This cannot be undone.", "Remove {count} photos for good? This cannot be undone.", faces.length))) return;
   for (const face of faces) await call("DELETE", `/v1/people/${id}/photos/${face}`, { parameters: { called: name } });
   location.reload();
 });
@@ -67,45 +70,59 @@ function onSubmit(formId, act) {
   });
 }
 
-onSubmit("rename-form", async () => {
-  await call("PATCH", `/v1/people/${id}`, { parameters: { called: name }, json: { person: by("new-name").value.trim() } });
+async function rememberNewest() {
   const { edits } = await call("GET", "/v1/edits", { parameters: { limit: 1 } });
   if (edits.length) rememberUndo(edits[0]);
+}
+
+onSubmit("rename-form", async () => {
+  const json = {};
+  if (by("new-name").value.trim() !== name) json.person = by("new-name").value.trim();
+  if (by("new-number").value.trim() !== ownNumber) json.external_id = by("new-number").value.trim();
+  if (Object.keys(json).length) {
+    await call("PATCH", `/v1/people/${id}`, { parameters: { called: name }, json });
+    await rememberNewest();
+  }
   location.reload();
 });
 
 let into = null;
-async function previewMerge(wanted) {
-  const people = await suggestNames(by("merge-into"), by("names"));
-  if (by("merge-into").value.trim() !== wanted) return; // somebody typed on meanwhile
-  into = people.find((person) => person.person === wanted && String(person.id) !== id) ?? null;
-  by("merge-go").disabled = into === null;
-  by("merge-preview").hidden = into === null;
+by("merge")?.addEventListener("click", async () => {
+  into = await askWho({ picture: portrait(name, ownFace, "small-picture"), title: t("Who is the same person?"), go: t("Compare"), except: Number(id), knownOnly: true });
   if (into === null) return;
-  const preview = await call("GET", `/v1/people/${id}/merge-preview`, { parameters: { into_id: into.id } });
-  by("merge-preview").replaceChildren(
-    element("p", { class: preview.unlike.length ? "notice bad" : "notice" }, `This ${preview.summary}.`),
-    element("div", { class: "thumbs" }, ...preview.faces.slice(0, 12).map((face) => portrait(name, face))));
-}
-by("merge-into")?.addEventListener("input", (event) => {
-  const problem = by("merge-form").querySelector("[data-problem]");
-  problem.hidden = true;
-  previewMerge(event.target.value.trim()).catch((error) => showProblem(problem, error));
+  by("merge-title").textContent = t("Merge {name} into {other}?", { name, other: into.person });
+  by("merge-faces").replaceChildren(portrait(name, ownFace), portrait(into.person, into.face));
+  by("merge-preview").hidden = true;
+  by("merge-dialog").showModal();
+  try {
+    const preview = await call("GET", `/v1/people/${id}/merge-preview`, { parameters: { into_id: into.person_id } });
+    by("merge-preview").replaceChildren(element("p", { class: preview.unlike.length ? "notice bad" : "notice" }, preview.unlike.length
+      ? n("{count} photo does not look like {other}.", "{count} photos do not look like {other}.", preview.unlike.length, { other: into.person })
+      : t("All photos look like {other}.", { other: into.person })));
+    by("merge-preview").hidden = false;
+  } catch (error) {
+    showProblem(by("merge-form").querySelector("[data-problem]"), error);
+  }
 });
 onSubmit("merge-form", async () => {
-  rememberUndo(await call("POST", "/v1/people/merge", { json: { person_id: Number(id), called: name, into_id: into.id, into_called: into.person } }));
-  location.assign(pageOf(`/people/${into.id}`));
+  rememberUndo(await call("POST", "/v1/people/merge", { json: { person_id: Number(id), called: name, into_id: into.person_id, into_called: into.person } }));
+  location.assign(pageOf(`/people/${into.person_id}`));
 });
 
-by("move-to")?.addEventListener("input", (event) => suggestNames(event.target, by("names")));
-onSubmit("move-form", async () => {
-  const wanted = by("move-to").value.trim();
-  const to = await personCalled(wanted);
+by("move")?.addEventListener("click", async () => {
   const faces = picked();
-  rememberUndo(to === null
-    ? await call("POST", `/v1/people/${id}/split`, { json: { face_ids: faces, person: wanted, called: name } })
-    : await call("POST", "/v1/people/move", { json: { face_ids: faces, person_id: Number(id), called: name, to_id: to.id, to_called: to.person } }));
-  location.reload();
+  const to = await askWho({ picture: portrait(name, faces[0], "small-picture"), title: t("Whose photos are these?"), go: t("Move"), except: Number(id), photosOnly: true });
+  if (to === null) return;
+  try {
+    rememberUndo(to.isNew
+      ? await call("POST", `/v1/people/${id}/split`, { json: { face_ids: faces, person: to.person, called: name } })
+      : await call("POST", "/v1/people/move", { json: { face_ids: faces, person_id: Number(id), called: name, to_id: to.person_id, to_called: to.person } }));
+    location.reload();
+  } catch (error) {
+    const place = element("div", { class: "notice bad", role: "alert" });
+    showProblem(place, error);
+    by("told").replaceChildren(place);
+  }
 });
 
 onSubmit("delete-form", async () => {
@@ -128,15 +145,15 @@ async function followReceipt(receipt) {
 
 function showReceipt(receipt) {
   const done = receipt.state === "done";
-  by("receipt-summary").textContent = done ? `${receipt.summary}.` : "Looking for what could be left. The receipt is kept, so you need not wait.";
+  by("receipt-summary").textContent = done ? t("Erased, and searched for traces.") : t("Looking for what could be left. The receipt is kept, so you need not wait.");
   const files = Object.values(receipt.searched).reduce((sum, count) => sum + count, 0);
   const rows = {
-    Receipt: receipt.id,
-    "Erased at": new Date(receipt.erased_at).toLocaleString(),
-    Faces: receipt.counts.faces,
-    Photos: receipt.counts.photos,
-    "Files searched": done ? files : "…",
-    Traces: done ? receipt.traces.join(", ") || "none" : "…",
+    [t("Receipt")]: receipt.id,
+    [t("Erased at")]: moment(receipt.erased_at),
+    [t("Faces")]: number(receipt.counts.faces),
+    [t("Photos")]: number(receipt.counts.photos),
+    [t("Files searched")]: done ? number(files) : "…",
+    [t("Traces")]: done ? receipt.traces.join(", ") || t("none") : "…",
   };
   by("receipt-list").replaceChildren(...Object.entries(rows).flatMap(([key, value]) => [element("dt", {}, key), element("dd", {}, String(value))]));
   by("receipt-file").hidden = !done;

@@ -16,19 +16,21 @@ function built() {
   const go = element("button", { class: "button primary", disabled: true }, t("That is who it is"));
   const cancel = element("button", { class: "button quiet", type: "button" }, t("Cancel"));
   const picture = element("span", { class: "who-picture" });
+  const title = element("h2", { id: "who-title" });
   const form = element("form", { method: "dialog" },
-    element("div", { class: "row" }, picture, element("h2", { id: "who-title" }, t("Who is this?"))),
+    element("div", { class: "row" }, picture, title),
     element("div", { class: "field" }, element("label", { for: "who-name" }, t("Name or number")), input),
     options, numberField,
     element("label", { class: "row check" }, teach, element("span", {}, t("Also enrol this face as a photo of that person"))),
     element("div", { class: "actions" }, cancel, go));
   const made = element("dialog", { id: "who-dialog", "aria-labelledby": "who-title" }, form);
   document.body.append(made);
-  return { made, form, input, options, number, numberField, teach, go, cancel, picture };
+  return { made, title, form, input, options, number, numberField, teach, go, cancel, picture };
 }
 
-// Resolves with {person_id, person} or {person, external_id, isNew}, and teach; with null for nothing.
-export function askWho({ picture, teach = false }) {
+// Who is meant; `except` is nobody's answer, `knownOnly` makes no new person, `photosOnly` speaks of
+// photos that are enrolled already. Resolves with {person_id, person} or {person, external_id, isNew}, and teach; with null for nothing.
+export function askWho({ picture, teach = false, title = t("Who is this?"), go: act = t("That is who it is"), except = null, knownOnly = false, photosOnly = false }) {
   dialog ??= built();
   const { made, form, input, options, number, numberField, go, cancel } = dialog;
   const controller = new AbortController();
@@ -40,12 +42,15 @@ export function askWho({ picture, teach = false }) {
   input.value = "";
   number.value = "";
   dialog.teach.checked = teach;
+  dialog.teach.closest("label").hidden = knownOnly || photosOnly;
+  dialog.title.textContent = title;
+  go.textContent = act;
 
   function show() {
     const wanted = input.value.trim();
     const exact = found.some((person) => person.person.toLowerCase() === wanted.toLowerCase());
     const rows = found.map((person) => ({ person_id: person.id, person: person.person, external_id: person.external_id, face: person.face_id }));
-    if (wanted && !exact) rows.push({ isNew: true, person: wanted });
+    if (wanted && !exact && !knownOnly) rows.push({ isNew: true, person: wanted });
     if (active >= rows.length || active < 0) active = rows.length ? 0 : -1;
     options.replaceChildren(...rows.map((row, number) => option(row, number)));
     options.rows = rows;
@@ -70,7 +75,7 @@ export function askWho({ picture, teach = false }) {
     const row = options.rows?.[active];
     input.setAttribute("aria-activedescendant", row ? `who-${active}` : "");
     options.children[active]?.scrollIntoView({ block: "nearest" });
-    numberField.hidden = !row?.isNew;
+    numberField.hidden = !row?.isNew || photosOnly;
     if (row?.isNew) dialog.teach.checked = true; // without a photo nobody can be recognised
     go.disabled = !row;
   }
@@ -79,7 +84,7 @@ export function askWho({ picture, teach = false }) {
     const mine = (asked += 1);
     const answer = await call("GET", "/v1/people", { parameters: { search: input.value.trim(), limit: MOST } }).catch(() => null);
     if (mine !== asked || signal.aborted) return;
-    found = answer?.people ?? [];
+    found = (answer?.people ?? []).filter((person) => person.id !== except);
     show();
   }
 
@@ -91,7 +96,7 @@ export function askWho({ picture, teach = false }) {
       made.close();
       if (nothing === true || !row) return done(null);
       done({
-        ...(row.isNew ? { person: row.person, external_id: number.value.trim() || null, isNew: true } : { person_id: row.person_id, person: row.person }),
+        ...(row.isNew ? { person: row.person, external_id: number.value.trim() || null, isNew: true } : { person_id: row.person_id, person: row.person, face: row.face }),
         teach: dialog.teach.checked,
       });
     };
