@@ -17,7 +17,7 @@ from cli.enrol_group import enrol_group, parse_faces
 from cli.enrol_tags import enrol_tagged
 from cli.options import Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
-from retrieval.collection.answers import EnrolReport, box_of
+from retrieval.collection.answers import EnrolReport, EnrolResult, box_of
 from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SettingInvalid
 from retrieval.files.tables import check_table
 from retrieval.photos.folders import PassedOver
@@ -25,8 +25,10 @@ from retrieval.photos.urls import absolute, location_of
 from retrieval.values import Location
 
 if TYPE_CHECKING:
+    from retrieval.catalogue.records import EnrolledFace
     from retrieval.catalogue.runs.run_records import ListedPhoto
     from retrieval.photos.people_list import PeopleList
+    from retrieval.service import Service
 
 _MANY_LEAVE = 10  # a sync that would delete more than one person in so many is asked about
 
@@ -123,6 +125,15 @@ def enroll(
         bool,
         typer.Option("--vanished", help="With --sync: remove photos that the list has no more."),
     ] = False,
+    replacing: Annotated[
+        bool | None,
+        typer.Option(
+            "--replace/--no-replace",
+            help="Whether a file that holds another picture by now replaces the photo that came of"
+            " it; asked where nobody said.",
+            show_default=False,
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
@@ -197,7 +208,7 @@ def enroll(
         raise SettingInvalid("--box takes one photo with --person, and neither --face nor --queue.")
     places = [absolute(location_of(path)) for path in paths or []]
     listing = None if manifest is None else people_list(run, manifest, columns)
-    source = Source(places, person, listing, nested)
+    source = Source(places, person, listing, nested, replacing)
     files = EnrolFiles(out, rejects)
     if any(map(is_archive, places)) and (queue or dry_run):
         raise SettingInvalid(
@@ -261,6 +272,7 @@ class Source:
         person: whom all of them show, or None.
         manifest: a list in place of paths, or None.
         nested: whether people's folders lie below others; None where nobody said.
+        replacing: whether a changed file replaces the photo that came from it; None likewise.
         passed: what is passed over, counted while the photos are listed.
         unpacked: where archives among the paths were unpacked to.
     """
@@ -269,6 +281,7 @@ class Source:
     person: str | None
     manifest: "PeopleList | None"
     nested: bool | None
+    replacing: bool | None = None
     passed: PassedOver = field(default_factory=PassedOver)
     unpacked: dict[Location, Path] = field(default_factory=dict)
 
@@ -345,12 +358,14 @@ def _enrol_here(
     report.rejected = [replace(each, photo=source.named(each.photo)) for each in report.rejected]
     results = list(report.rejected)
     with run.service() as service:
+        before = _enrolled(service)
         with run.progress("enrolling", len(items)) as advance:
             for result in service.enrol(items):
                 report.add(result)
                 results.append(result)
                 advance(enrolled=report.enrolled, rejected=len(report.rejected))
         if report.enrolled:
+            extra = extra | _replace(run, service, before, results, source.replacing)
             service.gallery.keep_up(run.remark)
         state = service.state()
     files.write(run, results, passed)
@@ -360,6 +375,39 @@ def _enrol_here(
         lambda: show_report(run, report),
     )
     tell_passed(run, passed)
+
+
+def _enrolled(service: "Service") -> "list[EnrolledFace]":
+    try:
+        return service.catalogue.photos(service.collection.id)
+    except NotFound:  # it is made with the first photo
+        return []
+
+
+def _replace(
+    run: Run,
+    service: "Service",
+    before: "list[EnrolledFace]",
+    results: "Sequence[EnrolResult]",
+    replacing: bool | None,
+) -> dict[str, Any]:
+    """Remove photos whose files hold another picture by now, where that is wanted."""
+    from retrieval.people.intake import outdated
+
+    old = outdated(before, results)
+    for face in old:
+        run.remark(f"{face.photo} of {face.called} is another picture than was enrolled from it")
+    if old and replacing is None:
+        if sys.stdin.isatty() and not run.json:
+            replacing = typer.confirm(f"Remove the {len(old)} older photos?", err=True)
+        else:
+            run.remark("Both are enrolled now; --replace removes the older ones.")
+    if old and replacing:
+        for face in old:
+            service.remove_photo(face)
+        run.remark(f"removed {len(old)} older photos")
+    told = [{"person": face.person, "photo": face.photo, "face_id": face.id} for face in old]
+    return {"replaced" if replacing else "outdated": told}
 
 
 def _enrol_queued(

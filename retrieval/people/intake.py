@@ -45,14 +45,12 @@ class Prospect:
         photo: see there.
         outcome: new, known, or rejected.
         code, message: why it would be rejected.
-        sha256: of the photo, where it can be read.
     """
 
     photo: ListedPhoto
     outcome: str
     code: str | None = None
     message: str | None = None
-    sha256: str | None = None
 
 
 def listed_person(name: str, photo: Location, external_id: str | None = None) -> ListedPhoto:
@@ -297,30 +295,49 @@ def vanished(
 
 
 def replaced(
-    catalogue: Catalogue, collection: str, found: Iterable[Prospect]
+    catalogue: Catalogue, collection: str, photos: Iterable[ListedPhoto], max_bytes: int
 ) -> list[EnrolledFace]:
-    """Enrolled photos whose file holds another picture by now, which is among the new ones.
+    """Enrolled photos whose file, listed for the same person, holds another picture by now.
 
-    A picture that another listed file still holds was moved, and is none.
+    A picture that another of the listed files holds was moved, and is none.
+
+    Args:
+        catalogue: where they are enrolled.
+        collection: by name.
+        photos: listed.
+        max_bytes: of a photo by URL.
     """
-    known, there = {}, set()
-    for each in found:
-        there.add(each.sha256)
-        if each.outcome == "new":
-            known[each.photo.path] = each.photo
+    listed = {photo.path: photo for photo in photos if photo.reason is None}
     try:
-        enrolled = catalogue.photos(catalogue.collection(collection).id) if known else []
+        enrolled = catalogue.photos(catalogue.collection(collection).id) if listed else []
     except NotFound:
         return []
+    there = [face for face in enrolled if face.photo in listed]
+    hashes = {face.photo: _sha256(listed[face.photo], max_bytes) for face in there}
+    held = set(hashes.values())
     return [
         face
-        for face in enrolled
-        if face.photo in known
-        and face.sha256 not in there
+        for face in there
+        if hashes[face.photo] is not None
+        and face.sha256 not in held
         and Owner(face.person, face.external_id).may_be(
-            known[face.photo].person, known[face.photo].external_id
+            listed[face.photo].person, listed[face.photo].external_id
         )
     ]
+
+
+def outdated(
+    enrolled: Iterable[EnrolledFace], results: Iterable[EnrolResult]
+) -> list[EnrolledFace]:
+    """Faces enrolled before, whose file another picture was enrolled from now.
+
+    Args:
+        enrolled: before the enrolment.
+        results: of the enrolment; a picture that is among them under another path was moved.
+    """
+    taken = {result.photo for result in results if result.outcome == "enrolled"}
+    held = {result.sha256 for result in results}
+    return [face for face in enrolled if face.photo in taken and face.sha256 not in held]
 
 
 def _sha256(photo: ListedPhoto, max_bytes: int) -> str | None:
@@ -342,8 +359,8 @@ def _prospect(photo: ListedPhoto, sha256: str | None, owners: dict[str, Owner]) 
     owner = owners.get(sha256)
     owners.setdefault(sha256, Owner(photo.person, photo.external_id))
     if owner is None:
-        return Prospect(photo, "new", sha256=sha256)
+        return Prospect(photo, "new")
     if owner.may_be(photo.person, photo.external_id):
-        return Prospect(photo, "known", sha256=sha256)
+        return Prospect(photo, "known")
     message = f"The same photo is enrolled, or listed before, under {owner.called!r}."
     return Prospect(photo, "rejected", "other-person", message)

@@ -185,7 +185,7 @@ def plan(
     ]
     usable = tuple(photo for photo in photos if photo.reason is None)
     gone = vanished(catalogue, name, people_list, max_bytes) if _names_photos(people_list) else []
-    changed = replaced(catalogue, name, found)
+    changed = replaced(catalogue, name, usable, max_bytes)
     return Plan(
         source=str(people_list.path),
         listed=len({(folded(row.person), row.external_id) for row in rows if row.person}),
