@@ -213,7 +213,7 @@ def report(result: Clusters) -> Report:
             ax.annotate(
                 method["method"].split(", ")[1],
                 (method["comparisons"], 100 * method["found"]),
-                xytext=(6, -11),
+                xytext=(-28, 8) if method["method"].startswith("k-means") else (6, -14),
                 textcoords="offset points",
                 fontsize=8,
                 color=QUIET,
@@ -221,7 +221,7 @@ def report(result: Clusters) -> Report:
     label(
         ax,
         title="Known people found, % (calibrated thresholds)",
-        x="comparisons an input",
+        x="comparisons per input",
         legend=True,
     )
     theirs, ours = result["methods"][0], calibrated[-1]
