@@ -76,6 +76,14 @@ def identify(
         ),
     ] = None,
     threshold: Threshold = None,
+    liveness: Annotated[
+        bool,
+        typer.Option(
+            "--liveness",
+            help="Score how live each face of a photo looks; a hint against pictures of faces, no"
+            " security. Needs `models pull antispoof`.",
+        ),
+    ] = False,
     queue: Annotated[
         bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
     ] = False,
@@ -112,7 +120,12 @@ def identify(
         return
     paths, videos = parted(list(_listed(places, passed)))
     with run.service() as service:
+        if liveness:
+            _ = service.liveness  # says at once where it is not there
         answers = _identified(run, service, paths, threshold)
+        if liveness:
+            pairs = zip(paths, answers, strict=True)
+            answers = [service.with_liveness(Source(a.photo, path), a) for path, a in pairs]
         seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
         state = service.state()
     if draw is not None:

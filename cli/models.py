@@ -44,7 +44,11 @@ def list_models(run: Run) -> None:
     """
     store = _store(run)
     manifest = store.manifest
-    kinds = (("detector", tuple(manifest.detectors)), ("embedder", manifest.embedder_names))
+    kinds = (
+        ("detector", tuple(manifest.detectors)),
+        ("embedder", manifest.embedder_names),
+        ("liveness", tuple(manifest.liveness)),
+    )
     found = [_description(store, kind, name) for kind, names in kinds for name in names]
     columns = ("name", "kind", "state", "FNIR", "rank-1", "ms per face", "MB", "licence")
     rows = [
@@ -93,7 +97,7 @@ def pull(
     for name in wanted:
         with _bytes_shown(run, f"pulling {name} (kB)") as progress:
             files = store.pull(name, source=source, progress=progress, timeout_s=timeout_s)
-        if name not in store.manifest.detectors:
+        if name not in store.manifest.fetched:
             parts = store.manifest.parts(name)
             files += [store.file(part, store.variant(part, None)) for part in parts]
         pulled[name] = [str(file) for file in files]
@@ -128,7 +132,7 @@ def verify(
 ) -> None:
     """Hash the files of models and compare them with what they should be."""
     store = _store(run)
-    every = [*store.manifest.detectors, *store.manifest.embedders]
+    every = [*store.manifest.fetched, *store.manifest.embedders]
     wanted = names or [name for name in every if store.available(name)]
     checked = [row for name in wanted for row in _verified(store, name)]
     wrong = [row for row in checked if row["error"] is not None]
@@ -155,7 +159,7 @@ def _description(store: "ModelStore", kind: str, name: str) -> dict[str, Any]:
         "state": "ready" if available else _lacking(store, name),
         "available": available,
     }
-    entry = store.manifest.detectors.get(name) or store.manifest.any_embedder(name)
+    entry = store.manifest.fetched.get(name) or store.manifest.any_embedder(name)
     decision = getattr(entry, "decision", None)
     figures = getattr(entry, "lfw", None)
     return described | {
@@ -181,7 +185,7 @@ def _lacking(store: "ModelStore", name: str) -> str:
 def _megabytes(store: "ModelStore", name: str) -> float | None:
     """Of the files that are there; nothing is exported for it."""
     manifest = store.manifest
-    if name in manifest.detectors:
+    if name in manifest.fetched:
         paths = [store.path(name, source) for source in store.sources(name)]
     else:
         paths = [
@@ -193,7 +197,7 @@ def _megabytes(store: "ModelStore", name: str) -> float | None:
 
 
 def _share(value: float | None, kind: str) -> str:
-    if kind == "detector":
+    if kind != "embedder":
         return ""
     return "not measured by us" if value is None else f"{value:.1%}"
 

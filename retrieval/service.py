@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
     from retrieval.collection.tracks.sightings import Sighting
     from retrieval.collection.tracks.watching import Pulse
     from retrieval.events.events import Events
+    from retrieval.faces.liveness import Liveness
     from retrieval.index.people_index import PeopleIndex
     from retrieval.photos.videos import VideoRules
 
@@ -349,6 +350,26 @@ class Service:
         return self.steadily(
             lambda model: (model.pipeline.process(sources, detail=detail), model.collection)
         )
+
+    @cached_property
+    def liveness(self) -> Liveness:
+        """What tells live faces from pictures of faces.
+
+        Raises:
+            ModelError: its file is not there or damaged.
+        """
+        return self._parts.liveness()
+
+    def with_liveness(self, source: Source, answer: PhotoAnswer) -> PhotoAnswer:
+        """An answer with how live each face looks; what looks like a picture is unusable.
+
+        Args:
+            source: the photo once more.
+            answer: about it.
+        """
+        from retrieval.collection.live_faces import checked
+
+        return checked(self.liveness, self.pipeline.open(source), answer)
 
     @property
     def video_rules(self) -> VideoRules:

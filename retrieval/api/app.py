@@ -33,6 +33,7 @@ from retrieval.api.routes import (
     event_photos,
     faces,
     health,
+    kiosk,
     pages,
     people,
     previews,
@@ -109,6 +110,7 @@ def create_app(
     for module in (
         questions,
         faces,
+        kiosk,
         people,
         unknowns,
         runs,
@@ -121,7 +123,7 @@ def create_app(
         health,
     ):
         app.include_router(module.routes)
-    for router in (health.guarded, *pages.ROUTERS):
+    for router in (health.guarded, kiosk.page_routes, *pages.ROUTERS):
         app.include_router(router)
     app.include_router(documentation.routes)
     if (files := documentation.swagger_ui()) is not None:

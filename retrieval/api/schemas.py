@@ -128,6 +128,9 @@ class Face(Document):
         None, description="Strangers of 1,000 who would reach this score; from calibration."
     )
     candidates: list[Candidate]
+    liveness: float | None = Field(
+        None, description="How live the face looks, where that was asked: a hint, no security."
+    )
 
 
 class IdentifiedPhoto(Document):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from retrieval.collection.pipeline import Pipeline
     from retrieval.faces.finder import Finder
     from retrieval.faces.given import GivenFace
+    from retrieval.faces.liveness import Liveness
     from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
     from retrieval.inference.store import ModelStore
     from retrieval.photos.videos import VideoRules
@@ -79,6 +80,17 @@ def build_finder(settings: Settings, name: str) -> "Finder":
     return Finder(
         build_detector(settings, name, 1), settings.detail, working_px=settings.working_px
     )
+
+
+def build_liveness(settings: Settings) -> "Liveness":
+    """Load what tells live faces from pictures of faces.
+
+    Raises:
+        ModelError: its file is not there or damaged.
+    """
+    from retrieval.faces.liveness import Liveness
+
+    return Liveness(build_models(settings).detector_files("antispoof")["network"])
 
 
 def build_given_face(settings: Settings) -> "GivenFace":

@@ -12,6 +12,7 @@ from retrieval.building.models import (
     DETECTORS,
     best_embedder,
     build_embedder,
+    build_liveness,
     build_models,
     build_pipeline,
     chosen_detector,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from retrieval.collection.pipeline import Pipeline
     from retrieval.events.events import Events
     from retrieval.events.host import Host
+    from retrieval.faces.liveness import Liveness
     from retrieval.index.milvus.server import MilvusServer
     from retrieval.index.people_index import PeopleIndex
     from retrieval.inference.store import ModelStore
@@ -217,6 +219,10 @@ class Workshop:
 
         settings = self._settings
         return Keeping(settings.unknown_days, settings.event_days, settings.thumbnails)
+
+    def liveness(self) -> "Liveness":
+        """What tells live faces from pictures of faces."""
+        return build_liveness(self._settings)
 
     @property
     def videos(self) -> "VideoRules":

@@ -36,6 +36,7 @@ from retrieval.collection.naming import photo_answer, unknown_faces
 from retrieval.collection.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import NameInvalid, NotFound
+from retrieval.faces.liveness import Liveness
 from retrieval.identities.decide import decide
 from retrieval.identities.outliers import unlike_the_rest
 from retrieval.index.clusters import Clusters
@@ -113,6 +114,9 @@ class Parts(Protocol):
     @property
     def keeping(self) -> Keeping:
         """What is kept of what comes in, and for how long."""
+
+    def liveness(self) -> Liveness:
+        """What tells live faces from pictures of faces."""
 
     @property
     def videos(self) -> VideoRules:

@@ -53,6 +53,7 @@ class FaceAnswer:
         candidates: the best people, best first.
         false_matches: expected among 1,000 strangers' faces if this evidence were enough; None
             until the collection is calibrated.
+        liveness: how live the face looks, in [0, 1]; None where that was not asked.
     """
 
     box: tuple[float, float, float, float]
@@ -67,6 +68,7 @@ class FaceAnswer:
     false_matches: float | None = None
     person_id: int | None = None
     external_id: str | None = None
+    liveness: float | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -83,6 +85,7 @@ class FaceAnswer:
             "margin": _rounded(self.margin),
             "false_matches_in_1000": _rounded(self.false_matches),
             "candidates": [candidate.document() for candidate in self.candidates],
+            **({} if self.liveness is None else {"liveness": round(self.liveness, 4)}),
         }
 
 

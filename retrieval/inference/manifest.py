@@ -208,6 +208,12 @@ class Manifest(_Entry):
     detectors: dict[_Name, DetectorEntry] = Field(default_factory=dict)
     embedders: dict[_Name, EmbedderEntry] = Field(default_factory=dict)
     joined: dict[_Name, JoinedEntry] = Field(default_factory=dict)
+    liveness: dict[_Name, DetectorEntry] = Field(default_factory=dict)
+
+    @property
+    def fetched(self) -> dict[str, DetectorEntry]:
+        """What is used as its files are, without an export: detectors, and liveness."""
+        return {**self.detectors, **self.liveness}
 
     @model_validator(mode="after")
     def _parts_exist(self) -> Self:
@@ -261,6 +267,16 @@ class Manifest(_Entry):
             raise NotFound(_unknown("detector", name, list(self.detectors)))
         return self.detectors[name]
 
+    def files_of(self, name: str) -> dict[str, FileSource]:
+        """The files of a detector or of a liveness network, by role.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        if name in self.liveness:
+            return self.liveness[name].files
+        return self.detector(name).files
+
 
 def load_manifest(extra: Path | None = None) -> Manifest:
     """Load Rollcall's manifest, and the user's own on top of it.
@@ -279,14 +295,15 @@ def load_manifest(extra: Path | None = None) -> Manifest:
     own = _read(extra)
     detectors, embedders = manifest.detectors | own.detectors, manifest.embedders | own.embedders
     joined = manifest.joined | own.joined
-    kinds = detectors.keys(), embedders.keys(), joined.keys()
+    liveness = manifest.liveness | own.liveness
+    kinds = detectors.keys(), embedders.keys(), joined.keys(), liveness.keys()
     if twice := {name for a, b in combinations(kinds, 2) for name in a & b}:
         raise ModelManifestInvalid(
             f"{extra} uses {', '.join(sorted(twice))} for two models of different kinds. Rename"
             " one."
         )
     try:
-        return Manifest(detectors=detectors, embedders=embedders, joined=joined)
+        return Manifest(detectors=detectors, embedders=embedders, joined=joined, liveness=liveness)
     except ValidationError as error:
         raise ModelManifestInvalid(f"{extra} does not fit: {_first(error)}") from error
 

@@ -86,7 +86,7 @@ class ModelStore:
             ModelMissing: a file is not there.
             ModelCorrupt: a file's SHA-256 is not what it should be.
         """
-        files = self.manifest.detector(name).files
+        files = self.manifest.files_of(name)
         return {role: self._checked(name, source) for role, source in files.items()}
 
     def available(self, name: str) -> bool:
@@ -107,8 +107,8 @@ class ModelStore:
         Raises:
             NotFound: no such detector or embedder.
         """
-        if name in self.manifest.detectors:
-            return list(self.manifest.detectors[name].files.values())
+        if name in self.manifest.fetched:
+            return list(self.manifest.files_of(name).values())
         return [self.manifest.embedder(part).weights for part in self.manifest.parts(name)]
 
     def path(self, name: str, source: FileSource) -> Path:
@@ -128,7 +128,7 @@ class ModelStore:
 
         Raises: as `file` and `detector_files` do.
         """
-        if name in self.manifest.detectors:
+        if name in self.manifest.fetched:
             return sum(path.stat().st_size for path in self.detector_files(name).values())
         return sum(
             self.file(part, self.variant(part, precision)).stat().st_size

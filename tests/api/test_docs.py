@@ -14,7 +14,16 @@ from retrieval.api.app import create_app
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
 from tests.api.conftest import served
-from tests.api.painted import BLUE, GREEN, RED, catalogue_of, enrol_crowd, paint, painted_service
+from tests.api.painted import (
+    BLUE,
+    GREEN,
+    PINK,
+    RED,
+    catalogue_of,
+    enrol_crowd,
+    paint,
+    painted_service,
+)
 from tests.api.test_runs import PatientQueue
 from tests.made_videos import squares, write_video
 from worker.tasks import RunTasks
@@ -69,6 +78,7 @@ def test_every_example_works_as_it_stands(app: FastAPI, tmp_path: Path) -> None:
     photos.mkdir()
     for number in (1, 2, 3):
         (photos / f"ada-{number}.jpg").write_bytes(paint(RED, seed=number))
+    (photos / "emmy.jpg").write_bytes(paint(PINK, seed=4))
     (photos / "party.jpg").write_bytes(paint(RED, GREEN, seed=9))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

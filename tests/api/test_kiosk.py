@@ -1,0 +1,69 @@
+"""The kiosk at a door: who comes is noted once a day, and may say that it is not them."""
+
+import pytest
+
+from retrieval.catalogue.http.api_keys import Role
+from tests.api.painted import BLUE, GREEN, PINK, RED, paint
+
+
+def come(client, *colours, seed=50, headers=None, **form):
+    photo = {"photo": ("kiosk.png", paint(*colours, seed=seed))}
+    return client.post("/v1/kiosk/frames", files=photo, data=form, headers=headers)
+
+
+def test_who_comes_is_noted_once_a_day(client, people):
+    first, second = come(client, RED).json(), come(client, RED, seed=51).json()
+    assert (first["state"], first["person"], first["again"]) == ("seen", "Rosa", False)
+    assert (second["sighting"], second["again"]) == (first["sighting"], True)
+    assert come(client, GREEN).json()["person"] == "Gustav"
+    (event,) = client.get("/v1/events").json()["events"]
+    assert event["name"].startswith("Kiosk 20")
+    roll = client.get(f"/v1/events/{event['id']}/roll").json()
+    assert sorted(line["person"] for line in roll["people"]) == ["Gustav", "Rosa"]
+
+
+def test_not_me_takes_the_sighting_back_and_can_itself_be_taken_back(client, people):
+    sighting = come(client, RED).json()["sighting"]
+    refused = client.post(f"/v1/kiosk/sightings/{sighting}/refuse").json()
+    assert (refused["state"], refused["person"]) == ("refused", None)
+    assert come(client, RED, seed=52).json()["state"] == "refused", "nobody is asked twice at once"
+    undone = client.post(f"/v1/kiosk/sightings/{sighting}/undo").json()
+    assert (undone["state"], undone["person"]) == ("seen", "Rosa")
+    assert client.post(f"/v1/kiosk/sightings/{sighting}/confirm").json()["state"] == "seen"
+    assert client.post("/v1/kiosk/sightings/999/refuse").status_code == 404
+
+
+def test_strangers_crowds_and_empty_rooms_are_told_apart(client, people):
+    assert come(client, BLUE).json()["state"] == "unknown"
+    assert come(client, RED, GREEN).json()["state"] == "several"
+    assert come(client).json()["state"] == "nobody"
+    assert client.get("/v1/events").json()["events"] == []
+
+
+def test_what_looks_like_a_picture_is_not_noted(client, people):
+    answer = come(client, (250, 90, 90)).json()
+    assert answer["state"] == "picture"
+    assert answer["liveness"] == pytest.approx(0.1)
+    assert client.get("/v1/events").json()["events"] == []
+
+
+def test_a_picture_that_was_kept_without_a_network_is_noted_at_its_own_time(client, people):
+    from datetime import UTC, datetime, timedelta
+
+    earlier = datetime.now(UTC) - timedelta(hours=30)
+    answer = come(client, RED, moment=earlier.isoformat()).json()
+    assert answer["time"] == f"{earlier.astimezone():%H:%M}"
+    day = earlier.astimezone().date().isoformat()
+    assert client.get("/v1/events").json()["events"][0]["name"] == f"Kiosk {day}"
+    assert come(client, RED, moment="yesterday").status_code == 422
+
+
+def test_a_kiosks_key_can_do_nothing_else(client, people, keys):
+    mine = keys[Role.KIOSK]
+    assert come(client, RED, headers=mine).status_code == 200
+    for path in ("/v1/people", "/v1/events", "/v1/keys"):
+        assert client.get(path, headers=mine).status_code == 403
+    asked = client.post("/v1/identify", files={"photos": ("a.png", paint(PINK))}, headers=mine)
+    assert asked.status_code == 403
+    assert come(client, RED, headers=keys[Role.VIEWER]).status_code == 403
+    assert client.get("/kiosk").status_code == 200  # the page asks for the key itself
