@@ -69,6 +69,7 @@ COMMANDS = {
     "clusters": ("clusters", "Print the inverted index: the photos of each cluster of vectors."),
     "index": ("index", "What searches the faces, derived from the catalogue."),
     "serve": ("serve", "Serve the HTTP API and the web app until it is interrupted."),
+    "service": ("service", "Rollcall as a service of this machine."),
     "keys": ("keys", "Keys of the HTTP service."),
     "users": ("users", "People who may log in to the HTTP service."),
     "audit": ("audit", "List what was asked and changed over HTTP, newest first."),

@@ -33,7 +33,6 @@ _HIT_COLUMNS: dict[str, type] = {
     "same_person": str,
 }
 TURNS_IN_WORDS = {90: "a quarter to the right", 180: "upside down", 270: "a quarter to the left"}
-DRAWN_PX = 1280  # longer side of annotated copies at least, of larger photos
 
 
 def register(app: typer.Typer) -> None:
@@ -66,6 +65,16 @@ def identify(
             help="Write annotated copies here, and a timeline of each video.",
         ),
         Writes.FOLDER,
+    ] = None,
+    max_px: Annotated[
+        int | None,
+        typer.Option(
+            "--max-px",
+            metavar="N",
+            min=160,
+            help="With --draw: longer side of the copies at most; else they are as large as the"
+            " photos.",
+        ),
     ] = None,
     detail: Annotated[
         Literal["auto", "normal", "high"] | None,
@@ -129,7 +138,7 @@ def identify(
         seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
         state = service.state()
     if draw is not None:
-        for picture in draw_all(run, answers, paths, draw):
+        for picture in draw_all(run, answers, paths, draw, max_px):
             run.remark(f"wrote {picture}")
         for picture in draw_videos(run, seen, videos, draw):
             run.remark(f"wrote {picture}")
@@ -226,7 +235,11 @@ def words_of(face: FaceAnswer) -> tuple[str, str, str, str]:
 
 
 def draw_all(
-    run: Run, answers: Sequence[PhotoAnswer], paths: Sequence[Location], folder: Path
+    run: Run,
+    answers: Sequence[PhotoAnswer],
+    paths: Sequence[Location],
+    folder: Path,
+    max_px: int | None = None,
 ) -> list[Path]:
     """Write an annotated copy of each photo that could be read; return where."""
     from retrieval.collection.drawing import annotate
@@ -244,13 +257,16 @@ def draw_all(
         name = _free_name(path.stem, taken)
         photo = decode(
             path,
-            working_px=DRAWN_PX,
+            working_px=max_px,
             max_pixels=run.settings.max_pixels,
             max_bytes=run.settings.max_photo_bytes,
             memory_bytes=run.settings.memory_bytes,
         )
         with replacing(folder / name) as part:
-            annotate(photo.pixels, answer).save(part, "JPEG", quality=92)
+            picture = annotate(photo.pixels, answer)
+            if max_px is not None:
+                picture.thumbnail((max_px, max_px))
+            picture.save(part, "JPEG", quality=92)
         written.append(folder / name)
     return written
 

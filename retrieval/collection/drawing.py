@@ -16,6 +16,7 @@ COLOURS = {
     Outcome.UNKNOWN: (47, 93, 170),
     Outcome.UNUSABLE: (110, 110, 110),
 }
+_READABLE_PX = 400  # longer side from which on names are readable beside faces
 _Area = tuple[float, float, float, float]  # left, top, right, bottom
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
 
@@ -31,9 +32,9 @@ def annotate(
         numbers: of its faces; counted from 1 if None.
 
     Returns:
-        a new picture of the size of `pixels`.
+        a new picture of the size of `pixels`; a small one is enlarged until its labels can be read.
     """
-    picture = Image.fromarray(pixels)
+    picture = _readable(Image.fromarray(pixels))
     draw = ImageDraw.Draw(picture)
     scale = picture.width / answer.width
     line = max(round(max(picture.size) / 400), 2)
@@ -44,10 +45,12 @@ def annotate(
     placed: list[_Area] = []
     numbers = range(1, len(boxes) + 1) if numbers is None else numbers
     for number, face, box in zip(numbers, answer.faces, boxes, strict=True):
-        size = max(min(round(box[2] / 6), line * 8), 11)
+        size = max(min(round(box[2] / 6), line * 8), round(max(picture.size) / 90), 11)
         font = ImageFont.truetype(str(FONT), size)
-        text = f"{number} {label(face)}" if len(boxes) > 1 else label(face)
-        area = _free_place(box, draw.textlength(text, font=font), size, line, picture, placed)
+        text = f"{number} {label(face)}"
+        others = [(b[0], b[1], b[0] + b[2], b[1] + b[3]) for b in boxes if b is not box]
+        wide = draw.textlength(text, font=font)
+        area = _free_place(box, wide, size, line, picture, placed, others)
         placed.append(area)
         draw.rectangle(area, fill=COLOURS[face.decision])
         draw.text((area[0] + line, area[1] + line / 2), text, font=font, fill="white")
@@ -61,16 +64,34 @@ def _free_place(
     pad: int,
     picture: Image.Image,
     taken: list[_Area],
+    others: list[_Area],
 ) -> _Area:
-    """Where a label goes: over its box, else under it, else as near as other labels allow."""
-    left, top, _, box_height = box
+    """Where a label goes: over its box, else under or beside it, on no other face if that can be.
+
+    Other labels are never covered where any place is free of them.
+    """
+    left, top, box_width, box_height = box
     width, height = text_width + 2 * pad, text_height + 2 * pad
     x = min(max(left, 0), max(picture.width - width, 0))
     rows = [top - height, top + box_height]
     rows += [top - height * (1 + step) for step in range(1, 6)]
     areas = [(x, y, x + width, y + height) for y in rows if 0 <= y <= picture.height - height]
-    areas.append((x, max(top, 0), x + width, max(top, 0) + height))
-    return next((area for area in areas if not any(_meet(area, o) for o in taken)), areas[0])
+    low = min(max(top, 0), max(picture.height - height, 0))
+    areas += [
+        (beside, low, beside + width, low + height)
+        for beside in (left + box_width, left - width)
+        if 0 <= beside <= picture.width - width
+    ]
+    areas.append((x, low, x + width, low + height))  # on its own face
+    free = [area for area in areas if not any(_meet(area, other) for other in taken)]
+    alone = (area for area in free if not any(_meet(area, other) for other in others))
+    return next(alone, free[-1] if free else areas[0])
+
+
+def _readable(picture: Image.Image) -> Image.Image:
+    """The picture, enlarged by a whole number where letters of 11 pixels would cover it."""
+    factor = -(-_READABLE_PX // max(picture.size))
+    return picture if factor <= 1 else picture.resize([s * factor for s in picture.size])
 
 
 def _meet(first: _Area, second: _Area) -> bool:
