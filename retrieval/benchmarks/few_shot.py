@@ -271,7 +271,7 @@ def _fit_svm(draw: Draw) -> Pipeline:
 
 
 def _fitted(classifier: Pipeline, vectors: Vectors, owners: Ints) -> Pipeline:
-    with warnings.catch_warnings():  # one photo a person makes scikit-learn ask for a regression
+    with warnings.catch_warnings():  # one photo per person makes scikit-learn ask for a regression
         warnings.simplefilter("ignore", UserWarning)
         return classifier.fit(vectors, owners)
 

@@ -257,5 +257,5 @@ def fnir_interval(
 
 
 def _times(rng: np.random.Generator, people: int) -> Ints:
-    """How often each person is drawn, a row a resample."""
+    """How often each person is drawn, one row per resample."""
     return rng.multinomial(people, np.full(people, 1 / people), _RESAMPLES).astype(np.int64)

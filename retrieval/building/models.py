@@ -189,12 +189,12 @@ def _missed(models: "ModelStore", name: str) -> str:
 
 
 def build_pipeline(settings: Settings, detector: str, embedder: Embedder) -> "Pipeline":
-    """What goes from photos to vectors: a detector a thread, and the embedder."""
+    """What goes from photos to vectors: one detector per thread, and the embedder."""
     import cv2
 
     from retrieval.collection.pipeline import Pipeline
 
-    cv2.setNumThreads(1)  # photos are prepared side by side, a thread each
+    cv2.setNumThreads(1)  # photos are prepared side by side, one thread per photo
     return Pipeline(
         build_finder(settings, detector),
         embedder,

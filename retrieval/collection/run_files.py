@@ -23,7 +23,7 @@ _DAY_S = 24 * 3600
 
 
 def uploads_below(home: Path) -> Path:
-    """Where archives are unpacked, a folder each."""
+    """Where archives are unpacked, one folder per archive."""
     return home.absolute() / "uploads"
 
 

@@ -1,7 +1,7 @@
-"""Sealed files: a whole file under a data key, in blocks that cannot be moved, dropped or changed.
+"""Encrypted files: under a data key, in blocks that cannot be moved, dropped or changed.
 
 A file is a magic line, the id of its data key, 16 random bytes of its own, then blocks: what each
-MiB of it becomes when it is sealed. A block is bound to the file's label and random bytes, to its
+MiB of it becomes, encrypted. A block is bound to the file's label and random bytes, to its
 number, and to whether it is the last one.
 
 Backups have frames of their own (`backup.frames`): those are made from a passphrase, and located
@@ -20,15 +20,15 @@ from retrieval.files.keys import KEY_ID, DataKey, DecryptionFailed
 _MAGIC = b"Rollcall sealed 1\n"
 _OWN = 16  # random bytes
 HEAD = len(_MAGIC) + KEY_ID + _OWN  # bytes before the first block
-_BLOCK = 1 << 20  # bytes before sealing
-_ADDED = 28  # bytes that sealing adds: nonce and tag
+_BLOCK = 1 << 20  # bytes before encryption
+_ADDED = 28  # bytes that encryption adds: nonce and tag
 
 
 class Encryptor(Protocol):
     """Knows the data keys of a catalogue."""
 
     def active(self) -> DataKey | None:
-        """The key that new files are sealed with; None where they lie in the clear."""
+        """The key that new files are encrypted with; None where they lie in the clear."""
 
     def find(self, key_id: bytes) -> DataKey:
         """The key with this id.
@@ -39,7 +39,7 @@ class Encryptor(Protocol):
 
 
 class EncryptingFile:
-    """A file to write to, which seals what is written; `finish` writes the last block."""
+    """A file to write to, which encrypts what is written; `finish` writes the last block."""
 
     def __init__(self, file: BinaryIO, key: DataKey, label: bytes) -> None:
         own = os.urandom(_OWN)
@@ -70,17 +70,17 @@ class EncryptingFile:
 
 
 def is_encrypted(start: bytes | memoryview) -> bool:
-    """Whether these are the first bytes of a sealed file."""
+    """Whether these are the first bytes of an encrypted file."""
     return bytes(start[: len(_MAGIC)]) == _MAGIC
 
 
 def encrypted_by(start: bytes) -> bytes | None:
-    """The id of the data key of a sealed file with these first bytes; None for another file."""
+    """The id of the data key of an encrypted file with these first bytes; None for another file."""
     return start[len(_MAGIC) :][:KEY_ID] if is_encrypted(start) else None
 
 
 def encrypt(data: bytes, key: DataKey, label: bytes) -> bytes:
-    """A whole sealed file in memory."""
+    """A whole encrypted file in memory."""
     target = BytesIO()
     file = EncryptingFile(target, key, label)
     file.write(data)
@@ -91,15 +91,15 @@ def encrypt(data: bytes, key: DataKey, label: bytes) -> bytes:
 def decrypt(
     encrypted: bytes | memoryview, find: Callable[[bytes], DataKey], label: bytes
 ) -> memoryview:
-    """What a sealed file holds, once every byte of it was verified.
+    """What an encrypted file holds, once every byte of it was verified.
 
     Args:
         sealed: all of the file.
         find: the data key with an id.
-        label: that it was sealed under.
+        label: that it was encrypted under.
 
     Raises:
-        DecryptionFailed: it is damaged or cut, or was sealed under another label.
+        DecryptionFailed: it is damaged or cut, or was encrypted under another label.
         CatalogueEncrypted: its key is not to be had.
     """
     view = memoryview(encrypted)

@@ -1,12 +1,12 @@
-"""Keys: the user's key locks data keys, and data keys seal vectors and files by AES-256-GCM.
+"""Keys: the user's key locks data keys, and data keys encrypt vectors and files by AES-256-GCM.
 
-A data key is random, has a random id, and lies in the catalogue only wrapped: sealed by the user's
-key, which is 32 random bytes that the user keeps elsewhere. So the user's key can change without a
-row being written anew, and a row says by which data key it was sealed.
+A data key is random, has a random id, and lies in the catalogue only wrapped: encrypted by the
+user's key, which is 32 random bytes that the user keeps elsewhere. So the user's key can change
+without a row being written anew, and a row says by which data key it was encrypted.
 
-A sealed value is a random nonce of 12 bytes, the ciphertext and a tag of 16 bytes. Random nonces
-are good for 2^32 values per key (NIST SP 800-38D, section 8.3); a data key that nears that is
-renewed by `rollcall catalogue rotate-key`.
+An encrypted value is a random nonce of 12 bytes, the ciphertext and a tag of 16 bytes. Random
+nonces are good for 2^32 values per key (NIST SP 800-38D, section 8.3); a data key that nears that
+is renewed by `rollcall catalogue rotate-key`.
 """
 
 import base64
@@ -29,11 +29,11 @@ _NONCE = 12  # bytes, as AES-GCM wants them
 
 
 class DecryptionFailed(Exception):
-    """What was opened is not what this key sealed under this label."""
+    """What was opened is not what this key encrypted under this label."""
 
 
 class DataKey:
-    """Seals values. Safe to share between threads.
+    """Encrypts values. Safe to share between threads.
 
     Attributes:
         id: 8 bytes, random.
@@ -55,10 +55,10 @@ class DataKey:
         return nonce + self._cipher.encrypt(nonce, data, label)
 
     def open(self, encrypted: bytes | memoryview, label: bytes) -> bytes:
-        """What was sealed.
+        """What was encrypted.
 
         Raises:
-            DecryptionFailed: damaged, forged, or sealed by another key or under another label.
+            DecryptionFailed: damaged, forged, or encrypted by another key or under another label.
         """
         return _opened(self._cipher, encrypted, label)
 
@@ -82,13 +82,13 @@ class DataKey:
             return [decrypt(row[start:end], row[end:], label) for row in encrypted]
 
     def wrapped(self, user_key: "UserKey") -> bytes:
-        """The secret, sealed by the user's key."""
+        """The secret, encrypted by the user's key."""
         nonce = os.urandom(_NONCE)
         return nonce + user_key.cipher.encrypt(nonce, self._secret, _wrapping(self.id))
 
 
 class UserKey:
-    """The key that a user keeps; it seals data keys and nothing else.
+    """The key that a user keeps; it encrypts data keys and nothing else.
 
     Attributes:
         id: 16 hexadecimal digits of a digest: tells keys apart and says nothing about them.

@@ -16,7 +16,7 @@ from retrieval.values import Decision, Floats, Gate, Ints, PeopleHits
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Times:
-    """When faces were seen, a row each.
+    """When faces were seen, one row per face.
 
     Attributes:
         first, last: (n,) float32, seconds of the video; 0 of a face in a photo, which is seen as

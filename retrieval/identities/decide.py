@@ -26,7 +26,7 @@ def decide(hits: PeopleHits, unusable: Sequence[str | None], gate: Gate) -> list
         gate: threshold and margin.
 
     Returns:
-        one decision a face, in their order; its threshold is the score that was needed at its lead.
+        one decision per face, in their order; its threshold is the score needed at its lead.
     """
     if len(unusable) != len(hits.people):
         raise ValueError(f"{len(hits.people)} faces, but {len(unusable)} reasons")

@@ -68,7 +68,7 @@ class LinkRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """An event's faces as they were decided one by one, a row each.
+    """An event's faces as they were decided one by one, one row per face.
 
     Attributes:
         vectors: (n, d) float32, rows of unit length, in the space of decisions.
@@ -99,7 +99,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linked:
-    """What the event makes of its faces, a row each.
+    """What the event makes of its faces, one row per face.
 
     Attributes:
         people: (n,) int64, -1 for nobody.

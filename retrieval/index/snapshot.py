@@ -75,7 +75,7 @@ class SnapshotOutdated(SnapshotInvalid):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """A verified file, mapped or, where it was sealed, decrypted into memory.
+    """A verified file, mapped or, where it was encrypted, decrypted into memory.
 
     Attributes:
         path: where it was when it was opened.
@@ -170,7 +170,7 @@ def load(path: Path, expected: Stamp, encryptor: Encryptor | None = None) -> Sna
     Raises:
         SnapshotOutdated: sound, but of another model or space.
         SnapshotInvalid: damaged, of another collection, dimension or epoch, ahead of the
-            catalogue, in the clear where it should not be, or sealed by a key that is not there.
+            catalogue, in the clear where it should not be, or encrypted by a key that is not there.
     """
     content = _content(path, encryptor if encryptor and encryptor.active() else None)
     footer, end = _footer(path, content)

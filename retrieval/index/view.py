@@ -1,10 +1,10 @@
-"""One consistent state of a gallery: what is sealed, and what has changed since.
+"""One consistent state of a gallery: what is frozen, and what has changed since.
 
-The sealed part is a roster, mapped from a snapshot in most cases, with inverted lists over it
-where it is large. A person who changes in any way moves, with all faces, into the tail, a small
-roster that is searched exactly; the sealed part then passes the person over. So everybody is
-whole in one part or the other, answers of the two are joined, and a change costs time by the size
-of the tail, which is folded into a new sealed part before it grows beyond a share of the gallery.
+The frozen part is a roster, mapped from a snapshot in most cases, with inverted lists over it where
+it is large. A person who changes in any way moves, with all faces, into the recent part, a small
+roster that is searched exactly; the frozen part then passes the person over. So everybody is whole
+in one part or the other, answers of the two are joined, and a change costs time by the size of the
+recent part, which is folded into a new frozen part before it grows beyond a share.
 """
 
 from collections.abc import Mapping
@@ -31,10 +31,10 @@ class View:
 
     Attributes:
         sealed: people as of the last fold.
-        alive: (p,) bool, which of the sealed people have not changed since.
+        alive: (p,) bool, which of the frozen people have not changed since.
         tail: everybody who has changed since, with all of their faces.
         watermark: how far the change log has been followed.
-        lists: over the sealed roster; None while that is searched exactly.
+        lists: over the frozen roster; None while that is searched exactly.
     """
 
     frozen: Roster
@@ -74,12 +74,12 @@ class View:
 
     @property
     def mapped_bytes(self) -> int:
-        """Bytes of the sealed part's exact vectors and templates."""
+        """Bytes of the frozen part's exact vectors and templates."""
         return int(self.frozen.vectors.nbytes + self.frozen.templates.nbytes)
 
     @property
     def dead(self) -> int:
-        """Rows of the sealed part that are passed over."""
+        """Rows of the frozen part that are passed over."""
         return int(np.diff(self.frozen.offsets)[~self.alive].sum())
 
     def apply(self, changes: Changes) -> Self:
@@ -103,7 +103,7 @@ class View:
         )
 
     def folded(self, trained: Lists | None = None) -> Self:
-        """Everybody in one new sealed part.
+        """Everybody in one new frozen part.
 
         Args:
             trained: lists whose clusters and codes to use; None for the present ones.
@@ -123,7 +123,7 @@ class View:
         return self.of(roster, self.watermark, lists.over(roster))
 
     def packed(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-        """The sealed part as arrays and notes for a snapshot."""
+        """The frozen part as arrays and notes for a snapshot."""
         arrays = {name: getattr(self.frozen, name) for name in _ROSTER}
         if self.lists is None:
             return arrays, {"lists": None}

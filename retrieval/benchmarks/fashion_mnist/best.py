@@ -43,7 +43,7 @@ class Candidate(TypedDict):
 
 
 class Best(TypedDict):
-    """The chosen classifier; `confusion` has a row a true class, a column an answer."""
+    """The chosen classifier; `confusion` has one row per true class, one column per answer."""
 
     seed: int
     candidates: list[Candidate]

@@ -11,7 +11,7 @@ class CatalogueEncryptor:
         self._database = database
 
     def active(self) -> DataKey | None:
-        """The key that new files are sealed with; None where they lie in the clear."""
+        """The key that new files are encrypted with; None where they lie in the clear."""
         with self._database.reading() as connection:
             return self._database.keyring.active(connection)
 

@@ -171,7 +171,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Appearances:
-    """The faces of one event without their vectors, a row each, by id.
+    """The faces of one event without their vectors, one row per face, by id.
 
     Attributes:
         ids, photos: (n,) int64: their ids, and their photos'.
@@ -202,7 +202,7 @@ class Appearances:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decided:
-    """What an event's appearances were decided to be, a row each.
+    """What an event's appearances were decided to be, one row per face.
 
     Attributes:
         ids: (n,) int64, of appearances.

@@ -230,7 +230,7 @@ def _same(found: Sequence[Track], rule: TrackRule) -> tuple[Track, Track] | None
 
 
 def joined(tracks: Sequence[Track], dimension: int) -> Faces:
-    """The tracks as faces, a row each."""
+    """The tracks as faces, one row per face."""
     faces = [track.faces() for track in tracks]
     if not faces:
         none = np.zeros((0, dimension), np.float32)

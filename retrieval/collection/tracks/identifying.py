@@ -40,7 +40,7 @@ class FollowedVideo:
     remark: str | None
 
     def faces(self, dimension: int) -> Faces:
-        """The tracks as faces, a row each."""
+        """The tracks as faces, one row per face."""
         return joined(self.tracks, dimension)
 
     @property
