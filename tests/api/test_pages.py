@@ -150,7 +150,18 @@ def test_names_are_shown_as_text_whatever_they_are(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/people", "/unknowns", "/runs", "/quality", "/index", "/access", "/audit", "/settings"],
+    [
+        "/",
+        "/people",
+        "/unknowns",
+        "/findings",
+        "/runs",
+        "/quality",
+        "/index",
+        "/access",
+        "/audit",
+        "/settings",
+    ],
 )
 def test_every_page_works_before_anybody_is_enrolled(client: TestClient, path: str) -> None:
     assert client.get(path, headers=HTML).status_code == 200

@@ -56,7 +56,10 @@ PLACES = (
         "review",
         "/review",
         Role.OPERATOR,
-        (Place("unknowns", "/unknowns", Role.OPERATOR),),
+        (
+            Place("findings", "/findings", Role.OPERATOR),
+            Place("unknowns", "/unknowns", Role.OPERATOR),
+        ),
     ),
     Place(
         "admin",

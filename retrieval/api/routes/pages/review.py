@@ -16,7 +16,13 @@ PAGE_GROUPS = 60
 @routes.get("/review", openapi_extra=OPERATOR)
 def review_page(view: InView) -> Response:
     """The first page of Review."""
-    return RedirectResponse(view.url("/unknowns"), 303)
+    return RedirectResponse(view.url("/findings"), 303)
+
+
+@routes.get("/findings", openapi_extra=OPERATOR)
+def findings_page(view: InView) -> Response:
+    """What may be wrong with enrolled photos, faces side by side."""
+    return view.page("findings", "findings.html", anybody=view.counts().faces > 0)
 
 
 @routes.get("/unknowns", openapi_extra=VIEWER)

@@ -66,5 +66,6 @@ document.getElementById("undo").addEventListener("click", async () => {
   }
 });
 offerUndo();
+document.addEventListener("undo-offered", offerUndo);
 
 ready(import.meta.url);
