@@ -63,7 +63,7 @@ COMMANDS = {
     ),
     "health": (
         "health",
-        "Find photos under the wrong name, look-alikes, copies and thin enrolments.",
+        "Find photos under the wrong name, people under two names, copies and thin enrolments.",
     ),
     "unknowns": ("unknowns", "Strangers who come again in queries."),
     "clusters": ("clusters", "Print the inverted index: the photos of each cluster of vectors."),
