@@ -37,7 +37,8 @@ def _commands() -> Iterator[str]:
     yield (
         "\nExit codes: 0 done; 1 done, but some inputs were rejected; 2 wrong input or usage;"
         " 3 model trouble; 4 store trouble; 5 queue trouble;"
-        " 6 the address is taken; 7 a fault of Rollcall's own.\n"
+        " 6 the address is taken; 7 a fault of Rollcall's own;"
+        " 8 another process has the index's file open.\n"
     )
     for path, command in commands.items():
         yield f"## {path}\n\n{_paragraphs(command.help)}\n"

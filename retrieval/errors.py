@@ -43,6 +43,7 @@ RollcallError
 │   ├── StorageUnavailable     photos by URL: the server, or the package for it, is not there
 │   ├── SnapshotInvalid        an index snapshot that does not fit or is damaged: it is rebuilt
 │   └── IndexFailed            FAISS or the index server failed
+│       └── IndexHeld          another process has the index's file open (exit 8)
 ├── AddressInUse               the service cannot listen where it should (exit 6)
 ├── ServiceBusy                the service has as much to do as it may (HTTP); worth a retry
 └── QueueError                 the queue cannot be used now (exit 5); worth a retry
@@ -323,6 +324,13 @@ class IndexFailed(StoreError):
     """FAISS or the index server failed."""
 
     code = "index"
+
+
+class IndexHeld(IndexFailed):
+    """Another process has the index's file open, which only one at a time can."""
+
+    code = "index-held"
+    exit_code = 8
 
 
 class ServiceBusy(RollcallError):

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 import grpc
 from pymilvus import MilvusClient, MilvusException
 
-from retrieval.errors import IndexFailed, RollcallError, SettingInvalid
+from retrieval.errors import IndexFailed, IndexHeld, RollcallError, SettingInvalid
 
-logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors are raised as ours
+for _library in ("pymilvus", "milvus_lite"):  # their errors are raised as ours
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 CALL_S = 15.0  # seconds of one call
 PATIENCE_S = 20.0  # seconds for which a server that does not answer is asked again
@@ -126,6 +127,12 @@ class MilvusServer:
     def _meaning(self, error: Exception) -> RollcallError | CollectionLost:
         if getattr(error, "code", None) == _NOT_FOUND:
             return CollectionLost(str(error))
+        if _is_held(error):
+            return IndexHeld(
+                f"Milvus Lite cannot open {self.label}: another process has it open, since one at a"
+                " time can. End the other one, or set ROLLCALL_INDEX_URL to a Milvus server, which"
+                " many share."
+            )
         if _is_bad_url(error):
             return SettingInvalid(
                 f"ROLLCALL_INDEX_URL {self.label!r} names no Milvus. It looks like"
@@ -148,6 +155,14 @@ def _refused(error: Exception) -> bool:
     cause = error if isinstance(error, grpc.RpcError) else error.__cause__
     code: Callable[[], Any] | None = getattr(cause, "code", None)
     return callable(code) and code() in _REFUSED
+
+
+def _is_held(error: Exception) -> bool:
+    """Milvus Lite could not open its file; pymilvus keeps to itself that another process holds it.
+
+    A path that cannot be a file of Milvus Lite fails before, with other words.
+    """
+    return "Open local milvus failed" in str(error)
 
 
 def _is_bad_url(error: Exception) -> bool:
