@@ -228,4 +228,4 @@ def test_a_conflict_comes_with_the_command_that_mends_it(
     rollcall(home, "enroll", "--manifest", listing)
     listing.write_text("person,external_id,photo\nGrace Murray,E7,eileen.jpg\n")
     (reject,) = document(rollcall(home, "enroll", "--manifest", listing, "--json"))["rejected"]
-    assert "rollcall people rename 'Grace Hopper' 'Grace Murray'" in reject["message"]
+    assert "rollcall people rename 'E7' 'Grace Murray'" in reject["message"]
