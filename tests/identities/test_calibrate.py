@@ -122,7 +122,7 @@ def test_a_calibration_goes_stale_when_the_gallery_doubles_or_halves() -> None:
     calibration = _calibrated(crowd(30, 5, seed=5))
     assert calibration.stale(30) is None
     assert calibration.stale(60) is None
-    assert "now there are 61," in str(calibration.stale(61))
+    assert "now there are 61:" in str(calibration.stale(61))
     assert "now there are 14," in str(calibration.stale(14))
 
 
