@@ -123,7 +123,7 @@ def test_a_calibration_goes_stale_when_the_gallery_doubles_or_halves() -> None:
     assert calibration.stale(30) is None
     assert calibration.stale(60) is None
     assert "now there are 61:" in str(calibration.stale(61))
-    assert "now there are 14," in str(calibration.stale(14))
+    assert "now there are 14:" in str(calibration.stale(14))
 
 
 def test_a_calibration_survives_being_json() -> None:
