@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.enroll import people_list, show_report
 from cli.options import Run, Writes, tell_passed
 from retrieval.errors import SettingInvalid
 
@@ -80,6 +79,7 @@ def sync(
     Who is in the list, by number or name, stays; everybody else leaves for good. Shows what it
     understood and would do, then asks.
     """
+    from cli.enroll import people_list  # and what reads photos, which `people list` needs not
     from retrieval.people import sync as syncing
     from retrieval.photos.urls import absolute, location_of
 
@@ -203,4 +203,6 @@ def _show_done(run: Run, plan: "Plan", done: dict[str, Any], report: "EnrolRepor
     for edit in done["edits"]:
         what, back = edit["summary"], f"`rollcall people undo {edit['entry']}`"
         run.print(f"{what[0].upper()}{what[1:]}; {back} takes it back.", markup=False)
+    from cli.enroll import show_report
+
     show_report(run, report)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 _NETWORKS = {"cv2", "faiss", "onnxruntime", "scipy", "sklearn", "matplotlib", "fastapi"}
 _ARRAYS = {"numpy.linalg"}  # numpy itself stands there until something of it is asked for
-_EDGES = {"rich.progress", "rich.markdown", "sqlalchemy.dialects.postgresql", "openpyxl"}
+_EDGES = {"rich.progress", "rich.markdown", "openpyxl", "cli.enroll"}
 
 
 def _loaded(home: Path, *words: str) -> set[str]:
