@@ -1,6 +1,7 @@
 """The web app as people use it: with real photos, in a real browser, without console errors."""
 
 import base64
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.api.browser.conftest import settled, watched
 
@@ -212,6 +213,42 @@ def test_a_merge_is_previewed_done_and_undone(page: "Page", family: list[str]) -
     expect_faces(page, 2)
     page.goto("/people")
     assert page.get_by_role("link", name="family2-man").is_visible()
+
+
+def test_enrolled_photos_are_reviewed_by_keys_alone(
+    page: "Page", family: list[str], people_dir: Path, tmp_path: Path
+) -> None:
+    copies = []
+    for number in (1, 2):
+        photo = Image.open(people_dir / "employees" / "family1-dad" / f"{number}.jpg")
+        copies.append(tmp_path / f"{number}.jpg")
+        ImageOps.mirror(photo.convert("RGB")).save(copies[-1])
+    enrol(page, "His Double", *copies)
+    page.goto("/findings")
+    about = re.compile("His Double.* look like one person|and His Double look like one person")
+    card = page.locator(".finding-card", has_text=about)
+    card.wait_for()
+    page.locator(".finding-card:focus").wait_for()
+    while not page.locator(".finding-card:focus", has_text=about).count():
+        page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    card.wait_for(state="detached")
+    page.locator("#undo-bar").wait_for()
+    with page.expect_navigation():
+        page.keyboard.press("z")
+    card.wait_for()
+    while not page.locator(".finding-card:focus", has_text=about).count():
+        page.keyboard.press("j")
+    page.keyboard.press("d")
+    card.wait_for(state="detached")
+    page.reload()
+    page.locator("#keys, #nothing").locator("visible=true").first.wait_for()
+    assert not card.count()
+    page.goto("/people")
+    follow(page, "His Double")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete for good").click()
+    page.get_by_role("heading", name="His Double is deleted").wait_for()
 
 
 def test_a_photo_is_moved_to_a_new_person_and_back(page: "Page", family: list[str]) -> None:

@@ -26,7 +26,7 @@ function words({ kind, sides }) {
 
 function card(finding) {
   const [what, act] = words(finding);
-  const sides = finding.sides.map((side) => element("div", { class: "side" },
+  const sides = finding.sides.map((side) => element("div", { class: "compared" },
     element("div", { class: "row wrap" }, ...side.slice(0, MOST_FACES).map((face) => portrait(face.person, face.face_id))),
     element("p", { class: "small" }, ...who(side))));
   const accept = finding.accepting && act && mayDelete
@@ -35,7 +35,7 @@ function card(finding) {
   const made = element("li", { class: "card finding-card", tabindex: "-1" },
     element("h2", {}, what),
     finding.doubtful ? element("p", { class: "small soft" }, t("It may as well be no fault: a poor photo, or two people with numbers of their own.")) : null,
-    element("div", { class: "sides" }, ...sides),
+    element("div", { class: "comparison" }, ...sides),
     element("div", { class: "actions" }, accept, dismiss));
   return made;
 }

@@ -145,7 +145,7 @@ async function followReceipt(receipt) {
 
 function showReceipt(receipt) {
   const done = receipt.state === "done";
-  by("receipt-summary").textContent = done ? t("Erased, and searched for traces.") : t("Looking for what could be left. The receipt is kept, so you need not wait.");
+  by("receipt-summary").textContent = done ? n("{count} face is gone.", "{count} faces are gone.", receipt.counts.faces) : t("Looking for what could be left. The receipt is kept, so you need not wait.");
   const files = Object.values(receipt.searched).reduce((sum, count) => sum + count, 0);
   const rows = {
     [t("Receipt")]: receipt.id,
