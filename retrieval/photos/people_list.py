@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from retrieval.errors import DataInvalid, PhotoUnreadable
 from retrieval.files.cells import as_written
+from retrieval.photos.sheets import sheet_rows
 from retrieval.photos.urls import fetch, location_of
 from retrieval.values import Location
 
@@ -189,7 +190,7 @@ class PeopleList:
         try:
             with _opened(self.path) as file:
                 if str(self.path).lower().endswith((".xlsx", ".xlsm")):
-                    yield _sheet_rows(file), None
+                    yield sheet_rows(file), None
                     return
                 encoding = _encoding(self.path, file)
                 text = io.TextIOWrapper(file, encoding, newline="")
@@ -306,38 +307,6 @@ def _text_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str], str | None
         else:
             yield number, [cell.strip("\ufeff") for cell in cells], None
         number += len(more)
-
-
-def _sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[str], str | None]]:
-    """Rows of a workbook's first sheet."""
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-    except Exception as error:  # openpyxl lets all through that a damaged archive raises
-        raise DataInvalid(f"The XLSX file cannot be read: {error}. Save it anew.") from error
-    try:
-        sheet = book.worksheets[0] if book.worksheets else None
-        rows = sheet.iter_rows() if sheet is not None else ()
-        for number, row in enumerate(rows, 1):
-            yield number, [_cell(cell.value, cell.number_format) for cell in row], None
-    finally:
-        book.close()
-
-
-def _cell(value: Any, number_format: str | None) -> str:
-    """A cell as its sheet shows it, as far as names and numbers go."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = str(value)
-    zeros = number_format or ""
-    if isinstance(value, int) and zeros and not zeros.strip("0"):
-        return text.zfill(len(zeros))  # 00042 is stored as 42, shown by the format 00000
-    return text
 
 
 def _key(column: str) -> str:

@@ -1,5 +1,6 @@
 """Lists as offices export them: any usual encoding, separator and heading, CSV or XLSX."""
 
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import openpyxl
 import pytest
 
 from retrieval.errors import DataInvalid
+from retrieval.photos import sheets
 from retrieval.photos.people_list import ListRow, PeopleList, parse_columns
 
 
@@ -144,6 +146,53 @@ def test_what_is_no_list_says_so(tmp_path: Path, name: str, content: bytes, mess
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataInvalid, match=message):
         PeopleList(tmp_path / name)
+
+
+def with_sheet(tmp_path: Path, *rows: str) -> Path:
+    """A workbook whose sheet holds these rows of XML."""
+    openpyxl.Workbook().save(tmp_path / "plain.xlsx")
+    path = tmp_path / "list.xlsx"
+    with zipfile.ZipFile(tmp_path / "plain.xlsx") as plain, zipfile.ZipFile(path, "w") as odd:
+        for name in plain.namelist():
+            sheet = SHEET.format(rows="".join(rows)).encode()
+            odd.writestr(name, sheet if name.endswith("sheet1.xml") else plain.read(name))
+    return path
+
+
+SHEET = (
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    '<dimension ref="A1:XFD1048576"/><sheetData>{rows}</sheetData></worksheet>'
+)
+HEADER = '<row r="1"><c r="A1" t="inlineStr"><is><t>person</t></is></c></row>'
+
+
+def test_a_cell_far_out_is_no_column(tmp_path: Path) -> None:
+    far = '<row r="2"><c r="A2"><v>7</v></c><c r="ZZZ2"><v>1</v></c></row>'
+    assert people(with_sheet(tmp_path, HEADER, far)) == [("7", None, [])]
+
+
+def test_a_cell_that_is_nowhere_is_a_damaged_file(tmp_path: Path) -> None:
+    path = with_sheet(tmp_path, HEADER, '<row r="2"><c r="AAAAAAA2"><v>7</v></c></row>')
+    with pytest.raises(DataInvalid, match="XLSX file cannot be read"):
+        people(path)
+
+
+def test_a_row_below_any_sheet_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "_MOST_ROWS", 1000)
+    path = with_sheet(tmp_path, HEADER, '<row r="99999999999"><c r="A1"><v>7</v></c></row>')
+    with pytest.raises(DataInvalid, match="rows beyond"):
+        people(path)
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "_MOST_UNPACKED", 1 << 20)
+    path = tmp_path / "list.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("xl/sharedStrings.xml", bytes(2 << 20))
+    with pytest.raises(DataInvalid, match="unpacks to"):
+        PeopleList(path)
 
 
 def test_a_list_that_is_not_there_says_so(tmp_path: Path) -> None:
