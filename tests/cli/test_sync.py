@@ -1,4 +1,4 @@
-"""`enroll --sync`: who left the list is deleted for good, and it is said who, with a receipt."""
+"""`people sync`: who left the list is deleted for good, and it is said who, with a receipt."""
 
 import json
 from pathlib import Path
@@ -38,10 +38,9 @@ def test_who_was_removed_is_said_with_a_receipt_that_a_restore_takes(
     receipt = tmp_path / "receipt.json"
     done = rollcall(
         gallery,
-        "enroll",
-        "--manifest",
+        "people",
+        "sync",
         stay,
-        "--sync",
         "--yes",
         "--leavers",
         "2",
@@ -49,8 +48,7 @@ def test_who_was_removed_is_said_with_a_receipt_that_a_restore_takes(
         receipt,
     )
     assert done.exit_code == 0, done.output
-    assert f"Deleted, since {stay} has them no more: Ann (2 photos), Ben (1 photos)" in done.stdout
-    assert "3 faces are gone; none of their" in done.stdout
+    assert "Deleted for good: Ann, Ben: 3 faces are gone; none of their" in done.stdout
     assert "Nothing to do" not in done.stdout
     assert "Nothing to enrol: all 1 photos are enrolled already." in done.stdout
     told = json.loads(receipt.read_text())
@@ -62,12 +60,12 @@ def test_who_was_removed_is_said_with_a_receipt_that_a_restore_takes(
 
 
 def test_json_names_them_and_holds_the_receipt(gallery: Path, stay: Path) -> None:
-    again = ("enroll", "--manifest", stay, "--sync", "--yes", "--leavers", "2", "--json")
+    again = ("people", "sync", stay, "--yes", "--leavers", "2", "--json")
     found = document(rollcall(gallery, *again))
-    assert found["removed"] == ["Ann", "Ben"]
+    assert [person["person"] for person in found["leavers"]] == ["Ann", "Ben"]
     assert (len(found["receipt"]["erased_faces"]), found["receipt"]["traces"]) == (3, [])
     nobody = document(rollcall(gallery, *again))
-    assert nobody["removed"] == []
+    assert nobody["leavers"] == []
     assert "receipt" not in nobody
 
 
@@ -75,13 +73,10 @@ def test_a_receipt_that_cannot_be_written_is_told_before_anybody_is_deleted(
     gallery: Path, stay: Path, tmp_path: Path
 ) -> None:
     receipt = tmp_path / "no" / "receipt.json"
-    sync = ("enroll", "--manifest", stay, "--sync", "--yes", "--leavers", "2", "--receipt", receipt)
+    sync = ("people", "sync", stay, "--yes", "--leavers", "2", "--receipt", receipt)
     alone = ("people", "delete", "Ann", "--yes", "--receipt", receipt)
     for command in (sync, alone):
         result = rollcall(gallery, *command)
         assert result.exit_code == 2
         assert "does not exist" in result.stderr
     assert len(document(rollcall(gallery, "people", "list", "--json"))["people"]) == 3
-    refused = rollcall(gallery, "enroll", "--manifest", stay, "--receipt", tmp_path / "r.json")
-    assert refused.exit_code == 2
-    assert "--receipt belongs to --sync" in refused.stderr

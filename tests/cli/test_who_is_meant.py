@@ -42,11 +42,11 @@ def _manifest(folder: Path) -> Path:
         (lambda _: ["people", "delete", "Ann"], "Delete Ann and 2 photos"),
         (lambda _: ["photos", "remove", "photos/Ann/1.jpg"], "Remove photos/Ann/1.jpg of Ann"),
         (
-            lambda folder: ["enroll", "--manifest", _manifest(folder), "--sync"],
+            lambda folder: ["people", "sync", _manifest(folder)],
             "Delete these 1 people",
         ),
     ],
-    ids=["people delete", "photos remove", "enroll --sync"],
+    ids=["people delete", "photos remove", "people sync"],
 )
 def test_who_is_renamed_while_a_command_asks_is_not_deleted_nor_is_who_has_the_name_now(
     home: Path,

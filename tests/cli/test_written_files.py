@@ -10,7 +10,7 @@ from tests.cli.running import document, rollcall
 COMMANDS = [
     ["people", "delete", "Ann", "--yes", "--receipt", "{}"],
     ["enroll", "{photos}", "--queue", "--rejects", "{}"],
-    ["enroll", "--manifest", "{list}", "--sync", "--yes", "--receipt", "{}"],
+    ["people", "sync", "{list}", "--yes", "--receipt", "{}"],
     ["identify", "{photos}", "--draw", "{}"],
     ["identify", "{photos}", "--queue", "--out", "{}.csv"],
     ["jobs", "show", "a", "--rejects", "{}"],

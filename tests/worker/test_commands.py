@@ -151,15 +151,14 @@ def test_a_manifest_names_people_and_sync_deletes_who_left_it(
     assert [(p["person"], p["external_id"]) for p in people] == [(n, f"id-{n}") for n in names]
 
     less = write_manifest(tmp_path / "less.csv", staff, {n: f"id-{n}" for n in names[:-1]})
-    tried = rollcall(home, "enroll", "--manifest", less, "--sync", "--dry-run", "--json")
-    assert document(tried)["removed"] == [names[-1]]
-    assert document(tried)["new"] == 0
-    unanswered = rollcall(home, "enroll", "--manifest", less, "--sync", "--json")
+    tried = rollcall(home, "people", "sync", less, "--dry-run", "--json")
+    leaving = document(tried)["leavers"]
+    assert [each["person"] for each in leaving] == [names[-1]]
+    assert document(tried)["new_photos"] == []
+    unanswered = rollcall(home, "people", "sync", less, "--json")
     assert unanswered.exit_code == 2
-    done = rollcall(
-        home, "enroll", "--manifest", less, "--sync", "--yes", "--leavers", "1", "--json"
-    )
-    assert document(done)["removed"] == [names[-1]]
+    done = rollcall(home, "people", "sync", less, "--yes", "--leavers", "1", "--json")
+    assert document(done)["leavers"] == leaving
     people = document(rollcall(home, "people", "list", "--json"))["people"]
     assert [p["person"] for p in people] == names[:-1]
 
@@ -181,7 +180,7 @@ def test_a_manifest_that_names_nobody_deletes_nobody(
     rollcall(home, "enroll", staff)
     manifest = tmp_path / "people.csv"
     manifest.write_text("person,photo\n")
-    result = rollcall(home, "enroll", "--manifest", manifest, "--sync", "--yes")
+    result = rollcall(home, "people", "sync", manifest, "--yes")
     assert result.exit_code == 2
     assert "names nobody" in result.output
 
