@@ -125,6 +125,8 @@ def _check_leavers(plan: "Plan", leavers: int | None, *, yes: bool) -> None:
         SettingInvalid: nobody said how many leave, or another number.
     """
     leaving = len(plan.leavers)
+    if not leaving:
+        return
     many = leaving > plan.enrolled / _MANY_LEAVE
     if (leavers is not None and leavers != leaving) or (yes and many and leavers is None):
         raise SettingInvalid(

@@ -36,11 +36,15 @@ def asked(home: Path, *words: object, meanwhile: Callable[[str], None]) -> tuple
         ) as process:
             os.close(end)
             end = -1
-            question = _read(terminal, "[y/N]")
-            meanwhile(question)
-            os.write(terminal, b"y\n")
-            rest = _read(terminal, None)
-            return process.wait(WAIT_S), question + rest
+            try:
+                question = _read(terminal, "[y/N]")
+                meanwhile(question)
+                os.write(terminal, b"y\n")
+                rest = _read(terminal, None)
+                return process.wait(WAIT_S), question + rest
+            except BaseException:
+                process.kill()  # it would wait for its answer, and the test for its end
+                raise
     finally:
         os.close(terminal)
         if end >= 0:

@@ -43,7 +43,7 @@ def _manifest(folder: Path) -> Path:
         (lambda _: ["photos", "remove", "photos/Ann/1.jpg"], "Remove photos/Ann/1.jpg of Ann"),
         (
             lambda folder: ["people", "sync", _manifest(folder)],
-            "Delete these 1 people",
+            "delete 1 person for good",
         ),
     ],
     ids=["people delete", "photos remove", "people sync"],
