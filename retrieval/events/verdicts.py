@@ -95,7 +95,7 @@ def judge(host: Host, event: Event, told: Judgement, who: str) -> Judged:
     missing = [face for face in told.faces if face not in shown]
     if missing:
         raise NotFound(f"The event has no face {', '.join(map(str, missing[:5]))}.")
-    person, new = _person(host, store, told)
+    person, new = _person(host, store, event, told)
     said = Said.of(store.of_event(event.id))
     now = {
         each.id: said.given.get(each.id, -1 if each.person_id is None else each.person_id)
@@ -123,14 +123,14 @@ def judge(host: Host, event: Event, told: Judgement, who: str) -> Judged:
     return Judged(act, ids, one, name, new, taught, refused)
 
 
-def _person(host: Host, store: Verdicts, told: Judgement) -> tuple[int | None, bool]:
+def _person(host: Host, store: Verdicts, event: Event, told: Judgement) -> tuple[int | None, bool]:
     collection = host.collection.id
     if told.kind is Kind.NOBODY:
         return None, False
     if told.person_id is not None:
         return host.catalogue.person_by_id(collection, told.person_id).id, False
     if told.person is not None and told.kind is Kind.IS:
-        person, new = store.person(collection, told.person, told.external_id)
+        person, new = store.person(collection, event.id, told.faces, told.person, told.external_id)
         return person.id, new
     if told.person is not None:
         return host.catalogue.person(collection, told.person).id, False

@@ -116,8 +116,8 @@ def proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought]
     """Search; where something is found, see whether it is somebody else's or can be driven out.
 
     The centre of a cluster of one is that one's vector, and stays in the lists until they are
-    trained anew. SQLite overwrites what is freed, but may leave bytes where it moves rows from page
-    to page: then its file is written anew.
+    trained anew. SQLite overwrites what is freed; should a vector stand in its file all the same,
+    the file is written anew.
     """
     found = search(service, home, sought)
     if found.traces:

@@ -272,15 +272,35 @@ def test_verdicts_are_kept_and_an_act_is_undone_as_one(catalogue, gallery, party
     assert len(verdicts.of_event(party.id)) == 3
 
 
-def test_somebody_new_gets_a_number_and_a_taken_number_is_refused(catalogue, gallery):
-    verdicts = catalogue.verdicts
-    cid, made = verdicts.person(gallery, "Cid", "E-3")
+def test_somebody_new_gets_a_number_and_one_that_is_taken_tells_namesakes_apart(
+    catalogue, gallery, party
+):
+    ids = add(catalogue, gallery, party, photo(1))
+
+    def person(name, number):
+        return catalogue.verdicts.person(gallery, party.id, ids, name, number)
+
+    cid, made = person("Cid", "E-3")
     assert (made, cid.external_id, cid.faces) == (True, "E-3", 0)
-    assert verdicts.person(gallery, "Cid", "E-3") == (cid, False)
-    assert verdicts.person(gallery, "Ann", "E-1")[0].external_id == "E-1"
-    for name, number in (("Dan", "E-3"), ("Cid", "E-4")):
-        with pytest.raises(AlreadyExists):
-            verdicts.person(gallery, name, number)
+    assert person("Cid", "E-3") == (cid, False)
+    assert person("Ann", "E-1")[0].external_id == "E-1"
+    with pytest.raises(AlreadyExists):
+        person("Dan", "E-3")
+    namesake, made = person("Cid", "E-4")
+    assert made
+    assert namesake.id != cid.id
+
+
+def test_a_name_that_was_deleted_just_now_does_not_come_back_by_a_verdict(
+    catalogue, gallery, party
+):
+    ann = catalogue.person(gallery, "Ann")
+    ids = add(catalogue, gallery, party, photo(1))
+    decide(catalogue, gallery, party, [ann.id, ann.id])
+    catalogue.delete_people(gallery, [ann])
+    with pytest.raises(NotFound, match="no appearance"):
+        catalogue.verdicts.person(gallery, party.id, ids, "Ann", None)
+    assert [person.name for person in catalogue.people(gallery)] == ["Bob"]
 
 
 def test_events_and_strangers_go_when_their_time_is_over(catalogue, gallery, party, store):

@@ -109,10 +109,21 @@ class Verdicts:
             connection.execute(update(verdicts).where(mine, verdicts.c.act == act).values(undone))
             return self._database.edited(connection, _acts(connection, event_id, found[0].act))
 
-    def person(self, collection_id: int, name: str, external_id: str | None) -> tuple[Person, bool]:
+    def person(
+        self,
+        collection_id: int,
+        event_id: int,
+        faces: Sequence[int],
+        name: str,
+        external_id: str | None,
+    ) -> tuple[Person, bool]:
         """The person of this name, made without a face where there is none; and whether made.
 
+        Nobody is made for faces that are gone: whoever said the name may have meant somebody who
+        was deleted just now, and the name would come back.
+
         Raises:
+            NotFound: one of the faces is not there (any more).
             NameInvalid: see `clean_name`.
             AlreadyExists: the number is another person's, or several people have the name.
         """
@@ -124,6 +135,10 @@ class Verdicts:
             meant = everybody.meant(name, external_id)
             if isinstance(meant, str):
                 raise AlreadyExists(f"{meant[0].upper()}{meant[1:]}.")
+            if meant is None:
+                _check(
+                    connection, collection_id, event_id, [(face, Kind.IS, None) for face in faces]
+                )
             owner = everybody.taken(name, external_id, meant)
             person = person_by_id(connection, collection_id, owner.person_id)
             return (person if meant else self._database.edited(connection, person)), meant is None
