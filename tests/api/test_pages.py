@@ -216,8 +216,8 @@ def test_the_index_page_shows_what_an_index_server_can_say(settings: Settings) -
         page = client.get("/index", headers=HTML).text
         assert client.get("/v1/index").json()["kind"] == "milvus-ivf-flat"
     assert "milvus-ivf-flat" in page
-    assert "64, of which 8 are visited for faces" in page
-    assert "Memory a face" not in page
+    assert "64, 8 of them visited for faces" in page
+    assert "Memory per face" not in page
 
 
 def test_the_audit_page_shows_filters_and_exports_what_was_done(

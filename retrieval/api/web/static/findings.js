@@ -12,10 +12,11 @@ const names = (side) => [...new Set(side.map((face) => face.person))];
 
 // What was found, and what accepting it does, in the page's language.
 function words({ kind, sides }) {
-  const [own, other] = sides.map((side) => names(side)[0]);
+  const [own, another] = sides.map((side) => names(side)[0]);
+  const other = another ?? t("somebody else");
   const count = sides.flat().length;
   switch (kind) {
-    case "looks-like-another": return [t("This photo of {own} looks like {other}", { own, other: other ?? t("somebody else") }), t("Move it there")];
+    case "looks-like-another": return [t("This photo of {own} looks like {other}", { own, other }), t("Move it there")];
     case "under-two-names": return [t("{own} and {other} look like one person", { own, other }), t("Make one person of both")];
     case "several-people": return [t("Photos of {own} look like several people", { own }), t("Make a person of each group")];
     case "resembles-nobody": return [t("This photo of {own} resembles none of the others", { own }), t("Remove the photo")];

@@ -1,11 +1,12 @@
 // One run, live: server-sent events move the bar and the figures.
 
 import { address, call, element, ready, showProblem, speak } from "./api.js";
+import { n, number, t } from "./messages.js";
 import { t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
 const { id, state } = by("run").dataset;
-const number = new Intl.NumberFormat("en");
+const STATES = { working: t("working"), finished: t("finished"), cancelled: t("stopped"), failed: t("failed") };
 const began = performance.now();
 let doneAtFirst = null;
 
@@ -14,22 +15,22 @@ function show(run) {
   const done = counts.found - counts.queued;
   doneAtFirst ??= done;
   const rejected = Object.values(counts.rejected).reduce((sum, count) => sum + count, 0);
-  by("state").textContent = run.state;
+  by("state").textContent = STATES[run.state] ?? run.state;
   by("state").className = `badge ${run.state}`;
   by("progress").max = Math.max(counts.found, 1);
   by("progress").value = done;
-  by("done").textContent = `${number.format(done)} of ${number.format(counts.found)} photos`;
+  by("done").textContent = t("{done} of {found} photos", { done: number(done), found: number(counts.found) });
   by("rate").textContent = run.state === "working" ? rate(done, counts.queued) : "";
-  const figures = { Enrolled: counts.enrolled, "Known before": counts.duplicates, "Not taken": rejected, Failed: counts.failed };
+  const figures = { [t("Enrolled")]: counts.enrolled, [t("Known before")]: counts.duplicates, [t("Not taken")]: rejected, [t("Failed")]: counts.failed };
   by("figures").replaceChildren(...Object.entries(figures).map(([name, count]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, number.format(count)))));
+    element("div", {}, element("dt", {}, name), element("dd", {}, number(count)))));
 }
 
 function rate(done, queued) {
   const seconds = (performance.now() - began) / 1000;
   const aSecond = (done - doneAtFirst) / seconds;
   if (aSecond <= 0) return t("waiting for a worker");
-  return `${aSecond.toFixed(1)} a second, ${Math.ceil(queued / aSecond)} s left`;
+  return n("{rate} photos per second, {count} second left", "{rate} photos per second, {count} seconds left", Math.ceil(queued / aSecond), { rate: number(Number(aSecond.toFixed(1))) });
 }
 
 async function act(what) {
@@ -51,7 +52,7 @@ if (state === "working") {
     show(run);
     if (run.state === "working") return;
     events.close();
-    speak(`The run is ${run.state}`);
+    speak(STATES[run.state] ?? run.state);
     if (Object.keys(run.counts.rejected).length || run.counts.failed) location.reload();
     else by("cancel")?.setAttribute("hidden", "");
   });

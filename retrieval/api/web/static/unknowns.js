@@ -1,6 +1,7 @@
 // Name a group of unknown faces: it is enrolled, and earlier answers become known.
 
 import { call, element, ready, showProblem, suggestNames } from "./api.js";
+import { list, n, t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
 
@@ -14,8 +15,8 @@ document.querySelectorAll("form[data-group]").forEach((form) => {
       const named = await call("POST", `/v1/unknowns/${form.dataset.group}/name`, { json: { person: input.value.trim(), face_ids: JSON.parse(form.dataset.faces) } });
       const photos = [...new Set(named.now_known.map((answer) => answer.photo))];
       by("named").replaceChildren(element("div", { class: "notice" }, element("div", {},
-        element("strong", {}, `${named.person} is enrolled with ${named.enrolled.length} face${named.enrolled.length === 1 ? "" : "s"}.`),
-        element("p", { class: "small" }, `Now known in: ${photos.join(", ")}`))));
+        element("strong", {}, n("{name} is enrolled with {count} face.", "{name} is enrolled with {count} faces.", named.enrolled.length, { name: named.person })),
+        element("p", { class: "small" }, t("Now known in: {photos}", { photos: list(photos) })))));
       form.closest("li").remove();
     } catch (error) {
       showProblem(by("problem"), error);
