@@ -200,7 +200,8 @@ def _read_xlsx(path: Path) -> Iterator[Row]:
         rows = book.worksheets[0].iter_rows(values_only=True)
         names = [str(name) for name in next(rows, ())]
         for row in rows:
-            yield dict(zip(names, row, strict=False))  # the last cells may be empty
+            whole = (*row, *[None] * (len(names) - len(row)))  # the last cells may be left out
+            yield dict(zip(names, whole, strict=False))
     finally:
         book.close()
 

@@ -86,6 +86,11 @@ ELSEWHERE = {
     *(("POST", f"/v1/{what}") for what in ("runs/N/cancel", "runs/N/retry", "unknowns/N/name")),
     ("POST", "/v1/calibration"),
     ("POST", "/v1/previews"),
+    *(("POST", f"/v1/{what}") for what in ("identify/video", "faces/detect", "faces/embed")),
+    *(("POST", f"/v1/events/N/{what}") for what in ("videos", "people")),
+    *(("POST", f"/v1/health/findings/N/{what}") for what in ("accept", "dismiss")),
+    ("POST", "/v1/kiosk/frames"),
+    *(("POST", f"/v1/kiosk/sightings/N/{what}") for what in ("confirm", "refuse", "undo")),
     ("PUT", "/v1/me/password"),
     ("POST", "/logout"),
 }

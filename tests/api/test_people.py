@@ -42,7 +42,7 @@ def test_enrolling_tells_what_was_taken_and_what_not(client: TestClient) -> None
     files = [
         ("photos", ("good.png", paint(RED, seed=1))),
         ("photos", ("empty.png", paint(seed=1))),
-        ("photos", ("two.png", paint(RED, GREEN, seed=1))),
+        ("photos", ("two.png", paint(BLUE, GREEN, seed=1))),
         ("photos", ("broken.png", b"\x89PNG")),
     ]
     answer = client.post("/v1/people", data={"person": "Rosa"}, files=files)

@@ -75,7 +75,7 @@ def test_enroll_through_the_queue_reports_counts_and_writes_what_was_not_taken(
     assert found["state"] == "finished"
     assert found["counts"]["enrolled"] == good_photos(staff)
     assert found["counts"]["rejected"] == {"unreadable": 1}
-    with Path(found["rejects"]).open(newline="") as file:
+    with Path(found["rejects"]).open(newline="", encoding="utf-8-sig") as file:
         (row,) = csv.DictReader(file)
     assert (row["person"], row["reason"]) == ("Grace Hopper", "unreadable")
 
@@ -118,7 +118,7 @@ def test_identify_through_the_queue_writes_a_line_a_face(
     assert result.exit_code == 0, result.output
     alone = document(rollcall(home, "identify", asked, "--json"))["photos"]
     faces = [(p["photo"], f["decision"], f["person"]) for p in alone for f in p["faces"]]
-    with out.open(newline="") as file:
+    with out.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file)) if ending == "csv" else list(map(json.loads, file))
     assert [(r["photo"], r["decision"], r["person"] or None) for r in rows] == faces
     assert len(faces) > 1

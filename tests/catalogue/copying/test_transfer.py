@@ -10,9 +10,11 @@ from sqlalchemy import select
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import TABLES, copy_catalogue, migrate
+from retrieval.catalogue.erasing.receipt_log import new_id
 from retrieval.catalogue.events.records import Expects, Kind, NewPhoto, Reject
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry
+from retrieval.catalogue.records import Deleted
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.catalogue.schema import now
 from retrieval.catalogue.strangers import UnknownFace
@@ -85,7 +87,10 @@ def fill(catalogue, faces=40):
     places.lease("key", "holder", 60)
     places.begin("key", "holder", "epoch")
     _event(catalogue, gallery)
-    catalogue.delete_person(gallery, catalogue.people(gallery)[-1].id)
+    last = catalogue.people(gallery)[-1].id
+    where = {"collection_id": gallery, "collection": "default"}
+    with catalogue.receipts.begun(new_id(), Deleted.PERSON, last, lambda erased: {}, **where):
+        catalogue.delete_person(gallery, last)
     return gallery
 
 
