@@ -2,7 +2,6 @@
 
 import { address, call, element, ready, showProblem, speak } from "./api.js";
 import { n, number, t } from "./messages.js";
-import { t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
 const { id, state } = by("run").dataset;
