@@ -1,7 +1,7 @@
 """What an enrolment would take: photos listed from folders or a list, looked at in advance."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -30,7 +30,7 @@ from retrieval.photos.folders import (
     layout,
     photos_at,
 )
-from retrieval.photos.people_list import PeopleList
+from retrieval.photos.people_list import ListRow, PeopleList
 from retrieval.photos.urls import location_of
 from retrieval.values import Location, Url
 
@@ -45,12 +45,14 @@ class Prospect:
         photo: see there.
         outcome: new, known, or rejected.
         code, message: why it would be rejected.
+        sha256: of its bytes, None where they were not, or cannot be, read.
     """
 
     photo: ListedPhoto
     outcome: str
     code: str | None = None
     message: str | None = None
+    sha256: str | None = None
 
 
 def listed_person(name: str, photo: Location, external_id: str | None = None) -> ListedPhoto:
@@ -169,13 +171,17 @@ def items_of(
     return items
 
 
-def listed_list(people: PeopleList) -> Iterator[ListedPhoto]:
+def listed_list(people: PeopleList, rows: Iterable[ListRow] | None = None) -> Iterator[ListedPhoto]:
     """The photos of a list, to be listed; a row that cannot be used is rejected, with its line.
+
+    Args:
+        people: the list.
+        rows: those that are meant, where they were read before; else all.
 
     Raises:
         DataInvalid: see `PeopleList`.
     """
-    for row in people.rows():
+    for row in people.rows() if rows is None else rows:
         problem = row.problem
         if problem is None and not row.person:
             problem = "It names nobody."
@@ -207,33 +213,36 @@ def prospects(
     owners: dict[str, Owner] = {}  # of the photos before it, which would be enrolled by then
     remaining = iter(photos)
     while chunk := list(islice(remaining, _LOOKED_UP_AT_ONCE)):
-        hashes = [_sha256(photo, max_bytes) for photo in chunk]
+        hashes = [None if photo.reason else _sha256(photo, max_bytes) for photo in chunk]
         try:
             collection_id = catalogue.collection(collection).id
             owners |= catalogue.owners(collection_id, [sha for sha in hashes if sha])
         except NotFound:
             pass  # it would be made
         for photo, sha in zip(chunk, hashes, strict=True):
-            yield _prospect(photo, sha, owners)
+            yield replace(_prospect(photo, sha, owners), sha256=sha)
 
 
-def absent(catalogue: Catalogue, collection: str, people_list: PeopleList) -> list[Person]:
+def absent(everybody: Iterable[Person], path: Location, rows: Sequence[ListRow]) -> list[Person]:
     """The people of a collection who are not in a list: neither employee number nor name.
 
     Names are compared without case and with inner spaces collapsed, and every row counts that
     names somebody, whether or not its photo can be taken: nobody leaves by a spelling. A namesake
     whose row has another number is another person, and keeps nobody.
 
+    Args:
+        everybody: in the collection.
+        path, rows: of the list.
+
     Raises:
         DataInvalid: the list names nobody, which must be a mistake, or a row cannot be read at all,
-            which might be anybody's; see `PeopleList` also.
+            which might be anybody's.
     """
-    rows = list(people_list.rows())
     unread = [row.line for row in rows if row.problem and not row.person and not row.external_id]
     if unread:
         lines = ", ".join(map(str, unread[:10]))
         raise DataInvalid(
-            f"{people_list.path}: nobody is deleted, since line {lines} cannot be read and might be"
+            f"{path}: nobody is deleted, since line {lines} cannot be read and might be"
             " anybody's. Mend it."
         )
     names: dict[str, set[str | None]] = {}
@@ -242,11 +251,7 @@ def absent(catalogue: Catalogue, collection: str, people_list: PeopleList) -> li
             names.setdefault(folded(row.person), set()).add(row.external_id)
     external_ids = {row.external_id for row in rows if row.external_id}
     if not names and not external_ids:
-        raise DataInvalid(f"{people_list.path} names nobody: nobody is deleted. Check the file.")
-    try:
-        people = catalogue.people(catalogue.collection(collection).id)
-    except NotFound:
-        return []
+        raise DataInvalid(f"{path} names nobody: nobody is deleted. Check the file.")
 
     def stays(person: Person) -> bool:
         if person.external_id is None:
@@ -254,67 +259,57 @@ def absent(catalogue: Catalogue, collection: str, people_list: PeopleList) -> li
         unnumbered = None in names.get(folded(person.name), ())
         return unnumbered or person.external_id in external_ids
 
-    return [person for person in people if not stays(person)]
+    return [person for person in everybody if not stays(person)]
 
 
 def vanished(
-    catalogue: Catalogue, collection: str, people_list: PeopleList, max_bytes: int
+    enrolled: Iterable[EnrolledFace],
+    path: Location,
+    listed: Sequence[ListedPhoto],
+    hashes: Mapping[str, str | None],
 ) -> list[EnrolledFace]:
     """Enrolled photos from the list's folder, of people who are in the list, that it has no more.
 
     A photo is there by its content or by its path, so one that was moved or changed is not gone.
 
     Args:
-        catalogue: where they are enrolled.
-        collection: by name.
-        people_list: on this machine's disk; a list at a URL has no folder.
-        max_bytes: of a photo.
-
-    Raises:
-        DataInvalid: see `PeopleList`.
+        enrolled: in the collection.
+        path: of the list, on this machine's disk; a list at a URL has no folder.
+        listed: the list's photos that can be used.
+        hashes: of the listed photos, by path.
     """
-    if not isinstance(people_list.path, Path):
+    if not isinstance(path, Path):
         return []
-    listed = [photo for photo in listed_list(people_list) if photo.reason is None]
     paths = {photo.path for photo in listed}
     people = {folded(photo.person) for photo in listed}
-    root = people_list.path.parent
-    try:
-        enrolled = catalogue.photos(catalogue.collection(collection).id)
-    except NotFound:
-        return []
-    elsewhere = [
+    there = {hashes[photo.path] for photo in listed}
+    return [
         face
         for face in enrolled
         if folded(face.person) in people
-        and Path(face.photo).is_relative_to(root)
+        and Path(face.photo).is_relative_to(path.parent)
         and face.photo not in paths
+        and face.sha256 not in there
     ]
-    there = {_sha256(photo, max_bytes) for photo in listed} if elsewhere else set()
-    return [face for face in elsewhere if face.sha256 not in there]
 
 
 def replaced(
-    catalogue: Catalogue, collection: str, photos: Iterable[ListedPhoto], max_bytes: int
+    enrolled: Iterable[EnrolledFace],
+    photos: Iterable[ListedPhoto],
+    hashes: Mapping[str, str | None],
 ) -> list[EnrolledFace]:
     """Enrolled photos whose file, listed for the same person, holds another picture by now.
 
     A picture that another of the listed files holds was moved, and is none.
 
     Args:
-        catalogue: where they are enrolled.
-        collection: by name.
-        photos: listed.
-        max_bytes: of a photo by URL.
+        enrolled: in the collection.
+        photos: listed, that can be used.
+        hashes: of the listed photos, by path.
     """
-    listed = {photo.path: photo for photo in photos if photo.reason is None}
-    try:
-        enrolled = catalogue.photos(catalogue.collection(collection).id) if listed else []
-    except NotFound:
-        return []
+    listed = {photo.path: photo for photo in photos}
     there = [face for face in enrolled if face.photo in listed]
-    hashes = {face.photo: _sha256(listed[face.photo], max_bytes) for face in there}
-    held = set(hashes.values())
+    held = {hashes[face.photo] for face in there}
     return [
         face
         for face in there

@@ -161,31 +161,36 @@ def plan(
     """
     catalogue, name = service.catalogue, service.collection_name
     rows = list(people_list.rows())
-    leavers = absent(catalogue, name, people_list)
     try:
-        everybody = catalogue.people(catalogue.collection(name).id)
+        collection = catalogue.collection(name).id
     except NotFound:
-        everybody = []
+        collection = None
+    everybody = [] if collection is None else catalogue.people(collection)
+    leavers = absent(everybody, people_list.path, rows)
     known = _Known(everybody, leavers)
     renamings, numbered, rejected = _renamings(rows, known, people_list)
     passed = PassedOver()
-    photos = [photo for photo in listed_list(people_list) if photo.reason is None or _bad(photo)]
-    without = [row for row in rows if row.person and not row.photos and row.problem is None]
-    if folder is not None:
-        photos += _from_folder(folder, nested, without, passed)
+    listed = list(listed_list(people_list, (row for row in rows if not _lacks_photo(row))))
+    without = [row for row in rows if _lacks_photo(row)]
+    in_folder = [] if folder is None else _from_folder(folder, nested, without, passed)
     after = {each.person.id: each.name for each in renamings}
-    found = list(prospects(catalogue, name, photos, max_bytes))
+    found = list(prospects(catalogue, name, [*listed, *in_folder], max_bytes))
     rejected += [each for each in found if each.outcome == "rejected"]
     fresh = [each.photo for each in found if each.outcome == "new"]
-    joiners, new = _joiners(rows, fresh, known, after)
+    joiners, new = _joiners(fresh, known, after)
+    pictured = {(folded(photo.person), photo.external_id) for photo in fresh}
     rejected += [
         _row_rejected(people_list, row, f"There is no photo of {row.person!r}.", "no-photos")
         for row in without
-        if known.of(row) is None and not _counted(fresh, row)
+        if known.of(row) is None and (folded(row.person), row.external_id) not in pictured
     ]
-    usable = tuple(photo for photo in photos if photo.reason is None)
-    gone = vanished(catalogue, name, people_list, max_bytes) if _names_photos(people_list) else []
-    changed = replaced(catalogue, name, usable, max_bytes)
+    usable = tuple(each.photo for each in found if each.photo.reason is None)
+    hashes = {each.photo.path: each.sha256 for each in found if each.photo.reason is None}
+    enrolled = catalogue.photos(collection) if collection is not None and usable else []
+    changed = replaced(enrolled, usable, hashes)
+    replacing = {face.id for face in changed}
+    in_list = [photo for photo in listed if photo.reason is None]
+    gone = vanished(enrolled, people_list.path, in_list, hashes)
     return Plan(
         source=str(people_list.path),
         listed=len({(folded(row.person), row.external_id) for row in rows if row.person}),
@@ -197,7 +202,7 @@ def plan(
         photos=usable,
         new=new,
         replaced=tuple(changed),
-        vanished=tuple(face for face in gone if face.id not in {each.id for each in changed}),
+        vanished=tuple(face for face in gone if face.id not in replacing),
         rejected=tuple(rejected),
         passed=passed,
     )
@@ -290,14 +295,9 @@ def _row_rejected(people_list: PeopleList, row: ListRow, told: str, code: str) -
     return Prospect(listed, "rejected", code, message)
 
 
-def _bad(photo: ListedPhoto) -> bool:
-    """Whether a row is rejected for another reason than that it names no photo."""
-    assert photo.reason is not None
-    return "It names no photo" not in photo.reason[1]
-
-
-def _names_photos(people_list: PeopleList) -> bool:
-    return "photo" in people_list.columns.used
+def _lacks_photo(row: ListRow) -> bool:
+    """Whether a row can be used, but names no photo."""
+    return bool(row.person) and not row.photos and row.problem is None
 
 
 def _from_folder(
@@ -341,13 +341,8 @@ def _from_folder(
     return found
 
 
-def _counted(photos: Sequence[ListedPhoto], row: ListRow) -> int:
-    own = (folded(row.person), row.external_id)
-    return sum((folded(photo.person), photo.external_id) == own for photo in photos)
-
-
 def _joiners(
-    rows: Sequence[ListRow], fresh: Sequence[ListedPhoto], known: _Known, after: dict[int, str]
+    fresh: Sequence[ListedPhoto], known: _Known, after: dict[int, str]
 ) -> tuple[tuple[Joining, ...], tuple[tuple[str, int], ...]]:
     """Who is new and has photos, and new photos of whoever is known."""
     joining: dict[tuple[str, str | None], tuple[str, int]] = {}
