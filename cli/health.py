@@ -107,11 +107,10 @@ def _act(run: Run, action: Action, ids: Sequence[str], *, every: bool, yes: bool
     from retrieval.upkeep.findings import accept, dismiss, open_findings
 
     with run.service() as service:
-        found = open_findings(service)
         if action is Action.DISMISS:
             if every or not ids:
                 raise SettingInvalid("Name findings that are none; `rollcall health` lists them.")
-            entries = [dismiss(service, each) for each in ids]
+            entries = dismiss(service, ids)
             told: dict[str, Any] = {"dismissed": list(ids), "entries": [e.id for e in entries]}
             run.emit(told, lambda: _say_entries(run, entries))
             return
@@ -119,7 +118,7 @@ def _act(run: Run, action: Action, ids: Sequence[str], *, every: bool, yes: bool
             raise SettingInvalid("Name findings, or --all; `rollcall health` lists them.")
         wanted = [
             each
-            for each in found
+            for each in open_findings(service)
             if (every and each.accepting and not (each.final or each.doubtful))
             or any(each.id.startswith(one.lower()) for one in ids)
         ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from retrieval.catalogue.names import folded
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Move
 from retrieval.errors import InputError, NotFound
 from retrieval.service import Service
@@ -198,14 +199,20 @@ def accept(service: Service, ids: Sequence[str]) -> list[Accepted]:
     return done
 
 
-def dismiss(service: Service, finding: str) -> JournalEntry:
-    """Never propose a finding again, until that is undone.
+def dismiss(service: Service, ids: Sequence[str]) -> list[JournalEntry]:
+    """Never propose findings again, until that is undone.
 
     Raises:
-        NotFound: there is no such finding (any more).
+        NotFound: there is no such finding (any more); those before it are dismissed.
     """
-    found = _one(open_findings(service), finding)
-    return service.catalogue.dismiss_finding(service.collection.id, found.id, found.people)
+    there = open_findings(service)  # once: nobody is changed by a dismissal
+    entries = []
+    for each in ids:
+        found = _one(there, each)
+        entry = service.catalogue.dismiss_finding(service.collection.id, found.id, found.people)
+        entries.append(entry)
+        there.remove(found)
+    return entries
 
 
 def _one(found: Sequence[Finding], wanted: str) -> Finding:
@@ -276,9 +283,9 @@ def _split(service: Service, found: Finding) -> Accepted:
 def _free_name(service: Service, face: EnrolledFace) -> str:
     """A name for somebody of whom it is only known whose photos they were among."""
     there = service.catalogue.people(service.collection.id, search=face.person)
-    taken = {person.name.casefold() for person in there}
+    taken = {folded(person.name) for person in there}
     number = 2
-    while (name := f"{face.person}, other {number}").casefold() in taken:
+    while folded(name := f"{face.person}, other {number}") in taken:
         number += 1
     return name
 

@@ -44,7 +44,7 @@ def test_a_mixed_up_photo_is_shown_beside_the_other_persons_and_moved(service: S
 def test_what_was_dismissed_is_never_proposed_again_until_that_is_undone(service: Service) -> None:
     _mixed_up(service)
     found = _one(service, Kind.MISPLACED)
-    entry = dismiss(service, found.id[:4])
+    (entry,) = dismiss(service, [found.id[:4]])
     assert entry.summary == f"dismissed {found.id} about 9 and 1"
     enrol(service, crowd(3, 3, seed=5, noise=0.2), prefix="new ")
     assert open_findings(service) == []
@@ -108,6 +108,6 @@ def test_copies_of_two_people_are_for_a_human_to_decide(service: Service) -> Non
 
 def test_deleting_a_person_deletes_what_was_dismissed_about_them(service: Service) -> None:
     _mixed_up(service)
-    dismiss(service, _one(service, Kind.MISPLACED).id)
+    dismiss(service, [_one(service, Kind.MISPLACED).id])
     service.forget("9")
     assert service.catalogue.dismissed_findings(service.collection.id) == set()

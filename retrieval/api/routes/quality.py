@@ -139,7 +139,7 @@ async def dismiss_finding(context: InContext, caller: By, service: InGallery, fi
 
     def work() -> dict[str, Any]:
         with _audited(caller, service, "dismiss-finding", lambda _: {"finding": finding}):
-            entry = dismiss(service, finding)
+            (entry,) = dismiss(service, [finding])
         entries = [{"entry": entry.id, "summary": entry.summary}]
         return {"finding": finding, "entries": entries, "removed": []}
 
