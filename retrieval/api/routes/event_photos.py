@@ -1,7 +1,8 @@
 """/v1/events/ID/photos: photos into an event, and how far that is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import File, Query, UploadFile
@@ -11,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from retrieval.api.asked_photos import decoded
 from retrieval.api.auditing import audited
 from retrieval.api.auth import Caller
+from retrieval.api.context import Context
 from retrieval.api.event_schemas import (
     EventPhotosShown,
     FaceShown,
@@ -32,7 +34,7 @@ from retrieval.api.routing import OPERATOR, VIEWER, By, InContext, InGallery, On
 from retrieval.api.schemas import RunShown
 from retrieval.api.streams import EventStream, changes
 from retrieval.api.uploads import check_count, photo_sources, video_name
-from retrieval.catalogue.events.records import PhotosAdded
+from retrieval.catalogue.events.records import Event, PhotosAdded
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.collection.answers import box_of
 from retrieval.collection.bulk import run_document
@@ -163,16 +165,9 @@ async def add_video(
     event = await run_in_threadpool(service.events.find, event_id)
     file_name = video_name(video)
     place = await uploaded(context, video, file_name)
-    name = service.collection.name
-    options = {"base": str(place), "within": str(place), "event": event.id}
     photos = iter([ListedPhoto(file_name)])
-    source = f"{event.name}: {file_name}"
-    new = NewRun("event", name, source, options, photos, PassedOver(), place)
-
-    def told(run: Run) -> dict[str, Any]:
-        return {"event": event.id, "run": run.id}
-
-    return await begun(context, new, audited(context.catalogue, caller, "add-photos", name, told))
+    new = _run_into(event, service, file_name, photos, PassedOver(), place)
+    return await _begun(context, caller, event, new)
 
 
 @routes.post(
@@ -195,15 +190,8 @@ async def add_event_archive(
     passed = PassedOver()
     place = await unpacked(context, archive, passed)
     photos = any_photos_below(place, passed, relative=True)
-    name = service.collection.name
-    source = f"{event.name}: {archive.filename or 'archive'}"
-    options = {"base": str(place), "within": str(place), "event": event.id}
-    new = NewRun("event", name, source, options, photos, passed, place)
-
-    def told(run: Run) -> dict[str, Any]:
-        return {"event": event.id, "run": run.id}
-
-    return await begun(context, new, audited(context.catalogue, caller, "add-photos", name, told))
+    new = _run_into(event, service, archive.filename or "archive", photos, passed, place)
+    return await _begun(context, caller, event, new)
 
 
 @routes.get(
@@ -243,6 +231,28 @@ async def follow_event(
         seconds=context.settings.stream_minutes * 60,
     )
     return EventStream(events, context.streams.open(caller.handle or caller.name))
+
+
+def _run_into(
+    event: Event,
+    service: Service,
+    file_name: str,
+    photos: Iterator[ListedPhoto],
+    passed: PassedOver,
+    place: Path,
+) -> NewRun:
+    """A run that adds to an event what an upload holds that lies in `place`."""
+    options = {"base": str(place), "within": str(place), "event": event.id}
+    source = f"{event.name}: {file_name}"
+    return NewRun("event", service.collection.name, source, options, photos, passed, place)
+
+
+async def _begun(context: Context, caller: Caller, event: Event, new: NewRun) -> Any:
+    def told(run: Run) -> dict[str, Any]:
+        return {"event": event.id, "run": run.id}
+
+    noted = audited(context.catalogue, caller, "add-photos", new.collection, told)
+    return await begun(context, new, noted)
 
 
 def _taken(

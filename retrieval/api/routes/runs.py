@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -174,10 +174,8 @@ def bulk_of(context: Context) -> Bulk:
 async def unpacked(context: Context, archive: UploadFile, passed: PassedOver) -> Path:
     """Unpack an archive into a folder of its own under the home folder; count what is no photo."""
     settings = context.settings
-    folder = uploads_below(settings.home) / uuid4().hex
-    given_up = threading.Event()
 
-    def work() -> None:
+    def write(folder: Path) -> None:
         unpack(
             archive.file,
             folder,
@@ -186,6 +184,28 @@ async def unpacked(context: Context, archive: UploadFile, passed: PassedOver) ->
             timeout_s=settings.request_timeout_s,
             passed=passed,
         )
+
+    return await _filled(context, write)
+
+
+async def uploaded(context: Context, file: UploadFile, name: str) -> Path:
+    """Write an upload into a folder of its own under the home folder, for a worker to read."""
+
+    def write(folder: Path) -> None:
+        make_folder(folder)
+        with open_bytes(folder / name) as copy:
+            shutil.copyfileobj(file.file, copy)
+
+    return await _filled(context, write)
+
+
+async def _filled(context: Context, write: Callable[[Path], None]) -> Path:
+    """A new folder for an upload, as it was written; nothing of it stays where that failed."""
+    folder = uploads_below(context.settings.home) / uuid4().hex
+    given_up = threading.Event()
+
+    def work() -> None:
+        write(folder)
         if given_up.is_set():
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -193,23 +213,6 @@ async def unpacked(context: Context, archive: UploadFile, passed: PassedOver) ->
         await context.unpackers.run(work)
     except BaseException:
         given_up.set()
-        await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
-        raise
-    return folder
-
-
-async def uploaded(context: Context, file: UploadFile, name: str) -> Path:
-    """Write an upload into a folder of its own under the home folder, for a worker to read."""
-    folder = uploads_below(context.settings.home) / uuid4().hex
-
-    def work() -> None:
-        make_folder(folder)
-        with open_bytes(folder / name) as copy:
-            shutil.copyfileobj(file.file, copy)
-
-    try:
-        await context.unpackers.run(work)
-    except BaseException:
         await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
         raise
     return folder
