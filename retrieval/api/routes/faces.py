@@ -1,8 +1,8 @@
 """/v1/faces: the faces of a photo without names, and their vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 
@@ -18,6 +18,8 @@ from retrieval.values import Detections, Faces, Quality, Source
 
 routes = router("faces")
 BODY = body(several=True)
+
+Looked = TypeVar("Looked", FoundFaces, PhotoFaces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +107,7 @@ async def detect_faces(
 
     def work() -> DetectedFaces:
         found = service.find_faces(sources, detail)
-        photos = [
-            _failed(entry)
-            if isinstance(entry, PhotoFailure)
-            else _photo(source, entry, _faces(entry.detections, entry.quality))
-            for source, entry in zip(sources, found, strict=True)
-        ]
-        _refuse_if_none(found)
+        photos = _photos(sources, found, lambda entry: _faces(entry.detections, entry.quality))
         _note(context, caller, service, "detect", photos)
         return DetectedFaces(photos)
 
@@ -139,13 +135,7 @@ async def embed_faces(
 
     def work() -> EmbeddedFaces:
         found, collection = service.embed_faces(sources, detail)
-        photos = [
-            _failed(entry)
-            if isinstance(entry, PhotoFailure)
-            else _photo(source, entry, _embedded(entry.faces))
-            for source, entry in zip(sources, found, strict=True)
-        ]
-        _refuse_if_none(found)
+        photos = _photos(sources, found, lambda entry: _embedded(entry.faces))
         _note(context, caller, service, "embed", photos)
         return EmbeddedFaces(
             photos, collection.embedder, collection.fingerprint, collection.dimension
@@ -178,19 +168,21 @@ def _embedded(faces: Faces) -> list[FoundFace]:
     return _faces(faces.detections, faces.quality, faces.vectors.tolist())
 
 
-def _photo(source: Source, found: FoundFaces | PhotoFaces, faces: list[FoundFace]) -> PhotoOfFaces:
-    return PhotoOfFaces(source.name, found.width, found.height, found.turned, faces)
-
-
-def _failed(failure: PhotoFailure) -> PhotoOfFaces:
-    return PhotoOfFaces(failure.source.name, error=without_commands(str(failure.error)))
-
-
-def _refuse_if_none(found: Sequence[FoundFaces | PhotoFaces | PhotoFailure]) -> None:
-    """Raise the first photo's error where none could be read."""
+def _photos(
+    sources: Sequence[Source],
+    found: Sequence[Looked | PhotoFailure],
+    faces: Callable[[Looked], list[FoundFace]],
+) -> list[PhotoOfFaces]:
+    """What was found in each photo; raises the first one's error where none could be read."""
     failures = [entry for entry in found if isinstance(entry, PhotoFailure)]
     if len(failures) == len(found):
         raise failures[0].error
+    return [
+        PhotoOfFaces(source.name, error=without_commands(str(entry.error)))
+        if isinstance(entry, PhotoFailure)
+        else PhotoOfFaces(source.name, entry.width, entry.height, entry.turned, faces(entry))
+        for source, entry in zip(sources, found, strict=True)
+    ]
 
 
 def _note(
