@@ -483,13 +483,15 @@ async def show_face(
     ] = False,
 ) -> Response:
     """Show an enrolled face: from its photo where that is kept or lies, else as it was cut."""
-    face = _face(service, face_id)
-    thumbnail = context.pictures.thumbnail(service, face.id) if small else None
-    if thumbnail is not None:
-        return Response(thumbnail, media_type="image/jpeg", headers=CACHED)
-    held = context.pictures.held(face.id)
-    if held is not None:
-        return Response(held, media_type="image/jpeg", headers=CACHED)
+
+    def look() -> tuple[EnrolledFace, bytes | None]:
+        face = _face(service, face_id)
+        thumbnail = context.pictures.thumbnail(service, face.id) if small else None
+        return face, context.pictures.held(face.id) if thumbnail is None else thumbnail
+
+    face, ready = await run_in_threadpool(look)
+    if ready is not None:
+        return Response(ready, media_type="image/jpeg", headers=CACHED)
     return await context.pool.run(
         lambda: jpeg_or_nothing(lambda: context.pictures.cut(service, face), optional=optional)
     )
