@@ -1,6 +1,6 @@
 """/v1/users, /v1/me: who may log in, and who asks."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Request
@@ -182,5 +182,4 @@ def address_of_service(context: Context, request: Request) -> str:
 
 def _told(user: Any) -> dict[str, Any]:
     found = user[0] if isinstance(user, tuple) else user
-    told = asdict(found)
-    return {"user": told["name"], "handle": told["handle"], "role": told["role"]}
+    return {"user": found.name, "handle": found.handle, "role": found.role}
