@@ -22,6 +22,18 @@ def test_who_comes_is_noted_once_a_day(client, people):
     assert sorted(line["person"] for line in roll["people"]) == ["Gustav", "Rosa"]
 
 
+def test_people_of_one_name_are_noted_each(client, people):
+    for name, number in (("Rosa", "1"), ("Gustav", "2")):
+        (found,) = client.get("/v1/people", params={"search": name}).json()["people"]
+        changed = client.patch(f"/v1/people/{found['id']}", json={"external_id": number})
+        assert changed.status_code == 200
+    changed = client.patch(f"/v1/people/{found['id']}", json={"person": "Rosa"})
+    assert changed.status_code == 200, changed.text
+    first, second = come(client, RED).json(), come(client, GREEN).json()
+    assert (first["person"], second["person"]) == ("Rosa", "Rosa")
+    assert (second["again"], second["sighting"] == first["sighting"]) == (False, False)
+
+
 def test_not_me_takes_the_sighting_back_and_can_itself_be_taken_back(client, people):
     sighting = come(client, RED).json()["sighting"]
     refused = client.post(f"/v1/kiosk/sightings/{sighting}/refuse").json()

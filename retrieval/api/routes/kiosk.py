@@ -130,18 +130,17 @@ def _noted(
     if face.decision == "unusable":
         picture = face.liveness is not None and (face.reason or "").startswith("picture")
         return {"state": "picture" if picture else "unusable", "liveness": face.liveness}
-    if face.person is None:
+    if face.person_id is None:
         return {"state": "unknown", "liveness": face.liveness}
     event = _day_of(service, moment)
-    before = _sighting_of(service, event, face.person)
+    before = _sighting_of(service, event, face.person_id)
     if before is None:
-        refused = _refused_today(service, event, face.person_id)
-        if refused:
+        if _refused_today(service, event, face.person_id):
             return {"state": "refused", "liveness": face.liveness}
         name = f"{caller.name} {moment:%H:%M:%S}.jpg"
         list(service.events.add(event, [Source(name, _cut(service, source, face, moment))]))
         event = service.events.find(event.id)
-        before = _sighting_of(service, event, face.person)
+        before = _sighting_of(service, event, face.person_id)
         context.audit.record(
             [
                 entry_of(
@@ -180,13 +179,13 @@ def _day_of(service: Service, moment: datetime) -> Event:
         return service.events.create(name, day=day)
 
 
-def _sighting_of(service: Service, event: Event, person: str) -> int | None:
+def _sighting_of(service: Service, event: Event, person: int) -> int | None:
     """The id of a person's sighting on a day."""
     found = service.events.appearances(event)
-    return next((each.appearance.id for each in found if each.person == person), None)
+    return next((each.appearance.id for each in found if each.person_id == person), None)
 
 
-def _refused_today(service: Service, event: Event, person: int | None) -> bool:
+def _refused_today(service: Service, event: Event, person: int) -> bool:
     """Whether somebody has just said that they are not this person: ask no second time."""
     newest = datetime.now(UTC) - timedelta(seconds=20)
     return any(
