@@ -1,6 +1,7 @@
 // The photos of an event in a grid that can be zoomed, with numbered boxes of their faces.
 
 import { address, element } from "./api.js";
+import { placed } from "./boxes.js";
 import { nameOf, stateOf } from "./judging.js";
 import { n, t } from "./messages.js";
 import { roving } from "./roving.js";
@@ -13,16 +14,6 @@ const CALM_MS = 40;
 
 export const pictureOf = (store, photo, side) => address(`${store.path}/photos/${photo.id}/picture`, { side, optional: 1 });
 export const fileOf = (photo) => photo.photo.split("/").at(-1);
-
-// A box over a picture, in shares of the photo.
-export function placed(box, face, photo) {
-  const [left, top, width, height] = face.box;
-  box.style.left = `${(left / photo.width) * 100}%`;
-  box.style.top = `${(top / photo.height) * 100}%`;
-  box.style.width = `${(width / photo.width) * 100}%`;
-  box.style.height = `${(height / photo.height) * 100}%`;
-  return box;
-}
 
 export class Album {
   constructor(list, store, { open, failed }) {

@@ -1,6 +1,7 @@
 // Drop, paste or choose photos that are not kept; see who is in them; name an unknown right there.
 
 import { call, element, mayEdit, pageOf, portrait, ready, showProblem, speak, suggestNames } from "./api.js";
+import { placed } from "./boxes.js";
 import { showCode } from "./code.js";
 import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
 import { list, n, number as counted, t } from "./messages.js";
@@ -111,8 +112,7 @@ function showStage(url, photo, faces) {
   }
   const holder = element("div", { class: `stage-photo${faces.length > MANY ? " many" : ""}` }, element("img", { src: url, alt: photo.photo }));
   faces.forEach((face, number) => {
-    const [left, top, width, height] = face.box;
-    const toTheLeft = left / photo.width > 0.72;
+    const toTheLeft = face.box[0] / photo.width > 0.72;
     const box = element("button", {
       class: `box ${face.decision}${toTheLeft ? " right" : ""}`,
       "aria-pressed": "false",
@@ -120,11 +120,7 @@ function showStage(url, photo, faces) {
       tabindex: "-1",
       onclick: () => choose(number, true),
     }, element("span", { class: "tag" }, label(face)));
-    box.style.left = `${(left / photo.width) * 100}%`;
-    box.style.top = `${(top / photo.height) * 100}%`;
-    box.style.width = `${(width / photo.width) * 100}%`;
-    box.style.height = `${(height / photo.height) * 100}%`;
-    holder.append(box);
+    holder.append(placed(box, face, photo));
   });
   by("stage").replaceChildren(holder);
   roving(holder, ".box");

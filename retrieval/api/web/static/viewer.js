@@ -1,7 +1,8 @@
 // One photo, large: its faces with names, what can be said of each, and faces that were missed.
 
 import { element, mayEdit, portrait, showProblem, speak } from "./api.js";
-import { describe, fileOf, pictureOf, placed } from "./album.js";
+import { describe, fileOf, pictureOf } from "./album.js";
+import { drawn, placed, placedAt } from "./boxes.js";
 import { likeness, nameOf, stateOf, sureness, whyOf } from "./judging.js";
 import { moment, n, t } from "./messages.js";
 import { isCommand, roving } from "./roving.js";
@@ -183,8 +184,7 @@ export class Viewer {
   }
 
   #showDrawing() {
-    const [left, top, width, height] = this.drawing;
-    Object.assign(this.box.style, { left: `${left * 100}%`, top: `${top * 100}%`, width: `${width * 100}%`, height: `${height * 100}%` });
+    placedAt(this.box, this.drawing);
   }
 
   #endDrawing() {
@@ -211,19 +211,10 @@ export class Viewer {
 
   #press(event) {
     if (!this.drawing || event.button !== 0) return;
-    event.preventDefault();
-    const area = this.boxes.getBoundingClientRect();
-    const at = (pointer) => [Math.min(Math.max((pointer.clientX - area.left) / area.width, 0), 1), Math.min(Math.max((pointer.clientY - area.top) / area.height, 0), 1)];
-    const [x, y] = at(event);
-    const { stage } = this.parts;
-    stage.setPointerCapture(event.pointerId);
-    const move = (pointer) => {
-      const [right, bottom] = at(pointer);
-      this.drawing = [Math.min(x, right), Math.min(y, bottom), Math.abs(right - x), Math.abs(bottom - y)];
+    drawn(event, this.boxes, this.parts.stage, (shape) => {
+      this.drawing = shape;
       this.#showDrawing();
-    };
-    stage.addEventListener("pointermove", move);
-    stage.addEventListener("pointerup", () => stage.removeEventListener("pointermove", move), { once: true });
+    });
   }
 
   async #addDrawn() {

@@ -1,6 +1,7 @@
 // Which face is meant? A photo with numbered faces to click, or a box to draw round one that was missed.
 
 import { call, callForBlob, element } from "./api.js";
+import { drawn, placed, placedAt } from "./boxes.js";
 import { n, t } from "./messages.js";
 import { roving } from "./roving.js";
 
@@ -31,49 +32,30 @@ async function facesIn(file) {
   return photo;
 }
 
-function placed(box, [left, top, width, height]) {
-  Object.assign(box.style, { left: `${left * 100}%`, top: `${top * 100}%`, width: `${width * 100}%`, height: `${height * 100}%` });
-}
-
-// Draw a box with the pointer; `drawn` gets it as shares of the photo.
-function drawable(boxes, drawn) {
+// Draw a box with the pointer; `taken` gets it as shares of the photo.
+function drawable(boxes, taken) {
   boxes.addEventListener("pointerdown", (event) => {
     if (event.target.closest(".box") || event.button !== 0) return;
-    event.preventDefault();
-    const area = boxes.getBoundingClientRect();
-    const at = (pointer) => [(pointer.clientX - area.left) / area.width, (pointer.clientY - area.top) / area.height].map((share) => Math.min(Math.max(share, 0), 1));
-    const [x, y] = at(event);
     boxes.querySelector(".drawn-box")?.remove();
     const box = element("span", { class: "drawn-box" });
     boxes.append(box);
-    let shape = null;
-    const move = (pointer) => {
-      const [right, bottom] = at(pointer);
-      shape = [Math.min(x, right), Math.min(y, bottom), Math.abs(right - x), Math.abs(bottom - y)];
-      placed(box, shape);
-    };
-    boxes.setPointerCapture(event.pointerId);
-    boxes.addEventListener("pointermove", move);
-    boxes.addEventListener("pointerup", () => {
-      boxes.removeEventListener("pointermove", move);
-      if (shape && shape[2] > LEAST && shape[3] > LEAST) drawn(shape);
+    drawn(event, boxes, boxes, (shape) => placedAt(box, shape), (shape) => {
+      if (shape && shape[2] > LEAST && shape[3] > LEAST) taken(shape);
       else box.remove();
-    }, { once: true });
+    });
   });
 }
 
 // Resolves with {face} (a number), {box} ("left,top,width,height"), or null where the photo is left out.
-export async function whichFace(file, name) {
+async function whichFace(file, name) {
   const [photo, url] = await Promise.all([facesIn(file), pictured(file)]);
   const boxes = element("div", { class: "stage-boxes" });
   const go = element("button", { class: "button primary", type: "button", disabled: true }, t("That face"));
   const leave = element("button", { class: "button quiet", type: "button" }, t("Leave this photo out"));
   let answer = null;
   photo.faces.forEach((face) => {
-    const [left, top, width, height] = face.box;
     const box = element("button", { class: "box unknown", type: "button", "aria-pressed": "false", "aria-label": t("Face {number}", { number: face.face }), onclick: () => choose({ face: face.face }, box) }, element("span", { class: "tag" }, String(face.face)));
-    placed(box, [left / photo.width, top / photo.height, width / photo.width, height / photo.height]);
-    boxes.append(box);
+    boxes.append(placed(box, face, photo));
   });
   const choose = (chosen, pressed) => {
     answer = chosen;
