@@ -1,7 +1,6 @@
 // How strict answers shall be, what that is worth, and the plots and numbers behind it.
 
-import { call, element, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem } from "./api.js";
-
+import { call, element, mayEdit, pageOf, ready, showProblem } from "./api.js";
 import { list, n, number as counted, t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
@@ -168,41 +167,25 @@ function section(title, remark, rows) {
     element("ul", {}, ...rows.slice(0, SHOWN)), ...more);
 }
 
-function moveButton(found) {
-  if (!mayEdit) return null;
-  return element("button", {
-    class: "button small",
-    onclick: async () => {
-      try {
-        rememberUndo(await call("POST", "/v1/people/move", { json: {
-          face_ids: [found.face_id], person_id: found.person_id, called: found.person, to_id: found.looks_like_id, to_called: found.looks_like,
-        } }));
-        location.reload();
-      } catch (error) {
-        showProblem(by("health-problem"), error);
-      }
-    },
-  }, t("Move to {name}", { name: found.looks_like }));
-}
-
 const row = (...parts) => element("li", { class: "row finding" }, ...parts);
 const words = (...parts) => element("span", { class: "grow" }, ...parts);
+
+// What somebody must look at is decided on a page of its own, faces side by side.
+function toDecide(report) {
+  const { mislabelled, resembling_nobody: strangers, in_groups: groups, under_two_names: twice, copies } = report;
+  const count = [mislabelled, strangers, groups, twice, copies].flat().length;
+  if (!count) return null;
+  const told = n("{count} finding waits for a decision", "{count} findings wait for a decision", count);
+  return element("p", {}, mayEdit ? element("a", { href: pageOf("/findings") }, told) : told);
+}
 
 function showHealth(report) {
   by("examining").hidden = true;
   const strong = (name) => element("strong", {}, name);
   const sections = [
-    section(t("Perhaps under the wrong name"), t("Nearer to somebody else than to the own person’s photos."), report.mislabelled.map((found) =>
-      row(portrait(found.person, found.face_id, "small-picture"), words(t("filed under {person}, looks like {other}", { person: found.person, other: found.looks_like })), moveButton(found)))),
-    section(t("Resembling nobody here"), t("Neither the person’s other photos nor anybody else: a stranger, or a poor photo."), report.resembling_nobody.map((found) =>
-      row(portrait(found.person, found.face_id, "small-picture"), words(t("filed under {person}", { person: found.person }))))),
-    section(t("Perhaps several people under one name"), t("Their photos fall into groups that are not alike."), report.in_groups.map((found) =>
-      row(...found.face_ids.map((group) => portrait(found.person, group[0], "small-picture")), words(element("a", { href: pageOf(`/people/${found.person_id}`) }, strong(found.person)), t(": groups of {counts} photos", { counts: list(found.face_ids.map((group) => counted(group.length))) }))))),
+    toDecide(report),
     section(t("Hard to tell apart"), t("Answers about these people may be ambiguous."), report.look_alikes.map((found) =>
       row(words(list([found.person, found.other])), element("span", { class: "number soft" }, percent(found.share))))),
-    section(t("Nearly the same photo"), t("A copy adds nothing; under two names, one is wrong."), report.copies.map((found) =>
-      row(portrait(found.people[0], found.face_ids[0], "small-picture"), portrait(found.people[1], found.face_ids[1], "small-picture"),
-        words(found.people[0] === found.people[1] ? strong(found.people[0]) : list(found.people))))),
     section(t("Few photos"), t("Three and more make answers surer."), report.few_photos.map((found) =>
       row(words(strong(found.person)), element("span", { class: "number soft" }, n("{count} photo", "{count} photos", found.photos))))),
     section(t("Only small faces"), t("Larger photos make answers surer."), report.poor_photos.map((name) => row(words(strong(name))))),
