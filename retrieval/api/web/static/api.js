@@ -130,7 +130,7 @@ export function showProblem(place, error) {
   place.hidden = false;
 }
 
-export function imageFiles(transfer) {
+function imageFiles(transfer) {
   return [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/") || /\.(heic|heif|avif)$/i.test(file.name));
 }
 

@@ -7,8 +7,6 @@ const ARCHIVE = /\.(zip|tar|tgz|tar\.gz|tar\.bz2|tar\.xz)$/i;
 const VIDEO = /\.(3gp|avi|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|webm|wmv)$/i;
 const HIDDEN = /(^|\/)(\.|__MACOSX|@eaDir)/;
 
-export const ACCEPTED = "image/*,.heic,.heif,.avif,.jp2,.tif,.tiff,.zip,.tar,.tgz,.gz,video/*";
-
 const PDF = /\.pdf$/i;
 
 const kindOf = (file) => {

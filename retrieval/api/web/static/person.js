@@ -8,6 +8,12 @@ const by = (id) => document.getElementById(id);
 const { id, name, number: ownNumber } = by("person").dataset;
 const ownFace = document.querySelector("#faces input")?.value;
 
+function tellProblem(error) {
+  const place = element("div", { class: "notice bad", role: "alert" });
+  showProblem(place, error);
+  by("told").replaceChildren(place);
+}
+
 // Photos
 
 async function add(files) {
@@ -17,9 +23,7 @@ async function add(files) {
     sessionStorage.setItem("told", JSON.stringify(await call("POST", `/v1/people/${id}/photos`, { form })));
     location.reload();
   } catch (error) {
-    const place = element("div", { class: "notice bad", role: "alert" });
-    showProblem(place, error);
-    by("told").replaceChildren(place);
+    tellProblem(error);
   }
 }
 
@@ -119,9 +123,7 @@ by("move")?.addEventListener("click", async () => {
       : await call("POST", "/v1/people/move", { json: { face_ids: faces, person_id: Number(id), called: name, to_id: to.person_id, to_called: to.person } }));
     location.reload();
   } catch (error) {
-    const place = element("div", { class: "notice bad", role: "alert" });
-    showProblem(place, error);
-    by("told").replaceChildren(place);
+    tellProblem(error);
   }
 });
 

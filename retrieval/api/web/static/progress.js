@@ -10,7 +10,7 @@ const REASONS = {
   "no-face": () => t("shows no face"),
 };
 
-export const reasonOf = (rejected) => {
+const reasonOf = (rejected) => {
   if (/\.pdf$/i.test(rejected.photo)) return t("is a PDF: save its pages as JPEG or PNG");
   return REASONS[rejected.reason]?.() ?? rejected.message;
 };

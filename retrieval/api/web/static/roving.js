@@ -3,7 +3,7 @@
 const STEPS = { ArrowRight: 1, j: 1, ArrowLeft: -1, k: -1 };
 
 // Keys that are typed into a field are not commands.
-export const isTyping = (event) => event.target.closest?.("input:not([type=checkbox], [type=radio], [type=range], [type=file]), textarea, select, [contenteditable]") !== null;
+const isTyping = (event) => event.target.closest?.("input:not([type=checkbox], [type=radio], [type=range], [type=file]), textarea, select, [contenteditable]") !== null;
 export const isCommand = (event) => !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event);
 
 export function roving(list, selector) {
