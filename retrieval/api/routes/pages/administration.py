@@ -86,13 +86,15 @@ async def index_page(view: InView, context: InContext) -> Response:
     service = await run_in_threadpool(view.service)
     if service is None:
         return view.page("index", "index.html", status=None)
-    models = await context.pool.run(lambda: status_of_models(service))
+    models, status, gate = await context.pool.run(
+        lambda: (status_of_models(service), service.gallery.status(), service.gate)
+    )
     return view.page(
         "index",
         "index.html",
         other=models.other_model,
         lacking=models.other_lacking,
-        status=await context.pool.run(lambda: service.gallery.status()),
+        status=status,
         model=service.collection,
-        gate=await run_in_threadpool(lambda: service.gate),
+        gate=gate,
     )
