@@ -29,8 +29,8 @@ from retrieval.values import Floats, Gate, Ints, Vectors
 # How far below the threshold a face that is nobody's may lie to be given to somebody present, and
 # how far above it a lone face must lie to make somebody present: both in units of the distance from
 # the threshold of a search down to that of a comparison of two photos, which every network has.
-# Chosen on albums of LFW's people with dlib-resnet and MobileFaceNet, docs/events.md.
-LOWERED = 0.6
+# Chosen on albums of LFW's people with four networks, docs/events.md.
+LOWERED = 0.4
 CHECKED = 0.5
 ROUNDS = 2  # of step 2: a face that was given away is nobody's rival in the second
 OWN_FACES = 10  # of the event, the best of each person, that step 2 compares with

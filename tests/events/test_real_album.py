@@ -8,9 +8,9 @@ import rollcall
 from retrieval.settings import Settings
 
 
-@pytest.mark.parametrize("detector", ["mtcnn"])
-def test_real_people_at_the_beach(people_dir: Path, home: Path, tmp_path: Path, detector: str):
-    settings = Settings(home=home, detector=detector, embedder="dlib-resnet")
+@pytest.mark.parametrize("embedder", ["dlib-resnet", "facenet-dlib"])
+def test_real_people_at_the_beach(people_dir: Path, home: Path, tmp_path: Path, embedder: str):
+    settings = Settings(home=home, detector="mtcnn", embedder=embedder)
     with rollcall.open(settings=settings) as staff:
         assert staff.enrol(people_dir / "employees").enrolled == 12
         pattern = str(people_dir / "queries" / "*.jpg")
