@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from retrieval.catalogue.lookups import taken
+from retrieval.catalogue.lookups import numbered, taken
 from retrieval.catalogue.schema import chunks, faces, people
 
 
@@ -118,12 +118,9 @@ def _name_taken(connection: Connection, collection_id: int, edit: Edit) -> Obsta
     if edit.removed is not None:
         name, number = edit.removed["name"], edit.removed["external_id"]
         if number is not None:
-            numbered = select(people.c.id).where(
-                people.c.collection_id == collection_id, people.c.external_id == number
-            )
-            holder = connection.scalar(numbered)
+            holder = numbered(connection, collection_id, number)
             if holder is not None:
-                return f"external id {number} belongs to somebody else by now", {holder}
+                return f"external id {number} belongs to somebody else by now", {holder.id}
         owner = taken(connection, collection_id, name, number)
         if owner is not None:
             return f"{name} belongs to somebody else by now", {owner.id}

@@ -19,7 +19,7 @@ from retrieval.catalogue.changes import lock_collection, log_changes
 from retrieval.catalogue.edits import Edit, listed, obstacle_to_undo, present, read
 from retrieval.catalogue.enrolment import insert_person
 from retrieval.catalogue.events import erasing as events
-from retrieval.catalogue.lookups import person_by_id, same_person, taken
+from retrieval.catalogue.lookups import numbered, person_by_id, same_person, taken
 from retrieval.catalogue.names import clean_external_id, clean_name, folded
 from retrieval.catalogue.records import JournalEntry, Move, Person
 from retrieval.catalogue.schema import chunks, faces, journal, journal_people, now, people
@@ -54,12 +54,9 @@ def number(
         raise InputError("The employee number is empty. Give one with at least one character.")
     if cleaned == person.external_id:
         return person
-    query = select(people.c.name).where(
-        people.c.collection_id == collection_id, people.c.external_id == cleaned
-    )
-    owner = connection.scalar(query)
+    owner = numbered(connection, collection_id, cleaned)
     if owner is not None:
-        raise AlreadyExists(f"The number {cleaned} is {owner}'s. Nobody else can have it.")
+        raise AlreadyExists(f"The number {cleaned} is {owner.name}'s. Nobody else can have it.")
     _set_number(connection, person.id, cleaned)
     edit = Edit({person.id: person.name}, numbered=(person.id, person.external_id, cleaned))
     _write(connection, collection_id, "number", edit)

@@ -197,6 +197,13 @@ def taken(
     return None
 
 
+def numbered(connection: Connection, collection_id: int, external_id: str) -> Person | None:
+    """Whose a number is; None where it is nobody's."""
+    query = _PERSON.where(which_people(collection_id, external_id=external_id))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Person(*row)
+
+
 def person_by_id(connection: Connection, collection_id: int, person_id: int) -> Person:
     """One person by id."""
     query = _PERSON.where(people.c.collection_id == collection_id, people.c.id == person_id)

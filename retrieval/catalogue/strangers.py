@@ -298,10 +298,8 @@ def erase_strangers(
 
 def take_names_out(connection: Connection, collection_id: int, mentions: Mentions) -> None:
     """Take names out of what the photos of others' unknown faces are called."""
-    mine = (unknowns.c.collection_id == collection_id) & mentions.possible(unknowns.c.photo)
-    for row in connection.execute(select(unknowns.c.id, unknowns.c.photo).where(mine)).all():
-        left = mentions.taken_out_of_words(row.photo)
-        connection.execute(update(unknowns).where(unknowns.c.id == row.id).values(photo=left))
+    mine = unknowns.c.collection_id == collection_id
+    mentions.take_out_of(connection, unknowns, "photo", mine)
 
 
 def _model(collection_id: int) -> Select[tuple[str]]:

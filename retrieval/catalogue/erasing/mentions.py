@@ -11,7 +11,20 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Text, cast, false, func, literal, or_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 GONE = "(deleted)"
 # Of ours, never of a user's.
@@ -74,6 +87,16 @@ class Mentions:
             )
 
         return _mapped(document, without)
+
+    def take_out_of(
+        self, connection: Connection, table: Table, column: str, mine: ColumnElement[bool]
+    ) -> None:
+        """Take the names out of a column of these rows, wherever they are words."""
+        told = table.c[column]
+        query = select(table.c.id, told).where(mine, self.possible(told))
+        for row_id, document in connection.execute(query).all():
+            left = {column: self.taken_out_of_words(document)}
+            connection.execute(update(table).where(table.c.id == row_id).values(left))
 
     def forms(self) -> list[str]:
         """The names as texts and documents spell them."""

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.records import Deleted, KeptReceipt
-from retrieval.catalogue.schema import Id, Moment, Name, metadata, now
+from retrieval.catalogue.schema import Id, Moment, Name, days_ago, metadata, now
 from retrieval.errors import NotFound
 
 CLAIM_S = 30.0  # after which somebody else may finish a receipt; clocks differ by less
@@ -157,7 +157,7 @@ class Receipts:
 
     def purge(self, days: int) -> int:
         """Forget receipts that are older than so many days; return how many."""
-        old = receipts.c.finished_at < now() - timedelta(days=days)
+        old = receipts.c.finished_at < days_ago(days)
         with self._database.writing() as connection:
             return connection.execute(delete(receipts).where(old)).rowcount
 
@@ -181,10 +181,8 @@ def add_receipts(connection: Connection, source: Connection) -> None:
 
 def erase_person(connection: Connection, collection_id: int, mentions: Mentions) -> None:
     """Take a person's names out of a collection's receipts: of files that were named in one."""
-    mine = (receipts.c.collection_id == collection_id) & mentions.possible(receipts.c.document)
-    for row in connection.execute(select(receipts.c.id, receipts.c.document).where(mine)).all():
-        left = mentions.taken_out_of_words(row.document)
-        connection.execute(update(receipts).where(receipts.c.id == row.id).values(document=left))
+    mine = receipts.c.collection_id == collection_id
+    mentions.take_out_of(connection, receipts, "document", mine)
 
 
 def _is_older(at: Any, receipt_id: str) -> ColumnElement[bool]:

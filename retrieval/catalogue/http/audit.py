@@ -186,10 +186,7 @@ def erase_person(
     own = _of_collection(collection_id)
     for some in chunks(sha256s):
         connection.execute(update(audit).where(own, audit.c.photo.in_(some)).values(photo=None))
-    query = select(audit.c.id, audit.c.answer).where(own, mentions.possible(audit.c.answer))
-    for row in connection.execute(query).all():
-        answer = mentions.taken_out_of_words(row.answer)
-        connection.execute(update(audit).where(audit.c.id == row.id).values(answer=answer))
+    mentions.take_out_of(connection, audit, "answer", own)
 
 
 def erase_collection(connection: Connection, collection_id: int) -> None:

@@ -8,7 +8,6 @@ leave the list when the run is finished; rejected and failed ones stay, with the
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -51,6 +50,7 @@ from retrieval.catalogue.runs.run_rows import (
 from retrieval.catalogue.schema import (
     chunks,
     collections,
+    days_ago,
     meta,
     now,
 )
@@ -245,7 +245,7 @@ class Runs:
         told = select(run_photos.c.id).where(
             run_photos.c.run_id == runs.c.id, run_photos.c.answer.is_not(None)
         )
-        old = select(runs.c.id).where(runs.c.finished_at < now() - timedelta(days=days))
+        old = select(runs.c.id).where(runs.c.finished_at < days_ago(days))
         with self._database.reading() as connection:
             due = connection.scalars(old.where(told.exists())).all()
         for run_id in due:
