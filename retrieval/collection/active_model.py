@@ -223,10 +223,7 @@ class ActiveModel:
             return [], []
         lens = self.lens
         lens.gallery.catch_up()
-        gate = lens.gate()
-        if threshold is not None:
-            source = "given with the question"
-            gate = replace(gate, threshold=threshold, person_threshold=None, source=source)
+        gate = lens.gate(threshold)
         vectors = np.concatenate([photo.faces.vectors for photo in photos])
         named = CANDIDATES if candidates is None else candidates
         hits = lens.gallery.search(vectors, max(named, CANDIDATES))

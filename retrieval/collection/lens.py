@@ -5,7 +5,7 @@ another. So they are opened together, and together exchanged when another proces
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -63,11 +63,19 @@ class Lens:
         """Which calibration it is of."""
         return None if self.stored is None else self.stored.stamp
 
-    def gate(self) -> Gate:
-        """What decisions ask for, as many people as there are now."""
-        if self.stored is None:
-            return self.default
-        return self.stored.calibration.gate(self.gallery.status().people)
+    def gate(self, threshold: float | None = None) -> Gate:
+        """What decisions ask for, as many people as there are now.
+
+        Args:
+            threshold: given with the question, in place of the collection's own.
+        """
+        own = self.default
+        if self.stored is not None:
+            own = self.stored.calibration.gate(self.gallery.status().people)
+        if threshold is None:
+            return own
+        source = "given with the question"
+        return replace(own, threshold=threshold, person_threshold=None, source=source)
 
     def false_matches(self, decisions: Sequence[Decision], gate: Gate) -> list[float | None]:
         """Expected false matches among 1,000 strangers' faces at each decision's evidence.

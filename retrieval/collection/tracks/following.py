@@ -158,8 +158,7 @@ class Follower:
 
     def ended(self, second: float) -> list[Track]:
         """Take out the tracks that nobody can come back into."""
-        gone = [self.tracks.pop(n, None) for n in self._tracker.forgotten(second).tolist()]
-        return [track for track in gone if track is not None]
+        return [self.tracks.pop(number) for number in self._tracker.forgotten(second).tolist()]
 
 
 def _bare(sighted: Sighted) -> Sighted:

@@ -1,7 +1,7 @@
 """Who is in a video: its tracks, each decided as a whole."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,12 +42,6 @@ class FollowedVideo:
     def faces(self, dimension: int) -> Faces:
         """The tracks as faces, one row per face."""
         return joined(self.tracks, dimension)
-
-    @property
-    def times(self) -> Times:
-        """Of the tracks."""
-        first = np.array([track.first for track in self.tracks], np.float32)
-        return Times(first, np.array([track.last for track in self.tracks], np.float32))
 
 
 def follow(
@@ -151,10 +145,7 @@ def answers(
         return ()
     lens = active_model.lens
     lens.gallery.catch_up()
-    gate = lens.gate()
-    if threshold is not None:
-        source = "given with the question"
-        gate = replace(gate, threshold=threshold, person_threshold=None, source=source)
+    gate = lens.gate(threshold)
     faces = joined(tracks, active_model.collection.dimension)
     hits = lens.gallery.search(faces.vectors, CANDIDATES)
     names = catalogue.names(found_ids(hits.people))

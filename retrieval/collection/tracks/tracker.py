@@ -100,6 +100,7 @@ class Tracker:
         self._rule = rule
         self._lines: list[_Line] = []
         self._count = 0
+        self._gone: list[int] = []  # not told yet
 
     def step(
         self,
@@ -126,7 +127,7 @@ class Tracker:
         Returns:
             (n,) int64, the number of each face's track; new tracks get new numbers.
         """
-        self._lines = [line for line in self._lines if second - line.second <= KEPT_S]
+        self._let_go(second)
         labels = np.full(len(boxes), -1, np.int64)
         score = self._scores(second, boxes, vectors, weights > 0, clear, cut)
         if score.size:
@@ -147,9 +148,14 @@ class Tracker:
         return labels
 
     def forgotten(self, second: float) -> Ints:
-        """Numbers of the tracks that nobody can come back into: all others may go on."""
-        going = {line.number for line in self._lines if second - line.second <= KEPT_S}
-        return np.array([n for n in range(self._count) if n not in going], np.int64)
+        """Numbers of the tracks that nobody can come back into, each told once."""
+        self._let_go(second)
+        gone, self._gone = self._gone, []
+        return np.array(gone, np.int64)
+
+    def _let_go(self, second: float) -> None:
+        self._gone += [line.number for line in self._lines if second - line.second > KEPT_S]
+        self._lines = [line for line in self._lines if second - line.second <= KEPT_S]
 
     def _scores(
         self,
