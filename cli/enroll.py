@@ -15,7 +15,7 @@ import typer
 from cli.enrol_files import EnrolFiles, is_archive, unpacked
 from cli.enrol_group import enrol_group, parse_faces
 from cli.enrol_tags import enrol_tagged
-from cli.options import Run, Writes, command, tell_passed
+from cli.options import ListColumns, Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolReport, EnrolResult, box_of
 from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SettingInvalid
@@ -92,14 +92,7 @@ def enroll(
             " URLs.",
         ),
     ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            "--columns",
-            metavar="FIELD=COLUMN,...",
-            help="Columns of the list that have other names: person=Name,photo=Bild.",
-        ),
-    ] = None,
+    columns: ListColumns = None,
     replacing: Annotated[
         bool | None,
         typer.Option(

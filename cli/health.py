@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.bench_report import Out
-from cli.options import Run, command
+from cli.options import Run, command, tell_undo
 from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
@@ -145,8 +145,7 @@ def _say_done(run: Run, done: "Sequence[Accepted]") -> None:
 
 def _say_entries(run: Run, entries: "Sequence[JournalEntry]") -> None:
     for entry in entries:
-        said = f"{entry.summary[0].upper()}{entry.summary[1:]}"
-        run.print(f"{said}; `rollcall people undo {entry.id}` takes it back.", markup=False)
+        tell_undo(run, entry.id, entry.summary)
 
 
 def _proposals(found: "Health") -> list[str]:

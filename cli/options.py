@@ -199,6 +199,15 @@ Config = Annotated[
     ),
 ]
 
+ListColumns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="FIELD=COLUMN,...",
+        help="Columns of the list that have other names: person=Name,photo=Bild.",
+    ),
+]
+
 COMMON = {
     "home": Home, "collection": CollectionName, "config": Config, "json": Json, "quiet": Quiet
 }  # fmt: skip
@@ -299,6 +308,12 @@ def tell_passed(run: Run, passed: "PassedOver") -> None:
     """Say what a listing passed over, in one line."""
     if passed:
         run.remark(str(passed))
+
+
+def tell_undo(run: Run, entry: int, summary: str) -> None:
+    """Say what an edit of people did, and how it is taken back."""
+    said = f"{summary[0].upper()}{summary[1:]}"
+    run.print(f"{said}; `rollcall people undo {entry}` takes it back.", markup=False)
 
 
 def make_settings(

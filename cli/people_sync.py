@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import Run, Writes, tell_passed
+from cli.options import ListColumns, Run, Writes, tell_passed, tell_undo
 from retrieval.errors import SettingInvalid
 
 if TYPE_CHECKING:
@@ -34,14 +34,7 @@ def sync(
             " the list names no photo.",
         ),
     ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            "--columns",
-            metavar="FIELD=COLUMN,...",
-            help="Columns of the list that have other names: person=Name,photo=Bild.",
-        ),
-    ] = None,
+    columns: ListColumns = None,
     nested: Annotated[
         bool | None,
         typer.Option(
@@ -104,8 +97,9 @@ def sync(
         done, report = _apply(run, service, plan, receipt)
         for face in gone:
             service.remove_photo(face)
+    unusable = document["rejected"]
     document.update(done, **report.document())
-    document["rejected"] = [*plan.document()["rejected"], *document["rejected"]]
+    document["rejected"] = unusable + document["rejected"]
     run.rejected = run.rejected or bool(report.rejected or plan.rejected)
     run.emit(document, lambda: _show_done(run, plan, done, report))
     tell_passed(run, plan.passed)
@@ -203,8 +197,7 @@ def _show_done(run: Run, plan: "Plan", done: dict[str, Any], report: "EnrolRepor
         names = ", ".join(each.called for each in plan.leavers)
         run.print(f"Deleted for good: {names}: {done['erased']}.", markup=False)
     for edit in done["edits"]:
-        what, back = edit["summary"], f"`rollcall people undo {edit['entry']}`"
-        run.print(f"{what[0].upper()}{what[1:]}; {back} takes it back.", markup=False)
+        tell_undo(run, edit["entry"], edit["summary"])
     from cli.enroll import show_report
 
     show_report(run, report)

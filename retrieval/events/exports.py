@@ -12,6 +12,7 @@ from retrieval.events.presence import Presence
 from retrieval.events.workbook import presence_workbook, roll_workbook
 from retrieval.files.cells import CsvWriter
 from retrieval.files.output import replacing
+from retrieval.files.tables import BOM
 
 MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -106,7 +107,7 @@ def _csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
     writer = CsvWriter(text)
     writer.row(columns)
     writer.rows(rows)
-    return b"\xef\xbb\xbf" + text.getvalue().encode()  # Excel takes it for UTF-8 by this mark
+    return (BOM + text.getvalue()).encode()
 
 
 def _json(document: dict[str, object]) -> bytes:
