@@ -12,6 +12,7 @@ from retrieval.api.app import create_app
 from retrieval.api.auth import COOKIE
 from retrieval.api.context import Context
 from retrieval.catalogue.http.api_keys import Role, meant
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.records import Collection
 from retrieval.index.gallery import Gallery
 from retrieval.index.status import IndexStatus
@@ -288,3 +289,14 @@ def test_people_of_few_photos_are_listed_alone(client: TestClient, people: dict[
     page = client.get("/people", params={"few": True}, headers=HTML).text
     assert "Gustav" in page
     assert "Rosa" not in page
+
+
+def test_the_audit_page_tells_an_admin_of_one_collection_nothing_of_others(
+    client: TestClient, context: Context, people: dict[str, int]
+) -> None:
+    context.audit.record([AuditEntry("eve", "delete-collection", "rome")])
+    _, bound = context.keys.create("keeper", Role.ADMIN, "default")
+    headers = {**HTML, "Authorization": f"Bearer {bound}"}
+    page = client.get("/audit", headers=headers).text
+    assert "<option >enrol</option>" in page
+    assert "delete-collection" not in page

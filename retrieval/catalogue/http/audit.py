@@ -34,6 +34,7 @@ from retrieval.catalogue.schema import (
     now,
 )
 
+_NEWEST = 10_000  # entries whose actions are told, so that a long log is not read whole
 ABOUT_KEYS = (  # actions, and about users: the names in them are theirs
     *("create-key", "revoke-key", "create-user", "change-user", "link-user", "end-user"),
     "change-password",
@@ -131,8 +132,7 @@ class Audit:
         """
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
         if collection is not None:
-            none = audit.c.collection.is_(None) if and_of_none else false()
-            query = query.where((audit.c.collection == collection) | none)
+            query = query.where(_in(collection, and_of_none))
         if who is not None:
             query = query.where(audit.c.who == who)
         if action is not None:
@@ -152,17 +152,24 @@ class Audit:
             for row in rows
         ]
 
-    def actions(self) -> list[str]:
-        """Every action that an entry tells of, by name."""
+    def actions(self, collection: str, *, and_of_none: bool = False) -> list[str]:
+        """The actions of which a collection's newest entries tell, by name; see `entries`."""
+        own = select(audit.c.action).where(_in(collection, and_of_none))
+        newest = own.order_by(audit.c.id.desc()).limit(_NEWEST).subquery()
+        query = select(newest.c.action).distinct().order_by(newest.c.action)
         with self._database.reading() as connection:
-            found = connection.execute(select(audit.c.action).distinct().order_by(audit.c.action))
-            return list(found.scalars())
+            return list(connection.scalars(query))
 
     def purge(self, days: int) -> int:
         """Delete entries that are older than so many days; return how many."""
         old = audit.c.at < days_ago(days)
         with self._database.writing() as connection:
             return connection.execute(delete(audit).where(old)).rowcount
+
+
+def _in(collection: str, and_of_none: bool) -> ColumnElement[bool]:
+    none = audit.c.collection.is_(None) if and_of_none else false()
+    return (audit.c.collection == collection) | none
 
 
 def write_down(connection: Connection, entries: Sequence[AuditEntry]) -> None:

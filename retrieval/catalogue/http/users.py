@@ -152,6 +152,12 @@ class Users:
             row = connection.execute(mine).one_or_none()
         return None if row is None else _user(row)
 
+    def any_in_use(self) -> bool:
+        """Whether there is a user who was not ended."""
+        query = select(users.c.id).where(users.c.ended_at.is_(None)).limit(1)
+        with self._database.reading() as connection:
+            return connection.scalar(query) is not None
+
     def change(self, user: User, role: Role, collection: str | None) -> User:
         """Give a user another role, or another collection; it holds for sessions at once.
 

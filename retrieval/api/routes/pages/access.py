@@ -58,7 +58,7 @@ def audit_page(
         "audit",
         "audit.html",
         entries=[{**each.document(), "told": _told(each.entry)} for each in page],
-        actions=context.audit.actions(),
+        actions=context.audit.actions(view.collection, and_of_none=view.caller.collection is None),
         who=who or "",
         action=action or "",
         next=page[-1].id if len(found) > PAGE_ENTRIES else None,

@@ -124,7 +124,7 @@ def _asked(
     values = {
         "problem": problem,
         "next": _own_path(next),
-        "users": any(user.ended_at is None for user in context.catalogue.users.all()),
+        "users": context.catalogue.users.any_in_use(),
         "sign_on": context.sign_on.is_configured,
     }
     return rendered("login.html", values, language_of(request), status)

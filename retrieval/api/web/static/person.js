@@ -54,8 +54,12 @@ if (by("faces-form")) {
 by("remove")?.addEventListener("click", async () => {
   const faces = picked();
   if (!confirm(n("Remove {count} photo for good? This cannot be undone.", "Remove {count} photos for good? This cannot be undone.", faces.length))) return;
-  for (const face of faces) await call("DELETE", `/v1/people/${id}/photos/${face}`, { parameters: { called: name } });
-  location.reload();
+  try {
+    for (const face of faces) await call("DELETE", `/v1/people/${id}/photos/${face}`, { parameters: { called: name } });
+    location.reload();
+  } catch (error) {
+    tellProblem(error);
+  }
 });
 
 // Dialogs that end in an edit
