@@ -235,8 +235,8 @@ def absent(everybody: Iterable[Person], path: Location, rows: Sequence[ListRow])
         path, rows: of the list.
 
     Raises:
-        DataInvalid: the list names nobody, which must be a mistake, or a row cannot be read at all,
-            which might be anybody's.
+        DataInvalid: the list names nobody, which must be a mistake, a row cannot be read at all,
+            which might be anybody's, or a number stands under two names.
     """
     unread = [row.line for row in rows if row.problem and not row.person and not row.external_id]
     if unread:
@@ -246,9 +246,17 @@ def absent(everybody: Iterable[Person], path: Location, rows: Sequence[ListRow])
             " anybody's. Mend it."
         )
     names: dict[str, set[str | None]] = {}
+    numbered: dict[str, str] = {}
     for row in rows:
         if row.person:
             names.setdefault(folded(row.person), set()).add(row.external_id)
+        if row.person and row.external_id:
+            first = numbered.setdefault(row.external_id, row.person)
+            if folded(first) != folded(row.person):
+                raise DataInvalid(
+                    f"{path}: nobody is deleted, since line {row.line} gives"
+                    f" {row.person!r} the number {row.external_id} of {first!r}. Mend it."
+                )
     external_ids = {row.external_id for row in rows if row.external_id}
     if not names and not external_ids:
         raise DataInvalid(f"{path} names nobody: nobody is deleted. Check the file.")

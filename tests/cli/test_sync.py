@@ -80,3 +80,16 @@ def test_a_receipt_that_cannot_be_written_is_told_before_anybody_is_deleted(
         assert result.exit_code == 2
         assert "does not exist" in result.stderr
     assert len(document(rollcall(gallery, "people", "list", "--json"))["people"]) == 3
+
+
+def test_a_number_under_two_names_deletes_nobody_and_renames_nobody(
+    gallery: Path, samples: Path, tmp_path: Path
+) -> None:
+    photo = next((samples / "employees" / GRACE).glob("*.jpg"))
+    path = tmp_path / "twice.csv"
+    path.write_text(f"person,external_id,photo\n{GRACE},1,{photo}\nAnn,1,{photo}\n")
+    refused = rollcall(gallery, "people", "sync", path, "--yes", "--leavers", "1")
+    assert refused.exit_code == 2, refused.output
+    assert f"line 3 gives 'Ann' the number 1 of '{GRACE}'" in " ".join(refused.stderr.split())
+    people = document(rollcall(gallery, "people", "list", "--json"))["people"]
+    assert [person["person"] for person in people] == ["Ann", "Ben", GRACE]
