@@ -10,6 +10,7 @@ import typer
 
 from cli.options import Run, Writes, command
 from retrieval.errors import SettingInvalid
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.copying.restoring import LostPerson
@@ -158,12 +159,12 @@ def restore(
     contents = done.backup.contents
     sentence = f"Restored {_held(contents, done.kept_photos)}"
     if done.erasures:
-        sentence += f"; of these {done.erased_faces} faces were deleted since and are gone again"
+        sentence += f"; {counted(done.erased_faces, 'face')} deleted since, gone again"
     if done.revoked_keys:
-        sentence += f"; {done.revoked_keys} keys stay revoked"
+        sentence += f"; {counted(done.revoked_keys, 'key')} revoked since, not in use"
     if done.keyed:
         whose = "of the backup" if done.keys_of_backup else "of before"
-        sentence += f"; {_count(done.keys_in_use, 'key', 'keys')} {whose} in use"
+        sentence += f"; {counted(done.keys_in_use, 'key')} {whose} in use"
     document: dict[str, Any] = {
         "backup": str(file),
         **contents.document(),
@@ -197,15 +198,11 @@ def _lost(people: "Sequence[LostPerson]") -> str:
 def _held(contents: "Contents", photos: int) -> str:
     people = sum(held.people for held in contents.collections)
     return (
-        f"{_count(people, 'person', 'people')} with {_count(contents.faces, 'face', 'faces')} in "
-        f"{_count(len(contents.collections), 'collection', 'collections')}, "
-        f"{_count(photos, 'kept photo', 'kept photos')}, "
+        f"{counted(people, 'person', 'people')} with {counted(contents.faces, 'face')} in "
+        f"{counted(len(contents.collections), 'collection')}, "
+        f"{counted(photos, 'kept photo')}, "
         f"as of {contents.made_at:%Y-%m-%d %H:%M:%S} UTC"
     )
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def _given(run: Run) -> str | None:

@@ -17,6 +17,7 @@ from retrieval.errors import (
     StoreError,
 )
 from retrieval.files.private import close_to_others, open_to_others
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from worker.redis_server import EmbeddedRedis
@@ -108,7 +109,7 @@ def _models(run: Run) -> Iterator[Finding]:
 
 def _verified(models: Any, name: str) -> Iterator[Finding]:
     files = models.verify(name)
-    yield Finding(name, "ok", f"{len(files)} files, SHA-256 right")
+    yield Finding(name, "ok", f"{counted(len(files), 'file')}, SHA-256 right")
 
 
 def _catalogue(run: Run) -> Iterator[Finding]:
@@ -120,7 +121,8 @@ def _catalogue(run: Run) -> Iterator[Finding]:
             yield Finding(
                 f"collection {collection.name}",
                 "ok",
-                f"{counts.people} people, {counts.faces} faces; {collection.fingerprint}",
+                f"{counted(counts.people, 'person', 'people')},"
+                f" {counted(counts.faces, 'face')}; {collection.fingerprint}",
             )
         try:
             check = service.gallery.check()
@@ -129,7 +131,7 @@ def _catalogue(run: Run) -> Iterator[Finding]:
             return
         if not check.sound:
             raise StoreError("The index differs from the catalogue. Run: rollcall index rebuild")
-        yield Finding("index", "ok", f"{check.faces} faces, exactly as in the catalogue")
+        yield Finding("index", "ok", f"{counted(check.faces, 'face')}, exactly as in the catalogue")
 
 
 def _encryption(run: Run) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from uuid import uuid4
 from cli.options import Run
 from retrieval.collection.answers import EnrolResult
 from retrieval.photos.folders import PassedOver
-from retrieval.values import Location
+from retrieval.values import Location, counted
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _COLUMNS: dict[str, type] = {
@@ -92,7 +92,7 @@ def _write(run: Run, path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
     with replacing(path) as part:
         count = write_table(part, _COLUMNS, rows, path.suffix)
-    run.remark(f"{path}: {count} rows")
+    run.remark(f"{path}: {counted(count, 'row')}")
 
 
 def _row(result: EnrolResult) -> dict[str, Any]:

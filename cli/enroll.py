@@ -22,7 +22,7 @@ from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SettingInval
 from retrieval.files.tables import check_table
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import absolute, location_of
-from retrieval.values import Location
+from retrieval.values import Location, counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.records import EnrolledFace
@@ -424,8 +424,8 @@ def _preview(run: Run, photos: "Iterable[ListedPhoto]", passed: PassedOver) -> N
         if rows:
             run.table(("photo", "person", "reason", "what to do"), rows, title="Would not be taken")
         run.print(
-            f"Would enrol {counts['new']} photos if each shows a face; {counts['known']} are known;"
-            f" {len(rejected)} would not be taken."
+            f"Would enrol {counted(counts['new'], 'photo')} if each shows a face;"
+            f" {counts['known']} known before; {len(rejected)} would not be taken."
         )
 
     run.emit(document, show)
@@ -441,10 +441,10 @@ def show_report(run: Run, report: EnrolReport) -> None:
         odd = [(r.photo, r.person, r.remark) for r in report.odd]
         run.table(("photo", "person", "remark"), odd, title="Taken, but look them over")
     if report.enrolled == 0 and not report.rejected:
-        run.print(f"Nothing to enrol: all {report.known} photos are enrolled already.")
+        run.print(f"Nothing to enrol: {counted(report.known, 'photo')} known before.")
         return
     run.print(
-        f"Enrolled {report.enrolled} photos; {report.known} were known;"
+        f"Enrolled {counted(report.enrolled, 'photo')}; {report.known} known before;"
         f" {len(report.rejected)} not taken."
     )
     if nobody_of := report.nobody_of():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.options import Run
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from datetime import date
@@ -81,8 +82,8 @@ def add_photos(
 
     def show() -> None:
         run.print(
-            f"{event.name} (event {event.id}): {len(added)} photos with"
-            f" {sum(each.faces for each in added)} faces added; {known} were there;"
+            f"{event.name} (event {event.id}): {counted(len(added), 'photo')} with"
+            f" {counted(sum(each.faces for each in added), 'face')} added; {known} known before;"
             f" {len(rejected)} not taken.",
             markup=False,
         )
@@ -98,7 +99,7 @@ def tell_keeping(run: Run, door: "Events") -> None:
     days = door.stranger_days
     if days:
         run.remark(
-            f"faces that are nobody's are kept for {days} days, then forgotten"
+            f"faces that are nobody's are kept for {counted(days, 'day')}, then forgotten"
             " (ROLLCALL_UNKNOWN_DAYS)"
         )
 
@@ -142,7 +143,10 @@ def summary(roll: "Roll") -> str:
     parts = [f"{len(roll.present)} present", f"{len(roll.to_check)} to check"]
     parts += [f"{len(roll.absent)} absent"] if roll.event.expects.value != "nobody" else []
     strangers = sum(not group.nobodys for group in roll.unknown)
-    parts += [f"{strangers} unknown groups", f"{len(roll.unusable)} faces too small to tell"]
+    parts += [
+        f"{counted(strangers, 'unknown group')}",
+        f"{counted(len(roll.unusable), 'face')} too small to tell",
+    ]
     return ", ".join(parts)
 
 

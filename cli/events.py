@@ -9,6 +9,7 @@ import typer
 from cli.event_photos import add_photos, day_of, expected_of, show_roll, summary
 from cli.options import Run, Writes, command
 from retrieval.errors import SettingInvalid
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.events.records import Verdict
@@ -144,7 +145,7 @@ def update_event(
     ]
 
     def show() -> None:
-        run.print(f"{len(rows)} faces {'would change' if dry_run else 'changed'}.")
+        run.print(f"{counted(len(rows), 'face')} {'would change' if dry_run else 'changed'}.")
         if rows:
             run.table(("face", "was", "is"), rows)
         if changes.left:
@@ -164,13 +165,13 @@ def delete_event(
     with run.service() as service:
         found = service.events.find(event)
         shown = service.events.show(found)
-        question = f"Delete {found.name!r} with {shown.size.photos} photos?"
+        question = f"Delete {found.name!r} with {counted(shown.size.photos, 'photo')}?"
         if not run.confirm(question, yes):
             return
         count = service.events.delete(found)
     run.emit(
         {"deleted": found.name, "photos": count},
-        lambda: run.print(f"Deleted {found.name} with {count} photos.", markup=False),
+        lambda: run.print(f"Deleted {found.name} with {counted(count, 'photo')}.", markup=False),
     )
 
 
@@ -268,9 +269,13 @@ def judge_faces(
     def show() -> None:
         whom = "nobody of ours" if found.person is None else found.person
         says = {"right": "right", "is": f"{whom}", "not": f"not {whom}", "nobody": "nobody of ours"}
-        run.print(f"{len(found.faces)} faces: {says[verdict]} (verdict {found.act}).", markup=False)
+        run.print(
+            f"{counted(len(found.faces), 'face')}: {says[verdict]} (verdict {found.act}).",
+            markup=False,
+        )
         if found.taught or found.not_taught:
-            run.print(f"Enrolled {found.taught}.")
+            run.print(f"Enrolled {counted(found.taught, 'photo')}.")
+        if found.not_taught:
             run.table(("face", "not enrolled"), list(found.not_taught))
 
     run.emit(found.document(), show)
@@ -290,7 +295,7 @@ def undo_verdict(
         undone = service.events.undo(service.events.find(event), verdict, judge)
     run.emit(
         {"undone": undone[0].act, "faces": [each.appearance for each in undone]},
-        lambda: run.print(f"Undone: verdict {undone[0].act} on {len(undone)} faces."),
+        lambda: run.print(f"Undone: verdict {undone[0].act} on {counted(len(undone), 'face')}."),
     )
 
 

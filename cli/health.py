@@ -11,6 +11,7 @@ import typer
 from cli.bench_report import Out
 from cli.options import Run, command, tell_undo
 from retrieval.errors import SettingInvalid
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.benchmarks.report import Table
@@ -138,7 +139,7 @@ def _say_done(run: Run, done: "Sequence[Accepted]") -> None:
     for each in done:
         _say_entries(run, each.entries)
         if each.removed:
-            run.print(f"Removed {len(each.removed)} photos for good.")
+            run.print(f"Removed {counted(len(each.removed), 'photo')} for good.")
     if not done:
         run.print("There is nothing to accept.")
 
@@ -210,7 +211,10 @@ def _show(
         run.table(table.columns, table.cells(), title=table.caption)
         run.print()
     if found.sound:
-        run.print(f"Nothing found in {found.faces} photos of {found.people} people.")
+        run.print(
+            f"Nothing found in {counted(found.faces, 'photo')} of"
+            f" {counted(found.people, 'person', 'people')}."
+        )
     if "groups" in document:
         from retrieval.benchmarks.group_rates import ABOUT_GROUPS
 

@@ -17,7 +17,7 @@ from retrieval.files.output import replacing
 from retrieval.files.tables import check_table, write_table
 from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.urls import location_of
-from retrieval.values import Location, Source, Url
+from retrieval.values import Location, Source, Url, counted
 
 if TYPE_CHECKING:
     from retrieval.service import Service
@@ -145,7 +145,7 @@ def identify(
     if out is not None:
         told = [*(a.document() for a in answers), *map(as_photo, seen)]
         rows = write_results(out, told)
-        run.remark(f"{out}: {rows} rows")
+        run.remark(f"{out}: {counted(rows, 'row')}")
     if rejects is not None:
         failed = [(a.photo, a.error) for a in answers if a.error]
         write_failed(run, rejects, [*failed, *((a.video, a.error) for a in seen if a.error)])
@@ -160,7 +160,7 @@ def identify(
 
     run.emit(identification(answers, state, documents), show)
     run.remark(
-        f"{state.people} people enrolled; model {state.model}; threshold"
+        f"{counted(state.people, 'person', 'people')} enrolled; model {state.model}; threshold"
         f" {threshold if threshold is not None else state.threshold:.3f}"
         f" ({'given' if threshold is not None else state.threshold_source})"
     )
@@ -306,7 +306,7 @@ def search(
     if out is not None:
         with replacing(out) as part:
             write_table(part, _HIT_COLUMNS, document["hits"], out.suffix)  # type: ignore[arg-type]
-        run.remark(f"{out}: {len(hits)} rows")
+        run.remark(f"{out}: {counted(len(hits), 'row')}")
     run.emit(document, lambda: run.table(("photo", "person", "score", "same person"), rows))
 
 

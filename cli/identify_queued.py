@@ -9,7 +9,7 @@ from cli.options import Run
 from cli.queued import all_not_taken, options, queued, report, watch
 from cli.results import write_results
 from retrieval.files.tables import check_table
-from retrieval.values import Location
+from retrieval.values import Location, counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs.runs import Runs
@@ -50,7 +50,7 @@ def identify_queued(
                 out, _answers(opened.runs, bulk_run.id), answered=counts.answered, missing=failed
             )
             opened.runs.forget_taken(bulk_run.id)
-            run.remark(f"{out}: {lines} lines")
+            run.remark(f"{out}: {counted(lines, 'row')}")
         report(run, opened, bulk_run, rejects, extra={"out": str(out)})
 
 

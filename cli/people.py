@@ -9,6 +9,7 @@ import typer
 from cli.options import Run, Writes, command
 from cli.people_sync import sync
 from retrieval.errors import NotFound
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.records import EnrolledFace
@@ -240,10 +241,14 @@ def delete(
         document = {"id": person.id, "person": person.name, "faces": person.faces}
         if dry_run:
             _tell(
-                run, f"Would delete {person.called} and {person.faces} photos for good.", document
+                run,
+                f"Would delete {person.called} and {counted(person.faces, 'photo')} for good.",
+                document,
             )
             return
-        if not run.confirm(f"Delete {person.called} and {person.faces} photos for good?", yes):
+        if not run.confirm(
+            f"Delete {person.called} and {counted(person.faces, 'photo')} for good?", yes
+        ):
             return
         proof = forget_with_receipt(service, person, run.settings.home)
     if receipt is not None:
@@ -367,7 +372,9 @@ def delete_collection(run: Run, name: Name, yes: Yes = False) -> None:
     with run.service() as service:
         found = service.catalogue.collection(name)
         people_count = service.catalogue.counts(found.id).people
-        if not run.confirm(f"Delete {name} with {people_count} people for good?", yes):
+        if not run.confirm(
+            f"Delete {name} with {counted(people_count, 'person', 'people')} for good?", yes
+        ):
             return
         service.delete_collection(found)
     run.emit(

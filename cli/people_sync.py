@@ -7,6 +7,7 @@ import typer
 
 from cli.options import ListColumns, Run, Writes, tell_passed, tell_undo
 from retrieval.errors import SettingInvalid
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.collection.answers import EnrolReport
@@ -160,7 +161,7 @@ def _apply(
 
 
 def _show_plan(run: Run, plan: "Plan", *, vanished: bool) -> None:
-    run.print(f"{plan.listed} people in the list, {plan.enrolled} enrolled.")
+    run.print(f"{counted(plan.listed, 'person', 'people')} in the list, {plan.enrolled} enrolled.")
     _rows(run, "Joining", ("person", "photos"), [(j.called, j.photos) for j in plan.joiners])
     _rows(run, "Leaving", ("person", "photos"), [(p.called, p.faces) for p in plan.leavers])
     renamed = [(each.person.called, each.name) for each in plan.renamings]

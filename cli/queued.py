@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cli.options import Run, StoppedWaiting
 from retrieval.files.private import make_folder
 from retrieval.files.tables import write_table
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs.run_records import Run as BulkRun
@@ -147,11 +148,11 @@ def _show(run: Run, opened: Opened, bulk_run: "BulkRun", counts: "RunCounts") ->
     if not_taken:
         rows = [(p.path, p.person, p.code, p.message) for p in not_taken]
         run.table(("photo", "person", "reason", "what to do"), rows, title="Not taken")
-    parts = [f"{counts.found} photos found", f"{counts.waiting} waiting"]
+    parts = [f"{counted(counts.found, 'photo')} found", f"{counts.waiting} waiting"]
     if bulk_run.kind == "enrol":
         parts += [f"{counts.enrolled} enrolled", f"{counts.duplicates} known before"]
     elif bulk_run.kind == "event":
-        parts += [f"{counts.answered} added", f"{counts.duplicates} were there"]
+        parts += [f"{counts.answered} added", f"{counts.duplicates} known before"]
     elif bulk_run.kind == "embed":
         parts += [f"{counts.embedded} embedded"]
     else:

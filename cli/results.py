@@ -13,6 +13,7 @@ from cli.options import Run
 from retrieval.errors import AlreadyExists, StoreError
 from retrieval.files.output import replacing
 from retrieval.files.tables import check_table, read_rows, write_table
+from retrieval.values import counted
 
 Answer = Mapping[str, Any]  # of one photo, see retrieval.collection.answers.PhotoAnswer.document
 Row = dict[str, Any]
@@ -109,7 +110,7 @@ def write_failed(run: Run, path: Path, failed: Sequence[tuple[str, str | None]])
     rows = [{"photo": photo, "reason": reason} for photo, reason in failed]
     with replacing(path) as part:
         write_table(part, {"photo": str, "reason": str}, rows, path.suffix)
-    run.remark(f"{path}: {len(rows)} rows")
+    run.remark(f"{path}: {counted(len(rows), 'row')}")
 
 
 def _write(path: Path, part: Path, answers: Iterable[Answer]) -> int:

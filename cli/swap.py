@@ -11,6 +11,7 @@ import typer
 from cli.options import Run, command
 from cli.queued import options, queued, report, watch
 from retrieval.errors import SettingInvalid
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.records import Collection
@@ -173,7 +174,9 @@ def _emit_survey(run: Run, target: "Collection", missed: "Sequence[Missed]") -> 
 
     def show() -> None:
         _show_missed(run, missed)
-        run.print(f"Nothing was changed. {len(missed)} faces could not be embedded anew.")
+        run.print(
+            f"Nothing was changed. {counted(len(missed), 'face')} could not be embedded anew."
+        )
 
     run.emit(document, show)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.options import Run, command
+from retrieval.values import counted
 
 unknowns = typer.Typer(help="Strangers who come again in queries.", no_args_is_help=True)
 
@@ -62,7 +63,9 @@ def name_unknown(
         found = name_group(service, group, name)
 
     def show() -> None:
-        run.print(f"Enrolled {len(found.enrolled)} faces as {found.person}.", markup=False)
+        run.print(
+            f"Enrolled {counted(len(found.enrolled), 'face')} as {found.person}.", markup=False
+        )
         known = found.document()["now_known"]
         rows = [(answer["photo"], answer["face"], answer["seen_at"]) for answer in known]
         run.table(("photo", "face", "asked"), rows, title="Answers that were unknown, now known")

@@ -101,11 +101,10 @@ def _take(
 
 
 def _add(service: "Service", event: int, path: Path) -> tuple[str, str | None]:
-    from retrieval.values import Source
+    from retrieval.values import Source, counted
 
     (told,) = service.events.take(service.events.find(event), [Source(str(path), path)])
-    faces = "1 face" if told.faces == 1 else f"{told.faces} faces"
-    return told.outcome, faces if told.outcome == "added" else told.message
+    return told.outcome, counted(told.faces, "face") if told.outcome == "added" else told.message
 
 
 def _enrol(service: "Service", folder: Path, path: Path) -> tuple[str, str | None]:

@@ -31,6 +31,11 @@ else:  # commands that need no arrays then load no numpy, which takes 0.1 s
 Detail = Literal["auto", "normal", "high"]  # how closely photos are looked at for faces
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun, for people to read: `1 face`, `2,000 faces`, `2 people`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def check_rows(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...]) -> None:
     """Check an array's shape; None in `shape` matches any length.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from html import escape
 
 from retrieval.events.documents import Roll, RollLine, Standing, UnknownGroup
+from retrieval.values import counted
 
 MOST_PICTURES = 2_000
 
@@ -54,7 +55,7 @@ def page_of(roll: Roll) -> str:
         names = "".join(f"<li>{_who(line)}</li>" for line in roll.absent)
         parts.append(f'<h2>Absent ({len(roll.absent)})</h2><ul class="absent">{names}</ul>')
     if roll.unknown:
-        parts.append(f"<h2>Unknown ({len(roll.unknown)} groups)</h2>")
+        parts.append(f"<h2>Unknown ({counted(len(roll.unknown), 'group')})</h2>")
         figures = "".join(_group(group, pictures) for group in roll.unknown)
         parts.append(f'<div class="groups">{figures}</div>')
     if roll.unusable:
@@ -138,7 +139,7 @@ def _time(line: RollLine) -> str:
 
 def _group(group: UnknownGroup, pictures: Mapping[int, bytes]) -> str:
     note = "nobody of ours" if group.nobodys else f"group {group.group}"
-    faces = "1 face" if len(group.faces) == 1 else f"{len(group.faces)} faces"
+    faces = counted(len(group.faces), "face")
     return f"<figure>{_image(pictures.get(group.best))}{note}, {faces}</figure>"
 
 

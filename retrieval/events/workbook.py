@@ -14,6 +14,7 @@ from retrieval.events.documents import LINE_COLUMNS, Named, Roll, Standing, line
 from retrieval.events.presence import Presence
 from retrieval.files.tables import storable
 from retrieval.photos.videos import clock
+from retrieval.values import counted
 
 MOST_PICTURES = 2_000  # of a file: 4 kB each
 _PICTURE_PX, _PICTURE_ROW_PT, _PICTURE_WIDTH = 64, 50, 10
@@ -80,7 +81,7 @@ def _roll_sheet(sheet: Worksheet, roll: Roll, pictures: dict[int, bytes]) -> Non
         note = "nobody of ours" if group.nobodys else "unknown"
         first = None if group.first is None else f"{group.first:%Y-%m-%d %H:%M}"
         last = None if group.last is None else f"{group.last:%Y-%m-%d %H:%M}"
-        name = f"group {group.group} ({len(group.faces)} faces)"
+        name = f"group {group.group} ({counted(len(group.faces), 'face')})"
         _row(sheet, number, (None, note, None, name, group.photos, None, first, last))
         _picture(sheet, number, pictures.get(group.best))
         number += 1

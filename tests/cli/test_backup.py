@@ -30,7 +30,7 @@ def test_a_deleted_person_is_told_of_the_backup_and_does_not_come_back_with_it(
     assert document(deleted)["backups"] == [str(file)]
     restored = rollcall(used, "restore", file, "--yes")
     assert restored.exit_code == 0, restored.output
-    assert "2 faces were deleted since and are gone again" in restored.stdout
+    assert "2 faces deleted since, gone again" in restored.stdout
     assert names(used) == ["Bob"]
 
 

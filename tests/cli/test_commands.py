@@ -76,7 +76,7 @@ def test_demo_with_people_photos_names_the_four_at_the_beach(home: Path, people_
 def test_enrolling_again_takes_nothing_and_says_so(gallery: Path, samples: Path) -> None:
     again = rollcall(gallery, "enroll", samples / "employees")
     assert again.exit_code == 0
-    assert "all 4 photos are enrolled already" in again.stdout
+    assert "4 photos known before" in again.stdout
 
 
 def test_identify_prints_the_documented_json(gallery: Path, group: Path) -> None:

@@ -50,7 +50,7 @@ def test_who_was_removed_is_said_with_a_receipt_that_a_restore_takes(
     assert done.exit_code == 0, done.output
     assert "Deleted for good: Ann, Ben: 3 faces are gone; none of their" in done.stdout
     assert "Nothing to do" not in done.stdout
-    assert "Nothing to enrol: all 1 photos are enrolled already." in done.stdout
+    assert "Nothing to enrol: 1 photo known before." in done.stdout
     told = json.loads(receipt.read_text())
     assert len(told["erased_faces"]) == 3
     assert "Ann" not in receipt.read_text()

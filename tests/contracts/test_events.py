@@ -117,7 +117,7 @@ def test_what_is_changed_is_changed_alone(store, gallery, party):
     assert (everybody.name, everybody.expects, everybody.days) == ("Winter", "everybody", 3)
 
 
-def test_a_photo_is_taken_once_and_its_faces_are_numbered_from_the_left(
+def test_a_photo_is_taken_once_and_its_faces_are_numbered_as_they_come(
     catalogue, gallery, party, store
 ):
     moment = datetime(2026, 7, 4, 12, tzinfo=UTC)
@@ -126,7 +126,7 @@ def test_a_photo_is_taken_once_and_its_faces_are_numbered_from_the_left(
     assert add(catalogue, gallery, party, photo(1)) == ()
     found = catalogue.event_faces.of_event(party.id)
     assert found.ids.tolist() == list(ids)
-    assert [each.face for each in catalogue.event_faces.shown(party.id)] == [2, 1, 1]
+    assert [each.face for each in catalogue.event_faces.shown(party.id)] == [1, 2, 1]
     assert [FOUND[each] for each in found.found] == [Found.UNKNOWN] * 3
     assert store.get(gallery, party.id).day == date(2026, 7, 4), "as the first photo tells"
     assert store.sizes([party.id])[party.id].appearances == 3

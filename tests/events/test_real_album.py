@@ -17,12 +17,22 @@ def test_real_people_at_the_beach(people_dir: Path, home: Path, tmp_path: Path, 
         roll = staff.event("Beach", pattern, expected="everybody").roll()
         roll.to_xlsx(tmp_path / "beach.xlsx")
         again = staff.event("Beach", people_dir / "queries").roll()
+        answers = staff.identify(sorted((people_dir / "queries").glob("*.jpg")))
+        seen = [one.appearance for one in staff.events.appearances(staff.events.find("Beach"))]
     assert [line.person for line in roll.present] == [
         "family1-dad",
         "family1-daughter",
         "family1-mom",
         "family1-son",
     ]
+    counted = [
+        (Path(photo.photo).name, number, pytest.approx(face.box, abs=0.1))
+        for photo in answers
+        for number, face in enumerate(photo.faces, 1)
+    ]
+    assert [(Path(one.photo.photo).name, one.face, one.box) for one in seen] == counted, (
+        "one order everywhere"
+    )
     assert [line.person for line in roll.absent] == ["family2-lady", "family2-man"]
     assert roll.to_check == ()
     assert sum(len(group.faces) for group in roll.unknown) == 5

@@ -275,16 +275,14 @@ def _insert_faces(
 
 
 def _face_rows(photo: NewPhoto) -> list[dict[str, Any]]:
-    """An appearance a face, numbered from the left; of a video, in the order in which they came."""
-    if photo.seconds is not None:
-        return [
-            _row_of(photo.faces, row, row + 1)
-            | {"first_s": seen.first, "last_s": seen.last, "best_s": seen.best}
-            for row, seen in enumerate(photo.times)
-        ]
-    left = photo.faces.detections.boxes[:, 0]
-    from_left = left.argsort(kind="stable").argsort(kind="stable")
-    return [_row_of(photo.faces, row, int(from_left[row]) + 1) for row in range(len(left))]
+    """One appearance per face, numbered as the faces come; of a video with when they were seen."""
+    rows = [_row_of(photo.faces, row, row + 1) for row in range(len(photo.faces))]
+    if photo.seconds is None:
+        return rows
+    return [
+        row | {"first_s": seen.first, "last_s": seen.last, "best_s": seen.best}
+        for row, seen in zip(rows, photo.times, strict=True)
+    ]
 
 
 def _row_of(faces: Faces, row: int, number: int) -> dict[str, Any]:
