@@ -1,14 +1,15 @@
 """Files that are taken from a watched folder when they are complete, once each.
 
-A file is complete when neither its size nor its time of change has changed for a while, and it is
-no longer called as a program calls what it still writes. Changes are told by the system (watchdog);
-the folder is also listed now and then, since network drives tell nothing and a queue of changes may
-overflow. What was taken is written down by path, size and time, so that a restart takes nothing
-twice.
+A file is complete when neither its size nor its time of change has changed for a while, nobody has it
+open for writing as far as the system tells, and it is no longer called as a program calls what it
+still writes. Changes are told by the system (watchdog); the folder is also listed now and then, since
+network drives tell nothing and a queue of changes may overflow. What was taken is written down by
+path, size and time, so that a restart takes nothing twice.
 """
 
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,11 +20,16 @@ from typing import Any
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.files.private import make_folder, open_text
 
-SETTLED_S = 2.0  # without a change: programs that write pause for less
+SETTLED_S = 2.0  # without a change: most programs that write pause for less
+# Empty files, and those that a program holds open, are waited for so long (in `settled_s`, but a
+# minute at least): the system may have lost the word that one was closed.
+_PATIENCE, _LEAST_PATIENCE_S = 30, 60.0
 _LISTED_EVERY_S = 10.0
 _TICK_S = 0.2
 # What browsers, synchronisers and copying programs call a file that is not whole yet.
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".temp", ".filepart", "~")
+
+_TELLS_OF_CLOSING = sys.platform.startswith("linux")  # inotify: also where a writer was killed
 
 Mark = tuple[int, int]  # size, and time of change in nanoseconds
 
@@ -102,28 +108,37 @@ def complete(
             if now - listed >= _LISTED_EVERY_S or names is None:
                 names, listed = _below(folder), now
             for path in names:
-                if wanted(path.name) and not _unfinished(path) and path not in seen:
+                if wanted(path.name) and not _unfinished(path, folder) and path not in seen:
                     seen[path] = ((-1, -1), now)
-            yield from _settled(seen, taken, settled_s)
+            yield from _settled(seen, taken, changed.is_written, settled_s)
             if once and not seen:
                 return
             stopped.wait(_TICK_S)
 
 
 def _settled(
-    seen: dict[Path, tuple[Mark, float]], taken: Taken, settled_s: float
+    seen: dict[Path, tuple[Mark, float]],
+    taken: Taken,
+    is_written: Callable[[Path], bool],
+    settled_s: float,
 ) -> Iterator[tuple[Path, Mark]]:
+    patience_s = max(_PATIENCE * settled_s, _LEAST_PATIENCE_S)
     for path, (before, since) in sorted(seen.items()):
-        mark, now = _mark(path), time.monotonic()
+        asked = time.monotonic()  # before the file is looked at: this process may be held up, too
+        mark = _mark(path)
         if mark is None or taken.has(path, mark):
             del seen[path]
         elif mark != before:
-            seen[path] = (mark, now)
-        elif now - since >= settled_s and mark[0] > 0:
+            seen[path] = (mark, time.monotonic())
+        elif asked - since < settled_s:
+            continue
+        elif mark[0] > 0 and not is_written(path):
             del seen[path]
             yield path, mark
-        elif now - since >= max(30 * settled_s, 60):  # empty, and nobody writes it
+        elif asked - since >= patience_s:
             del seen[path]
+            if mark[0] > 0:
+                yield path, mark
 
 
 def _mark(path: Path) -> Mark | None:
@@ -135,24 +150,22 @@ def _mark(path: Path) -> Mark | None:
     return (found.st_size, found.st_mtime_ns) if path.is_file() and not path.is_symlink() else None
 
 
-def _unfinished(path: Path) -> bool:
-    return path.name.startswith((".", "~")) or path.name.lower().endswith(_UNFINISHED)
+def _unfinished(path: Path, folder: Path) -> bool:
+    """Whether a path below the folder is hidden, or called as what is still written is."""
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return hidden or path.name.startswith("~") or path.name.lower().endswith(_UNFINISHED)
 
 
 def _below(folder: Path) -> set[Path]:
-    return {
-        Path(root) / name
-        for root, folders, names in os.walk(folder)
-        for name in names
-        if not Path(root).name.startswith(".")
-    }
+    return {Path(root) / name for root, _, names in os.walk(folder) for name in names}
 
 
 class _Changes:
-    """Paths that the system says were changed."""
+    """Paths that the system says were changed, and those that somebody still writes."""
 
     def __init__(self) -> None:
         self._paths: set[Path] | None = set()
+        self._written: set[Path] = set()  # changed, and not closed since
         self._lock = threading.Lock()
 
     def take(self) -> set[Path] | None:
@@ -177,19 +190,33 @@ class _Changes:
             """Notes what was changed."""
 
             def on_any_event(self, event: FileSystemEvent) -> None:
-                changes.note(event.is_directory, str(event.src_path), str(event.dest_path or ""))
+                paths = [Path(str(each)) for each in (event.src_path, event.dest_path) if each]
+                changes.note(event.event_type, event.is_directory, *paths)
 
         observer = Observer()
         observer.schedule(Handler(), str(folder), recursive=True)
         return _Observing(observer)
 
-    def note(self, is_folder: bool, *paths: str) -> None:
+    def is_written(self, path: Path) -> bool:
+        """Whether a program has changed a file and not closed it yet, where the system tells."""
+        with self._lock:
+            return path in self._written
+
+    def note(self, what: str, is_folder: bool, *paths: Path) -> None:
         """A file was changed; of a folder it is not known which files came with it."""
         with self._lock:
             if is_folder:
                 self._paths = None
-            elif self._paths is not None:
-                self._paths.update(Path(path) for path in paths if path)
+                return
+            if self._paths is not None:
+                self._paths.update(paths)
+            if what == "modified" and _TELLS_OF_CLOSING:
+                self._written.add(paths[0])
+            elif what == "moved" and paths[0] in self._written:
+                self._written.remove(paths[0])
+                self._written.update(paths[1:])
+            elif what in ("closed", "deleted"):
+                self._written.discard(paths[0])
 
 
 class _Observing:

@@ -82,6 +82,44 @@ def test_each_file_is_taken_once_and_whole_through_a_kill_on_either_side(tmp_pat
     assert watch(folder, listed, threading.Event(), once=True) == []
 
 
+HOLDER = """
+import sys, time
+with open(sys.argv[1], "wb") as file:
+    for piece in (b"half", b"whole"):
+        file.write(piece)
+        file.flush()
+        print(piece, flush=True)
+        sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_file_that_is_held_open_is_not_taken_however_long_its_writer_pauses(tmp_path, killed):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "first.jpg").write_bytes(b"first")
+    with closing(Taken(tmp_path / "list.jsonl")) as taken:
+        given = complete(folder, taken, has_photo_ending, threading.Event(), settled_s=0.5)
+
+        def following():
+            path, mark = next(given)
+            taken.add(path, mark)
+            return path.name, path.read_bytes()
+
+        assert following() == ("first.jpg", b"first")  # it is watched from here on
+        command = [sys.executable, "-c", HOLDER, str(folder / "slow.jpg")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+            writer.stdout.readline()
+            (folder / "younger.jpg").write_bytes(b"younger")
+            assert following() == ("younger.jpg", b"younger")
+            if killed:
+                writer.kill()
+            else:
+                writer.communicate(b"\n\n")
+        assert following() == ("slow.jpg", b"half" if killed else b"halfwhole")
+        given.close()
+
+
 def test_a_file_that_is_written_anew_is_taken_again(tmp_path):
     folder, listed = tmp_path / "in", tmp_path / "list.jsonl"
     folder.mkdir()
@@ -97,7 +135,8 @@ def test_links_hidden_and_other_files_are_left_alone(tmp_path):
     folder.mkdir()
     (tmp_path / "secret.jpg").write_bytes(b"secret")
     (folder / "link.jpg").symlink_to(tmp_path / "secret.jpg")
-    for name in (".hidden.jpg", "a.jpg.part", "notes.txt", "~a.jpg"):
+    (folder / ".trash" / "old").mkdir(parents=True)
+    for name in (".hidden.jpg", "a.jpg.part", "notes.txt", "~a.jpg", ".trash/old/a.jpg"):
         (folder / name).write_bytes(b"x")
     assert watch(folder, tmp_path / "list.jsonl", threading.Event(), once=True) == []
 
