@@ -2,8 +2,11 @@
 
 import json
 
+import av
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from retrieval.building import build_models, build_service
 from retrieval.collection.answers import EnrolItem
@@ -87,6 +90,9 @@ def test_a_long_video_keeps_no_more_of_a_track_than_a_short_one(service, tmp_pat
     assert sum(bool(each.picture) for each in track.best) == 1
 
 
+ENROLLED_PHOTOS = 4
+
+
 @pytest.fixture(scope="module")
 def staff(tmp_path_factory, lfw_dir, videos_dir, yunet_file, mobilefacenet_file):
     """People of LFW, two of whom the clips may show."""
@@ -101,7 +107,7 @@ def staff(tmp_path_factory, lfw_dir, videos_dir, yunet_file, mobilefacenet_file)
         items = (
             EnrolItem(name, photo.name, photo)
             for name in names
-            for photo in sorted((lfw_dir / name).iterdir())[:8]
+            for photo in sorted((lfw_dir / name).iterdir())[:ENROLLED_PHOTOS]
         )
         list(service.enrol(items))
         yield service
@@ -119,6 +125,25 @@ def test_friends_are_followed_and_only_who_is_there_is_named(staff, videos_dir):
     assert len(answer.tracks) == 7
     assert [stay.person for stay in answer.people()] == ["Jennifer_Aniston"]
     assert sum(track.last - track.first > 3 for track in answer.tracks) == 7
+
+
+def test_whoever_is_put_into_the_dark_scene_is_named(staff, videos_dir, lfw_dir, tmp_path):
+    """Whom no network finds in the clip is found where his photos stand in its dark."""
+    clip = videos_dir / "friends1.mp4"
+    left, top, width, height = seen_in(staff, videos_dir, clip.name).tracks[1].face.box
+    photos = sorted((lfw_dir / "Matthew_Perry").iterdir())[ENROLLED_PHOTOS:]
+    heads = [np.asarray(Image.open(photo).convert("RGB"))[40:210, 45:205] for photo in photos]
+    with av.open(str(clip)) as file:
+        shown = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    x, y = int(left - width * 0.2), int(top - height * 0.2)
+    light = shown[0][int(top) : int(top + height), int(left) : int(left + width)].mean()
+    for number, frame in enumerate(shown):
+        head = cv2.resize(heads[number // 25 % len(heads)], (int(width * 1.4), int(height * 1.4)))
+        dark = (head * (light / head.mean())).astype(np.uint8)
+        frame[y : y + dark.shape[0], x : x + dark.shape[1]] = dark
+    video = write_video(tmp_path / "put.mp4", shown, fps=25)
+    people = staff.identify_video(Source("put.mp4", video)).people()
+    assert sorted(stay.person for stay in people) == ["Jennifer_Aniston", "Matthew_Perry"]
 
 
 def test_the_singer_is_one_track_through_cuts_and_nobody_is_named(staff, videos_dir):
