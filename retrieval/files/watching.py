@@ -1,10 +1,10 @@
 """Files that are taken from a watched folder when they are complete, once each.
 
-A file is complete when neither its size nor its time of change has changed for a while, nobody has it
-open for writing as far as the system tells, and it is no longer called as a program calls what it
-still writes. Changes are told by the system (watchdog); the folder is also listed now and then, since
-network drives tell nothing and a queue of changes may overflow. What was taken is written down by
-path, size and time, so that a restart takes nothing twice.
+A file is complete when neither its size nor its time of change has changed for a while, nobody has
+it open for writing as far as the system tells, and it is no longer called as a program calls what
+it still writes. Changes are told by the system (watchdog); the folder is also listed now and then,
+since network drives tell nothing and a queue of changes may overflow. What was taken is written
+down by path, size and time, so that a restart takes nothing twice.
 """
 
 import json
