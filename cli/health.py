@@ -56,12 +56,7 @@ def health(
             help="With accept: all findings that are plain and can be undone.",
         ),
     ] = False,
-    fix: Annotated[
-        bool, typer.Option("--fix", help="Propose edits; none is applied without --yes.")
-    ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="With accept: do not ask. With --fix: apply the edits.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With accept: do not ask.")] = False,
     groups: Annotated[
         Path | None,
         typer.Option(
@@ -82,7 +77,6 @@ def health(
     from retrieval.photos.group_list import read_groups
     from retrieval.upkeep.fairness import fairness_of
     from retrieval.upkeep.findings import examine_open
-    from retrieval.upkeep.trust import move_misplaced
 
     listed = None if groups is None else read_groups(groups)
     with run.service() as service:
@@ -94,10 +88,6 @@ def health(
         }
         if listed is not None:
             document["groups"] = fairness_of(service, listed).document()
-        if fix:
-            entry = move_misplaced(service, found) if yes else None
-            document["proposed"] = _proposals(found)
-            document["applied"] = [] if entry is None else [entry.id]
         if out is not None:
             document["files"] = _write(run, service, found, out, document)
     run.emit(document, lambda: _show(run, found, document, findings))
@@ -105,24 +95,25 @@ def health(
 
 def _act(run: Run, action: Action, ids: Sequence[str], *, every: bool, yes: bool) -> None:
     """Accept or dismiss findings."""
-    from retrieval.upkeep.findings import accept, dismiss, open_findings
+    from retrieval.upkeep.findings import accept, chosen, dismiss, open_findings
 
     with run.service() as service:
         if action is Action.DISMISS:
             if every or not ids:
                 raise SettingInvalid("Name findings that are none; `rollcall health` lists them.")
-            entries = dismiss(service, ids)
-            told: dict[str, Any] = {"dismissed": list(ids), "entries": [e.id for e in entries]}
+            meant = chosen(open_findings(service), ids)
+            entries = dismiss(service, meant)
+            told: dict[str, Any] = {
+                "dismissed": [each.id for each in meant],
+                "entries": [e.id for e in entries],
+            }
             run.emit(told, lambda: _say_entries(run, entries))
             return
         if every == bool(ids):
             raise SettingInvalid("Name findings, or --all; `rollcall health` lists them.")
-        wanted = [
-            each
-            for each in open_findings(service)
-            if (every and each.accepting and not (each.final or each.doubtful))
-            or any(each.id.startswith(one.lower()) for one in ids)
-        ]
+        found = open_findings(service)
+        plain = (each for each in found if each.accepting and not (each.final or each.doubtful))
+        wanted = list(plain) if every else chosen(found, ids)
         for each in wanted:
             run.remark(f"{each.id}: {each.what}: {each.accepting or 'decide by hand'}")
         final = any(each.final for each in wanted)
@@ -131,7 +122,7 @@ def _act(run: Run, action: Action, ids: Sequence[str], *, every: bool, yes: bool
         if wanted and not run.confirm(question, yes):
             run.emit({"accepted": []}, lambda: run.print("Nothing was changed."))
             return
-        done = accept(service, [each.id for each in wanted] if every else ids)
+        done = accept(service, wanted)
     run.emit({"accepted": [each.document() for each in done]}, lambda: _say_done(run, done))
 
 
@@ -147,21 +138,6 @@ def _say_done(run: Run, done: "Sequence[Accepted]") -> None:
 def _say_entries(run: Run, entries: "Sequence[JournalEntry]") -> None:
     for entry in entries:
         tell_undo(run, entry.id, entry.summary)
-
-
-def _proposals(found: "Health") -> list[str]:
-    """The edits as commands: moves can be undone, so only these are applied by `--yes`."""
-    moves = [
-        f"rollcall people move {m.face.person!r} {m.looks_like!r} {m.face.id}"
-        for m in found.misplaced
-    ]
-    copies = [
-        f"rollcall photos remove {face.sha256[:12]}"
-        for group in found.copies
-        if group.one_person
-        for face in group.faces[1:]
-    ]
-    return moves + copies
 
 
 def _write(
@@ -226,15 +202,5 @@ def _show(
         run.print()
     for what in found.not_compared:
         run.print(f"Not compared: {what}.", markup=False)
-    for proposal in document.get("proposed", []):
-        run.print(proposal, markup=False)
-    if document.get("applied"):
-        moved, (entry,) = len(found.misplaced), document["applied"]
-        run.print(
-            f"Moved {moved} photo{'' if moved == 1 else 's'}; `rollcall people undo {entry}` takes"
-            f" {'it' if moved == 1 else 'them all'} back."
-        )
-    elif document.get("proposed"):
-        run.print("None of these was applied. --yes applies the moves.")
     for path in document.get("files", []):
         run.print(f"wrote {path}", markup=False)

@@ -469,6 +469,22 @@ class Catalogue:
             done = journal.number(connection, collection_id, meant, number)
             return self._database.edited(connection, done)
 
+    def rename_and_number(
+        self,
+        collection_id: int,
+        names: Iterable[tuple[Person, str]],
+        numbers: Iterable[tuple[Person, str]],
+    ) -> list[JournalEntry]:
+        """Give people other names and numbers, all or none; each edit can be undone.
+
+        Raises:
+            NotFound: somebody is not there, or called otherwise now.
+            NameInvalid, AlreadyExists: a name or a number cannot be shown, or is taken.
+        """
+        with self._database.writing() as connection:
+            done = journal.rename_and_number(connection, collection_id, names, numbers)
+            return self._database.edited(connection, done)
+
     def dismiss_finding(
         self, collection_id: int, finding: str, people: Iterable[int]
     ) -> JournalEntry:

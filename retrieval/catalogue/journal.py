@@ -30,37 +30,62 @@ def rename(
     connection: Connection, collection_id: int, meant: int | Person, new_name: str
 ) -> Person:
     """Give a person another name; see `Catalogue.rename_person`."""
-    lock_collection(connection, collection_id)
-    person = same_person(connection, collection_id, meant)
-    person_id = person.id
-    new_name = clean_name(new_name, "person's name")
-    if new_name == person.name:
-        return person
-    _check_free(connection, collection_id, new_name, person)
-    _set_name(connection, person_id, new_name)
-    edit = Edit({person_id: new_name}, renamed=(person_id, person.name, new_name))
-    _write(connection, collection_id, "rename", edit)
-    return person_by_id(connection, collection_id, person_id)
+    person, _ = _renamed(connection, collection_id, meant, new_name)
+    return person_by_id(connection, collection_id, person.id)
 
 
 def number(
     connection: Connection, collection_id: int, meant: int | Person, new_number: str
 ) -> Person:
     """Give a person an employee number; see `Catalogue.number_person`."""
+    person, _ = _numbered(connection, collection_id, meant, new_number)
+    return person_by_id(connection, collection_id, person.id)
+
+
+def rename_and_number(
+    connection: Connection,
+    collection_id: int,
+    names: Iterable[tuple[Person, str]],
+    numbers: Iterable[tuple[Person, str]],
+) -> list[JournalEntry]:
+    """Give people other names and numbers; see `Catalogue.rename_and_number`."""
+    edits = [_renamed(connection, collection_id, *each) for each in names]
+    edits += [_numbered(connection, collection_id, *each) for each in numbers]
+    return [entry for _, entry in edits if entry is not None]
+
+
+def _renamed(
+    connection: Connection, collection_id: int, meant: int | Person, new_name: str
+) -> tuple[Person, JournalEntry | None]:
+    """The person as before, and the edit; None where the name is the same."""
+    lock_collection(connection, collection_id)
+    person = same_person(connection, collection_id, meant)
+    new_name = clean_name(new_name, "person's name")
+    if new_name == person.name:
+        return person, None
+    _check_free(connection, collection_id, new_name, person)
+    _set_name(connection, person.id, new_name)
+    edit = Edit({person.id: new_name}, renamed=(person.id, person.name, new_name))
+    return person, _write(connection, collection_id, "rename", edit)
+
+
+def _numbered(
+    connection: Connection, collection_id: int, meant: int | Person, new_number: str
+) -> tuple[Person, JournalEntry | None]:
+    """The person as before, and the edit; None where the number is the same."""
     lock_collection(connection, collection_id)
     person = same_person(connection, collection_id, meant)
     cleaned = clean_external_id(new_number)
     if cleaned is None:
         raise InputError("The employee number is empty. Give one with at least one character.")
     if cleaned == person.external_id:
-        return person
+        return person, None
     owner = numbered(connection, collection_id, cleaned)
     if owner is not None:
         raise AlreadyExists(f"The number {cleaned} is {owner.name}'s. Nobody else can have it.")
     _set_number(connection, person.id, cleaned)
     edit = Edit({person.id: person.name}, numbered=(person.id, person.external_id, cleaned))
-    _write(connection, collection_id, "number", edit)
-    return person_by_id(connection, collection_id, person.id)
+    return person, _write(connection, collection_id, "number", edit)
 
 
 def dismiss(

@@ -264,19 +264,21 @@ def _twice(
     owners, means = templates(vectors, people)
     bar = min(gate.of_person, gate.of_photos)
     size = max(_BLOCK_NUMBERS // max(len(owners), 1), 1)
+    _, order, starts = grouped(people)
+    rows = np.split(order, starts)[1:]
     found = []
     for start in range(0, len(owners), size):
         near = means[start : start + size] @ means.T >= bar - _NEARLY
         first, second = np.nonzero(near)
         later = second > first + start
         for one, other in zip((first[later] + start).tolist(), second[later].tolist(), strict=True):
-            own, theirs = vectors[people == owners[one]], vectors[people == owners[other]]
+            own, theirs = vectors[rows[one]], vectors[rows[other]]
             cosines = own @ theirs.T
             across = (
                 fuse(cosines.max(axis=1), own @ means[other]),
                 fuse(cosines.max(axis=0), theirs @ means[one]),
             )
-            within = (scores[people == owners[one]], scores[people == owners[other]])
+            within = (scores[rows[one]], scores[rows[other]])
             leads = [float(np.median(w - a)) for w, a in zip(within, across, strict=True)]
             if usual is not None and max(leads) > ALIKE * usual:
                 continue

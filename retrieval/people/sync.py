@@ -209,20 +209,13 @@ def plan(
 
 
 def rename(service: Service, plan: Plan) -> list[JournalEntry]:
-    """Rename and number people as the list has them; each edit can be undone.
+    """Rename and number people as the list has them, all or none; each edit can be undone.
 
     Raises:
-        NotFound, AlreadyExists: somebody was edited meanwhile; the edits before stay.
+        NotFound, AlreadyExists: somebody was edited meanwhile; nothing is changed.
     """
-    entries = []
-    collection = service.collection.id
-    for each in plan.renamings:
-        service.rename(each.person, each.name)
-        entries += service.catalogue.journal(collection, 1)
-    for person, number in plan.numbered:
-        service.catalogue.number_person(collection, person, number)
-        entries += service.catalogue.journal(collection, 1)
-    return entries
+    names = [(each.person, each.name) for each in plan.renamings]
+    return service.catalogue.rename_and_number(service.collection.id, names, plan.numbered)
 
 
 def enrol(service: Service, plan: Plan) -> Iterator[EnrolReport]:

@@ -180,47 +180,62 @@ def _copies(copies: CopyGroup) -> Finding:
     return _finding(Kind.COPIES, sides, what, done, final=True)
 
 
-def accept(service: Service, ids: Sequence[str]) -> list[Accepted]:
-    """Do what findings propose.
+def chosen(findings: Sequence[Finding], ids: Iterable[str]) -> list[Finding]:
+    """The findings that ids mean, or the beginnings of ids, each once.
 
     Raises:
-        NotFound: there is no such finding (any more).
-        InputError: one of them must be decided by hand.
+        NotFound: there is no such finding (any more), or several begin so.
     """
-    done = []
-    for each in ids:  # one after the other: what one changes may end another
-        found = _one(open_findings(service), each)
+    meant: dict[str, Finding] = {}
+    for wanted in ids:
+        found = [
+            each for each in findings if len(wanted) >= 4 and each.id.startswith(wanted.lower())
+        ]
+        if len(found) != 1:
+            known = ", ".join(each.id for each in findings[:10]) or "none"
+            raise NotFound(f"There is no finding {wanted!r} (any more). There are: {known}.")
+        meant[found[0].id] = found[0]
+    return list(meant.values())
+
+
+def accept(service: Service, findings: Sequence[Finding]) -> list[Accepted]:
+    """Do what findings propose, one after the other.
+
+    What is not as it was found (a face that another finding moved, a person who was merged) is left
+    alone: the next examination tells of it, if it is still to be told.
+
+    Args:
+        service: of the collection.
+        findings: of one examination.
+
+    Returns:
+        what was done, for each finding about which something was done.
+
+    Raises:
+        InputError: one of them must be decided by hand; nothing is done.
+    """
+    for found in findings:
         if found.accepting is None:
             raise InputError(
                 f"{found.what}, of several people: which of them it shows must be decided by hand."
                 " Remove the photo where it is wrong."
             )
-        done.append(_ACCEPT[found.kind](service, found))
-    return done
+    return [_ACCEPT[each.kind](service, each) for each in findings if _stands(service, each)]
 
 
-def dismiss(service: Service, ids: Sequence[str]) -> list[JournalEntry]:
-    """Never propose findings again, until that is undone.
-
-    Raises:
-        NotFound: there is no such finding (any more); those before it are dismissed.
-    """
-    there = open_findings(service)  # once: nobody is changed by a dismissal
-    entries = []
-    for each in ids:
-        found = _one(there, each)
-        entry = service.catalogue.dismiss_finding(service.collection.id, found.id, found.people)
-        entries.append(entry)
-        there.remove(found)
-    return entries
+def _stands(service: Service, found: Finding) -> bool:
+    """Whether all faces of a finding are still whose they were."""
+    then = {face.id: face.person_id for side in found.sides for face in side}
+    there = service.catalogue.faces(then)
+    return then == {face.id: face.person_id for face in there.values()}
 
 
-def _one(found: Sequence[Finding], wanted: str) -> Finding:
-    meant = [each for each in found if len(wanted) >= 4 and each.id.startswith(wanted.lower())]
-    if len(meant) != 1:
-        known = ", ".join(each.id for each in found[:10]) or "none"
-        raise NotFound(f"There is no finding {wanted!r} (any more). There are: {known}.")
-    return meant[0]
+def dismiss(service: Service, findings: Iterable[Finding]) -> list[JournalEntry]:
+    """Never propose findings again, until that is undone."""
+    collection = service.collection.id
+    return [
+        service.catalogue.dismiss_finding(collection, found.id, found.people) for found in findings
+    ]
 
 
 def _finding(

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from retrieval.catalogue.records import EnrolledFace, JournalEntry, Move
+from retrieval.catalogue.records import EnrolledFace
 from retrieval.collection.lens import Stored
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.identities.calibrate import Calibration, calibrate, missing
@@ -321,26 +321,3 @@ def _not_compared(found: Findings, people: int) -> tuple[str, ...]:
         whose = "1 person has" if one else f"{len(found.alone)} people have"
         told.append(f"{whose} one photo, which was compared with no other of theirs")
     return tuple(told)
-
-
-def move_misplaced(service: Service, health: Health) -> JournalEntry | None:
-    """File each misplaced photo under the person whom it looks like, as one edit.
-
-    Returns:
-        The edit, which is undone as one; None where there is nothing to move.
-
-    Raises:
-        NotFound: a photo or a person is gone, or called otherwise by now: nothing is moved.
-        InputError: a photo is another person's by now.
-    """
-    if not health.misplaced:
-        return None
-    moves = [
-        Move(
-            (found.face.id,),
-            service.person_by_id(found.looks_like_id, found.looks_like),
-            service.person_by_id(found.face.person_id, found.face.person),
-        )
-        for found in health.misplaced
-    ]
-    return service.catalogue.move_all(service.collection.id, moves)

@@ -5,15 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.catalogue.catalogue import Catalogue
-from retrieval.errors import DataInvalid, NotFound, SettingInvalid
+from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.identities.decide import decide
 from retrieval.service import Service
 from retrieval.upkeep.trust import (
     calibrate_collection,
     examine_collection,
     forget_calibration,
-    move_misplaced,
 )
 from retrieval.values import Outcome
 from tests.identities.made import Crowd, crowd
@@ -157,41 +155,9 @@ def test_health_names_photos_people_and_copies(service: Service) -> None:
     assert health.few == (("new 0", 2),)
     assert health.document()["few_photos"] == [{"person": "new 0", "photos": 2}]
     assert (health.strangers, health.parts, health.not_compared) == ((), (), ())
-    move_misplaced(service, health)
-    assert examine_collection(service).misplaced == ()
 
 
-def test_all_moves_are_one_edit_which_is_taken_back_as_one(service: Service) -> None:
-    gallery = crowd(15, 4, seed=1, noise=0.2)
-    people = gallery.people.copy()
-    people[[6, 21]] = [9, 2]
-    enrol(service, Crowd(gallery.vectors, people))
-    before = service.catalogue.photos(1)
-    entry = move_misplaced(service, examine_collection(service))
-    assert entry is not None
-    assert len(entry.faces) == 2
-    assert entry.summary == "moved 2 faces of 9 and 2 to 1 and 5"
-    assert [each.id for each in service.catalogue.journal(1)] == [entry.id]
-    assert examine_collection(service).misplaced == ()
-    service.catalogue.undo(1, service.catalogue.newest_edit(1))
-    assert service.catalogue.photos(1) == before
-
-
-def test_nothing_is_moved_where_somebody_is_called_otherwise_by_then(service: Service) -> None:
-    gallery = crowd(15, 4, seed=1, noise=0.2)
-    people = gallery.people.copy()
-    people[[6, 21]] = [9, 2]
-    enrol(service, Crowd(gallery.vectors, people))
-    health = examine_collection(service)
-    with Catalogue.open(service.catalogue.url) as another:
-        another.rename_person(1, another.person(1, "5").id, "five")
-    before = service.catalogue.photos(1)
-    with pytest.raises(NotFound, match="is called otherwise now: 'five', not '5'"):
-        move_misplaced(service, health)
-    assert service.catalogue.photos(1) == before
-
-
-def test_strangers_under_one_name_are_moved_to_nobody_and_said_to_resemble_nobody(
+def test_strangers_under_one_name_are_said_to_resemble_nobody(
     service: Service,
 ) -> None:
     enrol(service, crowd(15, 4, seed=1, noise=0.2))
@@ -200,7 +166,6 @@ def test_strangers_under_one_name_are_moved_to_nobody_and_said_to_resemble_nobod
     health = examine_collection(service)
     assert health.misplaced == ()
     assert {found.face.person for found in health.strangers} == {"new 99"}
-    assert move_misplaced(service, health) is None
 
 
 def test_what_was_not_compared_is_said(service: Service) -> None:

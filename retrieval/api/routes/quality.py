@@ -29,10 +29,11 @@ from retrieval.api.schemas import (
     Measured,
     WantedRate,
 )
+from retrieval.errors import NotFound
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
 from retrieval.service import Service
-from retrieval.upkeep.findings import accept, dismiss, examine_open, open_findings
+from retrieval.upkeep.findings import accept, chosen, dismiss, examine_open, open_findings
 from retrieval.upkeep.trust import (
     Calibrated,
     Health,
@@ -124,9 +125,12 @@ async def accept_finding(context: InContext, caller: By, service: InGallery, fin
     """Do what a finding proposes; the edits can be undone unless the finding is final."""
 
     def work() -> dict[str, Any]:
+        found = chosen(open_findings(service), [finding])
         with _audited(caller, service, "accept-finding", lambda _: {"finding": finding}):
-            (done,) = accept(service, [finding])
-        return done.document()
+            done = accept(service, found)
+        if not done:
+            raise NotFound(f"The finding {finding!r} was dealt with meanwhile.")
+        return done[0].document()
 
     return await context.pool.run(work)
 
@@ -138,8 +142,9 @@ async def dismiss_finding(context: InContext, caller: By, service: InGallery, fi
     """Never propose a finding again; undone as every edit."""
 
     def work() -> dict[str, Any]:
+        found = chosen(open_findings(service), [finding])
         with _audited(caller, service, "dismiss-finding", lambda _: {"finding": finding}):
-            (entry,) = dismiss(service, [finding])
+            (entry,) = dismiss(service, found)
         entries = [{"entry": entry.id, "summary": entry.summary}]
         return {"finding": finding, "entries": entries, "removed": []}
 

@@ -94,7 +94,10 @@ def log_erasure(
 
 def add_erasures(connection: Connection, lines: Iterable[Erasure]) -> None:
     """Write lines down, leaving out those that are there."""
-    known = {line.id for line in logged_erasures(connection)}
+    lines = list(lines)
+    known: set[str] = set()
+    for ids in chunks([line.id for line in lines]):
+        known.update(connection.scalars(select(erasures.c.id).where(erasures.c.id.in_(ids))))
     rows = [
         {
             "id": line.id,
