@@ -29,7 +29,7 @@ tr { break-inside: avoid }
 thead { display: table-header-group }
 img { width: 14mm; height: 14mm; border-radius: 3px; display: block }
 td.face { width: 17mm }
-.number { font-variant-numeric: tabular-nums; text-align: right }
+.number { font-variant-numeric: tabular-nums; text-align: right; padding-right: 1.5rem }
 .absent { columns: 2; padding: 0; list-style: none; margin: 0 }
 .groups { display: flex; flex-wrap: wrap; gap: 6mm }
 .groups figure { margin: 0; width: 26mm; font-size: 8.5pt; break-inside: avoid }

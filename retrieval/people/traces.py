@@ -102,12 +102,12 @@ def _photos_left(
 ) -> Iterable[Path]:
     """Files that hold one of the photos: kept copies, called by their hash, and any others."""
     sha256s -= service.catalogue.photos_elsewhere(service.collection.id, sha256s)
-    others = []
+    catalogue, others = {*service.catalogue.files()}, []
     for path in files:
         if _KEPT.fullmatch(path.name):
             if path.name in sha256s:
                 yield path
-        elif path not in service.catalogue.files() and path.suffix != ".snapshot":
+        elif path not in catalogue and path.suffix != ".snapshot":
             others.append(path)
     yield from copies(others, sha256s)
 
