@@ -28,23 +28,36 @@ def detect(
         list[str] | None,
         typer.Option("--detector", help="Ours to measure; all that are on this machine."),
     ] = None,
+    like_opencv: Annotated[
+        bool,
+        typer.Option(
+            "--like-opencv",
+            help="Needs no boxes.csv: what YuNet finds as OpenCV runs it is taken for the faces.",
+        ),
+    ] = False,
+    photos: Annotated[
+        int | None,
+        typer.Option("--photos", min=1, help="At most so many, evenly spread."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write a plot here, PNG."),
         Writes.FILE,
     ] = None,
 ) -> None:
-    """Find the faces of photos with each detector and detail, beside face_recognition's HOG."""
-    from retrieval.benchmarks.detect import DETAILS, plot, read_boxes
+    """Find the faces of photos with each detector and detail, beside OpenCV and HOG."""
+    from retrieval.benchmarks.detect import evenly, photos_without_boxes, plot, read_boxes
     from retrieval.benchmarks.detect import run as measure
     from retrieval.building import build_models
     from retrieval.files.output import replacing
 
     models = build_models(run.settings)
     names = detector or [name for name in models.manifest.detectors if models.available(name)]
-    steps = len(read_boxes(folder)) * len(names) * len(DETAILS)
-    with run.progress("measuring", steps) as advance:
-        times = measure(run.settings, folder, names, progress=advance)
+    listed = None if like_opencv else read_boxes(folder)
+    paths = evenly(list(listed or photos_without_boxes(folder)), photos)
+    asked = {path: listed[path] if listed else None for path in paths}
+    with run.progress("measuring", len(asked)) as advance:
+        times = measure(run.settings, asked, names, progress=advance)
     if out is not None:
         with replacing(out) as part:
             part.write_bytes(plot(times)["light"])

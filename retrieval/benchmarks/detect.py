@@ -2,7 +2,8 @@
 
 A face counts as found where a box has at least half of the common area (intersection over union)
 with its own, each box once; a box with less than 0.3 to every face that is known was invented.
-`face_recognition` (HOG) is measured beside ours where it is installed.
+YuNet as OpenCV runs it is measured beside ours, and `face_recognition` (HOG) where it is installed.
+Photos whose faces nobody listed are measured by what OpenCV's YuNet finds in them.
 """
 
 import csv
@@ -15,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.benchmarks import plots
+from retrieval.benchmarks import opencv_yunet, plots
 from retrieval.building import build_finder
 from retrieval.errors import DataInvalid
 from retrieval.faces.boxes import overlaps
 from retrieval.photos.decode import StoredPhoto
+from retrieval.photos.folders import photos_at
 from retrieval.settings import Settings
 from retrieval.values import Floats
 
@@ -111,55 +113,89 @@ def read_boxes(folder: Path) -> dict[Path, Floats]:
     except OSError as error:
         raise DataInvalid(
             f"{path} cannot be read: {error.strerror}. It lists the faces of the photos beside it,"
-            " a row per face: photo, x, y, w, h."
+            " a row per face: photo, x, y, w, h. Without such a list, --like-opencv takes what"
+            " YuNet finds as OpenCV runs it."
         ) from error
     if not boxes:
         raise DataInvalid(f"{path} lists no face.")
     return {photo: np.array(found, np.float32) for photo, found in sorted(boxes.items())}
 
 
+def photos_without_boxes(folder: Path) -> list[Path]:
+    """All photos below a folder.
+
+    Raises:
+        DataInvalid: there is none.
+    """
+    found = sorted(photos_at(folder))
+    if not found:
+        raise DataInvalid(f"{folder} holds no photos.")
+    return found
+
+
+def evenly(photos: Sequence[Path], most: int | None) -> list[Path]:
+    """At most so many of the photos, evenly spread."""
+    if most is None or most >= len(photos):
+        return list(photos)
+    return [photos[row] for row in np.linspace(0, len(photos) - 1, most).round().astype(int)]
+
+
 def run(
     settings: Settings,
-    folder: Path,
+    photos: Mapping[Path, Floats | None],
     detectors: Sequence[str],
     *,
     details: Sequence[str] = DETAILS,
     progress: Callable[[], None] = lambda: None,
 ) -> DetectionTimes:
-    """Find the faces of a folder's photos with each detector and detail, and with the rival.
+    """Find the faces of photos with each detector and detail, and with the rivals.
 
     Args:
         settings: models are looked for under its home.
-        folder: photos, and boxes.csv.
+        photos: with their faces, (n, 4) xywh; None stands for those that YuNet finds as OpenCV
+            runs it.
         detectors, details: of ours.
-        progress: called after each photo of each contender.
+        progress: called after each photo.
 
     Raises:
-        DataInvalid: see `read_boxes`.
         PhotoError: a photo cannot be read.
+        ModelError: a network is not there.
     """
-    truth = read_boxes(folder)
+    contenders = _contenders(settings, detectors, details)
+    opencv: opencv_yunet.OpenCvYuNet | None = None
+    truth: list[Floats] = []
+    tally = {name: _Tally() for name in contenders}
+    for path, faces in photos.items():
+        photo = StoredPhoto(path.read_bytes(), path.name, max_pixels=settings.max_pixels)
+        photo.at_least(None)
+        if faces is None:
+            opencv = opencv or opencv_yunet.OpenCvYuNet(settings)
+            faces = opencv(photo)
+        truth.append(faces)
+        for name, find in contenders.items():
+            tally[name].add(truth[-1], photo, find)
+        progress()
+    return DetectionTimes(
+        len(truth),
+        tuple(_by_size(np.concatenate(truth)).tolist()),
+        tuple(each.sum(name, len(truth)) for name, each in tally.items()),
+        RIVAL in contenders,
+    )
+
+
+def _contenders(
+    settings: Settings, detectors: Sequence[str], details: Sequence[str]
+) -> dict[str, Finds]:
     contenders: dict[str, Finds] = {}
     for name in detectors:
         for detail in details:
             values = {**settings.model_dump(), "detail": detail}
             contenders[f"{name}, {detail}"] = _ours(Settings(**values), name)
+    if "yunet" in detectors:
+        contenders[opencv_yunet.NAME] = opencv_yunet.OpenCvYuNet(settings)
     if (rival := _rival()) is not None:
         contenders[RIVAL] = rival
-    tally = {name: _Tally() for name in contenders}
-    for path, faces in truth.items():
-        photo = StoredPhoto(path.read_bytes(), path.name, max_pixels=settings.max_pixels)
-        photo.at_least(None)
-        for name, find in contenders.items():
-            tally[name].add(faces, photo, find)
-            progress()
-    every = np.concatenate(list(truth.values()))
-    return DetectionTimes(
-        len(truth),
-        tuple(_by_size(every).tolist()),
-        tuple(each.sum(name, len(truth)) for name, each in tally.items()),
-        rival is not None,
-    )
+    return contenders
 
 
 class _Tally:
