@@ -1,5 +1,6 @@
 """`rollcall models`: what is there, and how the rest is got."""
 
+import re
 from pathlib import Path
 
 import onnx
@@ -32,8 +33,24 @@ def test_list_shows_every_model_with_its_state_and_licence(tmp_path: Path) -> No
 
 def test_list_prints_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     lines = rollcall(tmp_path, "models", "list").stdout.splitlines()
-    assert lines[0].split()[:3] == ["name", "kind", "state"]
-    assert ["yunet", "detector", "not", "pulled"] in [line.split()[:4] for line in lines]
+    assert lines[0].split("\t")[:3] == ["name", "state", "FNIR"]
+    cells = [line.split("\t") for line in lines]
+    assert ["yunet", "not pulled"] in [line[:2] for line in cells]
+    assert ["sface", "not pulled", "not measured"] in [line[:3] for line in cells]
+    assert ["mtcnn", "detector", "MIT"] in cells
+    assert any("not by us" in line for line in lines)
+
+
+def test_list_fits_into_eighty_columns_with_every_name_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = rollcall(tmp_path, "models", "list").stdout.splitlines()
+    words = [re.sub(r"\x1b\[[0-9;]*m", "", line).split() for line in lines]
+    for name in ("mobilefacenet-dlib", "ghostfacenet"):
+        assert [line[0] for line in words if line].count(name) == 2
+    assert ["ghostfacenet", "not", "pulled", "not", "measured"] in words
 
 
 def test_export_writes_every_variant_and_verify_hashes_them(tmp_path: Path) -> None:
