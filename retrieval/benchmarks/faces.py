@@ -23,6 +23,8 @@ from retrieval.benchmarks.identification import (
     draw,
     fnir_at,
     fnir_interval,
+    fpir_interval,
+    most_alike,
     ours,
     threshold_for,
 )
@@ -62,6 +64,7 @@ class Operation(TypedDict):
 
     Attributes:
         fpir, fpir_sd: share of the strangers that are named.
+        fpir_interval: 95 % confidence, by a bootstrap over strangers.
         fnir: share of the known people's photos that are not named rightly.
         fnir_there: FNIR of the best threshold of the same FPIR, draw by draw.
         misnamed: known people's photos that are given another name.
@@ -70,6 +73,7 @@ class Operation(TypedDict):
 
     fpir: float
     fpir_sd: float
+    fpir_interval: tuple[float, float]
     fnir: float
     fnir_there: float
     misnamed: float
@@ -77,7 +81,7 @@ class Operation(TypedDict):
 
 
 class Result(TypedDict):
-    """One embedder's figures."""
+    """One embedder's figures; `alike` as `identification.most_alike` gives it."""
 
     name: str
     model: str
@@ -99,6 +103,7 @@ class Result(TypedDict):
     photo_ms: float
     megabytes: float
     groups: dict[str, list[dict[str, Any]]]
+    alike: list[tuple[str, str, float]]
 
 
 class Accuracy(TypedDict):
@@ -206,7 +211,7 @@ def _result(
         ),
         by_people=_sweep(faces, [(photos, n) for n in PEOPLE], draws, seed, by_people=True),
         verification=comparison._asdict(),
-        default=_operation(found, [contender.gate] * draws),
+        default=_operation(found, drawn, [contender.gate] * draws),
         calibrated=calibrated,
         not_calibrated=lacking,
         evidence_at=float(np.mean([threshold_for(one.strangers, FPIRS[0]) for one in found])),
@@ -214,6 +219,7 @@ def _result(
         photo_ms=faces.ms,
         megabytes=contender.megabytes,
         groups={},
+        alike=most_alike(faces, found, drawn),
     )
 
 
@@ -290,17 +296,16 @@ def _calibrated(
         calibrate(ask_gallery(faces.vectors[one.gallery], one.owners), fpir) for one in drawn
     ]
     gates = [made.gate(made.people) for made in calibrations]
-    operation = _operation(found, gates)
-    fpirs = [_fpir(one, gate) for one, gate in zip(found, gates, strict=True)]
+    operation = _operation(found, drawn, gates)
     held = [
-        made.fpir_interval[0] <= rate <= made.fpir_interval[1]
-        for made, rate in zip(calibrations, fpirs, strict=True)
+        made.fpir_interval[0] <= _stranger_named(one, gate).mean() <= made.fpir_interval[1]
+        for made, one, gate in zip(calibrations, found, gates, strict=True)
     ]
     return Operation(**{**operation, "held": float(np.mean(held))}), None
 
 
-def _fpir(found: Answers, gate: Gate) -> float:
-    return float(_named(found.strangers, found.stranger_leads, gate).mean())
+def _stranger_named(found: Answers, gate: Gate) -> Any:
+    return _named(found.strangers, found.stranger_leads, gate)
 
 
 def _named(evidence: Any, leads: Any, gate: Gate) -> Any:
@@ -308,14 +313,16 @@ def _named(evidence: Any, leads: Any, gate: Gate) -> Any:
     return (evidence >= gate.threshold) & (leads >= gate.margin) & (leads > 0)
 
 
-def _operation(found: Sequence[Answers], gates: Sequence[Gate]) -> Operation:
-    fpirs = [_fpir(one, gate) for one, gate in zip(found, gates, strict=True)]
+def _operation(found: Sequence[Answers], drawn: Sequence[Draw], gates: Sequence[Gate]) -> Operation:
+    strangers = [_stranger_named(one, gate) for one, gate in zip(found, gates, strict=True)]
+    fpirs = [float(passed.mean()) for passed in strangers]
     named = [_named(one.known, one.leads, gate) for one, gate in zip(found, gates, strict=True)]
     missed = [1 - (passed & one.right).mean() for one, passed in zip(found, named, strict=True)]
     wrong = [(passed & ~one.right).mean() for one, passed in zip(found, named, strict=True)]
     return Operation(
         fpir=float(np.mean(fpirs)),
         fpir_sd=float(np.std(fpirs)),
+        fpir_interval=fpir_interval(strangers, drawn),
         fnir=float(np.mean(missed)),
         fnir_there=float(np.mean([fnir_at(o, f) for o, f in zip(found, fpirs, strict=True)])),
         misnamed=float(np.mean(wrong)),

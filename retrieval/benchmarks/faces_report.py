@@ -47,6 +47,7 @@ def _accuracy(result: Accuracy) -> Report:
         .table(_rules(result))
         .heading("Thresholds, on people that they were not made from")
         .table(_thresholds(result))
+        .table(_alike(result))
         .heading("How much is enrolled")
         .table(_sweep(result, "by_photos", "photos enrolled of each person"))
         .table(_sweep(result, "by_people", "people known"))
@@ -121,7 +122,8 @@ def _thresholds(result: Accuracy) -> Table:
         "embedder  ",
         "threshold",
         "FPIR",
-        "± SD ",
+        "from",
+        "to",
         "FNIR",
         "FNIR of the best threshold there",
         "named wrongly",
@@ -133,7 +135,20 @@ def _thresholds(result: Accuracy) -> Table:
         if found["calibrated"] is not None:
             said = f"calibrated for {result['wanted_fpir']:.1%}"
             rows.append(_threshold_row(found["name"], said, found["calibrated"]))
-    return Table(columns, rows, "Means over the draws.", dict.fromkeys(columns[2:], ".2%"))
+    caption = "Means over the draws; from, to: 95 % confidence, by a bootstrap over strangers."
+    return Table(columns, rows, caption, dict.fromkeys(columns[2:], ".2%"))
+
+
+def _alike(result: Accuracy) -> Table:
+    columns = ("embedder", "stranger", "looks like", "least evidence")
+    rows: list[list[Cell]] = [
+        [found["name"], *pair] for found in result["results"] for pair in found["alike"]
+    ]
+    caption = (
+        "The strangers most like one known person in every draw: perhaps one person under two"
+        " names, who then counts as a stranger that is named."
+    )
+    return Table(columns, rows, caption, {"least evidence": ".3f"})
 
 
 def _threshold_row(name: str, said: str, found: Operation) -> list[Cell]:
@@ -141,7 +156,7 @@ def _threshold_row(name: str, said: str, found: Operation) -> list[Cell]:
         name,
         said,
         found["fpir"],
-        found["fpir_sd"],
+        *found["fpir_interval"],
         found["fnir"],
         found["fnir_there"],
         found["misnamed"],

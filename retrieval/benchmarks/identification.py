@@ -7,7 +7,7 @@ counts as missed, a stranger's as not named. Everything is computed on whole arr
 Source: ISO/IEC 19795-1 (FPIR, FNIR); ISO/IEC 19795-2 (DET).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +56,7 @@ class Answers(NamedTuple):
         leads: (q,) of the best person over the second.
         strangers: (s,) evidence.
         stranger_leads: (s,) as `leads`.
+        stranger_best: (s,) the best known person, as in `Draw.owners`.
     """
 
     right: Bools
@@ -63,6 +64,7 @@ class Answers(NamedTuple):
     leads: Floats
     strangers: Floats
     stranger_leads: Floats
+    stranger_best: Ints
 
 
 def draw(faces: PhotoVectors, photos: int, people: int | None, rng: np.random.Generator) -> Draw:
@@ -138,10 +140,9 @@ def answers(faces: PhotoVectors, drawn: Draw, rule: Rule) -> Answers:
         return best, np.where(faces.found[rows], scores, -np.inf), leads
 
     best, known, leads = ask(drawn.asked)
-    _, strangers, stranger_leads = ask(drawn.strangers)
-    return Answers(
-        (best == drawn.asked_owners) & (known > -np.inf), known, leads, strangers, stranger_leads
-    )
+    stranger_best, strangers, stranger_leads = ask(drawn.strangers)
+    right = (best == drawn.asked_owners) & (known > -np.inf)
+    return Answers(right, known, leads, strangers, stranger_leads, stranger_best)
 
 
 def ours(probes: Vectors, gallery: Vectors, owners: Ints) -> tuple[Ints, Floats, Floats]:
@@ -254,6 +255,51 @@ def fnir_interval(
         totals += 1 - (weights * named).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
     low, high = np.quantile(totals / len(found), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def fpir_interval(
+    named: Sequence[Bools], draws: Sequence[Draw], level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Confidence interval of the mean FPIR over the draws, by a bootstrap over strangers.
+
+    Args:
+        named: which of each draw's strangers' photos are given a name.
+        draws: as many.
+        level: of the interval.
+        seed: of the bootstrap.
+    """
+    people = 1 + max(int(drawn.stranger_owners.max()) for drawn in draws)
+    asked, passed = np.zeros((2, people))
+    for one, drawn in zip(named, draws, strict=True):
+        asked += np.bincount(drawn.stranger_owners, minlength=people) / len(one)
+        passed += np.bincount(drawn.stranger_owners, one, minlength=people) / len(one)
+    there = np.flatnonzero(asked)
+    times = _times(np.random.default_rng(seed), len(there))
+    low, high = np.quantile(
+        (times @ passed[there]) / (times @ asked[there]), [(1 - level) / 2, (1 + level) / 2]
+    )
+    return float(low), float(high)
+
+
+def most_alike(
+    faces: PhotoVectors, found: Sequence[Answers], draws: Sequence[Draw], most: int = 5
+) -> list[tuple[str, str, float]]:
+    """Strangers who look like one known person in every draw: perhaps one under two names.
+
+    Returns:
+        the stranger's name, the known person's, and the least evidence over the draws; most first.
+    """
+    least: dict[tuple[int, int], float] = {}
+    for number, (one, drawn) in enumerate(zip(found, draws, strict=True)):
+        person = np.zeros(int(drawn.owners.max()) + 1, np.int64)
+        person[drawn.owners] = faces.people[drawn.gallery]
+        pairs = zip(drawn.stranger_owners.tolist(), person[one.stranger_best].tolist(), strict=True)
+        here = dict(zip(pairs, one.strangers.tolist(), strict=True))
+        if number == 0:
+            least = here
+        least = {pair: min(least[pair], here[pair]) for pair in least.keys() & here.keys()}
+    order = sorted(least.items(), key=lambda item: -item[1])[:most]
+    return [(faces.names[a], faces.names[b], evidence) for (a, b), evidence in order]
 
 
 def _times(rng: np.random.Generator, people: int) -> Ints:

@@ -22,6 +22,8 @@ from retrieval.benchmarks.identification import (
     draw,
     fnir_at,
     fnir_interval,
+    fpir_interval,
+    most_alike,
     ours,
 )
 from retrieval.benchmarks.verification import verify
@@ -99,7 +101,9 @@ def _score(own: np.ndarray, probe: np.ndarray) -> float:
 def test_fnir_is_taken_at_the_threshold_that_lets_so_many_strangers_through() -> None:
     known = np.array([0.9, 0.6, 0.95, 0.7], np.float32)
     strangers = np.array([0.8, 0.65, 0.5], np.float32)
-    found = Answers(np.array([True, True, False, True]), known, known, strangers, strangers)
+    nobody = np.zeros(3, np.int64)
+    right = np.array([True, True, False, True])
+    found = Answers(right, known, known, strangers, strangers, nobody)
     assert fnir_at(found, 0) == pytest.approx(3 / 4)  # above 0.8: one is right, one is not
     assert fnir_at(found, 0.34) == pytest.approx(2 / 4)
     assert fnir_at(found, 0.67) == pytest.approx(1 / 4)
@@ -116,6 +120,34 @@ def test_the_interval_holds_the_mean_and_narrows_with_more_people(face_folder: M
         assert low <= np.mean([fnir_at(one, 0.05) for one in found]) <= high
         widths.append(high - low)
     assert widths[1] < widths[0]
+
+
+def test_the_interval_of_fpir_holds_it_and_counts_each_stranger_once_per_draw(
+    face_folder: Make,
+) -> None:
+    vectors = _vectors(face_folder(120, 6, 1.1))
+    draws = [draw(vectors, 3, 40, np.random.default_rng(n)) for n in range(3)]
+    found = [answers(vectors, one, ours) for one in draws]
+    named = [one.strangers > np.quantile(one.strangers, 0.8) for one in found]
+    low, high = fpir_interval(named, draws)
+    assert low < np.mean([passed.mean() for passed in named]) < high
+    assert high - low < 0.2
+    everybody = [np.ones_like(passed) for passed in named]
+    assert fpir_interval(everybody, draws) == pytest.approx((1, 1))
+
+
+def test_a_person_under_two_names_is_the_stranger_most_like_somebody(face_folder: Make) -> None:
+    made = face_folder(60, 6, 0.8)
+    people = made.people.copy()
+    people[np.flatnonzero(people == 7)[4:]] = 60  # two photos: never known by three
+    names = (*made.names, "second name")
+    vectors = PhotoVectors(names, people, made.vectors, np.ones(len(people), bool), "made", 1.0)
+    draws = [draw(vectors, 3, None, np.random.default_rng(n)) for n in range(4)]
+    shown = [one for one in draws if 7 in vectors.people[one.gallery]]
+    found = [answers(vectors, one, ours) for one in shown]
+    alike = most_alike(vectors, found, shown)
+    assert alike[0][:2] == ("second name", made.names[7])
+    assert 0 < len(alike) <= 5
 
 
 def test_every_rule_answers_and_the_last_is_the_products(vectors: PhotoVectors) -> None:
