@@ -3,7 +3,7 @@
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,6 @@ import psutil
 
 from retrieval.benchmarks.progress import Advance
 from retrieval.benchmarks.videos import HEIGHT, WIDTH, Walker, draw
-from retrieval.collection.tracks.following import BATCH, Follower
-from retrieval.collection.tracks.tracker import TrackRule
-from retrieval.photos.videos import Frame, VideoRules, opened
 from retrieval.service import Service
 from retrieval.values import Source
 
@@ -37,14 +34,14 @@ def write(walkers: list[Walker], seconds: float, path: Path) -> None:
 def watch(
     service: Service, walkers: list[Walker], seconds: float, hours: float, advance: Advance
 ) -> dict[str, Any]:
-    """Watch a composed video, once for its speed and again and again for its memory.
+    """Watch a composed video for its speed, and a long one made of it for its memory.
 
     Args:
         service: that watches.
         walkers: of the video.
         seconds: that the video lasts.
-        hours: of video that are watched in a loop; 0 for none.
-        advance: is told of each time through.
+        hours: of video that are watched for its memory, the same again and again; 0 for none.
+        advance: is told of each second of that.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "walk.mp4"
@@ -63,41 +60,54 @@ def watch(
             "times_real_time": round(answer.seconds / took, 2),
         }
         if hours:
-            found["memory"] = _loop(service, source, hours, advance)
+            found["memory"] = _memory(service, path, hours * 3600, advance)
         return found
 
 
-def _loop(service: Service, source: Source, hours: float, advance: Advance) -> dict[str, Any]:
-    """Follow one endless video made of many times the same: its tracks never begin anew."""
-    rules, process = service.video_rules, psutil.Process()
-    follower = Follower(TrackRule.of(service.active_model.lens.gate()))
-    rows, watched = [], 0.0
-    while watched < hours * 3600:
-        for batch in _batches(source, rules, watched):
-            faces = service.active_model.pipeline.look([frame.pixels for frame in batch])
-            for frame, each in zip(batch, faces, strict=True):
-                follower.step(frame, each)
-            last = batch[-1].second
-        watched = last + 1.0
+def _memory(service: Service, short: Path, seconds: float, advance: Advance) -> dict[str, Any]:
+    """Watch one long video, made of many times the short one, as any video is watched."""
+    path, process = short.with_name("long.mp4"), psutil.Process()
+    repeat(short, seconds, path)
+    rows: list[float] = []
+
+    def reached(second: float, length: float | None) -> None:
         rows.append(process.memory_info().rss / 2**20)
-        advance(1)
-    tenth = rows[: max(len(rows) // 10, 1)]
+        advance(max(int(second) - advanced[0], 0))
+        advanced[0] = max(int(second), advanced[0])
+
+    advanced = [0]
+    cpu = time.process_time()
+    answer = service.identify_video(Source("long.mp4", path), advance=reached)
+    tenth = max(len(rows) // 10, 1)
     return {
-        "hours": round(watched / 3600, 2),
-        "first_tenth_mb": round(float(np.mean(tenth)), 1),
-        "last_tenth_mb": round(float(np.mean(rows[-len(tenth) :])), 1),
+        "hours": round(answer.seconds / 3600, 4),
+        "frames_looked_at": answer.looked,
+        "tracks": len(answer.tracks),
+        "cpu_s": round(time.process_time() - cpu, 1),
+        "first_tenth_mb": round(float(np.mean(rows[:tenth])), 1),
+        "last_tenth_mb": round(float(np.mean(rows[-tenth:])), 1),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10, 1),
-        "tracks": len(follower.tracks),
     }
 
 
-def _batches(source: Source, rules: VideoRules, offset: float) -> Iterator[list[Frame]]:
-    with opened(source, rules.limits) as video:
-        batch: list[Frame] = []
-        for frame in video.sampled(rules.pace):
-            batch.append(Frame(frame.number, frame.second + offset, frame.pixels, frame.cut))
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+def repeat(short: Path, seconds: float, path: Path) -> None:
+    """Write a video again and again into another, as it is, until that lasts so long."""
+    import av
+
+    with av.open(str(path), "w") as long:
+        stream, ends, base = None, 0, Fraction(1)
+        while stream is None or ends * base < seconds:
+            with av.open(str(short)) as file:
+                shown = file.streams.video[0]
+                if stream is None:
+                    stream, base = long.add_stream_from_template(shown), shown.time_base or base
+                begins = ends
+                for packet in file.demux(shown):
+                    if packet.pts is None or packet.dts is None:  # the end
+                        continue
+                    packet.pts, packet.dts = packet.pts + begins, packet.dts + begins
+                    ends = max(ends, packet.pts + (packet.duration or 0))
+                    packet.stream = stream
+                    long.mux(packet)
+            if ends == begins:
+                return

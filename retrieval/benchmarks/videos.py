@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -203,8 +203,24 @@ def owners(faces: Faces, placed: Sequence[tuple[int, Any]]) -> list[int]:
     return found
 
 
+class Seen(NamedTuple):
+    """A face of one frame.
+
+    Attributes:
+        owner: row of its walker, or -1.
+        track: number of its track, or -1 where that does not count.
+        alone: whom this frame alone names, or None.
+        usable: whether it can be compared in this frame.
+    """
+
+    owner: int
+    track: int
+    alone: str | None
+    usable: bool
+
+
 @dataclass(slots=True)
-class _Tally:
+class Tally:
     """What is counted over videos; pairs are by tracks, and one by one."""
 
     frames: int = 0
@@ -219,6 +235,61 @@ class _Tally:
     people_missed: tuple[int, int] = (0, 0)
     wrong: tuple[int, int] = (0, 0)
 
+    def count(
+        self, walkers: Sequence[Walker], seen: Sequence[Seen], names: dict[int, str | None]
+    ) -> None:
+        """Add the faces of one video, whose tracks have these names."""
+        on_tracks = [each for each in seen if each.owner >= 0 and each.track in names]
+        majority: dict[int, Counter[int]] = {}
+        for each in on_tracks:
+            majority.setdefault(each.track, Counter())[each.owner] += 1
+        self.pure += sum(count.most_common(1)[0][1] for count in majority.values())
+        self.faces += len(on_tracks)
+        self.tracks += len(majority)
+        self.owners += len({each.owner for each in on_tracks})
+        usable = [each for each in seen if each.owner >= 0 and each.usable]
+        self.known += sum(walkers[each.owner].known for each in usable)
+        self.strangers += sum(not walkers[each.owner].known for each in usable)
+        both = [
+            _counted([(walkers[each.owner], names.get(each.track)) for each in usable]),
+            _counted([(walkers[each.owner], each.alone) for each in usable]),
+        ]
+        for field, pair in zip(_COUNTED, zip(*both, strict=True), strict=True):
+            before = getattr(self, field)
+            setattr(self, field, (before[0] + pair[0], before[1] + pair[1]))
+
+    def figures(self, videos: int) -> VideoFigures:
+        """What that makes, over so many videos."""
+        return VideoFigures(
+            videos=videos,
+            frames=self.frames,
+            faces=self.faces,
+            tracks=self.tracks,
+            owners=self.owners,
+            purity=self.pure / max(self.faces, 1),
+            per_owner=self.tracks / max(self.owners, 1),
+            faces_missed=_share(self.missed, self.known),
+            people_missed=self.people_missed,
+            wrongly_named=_share(self.wrong, videos),
+            strangers_tagged=_share(self.tagged, self.strangers),
+        )
+
+
+_COUNTED = ("missed", "tagged", "people_missed", "wrong")
+
+
+def _counted(told: Sequence[tuple[Walker, str | None]]) -> tuple[int, int, int, int]:
+    """Of faces and the names they were given: see `_COUNTED`."""
+    ours = [(walker, name) for walker, name in told if walker.known]
+    right = {walker.name for walker, name in ours if name == walker.name}
+    wrong = {(walker.name, name) for walker, name in told if name not in (None, walker.name)}
+    return (
+        sum(name != walker.name for walker, name in ours),
+        sum(name is not None for walker, name in told if not walker.known),
+        len({walker.name for walker, _ in ours} - right),
+        len(wrong),
+    )
+
 
 def measure(
     service: Service, others: dict[str, list[Path]], videos: int, seed: int, advance: Advance
@@ -228,88 +299,43 @@ def measure(
     known = {person.name for person in service.catalogue.people(service.collection.id)}
     known &= others.keys()
     rng = np.random.default_rng(seed)
-    tally = _Tally()
+    tally = Tally()
     for _ in range(videos):
         walkers = compose({n: own for n, own in others.items() if own}, known, rng)
-        _count(tally, service, active_model, walkers)
+        seen, tracks = _followed(tally, service, active_model, walkers)
+        named = answers(active_model, service.catalogue, tracks)
+        names = {t.number: a.face.person for t, a in zip(tracks, named, strict=True)}
+        tally.count(walkers, seen, names)
         advance(1)
-    return VideoFigures(
-        videos=videos,
-        frames=tally.frames,
-        faces=tally.faces,
-        tracks=tally.tracks,
-        owners=tally.owners,
-        purity=tally.pure / max(tally.faces, 1),
-        per_owner=tally.tracks / max(tally.owners, 1),
-        faces_missed=_share(tally.missed, tally.known),
-        people_missed=tally.people_missed,
-        wrongly_named=_share(tally.wrong, videos),
-        strangers_tagged=_share(tally.tagged, tally.strangers),
-    )
+    return tally.figures(videos)
 
 
 def _share(counts: tuple[int, int], of: int) -> tuple[float, float]:
     return counts[0] / max(of, 1), counts[1] / max(of, 1)
 
 
-def _count(
-    tally: _Tally, service: Service, active_model: ActiveModel, walkers: Sequence[Walker]
-) -> None:
-    seen, tracks = _followed(tally, service, active_model, walkers)
-    named = answers(active_model, service.catalogue, tracks)
-    names = {t.number: a.face.person for t, a in zip(tracks, named, strict=True)}
-    rows = [
-        (owner, names.get(number), single)
-        for owner, number, single, usable in seen
-        if owner >= 0 and usable
-    ]
-    majority: dict[int, Counter[int]] = {}
-    numbers = [(owner, number) for owner, number, _, _ in seen if owner >= 0 and number in names]
-    for owner, number in numbers:
-        majority.setdefault(number, Counter())[owner] += 1
-    tally.pure += sum(count.most_common(1)[0][1] for count in majority.values())
-    tally.faces += len(numbers)
-    tally.tracks += len(majority)
-    tally.owners += len({owner for owner, _ in numbers})
-    for column in (0, 1):
-        told = [(walkers[row[0]], row[1 + column]) for row in rows]
-        ours = [(walker, name) for walker, name in told if walker.known]
-        right = {walker.name for walker, name in ours if name == walker.name}
-        wrong = {(walker.name, name) for walker, name in told if name not in (None, walker.name)}
-        missed = sum(name != walker.name for walker, name in ours)
-        tagged = sum(name is not None for walker, name in told if not walker.known)
-        lost = len({walker.name for walker, _ in ours} - right)
-        for field, more in (("missed", missed), ("tagged", tagged), ("people_missed", lost),
-                            ("wrong", len(wrong))):  # fmt: skip
-            pair = list(getattr(tally, field))
-            pair[column] += more
-            setattr(tally, field, tuple(pair))
-    tally.known += sum(walkers[row[0]].known for row in rows)
-    tally.strangers += sum(not walkers[row[0]].known for row in rows)
-
-
 def _followed(
-    tally: _Tally, service: Service, active_model: ActiveModel, walkers: Sequence[Walker]
-) -> tuple[list[tuple[int, int, str | None, bool]], list[Track]]:
-    """Each face: its owner, its track, whom it is alone, and whether it can be compared."""
+    tally: Tally, service: Service, active_model: ActiveModel, walkers: Sequence[Walker]
+) -> tuple[list[Seen], list[Track]]:
+    """Each face of each frame, and the tracks that count."""
     follower = Follower(TrackRule.of(active_model.lens.gate()), pictures=False)
-    seen: list[tuple[int, int, str | None, bool]] = []
+    seen: list[Seen] = []
     shown = list(frames(walkers))
     for start in range(0, len(shown), BATCH):
         batch = shown[start : start + BATCH]
-        looked = active_model.pipeline.look([frame.pixels for frame, _ in batch])
-        for (frame, placed), faces in zip(batch, looked, strict=True):
-            tracks = follower.step(frame, faces)
+        found, looked = active_model.pipeline.look([frame.pixels for frame, _ in batch])
+        needed = follower.needed([frame for frame, _ in batch], found)
+        for (frame, placed), rows, faces in zip(batch, needed, looked, strict=True):
+            tracks = follower.step(frame, faces.detections, rows, faces.take(rows))
             singles = _one_by_one(service, active_model, faces)
             for row, owner in enumerate(owners(faces, placed)):
                 usable = faces.quality.reasons[row] is None
-                seen.append((owner, tracks[row].number, singles[row], usable))
+                seen.append(Seen(owner, tracks[row].number, singles[row], usable))
         tally.frames += len(batch)
-    all_tracks = list(follower.tracks.values())
-    before = {track.number: track for track in all_tracks}
-    final = kept(all_tracks, follower.rule)
-    owner_of = {number: _into(track, final) for number, track in before.items()}
-    return [(o, owner_of[n], s, u) for o, n, s, u in seen], final
+    before = dict(follower.tracks)
+    final = kept(list(before.values()), follower.rule)
+    track_of = {number: _into(track, final) for number, track in before.items()}
+    return [each._replace(track=track_of[each.track]) for each in seen], final
 
 
 def _into(track: Track, final: Sequence[Track]) -> int:

@@ -31,6 +31,7 @@ from retrieval.values import (
     Detections,
     Faces,
     Floats,
+    Ints,
     Photo,
     Pixels,
     Quality,
@@ -44,6 +45,7 @@ _FETCHED_AT_ONCE = 16  # photos by URL: their servers are waited for, not comput
 Fault = InputError | InferenceFailed  # what one photo can have: it never stops the others
 
 Cut = Callable[[Pixels, Floats], tuple[bytes, ...]]  # of an image and boxes: a picture a face
+ChooseRows = Callable[[Sequence[Detections]], Sequence[Ints]]  # of each frame those that are meant
 Choose = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises an InputError
 
 
@@ -332,21 +334,42 @@ class Pipeline:
             failed = InferenceFailed(f"OpenCV failed on {source.name}: {str(error).strip()}")
             return PhotoFailure(source, failed)
 
-    def look(self, frames: Sequence[Pixels]) -> list[Faces]:
+    def look(
+        self, frames: Sequence[Pixels], choose: ChooseRows | None = None
+    ) -> tuple[list[Detections], list[Faces]]:
         """Find and embed the faces of frames of a video, each (h, w, 3) RGB uint8 and upright.
 
-        One look at each frame, since the next one shows the same people; faces in the order in
-        which they are counted.
+        One look at each frame, since the next one shows the same people.
+
+        Args:
+            frames: the pictures.
+            choose: says of all frames' detections which rows of each are embedded; None: all.
+
+        Returns:
+            of each frame all faces, in the order in which they are counted, and those of the chosen
+            rows with their vectors.
 
         Raises:
             InferenceFailed: a network failed.
         """
-        return self.embed(list(self._pool.map(self._looked, frames)))
+        found = list(self._pool.map(self._glanced, frames))
+        chosen = found
+        if choose is not None:
+            rows = choose(found)
+            chosen = [each.take(own) for each, own in zip(found, rows, strict=True)]
+        return found, self.embed(list(self._pool.map(self._cut_out, frames, chosen)))
 
-    def _looked(self, pixels: Pixels) -> FoundFaces:
+    def _glanced(self, pixels: Pixels) -> Detections:
+        try:
+            found = self._finder.glance(pixels).detections
+        except cv2.error as error:
+            raise InferenceFailed(f"OpenCV failed on a frame: {str(error).strip()}") from error
+        return found.take(reading_order(found.boxes))
+
+    def _cut_out(self, pixels: Pixels, detections: Detections) -> FoundFaces:
         frame = _Frame(Photo("frame", "", pixels.shape[1], pixels.shape[0], pixels))
         try:
-            return self.align(frame, self._finder.glance(pixels))
+            return self._aligned(frame, detections, 0)
         except cv2.error as error:
             raise InferenceFailed(f"OpenCV failed on a frame: {str(error).strip()}") from error
 
@@ -376,7 +399,10 @@ class Pipeline:
 
     def align(self, photo: PhotoSizes, found: Found) -> FoundFaces:
         """Number the faces, assess them and cut their chips."""
-        detections = found.detections.take(reading_order(found.detections.boxes))
+        ordered = found.detections.take(reading_order(found.detections.boxes))
+        return self._aligned(photo, ordered, found.turned)
+
+    def _aligned(self, photo: PhotoSizes, detections: Detections, turned: int) -> FoundFaces:
         usable = detections.boxes[:, 2:].min(axis=1) >= self._min_face_px
         sharp = self._sharp(photo, detections.landmarks[usable])
         quality = assess(
@@ -387,7 +413,7 @@ class Pipeline:
         )
         chips = self._chips(sharp, detections.landmarks)
         size = sharp.width, sharp.height
-        return FoundFaces(sharp.sha256, *size, detections, quality, chips, turned=found.turned)
+        return FoundFaces(sharp.sha256, *size, detections, quality, chips, turned=turned)
 
     def _sharp(self, photo: PhotoSizes, landmarks: Floats) -> Photo:
         """The photo so large that no chip of these faces is enlarged, if it has the pixels."""

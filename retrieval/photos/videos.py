@@ -34,6 +34,10 @@ FORMATS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,ogg,mjpeg,h264,hevc,iv
 _READABLE = "MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV, OGG or Y4M"
 _BAD_AT_START = 100  # packets that cannot be decoded before the first that can
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+# Pixel formats whose first plane is the brightness, one byte per pixel.
+_BRIGHTNESS_FIRST = frozenset(
+    f"{kind}{chroma}p" for kind in ("yuv", "yuvj") for chroma in ("420", "422", "444")
+) | {"nv12", "nv21", "gray"}
 _CHANGE_PX = 32  # side of the grey picture by which frames are compared
 STILL = 4  # largest difference of two such pictures, of 255: a camera's noise stays below
 # Correlation of two such pictures: across the three cuts of a concert's clip, dark ones among them,
@@ -306,9 +310,20 @@ def change_of(pixels: Pixels) -> Pixels:
 
 def _small(frame: "VideoFrame") -> Pixels:
     """The frame's brightness in few pixels, without turning all of it to RGB."""
-    grey = frame.reformat(width=_CHANGE_PX * 4, height=_CHANGE_PX * 4, format="gray")
-    small = cv2.resize(grey.to_ndarray(), (_CHANGE_PX, _CHANGE_PX), interpolation=cv2.INTER_AREA)
+    grey = _brightness(frame)
+    step = max(min(grey.shape) // (_CHANGE_PX * 4), 1)  # a line of these is enough to see change
+    small = cv2.resize(grey[::step, ::step], (_CHANGE_PX, _CHANGE_PX), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8)
+
+
+def _brightness(frame: "VideoFrame") -> Pixels:
+    """(h, w) of a frame: as the decoder left it where that is one byte per pixel."""
+    if frame.format.name in _BRIGHTNESS_FIRST:
+        plane = frame.planes[0]
+        lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        return lines[:, : plane.width]
+    side = _CHANGE_PX * 4
+    return np.asarray(frame.reformat(width=side, height=side, format="gray").to_ndarray(), np.uint8)
 
 
 def likeness(first: Pixels, second: Pixels) -> float:

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.collection.pipeline import Pipeline
 from retrieval.collection.thumbnails import cut as cut_pictures
+from retrieval.collection.tracks.sparing import Sparing
 from retrieval.collection.tracks.tracker import KEPT_S, Tracker, TrackRule, mean_vector
 from retrieval.faces.quality import MAX_YAW_DEG
 from retrieval.photos.videos import Frame, Pace, Video
-from retrieval.values import Detections, Faces, Floats, Quality
+from retrieval.values import Detections, Faces, Floats, Ints, Quality, Vectors
 
 BEST = 12  # frames of a track that decide whose it is
 LEAST_SEEN = 3  # frames in which a face must be seen: one or two are mostly no face
@@ -74,14 +76,17 @@ class Track:
         """Second at which it was seen last."""
         return self.spans[-1][1]
 
-    def add(self, sighted: Sighted) -> None:
-        """Put a frame on it."""
+    def go_on(self, second: float) -> None:
+        """It is seen in another frame."""
         self.seen += 1
         start, end = self.spans[-1]
-        if sighted.second - end > SPLIT_S:
-            self.spans.append((sighted.second, sighted.second))
+        if second - end > SPLIT_S:
+            self.spans.append((second, second))
         else:
-            self.spans[-1] = (start, sighted.second)
+            self.spans[-1] = (start, second)
+
+    def add(self, sighted: Sighted) -> None:
+        """Keep a face with its vector, if it is one of the best."""
         self.best.append(sighted)
         self.best.sort(key=lambda each: -each.worth)
         del self.best[BEST:]
@@ -127,34 +132,90 @@ class Follower:
     def __init__(self, rule: TrackRule, *, pictures: bool = True, paths: bool = False) -> None:
         self.rule = rule
         self._tracker = Tracker(rule)
+        self._sparing = Sparing()
         self._pictures, self._paths = pictures, paths
         self.tracks: dict[int, Track] = {}
 
-    def step(self, frame: Frame, faces: Faces) -> list[Track]:
-        """Put the faces of a frame on tracks; return these, in the order of the faces."""
-        worth = worth_of(faces)
-        clear = (worth > 0) & (faces.detections.scores >= CLEAR_SCORE)
-        boxes = faces.detections.boxes
-        labels = self._tracker.step(frame.second, boxes, faces.vectors, worth, clear, cut=frame.cut)
+    def look(self, frames: Sequence[Frame], pipeline: Pipeline) -> list[list[Track]]:
+        """Find the faces of the next frames and put them on tracks; see `step`.
+
+        Raises:
+            InferenceFailed: a network failed.
+        """
+        rows: list[Ints] = []
+
+        def choose(found: Sequence[Detections]) -> Sequence[Ints]:
+            rows[:] = self.needed(frames, found)
+            return rows
+
+        found, faces = pipeline.look([frame.pixels for frame in frames], choose)
+        return [self.step(frames[n], found[n], rows[n], faces[n]) for n in range(len(frames))]
+
+    def needed(self, frames: Sequence[Frame], found: Sequence[Detections]) -> list[Ints]:
+        """Which faces of the next frames need a vector: rows of each frame's detections."""
+        return [
+            self._sparing.choose(frame.second, each.boxes, cut=frame.cut)
+            for frame, each in zip(frames, found, strict=True)
+        ]
+
+    def step(self, frame: Frame, detections: Detections, rows: Ints, faces: Faces) -> list[Track]:
+        """Put the faces of a frame on tracks.
+
+        Args:
+            frame: the next one.
+            detections: all its faces.
+            rows: (m,) of the detections, those that have a vector.
+            faces: these, m rows.
+
+        Returns:
+            the track of each detection, in their order.
+        """
+        worth, clear, vectors = self._spread(len(detections), rows, faces)
+        boxes = detections.boxes
+        labels = self._tracker.step(frame.second, boxes, vectors, worth, clear, cut=frame.cut)
+        place = dict(zip(rows.tolist(), range(len(rows)), strict=True))
         found = []
         for row, number in enumerate(labels.tolist()):
             track = self.tracks.get(number)
             if track is None:
                 track = Track(number, [(frame.second, frame.second)])
                 self.tracks[number] = track
-            one = faces.take(np.array([row], np.intp))
-            value = float(worth[row])
-            better = not track.best or value > track.best[0].worth
-            picture = b""
-            if self._pictures and better:
-                picture = cut_pictures(frame.pixels, one.detections.boxes)[0]
-            track.add(Sighted(frame.second, value, one, picture))
-            if better:
-                track.best[1:] = [_bare(each) for each in track.best[1:]]
+            track.go_on(frame.second)
+            if row in place:
+                one = faces.take(np.array([place[row]], np.intp))
+                self._keep(track, frame, float(worth[row]), one)
             if self._paths:
-                track.path.append((frame.second, one.detections.boxes[0]))
+                track.path.append((frame.second, boxes[row]))
             found.append(track)
         return found
+
+    def _spread(
+        self, count: int, rows: Ints, faces: Faces
+    ) -> tuple[Floats, npt.NDArray[np.bool_], Vectors]:
+        """Worth, whether clear, and vector of all detections: nothing of those without a vector."""
+        worth = np.zeros(count, np.float32)
+        worth[rows] = worth_of(faces)
+        scores = np.zeros(count, np.float32)
+        scores[rows] = faces.detections.scores
+        vectors = np.zeros((count, faces.vectors.shape[1]), np.float32)
+        vectors[rows] = faces.vectors
+        return worth, (worth > 0) & (scores >= CLEAR_SCORE), vectors
+
+    def _keep(self, track: Track, frame: Frame, worth: float, one: Faces) -> None:
+        """Keep a face if it is one of its track's best; only the best has a picture."""
+        better = not track.best or worth > track.best[0].worth
+        picture = b""
+        if self._pictures and better:
+            picture = cut_pictures(frame.pixels, one.detections.boxes)[0]
+        track.add(Sighted(frame.second, worth, one, picture))
+        if better:
+            track.best[1:] = [_bare(each) for each in track.best[1:]]
+
+    def drop_fleeting(self, second: float) -> None:
+        """Drop what was seen too seldom to count and cannot come back: a long video has much."""
+        for number in self._tracker.forgotten(second).tolist():
+            if self.tracks[number].seen < LEAST_SEEN:
+                del self.tracks[number]
 
     def ended(self, second: float) -> list[Track]:
         """Take out the tracks that nobody can come back into."""
@@ -190,42 +251,54 @@ def followed(
     """
     looked, frames = 0, video.sampled(pace)
     while batch := list(islice(frames, BATCH)):
-        _look(batch, pipeline, follower)
+        follower.look(batch, pipeline)
+        follower.drop_fleeting(batch[-1].second)
         looked += len(batch)
         yield batch[-1].second, looked
-
-
-def _look(batch: Sequence[Frame], pipeline: Pipeline, follower: Follower) -> None:
-    for frame, faces in zip(batch, pipeline.look([f.pixels for f in batch]), strict=True):
-        follower.step(frame, faces)
 
 
 def kept(tracks: Sequence[Track], rule: TrackRule) -> list[Track]:
     """The tracks that count, in the order in which they began, those of one person's stays as one.
 
     What a frame could not tell, whole tracks can: two that follow each other within `KEPT_S`, and
-    are as alike as a search asks for, are one.
+    are as alike as a search asks for, are one; the most alike first.
     """
     found = sorted((t for t in tracks if t.seen >= LEAST_SEEN), key=lambda t: (t.first, t.number))
-    while (pair := _same(found, rule)) is not None:
-        first, second = pair
-        found = [track for track in found if track is not second]
-        first.take(second)
-    return found
-
-
-def _same(found: Sequence[Track], rule: TrackRule) -> tuple[Track, Track] | None:
-    """The two most alike tracks that follow each other and are one person's, if any."""
     clear = [track for track in found if track.clear]
     if len(clear) < 2:
-        return None
+        return found
+    vectors = np.concatenate([track.faces().vectors for track in clear])
     first = np.array([track.first for track in clear])
     last = np.array([track.last for track in clear])
-    gap = first[None, :] - last[:, None]
-    vectors = np.concatenate([track.faces().vectors for track in clear])
-    cosines = np.where((gap > 0) & (gap <= KEPT_S), vectors @ vectors.T, -1)
-    row, column = np.unravel_index(int(cosines.argmax()), cosines.shape)
-    return (clear[row], clear[column]) if cosines[row, column] >= rule.same else None
+    taken: set[Track] = set()
+
+    def best_after(row: int) -> tuple[float, int]:
+        """Whom a track goes on as, of those that begin when it has ended: cosine and row."""
+        start, end = np.searchsorted(first, [last[row], last[row] + KEPT_S], side="right")
+        later = [n for n in range(int(start), int(end)) if clear[n] not in taken]
+        if not later:
+            return -1.0, -1
+        cosines = vectors[later] @ vectors[row]
+        most = int(cosines.argmax())
+        return float(cosines[most]), later[most]
+
+    goes_on = [best_after(row) for row in range(len(clear))]
+    while True:
+        row = max(range(len(clear)), key=lambda n: goes_on[n][0])
+        cosine, other = goes_on[row]
+        if cosine < rule.same:
+            return [track for track in found if track not in taken]
+        clear[row].take(clear[other])
+        taken.add(clear[other])
+        goes_on[other] = (-1.0, -1)
+        last[row], vectors[row] = clear[row].last, clear[row].faces().vectors[0]
+        for each, (_, onto) in enumerate(goes_on):
+            if each == row or onto in (row, other):
+                goes_on[each] = best_after(each)
+        # Those before it whose best was somebody else may like it better now.
+        for each in np.flatnonzero((last < first[row]) & (last + KEPT_S >= first[row])).tolist():
+            if clear[each] not in taken:
+                goes_on[each] = best_after(each)
 
 
 def joined(tracks: Sequence[Track], dimension: int) -> Faces:

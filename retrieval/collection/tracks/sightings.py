@@ -88,8 +88,8 @@ class Watcher:
         small = change_of(shot.pixels)
         cut = self._before is not None and likeness(self._before, small) < CUT_LIKENESS
         self._before = small
-        (faces,) = active_model.pipeline.look([shot.pixels])
-        tracks = self._follower.step(Frame(0, shot.second, shot.pixels, cut), faces)
+        frame = Frame(0, shot.second, shot.pixels, cut)
+        (tracks,) = self._follower.look([frame], active_model.pipeline)
         for track in tracks:
             if track.number in self._of_track:
                 self._of_track[track.number].last = shot.second

@@ -21,8 +21,8 @@ from retrieval.values import Floats, Gate, Ints, Vectors
 
 FOLLOWED_S = 1.5  # for how long a face that is not seen is expected where it would be by now
 KEPT_S = 20.0  # for how long somebody who went out of the picture can come back into their track
-_NEAR = 0.15  # overlap of where a face is expected and where one is, by which it goes on
-_FIRM = 0.6  # overlap that is as good as certain
+NEAR = 0.15  # overlap of where a face is expected and where one is, by which it goes on
+FIRM = 0.6  # overlap that is as good as certain
 _FADES = 0.7  # share of its nearness that a face loses which is not seen for FOLLOWED_S
 _REACH = 1.0  # of a face's own size in FOLLOWED_S: it may move on so far, beside its velocity
 _LEAST_NEAR = 0.3  # weight of the vectors' cosine where a face cannot be compared well
@@ -55,16 +55,18 @@ class TrackRule:
 
 
 @dataclass(slots=True, eq=False)
-class _Line:
-    """One track as far as it has come."""
+class Motion:
+    """Where a face is, and where it goes.
 
-    number: int
+    Attributes:
+        box: (4,) float32 xywh, where it was seen last.
+        second: when that was.
+        velocity: (2,) float32, pixels per second.
+    """
+
     box: Floats
     second: float
     velocity: Floats = field(default_factory=lambda: np.zeros(2, np.float32))
-    recent: list[tuple[Floats, float]] = field(default_factory=list)
-    mean: Floats | None = None
-    clear: bool = False
 
     def expected(self, second: float) -> Floats:
         """Where its box would be by now."""
@@ -73,8 +75,8 @@ class _Line:
         box[:2] += self.velocity * np.float32(since)
         return box
 
-    def go_on(self, box: Floats, second: float, vector: Floats, weight: float) -> None:
-        """Put a face on it."""
+    def move(self, box: Floats, second: float) -> None:
+        """It is seen again."""
         since = second - self.second
         if 0 < since <= FOLLOWED_S:
             moved = (box[:2] + box[2:] / 2 - self.box[:2] - self.box[2:] / 2) / np.float32(since)
@@ -82,6 +84,26 @@ class _Line:
         elif since > FOLLOWED_S:
             self.velocity = np.zeros(2, np.float32)
         self.box, self.second = box, second
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """One track as far as it has come."""
+
+    number: int
+    motion: Motion
+    recent: list[tuple[Floats, float]] = field(default_factory=list)
+    mean: Floats | None = None
+    clear: bool = False
+
+    @property
+    def second(self) -> float:
+        """When it was seen last."""
+        return self.motion.second
+
+    def go_on(self, box: Floats, second: float, vector: Floats, weight: float) -> None:
+        """Put a face on it."""
+        self.motion.move(box, second)
         if weight > 0:
             self.recent = [*self.recent, (vector, weight)][-_RECENT:]
             self.mean = mean_vector([each for each, _ in self.recent], [w for _, w in self.recent])
@@ -119,7 +141,7 @@ class Tracker:
             boxes: (n, 4) float32, xywh.
             vectors: (n, d) float32, rows of unit length.
             weights: (n,) float32 in [0, 1], how much each vector is to be trusted; 0 for faces that
-                cannot be compared.
+                cannot be compared, or have no vector in this frame.
             clear: (n,) which are surely faces that can be compared: only these are known again by
                 their vector alone. Those of blurred and dark faces are all alike.
             cut: another scene begins: where faces were says nothing any more.
@@ -139,7 +161,7 @@ class Tracker:
         for face in range(len(boxes)):
             if labels[face] < 0:
                 labels[face] = self._count
-                lines[self._count] = _Line(self._count, boxes[face], second)
+                lines[self._count] = _Line(self._count, Motion(boxes[face], second))
                 self._lines.append(lines[self._count])
                 self._count += 1
             line = lines[int(labels[face])]
@@ -169,10 +191,10 @@ class Tracker:
         """(tracks, faces): how well each face goes on each track; 0 where it cannot."""
         if not self._lines or not len(boxes):
             return np.zeros((0, 0), np.float32)
-        expected = np.stack([line.expected(second) for line in self._lines])
+        expected = np.stack([line.motion.expected(second) for line in self._lines])
         since = np.array([second - line.second for line in self._lines], np.float32)
         fading = np.where(since <= FOLLOWED_S, 1 - _FADES * since / FOLLOWED_S, 0)
-        near = _nearness(expected, boxes) * (np.float32(0) if cut else fading[:, None])
+        near = nearness(expected, boxes) * (np.float32(0) if cut else fading[:, None])
         known = np.array([line.mean is not None for line in self._lines])
         means = np.stack(
             [np.zeros_like(vectors[0]) if line.mean is None else line.mean for line in self._lines]
@@ -184,7 +206,7 @@ class Tracker:
         return _joined(near, alike, comparable, same, self._rule)
 
 
-def _nearness(expected: Floats, boxes: Floats) -> Floats:
+def nearness(expected: Floats, boxes: Floats) -> Floats:
     """(m, n) in [0, 1]: overlap, or how near the middles are in sizes of the face."""
     middles = expected[:, None, :2] + expected[:, None, 2:] / 2
     others = boxes[None, :, :2] + boxes[None, :, 2:] / 2
@@ -205,8 +227,8 @@ def _joined(
 ) -> Floats:
     """Position and vector as one number; what one of them forbids is 0."""
     liking = np.clip((alike - rule.unlike) / max(1 - rule.unlike, 1e-6), 0, 1)
-    firm = np.clip((near - _NEAR) / (_FIRM - _NEAR), 0, 1)  # how little the vectors must agree
+    firm = np.clip((near - NEAR) / (FIRM - NEAR), 0, 1)  # how little the vectors must agree
     needed = rule.alike - (rule.alike - rule.unlike) * firm
-    beside = (near >= _NEAR) & (~comparable | (alike >= needed))
+    beside = (near >= NEAR) & (~comparable | (alike >= needed))
     score = np.where(comparable, liking, _LEAST_NEAR * near) + 0.5 * near + 1e-3
     return np.asarray(np.where(same | beside, score, 0), np.float32)

@@ -1,0 +1,100 @@
+"""Which faces of a frame need a vector, and tracks that are made with few of them."""
+
+import numpy as np
+
+from retrieval.collection.tracks.following import BEST, Follower, kept
+from retrieval.collection.tracks.sparing import FIRST, Sparing
+from retrieval.collection.tracks.tracker import TrackRule
+from retrieval.photos.videos import Frame
+from retrieval.values import Detections, Faces, Quality
+
+RULE = TrackRule(same=0.8, alike=0.6, unlike=0.4)
+NOTHING = np.zeros((240, 640, 3), np.uint8)
+
+
+def boxes(*places, side=60):
+    return np.array([[x, y, side, side] for x, y in places], np.float32).reshape(-1, 4)
+
+
+def test_a_face_that_goes_on_has_vectors_at_first_and_then_now_and_then():
+    sparing = Sparing()
+    rows = [sparing.choose(n / 5, boxes((10 * n, 0))).tolist() for n in range(20)]
+    assert rows[:FIRST] == [[0]] * FIRST
+    assert 5 <= sum(map(len, rows[FIRST:])) <= 7  # in 3.4 seconds
+
+
+def test_two_who_come_near_each_other_have_vectors_in_each_frame():
+    sparing = Sparing()
+    rows = [
+        sparing.choose(n / 5, boxes((20 * n, 0), (400 - 20 * n, 5))).tolist() for n in range(21)
+    ]
+    near = [n for n in range(21) if abs(400 - 40 * n) < 60]
+    assert [rows[n] for n in near] == [[0, 1]] * len(near)
+    assert any(not each for each in rows[:8])
+
+
+def test_behind_a_cut_and_after_a_jump_a_face_begins_anew():
+    sparing = Sparing()
+    for n in range(6):
+        sparing.choose(n / 5, boxes((0, 0)))
+    assert sparing.choose(1.2, boxes((0, 0))).tolist() == []
+    assert sparing.choose(1.4, boxes((0, 0)), cut=True).tolist() == [0]
+    assert sparing.choose(1.6, boxes((300, 0))).tolist() == [0]
+    assert sparing.choose(9.0, boxes((300, 0))).tolist() == [0]  # it was gone
+
+
+def faces(vectors):
+    count = len(vectors)
+    ones = np.ones(count, np.float32)
+    detections = Detections(
+        boxes(*[(300 * n, 0) for n in range(count)]),
+        np.zeros((count, 5, 2), np.float32),
+        ones * 0.9,
+    )
+    quality = Quality(ones * 60, ones * 40, ones * 0, ones * 0, (None,) * count)
+    return Faces(detections, quality, np.asarray(vectors, np.float32))
+
+
+def test_frames_without_a_vector_count_for_the_stay_and_decide_nothing():
+    follower = Follower(RULE, pictures=False)
+    seen = faces([[1, 0, 0], [0, 1, 0]])
+    none = np.zeros(0, np.int64)
+    for n in range(10):
+        rows = np.array([0, 1]) if n < 4 else np.array([1]) if n == 6 else none
+        follower.step(Frame(n, n / 5, NOTHING, False), seen.detections, rows, seen.take(rows))
+    first, second = kept(list(follower.tracks.values()), RULE)
+    assert (first.seen, first.last, len(first.best)) == (10, 1.8, 4)
+    assert (second.seen, len(second.best)) == (10, 5)
+    assert first.faces().vectors[0].tolist() == [1, 0, 0]
+
+
+def stays(follower, who, second):
+    """A stay of half a second of one person alone."""
+    for n in range(3):
+        each = faces([who])
+        frame = Frame(0, second + n / 5, NOTHING, n == 0)
+        follower.step(frame, each.detections, np.array([0]), each)
+
+
+def test_stays_that_follow_each_other_are_one_track_and_others_are_not():
+    follower = Follower(TrackRule(same=2, alike=-1, unlike=-1), pictures=False)  # by place alone
+    ada, bob = [1, 0, 0], [0, 1, 0]
+    for second, who in ((0, ada), (5, bob), (10, ada), (15, ada), (50, ada), (60, bob)):
+        stays(follower, who, second)
+    found = kept(list(follower.tracks.values()), RULE)
+    assert [[round(start) for start, _ in track.spans] for track in found] == [
+        [0, 10, 15],
+        [5],
+        [50],  # after too long
+        [60],
+    ]
+    assert all(len(track.best) <= BEST for track in found)
+
+
+def test_what_is_seen_once_is_dropped_when_it_cannot_come_back():
+    follower = Follower(RULE, pictures=False)
+    each = faces([[1, 0, 0]])
+    follower.step(Frame(0, 0.0, NOTHING, False), each.detections, np.array([0]), each)
+    stays(follower, [0, 1, 0], 60.0)
+    follower.drop_fleeting(60.4)
+    assert [track.first for track in follower.tracks.values()] == [60.0]
