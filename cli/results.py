@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.options import Run
-from retrieval.errors import AlreadyExists, StoreError
+from retrieval.errors import AlreadyExists, DataInvalid, StoreError
 from retrieval.files.output import replacing
 from retrieval.files.tables import check_table, read_rows, write_table
 from retrieval.values import counted
@@ -101,7 +101,7 @@ def answered_photos(path: Path) -> set[str]:
         return set()
     try:
         return {str(row["photo"]) for row in read_rows(path) if not row.get("error")}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataInvalid):
         return set()
 
 

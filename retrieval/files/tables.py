@@ -164,7 +164,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a file that `write_table` wrote, as far as they are texts.
 
     Raises:
-        OSError, ValueError, KeyError: it is none.
+        OSError, ValueError, KeyError, DataInvalid: it is none.
     """
     return _READERS[path.suffix](path)
 
@@ -193,17 +193,14 @@ def _read_parquet(path: Path) -> Iterator[Row]:
 
 
 def _read_xlsx(path: Path) -> Iterator[Row]:
-    from openpyxl import load_workbook
+    from retrieval.files.sheets import sheet_rows
 
-    book = load_workbook(path, read_only=True)
-    try:
-        rows = book.worksheets[0].iter_rows(values_only=True)
-        names = [str(name) for name in next(rows, ())]
-        for row in rows:
-            whole = (*row, *[None] * (len(names) - len(row)))  # the last cells may be left out
+    with path.open("rb") as file:
+        rows = (cells for _, cells, _ in sheet_rows(file))
+        names = next(rows, [])
+        for cells in rows:
+            whole = (*cells, *[""] * (len(names) - len(cells)))  # the last cells may be left out
             yield dict(zip(names, whole, strict=False))
-    finally:
-        book.close()
 
 
 _READERS: dict[str, Callable[[Path], Iterator[Row]]] = {

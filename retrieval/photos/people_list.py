@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from retrieval.errors import DataInvalid, PhotoUnreadable
 from retrieval.files.cells import as_written
-from retrieval.photos.sheets import sheet_rows
+from retrieval.files.sheets import NoText, sheet_rows
 from retrieval.photos.urls import fetch, location_of
 from retrieval.values import Location
 
@@ -159,6 +159,8 @@ class PeopleList:
         person = " ".join(all_of("person"))
         external_id = next(iter(all_of("external_id")), None)
         face = next(iter(all_of("face")), "")
+        if odd := self._no_text(cells):
+            return ListRow(line, person, external_id, problem=odd)
         if face and not (face.isdecimal() and int(face) > 0):
             return ListRow(line, person, external_id, problem=f"The face {face!r} is no number.")
         try:
@@ -166,6 +168,16 @@ class PeopleList:
         except DataInvalid as error:
             return ListRow(line, person, external_id, problem=str(error))
         return ListRow(line, person, external_id, photos, int(face) if face else None)
+
+    def _no_text(self, cells: Sequence[str]) -> str | None:
+        """What is wrong with a row where a spreadsheet made a date of a name or a number."""
+        for column in (each for columns in self.columns.used.values() for each in columns):
+            if column < len(cells) and isinstance(cells[column], NoText):
+                return (
+                    f"Its {self.columns.header[column]!r} is neither text nor number:"
+                    f" {str(cells[column])!r}. Give the cell the format Text, and type it anew."
+                )
+        return None
 
     def _places(self, cell: str) -> list[Location]:
         """The photos that one cell names; a separator may be a part of the one file's name."""

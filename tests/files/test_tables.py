@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 
-from retrieval.errors import SettingInvalid
+from retrieval.errors import DataInvalid, SettingInvalid
+from retrieval.files import sheets
 from retrieval.files.tables import check_table, read_rows, write_table
 
 COLUMNS = {"person": str, "number": str, "score": float, "face": int}
@@ -43,3 +44,12 @@ def test_csv_begins_with_the_mark_by_which_excel_knows_utf_8(tmp_path: Path) -> 
 def test_another_ending_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     with pytest.raises(SettingInvalid, match=r"must end in \.csv, \.xlsx, \.jsonl, \.parquet"):
         check_table(tmp_path / "table.ods")
+
+
+def test_a_workbook_is_read_within_the_bounds_of_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(tmp_path / "table.xlsx", COLUMNS, ROWS)
+    monkeypatch.setattr(sheets, "_MOST_UNPACKED", 1000)
+    with pytest.raises(DataInvalid, match="unpacks to"):
+        list(read_rows(tmp_path / "table.xlsx"))

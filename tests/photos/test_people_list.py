@@ -1,14 +1,15 @@
 """Lists as offices export them: any usual encoding, separator and heading, CSV or XLSX."""
 
 import zipfile
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
 
 from retrieval.errors import DataInvalid
-from retrieval.photos import sheets
+from retrieval.files import sheets
 from retrieval.photos.people_list import ListRow, PeopleList, parse_columns
 
 
@@ -130,6 +131,33 @@ def test_a_workbook_is_read_as_its_sheet_shows_it(tmp_path: Path) -> None:
     path = tmp_path / "list.xlsx"
     assert people(path) == [ZOE, ("Ann Lee", "7", ["2.jpg"])]
     assert PeopleList(path).columns.ignored == ("Eintritt",)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "shown"),
+    [
+        ("Ann Lee", date(2024, 4, 3), "2024-04-03"),  # Excel's reading of 3-4
+        ("Ann Lee", datetime(2024, 4, 3, 7, 30), "2024-04-03 07:30:00"),
+        ("Ann Lee", True, "TRUE"),
+        (False, 7, "FALSE"),
+        (date(2024, 1, 1), 7, "2024-01-01"),
+        ("Ann Lee", "#N/A", "#N/A"),  # of a formula that found nothing
+    ],
+)
+def test_a_date_or_an_error_is_nobodys_name_and_nobodys_number(
+    tmp_path: Path, name: Any, number: Any, shown: str
+) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Name", "PersNr", "Bild", "Aktiv"])
+    sheet.append([name, number, "1.jpg", True])
+    sheet.append(["Bob Ray", 1001.0, "2.jpg", False])
+    book.save(tmp_path / "list.xlsx")
+    odd, good = rows(tmp_path / "list.xlsx")
+    assert odd.problem is not None
+    assert f"is neither text nor number: {shown!r}. Give the cell the format Text" in odd.problem
+    assert (good.person, good.external_id, good.problem) == ("Bob Ray", "1001", None)
 
 
 @pytest.mark.parametrize(

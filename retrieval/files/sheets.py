@@ -1,7 +1,8 @@
-"""Rows of XLSX lists, whatever their files claim: sizes, and where cells stand, are bounded."""
+"""Rows of XLSX files, whatever they claim: sizes, and where cells stand, are bounded."""
 
 import zipfile
 from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
 from typing import IO, Any
 
 from retrieval.errors import DataInvalid
@@ -9,6 +10,15 @@ from retrieval.errors import DataInvalid
 _MOST_UNPACKED = 1 << 28  # bytes; a list of a million people has some 200 MB
 _MOST_ROWS = 1 << 20  # of a sheet
 _MOST_COLUMNS = 200  # further to the right nobody writes names
+
+
+class NoText(str):
+    """A cell that is a date, TRUE or FALSE, or an error, as text: neither a name nor a number.
+
+    Spreadsheets make such cells of what people type: 3-4 becomes the third of April.
+    """
+
+    __slots__ = ()
 
 
 def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[str], str | None]]:
@@ -36,7 +46,7 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[str], str | None]]:
                     " Save it anew."
                 )
             cells = [
-                "" if cell.value is None else _cell(cell.value, cell.number_format)
+                "" if cell.value is None else _cell(cell.value, cell.number_format, cell.data_type)
                 for cell in row[:_MOST_COLUMNS]
             ]
             while cells and not cells[-1]:
@@ -65,10 +75,16 @@ def _check_unpacked(file: IO[bytes]) -> None:
     file.seek(0)
 
 
-def _cell(value: Any, number_format: str | None) -> str:
+def _cell(value: Any, number_format: str | None, kind: str) -> str:
     """A cell as its sheet shows it, as far as names and numbers go."""
+    if kind == "e":
+        return NoText(value)
     if isinstance(value, bool):
-        return str(value)
+        return NoText(str(value).upper())
+    if isinstance(value, datetime) and value.time() == time.min:
+        value = value.date()
+    if isinstance(value, date | time | timedelta):
+        return NoText(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     text = str(value)
