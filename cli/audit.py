@@ -1,7 +1,6 @@
 """`audit`: who asked or changed what over HTTP."""
 
-import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -43,15 +42,27 @@ def audit(
     rows = [
         (
             entry.id,
-            f"{entry.at:%Y-%m-%d %H:%M:%S}",
+            entry.at,
             entry.entry.who,
             entry.entry.key or "",
             entry.entry.action,
             (entry.entry.photo or "")[:12],
-            json.dumps(entry.entry.answer, ensure_ascii=False),
+            _in_words(entry.entry.answer),
         )
         for entry in entries
     ]
-    columns = ("number", "when (UTC)", "who", "key", "action", "photo", "answer")
+    columns = ("number", "when", "who", "key", "action", "photo", "answer")
     document = {"entries": [entry.document() for entry in entries]}
     run.emit(document, lambda: run.table(columns, rows))
+
+
+def _in_words(answer: Any) -> str:
+    """An answer's names and values, without the brackets of a program's."""
+    if isinstance(answer, dict):
+        parts = ((name.replace("_", " "), _in_words(value)) for name, value in answer.items())
+        return ", ".join(f"{name} {value}" for name, value in parts if value)
+    if isinstance(answer, list | tuple):
+        return "; ".join(map(_in_words, answer))
+    if isinstance(answer, float):
+        return f"{answer:.3f}"
+    return "" if answer is None else str(answer)

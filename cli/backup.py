@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cli.options import Run, Writes, command
+from cli.options import Run, Writes, command, when
 from retrieval.errors import SettingInvalid
 from retrieval.values import counted
 
@@ -201,7 +201,7 @@ def _held(contents: "Contents", photos: int) -> str:
         f"{counted(people, 'person', 'people')} with {counted(contents.faces, 'face')} in "
         f"{counted(len(contents.collections), 'collection')}, "
         f"{counted(photos, 'kept photo')}, "
-        f"as of {contents.made_at:%Y-%m-%d %H:%M:%S} UTC"
+        f"as of {when(contents.made_at)}"
     )
 
 

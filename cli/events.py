@@ -336,5 +336,5 @@ def export_event(
 
 def _verdict_row(each: "Verdict", names: dict[int, str]) -> tuple[object, ...]:
     person = None if each.person is None else names.get(each.person, "(deleted)")
-    at = each.at.isoformat(timespec="seconds")
-    return each.act, each.appearance, each.kind.value, person, each.judge, at, each.undone_by
+    said = each.act, each.appearance, each.kind.value, person, each.judge
+    return (*said, each.at, each.undone_by)

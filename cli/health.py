@@ -120,7 +120,7 @@ def _act(run: Run, action: Action, ids: Sequence[str], *, every: bool, yes: bool
         warning = " Removed photos cannot be brought back." if final else ""
         question = f"Accept {len(wanted)}?{warning}"
         if wanted and not run.confirm(question, yes):
-            run.emit({"accepted": []}, lambda: run.print("Nothing was changed."))
+            run.emit({"accepted": []}, lambda: None)
             return
         done = accept(service, wanted)
     run.emit({"accepted": [each.document() for each in done]}, lambda: _say_done(run, done))

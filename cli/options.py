@@ -25,6 +25,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
+from cli.hints import as_typed
 from retrieval.errors import RollcallError, SettingInvalid, StoreError, StoreFull
 from retrieval.files.private import UMASK
 
@@ -54,17 +55,23 @@ class Run:
         json: one JSON document goes to standard output, everything else to standard error.
         quiet: no progress and no remarks; results and errors only.
         console: what people read.
+        beside: remarks, warnings and progress, which know of each other.
+        given: options that say which home and collection, as they were typed: hints keep them.
         rejected: set by a command that did its work but had to reject some inputs: exit code 1.
     """
 
     settings: "Settings"
     json: bool
     quiet: bool
+    given: Sequence[str] = ()
     console: Console = field(init=False)
+    beside: Console = field(init=False)
     rejected: bool = False
 
     def __post_init__(self) -> None:
         self.console = Console(stderr=self.json, highlight=False, soft_wrap=not _wide(self.json))
+        self.beside = Console(stderr=True, highlight=False)
+        _log_to(self.beside, quiet=self.quiet)
 
     def change(self, **changes: Any) -> None:
         """Let a command's own options go before the settings; None leaves a setting as it is.
@@ -95,32 +102,27 @@ class Run:
 
     def print(self, *parts: Any, **style: Any) -> None:
         """Print a part of the result for people."""
-        shown = (_harmless(part) if isinstance(part, str) else part for part in parts)
+        shown = (self._told(part) if isinstance(part, str) else part for part in parts)
         self.console.print(*shown, **style)
 
     def remark(self, text: str) -> None:
         """Say something beside the result; silent with `--quiet`."""
         if not self.quiet:
-            Console(stderr=True, highlight=False, soft_wrap=True).print(
-                _harmless(text), style="dim"
-            )
+            self.beside.print(self._told(text), style="dim", markup=False, soft_wrap=True)
+
+    def _told(self, text: str) -> str:
+        return as_typed(_harmless(text), self.given)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
         """Print rows as a table on a terminal, as tab-separated lines otherwise."""
-        cells = [[_shown(cell) for cell in row] for row in rows]
+        cells = [[self._told(_shown(cell)) for cell in row] for row in rows]
         if not self.console.is_terminal:
             for line in [list(columns), *cells]:
                 self.console.file.write("\t".join(line) + "\n")  # rich would expand the tabs
             return
-        from rich import box
-        from rich.table import Table
+        from cli.tables import show_table
 
-        table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for line in cells:
-            table.add_row(*line)
-        self.console.print(table)
+        show_table(self.console, columns, cells, title)
 
     def confirm(self, question: str, yes: bool) -> bool:
         """Ask before something that is final; `--yes` answers for a script.
@@ -134,7 +136,7 @@ class Run:
             raise SettingInvalid(f"{question} Nobody can answer here: add --yes to do it.")
         answer = typer.confirm(question, err=True)
         if not answer:
-            self.remark("Nothing was done.")
+            self.beside.print("Nothing was done.", style="dim")  # the answer: with --quiet too
         return answer
 
     @contextmanager
@@ -145,7 +147,7 @@ class Run:
         elif sys.stderr.isatty():
             from cli.progress import bar
 
-            with bar(what, total) as advance:
+            with bar(self.beside, what, total) as advance:
                 yield advance
         else:
             from cli.progress import lines
@@ -153,12 +155,19 @@ class Run:
             yield lines(what, total)
 
 
+def when(moment: datetime) -> str:
+    """A moment as people read it: to the minute, by this machine's clock."""
+    known = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return f"{known.astimezone():%Y-%m-%d %H:%M}"
+
+
 def _shown(cell: Any) -> str:
-    """A cell as people read it: moments to the minute, by this machine's clock."""
+    """A cell as people read it."""
     if isinstance(cell, datetime):
-        moment = cell if cell.tzinfo is not None else cell.replace(tzinfo=UTC)
-        return f"{moment.astimezone():%Y-%m-%d %H:%M}"
-    return "" if cell is None else _harmless(str(cell))
+        return when(cell)
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return "" if cell is None else str(cell)
 
 
 def _harmless(text: str) -> str:
@@ -260,26 +269,28 @@ def _run(
     written: Mapping[str, Writes],
 ) -> None:
     """The edge: settings in, exit code out."""
-    _log_to_stderr(shared["quiet"])
+    _log_to(Console(stderr=True), quiet=shared["quiet"])
     os.umask(UMASK)  # for what libraries and other programs write
+    given = _given(shared)
     try:
         settings = make_settings(shared["home"], shared["collection"], shared["config"])
-        run = Run(settings, shared["json"], shared["quiet"])
+        run = Run(settings, shared["json"], shared["quiet"], given)
         for name, kind in written.items():
             if values[name] is not None:
                 _check_written(values[name], kind)
         function(run, **values)
     except RollcallError as error:
-        _report(error, shared["json"])
+        _report(error, shared["json"], given)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt as error:
-        sys.stderr.write(str(error) or "Stopped. What was reported as done stays done.\n")
+        told = str(error) or "Stopped. What was reported as done stays done.\n"
+        sys.stderr.write(as_typed(told, given))
         raise typer.Exit(130) from None
     except BrokenPipeError:
         raise typer.Exit(0) from None
     except OSError as error:  # of a file that no module of ours answers for
         known = _as_store_error(error)
-        _report(known, shared["json"])
+        _report(known, shared["json"], given)
         raise typer.Exit(known.exit_code) from None
     except (typer.Exit, typer.Abort, TyperException):
         raise
@@ -329,12 +340,26 @@ def make_settings(
     return load_settings(config, home=home, collection=collection)
 
 
-def _report(error: RollcallError, as_json: bool) -> None:
+def _given(shared: Mapping[str, Any]) -> list[str]:
+    """The options that say which home and collection is meant, as they were typed.
+
+    What stands in the environment is there when a hint is pasted as well.
+    """
+    words = []
+    for name in ("home", "collection", "config"):
+        value = shared[name]
+        if value is not None and (name != "home" or str(value) != os.environ.get("ROLLCALL_HOME")):
+            words += [f"--{name}", str(value)]
+    return words
+
+
+def _report(error: RollcallError, as_json: bool, given: Sequence[str]) -> None:
+    message = as_typed(str(error), given)
     if as_json:
-        document = {"error": {"code": error.code, "message": str(error)}}
+        document = {"error": {"code": error.code, "message": message}}
         sys.stdout.write(_json(document) + "\n")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]error:[/] {_escaped(_harmless(str(error)))}")
+    console.print(f"[bold red]error:[/] {_escaped(_harmless(message))}")
 
 
 def _report_fault(error: Exception, as_json: bool) -> None:
@@ -368,17 +393,23 @@ def _escaped(text: str) -> str:
 class _Warnings(logging.Handler):
     """Prints what is logged; what prints it is loaded with the first line."""
 
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
     @functools.cached_property
     def _printer(self) -> logging.Handler:
         from rich.logging import RichHandler
 
-        return RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
+        return RichHandler(console=self._console, show_path=False, show_time=False)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""
         self._printer.emit(record)
 
 
-def _log_to_stderr(quiet: bool) -> None:
+def _log_to(console: Console, *, quiet: bool) -> None:
     level = logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(level=level, handlers=[_Warnings()], format="%(message)s", force=True)
+    logging.basicConfig(
+        level=level, handlers=[_Warnings(console)], format="%(message)s", force=True
+    )

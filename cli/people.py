@@ -189,12 +189,9 @@ def history(run: Run, limit: Limit = 20) -> None:
 
     with run.service() as service:
         entries = service.catalogue.journal(service.collection.id, limit)
-    rows = [
-        (e.id, f"{e.created_at:%Y-%m-%d %H:%M}", e.summary, "undone" if e.undone_at else "")
-        for e in entries
-    ]
+    rows = [(e.id, e.created_at, e.summary, "undone" if e.undone_at else "") for e in entries]
     document = {"edits": [asdict(Edit.of(e)) for e in entries]}
-    run.emit(document, lambda: run.table(("entry", "when (UTC)", "what", ""), rows))
+    run.emit(document, lambda: run.table(("entry", "when", "what", ""), rows))
 
 
 @command(people, "undo")
@@ -350,9 +347,13 @@ def show_collection(run: Run, name: Name) -> None:
         "dimension": found.dimension,
         "fingerprint": found.fingerprint,
         "other_model": None if other is None else other.fingerprint,
-        "created_at": found.created_at.isoformat(timespec="seconds"),
+        "created_at": found.created_at,
     }
-    run.emit(document, lambda: run.table(("", found.name), list(document.items())[2:]))
+    run.emit(document, lambda: run.table(("", found.name), _fields(document)))
+
+
+def _fields(document: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(name.replace("_", " "), value) for name, value in list(document.items())[2:]]
 
 
 @command(collections, "create")

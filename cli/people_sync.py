@@ -93,7 +93,7 @@ def sync(
             run.emit(document, lambda: _nothing(run, plan, dry_run=dry_run))
             return
         if not run.confirm(_question(plan), yes):
-            run.emit(document, lambda: run.print("Nothing was changed."))
+            run.emit(document, lambda: None)
             return
         done, report = _apply(run, service, plan, receipt)
         for face in gone:

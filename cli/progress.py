@@ -12,8 +12,8 @@ from cli.options import Advance
 
 
 @contextmanager
-def bar(what: str, total: int | None) -> Iterator[Advance]:
-    """A bar on a terminal."""
+def bar(console: Console, what: str, total: int | None) -> Iterator[Advance]:
+    """A bar on a terminal, below whatever else is printed on this console meanwhile."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -21,7 +21,7 @@ def bar(what: str, total: int | None) -> Iterator[Advance]:
         TimeRemainingColumn(),
         TextColumn("[dim]{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task(what, total=total, note="")
 
         def advance(n: int = 1, total: int | None = None, **fields: Any) -> None:

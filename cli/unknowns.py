@@ -35,8 +35,7 @@ def list_unknowns(
         (
             group.id,
             len(group.faces),
-            f"{group.seen[0]:%Y-%m-%d %H:%M}",
-            f"{group.seen[1]:%Y-%m-%d %H:%M}",
+            *group.seen,
             ", ".join(group.photos),
         )
         for group in groups

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.keys import ROLES, RoleName
-from cli.options import Run, command
+from cli.options import Run, command, when
 
 if TYPE_CHECKING:
     from retrieval.catalogue.http.users import User
@@ -131,8 +131,8 @@ def _show(run: Run, user: "User", token: str | None) -> None:
     path = None if token is None else f"{where}/login/link/{token}"
     document = {**user.document(), **({} if path is None else {"link": path})}
     run.emit(document, lambda: run.print(path or f"{user.name} ({user.handle})", markup=False))
-    if path is not None:
-        lasts = f"lets {user.name} in once, until {user.link_ends_at:%Y-%m-%d %H:%M} UTC"
+    if path is not None and user.link_ends_at is not None:
+        lasts = f"lets {user.name} in once, until {when(user.link_ends_at)}"
         behind = "" if where else "; put it behind the service's address (ROLLCALL_PUBLIC_URL)"
         run.remark(f"{lasts}{behind}")
     run.remark(f"{user.role} for {user.collection or 'all collections'}")
