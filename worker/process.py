@@ -9,8 +9,10 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pkgutil import resolve_name
@@ -39,12 +41,19 @@ logger = logging.getLogger(__name__)
 
 Payload = dict[str, Any]
 
+_TOLD_EVERY_S = 0.5  # that a job gets on
+
 
 class Tasks(Protocol):
     """What a worker can do."""
 
-    def run(self, kind: str, payload: Payload) -> None:
+    def run(self, kind: str, payload: Payload, gets_on: Callable[[], None]) -> None:
         """Do one job; done twice, it must leave what it leaves done once.
+
+        Args:
+            kind, payload: of the job.
+            gets_on: called while a job gets on that may take longer than jobs may: its time begins
+                anew. A long video gets on; a photo that hangs does not.
 
         Raises:
             StoreError, QueueError: trouble that may pass; the job is tried again later.
@@ -114,6 +123,7 @@ class WarmWorker(QuietWorker):
     def __init__(self, queue: RqJobQueue, tasks: Tasks, name: str) -> None:
         self._jobs = queue
         self._tasks = tasks
+        self._told = 0.0
         super().__init__(
             [queue.rq],
             name=name,
@@ -129,7 +139,7 @@ class WarmWorker(QuietWorker):
             logger.error("job %s is none of ours: dropped", job.id)
             return
         try:
-            self._tasks.run(kind, payload)
+            self._tasks.run(kind, payload, partial(self._gets_on, job))
         except (StoreError, QueueError, OSError):
             raise  # may pass: RQ tries again after a pause
         except InferenceFailed as error:
@@ -141,6 +151,18 @@ class WarmWorker(QuietWorker):
             # A defect, a timeout, no memory left: perhaps for one photo of the batch only.
             logger.exception("job %s failed in an unforeseen way", job.id)
             self._halve(job, payload, error)
+
+    def _gets_on(self, job: Job) -> None:
+        """Let a job's time begin anew, once in a few seconds; a queue that is away is no reason."""
+        since = time.monotonic() - self._told
+        if since < _TOLD_EVERY_S:
+            return
+        self._told = time.monotonic()
+        try:
+            with redis_errors():
+                self.begin_anew(job)
+        except QueueError as error:
+            logger.warning("job %s gets on, but the queue is away: %s", job.id, error)
 
     def _halve(self, job: Job, payload: Payload, error: Exception) -> None:
         """Try the batch's halves, so that the fault of one photo does not cost the others."""

@@ -41,8 +41,12 @@ class Recovery:
         self._clock = clock
         self._taken_since: dict[str, float] = {}
 
-    def worker_died(self, name: str) -> int:
+    def worker_died(self, name: str, *, blamed: bool = True) -> int:
         """Put the dead worker's jobs back and strike it off; return how many jobs it held.
+
+        Args:
+            name: of the worker.
+            blamed: whether its jobs may be why it died: not of one that was told to stop.
 
         Raises:
             QueueUnavailable: Redis does not answer; ask again later.
@@ -51,7 +55,8 @@ class Recovery:
             begun = self._connection.smembers(rq_internals.executions_key(name))
             held = [as_text(entry) for entry in begun]
             for composite_key in held:
-                self._put_back(Execution.from_composite_key(composite_key, self._connection))
+                execution = Execution.from_composite_key(composite_key, self._connection)
+                self._put_back(execution, blamed)
             with self._connection.pipeline() as pipeline:
                 rq_internals.strike_off(name, self._queue.name, pipeline)
                 pipeline.execute()
@@ -64,12 +69,11 @@ class Recovery:
             return [rq_internals.worker_name(key) for key in keys if self._is_lost(key)]
 
     def working_s(self, name: str) -> float:
-        """Seconds since the worker began its job, 0 if it has none."""
+        """Seconds since the worker began its job or got on with it last, 0 if it has none."""
         executions = self._connection.smembers(rq_internals.executions_key(name))
         keys = [rq_internals.execution_key(as_text(entry)) for entry in executions]
-        begun = [
-            float(created) for key in keys if (created := self._connection.hget(key, "created_at"))
-        ]
+        told = [self._connection.hget(key, "last_heartbeat") for key in keys]
+        begun = [float(second) for second in told if second]
         return time.time() - min(begun) if begun else 0.0
 
     def put_back_stuck(self) -> int:
@@ -92,7 +96,7 @@ class Recovery:
                     pipeline.execute()
             return len(stuck)
 
-    def _put_back(self, execution: Execution) -> None:
+    def _put_back(self, execution: Execution, blamed: bool) -> None:
         queue = self._queue.rq
         with self._connection.pipeline() as pipeline:
             try:
@@ -101,7 +105,10 @@ class Recovery:
                 return  # it was done, or dropped
             execution.delete(job=job, pipeline=pipeline)
             pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
-            try_again(self._queue, job, pipeline)
+            if blamed:
+                try_again(self._queue, job, pipeline)
+            else:
+                rq_internals.queue_again(queue, job, pipeline)
             pipeline.execute()
         logger.warning("put job %s back: its worker died", job.id)
 

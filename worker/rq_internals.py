@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.client import Pipeline
 from rq import Queue, worker_registration
-from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE
+from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, Execution
 from rq.job import Job
 from rq.worker import SimpleWorker
 
@@ -43,7 +43,7 @@ def executions_key(name: str) -> str:
 
 
 def execution_key(execution: str) -> str:
-    """Where one of those says when it was begun: created_at."""
+    """Where one of those says when it was begun, or got on last: last_heartbeat."""
     return f"rq:execution:{execution}"
 
 
@@ -63,7 +63,24 @@ def queue_again(queue: Queue, job: Job, pipeline: Pipeline) -> None:
 class QuietWorker(SimpleWorker):  # type: ignore[misc]  # rq has no types
     """RQ's worker without its handlers on standard output, signals and command channel."""
 
+    _begun: Execution | None = None
+
     max_connection_wait_time = 2.0  # seconds between looking for a Redis that went away
+
+    def prepare_execution(self, job: Job) -> Execution:
+        """Remember what was begun, for `begin_anew`."""
+        self._begun = super().prepare_execution(job)
+        return self._begun
+
+    def begin_anew(self, job: Job) -> None:
+        """Let the job in hand have as much time as one that begins now.
+
+        RQ ends a job by SIGALRM, and takes one for lost whose heartbeat is too old.
+        """
+        if self._begun is None or not signal.getitimer(signal.ITIMER_REAL)[0]:
+            return  # it is over
+        signal.alarm(int(job.timeout))
+        self.maintain_heartbeats(job, self._begun)
 
     def bootstrap(self, *_: Any, **__: Any) -> None:
         """Register, and nothing else."""

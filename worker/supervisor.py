@@ -88,6 +88,7 @@ class Supervisor:
         self._context.set_forkserver_preload([plan.tasks.partition(":")[0]])
         self._workers: list[_Worker] = []
         self._dead: list[str] = []  # names whose jobs are still to be put back
+        self._stopped: set[str] = set()  # of these, that were told to stop
         self._failed_starts = 0
         self._killed_starts = 0
         self._trouble: BaseException | None = None
@@ -206,6 +207,7 @@ class Supervisor:
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
+                self._stopped.add(worker.name)
             self._dead.append(worker.name)
             worker.ready.close()
             worker.process.close()
@@ -241,8 +243,9 @@ class Supervisor:
 
     def _put_back(self) -> None:
         while self._dead:
-            self._recovery.worker_died(self._dead[0])
-            self._dead.pop(0)
+            name = self._dead[0]
+            self._recovery.worker_died(name, blamed=name not in self._stopped)
+            self._stopped.discard(self._dead.pop(0))
 
     def _beat(self) -> None:
         """Say for each living worker that it lives, and end those that hang."""

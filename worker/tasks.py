@@ -32,6 +32,7 @@ from worker.webhooks import send
 logger = logging.getLogger(__name__)
 
 Payload = dict[str, Any]
+GetsOn = Callable[[], None]  # see `worker.process.Tasks`
 ServiceMaker = Callable[[Settings], Service]
 
 
@@ -65,7 +66,7 @@ class RunTasks:
         self._catalogue = open_catalogue(settings)
         self._runs = self._catalogue.runs
         self._services: dict[tuple[str, str], _Opened] = {}
-        self._tasks: dict[str, Callable[[Run, Payload], None]] = {
+        self._tasks: dict[str, Callable[[Run, Payload, GetsOn], None]] = {
             "enrol": self._enrol,
             "identify": self._identify,
             "embed": self._embed,
@@ -83,7 +84,7 @@ class RunTasks:
         service = self._service(self._settings.collection, self._settings.detail)
         service.pipeline  # noqa: B018  # loading it is what is wanted
 
-    def run(self, kind: str, payload: Payload) -> None:
+    def run(self, kind: str, payload: Payload, gets_on: GetsOn = lambda: None) -> None:
         """Do one job, see `worker.process.Tasks`."""
         if kind == benchmarks_job.KIND:
             benchmarks_job.perform(self._settings, cast(benchmarks_job.Part, payload))
@@ -96,7 +97,7 @@ class RunTasks:
             logger.warning("dropped a job of run %s, which is gone", payload.get("run"))
             return
         begun = time.perf_counter()
-        self._tasks[kind](run, payload)
+        self._tasks[kind](run, payload, gets_on)
         logger.info(
             "run %s: %s %s photos in %.0f ms",
             run.id[:8],
@@ -128,14 +129,14 @@ class RunTasks:
 
     # The tasks
 
-    def _enrol(self, run: Run, payload: Payload) -> None:
+    def _enrol(self, run: Run, payload: Payload, _: GetsOn) -> None:
         photos = self._runs.to_do(run.id, payload["photos"])
         if photos:
             items = [_item(run, photo) for photo in photos]
             results = self._service(run.collection, self._settings.detail).enrol(items)
             self._record(run.id, [_enrolled(*pair) for pair in zip(photos, results, strict=True)])
 
-    def _identify(self, run: Run, payload: Payload) -> None:
+    def _identify(self, run: Run, payload: Payload, gets_on: GetsOn) -> None:
         photos = self._runs.to_do(run.id, payload["photos"])
         if photos:
             service = self._service(run.collection, run.options.get("detail") or "normal")
@@ -147,10 +148,12 @@ class RunTasks:
             for photo in photos:
                 if has_video_ending(photo.path):
                     source = Source(photo.path, content_of(run, photo.path))
-                    watched = service.identify_video(source, threshold)
+                    watched = service.identify_video(
+                        source, threshold, advance=lambda *_: gets_on()
+                    )
                     self._record(run.id, [_watched(photo, watched)])
 
-    def _embed(self, run: Run, payload: Payload) -> None:
+    def _embed(self, run: Run, payload: Payload, _: GetsOn) -> None:
         photos = self._runs.to_do(run.id, payload["photos"])
         if photos:
             service = self._service(run.collection, self._settings.detail)
@@ -161,27 +164,27 @@ class RunTasks:
             held = service.catalogue.faces(faces).keys()  # some were erased meanwhile
             self._record(run.id, [_embedded(photo, why, held) for photo in photos])
 
-    def _event(self, run: Run, payload: Payload) -> None:
+    def _event(self, run: Run, payload: Payload, gets_on: GetsOn) -> None:
         photos = self._runs.to_do(run.id, payload["photos"])
         service = self._service(run.collection, self._settings.detail)
         event = service.events.find(int(run.options["event"]))
         if photos:
             sources = [Source(photo.path, content_of(run, photo.path)) for photo in photos]
-            taken = service.events.take(event, sources)
+            taken = service.events.take(event, sources, advance=lambda *_: gets_on())
             seen = [_seen(*pair) for pair in zip(photos, taken, strict=True)]
             self._runs.record(run.id, seen)
         if self._runs.is_done(run.id):  # else a later job, or whoever reads the roll, decides it
             service.events.settle(event)
         end_if_done(self._runs, self._queue, run)
 
-    def _reject(self, run: Run, payload: Payload) -> None:
+    def _reject(self, run: Run, payload: Payload, _: GetsOn) -> None:
         reason = payload["reason"]
         rejected = [
             PhotoOutcome(i, Taken.REJECTED, "worker-failed", reason) for i in payload["photos"]
         ]
         self._record(run.id, rejected)
 
-    def _webhook(self, run: Run, _payload: Payload) -> None:
+    def _webhook(self, run: Run, _payload: Payload, _: GetsOn) -> None:
         end(self._runs, run)
         secret = self._settings.webhook_secret
         send(

@@ -23,6 +23,7 @@ from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import Person
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.answers import FaceBox
+from retrieval.collection.tracks.identifying import Advance
 from retrieval.collection.tracks.sightings import Sighting as CameraSighting
 from retrieval.events import roll as rolls
 from retrieval.events.album import add_face, photo_of, read_again
@@ -191,10 +192,15 @@ class Events:
         yield from self.take(event, sources)
         self.settle(event)
 
-    def take(self, event: Event, sources: Iterable[Source]) -> Iterator[PhotoTaken]:
-        """Add photos as `add` does, and leave the decision to `settle` or to the next roll."""
+    def take(
+        self, event: Event, sources: Iterable[Source], advance: Advance | None = None
+    ) -> Iterator[PhotoTaken]:
+        """Add photos as `add` does, and leave the decision to `settle` or to the next roll.
+
+        `advance` is told which second of a video is reached, and how long the video is.
+        """
         self.purge()
-        yield from take(self._host, event, iter(sources))
+        yield from take(self._host, event, iter(sources), advance)
 
     def add_sighting(self, event: Event, camera: str, sighting: CameraSighting) -> None:
         """Add what a camera saw, and leave the decision to `settle` or to the next roll."""

@@ -9,7 +9,7 @@ from retrieval.catalogue.events.records import Event, NewPhoto, Reject, Seconds
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.pipeline import PhotoFaces, PhotoFailure
 from retrieval.collection.thumbnails import cut
-from retrieval.collection.tracks.identifying import see
+from retrieval.collection.tracks.identifying import Advance, see
 from retrieval.collection.tracks.sightings import Sighting
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.events.host import Host
@@ -49,16 +49,19 @@ class PhotoTaken:
         }
 
 
-def take(host: Host, event: Event, sources: Iterator[Source]) -> Iterator[PhotoTaken]:
+def take(
+    host: Host, event: Event, sources: Iterator[Source], advance: Advance | None = None
+) -> Iterator[PhotoTaken]:
     """Add photos; a result is given out when its photo is safely in the catalogue.
 
-    Killed anywhere, the same call goes on: photos that the event has are not decoded again.
+    Killed anywhere, the same call goes on: photos that the event has are not decoded again. A video
+    is one photo: killed in its midst, it begins anew. `advance` is told how far a video is.
     """
     for batch in _batches(sources):
 
         def work(active_model: ActiveModel, batch: list[Source] = batch) -> list[PhotoTaken]:
             if is_video(batch[0]):
-                return [take_video(host, active_model, event, batch[0])]
+                return [take_video(host, active_model, event, batch[0], advance)]
             return _take(host, active_model, event, batch)
 
         yield from host.steadily(work)
@@ -139,7 +142,13 @@ def _new_photo(source: Source, read: Source, found: PhotoFaces) -> NewPhoto:
     )
 
 
-def take_video(host: Host, active_model: ActiveModel, event: Event, source: Source) -> PhotoTaken:
+def take_video(
+    host: Host,
+    active_model: ActiveModel,
+    event: Event,
+    source: Source,
+    advance: Advance | None = None,
+) -> PhotoTaken:
     """Add a video: an appearance per track."""
     albums, collection = host.catalogue.albums, active_model.collection
     sha256 = None
@@ -148,7 +157,13 @@ def take_video(host: Host, active_model: ActiveModel, event: Event, source: Sour
             sha256 = video.sha256
             if albums.known(event.id, [sha256]):
                 return PhotoTaken(source.name, "known")
-            seen = see(active_model, video, host.video_rules, pictures=host.keeping.thumbnails)
+            seen = see(
+                active_model,
+                video,
+                host.video_rules,
+                pictures=host.keeping.thumbnails,
+                advance=advance,
+            )
     except (PhotoError, InferenceFailed) as error:
         reject = Reject(source.name, error.code, str(error), sha256)
         albums.add(collection.id, event.id, [], [reject], collection.fingerprint)

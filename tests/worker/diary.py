@@ -6,6 +6,7 @@ A payload's photos are numbers; a few numbers mean trouble.
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ LOCKED = 888  # raises an error that may pass
 NO_MODEL = 999  # raises one that will not
 SLOW = 555  # takes a second
 STUCK = 444  # never ends
+LONG = 333  # takes three seconds, and says that it gets on
 
 
 class Diary:
@@ -27,7 +29,7 @@ class Diary:
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    def run(self, kind: str, payload: dict[str, Any]) -> None:
+    def run(self, kind: str, payload: dict[str, Any], gets_on: Callable[[], None]) -> None:
         if kind == "reject":
             self._write("rejected", payload["photos"])
             return
@@ -42,6 +44,10 @@ class Diary:
             raise ModelMissing("not pulled")
         if STUCK in payload["photos"]:
             time.sleep(1000)
+        if LONG in payload["photos"]:
+            for _ in range(30):
+                gets_on()
+                time.sleep(0.1)
         if SLOW in payload["photos"]:
             self._write("begun", payload["photos"])
             time.sleep(1.0)

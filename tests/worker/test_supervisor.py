@@ -96,6 +96,16 @@ def test_a_photo_that_never_ends_fails_and_the_others_are_done(
     assert diary.page(plan.settings, "done") == [1, 2]
 
 
+def test_a_video_that_takes_longer_than_a_job_may_is_done_as_long_as_it_gets_on(
+    connection: Redis, plan: WorkerPlan
+) -> None:
+    queue = RqJobQueue(connection, timeout_s=1)
+    with workers(replace(plan, timeout_s=1), 1):
+        queue.enqueue("enrol", [{"photos": [diary.LONG]}], RUN)
+        until(lambda: queue.pending(RUN) == 0)
+    assert diary.page(plan.settings, "done") == [diary.LONG]
+
+
 def test_trouble_that_may_pass_is_retried_and_then_kept_in_the_failed_registry(
     queue: RqJobQueue, plan: WorkerPlan
 ) -> None:
