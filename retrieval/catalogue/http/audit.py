@@ -1,7 +1,7 @@
 """The audit log: who asked or changed what, and what the answer was. Never pixels or vectors."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from retrieval.catalogue.database import Database
+from retrieval.catalogue.erasing.late_names import collection_named, without_late_names
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.schema import (
     Id,
@@ -105,10 +106,13 @@ class Audit:
         self._database = database
 
     def record(self, entries: Sequence[AuditEntry]) -> None:
-        """Write down what happened, in one transaction."""
+        """Write down what happened, in one transaction.
+
+        An answer loses the names of people who were deleted since it was made.
+        """
         if entries:
             with self._database.writing() as connection:
-                write_down(connection, entries)
+                write_down(connection, [_as_of_now(connection, entry) for entry in entries])
 
     def entries(
         self,
@@ -170,6 +174,11 @@ class Audit:
 def _in(collection: str, and_of_none: bool) -> ColumnElement[bool]:
     none = audit.c.collection.is_(None) if and_of_none else false()
     return (audit.c.collection == collection) | none
+
+
+def _as_of_now(connection: Connection, entry: AuditEntry) -> AuditEntry:
+    mine = collection_named(connection, entry.collection)
+    return replace(entry, answer=without_late_names(connection, mine, entry.answer))
 
 
 def write_down(connection: Connection, entries: Sequence[AuditEntry]) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from retrieval.catalogue.database import Database
+from retrieval.catalogue.erasing.late_names import collection_named, without_late_names
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.names import storable_path
 from retrieval.catalogue.runs.run_records import (
@@ -203,15 +204,21 @@ class Runs:
             return list(connection.scalars(query))
 
     def record(self, run_id: str, outcomes: Iterable[PhotoOutcome]) -> None:
-        """Write down what became of photos; the first word about a photo stands."""
+        """Write down what became of photos; the first word about a photo stands.
+
+        An answer loses the names of people who were deleted since it was made.
+        """
         with self._database.writing() as connection:
+            mine = collection_named(
+                connection, select(runs.c.collection).where(runs.c.id == run_id)
+            )
             for outcome in outcomes:
                 own = outcome.outcome is Taken.DUPLICATE and is_own(connection, run_id, outcome)
                 values = {
                     "outcome": Taken.ENROLLED if own else outcome.outcome,
                     "code": outcome.code,
                     "message": outcome.message,
-                    "answer": outcome.answer,
+                    "answer": without_late_names(connection, mine, outcome.answer),
                 }
                 connection.execute(
                     update(run_photos)
