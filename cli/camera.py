@@ -102,7 +102,7 @@ class _Webhook:
     """Posts sightings in a thread: a receiver that is slow or away holds no camera up."""
 
     def __init__(self, run: Run, url: str) -> None:
-        from worker.webhooks import check_webhook
+        from retrieval.collection.webhooks import check_webhook
 
         secret = run.settings.webhook_secret
         self._secret = None if secret is None else secret.get_secret_value()
@@ -126,8 +126,8 @@ class _Webhook:
             self._thread.join(10)
 
     def _work(self) -> None:
+        from retrieval.collection.webhooks import send
         from retrieval.errors import RollcallError
-        from worker.webhooks import send
 
         while True:
             try:

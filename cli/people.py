@@ -51,10 +51,13 @@ def list_people(
 ) -> None:
     """List people with the number of their photos."""
     from retrieval.catalogue.documents import PersonRow
+    from retrieval.catalogue.people_pages import Order, Wanted, behind_name
 
     with run.service() as service:
-        found = service.catalogue.people(
-            service.collection.id, search=search, after=after, limit=limit
+        behind = None if after is None else behind_name(after)
+        wanted = Wanted(search=search)
+        found, _ = service.catalogue.page_of_people(
+            service.collection.id, wanted, Order.NAME, behind, limit
         )
         portraits = service.catalogue.portraits(person.id for person in found)
     rows = [(p.name, p.external_id, p.faces, p.id, p.created_at) for p in found]

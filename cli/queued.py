@@ -215,7 +215,7 @@ def check_webhook(run: Run, url: str) -> None:
     Raises:
         SettingInvalid: no http or https URL, or no secret to sign with.
     """
-    from worker import webhooks
+    from retrieval.collection import webhooks
 
     secret = run.settings.webhook_secret
     webhooks.check_webhook(url, secret.get_secret_value() if secret else None)

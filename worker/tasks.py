@@ -17,6 +17,7 @@ from retrieval.catalogue.runs.run_records import PhotoOutcome, Run, RunPhoto, Ta
 from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
 from retrieval.collection.bulk import content_of, end, end_if_done, run_document
 from retrieval.collection.tracks.answers import VideoAnswer, as_photo
+from retrieval.collection.webhooks import send
 from retrieval.errors import InputError, NotFound, RollcallError
 from retrieval.events.intake import PhotoTaken
 from retrieval.photos.kinds import has_video_ending
@@ -27,7 +28,6 @@ from retrieval.upkeep.model_swap import embed_faces
 from retrieval.upkeep.swap_status import Missed
 from retrieval.values import Source
 from worker import benchmarks_job
-from worker.webhooks import send
 
 logger = logging.getLogger(__name__)
 
@@ -184,14 +184,22 @@ class RunTasks:
         ]
         self._record(run.id, rejected)
 
-    def _webhook(self, run: Run, _payload: Payload, _: GetsOn) -> None:
+    def _webhook(self, run: Run, payload: Payload, _: GetsOn) -> None:
+        """Tell an address that a run has ended, and write down how that went."""
         end(self._runs, run)
-        secret = self._settings.webhook_secret
-        send(
-            run.options["webhook"],
-            run_document(self._runs, self._runs.run(run.id)),
-            secret.get_secret_value() if secret else None,
-        )
+        secret, url = self._settings.webhook_secret, payload["to"]
+        problem = None
+        try:
+            send(
+                url,
+                run_document(self._runs, self._runs.run(run.id)),
+                secret.get_secret_value() if secret else None,
+            )
+        except RollcallError as error:
+            problem = str(error)
+            raise
+        finally:
+            self._catalogue.webhooks.tried(run.collection, url, problem)
 
     def _record(self, run_id: str, outcomes: Sequence[PhotoOutcome]) -> None:
         self._runs.record(run_id, outcomes)

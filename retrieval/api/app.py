@@ -36,13 +36,16 @@ from retrieval.api.routes import (
     kiosk,
     pages,
     people,
+    people_lists,
     previews,
     quality,
     questions,
     receipts,
     runs,
+    staff_lists,
     unknowns,
     users,
+    webhooks,
 )
 from retrieval.api.services import OpenService, Services
 from retrieval.api.single_sign_on import SingleSignOn
@@ -111,6 +114,8 @@ def create_app(
         questions,
         faces,
         kiosk,
+        staff_lists,
+        people_lists,  # before people: its paths are told from ids of people
         people,
         unknowns,
         runs,
@@ -120,6 +125,7 @@ def create_app(
         administration,
         receipts,
         users,
+        webhooks,
         health,
     ):
         app.include_router(module.routes)

@@ -35,6 +35,21 @@ class ChangedEvent(BaseModel):
     days: int | None = Field(None, ge=1, le=100_000)
 
 
+class ExpectedPerson(BaseModel):
+    """Somebody who is expected, and by which name they are meant."""
+
+    id: Id
+    called: str | None = Field(
+        None, max_length=200, description="Refused if they have another name by now."
+    )
+
+
+class AlsoExpected(BaseModel):
+    """People to be added to those who are expected."""
+
+    people: list[ExpectedPerson] = Field(min_length=1, max_length=1_000)
+
+
 class EventShown(Document):
     """An event, and how much it holds."""
 

@@ -84,8 +84,13 @@ class Pictures:
             face_id
         )
 
-    def cut_unknown(self, faces: Sequence[UnknownFace]) -> bytes:
+    def of_stranger(self, service: Service, faces: Sequence[UnknownFace]) -> bytes:
         """The picture of the first of these faces that has one; unknown photos are not kept."""
+        ids = [face.id for face in faces]
+        kept = service.catalogue.thumbnails.find(service.collection.id, Of.STRANGER, ids)
+        found = next((kept[face_id] for face_id in ids if face_id in kept), None)
+        if found is not None:
+            return found
         for face in faces:
             data = _original(face.photo, face.sha256, self._settings)
             if data is not None:

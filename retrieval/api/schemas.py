@@ -47,6 +47,7 @@ _EXAMPLES: dict[type[Any], dict[str, Any]] = {
         "photos": 2,
         "since": "2026-01-01T09:00:00Z",
         "face_id": 12,
+        "seen": "2026-11-27",
     },
     Edit: {
         "id": 3,
@@ -266,11 +267,121 @@ class Verdict(Document):
 
 
 class PeoplePage(BaseModel):
-    """People by name, a page at a time."""
+    """People in an order, a page at a time."""
 
     people: list[PersonRow]
     next: str | None = Field(description="The cursor of the next page; null on the last.")
     total: int = Field(description="On all pages.")
+
+
+class DeletedPerson(BaseModel):
+    """Somebody who was deleted."""
+
+    receipt: str
+    erased_at: datetime
+
+
+class KnownPeople(BaseModel):
+    """Who has a name or a number, and who had it before they were deleted, newest first."""
+
+    people: list[PersonRow]
+    deleted: list[DeletedPerson]
+
+
+class ListedPersonShown(BaseModel):
+    """Somebody of a staff list who joins."""
+
+    person: str
+    external_id: str | None
+    photos: int
+
+
+class EnrolledPersonShown(ListedPersonShown):
+    """Somebody who is enrolled, and what they would be called, or numbered, from now on."""
+
+    id: int
+    now: str | None = None
+
+
+class NewPhotosShown(BaseModel):
+    """New photos of somebody who is enrolled."""
+
+    person: str
+    photos: int
+
+
+class ListReject(BaseModel):
+    """A row or a photo that cannot be used, and why."""
+
+    person: str
+    external_id: str | None
+    photo: str
+    reason: str | None
+    message: str | None
+
+
+class StaffListShown(Document):
+    """What a staff list was understood as, and what applying it would change."""
+
+    id: str = Field(description="To apply it by.")
+    digest: str = Field(description="Of what is shown; send it back to apply just that.")
+    source: str = Field(description="The name of its file.")
+    understood: dict[str, Any] = Field(description="Which columns hold what.")
+    listed: int = Field(description="People in the list.")
+    enrolled_before: int
+    changes: bool
+    photos: int = Field(description="That would be enrolled, as far as they are new.")
+    joiners: list[ListedPersonShown]
+    leavers: list[EnrolledPersonShown] = Field(description="Who is not in the list.")
+    renamed: list[EnrolledPersonShown]
+    numbered: list[EnrolledPersonShown]
+    new_photos: list[NewPhotosShown]
+    rejected: list[ListReject]
+    deleted_before: list[str] = Field(
+        description="Joiners under whose name or number somebody was deleted."
+    )
+
+
+class ApplyList(BaseModel):
+    """What of a preview is to be done."""
+
+    digest: str = Field(max_length=64, description="As the preview told it.")
+    leavers: int | None = Field(
+        None, ge=0, description="How many are deleted for good, as listed; null deletes nobody."
+    )
+
+
+class StaffListDone(BaseModel):
+    """What applying a list did."""
+
+    receipts: list[dict[str, Any]] = Field(description="Of leavers: `person_id` and `receipt`.")
+    edits: list[dict[str, Any]] = Field(description="That can be undone: `entry` and `summary`.")
+    run: str | None = Field(description="Which enrols the photos; null without a queue.")
+    report: dict[str, Any] | None = Field(description="Of photos enrolled at once.")
+
+
+class NewWebhook(BaseModel):
+    """An address to be told of runs."""
+
+    model_config = _example(url="https://hr.example.com/rollcall")
+
+    url: str = Field(min_length=1, max_length=2000, description="http or https.")
+
+
+class WebhookShown(BaseModel):
+    """An address that is told of runs, and how that went last."""
+
+    id: int
+    url: str
+    created_at: datetime
+    tried_at: datetime | None
+    problem: str | None = Field(description="Of the last message; null where it was taken.")
+
+
+class WebhooksShown(BaseModel):
+    """A collection's webhooks, oldest first."""
+
+    webhooks: list[WebhookShown]
 
 
 class Rejected(BaseModel):
@@ -298,12 +409,15 @@ class Enrolment(BaseModel):
 
 
 class NewName(BaseModel):
-    """A name to give, a number, or both; what is left out stays as it is."""
+    """A name to give, a number, a face that stands for them; what is left out stays as it is."""
 
     model_config = _example(person="Grace Brewster Hopper")
 
     person: str | None = Field(None, min_length=1, max_length=200)
     external_id: str | None = Field(None, min_length=1, max_length=200)
+    cover: int | None = Field(
+        None, ge=1, le=2**62, description="One of their faces, to stand for them in lists."
+    )
 
 
 class Renamed(BaseModel):
@@ -464,6 +578,31 @@ class UnknownGroup(BaseModel):
     last_seen: datetime
 
 
+class PersonAlike(BaseModel):
+    """Somebody who is enrolled and resembles somebody."""
+
+    id: int
+    person: str
+    external_id: str | None
+    face_id: int = Field(description="The one of their faces that resembles most.")
+    likeness: float = Field(description="The cosine to it.")
+    sure: bool = Field(description="Whether it is enough for one and the same person.")
+
+
+class StrangersAlike(UnknownGroup):
+    """A stranger who resembles somebody."""
+
+    likeness: float
+    sure: bool
+
+
+class AlikePeople(BaseModel):
+    """Who resembles a person, the most alike first."""
+
+    people: list[PersonAlike]
+    strangers: list[StrangersAlike]
+
+
 class UnknownGroups(BaseModel):
     """Groups of unknown faces, largest first."""
 
@@ -475,13 +614,32 @@ class NameOfGroup(BaseModel):
 
     model_config = _example(person="Grace Hopper", face_ids=[31, 34])
 
-    person: str = Field(min_length=1, max_length=200)
+    person: str | None = Field(None, min_length=1, max_length=200)
+    external_id: str | None = Field(
+        None, min_length=1, max_length=200, description="Tells people of one name apart."
+    )
+    person_id: int | None = Field(
+        None, ge=1, le=2**62, description="Or somebody who is enrolled already."
+    )
+    called: str | None = Field(
+        None, max_length=200, description="Refused if they have another name by now."
+    )
     face_ids: list[Annotated[int, Field(ge=1, le=2**62)]] | None = Field(
         None,
         description="As listed: these are enrolled, and refused if one is not in the group any"
         " more. Null for all.",
         min_length=1,
         max_length=5000,
+    )
+
+
+class GroupToForget(BaseModel):
+    """A group of unknown faces, as it was seen."""
+
+    face_ids: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(
+        min_length=1,
+        max_length=5000,
+        description="As listed; refused if the group has others by now.",
     )
 
 
@@ -732,8 +890,18 @@ class RunReject(BaseModel):
     id: int
     photo: str
     person: str
+    external_id: str | None
     reason: str | None
     message: str | None
+    dismissed: bool = Field(description="Whether somebody said that it is right so.")
+
+
+class SettledReject(BaseModel):
+    """What became of a photo that was not taken."""
+
+    model_config = _example(now="dismissed")
+
+    now: Literal["mended", "dismissed", "open"]
 
 
 class RejectsPage(BaseModel):

@@ -27,11 +27,21 @@ from retrieval.catalogue.http.audit import Audit, AuditEntry, write_down
 from retrieval.catalogue.http.replies import Replies
 from retrieval.catalogue.http.sessions import Sessions
 from retrieval.catalogue.http.users import Users
+from retrieval.catalogue.http.webhooks import Webhooks
 from retrieval.catalogue.index_registry import IndexLog, orphans
 from retrieval.catalogue.migrations import prepare
 from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.models.spaces import find_space, put_space
 from retrieval.catalogue.names import clean_name, known_name
+from retrieval.catalogue.people_pages import (
+    Key,
+    ListedPerson,
+    Order,
+    Wanted,
+    count_people,
+    initials,
+    page_of_people,
+)
 from retrieval.catalogue.records import (
     Collection,
     Counts,
@@ -77,6 +87,7 @@ class Catalogue:
         self.audit = Audit(database)
         self.replies = Replies(database)
         self.receipts = Receipts(database)
+        self.webhooks = Webhooks(database)
         self.backups = BackupLog(database)
         self.encryptor = CatalogueEncryptor(database)  # for files that lie beside it
 
@@ -313,7 +324,6 @@ class Catalogue:
         *,
         search: str | None = None,
         external_id: str | None = None,
-        fewer_than: int | None = None,
         after: str | None = None,
         limit: int | None = None,
     ) -> list[Person]:
@@ -321,23 +331,36 @@ class Catalogue:
 
         Args:
             collection_id: whose.
-            search: only names or numbers that contain this, upper or lower case.
+            search: only names or numbers that contain this, whatever its case and accents.
             external_id: only who has this number.
-            fewer_than: only who has fewer photos than so many.
             after: only names behind this one: the last of the page before.
             limit: people per page, and the namesakes of the last; None for all.
         """
         with self._database.reading() as connection:
-            wanted = lookups.which_people(collection_id, search, external_id, fewer_than)
+            wanted = lookups.which_people(collection_id, search, external_id)
             return lookups.list_people(connection, wanted, after, limit)
 
-    def count_people(
-        self, collection_id: int, *, search: str | None = None, external_id: str | None = None
-    ) -> int:
-        """How many people `people` would list on all its pages."""
+    def page_of_people(
+        self,
+        collection_id: int,
+        wanted: Wanted,
+        order: Order = Order.NAME,
+        after: Key | None = None,
+        limit: int | None = None,
+    ) -> tuple[list[ListedPerson], Key | None]:
+        """People in an order, and where the next page begins; see `people_pages`."""
         with self._database.reading() as connection:
-            wanted = lookups.which_people(collection_id, search, external_id)
-            return lookups.count_people(connection, wanted)
+            return page_of_people(connection, collection_id, wanted, order, after, limit)
+
+    def count_people(self, collection_id: int, wanted: Wanted) -> int:
+        """How many people are meant."""
+        with self._database.reading() as connection:
+            return count_people(connection, collection_id, wanted)
+
+    def initials(self, collection_id: int, wanted: Wanted) -> list[tuple[str, str]]:
+        """The letters with which names begin, each with its first name as it is sought."""
+        with self._database.reading() as connection:
+            return initials(connection, collection_id, wanted)
 
     def person(self, collection_id: int, name: str) -> Person:
         """The person of this name, employee number or id; see `lookups.find_person`."""
@@ -349,8 +372,13 @@ class Catalogue:
         with self._database.reading() as connection:
             return lookups.person_by_id(connection, collection_id, person_id)
 
+    def people_by_id(self, collection_id: int, person_ids: Iterable[int]) -> list[Person]:
+        """People of a collection by id; those who are gone are left out."""
+        with self._database.reading() as connection:
+            return lookups.people_by_id(connection, collection_id, person_ids)
+
     def portraits(self, person_ids: Iterable[int]) -> dict[int, int]:
-        """The id of each person's oldest face; people without one are left out."""
+        """The face that stands for each person; people without one are left out."""
         with self._database.reading() as connection:
             return lookups.portraits(connection, person_ids)
 
@@ -483,6 +511,17 @@ class Catalogue:
         """
         with self._database.writing() as connection:
             done = journal.rename_and_number(connection, collection_id, names, numbers)
+            return self._database.edited(connection, done)
+
+    def choose_cover(self, collection_id: int, meant: int | Person, face_id: int) -> Person:
+        """Let one of a person's faces stand for them.
+
+        Raises:
+            NotFound: there is no such person, they are called otherwise now, or the face is not
+                theirs.
+        """
+        with self._database.writing() as connection:
+            done = journal.cover(connection, collection_id, meant, face_id)
             return self._database.edited(connection, done)
 
     def dismiss_finding(

@@ -1,8 +1,9 @@
 """What is enrolled, as people read it: one document per noun, of command line and HTTP alike."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
+from retrieval.catalogue.people_pages import ListedPerson
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, JournalEntry, Person
 
 
@@ -16,7 +17,8 @@ class PersonRow:
         external_id: your own number of the person.
         photos: how many are enrolled.
         since: when the person was enrolled, in UTC.
-        face_id: one of their faces, for a picture.
+        face_id: the face that stands for them, for a picture.
+        seen: the day of the latest event at which they were seen.
     """
 
     id: int
@@ -25,12 +27,20 @@ class PersonRow:
     photos: int
     since: datetime
     face_id: int | None
+    seen: date | None
 
     @classmethod
-    def of(cls, person: Person, face_id: int | None) -> "PersonRow":
-        """Of a person whose oldest face is this one."""
-        number = person.external_id
-        return cls(person.id, person.name, number, person.faces, person.created_at, face_id)
+    def of(cls, person: ListedPerson, face_id: int | None) -> "PersonRow":
+        """Of a person for whom this face stands."""
+        return cls(
+            id=person.id,
+            person=person.name,
+            external_id=person.external_id,
+            photos=person.faces,
+            since=person.created_at,
+            face_id=face_id,
+            seen=person.seen,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from retrieval.catalogue.names import (
     clean_external_id,
     clean_name,
     folded,
+    spelled,
     storable_path,
 )
 from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace, Owner
@@ -165,8 +166,7 @@ def insert_person(
     """Make a person with a clean name that is free; return the new id."""
     row = {
         "collection_id": collection_id,
-        "name": name,
-        "folded": folded(name),
+        **spelled(name),
         "external_id": external_id,
         "created_at": now(),
     }

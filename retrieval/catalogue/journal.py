@@ -20,7 +20,7 @@ from retrieval.catalogue.edits import Edit, listed, obstacle_to_undo, present, r
 from retrieval.catalogue.enrolment import insert_person
 from retrieval.catalogue.events import erasing as events
 from retrieval.catalogue.lookups import numbered, person_by_id, same_person, taken
-from retrieval.catalogue.names import clean_external_id, clean_name, folded
+from retrieval.catalogue.names import clean_external_id, clean_name, spelled
 from retrieval.catalogue.records import JournalEntry, Move, Person
 from retrieval.catalogue.schema import chunks, faces, journal, journal_people, now, people
 from retrieval.errors import AlreadyExists, InputError, NotFound, UndoImpossible
@@ -86,6 +86,18 @@ def _numbered(
     _set_number(connection, person.id, cleaned)
     edit = Edit({person.id: person.name}, numbered=(person.id, person.external_id, cleaned))
     return person, _write(connection, collection_id, "number", edit)
+
+
+def cover(connection: Connection, collection_id: int, meant: int | Person, face_id: int) -> Person:
+    """Let one of a person's faces stand for them; no entry: another choice undoes it."""
+    lock_collection(connection, collection_id)
+    person = same_person(connection, collection_id, meant)
+    owner = connection.scalar(select(faces.c.person_id).where(faces.c.id == face_id))
+    if owner != person.id:
+        raise NotFound(f"{person.name} has no photo with the face {face_id} any more.")
+    chosen = update(people).where(people.c.id == person.id)
+    connection.execute(chosen.values(cover=face_id))
+    return person
 
 
 def dismiss(
@@ -325,8 +337,7 @@ def _check_free(
 
 
 def _set_name(connection: Connection, person_id: int, name: str) -> None:
-    values = {"name": name, "folded": folded(name)}
-    connection.execute(update(people).where(people.c.id == person_id).values(values))
+    connection.execute(update(people).where(people.c.id == person_id).values(spelled(name)))
 
 
 def _set_number(connection: Connection, person_id: int, number: str | None) -> None:
@@ -338,7 +349,7 @@ def _put_back(connection: Connection, collection_id: int, removed: Mapping[str, 
     """Insert a person again who was merged away, under the old id."""
     row = dict(removed) | {
         "collection_id": collection_id,
-        "folded": folded(removed["name"]),
+        **spelled(removed["name"]),
         "created_at": datetime.fromisoformat(removed["created_at"]),
     }
     connection.execute(insert(people), row)

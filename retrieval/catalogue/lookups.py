@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 from retrieval.catalogue.changes import read_faces
 from retrieval.catalogue.encrypted.encoding import from_bytes
 from retrieval.catalogue.models.vectors import face_columns, model_vectors
-from retrieval.catalogue.names import called, folded, storable_path
+from retrieval.catalogue.names import called, folded, sought, storable_path
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Person
 from retrieval.catalogue.schema import chunks, collections, faces, people, photos
 from retrieval.errors import Ambiguous, InputError, NotFound
@@ -91,26 +91,15 @@ def which_people(
     collection_id: int,
     search: str | None = None,
     external_id: str | None = None,
-    fewer_than: int | None = None,
 ) -> ColumnElement[bool]:
-    """People of a collection whose name or number contains `search`, and who have this number.
-
-    With `fewer_than`, those alone who have fewer photos than so many.
-    """
+    """People of a collection whose name or number contains `search`, and who have this number."""
     wanted = people.c.collection_id == collection_id
     if search:
-        named = people.c.folded.contains(folded(search), autoescape=True)
-        wanted &= named | people.c.external_id.contains(search.strip(), autoescape=True)
+        named = people.c.sought.contains(sought(search), autoescape=True)
+        wanted &= named | people.c.external_id.icontains(search.strip(), autoescape=True)
     if external_id is not None:
         wanted &= people.c.external_id == external_id
-    if fewer_than is not None:
-        wanted &= fewer_than > _PHOTO_COUNT
     return wanted
-
-
-def count_people(connection: Connection, wanted: ColumnElement[bool]) -> int:
-    """How many people are meant."""
-    return connection.scalar(select(func.count()).select_from(people).where(wanted)) or 0
 
 
 def list_people(
@@ -211,6 +200,18 @@ def person_by_id(connection: Connection, collection_id: int, person_id: int) -> 
     if row is None:
         raise NotFound(f"There is no person with id {person_id} in this collection any more.")
     return Person(*row)
+
+
+def people_by_id(
+    connection: Connection, collection_id: int, person_ids: Iterable[int]
+) -> list[Person]:
+    """People by id; those who are gone are left out."""
+    query = _PERSON.where(people.c.collection_id == collection_id)
+    return [
+        Person(*row)
+        for some in chunks(set(person_ids))
+        for row in connection.execute(query.where(people.c.id.in_(some)))
+    ]
 
 
 def same_person(connection: Connection, collection_id: int, meant: int | Person) -> Person:
@@ -324,8 +325,15 @@ def external_ids_of(connection: Connection, person_ids: Iterable[int]) -> dict[i
 
 
 def portraits(connection: Connection, person_ids: Iterable[int]) -> dict[int, int]:
-    """Each person's oldest face; people without one are left out."""
-    query = select(faces.c.person_id, func.min(faces.c.id)).group_by(faces.c.person_id)
+    """The face that stands for each person: chosen, or the oldest; people without one are left out.
+
+    A chosen one that is somebody else's by now stands for nobody.
+    """
+    chosen = func.max(faces.c.id).filter(faces.c.id == people.c.cover)
+    query = select(faces.c.person_id, func.coalesce(chosen, func.min(faces.c.id))).join(
+        people, people.c.id == faces.c.person_id
+    )
+    query = query.group_by(faces.c.person_id)
     return {
         person_id: face_id
         for some in chunks(set(person_ids))

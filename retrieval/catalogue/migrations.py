@@ -19,17 +19,19 @@ from retrieval.catalogue.copying.backup_log import backups
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.data_keys import Keyring, data_keys
 from retrieval.catalogue.erasing.erasure_log import erasures
-from retrieval.catalogue.erasing.receipt_log import receipts
+from retrieval.catalogue.erasing.receipt_log import copy_mark_key, receipts
 from retrieval.catalogue.events import tables as events
 from retrieval.catalogue.http.api_keys import is_keyed, keys, mark_keyed
 from retrieval.catalogue.http.audit import audit
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.http.sessions import sessions
 from retrieval.catalogue.http.users import users
+from retrieval.catalogue.http.webhooks import webhooks
 from retrieval.catalogue.index_registry import index_leases, indexes
 from retrieval.catalogue.models.other_model_rows import spare_models
 from retrieval.catalogue.models.spaces import spaces
 from retrieval.catalogue.models.vectors import model_vectors
+from retrieval.catalogue.names import sought
 from retrieval.catalogue.runs.run_rows import run_photos, runs
 from retrieval.catalogue.schema import meta, metadata, now
 from retrieval.catalogue.strangers import unknowns
@@ -41,7 +43,7 @@ TABLES = (
     *(schema.meta, schema.collections, schema.people, schema.photos, schema.faces),
     *(schema.changes, schema.journal, schema.journal_people),
     *(runs, run_photos, keys, users, sessions, audit, replies, spaces, erasures, backups),
-    *(unknowns, receipts),
+    *(unknowns, receipts, webhooks),
     *(spare_models, model_vectors, data_keys, indexes, index_leases),
     *(events.events, events.event_people, events.event_photos, events.appearances),
     *(events.verdicts, events.thumbnails),
@@ -49,6 +51,7 @@ TABLES = (
 VERSION = 1 + len(MIGRATIONS)
 COPYING = "copying-"  # in place of the version, while rows of another catalogue come in
 
+_SOUGHT_SINCE = 24  # the version that spells names for search, which no statement of SQL can
 _LOCK = 0x526F6C6C63616C6C  # "Rollcall": PostgreSQL's advisory lock for making and migrating
 
 
@@ -103,10 +106,12 @@ def begin_copy(connection: Connection, label: str) -> None:
 def finish_copy(connection: Connection, epoch: str, source: Connection) -> None:
     """Let the target be opened as a catalogue, which begins with this epoch.
 
-    That keys were made once is true of the copy as of its source.
+    That keys were made once is true of the copy as of its source, and deleted people are known
+    again by the same marks.
     """
     if is_keyed(source):
         mark_keyed(connection)
+    copy_mark_key(source, connection)
     for key, value in (("schema", str(VERSION)), ("epoch", epoch)):
         connection.execute(update(meta).where(meta.c.key == key).values(value=value))
 
@@ -143,7 +148,19 @@ def _make(connection: Connection, version: str, keyring: Keyring) -> None:
     connection.execute(insert(meta), rows)
 
 
+def _spell(connection: Connection) -> None:
+    """Write down how names are sought that are not sought as they are folded."""
+    rows = connection.execute(text("SELECT id, name, folded FROM people")).all()
+    changed = [
+        {"id": row.id, "sought": form} for row in rows if (form := sought(row.name)) != row.folded
+    ]
+    if changed:
+        connection.execute(text("UPDATE people SET sought = :sought WHERE id = :id"), changed)
+
+
 def _migrate(connection: Connection, version: int) -> None:
     for migration in MIGRATIONS[version - 1 :]:
         migrate(connection, migration, now())
+    if version < _SOUGHT_SINCE:
+        _spell(connection)
     connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(VERSION)))

@@ -89,6 +89,28 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join(name.casefold().split()))
 
 
+# Letters that Unicode takes apart into no plain letter and a mark.
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "ŧ": "t"}
+    | {"æ": "ae", "œ": "oe", "þ": "th"}
+)
+
+
+def sought(text: str) -> str:
+    """The form in which names are searched: as `folded`, and without accents: `Łukasz` is `lukasz`.
+
+    Names that differ by an accent are two names; who searches for one may type neither.
+    """
+    apart = unicodedata.normalize("NFKD", folded(text))
+    bare = "".join(letter for letter in apart if unicodedata.category(letter) != "Mn")
+    return unicodedata.normalize("NFC", bare.translate(_PLAIN))
+
+
+def spelled(name: str) -> dict[str, str]:
+    """The columns of a person that follow from a clean name."""
+    return {"name": name, "folded": folded(name), "sought": sought(name)}
+
+
 def called(name: str, external_id: str | None) -> str:
     """A name as it is shown where namesakes must be told apart: `Ann Lee (1001)`."""
     return name if external_id is None else f"{name} ({external_id})"

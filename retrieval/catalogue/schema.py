@@ -88,7 +88,9 @@ def collection_column() -> Column[int]:
 meta = Table(
     "meta",
     metadata,
-    Column("key", Text, primary_key=True),  # "schema": the version; "epoch": a UUID; "erasing:ID"
+    Column(
+        "key", Text, primary_key=True
+    ),  # "schema": the version; "epoch": a UUID; "erasing:ID"; more
     Column("value", Text, nullable=False),
 )
 
@@ -116,12 +118,15 @@ people = Table(
     Column("id", Id, primary_key=True, autoincrement=True),
     collection_column(),
     Column("name", Name, nullable=False),
-    Column("folded", Text, nullable=False),  # the case-folded name, for search in any script
+    Column("folded", Text, nullable=False),  # the case-folded name: whose it is, in any script
     Column("external_id", Text),
     Column("created_at", Moment, nullable=False),
+    Column("sought", Name, nullable=False, server_default=""),  # without accents, for search
+    Column("cover", Id),  # the face that stands for them; of nobody else's, see `lookups.portraits`
     UniqueConstraint("collection_id", "external_id"),
     Index("people_by_name", "collection_id", "name"),
     Index("people_by_folded", "collection_id", "folded"),
+    Index("people_by_sought", "collection_id", "sought"),
     sqlite_autoincrement=True,
 )
 # People of one name are told apart by their numbers; without one a name is one person's.

@@ -260,6 +260,23 @@ class Strangers:
             for some in chunks(ids):
                 connection.execute(delete(unknowns).where(unknowns.c.id.in_(some)))
 
+    def forget_group(self, collection_id: int, group_id: int, seen: Iterable[int]) -> int:
+        """Delete the faces of a group for good, as somebody saw it; return how many there were.
+
+        Raises:
+            NotFound: the group has other faces by now. Nothing deleted.
+        """
+        mine = (unknowns.c.collection_id == collection_id) & (unknowns.c.group_id == group_id)
+        with self._database.writing() as connection:
+            lock_collection(connection, collection_id)
+            if set(connection.scalars(select(unknowns.c.id).where(mine))) != set(seen):
+                raise NotFound(
+                    f"The group {group_id} of unknown faces has changed meanwhile. Nothing was"
+                    " deleted; look at it again."
+                )
+            gone = connection.execute(delete(unknowns).where(mine)).rowcount
+            return self._database.edited(connection, gone)
+
     def forget_all(self, collection_id: int) -> int:
         """Delete all unknown faces of a collection for good; return how many there were."""
         with self._database.writing() as connection:

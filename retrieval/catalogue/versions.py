@@ -278,6 +278,18 @@ WHERE external_id IS NULL
 """,
 }
 
+# Until `migrations` spells them, names are sought as they are folded.
+_SOUGHT = """
+ALTER TABLE people ADD COLUMN sought {name} NOT NULL DEFAULT '';
+ALTER TABLE people ADD COLUMN cover {ref};
+UPDATE people SET sought = folded;
+CREATE INDEX people_by_sought ON people (collection_id, sought);
+CREATE TABLE webhooks (
+    id {id}, collection_id {ref} NOT NULL, url TEXT NOT NULL, created_at TEXT NOT NULL,
+    tried_at TEXT, problem TEXT, UNIQUE (collection_id, url),
+    FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE)
+"""
+
 # Each makes its version of the one before; the first makes version 2 of version 1.
 MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _RUNS,
@@ -302,6 +314,7 @@ MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _RECEIPTS,
     _VIDEOS,
     _HOMONYMS,
+    _SOUGHT,
 )
 
 

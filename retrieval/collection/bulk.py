@@ -166,12 +166,12 @@ class Bulk:
 
 
 def end_if_done(runs: Runs, queue: JobQueue, run: Run) -> None:
-    """End a run that is wholly listed and done, and have its webhook called."""
+    """End a run that is wholly listed and done, and have its webhooks called."""
     if not runs.is_done(run.id):
         return
-    if run.options.get("webhook"):
-        # Queued before the run ends, so that no crash in between loses it; it ends the run itself.
-        queue.enqueue("webhook", [{"run": run.id}], run.id)
+    if addresses := runs.told(run):
+        # Queued before the run ends, so that no crash in between loses them; each ends the run.
+        queue.enqueue("webhook", [{"run": run.id, "to": url} for url in addresses], run.id)
     else:
         end(runs, run)
 

@@ -152,6 +152,10 @@ class Events:
             days=days,
         )
 
+    def expect_also(self, event: Event, people: Sequence[Person]) -> Event:
+        """Add people to those who are expected; see `EventStore.expect_also`."""
+        return self._store.expect_also(self._collection, event.id, people)
+
     def delete(self, event: Event) -> int:
         """Delete an event for good, with kept copies of its photos; return how many it had."""
         photos, unfinished = self.erase(event)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from retrieval.errors import SettingInvalid
@@ -56,6 +57,18 @@ def write_table(
     counted = _Counted(rows)
     _WRITERS[suffix or path.suffix](path, columns, counted)
     return counted.count
+
+
+def table_bytes(form: str, columns: Columns, rows: Iterable[Row]) -> bytes:
+    """Rows as a file of a form: csv, xlsx, jsonl or parquet.
+
+    Raises:
+        SettingInvalid: more rows than an Excel sheet has.
+    """
+    with TemporaryDirectory() as folder:  # for its owner alone
+        path = Path(folder) / f"table.{form}"
+        write_table(path, columns, rows)
+        return path.read_bytes()
 
 
 class _Counted:

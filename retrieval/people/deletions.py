@@ -67,10 +67,15 @@ def delete_person(service: Service, person: Person, home: Path) -> Deletion:
         NotFound: the person is gone, or called otherwise by now.
     """
     receipt = new_id()
-    with _begun(service, receipt, Deleted.PERSON, person.id, _erased):
+    marks = service.catalogue.receipts.marks_of(person.name, person.external_id)
+
+    def told(erased: Erased) -> Document:
+        return {**_erased(erased), "marks": marks}
+
+    with _begun(service, receipt, Deleted.PERSON, person.id, told):
         gone = forget(service, person, home)
 
-    begun = _erased(gone.erased)
+    begun = told(gone.erased)
 
     def finish() -> Document:
         return {**begun, **_found(gone.proven())}

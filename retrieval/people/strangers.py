@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from retrieval.catalogue.enrolment import part_sha256
-from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.names import clean_external_id, clean_name
 from retrieval.catalogue.records import Enrolment, NewFace
 from retrieval.catalogue.strangers import Strangers, UnknownFace
 from retrieval.collection.active_model import CANDIDATES
@@ -111,7 +111,11 @@ def list_groups(service: Service, days: int | None = None, *, least: int = 1) ->
 
 
 def name_group(
-    service: Service, group_id: int, name: str, face_ids: Collection[int] | None = None
+    service: Service,
+    group_id: int,
+    name: str,
+    face_ids: Collection[int] | None = None,
+    external_id: str | None = None,
 ) -> Naming:
     """Enrol a group's faces under a name.
 
@@ -120,12 +124,13 @@ def name_group(
         group_id: from `list_groups`.
         name: of a new person, or of one who is enrolled.
         face_ids: those that whoever names them has seen; None for all that are in the group.
+        external_id: the number, which tells people of one name apart.
 
     Raises:
         NotFound: there is no such group (any more), or one of these faces is not in it.
         NameInvalid: an empty or unprintable name.
     """
-    name = clean_name(name)
+    name, number = clean_name(name), clean_external_id(external_id)
     store = service.catalogue.strangers
     model = (
         service.active_model.collection.fingerprint
@@ -143,7 +148,7 @@ def name_group(
         raise NotFound(
             f"There is no group {group_id} of unknown faces. `rollcall unknowns list` shows them."
         )
-    enrolments = _enrol(service, store, faces, name, model)
+    enrolments = _enrol(service, store, faces, (name, number), model)
     taken = {face.id for face in faces}
     others = [face for face in kept if face.id not in taken]
     known = _named(service, others, enrolments, model)
@@ -186,10 +191,14 @@ def _grouped(
 
 
 def _enrol(
-    service: Service, store: Strangers, faces: Sequence[UnknownFace], name: str, model: str
+    service: Service,
+    store: Strangers,
+    faces: Sequence[UnknownFace],
+    who: tuple[str, str | None],
+    model: str,
 ) -> list[Enrolment]:
     """Enrol faces; a photo that shows somebody enrolled as well is known by its part."""
-    new = [_new_face(face, name) for face in faces]
+    new = [_new_face(face, *who) for face in faces]
     return store.enrol(service.collection.id, faces, new, model, _apart)
 
 
@@ -197,10 +206,10 @@ def _apart(face: NewFace) -> NewFace:
     return replace(face, sha256=part_sha256(face.sha256, face.box))
 
 
-def _new_face(face: UnknownFace, name: str) -> NewFace:
+def _new_face(face: UnknownFace, name: str, number: str | None) -> NewFace:
     return NewFace(
         person=name,
-        external_id=None,
+        external_id=number,
         sha256=face.sha256,
         photo=face.photo,
         width=face.width,

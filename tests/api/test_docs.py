@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from retrieval.api.app import create_app
 from retrieval.catalogue.http.api_keys import Role
@@ -48,7 +49,12 @@ class WorkingQueue(PatientQueue):
 
 @pytest.fixture
 def app(tmp_path: Path) -> FastAPI:
-    settings = Settings(home=tmp_path / "home", keep_photos=True, unknown_days=1)
+    settings = Settings(
+        home=tmp_path / "home",
+        keep_photos=True,
+        unknown_days=1,
+        webhook_secret=SecretStr("a secret for examples"),
+    )
     queue = WorkingQueue()
     queue.tasks = RunTasks(settings, queue, lambda own: painted_service(own, own.collection))
     return create_app(
@@ -80,6 +86,7 @@ def test_every_example_works_as_it_stands(app: FastAPI, tmp_path: Path) -> None:
         (photos / f"ada-{number}.jpg").write_bytes(paint(RED, seed=number))
     (photos / "emmy.jpg").write_bytes(paint(PINK, seed=4))
     (photos / "party.jpg").write_bytes(paint(RED, GREEN, seed=9))
+    (photos / "visitor.jpg").write_bytes(paint(BLUE, seed=3))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("Boole/1.jpg", paint(BLUE))

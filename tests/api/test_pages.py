@@ -286,7 +286,7 @@ def test_a_persons_page_says_where_they_were_seen(
 
 def test_people_of_few_photos_are_listed_alone(client: TestClient, people: dict[str, int]) -> None:
     enrol(client, "Rosa", *(paint(RED, seed=seed) for seed in range(20, 22)))
-    page = client.get("/people", params={"few": True}, headers=HTML).text
+    page = client.get("/people", params={"photos": "few"}, headers=HTML).text
     assert "Gustav" in page
     assert "Rosa" not in page
 

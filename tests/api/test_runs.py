@@ -327,3 +327,35 @@ def test_an_archive_of_an_event_is_decided_by_the_worker_before_anybody_reads_th
         assert [each.event.name for each in service.events.sightings("Rosa")] == ["Party"]
     (entry, *_) = client.get("/v1/audit", params={"limit": 1}).json()["entries"]
     assert (entry["action"], entry["collection"]) == ("add-photos", "default")
+
+
+def test_a_rejected_photo_is_fetched_settled_and_opened_again(
+    client: TestClient, queue: PatientQueue, tasks: RunTasks
+) -> None:
+    several = paint(RED, GREEN)
+    files = archive(**{"Ada/1.png": paint(RED), "Both/2.png": several})
+    run = client.post("/v1/runs", files=files).json()["run"]
+    wait_for_jobs(queue, 1)
+    work(queue, tasks)
+    (reject,) = client.get(f"/v1/runs/{run}/rejects").json()["rejects"]
+    assert (reject["person"], reject["reason"], reject["dismissed"]) == (
+        "Both",
+        "several-faces",
+        False,
+    )
+    where = f"/v1/runs/{run}/rejects/{reject['id']}"
+    assert client.get(f"{where}/photo").content == several
+    html = {"Accept": "text/html"}
+    assert "Both" in client.get("/rejects", headers=html).text
+    for what, dismissed, waits in (("dismissed", True, False), ("open", False, True)):
+        assert client.post(f"{where}/settle", json={"now": what}).status_code == 200
+        assert ("Both" in client.get("/rejects", headers=html).text) is waits, what
+        told = client.get(f"/v1/runs/{run}/rejects").json()["rejects"]
+        assert [each["dismissed"] for each in told] == [dismissed]
+        counts = client.get(f"/v1/runs/{run}").json()["counts"]
+        assert counts["rejected"] == {"several-faces": 1}, "it was not taken, whoever says what"
+    assert client.post(f"{where}/settle", json={"now": "mended"}).status_code == 200
+    counts = client.get(f"/v1/runs/{run}").json()["counts"]
+    assert (counts["enrolled"], counts["rejected"]) == (2, {})
+    assert client.post(f"{where}/settle", json={"now": "open"}).status_code == 404
+    assert client.get(f"{where}/photo", params={"collection": "other"}).status_code == 404

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from retrieval.settings import Settings
-from tests.api.painted import BLUE, RED, YELLOW, paint
+from tests.api.painted import BLUE, GREEN, PINK, RED, YELLOW, paint
 from tests.api.test_people import who
 
 
@@ -48,3 +48,39 @@ def test_unknown_faces_are_forgotten_on_demand(client: TestClient, people: dict[
     ask(client, YELLOW, seed=14)
     assert client.delete("/v1/unknowns").json() == {"deleted": 1}
     assert client.get("/v1/unknowns").json() == {"groups": []}
+
+
+def test_a_group_is_named_as_one_of_two_namesakes_or_as_a_third(client: TestClient) -> None:
+    for number, colour in (("1", RED), ("2", GREEN)):
+        files = {"photos": (f"{number}.png", paint(colour))}
+        data = {"person": "Ann Lee", "external_id": number}
+        assert client.post("/v1/people", data=data, files=files).status_code == 201
+    for seed, colour in ((11, BLUE), (12, YELLOW), (13, PINK)):
+        ask(client, colour, seed=seed)
+    groups = [group["group"] for group in client.get("/v1/unknowns").json()["groups"]]
+    where = "/v1/unknowns/{}/name"
+    called = {"person_id": 2, "called": "Ann"}
+    assert client.post(where.format(groups[0]), json=called).status_code == 404, "renamed meanwhile"
+    named = client.post(where.format(groups[0]), json={"person_id": 2, "called": "Ann Lee"})
+    assert named.status_code == 200, named.text
+    client.post(where.format(groups[1]), json={"person": "Ann Lee", "external_id": "3"})
+    found = client.get("/v1/people?sort=number").json()["people"]
+    assert [(each["external_id"], each["photos"]) for each in found] == [
+        ("1", 1),
+        ("2", 2),
+        ("3", 1),
+    ]
+    assert client.post(where.format(groups[2]), json={}).status_code == 422
+    both = {"person": "Ann Lee", "person_id": 1}
+    assert client.post(where.format(groups[2]), json=both).status_code == 422
+
+
+def test_one_group_is_forgotten_as_it_was_seen_and_the_others_stay(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    ask(client, BLUE, YELLOW, seed=11)
+    first, second = client.get("/v1/unknowns").json()["groups"]
+    where = f"/v1/unknowns/{first['group']}/forget"
+    assert client.post(where, json={"face_ids": [*first["face_ids"], 99]}).status_code == 404
+    assert client.post(where, json={"face_ids": first["face_ids"]}).json() == {"deleted": 1}
+    assert client.get("/v1/unknowns").json()["groups"] == [second]

@@ -14,12 +14,12 @@ import pytest
 
 from retrieval.building import open_catalogue
 from retrieval.collection.bulk import Bulk
+from retrieval.collection.webhooks import check_webhook, send, signature
 from retrieval.errors import InputError, QueueError, SettingInvalid
 from tests.worker.small_models import listed, write_photos
 from tests.worker.waiting import follow, workers
 from worker.jobs import RqJobQueue
 from worker.process import WorkerPlan
-from worker.webhooks import check_webhook, send, signature
 
 SECRET = "a secret for tests"
 

@@ -14,6 +14,7 @@ from retrieval.api.auditing import audited
 from retrieval.api.auth import Caller
 from retrieval.api.deletions import accepted
 from retrieval.api.event_schemas import (
+    AlsoExpected,
     AppearancesPage,
     ChangedEvent,
     ChangesShown,
@@ -106,6 +107,23 @@ def change_event(
         )
     unknown = [] if expected is None else list(expected.unknown)
     return {**service.events.show(event).document(), "not_enrolled": unknown}
+
+
+@routes.post(
+    "/events/{event_id}/expected",
+    response_model=EventShown,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+def expect_people(
+    context: InContext, caller: By, service: InGallery, event_id: EventId, also: AlsoExpected
+) -> Any:
+    """Add people to those who are expected at an event; all of them, or nobody."""
+    event = service.events.find(event_id)
+    meant = [service.person_by_id(each.id, each.called) for each in also.people]
+    with edits(caller, service, "change-event", _event):
+        event = service.events.expect_also(event, meant)
+    return service.events.show(event).document()
 
 
 @routes.delete("/events/{event_id}", response_model=Receipt, status_code=202, openapi_extra=ADMIN)

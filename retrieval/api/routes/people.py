@@ -1,7 +1,5 @@
 """/v1/people: who is enrolled, and edits of them."""
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -28,12 +26,12 @@ from retrieval.api.routing import (
     router,
 )
 from retrieval.api.schemas import (
+    AlikePeople,
     Enrolment,
     Journal,
     Merge,
     Move,
     NewName,
-    PeoplePage,
     Preview,
     Receipt,
     Renamed,
@@ -41,7 +39,7 @@ from retrieval.api.schemas import (
     Undo,
 )
 from retrieval.api.uploads import check_count, photo_sources
-from retrieval.catalogue.documents import Edit, PersonRow, PersonShown
+from retrieval.catalogue.documents import Edit, PersonShown
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import (
@@ -54,9 +52,10 @@ from retrieval.catalogue.records import (
 )
 from retrieval.catalogue.records import Enrolment as EnrolmentEnd
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, FaceBox, box_of
-from retrieval.errors import DataInvalid, NotFound, SettingInvalid
+from retrieval.errors import DataInvalid, NotFound
 from retrieval.people import deletions
 from retrieval.people.editing import plan_merge
+from retrieval.people.resembling import people_like, strangers_like
 from retrieval.service import Service
 from retrieval.values import Source
 
@@ -101,34 +100,6 @@ class NothingEnrolled(DataInvalid):
 # Looking
 
 
-@routes.get("/people", response_model=PeoplePage, openapi_extra=VIEWER)
-def list_people(
-    service: InGallery,
-    search: Annotated[
-        str | None, Query(description="Part of a name or number.", max_length=200)
-    ] = None,
-    external_id: Annotated[
-        str | None, Query(description="Exactly this number.", max_length=200)
-    ] = None,
-    cursor: Annotated[
-        str | None, Query(description="From the page before.", max_length=2000)
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=500, description="People a page.")] = 100,
-) -> Any:
-    """List people by name, a page at a time."""
-    after = None if cursor is None else name_of_cursor(cursor)
-    wanted: dict[str, Any] = {"search": search, "external_id": external_id}
-    collection = service.collection.id
-    page = service.catalogue.people(collection, **wanted, after=after, limit=limit)
-    more = page and service.catalogue.people(collection, **wanted, after=page[-1].name, limit=1)
-    portraits = service.catalogue.portraits([person.id for person in page])
-    return {
-        "people": [PersonRow.of(p, portraits.get(p.id)) for p in page],
-        "next": cursor_of_name(page[-1].name) if more else None,
-        "total": service.catalogue.count_people(collection, **wanted),
-    }
-
-
 @routes.get(
     "/people/by-external-id/{external_id:path}", response_model=PersonShown, openapi_extra=VIEWER
 )
@@ -143,24 +114,25 @@ def show_person_by_external_id(
     return show_person(service, found[0].id)
 
 
-def cursor_of_name(name: str) -> str:
-    """A page's end as text that says nothing to a client."""
-    return base64.urlsafe_b64encode(name.encode()).decode()
-
-
-def name_of_cursor(cursor: str) -> str:
-    """The name that a cursor stands for, or SettingInvalid."""
-    try:
-        return base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError):
-        raise SettingInvalid("The cursor is none of ours: take `next` of a page.") from None
-
-
 @routes.get("/people/{person_id}", response_model=PersonShown, openapi_extra=VIEWER)
 def show_person(service: InGallery, person_id: PersonId) -> Any:
     """Show a person with all photos."""
     person = service.catalogue.person_by_id(service.collection.id, person_id)
     return PersonShown.of(person, service.catalogue.faces_of(person.id))
+
+
+@routes.get("/people/{person_id}/alike", response_model=AlikePeople, openapi_extra=OPERATOR)
+async def show_alike(context: InContext, service: InGallery, person_id: PersonId) -> Any:
+    """Say who resembles a person: other people, and strangers who were kept."""
+
+    def work() -> dict[str, Any]:
+        person = service.person_by_id(person_id)
+        return {
+            "people": [each.document() for each in people_like(service, person)],
+            "strangers": [each.document() for each in strangers_like(service, person)],
+        }
+
+    return await context.pool.run(work)
 
 
 @routes.get("/people/{person_id}/photos", response_model=PersonShown, openapi_extra=VIEWER)
@@ -315,7 +287,8 @@ def rename_person(
     new: NewName,
     called: Called = None,
 ) -> Any:
-    """Give a person another name, another number, or both; each can be undone."""
+    """Give a person another name, another number, or another picture; a name's and a number's edit
+    can be undone."""
     person = before = service.person_by_id(person_id, called)
     if new.external_id is not None and new.external_id != before.external_id:
         numbered = {"person": before.name, "number": new.external_id}
@@ -325,6 +298,9 @@ def rename_person(
         renamed = {"person": before.name, "now": new.person}
         with _audited(caller, service, "rename", lambda now: renamed):
             person = service.rename(person, new.person)
+    if new.cover is not None:
+        with _audited(caller, service, "cover", lambda now: {"person_id": now.id}):
+            service.catalogue.choose_cover(service.collection.id, person, new.cover)
     return {"id": person.id, "person": person.name}
 
 
@@ -422,7 +398,7 @@ async def delete_person(
     person = await run_in_threadpool(service.person_by_id, person_id, called)
 
     def delete() -> deletions.Deletion:
-        with _audited(caller, service, "delete", partial(_erased, person)):
+        with _audited(caller, service, "delete", partial(erased_of, person)):
             return deletions.delete_person(service, person, context.settings.home)
 
     return await accepted(context, service, response, delete)
@@ -450,13 +426,13 @@ async def remove_photo(
         raise NotFound(f"{person.name} has no photo with the face {face_id}.")
 
     def delete() -> deletions.Deletion:
-        with _audited(caller, service, "remove-photo", partial(_erased, person)):
+        with _audited(caller, service, "remove-photo", partial(erased_of, person)):
             return deletions.delete_photo(service, face)
 
     return await accepted(context, service, response, delete)
 
 
-def _erased(person: Person, gone: Erased) -> dict[str, Any]:
+def erased_of(person: Person, gone: Erased) -> dict[str, Any]:
     """What was erased, by ids alone: the log keeps nothing else of who is gone."""
     return {"person_id": person.id, "faces": list(gone.faces)}
 

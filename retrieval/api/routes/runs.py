@@ -32,9 +32,16 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.api.schemas import AnswersPage, RejectsPage, RunShown, RunsShown
+from retrieval.api.schemas import (
+    AnswersPage,
+    RejectsPage,
+    RunReject,
+    RunShown,
+    RunsShown,
+    SettledReject,
+)
 from retrieval.api.streams import EventStream, changes
-from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
+from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunPhoto, RunState, Taken
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.bulk import Bulk, content_of, run_document
 from retrieval.collection.run_files import uploads_below
@@ -49,6 +56,7 @@ from retrieval.errors import (
 )
 from retrieval.files.private import make_folder, open_bytes
 from retrieval.people.intake import listed_folder
+from retrieval.photos.decode import read
 from retrieval.photos.folders import PassedOver, photos_below
 
 logger = logging.getLogger(__name__)
@@ -311,16 +319,7 @@ def list_rejects(
     run = own_run(runs, name, run_id)
     found, counts = runs.not_taken(run.id, after, limit), runs.counts(run.id)
     return {
-        "rejects": [
-            {
-                "id": photo.id,
-                "photo": photo.path,
-                "person": photo.person,
-                "reason": photo.code,
-                "message": photo.message and without_commands(photo.message),
-            }
-            for photo in found
-        ],
+        "rejects": [reject_document(photo) for photo in found],
         "next": found[-1].id if len(found) == limit else None,
         "total": sum(counts.rejected.values()) + counts.failed,
     }
@@ -367,12 +366,66 @@ async def show_reject(
 
     def picture() -> bytes:
         run = own_run(runs, name, run_id)
-        found = runs.not_taken(run.id, photo_id - 1, 1)
-        if not found or found[0].id != photo_id:
-            raise NotFound(f"The run has no rejected photo {photo_id}.")
-        return context.pictures.small(content_of(run, found[0].path))
+        return context.pictures.small(content_of(run, runs.reject(run.id, photo_id).path))
 
     return await context.pool.run(lambda: jpeg_or_nothing(picture, optional=optional))
+
+
+@routes.get(
+    "/runs/{run_id}/rejects/{photo_id}/photo",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "Its bytes."}},
+    openapi_extra=OPERATOR,
+)
+def get_reject(
+    context: InContext,
+    name: CollectionName,
+    run_id: RunId,
+    photo_id: Annotated[int, InPath(ge=1, le=2**62)],
+) -> Response:
+    """Get a photo that was not taken as it is, to choose the face that is meant."""
+    runs = context.catalogue.runs
+    run = own_run(runs, name, run_id)
+    photo = runs.reject(run.id, photo_id)
+    data = read(content_of(run, photo.path), photo.path, context.settings.max_photo_bytes)
+    return Response(data, media_type="application/octet-stream")
+
+
+@routes.post(
+    "/runs/{run_id}/rejects/{photo_id}/settle", response_model=RunReject, openapi_extra=OPERATOR
+)
+def settle_reject(
+    context: InContext,
+    caller: By,
+    name: CollectionName,
+    run_id: RunId,
+    photo_id: Annotated[int, InPath(ge=1, le=2**62)],
+    settled: SettledReject,
+) -> Any:
+    """Say what became of a photo that was not taken: enrolled by hand, dismissed, or open again."""
+    runs = context.catalogue.runs
+    run = own_run(runs, name, run_id)
+    photo = runs.reject(run.id, photo_id)
+    told = {"run": run.id, "photo": photo.id, "now": settled.now}
+    with audited(context.catalogue, caller, "settle-reject", name, lambda outcome: told):
+        runs.settle(run.id, photo.id, _SETTLED[settled.now])
+    return reject_document(photo)
+
+
+_SETTLED = {"mended": Taken.ENROLLED, "dismissed": Taken.DISMISSED, "open": Taken.REJECTED}
+
+
+def reject_document(photo: RunPhoto) -> dict[str, Any]:
+    """A photo that was not taken, as JSON."""
+    return {
+        "id": photo.id,
+        "photo": photo.path,
+        "person": photo.person,
+        "external_id": photo.external_id,
+        "reason": photo.code,
+        "message": photo.message and without_commands(photo.message),
+        "dismissed": photo.outcome is Taken.DISMISSED,
+    }
 
 
 @routes.post("/runs/{run_id}/cancel", response_model=RunShown, openapi_extra=OPERATOR)

@@ -18,10 +18,16 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.api.schemas import Forgotten, NamedGroup, NameOfGroup, UnknownGroups
+from retrieval.api.schemas import (
+    Forgotten,
+    GroupToForget,
+    NamedGroup,
+    NameOfGroup,
+    UnknownGroups,
+)
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Enrolment
-from retrieval.errors import NotFound
+from retrieval.errors import NotFound, SettingInvalid
 from retrieval.people.strangers import Group, list_groups, name_group
 from retrieval.service import Service
 
@@ -53,13 +59,37 @@ async def name_unknowns(
 ) -> Any:
     """Enrol a group under a name; says which earlier answers would now be known."""
 
+    if (new.person is None) == (new.person_id is None):
+        raise SettingInvalid("Send either `person`, a name, or `person_id`, of somebody enrolled.")
+
     def work() -> dict[str, Any]:
+        person, number = new.person or "", new.external_id
+        if new.person_id is not None:
+            known = service.person_by_id(new.person_id, new.called)
+            person, number = known.name, known.external_id
+
         def told(enrolled: Sequence[Enrolment]) -> dict[str, Any]:
-            return {"person": clean_name(new.person), "faces": len(enrolled)}
+            return {"person": clean_name(person), "faces": len(enrolled)}
 
         name = service.collection.name
         with audited(service.catalogue, caller, "name-unknowns", name, told):
-            return name_group(service, group, new.person, new.face_ids).document()
+            return name_group(service, group, person, new.face_ids, number).document()
+
+    return await context.pool.run(work)
+
+
+@routes.post("/unknowns/{group}/forget", response_model=Forgotten, openapi_extra=OPERATOR)
+async def forget_group(
+    context: InContext, caller: By, service: InGallery, group: GroupId, seen: GroupToForget
+) -> Any:
+    """Delete the kept faces of one group of strangers, for good."""
+
+    def work() -> dict[str, Any]:
+        catalogue, name = service.catalogue, service.collection.name
+        with audited(catalogue, caller, "forget-unknowns", name, lambda count: {"faces": count}):
+            count = catalogue.strangers.forget_group(service.collection.id, group, seen.face_ids)
+        catalogue.empty_wal()
+        return {"deleted": count}
 
     return await context.pool.run(work)
 
@@ -76,10 +106,10 @@ async def name_unknowns(
 async def show_unknown(
     context: InContext, service: InGallery, group: GroupId, optional: Optional = False
 ) -> Response:
-    """Show a face of a group, where a photo that it was seen in still lies where it was."""
+    """Show a face of a group: as it was kept, or from a photo that still lies where it was."""
 
     def picture() -> bytes:
-        return context.pictures.cut_unknown(_group(service, group).faces)
+        return context.pictures.of_stranger(service, _group(service, group).faces)
 
     return await context.pool.run(lambda: jpeg_or_nothing(picture, optional=optional))
 

@@ -59,6 +59,7 @@ PLACES = (
         (
             Place("findings", "/findings", Role.OPERATOR),
             Place("unknowns", "/unknowns", Role.OPERATOR),
+            Place("rejects", "/rejects", Role.OPERATOR),
         ),
     ),
     Place(
@@ -67,10 +68,12 @@ PLACES = (
         Role.OPERATOR,
         (
             Place("runs", "/runs", Role.OPERATOR),
+            Place("receipts", "/receipts", Role.HR),
             Place("quality", "/quality", Role.OPERATOR),
             Place("index", "/index", Role.ADMIN),
             Place("access", "/access", Role.ADMIN),
             Place("audit", "/audit", Role.ADMIN),
+            Place("webhooks", "/webhooks", Role.ADMIN),
             Place("settings", "/settings", Role.ADMIN),
         ),
     ),

@@ -4,11 +4,16 @@ A receipt begins in the erasure's own transaction, so whatever is erased has one
 nothing is left to be deleted or looked for. Until then the process that works on it puts its claim
 off; where that process is gone, another one takes the receipt over. It holds ids, counts, names of
 files and marks of photos (see `erasure_log.mark_of`): no names of people, no hashes, no vectors.
+A deleted person's name and number leave marks under a key of the catalogue, by which they are known
+again if somebody enrols them once more; whoever has a receipt can read nothing from them.
 """
 
-from collections.abc import Callable
+import hmac
+import secrets
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -21,19 +26,25 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    cast,
     delete,
+    false,
     insert,
+    or_,
     select,
     update,
 )
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.names import folded
 from retrieval.catalogue.records import Deleted, KeptReceipt
-from retrieval.catalogue.schema import Id, Moment, Name, days_ago, metadata, now
+from retrieval.catalogue.schema import Id, Moment, Name, days_ago, meta, metadata, now
 from retrieval.errors import NotFound
 
 CLAIM_S = 30.0  # after which somebody else may finish a receipt; clocks differ by less
+
+_MARKS = "marks"  # of `meta`: the key of the marks that deleted people leave
 
 receipts = Table(
     "receipts",
@@ -155,6 +166,41 @@ class Receipts:
         with self._database.reading() as connection:
             return [_receipt(row) for row in connection.execute(query)]
 
+    def marks_of(self, name: str, number: str | None) -> list[str]:
+        """What a person is known again by after a deletion: of the name, and of the number."""
+        with self._database.writing() as connection:
+            key = _mark_key(connection)
+        return _marks(key, name, number)
+
+    def of_deleted(self, collection: str, name: str, number: str | None) -> list[KeptReceipt]:
+        """Receipts of people who were deleted under a name or a number, newest first."""
+        with self._database.reading() as connection:
+            key = connection.scalar(select(meta.c.value).where(meta.c.key == _MARKS))
+            if key is None:  # nobody was deleted
+                return []
+            holding = cast(receipts.c.document, Text)
+            known = [holding.contains(mark) for mark in _marks(key, name, number)]
+            query = select(receipts).where(
+                receipts.c.collection == collection,
+                receipts.c.kind == Deleted.PERSON.value,
+                or_(false(), *known),
+            )
+            rows = connection.execute(query.order_by(receipts.c.erased_at.desc()))
+            return [_receipt(row) for row in rows]
+
+    def deleted_among(
+        self, collection: str, people: Sequence[tuple[str, str | None]]
+    ) -> list[tuple[str, str | None]]:
+        """Those of names and numbers under which somebody was deleted."""
+        query = select(receipts.c.document).where(
+            receipts.c.collection == collection, receipts.c.kind == Deleted.PERSON.value
+        )
+        with self._database.reading() as connection:
+            key = connection.scalar(select(meta.c.value).where(meta.c.key == _MARKS))
+            documents = connection.scalars(query).all() if key is not None and people else []
+        known = {mark for document in documents for mark in document.get("marks", ())}
+        return [each for each in people if known and known.intersection(_marks(str(key), *each))]
+
     def purge(self, days: int) -> int:
         """Forget receipts that are older than so many days; return how many."""
         old = receipts.c.finished_at < days_ago(days)
@@ -163,6 +209,32 @@ class Receipts:
 
     def _until(self) -> datetime:
         return now() + timedelta(seconds=self._claim_s)
+
+
+def _mark_key(connection: Connection) -> str:
+    key = connection.scalar(select(meta.c.value).where(meta.c.key == _MARKS))
+    if key is None:
+        key = secrets.token_hex(32)
+        connection.execute(insert(meta), {"key": _MARKS, "value": key})
+    return str(key)
+
+
+def copy_mark_key(source: Connection, target: Connection) -> None:
+    """Let the marks in a copy's receipts be known again there."""
+    key = source.scalar(select(meta.c.value).where(meta.c.key == _MARKS))
+    if key is not None:
+        target.execute(delete(meta).where(meta.c.key == _MARKS))
+        target.execute(insert(meta), {"key": _MARKS, "value": key})
+
+
+def _marks(key: str, name: str, number: str | None) -> list[str]:
+    """Marks of a name and of a number; of an empty one there is none."""
+    told = (("name", folded(name)), ("number", number or ""))
+    return [
+        hmac.new(bytes.fromhex(key), f"{kind} {word}".encode(), sha256).hexdigest()
+        for kind, word in told
+        if word
+    ]
 
 
 def new_id() -> str:

@@ -35,7 +35,9 @@ from retrieval.catalogue.events.tables import (
     thumbnails,
     verdicts,
 )
+from retrieval.catalogue.lookups import same_person
 from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.records import Person
 from retrieval.catalogue.schema import NO_VECTOR, chunks, days_ago, now
 from retrieval.errors import AlreadyExists, InputError, NotFound
 
@@ -192,6 +194,25 @@ class EventStore:
             changed = {key: value for key, value in changed.items() if value is not None}
             if changed:
                 connection.execute(update(events).where(events.c.id == event_id).values(changed))
+            left = find_event(connection, collection_id, events.c.id == event_id)
+            return self._database.edited(connection, left)
+
+    def expect_also(self, collection_id: int, event_id: int, also: Sequence[Person]) -> Event:
+        """Add people to those who are expected; where everybody is, nothing changes.
+
+        Raises:
+            NotFound: no such event, or somebody is gone or called otherwise by now. Nobody added.
+        """
+        with self._database.writing() as connection:
+            lock_collection(connection, collection_id)
+            event = find_event(connection, collection_id, events.c.id == event_id)
+            wanted = {same_person(connection, collection_id, person).id for person in also}
+            if event.expects is not Expects.EVERYBODY:
+                mine = event_people.c.event_id == event_id
+                known = set(connection.scalars(select(event_people.c.person_id).where(mine)))
+                _expect(connection, event_id, wanted - known)
+                listed = update(events).where(events.c.id == event_id)
+                connection.execute(listed.values(expects=Expects.LISTED.value))
             left = find_event(connection, collection_id, events.c.id == event_id)
             return self._database.edited(connection, left)
 

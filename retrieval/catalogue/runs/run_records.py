@@ -24,6 +24,7 @@ class Taken(StrEnum):
     ANSWERED = "answered"
     EMBEDDED = "embedded"  # with another model
     REJECTED = "rejected"  # the photo is at fault: mend it and run it again
+    DISMISSED = "dismissed"  # rejected, and somebody said that it is right so
     FAILED = "failed"  # something else is at fault: retry the run
 
 

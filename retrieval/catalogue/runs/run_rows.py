@@ -91,7 +91,8 @@ def as_run(row: Any) -> Run:
 def as_photo(row: Any) -> RunPhoto:
     """A photo of a row of `PHOTO`."""
     outcome = None if row.outcome is None else Taken(row.outcome)
-    return RunPhoto(**{**row._mapping, "path": os.fsdecode(row.path), "outcome": outcome})
+    found = {name: row._mapping[name] for name in RunPhoto.__slots__}
+    return RunPhoto(**{**found, "path": os.fsdecode(row.path), "outcome": outcome})
 
 
 def run_meant(connection: Connection, run_id: str) -> Run:

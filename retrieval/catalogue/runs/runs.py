@@ -23,6 +23,7 @@ from sqlalchemy import (
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.erasing.late_names import collection_named, without_late_names
 from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.http.webhooks import webhooks
 from retrieval.catalogue.names import storable_path
 from retrieval.catalogue.runs.run_records import (
     ListedPhoto,
@@ -55,6 +56,7 @@ from retrieval.catalogue.schema import (
     meta,
     now,
 )
+from retrieval.errors import NotFound
 
 
 class Runs:
@@ -231,6 +233,14 @@ class Runs:
         with self._database.reading() as connection:
             return connection.execute(select(runs.c.id).where(is_done(run_id))).first() is not None
 
+    def told(self, run: Run) -> list[str]:
+        """The addresses that are told of a run's end: its own, and those of its collection."""
+        own = run.options.get("webhook")
+        query = select(webhooks.c.url).join(collections)
+        query = query.where(collections.c.name == run.collection).order_by(webhooks.c.id)
+        with self._database.reading() as connection:
+            return list(dict.fromkeys([*([own] if own else []), *connection.scalars(query)]))
+
     def finish_if_done(self, run_id: str) -> bool:
         """End the run if nothing is left to do; return whether it was this call that ended it."""
         ending = update(runs).where(is_done(run_id))
@@ -287,7 +297,7 @@ class Runs:
             taken = Counter(left.scalar_one_or_none() or {})
             rejected: Counter[str] = Counter()
             for outcome, code, count in connection.execute(query):
-                if outcome == Taken.REJECTED:
+                if outcome in (Taken.REJECTED, Taken.DISMISSED):
                     rejected[code] += count
                 else:
                     taken[outcome or "waiting"] += count
@@ -307,7 +317,7 @@ class Runs:
         query = (
             PHOTO.where(
                 run_photos.c.run_id == run_id,
-                run_photos.c.outcome.in_([Taken.REJECTED, Taken.FAILED]),
+                run_photos.c.outcome.in_([Taken.REJECTED, Taken.DISMISSED, Taken.FAILED]),
                 run_photos.c.id > after,
             )
             .order_by(run_photos.c.id)
@@ -315,6 +325,45 @@ class Runs:
         )
         with self._database.reading() as connection:
             return [as_photo(row) for row in connection.execute(query)]
+
+    def rejected(self, collection: str, limit: int) -> list[tuple[Run, RunPhoto]]:
+        """Photos that enrolments of a collection did not take and nobody settled, newest first."""
+        query = (
+            select(run_photos.c.run_id, *(run_photos.c[name] for name in RunPhoto.__slots__))
+            .join(runs, runs.c.id == run_photos.c.run_id)
+            .where(
+                runs.c.collection == collection,
+                runs.c.kind == "enrol",
+                run_photos.c.outcome == Taken.REJECTED,
+            )
+            .order_by(run_photos.c.id.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+            found = {run_id: run_meant(connection, run_id) for run_id in {r.run_id for r in rows}}
+        return [(found[row.run_id], as_photo(row)) for row in rows]
+
+    def reject(self, run_id: str, photo_id: int) -> RunPhoto:
+        """A photo that a run did not take, NotFound where there is none with this id."""
+        found = self.not_taken(run_id, photo_id - 1, 1)
+        if not found or found[0].id != photo_id:
+            raise NotFound(f"The run has no rejected photo {photo_id} any more.")
+        return found[0]
+
+    def settle(self, run_id: str, photo_id: int, outcome: Taken) -> None:
+        """Say what became of a rejected photo: enrolled after all, dismissed, or rejected again.
+
+        Raises:
+            NotFound: it is not among those that were rejected or dismissed.
+        """
+        open_ones = run_photos.c.outcome.in_([Taken.REJECTED, Taken.DISMISSED])
+        mine = (run_photos.c.run_id == run_id) & (run_photos.c.id == photo_id) & open_ones
+        with self._database.writing() as connection:
+            settled = connection.execute(update(run_photos).where(mine).values(outcome=outcome))
+            if not settled.rowcount:
+                raise NotFound(f"The run has no rejected photo {photo_id} any more.")
+            self._database.edited(connection, outcome)
 
     def answers(
         self, run_id: str, after: int = 0, limit: int = 500

@@ -80,6 +80,7 @@ def fill(catalogue, faces=40):
     catalogue.api_keys.create("front desk", Role.VIEWER)
     catalogue.users.make_link(catalogue.users.create("eve", Role.HR))
     catalogue.sessions.open("handle", 1)
+    catalogue.webhooks.add(gallery, "https://hr.example.com/rollcall")
     catalogue.audit.record([AuditEntry("local", "identify", answer={"score": 0.1})])
     catalogue.strangers.keep(gallery, ["ab"], [_unknown()], days=30)
     _embed_anew(catalogue.other_models, gallery)

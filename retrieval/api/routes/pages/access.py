@@ -77,6 +77,19 @@ def export_audit(
     )
 
 
+@routes.get("/webhooks", openapi_extra=ADMIN)
+def webhooks_page(view: InView, context: InContext) -> Response:
+    """Addresses that are told when bulk work has ended, each with a test."""
+    return view.page(
+        "webhooks",
+        "webhooks.html",
+        webhooks=[asdict(each) for each in context.catalogue.webhooks.of(view.collection)],
+        secret=context.settings.webhook_secret is not None,
+        queue=context.queue is not None,
+        exists=view.service() is not None,
+    )
+
+
 @routes.get("/settings", openapi_extra=ADMIN)
 def settings_page(view: InView, context: InContext) -> Response:
     """How the service is set, with what each setting means."""

@@ -1,17 +1,20 @@
 """Pages of whoever keeps the service: bulk work, quality, the index."""
 
 from pathlib import PurePath
+from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.context import Context
+from retrieval.api.deletions import shown
 from retrieval.api.routes.quality import calibration_shown
 from retrieval.api.routes.runs import RunId, own_run
-from retrieval.api.routing import OPERATOR, VIEWER, By, GuardedRoute, InContext
+from retrieval.api.routing import HR, OPERATOR, VIEWER, By, GuardedRoute, InContext
 from retrieval.api.web.view import InView, places_for
+from retrieval.catalogue.records import Deleted
 from retrieval.collection.bulk import run_document
 from retrieval.errors import QueueUnavailable
 from retrieval.identities.calibrate import missing
@@ -20,6 +23,7 @@ from retrieval.upkeep.model_swap import status as status_of_models
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
 PAGE_REJECTS = 200
+PAGE_RECEIPTS = 50
 
 
 @routes.get("/admin", openapi_extra=OPERATOR)
@@ -68,6 +72,37 @@ def run_page(view: InView, context: InContext, run_id: RunId) -> Response:
     )
 
 
+@routes.get("/receipts", openapi_extra=HR)
+def receipts_page(
+    view: InView,
+    context: InContext,
+    kind: Annotated[str | None, Query(max_length=20)] = None,
+    before: Annotated[str | None, Query(max_length=64)] = None,
+) -> Response:
+    """What was deleted for good, and what became of it, newest first."""
+    chosen = Deleted(kind) if kind in set(Deleted) else None
+    found = context.catalogue.receipts.newest(
+        view.collection, kind=chosen, before=before, limit=PAGE_RECEIPTS + 1
+    )
+    page = found[:PAGE_RECEIPTS]
+    return view.page(
+        "receipts",
+        "receipts.html",
+        receipts=[shown(kept) for kept in page],
+        kind=chosen,
+        next=page[-1].id if len(found) > PAGE_RECEIPTS else None,
+    )
+
+
+@routes.get("/receipts/{receipt_id}", openapi_extra=HR)
+def receipt_page(
+    view: InView, context: InContext, receipt_id: Annotated[str, Path(max_length=64)]
+) -> Response:
+    """One receipt, to be read and printed."""
+    kept = context.catalogue.receipts.get(receipt_id, view.collection)
+    return view.page("receipts", "receipt.html", receipt=shown(kept))
+
+
 @routes.get("/quality", openapi_extra=VIEWER)
 def quality_page(view: InView) -> Response:
     """What the threshold is worth, and another one would be."""
@@ -76,8 +111,8 @@ def quality_page(view: InView) -> Response:
         return view.page("quality", "quality.html", shown=None)
     everybody = service.catalogue.people(service.collection.id)
     lacking = missing(np.repeat([p.id for p in everybody], [p.faces for p in everybody]))
-    shown = calibration_shown(service)
-    return view.page("quality", "quality.html", shown=shown, lacking=lacking)
+    gate = calibration_shown(service)
+    return view.page("quality", "quality.html", shown=gate, lacking=lacking)
 
 
 @routes.get("/index", openapi_extra=VIEWER)

@@ -10,16 +10,23 @@ const list = by("findings");
 
 const names = (side) => [...new Set(side.map((face) => face.person))];
 
+// Namesakes are told apart by their numbers.
+function called(sides) {
+  const one = sides.map((side) => side[0]);
+  const alike = new Set(one.map((face) => face?.person)).size < one.length;
+  return one.map((face) => (face && alike && face.external_id ? `${face.person} (${face.external_id})` : face?.person));
+}
+
 // What was found, and what accepting it does, in the page's language.
 function words({ kind, sides }) {
-  const [own, another] = sides.map((side) => names(side)[0]);
+  const [own, another] = called(sides);
   const other = another ?? t("somebody else");
   const count = sides.flat().length;
   switch (kind) {
     case "looks-like-another": return [t("This photo of {own} looks like {other}", { own, other }), t("Move it there")];
     case "under-two-names": return [t("{own} and {other} look like one person", { own, other }), t("Make one person of both")];
     case "several-people": return [t("Photos of {own} look like several people", { own }), t("Make a person of each group")];
-    case "resembles-nobody": return [t("This photo of {own} resembles none of the others", { own }), t("Remove the photo")];
+    case "resembles-nobody": return [t("This photo of {own} resembles none of the others", { own }), t("Make a person of its own of it")];
     case "copies": return [n("{count} photo of {own} is nearly the same", "{count} photos of {own} are nearly the same", count, { own }), t("Keep the largest")];
     default: return [t("One photo is enrolled under several names: {names}", { names: names(sides.flat()).join(", ") }), null];
   }

@@ -2,6 +2,7 @@
 
 import { call, collection, pageOf, ready, speak } from "./api.js";
 import { moment } from "./messages.js";
+import { takenBack } from "./undo.js";
 
 // The address says which collection is meant, so that it can be shared and kept.
 if (Number(document.body.dataset.collections) > 1 && !new URL(location).searchParams.has("collection")) {
@@ -56,7 +57,13 @@ function forgetUndo() {
 document.getElementById("undo-dismiss").addEventListener("click", forgetUndo);
 document.getElementById("undo").addEventListener("click", async () => {
   const kept = JSON.parse(sessionStorage.getItem("undo"));
+  const back = takenBack();
   try {
+    if (back) {
+      await back();
+      bar.hidden = true;
+      return;
+    }
     await call("POST", "/v1/undo", { json: { edit: kept.id } });
     forgetUndo();
     location.reload();

@@ -1,12 +1,13 @@
 // One person: add, move and remove photos, rename, merge with preview, delete with receipt.
 
-import { call, droppable, element, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem } from "./api.js";
+import { address, call, droppable, element, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem } from "./api.js";
 import { moment, n, number, t } from "./messages.js";
+import { enrolAsking } from "./whichface.js";
 import { askWho } from "./who.js";
 
 const by = (id) => document.getElementById(id);
 const { id, name, number: ownNumber } = by("person").dataset;
-const ownFace = document.querySelector("#faces input")?.value;
+const ownFace = by("person").dataset.cover;
 
 function tellProblem(error) {
   const place = element("div", { class: "notice bad", role: "alert" });
@@ -17,10 +18,8 @@ function tellProblem(error) {
 // Photos
 
 async function add(files) {
-  const form = new FormData();
-  files.forEach((file) => form.append("photos", file));
   try {
-    sessionStorage.setItem("told", JSON.stringify(await call("POST", `/v1/people/${id}/photos`, { form })));
+    sessionStorage.setItem("told", JSON.stringify(await enrolAsking({}, files, { path: `/v1/people/${id}/photos`, whose: name })));
     location.reload();
   } catch (error) {
     tellProblem(error);
@@ -44,12 +43,22 @@ const picked = () => [...document.querySelectorAll("input[name=face]:checked")].
 function showPicked() {
   const count = picked().length;
   by("picked-bar").hidden = count === 0;
+  if (by("cover")) by("cover").hidden = count !== 1;
   by("picked-count").textContent = n("{count} chosen", "{count} chosen", count);
 }
 if (by("faces-form")) {
   by("faces-form").addEventListener("change", showPicked);
   showPicked(); // boxes that were ticked before this script came, or are remembered by the browser
 }
+
+by("cover")?.addEventListener("click", async () => {
+  try {
+    await call("PATCH", `/v1/people/${id}`, { parameters: { called: name }, json: { cover: picked()[0] } });
+    location.reload();
+  } catch (error) {
+    tellProblem(error);
+  }
+});
 
 by("remove")?.addEventListener("click", async () => {
   const faces = picked();
@@ -96,8 +105,13 @@ onSubmit("rename-form", async () => {
 
 let into = null;
 by("merge")?.addEventListener("click", async () => {
-  into = await askWho({ picture: portrait(name, ownFace, "small-picture"), title: t("Who is the same person?"), go: t("Compare"), except: Number(id), knownOnly: true });
-  if (into === null) return;
+  const other = await askWho({ picture: portrait(name, ownFace, "small-picture"), title: t("Who is the same person?"), go: t("Compare"), except: Number(id), knownOnly: true });
+  if (other !== null) await compare(other);
+});
+
+// Show both before they become one; the other one, {person_id, person, face}, keeps name and number.
+async function compare(other) {
+  into = other;
   by("merge-title").textContent = t("Merge {name} into {other}?", { name, other: into.person });
   by("merge-faces").replaceChildren(portrait(name, ownFace), portrait(into.person, into.face));
   by("merge-preview").hidden = true;
@@ -111,7 +125,7 @@ by("merge")?.addEventListener("click", async () => {
   } catch (error) {
     showProblem(by("merge-form").querySelector("[data-problem]"), error);
   }
-});
+}
 onSubmit("merge-form", async () => {
   rememberUndo(await call("POST", "/v1/people/merge", { json: { person_id: Number(id), called: name, into_id: into.person_id, into_called: into.person } }));
   location.assign(pageOf(`/people/${into.person_id}`));
@@ -162,8 +176,49 @@ function showReceipt(receipt) {
     [t("Traces")]: done ? receipt.traces.join(", ") || t("none") : "…",
   };
   by("receipt-list").replaceChildren(...Object.entries(rows).flatMap(([key, value]) => [element("dt", {}, key), element("dd", {}, String(value))]));
+  by("receipt-page").href = pageOf(`/receipts/${receipt.id}`);
   by("receipt-file").hidden = !done;
   if (done) by("receipt-file").href = URL.createObjectURL(new Blob([JSON.stringify(receipt, null, 2)], { type: "application/json" }));
+}
+
+// Perhaps also: other people, and strangers, who resemble this person.
+
+const LIKENESS = (sure) => (sure ? [t("likely"), "match"] : [t("not sure"), "ambiguous"]);
+
+function resembling(picture, label, detail, { likeness, sure }, ...actions) {
+  const [word, badge] = LIKENESS(sure);
+  return element("li", { class: "row wrap spread" },
+    element("span", { class: "row grow" }, element("span", { class: "row" }, portrait(name, ownFace, "small-picture"), picture),
+      element("span", { class: "grow stack tight" }, element("strong", {}, label), element("span", { class: "small soft" }, detail))),
+    element("span", { class: `badge ${badge}`, title: `${t("Likeness")} ${likeness.toFixed(3)}` }, word),
+    element("span", { class: "actions" }, ...actions));
+}
+
+const person = (each) => resembling(portrait(each.person, each.face_id, "small-picture"), each.person, each.external_id ?? t("enrolled"), each,
+  element("a", { class: "button small", href: pageOf(`/people/${each.id}`) }, t("Open")),
+  element("button", { class: "button small", onclick: () => compare({ person_id: each.id, person: each.person, face: each.face_id }) }, t("Compare")));
+
+function stranger(each) {
+  const picture = element("span", { class: "portrait small-picture", "aria-hidden": "true" }, "?");
+  const image = element("img", { src: address(`/v1/unknowns/${each.group}/picture`, { optional: 1 }), alt: "" });
+  image.addEventListener("error", () => image.remove());
+  picture.append(image);
+  const enrol = element("button", { class: "button small", onclick: async () => {
+    try {
+      await call("POST", `/v1/unknowns/${each.group}/name`, { json: { person_id: Number(id), called: name, face_ids: each.face_ids } });
+      location.reload();
+    } catch (error) {
+      tellProblem(error);
+    }
+  } }, t("It is {name}", { name }));
+  return resembling(picture, t("A stranger"), n("seen {count} time", "seen {count} times", each.faces), each, enrol);
+}
+
+if (by("alike")) {
+  call("GET", `/v1/people/${id}/alike`).then(({ people, strangers }) => {
+    by("alike-list").replaceChildren(...strangers.map(stranger), ...people.map(person));
+    by("alike").hidden = !people.length && !strangers.length;
+  }, tellProblem);
 }
 
 ready(import.meta.url);

@@ -1,27 +1,68 @@
-// Name a group of unknown faces: it is enrolled, and earlier answers become known.
+// Strangers: a name enrols a group, and earlier answers become known; or it is forgotten.
 
-import { call, element, ready, showProblem, suggestNames } from "./api.js";
+import { call, element, mayEdit, pageOf, ready, showProblem, speak } from "./api.js";
 import { list, n, t } from "./messages.js";
+import { askWho } from "./who.js";
 
 const by = (id) => document.getElementById(id);
+const facesOf = (tile) => JSON.parse(tile.dataset.faces);
 
-document.querySelectorAll("form[data-group]").forEach((form) => {
-  const input = form.querySelector("input");
-  input.addEventListener("input", () => suggestNames(input, by("names")));
-  form.addEventListener("submit", async (event) => {
+function takeAway(tile) {
+  const next = tile.nextElementSibling ?? tile.previousElementSibling;
+  tile.remove();
+  by("nothing").hidden = by("groups").children.length > 0;
+  next?.querySelector("button")?.focus();
+}
+
+async function acting(act) {
+  by("problem").hidden = true;
+  try {
+    await act();
+  } catch (error) {
+    showProblem(by("problem"), error);
+    by("problem").scrollIntoView({ block: "nearest" });
+  }
+}
+
+// `whose`: {person_id, called} of somebody enrolled, or {person, external_id} of somebody new.
+async function name(tile, whose) {
+  const named = await call("POST", `/v1/unknowns/${tile.dataset.group}/name`, { json: { ...whose, face_ids: facesOf(tile) } });
+  const photos = [...new Set(named.now_known.map((answer) => answer.photo))];
+  const told = n("{name} is enrolled with {count} face.", "{name} is enrolled with {count} faces.", named.enrolled.length, { name: named.person });
+  by("named").replaceChildren(element("div", { class: "notice" }, element("div", {},
+    element("strong", {}, told), " ", element("a", { href: pageOf("/people", { search: named.person }) }, t("Show the person")),
+    element("p", { class: "small" }, t("Now known in: {photos}", { photos: list(photos) })))));
+  takeAway(tile);
+  speak(told);
+}
+
+async function ask(tile) {
+  const picture = tile.querySelector(".portrait").cloneNode(true);
+  const who = await askWho({ picture, go: t("Enrol"), enrols: true });
+  if (who === null) return;
+  await name(tile, who.isNew ? { person: who.person, external_id: who.external_id } : { person_id: who.person_id, called: who.person });
+}
+
+function forget(tile) {
+  by("forget-form").onsubmit = (event) => {
     event.preventDefault();
-    by("problem").hidden = true;
-    try {
-      const named = await call("POST", `/v1/unknowns/${form.dataset.group}/name`, { json: { person: input.value.trim(), face_ids: JSON.parse(form.dataset.faces) } });
-      const photos = [...new Set(named.now_known.map((answer) => answer.photo))];
-      by("named").replaceChildren(element("div", { class: "notice" }, element("div", {},
-        element("strong", {}, n("{name} is enrolled with {count} face.", "{name} is enrolled with {count} faces.", named.enrolled.length, { name: named.person })),
-        element("p", { class: "small" }, t("Now known in: {photos}", { photos: list(photos) })))));
-      form.closest("li").remove();
-    } catch (error) {
-      showProblem(by("problem"), error);
-    }
+    by("forget-dialog").close();
+    acting(async () => {
+      await call("POST", `/v1/unknowns/${tile.dataset.group}/forget`, { json: { face_ids: facesOf(tile) } });
+      takeAway(tile);
+    });
+  };
+  by("forget-dialog").showModal();
+}
+
+if (mayEdit) {
+  document.querySelectorAll("#groups > li").forEach((tile) => {
+    tile.querySelector("[data-who]").addEventListener("click", () => acting(() => ask(tile)));
+    tile.querySelector("[data-forget]").addEventListener("click", () => forget(tile));
+    tile.querySelectorAll("[data-is]").forEach((choice) => {
+      choice.addEventListener("click", () => acting(() => name(tile, { person_id: Number(choice.dataset.is), called: choice.dataset.called })));
+    });
   });
-});
+}
 
 ready(import.meta.url);

@@ -80,21 +80,29 @@ async function whichFace(file, name) {
   });
 }
 
+// Enrol one photo with the face that somebody chooses; null where they leave it out.
+export async function chosenFace(fields, file) {
+  const chosen = await whichFace(file, fields.person);
+  return chosen === null ? null : sent(fields, [file], chosen);
+}
+
+function sent(fields, files, more = {}, path = "/v1/people") {
+  const form = new FormData();
+  for (const [name, value] of Object.entries({ ...fields, ...more })) if (value) form.append(name, value);
+  files.forEach((file) => form.append("photos", file, file.name));
+  return call("POST", path, { form });
+}
+
 const ASKED = new Set(["several-faces", "no-face"]); // reasons that a person can settle by a click
 
 // Enrol photos of one person; where it is not clear which face is meant, somebody is asked.
-export async function enrolAsking(fields, files) {
-  const send = (some, more = {}) => {
-    const form = new FormData();
-    for (const [name, value] of Object.entries({ ...fields, ...more })) if (value) form.append(name, value);
-    some.forEach((file) => form.append("photos", file, file.name));
-    return call("POST", "/v1/people", { form });
-  };
+// `path` says to whom they go, by default to whom the fields name.
+export async function enrolAsking(fields, files, { path, whose = fields.person } = {}) {
   let made = null;
   let problem = null;
   let rejected = [];
   try {
-    made = await send(files);
+    made = await sent(fields, files, {}, path);
     ({ rejected } = made);
   } catch (error) {
     rejected = error.document?.rejected ?? [];
@@ -104,10 +112,10 @@ export async function enrolAsking(fields, files) {
   const left = [];
   for (const one of rejected) {
     const file = files.find((each) => each.name === one.photo);
-    const chosen = file && ASKED.has(one.reason) ? await whichFace(file, fields.person) : null;
+    const chosen = file && ASKED.has(one.reason) ? await whichFace(file, whose) : null;
     if (!chosen) { left.push(one); continue; }
     try {
-      const more = await send([file], chosen);
+      const more = await sent(fields, [file], chosen, path);
       made = { ...more, enrolled: (made?.enrolled ?? 0) + more.enrolled };
     } catch (error) {
       left.push({ ...one, message: error.message });

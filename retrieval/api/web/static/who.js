@@ -29,8 +29,8 @@ function built() {
 }
 
 // Who is meant; `except` is nobody's answer, `knownOnly` makes no new person, `photosOnly` speaks of
-// photos that are enrolled already. Resolves with {person_id, person} or {person, external_id, isNew}, and teach; with null for nothing.
-export function askWho({ picture, teach = false, title = t("Who is this?"), go: act = t("That is who it is"), except = null, knownOnly = false, photosOnly = false }) {
+// photos that are enrolled already, `enrols` of faces that will be in any case. Resolves with {person_id, person} or {person, external_id, isNew}, and teach; with null for nothing.
+export function askWho({ picture, teach = false, title = t("Who is this?"), go: act = t("That is who it is"), except = null, knownOnly = false, photosOnly = false, enrols = false }) {
   dialog ??= built();
   const { made, form, input, options, number, numberField, go, cancel } = dialog;
   const controller = new AbortController();
@@ -42,7 +42,7 @@ export function askWho({ picture, teach = false, title = t("Who is this?"), go: 
   input.value = "";
   number.value = "";
   dialog.teach.checked = teach;
-  dialog.teach.closest("label").hidden = knownOnly || photosOnly;
+  dialog.teach.closest("label").hidden = knownOnly || photosOnly || enrols;
   dialog.title.textContent = title;
   go.textContent = act;
 

@@ -1,4 +1,4 @@
-"""Telling another program that a run has ended: a signed POST of JSON.
+"""Telling another program that a run has ended, or that this is a test: a signed POST of JSON.
 
 The receiver checks `X-Rollcall-Signature: t=<seconds>,v1=<hex>`: HMAC-SHA256, under the shared
 secret, of the seconds, a full stop and the body. Old seconds mean a replay. A receiver may be told
@@ -30,8 +30,8 @@ def check_webhook(url: str, secret: str | None) -> None:
         raise SettingInvalid(f"A webhook needs an http:// or https:// URL; found {url!r}.")
     if not secret:
         raise SettingInvalid(
-            "A webhook is signed: set ROLLCALL_WEBHOOK_SECRET for the workers and for this "
-            "command, and give it to the receiver."
+            "A webhook is signed: set ROLLCALL_WEBHOOK_SECRET for the workers and for whoever asks"
+            " for it, and give it to the receiver."
         )
 
 
@@ -59,8 +59,9 @@ def send(url: str, document: Mapping[str, Any], secret: str | None) -> None:
         "X-Rollcall-Signature": signature(body, secret or "", int(time.time())),
     }
     host = urlsplit(url).hostname
-    try:  # no redirects: the message goes where it was sent
-        code = httpx.post(url, content=body, headers=headers, timeout=_TIMEOUT_S).status_code
+    try:  # no redirects, and no proxy of the environment: the message goes where it was sent
+        answer = httpx.post(url, content=body, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+        code = answer.status_code
     except (httpx.RequestError, httpx.InvalidURL) as exc:
         raise QueueError(f"The webhook at {host} cannot be reached: {exc}.") from exc
     if code >= 500 or code in _TRANSIENT:

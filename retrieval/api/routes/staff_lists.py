@@ -1,0 +1,227 @@
+"""/v1/staff-lists: a staff list with photos, shown as it was understood, then applied."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+from fastapi import File, UploadFile
+from fastapi import Path as InPath
+from starlette.concurrency import run_in_threadpool
+
+from retrieval.api.auditing import audited, entry_of
+from retrieval.api.context import Context
+from retrieval.api.routes.people import erased_of
+from retrieval.api.routes.runs import NewRun, begun, unpacked, uploaded
+from retrieval.api.routing import OPERATOR, By, CollectionName, InContext, Once, router
+from retrieval.api.schemas import ApplyList, StaffListDone, StaffListShown
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.collection.run_files import uploads_below
+from retrieval.errors import (
+    AlreadyExists,
+    DataInvalid,
+    FoldersUnclear,
+    NotAllowed,
+    NotFound,
+    SettingInvalid,
+)
+from retrieval.files.private import open_bytes, open_text
+from retrieval.people import deletions, sync
+from retrieval.people.uploaded_list import Preview, UploadedList, enrol, photos_of, preview
+from retrieval.photos.folders import PassedOver
+from retrieval.photos.people_list import is_list
+from retrieval.service import Service
+
+routes = router("people")
+
+MOST_WITHOUT_QUEUE = 200  # photos that are enrolled within a request
+_ABOUT = ".rollcall-list.json"  # whose list lies in a folder of uploads
+
+ListId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="As the preview names it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A list that was uploaded."""
+
+    id: str
+    staff: UploadedList
+
+
+@routes.post(
+    "/staff-lists",
+    response_model=StaffListShown,
+    status_code=201,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+async def preview_list(
+    context: InContext,
+    name: CollectionName,
+    file: Annotated[UploadFile, File(description="The staff list: CSV or XLSX.")],
+    photos: Annotated[
+        UploadFile | None,
+        File(description="A ZIP: a folder per person, by name or number, or what the list names."),
+    ] = None,
+) -> Any:
+    """Say what a staff list was understood as and would change; nothing is changed."""
+    filename = PurePosixPath((file.filename or "").replace("\\", "/")).name
+    if not is_list(Path(filename)):
+        raise SettingInvalid(
+            f"{filename or 'The file'} is no list. Send .csv, .tsv, .txt or .xlsx."
+        )
+    folder = await _folder(context, file, filename, photos)
+
+    def work() -> dict[str, Any]:
+        with open_text(folder / _ABOUT) as about:
+            json.dump({"collection": name, "file": filename}, about)
+        with _without_folder(folder), context.services.made(name) as service:
+            kept = _kept(context, name, folder.name)
+            return _shown(kept, preview(service, kept.staff, context.settings.max_photo_bytes))
+
+    try:
+        return await context.pool.run(work)
+    except BaseException:
+        await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+        raise
+
+
+@routes.post(
+    "/staff-lists/{list_id}/apply",
+    response_model=StaffListDone,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
+)
+async def apply_list(
+    context: InContext, caller: By, name: CollectionName, list_id: ListId, apply: ApplyList
+) -> Any:
+    """Do what a preview showed: leavers only if asked, then names and numbers, then photos.
+
+    Refused where the list would change something else by now.
+    """
+
+    def work() -> tuple[dict[str, Any], Preview, _Kept]:
+        kept = _kept(context, name, list_id)
+        with context.services.made(name) as service:
+            seen = preview(service, kept.staff, context.settings.max_photo_bytes)
+            if seen.digest != apply.digest:
+                raise AlreadyExists(
+                    "People were changed meanwhile, so the list would do something else now."
+                    " Nothing was changed; look at its preview again."
+                )
+            _check(context, caller, seen, apply)
+            done = _edited(context, caller, service, seen, leavers=apply.leavers is not None)
+            photos = photos_of(seen.plan, kept.staff.folder)
+            if context.queue is None and photos:
+                report = enrol(service, photos, kept.staff.folder)
+                told = {"list": kept.staff.name, "enrolled": report.enrolled}
+                context.audit.record([entry_of(caller, "apply-list", name, answer=told)])
+                done["report"] = report.document()
+            return done, seen, kept
+
+    done, seen, kept = await context.pool.run_to_the_end(work)
+    photos = photos_of(seen.plan, kept.staff.folder)
+    if context.queue is not None and photos:
+        folder = str(kept.staff.folder)
+        options = {"base": folder, "within": folder}
+        new = NewRun("enrol", name, kept.staff.name, options, iter(photos), PassedOver(), None)
+        told = {"kind": "enrol", "source": kept.staff.name}
+        with_entry = audited(context.catalogue, caller, "start-run", name, lambda run: told)
+        done["run"] = (await begun(context, new, with_entry))["run"]
+    return done
+
+
+async def _folder(
+    context: Context, file: UploadFile, filename: str, photos: UploadFile | None
+) -> Path:
+    """A folder of uploads with the photos and, among them, the list."""
+    if photos is None or not photos.filename:
+        return await uploaded(context, file, filename)
+    folder = await unpacked(context, photos, PassedOver())
+
+    def add() -> Path:
+        with open_bytes(folder / filename) as copy:  # of a ZIP photos alone are unpacked
+            shutil.copyfileobj(file.file, copy)
+        return folder
+
+    return await run_in_threadpool(add)
+
+
+def _kept(context: Context, name: str, list_id: str) -> _Kept:
+    """A list that was uploaded for this collection."""
+    folder = uploads_below(context.settings.home) / list_id
+    try:
+        about = json.loads((folder / _ABOUT).read_text())
+    except (OSError, ValueError):
+        about = {}
+    if about.get("collection") != name:
+        raise NotFound("This list is not there any more. Send it again.")
+    return _Kept(list_id, UploadedList(folder / about["file"]))
+
+
+@contextmanager
+def _without_folder(folder: Path) -> Iterator[None]:
+    """Errors about a list, without the folder of the server in which it lies."""
+    try:
+        yield
+    except (DataInvalid, FoldersUnclear) as error:
+        told = str(error).replace(f"{folder}/", "").replace(str(folder), "the ZIP")
+        raise type(error)(told) from error
+
+
+def _shown(kept: _Kept, seen: Preview) -> dict[str, Any]:
+    return {
+        "id": kept.id,
+        "digest": seen.digest,
+        "changes": seen.plan.changes,
+        "photos": len(seen.plan.photos),
+        **seen.document,
+    }
+
+
+def _check(context: Context, caller: By, seen: Preview, apply: ApplyList) -> None:
+    """Refuse what the caller may not do, or did not see, before anything is done."""
+    if apply.leavers is not None:
+        if not caller.role.covers(Role.HR):
+            raise NotAllowed("Whoever deletes people needs the role HR. Leave those who left.")
+        if apply.leavers != len(seen.plan.leavers):
+            raise SettingInvalid(
+                f"{len(seen.plan.leavers)} people are not in the list; {apply.leavers} were to be"
+                " deleted. Nothing was changed; look at the preview again."
+            )
+    if context.queue is None and len(seen.plan.photos) > MOST_WITHOUT_QUEUE:
+        raise SettingInvalid(
+            f"The list has {len(seen.plan.photos)} photos; without a queue at most"
+            f" {MOST_WITHOUT_QUEUE} are taken at once. Send them in parts."
+        )
+
+
+def _edited(
+    context: Context, caller: By, service: Service, seen: Preview, *, leavers: bool
+) -> dict[str, Any]:
+    """Leavers first, so that their names and numbers are free; then names and numbers."""
+    told = partial(audited, service.catalogue, caller)
+    receipts = []
+    for person in seen.plan.leavers if leavers else ():
+
+        def delete(person: Any = person) -> deletions.Deletion:
+            with told("delete", service.collection.name, partial(erased_of, person)):
+                return deletions.delete_person(service, person, context.settings.home)
+
+        deletion = context.deletions.begin(service, delete)
+        context.pictures.forget(deletion.faces, deletion.photos)
+        receipts.append({"person_id": person.id, "receipt": deletion.receipt})
+    entries = []
+    if seen.plan.renamings or seen.plan.numbered:
+        with told("apply-list", service.collection.name, lambda person: {"person_id": person.id}):
+            entries = sync.rename(service, seen.plan)
+    return {
+        "receipts": receipts,
+        "edits": [{"entry": each.id, "summary": each.summary} for each in entries],
+        "run": None,
+        "report": None,
+    }

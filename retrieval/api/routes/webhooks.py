@@ -1,0 +1,88 @@
+"""/v1/webhooks: addresses that are told when a run of a collection has ended."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import Path
+from starlette.concurrency import run_in_threadpool
+
+from retrieval.api.auditing import audited
+from retrieval.api.context import Context
+from retrieval.api.routing import ADMIN, By, CollectionName, InContext, Once, router
+from retrieval.api.schemas import NewWebhook, WebhookShown, WebhooksShown
+from retrieval.catalogue.http.webhooks import Webhook
+from retrieval.collection.webhooks import check_webhook, send
+from retrieval.errors import RollcallError
+
+routes = router("webhooks")
+
+WebhookId = Annotated[int, Path(ge=1, le=2**62, description="As listed.")]
+
+
+@routes.get("/webhooks", response_model=WebhooksShown, openapi_extra=ADMIN)
+def list_webhooks(context: InContext, name: CollectionName) -> Any:
+    """List the addresses that are told of a collection's runs, and how that went last."""
+    return {"webhooks": [asdict(each) for each in context.catalogue.webhooks.of(name)]}
+
+
+@routes.post(
+    "/webhooks",
+    response_model=WebhookShown,
+    status_code=201,
+    openapi_extra=ADMIN,
+    dependencies=[Once],
+)
+def create_webhook(context: InContext, caller: By, name: CollectionName, new: NewWebhook) -> Any:
+    """Have an address told of each run's end."""
+    check_webhook(new.url, _secret(context))
+    collection = context.catalogue.collection(name)
+    with audited(context.catalogue, caller, "create-webhook", name, _told):
+        made = context.catalogue.webhooks.add(collection.id, new.url)
+    return asdict(made)
+
+
+@routes.delete("/webhooks/{webhook_id}", response_model=WebhookShown, openapi_extra=ADMIN)
+def delete_webhook(
+    context: InContext, caller: By, name: CollectionName, webhook_id: WebhookId
+) -> Any:
+    """Tell an address no more."""
+    collection = context.catalogue.collection(name)
+    with audited(context.catalogue, caller, "delete-webhook", name, _told):
+        gone = context.catalogue.webhooks.remove(collection.id, webhook_id)
+    return asdict(gone)
+
+
+@routes.post(
+    "/webhooks/{webhook_id}/test",
+    response_model=WebhookShown,
+    openapi_extra=ADMIN,
+    dependencies=[Once],
+)
+async def test_webhook(
+    context: InContext, caller: By, name: CollectionName, webhook_id: WebhookId
+) -> Any:
+    """Send a test message to an address, signed as those of runs; `problem` says how that went."""
+
+    def work() -> dict[str, Any]:
+        store = context.catalogue.webhooks
+        collection = context.catalogue.collection(name)
+        webhook = store.get(collection.id, webhook_id)
+        problem = None
+        try:
+            send(webhook.url, {"test": True, "collection": name}, _secret(context))
+        except RollcallError as error:
+            problem = str(error)
+        with audited(context.catalogue, caller, "test-webhook", name, lambda _: _told(webhook)):
+            store.tried(name, webhook.url, problem)
+        return asdict(store.get(collection.id, webhook_id))
+
+    return await run_in_threadpool(work)
+
+
+def _told(webhook: Webhook) -> dict[str, Any]:
+    return {"webhook": webhook.id, "url": webhook.url}
+
+
+def _secret(context: Context) -> str | None:
+    secret = context.settings.webhook_secret
+    return None if secret is None else secret.get_secret_value()

@@ -1,0 +1,19 @@
+// A receipt: print it; while files are still searched, look again until that is done.
+
+import { call, ready } from "./api.js";
+
+const { id, state } = document.getElementById("receipt").dataset;
+const EVERY_MS = 2000;
+
+document.getElementById("print").addEventListener("click", () => print());
+
+if (state !== "done") {
+  const timer = setInterval(async () => {
+    const receipt = await call("GET", `/v1/receipts/${id}`).catch(() => null);
+    if (receipt?.state !== "done") return;
+    clearInterval(timer);
+    location.reload();
+  }, EVERY_MS);
+}
+
+ready(import.meta.url);

@@ -1,0 +1,70 @@
+// Photos that bulk work did not take: choose the face, give another photo, or leave it out.
+
+import { call, callForBlob, droppable, mayEdit, ready, showProblem, speak } from "./api.js";
+import { n, t } from "./messages.js";
+import { offerUndo } from "./undo.js";
+import { chosenFace, enrolAsking } from "./whichface.js";
+
+const by = (id) => document.getElementById(id);
+const list = by("rejects");
+
+const path = (card) => `/v1/runs/${card.dataset.run}/rejects/${card.dataset.id}`;
+const settle = (card, now) => call("POST", `${path(card)}/settle`, { json: { now } });
+const fieldsOf = (card) => ({ person: card.dataset.person, external_id: card.dataset.number });
+
+function takeAway(card) {
+  const next = card.nextElementSibling ?? card.previousElementSibling;
+  card.remove();
+  by("nothing").hidden = list.children.length > 0;
+  next?.focus();
+  speak(list.children.length ? n("{count} left", "{count} left", list.children.length) : t("Nothing waits"));
+}
+
+async function acting(act) {
+  by("problem").hidden = true;
+  try {
+    await act();
+  } catch (error) {
+    showProblem(by("problem"), error);
+    by("problem").scrollIntoView({ block: "nearest" });
+  }
+}
+
+async function choose(card) {
+  const data = await callForBlob("GET", `${path(card)}/photo`);
+  const file = new File([data], card.dataset.photo, { type: "image/*" });
+  if (await chosenFace(fieldsOf(card), file) === null) return;
+  await settle(card, "mended");
+  takeAway(card);
+}
+
+async function another(card, files) {
+  if (!files.length) return;
+  const made = await enrolAsking(fieldsOf(card), files);
+  if (!made.enrolled && !made.known) return;
+  await settle(card, "mended");
+  takeAway(card);
+}
+
+async function dismiss(card) {
+  await settle(card, "dismissed");
+  const place = card.nextElementSibling;
+  takeAway(card);
+  offerUndo(t("{photo} is left out", { photo: card.dataset.photo }), async () => {
+    await settle(card, "open");
+    list.insertBefore(card, place?.isConnected ? place : null);
+    by("nothing").hidden = true;
+    card.focus();
+  });
+}
+
+if (mayEdit) {
+  for (const card of list.children) {
+    card.querySelector("[data-choose]")?.addEventListener("click", () => acting(() => choose(card)));
+    card.querySelector("[data-other]")?.addEventListener("change", (event) => acting(() => another(card, [...event.target.files])));
+    card.querySelector("[data-dismiss]").addEventListener("click", () => acting(() => dismiss(card)));
+    droppable(card, (files) => acting(() => another(card, files)));
+  }
+}
+
+ready(import.meta.url);

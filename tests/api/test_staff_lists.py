@@ -1,0 +1,193 @@
+"""A staff list over HTTP: shown as it was understood, applied as it was shown, and nothing else."""
+
+import io
+import zipfile
+from typing import Any
+
+import openpyxl
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from retrieval.api.context import Context
+from retrieval.catalogue.http.api_keys import Role
+from retrieval.settings import Settings
+from tests.api.conftest import enrol, receipt_of
+from tests.api.painted import BLUE, RED, YELLOW, paint
+
+
+def packed(**photos: bytes) -> bytes:
+    """A ZIP of photos by their paths."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for path, content in photos.items():
+            archive.writestr(path, content)
+    return data.getvalue()
+
+
+def sent(
+    client: TestClient, rows: str | bytes, name: str = "staff.csv", photos: bytes | None = None
+) -> dict[str, Any]:
+    content = rows.encode() if isinstance(rows, str) else rows
+    files = {"file": (name, content)} | ({"photos": ("p.zip", photos)} if photos else {})
+    answer = client.post("/v1/staff-lists", files=files)
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def applied(client: TestClient, seen: dict[str, Any], **more: Any) -> Any:
+    json = {"digest": seen["digest"], **more}
+    return client.post(f"/v1/staff-lists/{seen['id']}/apply", json=json)
+
+
+def listed(client: TestClient) -> list[tuple[str, str | None, int]]:
+    found = client.get("/v1/people?sort=name").json()["people"]
+    return [(each["person"], each["external_id"], each["photos"]) for each in found]
+
+
+def test_a_list_is_shown_then_joiners_names_numbers_and_photos_are_taken(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    client.patch(f"/v1/people/{people['Rosa']}", json={"external_id": "1"})
+    book = openpyxl.Workbook()
+    for row in (("Name", "Personalnummer", "Abteilung"), ("Rosa Rot", 1, "A"), ("Gustav", 2, "B"),
+                ("Ada", 3, "B"), ("Ada", 4, "C"), ("Nobody", 5, "C")):  # fmt: skip
+        book.worksheets[0].append(row)
+    data = io.BytesIO()
+    book.save(data)
+    photos = packed(**{"3/a.png": paint(BLUE, seed=5), "4/a.png": paint(YELLOW, seed=6)})
+    before = listed(client)
+    seen = sent(client, data.getvalue(), "Personal.xlsx", photos)
+    assert seen["understood"]["columns"] == {"person": ["Name"], "external_id": ["Personalnummer"]}
+    assert seen["understood"]["ignored"] == ["Abteilung"]
+    assert [(each["person"], each["external_id"]) for each in seen["joiners"]] == [
+        ("Ada", "3"),
+        ("Ada", "4"),
+    ]
+    assert [(each["person"], each["now"]) for each in seen["renamed"]] == [("Rosa", "Rosa Rot")]
+    assert [(each["person"], each["now"]) for each in seen["numbered"]] == [("Gustav", "2")]
+    assert [each["reason"] for each in seen["rejected"]] == ["no-photos"]
+    assert "/" not in seen["rejected"][0]["message"], "no folder of the server is named"
+    assert listed(client) == before, "nothing is changed yet"
+    done = applied(client, seen).json()
+    assert listed(client) == [
+        ("Ada", "3", 1),
+        ("Ada", "4", 1),
+        ("Gustav", "2", 2),
+        ("Rosa Rot", "1", 2),
+    ]
+    assert (len(done["edits"]), done["report"]["enrolled"], done["receipts"]) == (2, 2, [])
+    again = applied(client, seen)
+    assert (again.status_code, again.json()["code"]) == (409, "already-exists")
+    for _ in done["edits"]:
+        assert client.post("/v1/undo", json={}).status_code == 200
+    assert ("Rosa", "1", 2) in listed(client)
+
+
+def test_leavers_stay_unless_asked_and_leave_with_receipts(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    seen = sent(client, "name\nRosa\n")
+    assert [each["person"] for each in seen["leavers"]] == ["Gustav"]
+    assert applied(client, seen).json()["receipts"] == []
+    assert len(listed(client)) == 2
+    assert applied(client, seen, leavers=2).status_code == 422
+    assert len(listed(client)) == 2
+    (gone,) = applied(client, seen, leavers=1).json()["receipts"]
+    assert gone["person_id"] == people["Gustav"]
+    assert [name for name, _, _ in listed(client)] == ["Rosa"]
+    assert client.get(f"/v1/receipts/{gone['receipt']}").json()["deleted_id"] == people["Gustav"]
+
+
+def test_somebody_who_was_changed_meanwhile_is_not_touched(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    seen = sent(client, "name\nRosa\n")
+    client.patch(f"/v1/people/{people['Gustav']}", json={"person": "Gustav Grün"})
+    refused = applied(client, seen, leavers=1)
+    assert (refused.status_code, refused.json()["code"]) == (409, "already-exists")
+    assert ("Gustav Grün", None, 2) in listed(client)
+
+
+@pytest.mark.parametrize(
+    "photo",
+    ["/etc/passwd", "../../catalogue.db", "http://127.0.0.1:1/x.jpg", "file:///etc/passwd"],
+)
+def test_a_list_leads_nowhere_but_into_its_own_archive(
+    client: TestClient, people: dict[str, int], photo: str
+) -> None:
+    seen = sent(client, f"name,photo\nEve,{photo}\n")
+    assert seen["joiners"] == []
+    assert seen["photos"] == 0
+    assert seen["rejected"]
+
+
+def test_a_first_list_makes_the_gallery_and_one_that_only_looks_makes_none(
+    client: TestClient,
+) -> None:
+    seen = sent(client, "name,photo\nAda,ada.png\n", photos=packed(**{"ada.png": paint(RED)}))
+    assert seen["rejected"] == []
+    assert client.get("/v1/people").status_code == 404
+    assert applied(client, seen).json()["report"]["enrolled"] == 1
+    assert listed(client) == [("Ada", None, 1)]
+    (photo,) = client.get("/v1/people/1").json()["photos"]
+    assert photo["photo"] == "ada.png"
+
+
+def test_joiners_who_were_deleted_before_are_told(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    receipt_of(client, client.delete(f"/v1/people/{people['Rosa']}"))
+    photos = packed(**{"Rosa/1.png": paint(RED, seed=9), "Ada/1.png": paint(BLUE, seed=9)})
+    seen = sent(client, "name\nrosa\nAda\nGustav\n", photos=photos)
+    assert seen["deleted_before"] == ["rosa"]
+
+
+def test_what_is_no_list_or_not_there_any_more_is_refused(
+    client: TestClient, people: dict[str, int], settings: Settings
+) -> None:
+    for name, content in (
+        ("staff.pdf", b"%PDF"),
+        ("staff.csv", b"colour\nred\n"),
+        ("a.xlsx", b"x"),
+    ):
+        answer = client.post("/v1/staff-lists", files={"file": (name, content)})
+        assert answer.status_code == 422, name
+        assert str(settings.home) not in answer.text
+    assert not list((settings.home / "uploads").glob("*")), "nothing of them is kept"
+    seen = sent(client, "name\nRosa\n")
+    gone = client.post(f"/v1/staff-lists/{'0' * 32}/apply", json={"digest": ""})
+    assert gone.status_code == 404
+    enrol_elsewhere = {"collection": "elsewhere"}
+    other = client.post(
+        f"/v1/staff-lists/{seen['id']}/apply",
+        json={"digest": seen["digest"]},
+        params=enrol_elsewhere,
+    )
+    assert other.status_code == 404
+
+
+def test_an_operator_applies_a_list_but_deletes_nobody(
+    client: TestClient, app: FastAPI, people: dict[str, int], context: Context
+) -> None:
+    keys = {role: context.keys.create(role.value, role)[1] for role in Role}
+    client.headers["Authorization"] = f"Bearer {keys[Role.OPERATOR]}"
+    seen = sent(client, "name;number\nRosa;7\n")
+    refused = applied(client, seen, leavers=1)
+    assert (refused.status_code, refused.json()["code"]) == (403, "not-allowed")
+    assert ("Rosa", None, 2) in listed(client), "nothing is half done"
+    assert applied(client, seen).status_code == 200
+    client.headers["Authorization"] = f"Bearer {keys[Role.HR]}"
+    seen = sent(client, "name;number\nRosa;7\n")
+    assert applied(client, seen, leavers=1).status_code == 200
+    assert listed(client) == [("Rosa", "7", 2)]
+
+
+def test_the_audit_log_tells_of_a_list(
+    client: TestClient, people: dict[str, int], context: Context
+) -> None:
+    enrol(client, "Rosa", paint(RED, seed=3))
+    applied(client, sent(client, "name;number\nRosa;7\nGustav;8\n"))
+    actions = [each.entry.action for each in context.audit.entries(limit=2)]
+    assert actions == ["apply-list", "apply-list"]
