@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from fastapi import File, Form, Query, Response, UploadFile
+from fastapi import File, Form, Query, UploadFile
 from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
@@ -20,8 +20,6 @@ from starlette.concurrency import run_in_threadpool
 from retrieval.api.archives import unpack
 from retrieval.api.auditing import audited
 from retrieval.api.context import Context
-from retrieval.api.pictures import jpeg_or_nothing
-from retrieval.api.problems import without_commands
 from retrieval.api.routing import (
     OPERATOR,
     VIEWER,
@@ -29,21 +27,17 @@ from retrieval.api.routing import (
     CollectionName,
     InContext,
     Once,
-    Optional,
     router,
 )
 from retrieval.api.schemas import (
     AnswersPage,
-    RejectsPage,
-    RunReject,
     RunShown,
     RunsShown,
-    SettledReject,
 )
 from retrieval.api.streams import EventStream, changes
-from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunPhoto, RunState, Taken
+from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.catalogue.runs.runs import Runs
-from retrieval.collection.bulk import Bulk, content_of, run_document
+from retrieval.collection.bulk import Bulk, run_document
 from retrieval.collection.run_files import uploads_below
 from retrieval.errors import (
     DataInvalid,
@@ -56,7 +50,6 @@ from retrieval.errors import (
 )
 from retrieval.files.private import make_folder, open_bytes
 from retrieval.people.intake import listed_folder
-from retrieval.photos.decode import read
 from retrieval.photos.folders import PassedOver, photos_below
 
 logger = logging.getLogger(__name__)
@@ -306,25 +299,6 @@ def own_run(runs: Runs, collection: str, run_id: str) -> Run:
     return run
 
 
-@routes.get("/runs/{run_id}/rejects", response_model=RejectsPage, openapi_extra=VIEWER)
-def list_rejects(
-    context: InContext,
-    name: CollectionName,
-    run_id: RunId,
-    after: Annotated[int, Query(ge=0, le=2**62, description="`next` of the page before.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> Any:
-    """List photos that were not taken, with the reason, in the order of the source."""
-    runs = context.catalogue.runs
-    run = own_run(runs, name, run_id)
-    found, counts = runs.not_taken(run.id, after, limit), runs.counts(run.id)
-    return {
-        "rejects": [reject_document(photo) for photo in found],
-        "next": found[-1].id if len(found) == limit else None,
-        "total": sum(counts.rejected.values()) + counts.failed,
-    }
-
-
 @routes.get("/runs/{run_id}/answers", response_model=AnswersPage, openapi_extra=VIEWER)
 def list_answers(
     context: InContext,
@@ -342,89 +316,6 @@ def list_answers(
     return {
         "photos": [answer for _, answer in found],
         "next": found[-1][0] if len(found) == limit else None,
-    }
-
-
-@routes.get(
-    "/runs/{run_id}/rejects/{photo_id}/picture",
-    response_class=Response,
-    responses={
-        200: {"content": {"image/jpeg": {}}, "description": "The photo, small."},
-        204: {"description": "No picture, with `optional`."},
-    },
-    openapi_extra=OPERATOR,
-)
-async def show_reject(
-    context: InContext,
-    name: CollectionName,
-    run_id: RunId,
-    photo_id: Annotated[int, InPath(ge=1, le=2**62)],
-    optional: Optional = False,
-) -> Response:
-    """Show a photo that was not taken, where it can be shown at all."""
-    runs = context.catalogue.runs
-
-    def picture() -> bytes:
-        run = own_run(runs, name, run_id)
-        return context.pictures.small(content_of(run, runs.reject(run.id, photo_id).path))
-
-    return await context.pool.run(lambda: jpeg_or_nothing(picture, optional=optional))
-
-
-@routes.get(
-    "/runs/{run_id}/rejects/{photo_id}/photo",
-    response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {}}, "description": "Its bytes."}},
-    openapi_extra=OPERATOR,
-)
-def get_reject(
-    context: InContext,
-    name: CollectionName,
-    run_id: RunId,
-    photo_id: Annotated[int, InPath(ge=1, le=2**62)],
-) -> Response:
-    """Get a photo that was not taken as it is, to choose the face that is meant."""
-    runs = context.catalogue.runs
-    run = own_run(runs, name, run_id)
-    photo = runs.reject(run.id, photo_id)
-    data = read(content_of(run, photo.path), photo.path, context.settings.max_photo_bytes)
-    return Response(data, media_type="application/octet-stream")
-
-
-@routes.post(
-    "/runs/{run_id}/rejects/{photo_id}/settle", response_model=RunReject, openapi_extra=OPERATOR
-)
-def settle_reject(
-    context: InContext,
-    caller: By,
-    name: CollectionName,
-    run_id: RunId,
-    photo_id: Annotated[int, InPath(ge=1, le=2**62)],
-    settled: SettledReject,
-) -> Any:
-    """Say what became of a photo that was not taken: enrolled by hand, dismissed, or open again."""
-    runs = context.catalogue.runs
-    run = own_run(runs, name, run_id)
-    photo = runs.reject(run.id, photo_id)
-    told = {"run": run.id, "photo": photo.id, "now": settled.now}
-    with audited(context.catalogue, caller, "settle-reject", name, lambda outcome: told):
-        runs.settle(run.id, photo.id, _SETTLED[settled.now])
-    return reject_document(photo)
-
-
-_SETTLED = {"mended": Taken.ENROLLED, "dismissed": Taken.DISMISSED, "open": Taken.REJECTED}
-
-
-def reject_document(photo: RunPhoto) -> dict[str, Any]:
-    """A photo that was not taken, as JSON."""
-    return {
-        "id": photo.id,
-        "photo": photo.path,
-        "person": photo.person,
-        "external_id": photo.external_id,
-        "reason": photo.code,
-        "message": photo.message and without_commands(photo.message),
-        "dismissed": photo.outcome is Taken.DISMISSED,
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from retrieval.api.routes.runs import NewRun, begun, unpacked, uploaded
 from retrieval.api.routing import OPERATOR, By, CollectionName, InContext, Once, router
 from retrieval.api.schemas import ApplyList, StaffListDone, StaffListShown
 from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.records import JournalEntry
 from retrieval.collection.run_files import uploads_below
 from retrieval.errors import (
     AlreadyExists,
@@ -217,7 +218,7 @@ def _edited(
         receipts.append({"person_id": person.id, "receipt": deletion.receipt})
     entries = []
     if seen.plan.renamings or seen.plan.numbered:
-        with told("apply-list", service.collection.name, lambda person: {"person_id": person.id}):
+        with told("apply-list", service.collection.name, _edits):
             entries = sync.rename(service, seen.plan)
     return {
         "receipts": receipts,
@@ -225,3 +226,8 @@ def _edited(
         "run": None,
         "report": None,
     }
+
+
+def _edits(entries: Sequence[JournalEntry]) -> dict[str, Any]:
+    """What the audit log tells of edits: no names, since it outlives the people."""
+    return {"edits": [entry.id for entry in entries]}

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from retrieval.api.routes.runs import reject_document
+from retrieval.api.routes.rejects import reject_document
 from retrieval.api.routing import OPERATOR, VIEWER, GuardedRoute, InContext
 from retrieval.api.web.view import InView
 from retrieval.people.resembling import enrolled_like
