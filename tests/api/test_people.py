@@ -10,6 +10,9 @@ from retrieval.settings import Settings
 from tests.api.conftest import enrol, receipt_of
 from tests.api.painted import BLUE, GREEN, PINK, RED, paint
 
+# Left, top, width, height of the first and the second painted square.
+FIRST, SECOND = "48,48,96,96", "240,48,96,96"
+
 
 def who(client: TestClient, *colours: tuple[int, int, int]) -> list[str | None]:
     files = {"photos": ("q.png", paint(*colours, seed=99))}
@@ -208,3 +211,56 @@ def test_a_face_has_a_picture_where_photos_are_kept(
     red, green, blue = Image.open(io.BytesIO(shown.content)).resize((1, 1)).getpixel((0, 0))
     assert red > 150 < blue
     assert green < 150
+
+
+def test_a_face_of_several_is_enrolled_by_the_box_round_it(client: TestClient) -> None:
+    files = {"photos": ("two.png", paint(BLUE, GREEN, seed=1))}
+    told = client.post("/v1/people", data={"person": "Gus", "box": SECOND}, files=files)
+    assert (told.status_code, told.json()["enrolled"]) == (201, 1)
+    assert who(client, BLUE, GREEN) == [None, "Gus"]
+    (person,) = client.get("/v1/people").json()["people"]
+    path = f"/v1/people/{person['id']}/photos"
+    more = client.post(path, data={"box": SECOND}, files={"photos": ("q", paint(RED, GREEN))})
+    assert more.json()["enrolled"] == 1
+
+
+def test_a_box_is_of_one_photo_and_no_number_stands_beside_it(client: TestClient) -> None:
+    photo = ("photos", ("two.png", paint(BLUE, GREEN, seed=1)))
+    for data, files in (
+        ({"box": FIRST, "face": "1"}, [photo]),
+        ({"box": FIRST}, [photo, ("photos", ("q.png", paint(RED)))]),
+        ({"box": "1,2,3"}, [photo]),
+    ):
+        answer = client.post("/v1/people", data={"person": "Gus", **data}, files=files)
+        assert answer.status_code == 422
+        assert "box" in answer.json()["detail"].lower()
+    assert client.get("/v1/people").status_code == 404  # nobody made the gallery
+
+
+def rows(seed: int) -> bytes:
+    """Two rows of squares: of the first, the left one lies a little lower than the right one."""
+    first, second, third = (
+        Image.open(io.BytesIO(paint(colour, seed=seed))) for colour in (PINK, RED, GREEN)
+    )
+    wide, high = first.size
+    photo = Image.new("RGB", (2 * wide, 2 * high + 40), (128, 128, 128))
+    for square, corner in ((first, (0, 30)), (second, (wide, 0)), (third, (wide // 2, high + 40))):
+        photo.paste(square, corner)
+    data = io.BytesIO()
+    photo.save(data, "PNG")
+    return data.getvalue()
+
+
+def test_a_number_means_the_same_face_wherever_it_is_given_and_shown(client: TestClient) -> None:
+    for number, name in enumerate(("Pia", "Rosa", "Gus"), 1):
+        data = {"person": name, "face": str(number)}
+        files = {"photos": (f"{number}.png", rows(seed=number))}
+        assert client.post("/v1/people", data=data, files=files).json()["enrolled"] == 1
+    files = {"photos": ("asked.png", rows(seed=9))}
+    (asked,) = client.post("/v1/identify", files=files).json()["photos"]
+    named = [(face["face"], face["person"]) for face in asked["faces"]]
+    assert named == [(1, "Pia"), (2, "Rosa"), (3, "Gus")]
+    assert asked["faces"][0]["box"][1] > asked["faces"][1]["box"][1]
+    (found,) = client.post("/v1/faces/detect", files=files).json()["photos"]
+    places = [(face["face"], face["box"]) for face in asked["faces"]]
+    assert [(face["face"], face["box"]) for face in found["faces"]] == places

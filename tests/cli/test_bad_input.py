@@ -187,6 +187,24 @@ def test_the_meant_face_of_several_can_be_named_by_its_number(
     assert "7" in document(result)["rejected"][0]["message"]
 
 
+def test_the_meant_face_of_several_can_be_given_by_its_box(
+    home: Path, tmp_path: Path, portrait: Image.Image, good: Path
+) -> None:
+    photo = tmp_path / "both.png"
+    _save_twice(portrait, photo)
+    assert rollcall(home, "enroll", good, "--person", "Grace").exit_code == 0
+    (asked,) = document(rollcall(home, "identify", photo, "--json"))["photos"]
+    box = ",".join(str(round(side)) for side in asked["faces"][1]["box"])
+    words = ("enroll", photo, "--person", "Grace", "--json")
+    for wrong in (("--box", box, "--face", 1), ("--box", "1,2,3")):
+        assert rollcall(home, *words, *wrong).exit_code == 2
+    corner = document(rollcall(home, *words, "--box", "0,0,20,20"))
+    assert [each["reason"] for each in corner["rejected"]] == ["no-face"]
+    assert document(rollcall(home, *words, "--box", box))["enrolled"] == 1
+    (person,) = document(rollcall(home, "people", "list", "--json"))["people"]
+    assert person["photos"] == 2
+
+
 @pytest.mark.parametrize("name", ["Zoë O'Brien", "张伟", "ألف", "a;DROP TABLE people", "[bold]x"])
 def test_names_with_odd_characters_are_taken_as_they_are(home: Path, good: Path, name: str) -> None:
     assert rollcall(home, "enroll", good, "--person", name).exit_code == 0
