@@ -28,6 +28,7 @@ from retrieval.benchmarks.identification import (
     ours,
     threshold_for,
 )
+from retrieval.benchmarks.planted import planted
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.benchmarks.verification import Verification, verify
 from retrieval.errors import DataInvalid
@@ -81,7 +82,7 @@ class Operation(TypedDict):
 
 
 class Result(TypedDict):
-    """One embedder's figures; `alike` as `identification.most_alike` gives it."""
+    """One embedder's figures; `alike` is of `most_alike`, `planted` empty without a threshold."""
 
     name: str
     model: str
@@ -104,6 +105,7 @@ class Result(TypedDict):
     megabytes: float
     groups: dict[str, list[dict[str, Any]]]
     alike: list[tuple[str, str, float]]
+    planted: list[dict[str, Any]]
 
 
 class Accuracy(TypedDict):
@@ -220,7 +222,15 @@ def _result(
         megabytes=contender.megabytes,
         groups={},
         alike=most_alike(faces, found, drawn),
+        planted=_planted(contender, draws, seed),
     )
+
+
+def _planted(contender: Contender, draws: int, seed: int) -> list[dict[str, Any]]:
+    unlike = contender.gate.unlike
+    if unlike is None:
+        return []
+    return [each._asdict() for each in planted(contender.faces, unlike, draws, seed)]
 
 
 def _by_group(

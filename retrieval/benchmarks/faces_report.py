@@ -48,6 +48,8 @@ def _accuracy(result: Accuracy) -> Report:
         .heading("Thresholds, on people that they were not made from")
         .table(_thresholds(result))
         .table(_alike(result))
+        .heading("A stranger's photo among a person's, as enrolling reports it")
+        .table(_planted(result))
         .heading("How much is enrolled")
         .table(_sweep(result, "by_photos", "photos enrolled of each person"))
         .table(_sweep(result, "by_people", "people known"))
@@ -162,6 +164,31 @@ def _threshold_row(name: str, said: str, found: Operation) -> list[Cell]:
         found["misnamed"],
         found["held"],
     ]
+
+
+def _planted(result: Accuracy) -> Table:
+    columns = (
+        "embedder",
+        "photos",
+        "found",
+        "in the worst draw",
+        "people reported in vain",
+        "worst",
+    )
+    rows: list[list[Cell]] = [
+        [
+            found["name"],
+            each["photos"],
+            each["found"],
+            each["least_found"],
+            each["false"],
+            each["most_false"],
+        ]
+        for found in result["results"]
+        for each in found["planted"]
+    ]
+    caption = "A hundred people per draw, with a stranger's photo among theirs and without."
+    return Table(columns, rows, caption, dict.fromkeys(columns[2:], ".1%"))
 
 
 def _by(found: Result, which: str) -> dict[str, float]:

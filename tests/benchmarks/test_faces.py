@@ -26,6 +26,7 @@ from retrieval.benchmarks.identification import (
     most_alike,
     ours,
 )
+from retrieval.benchmarks.planted import planted
 from retrieval.benchmarks.verification import verify
 from retrieval.errors import DataInvalid, NoFace
 from retrieval.identities.decide import decide
@@ -148,6 +149,17 @@ def test_a_person_under_two_names_is_the_stranger_most_like_somebody(face_folder
     alike = most_alike(vectors, found, shown)
     assert alike[0][:2] == ("second name", made.names[7])
     assert 0 < len(alike) <= 5
+
+
+def test_planted_photos_are_counted_as_enrolling_reports_them(face_folder: Make) -> None:
+    clear, vague = (planted(_vectors(face_folder(120, 6, s)), 0.4, 3) for s in (0.5, 2.5))
+    assert [each.photos for each in clear] == [3, 4, 5]
+    for each in clear:
+        assert 0.9 < each.least_found <= each.found  # some strangers look like them
+        assert each.false == each.most_false == 0
+    for each in vague:  # nobody's photos are near each other, so nothing stands out
+        assert each.least_found <= each.found < 0.2
+    assert _contender(_vectors(face_folder(40, 6, 0.8))).gate.unlike is None
 
 
 def test_every_rule_answers_and_the_last_is_the_products(vectors: PhotoVectors) -> None:
