@@ -206,7 +206,7 @@ def list_faces(
             Path(each.appearance.photo.photo).name,
             _stay(each),
             each.appearance.face,
-            each.person or ("nobody of ours" if each.nobodys else each.appearance.found.value),
+            each.person or ("nobody of ours" if each.nobodys else each.decision.value),
             None if each.certainty is None else each.certainty.value,
             each.appearance.group,
             each.appearance.reason,

@@ -13,6 +13,7 @@ from retrieval.catalogue.events.records import (
     EventPhoto,
     EventSize,
     Expects,
+    Found,
     Seconds,
 )
 from retrieval.photos.videos import clock
@@ -263,6 +264,14 @@ class Named:
     nobodys: bool
     candidates: tuple[tuple[int, str, float, int], ...]
 
+    @property
+    def decision(self) -> Found:
+        """What stands: who was named by a human matches, a match that a human refused does not."""
+        if self.person is not None:
+            return Found.MATCH
+        found = self.appearance.found
+        return Found.UNKNOWN if found is Found.MATCH else found
+
     def document(self) -> dict[str, Any]:
         """As JSON."""
         own = self.appearance
@@ -275,7 +284,7 @@ class Named:
             "face": own.face,
             "box": [round(side, 1) for side in own.box],
             "size_px": round(own.size_px, 1),
-            "decision": own.found.value,
+            "decision": self.decision.value,
             "reason": own.reason,
             "by_event": own.by_event,
             "person_id": self.person_id,

@@ -100,7 +100,7 @@ def _faces_sheet(sheet: Worksheet, shown: Sequence[Named], pictures: dict[int, b
             None if each.certainty is None else each.certainty.value, own.photo.photo,
             None if own.seconds is None else clock(own.seconds.first),
             None if own.seconds is None else clock(own.seconds.last), own.face,
-            round(own.size_px), own.found.value, each.judged_by, _rounded(own.likeness),
+            round(own.size_px), each.decision.value, each.judged_by, _rounded(own.likeness),
             _rounded(own.needed), own.group, own.reason,
         )  # fmt: skip
         _row(sheet, number, cells)

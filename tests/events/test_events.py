@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from retrieval.catalogue.events.records import Expects, Kind
+from retrieval.catalogue.events.records import Expects, Found, Kind
 from retrieval.collection.answers import EnrolItem
 from retrieval.errors import InputError, NotFound
 from retrieval.events.documents import Certainty, Expected, Standing
@@ -23,6 +23,12 @@ def face_of(service, event, person):
     """A face that is somebody's, or nobody's."""
     found = service.events.appearances(event)
     return next(each.appearance.id for each in found if each.person == person)
+
+
+def decisions(service, event, faces):
+    """What stands of faces."""
+    found = service.events.appearances(event)
+    return {each.decision for each in found if each.appearance.id in set(faces)}
 
 
 def test_the_roll_says_who_was_there_and_how_often(service, party):
@@ -65,6 +71,9 @@ def test_not_this_person_holds_for_the_group_and_the_future(service, party):
     assert len(judged.faces) == 2, "both faces of the group"
     assert judged.person == "Red"
     assert names(service.events.roll(party)) == []
+    assert decisions(service, party, judged.faces) == {Found.UNKNOWN}, (
+        "what was refused is no match"
+    )
     list(service.events.add(party, [Source("9.png", paint(RED, seed=19))]))
     assert names(service.events.roll(party)) == [], "a new photo of the same face"
     assert service.events.undo(party, judged.act, "adam")
@@ -84,6 +93,7 @@ def test_a_group_becomes_somebody_new_with_a_number(service, party):
     (blue, _) = after.present
     assert (blue.person, blue.external_id, blue.confirmed_by) == ("Blue", "E-9", "eve")
     assert blue.certainty is Certainty.CONFIRMED
+    assert decisions(service, party, judged.faces) == {Found.MATCH}
     assert after.outdated is not None
     answer = service.identify([Source("q.png", paint(BLUE, seed=99))])[0]
     assert answer.faces[0].person == "Blue", "it was taught"
