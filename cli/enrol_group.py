@@ -1,9 +1,9 @@
 """`enroll PHOTO --face 2=Ann --face 3=Bob`: several people from one photo."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from cli.enrol_files import EnrolFiles
+from cli.enrol_same import ask_who_is_meant
 from cli.options import Run
 from retrieval.collection.answers import EnrolItem, EnrolReport
 from retrieval.errors import SettingInvalid
@@ -38,23 +38,25 @@ def parse_faces(given: Sequence[str]) -> tuple[int | None, dict[int, str]]:
 
 
 def enrol_group(
-    run: Run, photo: str, named: Mapping[int, str], out: Path | None, rejects: Path | None
+    run: Run, photo: str, named: Mapping[int, str], files: EnrolFiles, *, same_person: bool
 ) -> None:
     """Enrol people from one photo, each by the face of a number."""
     from cli.enroll import show_report
 
     place = location_of(photo)
     items = [
-        EnrolItem(person, photo, place, face=number, part=True) for number, person in named.items()
+        EnrolItem(person, photo, place, face=number, part=True, same_person=same_person)
+        for number, person in named.items()
     ]
     report = EnrolReport()
     with run.service() as service:
         results = list(service.enrol(items))
         for result in results:
             report.add(result)
+        results += ask_who_is_meant(run, service, items, report)
         if report.enrolled:
             service.gallery.keep_up(run.remark)
         state = service.state()
-    EnrolFiles(out, rejects).write(run, results, PassedOver())
+    files.write(run, results, PassedOver())
     run.rejected = bool(report.rejected)
     run.emit({**report.document(), **state.document()}, lambda: show_report(run, report))

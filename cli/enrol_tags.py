@@ -1,9 +1,11 @@
 """`enroll --tags`: names that photo programs wrote into the photos."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cli.enrol_files import EnrolFiles
+from cli.enrol_same import ask_who_is_meant
 from cli.options import Run, tell_passed
 from retrieval.collection.answers import EnrolItem, EnrolReport
 from retrieval.errors import DataInvalid, SettingInvalid
@@ -12,13 +14,19 @@ from retrieval.values import Location
 
 
 def enrol_tagged(
-    run: Run, places: Sequence[Location], files: EnrolFiles, *, dry_run: bool, yes: bool
+    run: Run,
+    places: Sequence[Location],
+    files: EnrolFiles,
+    *,
+    dry_run: bool,
+    yes: bool,
+    same_person: bool,
 ) -> None:
     """Enrol the tagged faces of photos, each under its name, after saying whose they are."""
     from cli.enroll import show_report
 
     passed = PassedOver()
-    items = list(_tagged(places, passed))
+    items = [replace(item, same_person=same_person) for item in _tagged(places, passed)]
     if not items:
         raise DataInvalid(
             f"No photo in {', '.join(map(str, places))} names anybody: --tags reads the regions"
@@ -44,6 +52,7 @@ def enrol_tagged(
                 report.add(result)
                 results.append(result)
                 advance(enrolled=report.enrolled, rejected=len(report.rejected))
+        results += ask_who_is_meant(run, service, items, report)
         if report.enrolled:
             service.gallery.keep_up(run.remark)
         state = service.state()

@@ -14,11 +14,12 @@ import typer
 
 from cli.enrol_files import EnrolFiles, is_archive, unpacked
 from cli.enrol_group import enrol_group, parse_faces
+from cli.enrol_same import ask_who_is_meant
 from cli.enrol_tags import enrol_tagged
 from cli.options import ListColumns, Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolReport, EnrolResult, box_of
-from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SettingInvalid
+from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SameName, SettingInvalid
 from retrieval.files.tables import check_table
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import absolute, location_of
@@ -49,6 +50,18 @@ def enroll(
     person: Annotated[
         str | None, typer.Option("--person", metavar="NAME", help="Whom loose photos show.")
     ] = None,
+    number: Annotated[
+        str | None,
+        typer.Option("--number", metavar="NUMBER", help="With --person: the employee number."),
+    ] = None,
+    same_person: Annotated[
+        bool,
+        typer.Option(
+            "--same-person",
+            help="Photos under a name that is enrolled are of that person, also where they look"
+            " otherwise; else that is asked.",
+        ),
+    ] = False,
     face: Annotated[
         list[str] | None,
         typer.Option(
@@ -152,25 +165,29 @@ def enroll(
         raise SettingInvalid("--out does not go with --queue; --rejects does.")
     for file in filter(None, (out, rejects)):
         check_table(file)
-    number, named = parse_faces(face or [])
+    alone, named = parse_faces(face or [])
+    if number is not None and person is None:
+        raise SettingInvalid("--number belongs to --person; a list has a column for numbers.")
     if named and (person or manifest or len(paths or []) != 1 or queue or dry_run or box):
         raise SettingInvalid(
             "--face N=NAME takes one photo, and no other way to say whom it shows."
         )
     if named:
-        enrol_group(run, paths[0] if paths else "", named, out, rejects)
+        files = EnrolFiles(out, rejects)
+        enrol_group(run, paths[0] if paths else "", named, files, same_person=same_person)
         return
     if tags and (person or manifest or queue or box or face or not paths):
         raise SettingInvalid("--tags takes photos and folders, and no other way to name people.")
     if tags:
         places = [location_of(path) for path in paths or []]
-        enrol_tagged(run, places, EnrolFiles(out, rejects), dry_run=dry_run, yes=yes)
+        files = EnrolFiles(out, rejects)
+        enrol_tagged(run, places, files, dry_run=dry_run, yes=yes, same_person=same_person)
         return
     if box is not None and (person is None or len(paths or []) != 1 or queue or face):
         raise SettingInvalid("--box takes one photo with --person, and neither --face nor --queue.")
     places = [absolute(location_of(path)) for path in paths or []]
     listing = None if manifest is None else people_list(run, manifest, columns)
-    source = Source(places, person, listing, nested, replacing)
+    source = Source(places, person, number, listing, nested, replacing, same_person)
     files = EnrolFiles(out, rejects)
     if any(map(is_archive, places)) and (queue or dry_run):
         raise SettingInvalid(
@@ -178,7 +195,7 @@ def enroll(
         )
     with unpacked(run, places, source.passed) as source.unpacked:
         _enrol(
-            run, source, files, face=number, box=box, queue=queue, wait=wait, webhook=webhook,
+            run, source, files, face=alone, box=box, queue=queue, wait=wait, webhook=webhook,
             dry_run=dry_run,
         )  # fmt: skip
 
@@ -200,7 +217,12 @@ def _enrol(
     if dry_run:
         _preview(run, photos, source.passed)
     elif queue:
-        chosen = options(face=face, person=source.person, webhook=webhook)
+        chosen = options(
+            face=face,
+            person=source.person,
+            webhook=webhook,
+            same_person=source.same_person or None,
+        )
         _enrol_queued(run, photos, source, chosen, wait=wait, rejects=files.rejects)
     else:
         _enrol_here(run, photos, source, files, face, box)
@@ -221,19 +243,22 @@ class Source:
 
     Attributes:
         paths: folders of people, or photos of one person.
-        person: whom all of them show, or None.
+        person, number: whom all of them show, or None.
         manifest: a list in place of paths, or None.
         nested: whether people's folders lie below others; None where nobody said.
         replacing: whether a changed file replaces the photo that came from it; None likewise.
+        same_person: see `EnrolItem`.
         passed: what is passed over, counted while the photos are listed.
         unpacked: where archives among the paths were unpacked to.
     """
 
     paths: Sequence[Location]
     person: str | None
+    number: str | None
     manifest: "PeopleList | None"
     nested: bool | None
     replacing: bool | None = None
+    same_person: bool = False
     passed: PassedOver = field(default_factory=PassedOver)
     unpacked: dict[Location, Path] = field(default_factory=dict)
 
@@ -263,6 +288,7 @@ class Source:
             listed_place,
             self.unpacked.get(path, path),
             person=self.person,
+            external_id=self.number,
             passed=self.passed,
             how="--person NAME",
         )
@@ -304,7 +330,7 @@ def _enrol_here(
     from retrieval.people.intake import items_of
 
     report = EnrolReport(passed_over=passed)
-    items = items_of(photos, report, face=face, box=given)
+    items = items_of(photos, report, face=face, box=given, same_person=source.same_person)
     items = [replace(item, photo=source.named(item.photo)) for item in items]
     report.rejected = [replace(each, photo=source.named(each.photo)) for each in report.rejected]
     results = list(report.rejected)
@@ -316,6 +342,7 @@ def _enrol_here(
                 report.add(result)
                 results.append(result)
                 advance(enrolled=report.enrolled, rejected=len(report.rejected))
+        results += ask_who_is_meant(run, service, items, report)
         if report.enrolled:
             extra = _replace(run, service, before, results, source.replacing)
             service.gallery.keep_up(run.remark)
@@ -437,6 +464,12 @@ def show_report(run: Run, report: EnrolReport) -> None:
     if report.rejected:
         rows = [(r.photo, r.person, r.code, r.message) for r in report.rejected]
         run.table(("photo", "person", "reason", "what to do"), rows, title="Not taken")
+        if any(each.code == SameName.code for each in report.rejected):
+            run.print(
+                "Is it the person who is enrolled? Then `enroll --same-person` takes the photos. Is"
+                " it another one of the name? Then give both a number: `people number PERSON"
+                " NUMBER`, and `enroll --person NAME --number NUMBER`, or a list with numbers."
+            )
     if report.odd:
         odd = [(r.photo, r.person, r.remark) for r in report.odd]
         run.table(("photo", "person", "remark"), odd, title="Taken, but look them over")

@@ -8,6 +8,7 @@ RollcallError
 │   │   ├── NoFace             no face where one was meant
 │   │   ├── SeveralFaces       several faces, none of them dominant, where one was meant
 │   │   └── FaceUnusable       a face, but too small, blurred, turned away or cut off
+│   ├── SameName               a photo under a name that is taken, and of somebody else by its look
 │   ├── NameInvalid            an empty or unprintable name of a person or a collection
 │   ├── NotFound               no such person, photo, face, collection, run or model
 │   ├── Ambiguous              a name that several people have
@@ -107,6 +108,12 @@ class FaceUnusable(PhotoError):
     """A face, but too small, blurred, turned away or cut off."""
 
     code = "unusable-face"
+
+
+class SameName(InputError):
+    """A photo under a name that is taken, and of somebody else by its look."""
+
+    code = "same-name"
 
 
 class NameInvalid(InputError):

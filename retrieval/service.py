@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +18,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.lookups import called_otherwise
 from retrieval.catalogue.models.other_model_rows import OtherModel
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
+from retrieval.catalogue.schema import now
 from retrieval.collection.leases import Leases
 from retrieval.errors import (
     AlreadyExists,
@@ -287,21 +289,28 @@ class Service:
 
     # Enrolling
 
-    def enrol(self, items: Iterable[EnrolItem]) -> Iterator[EnrolResult]:
+    def enrol(
+        self, items: Iterable[EnrolItem], since: datetime | None = None
+    ) -> Iterator[EnrolResult]:
         """Enrol photos, one person each.
 
         A result is given out when its photo is safely in the catalogue, or for good refused; the
         photos of a batch share a transaction. Photos that are known are not decoded again.
 
+        Photos without an employee number whose name is somebody's already, and none of which looks
+        like that person, are refused: see `EnrolItem.same_person`.
+
         Args:
             items: the photos; read as they are needed.
+            since: when the enrolment began of which this is a part; now if None.
 
         Yields:
             a result per item, in order.
         """
+        begun = now()
         self.ensure_collection()
         for batch in _batches(items):
-            yield from self.steadily(partial(_take, batch, self.photos))
+            yield from self.steadily(partial(_take, batch, self.photos, since or begun))
 
     # Asking
 
@@ -634,5 +643,7 @@ def _batches(items: Iterable[EnrolItem]) -> Iterator[list[EnrolItem]]:
         yield batch
 
 
-def _take(batch: Sequence[EnrolItem], photos: PhotoStore, model: ActiveModel) -> list[EnrolResult]:
-    return model.take(batch, photos)
+def _take(
+    batch: Sequence[EnrolItem], photos: PhotoStore, since: datetime, model: ActiveModel
+) -> list[EnrolResult]:
+    return model.take(batch, photos, since)

@@ -112,6 +112,7 @@ class Collection:
         *,
         person: str | None = None,
         nested: bool | None = None,
+        same_person: bool = False,
         progress: Callable[[EnrolResult], None] = lambda result: None,
     ) -> EnrolReport:
         """Enrol photos, to the end; what cannot be taken is in the report, with its reason.
@@ -124,6 +125,8 @@ class Collection:
             person: whom all photos of the folder, or the one photo, show.
             nested: whether people's folders lie below others (departments); None where the
                 folders are to tell.
+            same_person: photos under a name that is enrolled are of that person, also where they
+                look otherwise; else such photos are refused.
             progress: told of each photo as it is done.
 
         Raises:
@@ -134,7 +137,8 @@ class Collection:
         """
         report = EnrolReport()
         if isinstance(source, str | Path):
-            items = items_of(self._listed(source, person, nested, report.passed_over), report)
+            listed = self._listed(source, person, nested, report.passed_over)
+            items = items_of(listed, report, same_person=same_person)
         else:
             items = [each if isinstance(each, EnrolItem) else _pair(*each) for each in source]
         for result in self._service.enrol(items):

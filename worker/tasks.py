@@ -133,7 +133,9 @@ class RunTasks:
         photos = self._runs.to_do(run.id, payload["photos"])
         if photos:
             items = [_item(run, photo) for photo in photos]
-            results = self._service(run.collection, self._settings.detail).enrol(items)
+            results = self._service(run.collection, self._settings.detail).enrol(
+                items, since=run.started_at
+            )
             self._record(run.id, [_enrolled(*pair) for pair in zip(photos, results, strict=True)])
 
     def _identify(self, run: Run, payload: Payload, gets_on: GetsOn) -> None:
@@ -239,6 +241,7 @@ def _item(run: Run, photo: RunPhoto) -> EnrolItem:
         content_of(run, photo.path),
         external_id=photo.external_id,
         face=photo.face or run.options.get("face"),
+        same_person=bool(run.options.get("same_person")),
     )
 
 

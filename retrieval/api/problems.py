@@ -27,6 +27,7 @@ STATUS: Mapping[type[RollcallError], int] = {
     errors.NotFound: 404,
     errors.AlreadyExists: 409,
     errors.Ambiguous: 409,
+    errors.SameName: 409,
     errors.UndoImpossible: 409,
     errors.RequestRefused: 400,
     errors.KeyRefused: 401,

@@ -367,6 +367,11 @@ class Catalogue:
         with self._database.reading() as connection:
             return lookups.find_person(connection, collection_id, known_name(name))
 
+    def namesakes(self, collection_id: int, name: str) -> list[Person]:
+        """Everybody of a clean name, however it is written."""
+        with self._database.reading() as connection:
+            return lookups.namesakes(connection, collection_id, name)
+
     def person_by_id(self, collection_id: int, person_id: int) -> Person:
         """The person with this id in this collection, or NotFound."""
         with self._database.reading() as connection:

@@ -9,6 +9,7 @@ answers (ModelSwitched), and the question is asked again with the new one.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_name
-from retrieval.catalogue.records import Collection
+from retrieval.catalogue.records import Collection, Person
 from retrieval.catalogue.runs.run_records import Run
 from retrieval.catalogue.strangers import UnknownFace
 from retrieval.collection import pictures
@@ -244,12 +245,15 @@ class ActiveModel:
 
     # Enrolling
 
-    def take(self, batch: Sequence[EnrolItem], kept: PhotoStore) -> list[EnrolResult]:
+    def take(
+        self, batch: Sequence[EnrolItem], kept: PhotoStore, since: datetime
+    ) -> list[EnrolResult]:
         """Enrol a batch of photos in one transaction; see `Service.enrol`.
 
         Args:
             batch: the photos.
             kept: where copies of them go.
+            since: when the enrolment began: who was enrolled before may be another of the name.
         """
         gate = self._parts.gate(self.collection)
         taken = Enroller(
@@ -260,6 +264,8 @@ class ActiveModel:
             thumbnails=self._parts.keeping.thumbnails,
             enrolled=self._vectors_of,
             same_from=gate.of_photos if gate.unlike is None else gate.unlike,
+            namesake=partial(self._namesake, since),
+            unlike=gate.unlike,
         ).take(batch)
         remarks = self._remarks(taken)
         return [
@@ -278,6 +284,20 @@ class ActiveModel:
         except (NotFound, NameInvalid):
             return np.zeros((0, self.collection.dimension), np.float32)
         return self._feed.of_people(np.array([known], np.int64)).vectors
+
+    def _namesake(
+        self, since: datetime, name: str, number: str | None
+    ) -> tuple[Person, Vectors] | None:
+        """Who was enrolled before, and would be taken for somebody by the name alone."""
+        collection = self.collection.id
+        there = self._catalogue.namesakes(collection, clean_name(name))
+        if number is not None and any(each.external_id == number for each in there):
+            return None  # the number says who it is
+        there = [each for each in there if number is None or each.external_id is None]
+        meant = [each for each in there if each.name == clean_name(name)] or there
+        if len(meant) != 1 or meant[0].created_at >= since:
+            return None
+        return meant[0], self._feed.of_people(np.array([meant[0].id], np.int64)).vectors
 
     def _remarks(self, taken: Sequence[EnrolResult]) -> dict[int, str]:
         """What is odd about faces that were enrolled now, by face."""

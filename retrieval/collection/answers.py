@@ -212,6 +212,7 @@ class EnrolItem:
         regions: where the face was tagged, as shares of the upright photo's sides, the likeliest
             place first: the detected face there is meant.
         part: the photo shows several people who are enrolled from it, each by their own face.
+        same_person: it shows whoever of this name is enrolled, whatever it looks like.
     """
 
     person: str
@@ -222,6 +223,7 @@ class EnrolItem:
     box: FaceBox | None = None
     part: bool = False
     regions: tuple[FaceBox, ...] = ()
+    same_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Taking photos in: what each photo of a batch becomes, and one transaction for those that stay."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,9 +9,9 @@ import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.enrolment import part_sha256
-from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.names import clean_name, folded
 from retrieval.catalogue.picture_rows import Of
-from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace
+from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace, Person
 from retrieval.collection.answers import EnrolItem, EnrolResult, FaceBox
 from retrieval.collection.common_face import common_face, only
 from retrieval.collection.pipeline import (
@@ -23,7 +24,7 @@ from retrieval.collection.pipeline import (
     Pipeline,
 )
 from retrieval.collection.thumbnails import cut
-from retrieval.errors import FaceUnusable, NameInvalid, NoFace, SeveralFaces
+from retrieval.errors import FaceUnusable, NameInvalid, NoFace, SameName, SeveralFaces
 from retrieval.faces.boxes import overlaps
 from retrieval.faces.quality import dominant
 from retrieval.photos.store import PhotoStore
@@ -43,6 +44,9 @@ class Enroller:
         enrolled: vectors (n, d) of what a person's enrolled photos show.
         same_from: cosine from which on two faces are one person's; None, as without `enrolled`:
             a photo of several faces is never asked which of them the others show.
+        namesake: who would be taken for somebody of a name and a number, by the name alone, with
+            the vectors (n, d) of what their enrolled photos show.
+        unlike: cosine below which two photos hardly show one person; None: names are believed.
     """
 
     def __init__(
@@ -55,6 +59,8 @@ class Enroller:
         thumbnails: bool = True,
         enrolled: Callable[[str], Vectors] | None = None,
         same_from: float | None = None,
+        namesake: Callable[[str, str | None], tuple[Person, Vectors] | None] = lambda *_: None,
+        unlike: float | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.collection = collection
@@ -63,6 +69,8 @@ class Enroller:
         self._cut = cut if thumbnails else None
         self._enrolled = enrolled
         self._same_from = same_from
+        self._namesake = namesake
+        self._unlike = unlike
 
     def take(self, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
         """Enrol a batch in one transaction; a result per item, in order."""
@@ -71,6 +79,7 @@ class Enroller:
         choices = [_choice(batch[row]) for row in todo]
         found = self.pipeline.process(list(todo.values()), choices, self._cut)
         found, remarks = self._commonly(batch, todo, found)
+        found = self._without_others(batch, todo, found)
         pictures: dict[int, bytes] = {}
         new: dict[int, NewFace] = {}
         shown: dict[int, tuple[bytes, ...]] = {}
@@ -137,6 +146,33 @@ class Enroller:
                 chosen[row] = only(photo, best)
         return [chosen.get(row, each) for row, each in taken.items()], told
 
+    def _without_others(
+        self,
+        batch: Sequence[EnrolItem],
+        todo: Mapping[int, Source],
+        found: Sequence[PhotoFaces | PhotoFailure],
+    ) -> list[PhotoFaces | PhotoFailure]:
+        """Refuse photos whose name is taken by somebody whom none of them resembles.
+
+        A person's photos are looked at together: one that shows who is enrolled speaks for all.
+        """
+        taken = dict(zip(todo, found, strict=True))
+        named: dict[tuple[str, str | None], list[int]] = defaultdict(list)
+        for row, each in taken.items():
+            item = batch[row]
+            if isinstance(each, PhotoFaces) and not item.same_person and self._unlike is not None:
+                named[folded(item.person), item.external_id].append(row)
+        for rows in named.values():
+            first = batch[rows[0]]
+            known = self._namesake(first.person, first.external_id)
+            new = [each.faces.vectors for row in rows if isinstance(each := taken[row], PhotoFaces)]
+            if known is None or not len(known[1]) or self._unlike is None:
+                continue
+            if float((np.concatenate(new) @ known[1].T).max()) < self._unlike:
+                for row in rows:
+                    taken[row] = PhotoFailure(todo[row], _same_name(known[0]))
+        return list(taken.values())
+
     def _keep(self, sha256: str, source: Source) -> None:
         if isinstance(source.content, bytes):  # `_unknown` has read it
             self.photos.keep(sha256, source.content)
@@ -172,6 +208,13 @@ class Enroller:
 
 def _has_several(found: PhotoFaces | PhotoFailure) -> bool:
     return isinstance(found, PhotoFailure) and isinstance(found.error, SeveralFaces)
+
+
+def _same_name(enrolled: Person) -> SameName:
+    return SameName(
+        f"{enrolled.called} is enrolled, and looks otherwise. If it is the same person, say so; if"
+        " it is another one of this name, give both an employee number."
+    )
 
 
 def _choice(item: EnrolItem) -> Choice:

@@ -68,6 +68,7 @@ def listed_place(
     place: Location,
     *,
     person: str | None = None,
+    external_id: str | None = None,
     nested: bool | None = None,
     passed: PassedOver | None = None,
     how: str,
@@ -76,7 +77,7 @@ def listed_place(
 
     Args:
         place: a folder of people's folders; with `person`, one photo or a folder of photos.
-        person: whom all of them show, or None.
+        person, external_id: whom all of them show, or None.
         nested, passed: see `listed_folder`.
         how: how whoever asks names a person, for the message.
 
@@ -88,7 +89,7 @@ def listed_place(
         raise InputError(f"{place} does not exist. Give a folder with one folder per person.")
     if person is not None:
         for photo in photos_at(place, passed=passed):
-            yield listed_person(person, photo)
+            yield listed_person(person, photo, external_id)
     elif is_folder(place):
         yield from listed_folder(place, nested=nested, passed=passed)
     else:
@@ -151,6 +152,7 @@ def items_of(
     *,
     face: int | None = None,
     box: FaceBox | None = None,
+    same_person: bool = False,
 ) -> list[EnrolItem]:
     """What is listed as it is enrolled; what cannot be taken at once goes into the report.
 
@@ -158,6 +160,7 @@ def items_of(
         listed: photos of people.
         report: of the enrolment.
         face, box: which face is meant where the list does not say.
+        same_person: see `EnrolItem`.
     """
     items = []
     for photo in listed:
@@ -165,9 +168,9 @@ def items_of(
             report.add(EnrolResult(photo.person, photo.path, "rejected", *photo.reason))
             continue
         place = location_of(photo.path)
-        items.append(
-            EnrolItem(photo.person, photo.path, place, photo.external_id, photo.face or face, box)
-        )
+        number, which = photo.external_id, photo.face or face
+        item = EnrolItem(photo.person, photo.path, place, number, which, box)
+        items.append(replace(item, same_person=same_person))
     return items
 
 

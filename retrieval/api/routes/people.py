@@ -51,13 +51,12 @@ from retrieval.catalogue.records import (
     Person,
 )
 from retrieval.catalogue.records import Enrolment as EnrolmentEnd
-from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, FaceBox, box_of
-from retrieval.errors import DataInvalid, NotFound
+from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, box_of
+from retrieval.errors import DataInvalid, NotFound, SameName
 from retrieval.people import deletions
 from retrieval.people.editing import plan_merge
 from retrieval.people.resembling import people_like, strangers_like
 from retrieval.service import Service
-from retrieval.values import Source
 
 routes = router("people")
 
@@ -160,14 +159,22 @@ async def create_person(
     external_id: Annotated[str | None, Form(max_length=200, description="Your own id.")] = None,
     face: Face = None,
     box: Box = None,
+    same_person: Annotated[
+        bool,
+        Form(description="It is whoever of this name is enrolled, also if it looks otherwise."),
+    ] = False,
 ) -> Any:
     """Enrol a person with at least one photo; under a name that is there, add to that person.
 
-    The gallery is made where it does not exist, if a photo was taken.
+    Where none of the photos looks like that person, and no number says who it is, the answer is
+    409 with whoever is enrolled: send `same_person`, or an `external_id`. The gallery is made where
+    it does not exist, if a photo was taken.
     """
     name = clean_name(person, "person's name")
     gallery = partial(context.services.made, collection)
-    return await _enrol(context, caller, gallery, name, photos, external_id, face, box)
+    return await _enrol(
+        context, caller, gallery, name, photos, external_id, face, box, same_person=same_person
+    )
 
 
 @routes.post(
@@ -194,7 +201,9 @@ async def add_photos_of_person(
         return nullcontext(service)
 
     number = person.external_id
-    return await _enrol(context, caller, gallery, person.name, photos, number, face, box)
+    return await _enrol(
+        context, caller, gallery, person.name, photos, number, face, box, same_person=True
+    )
 
 
 async def _enrol(
@@ -206,6 +215,8 @@ async def _enrol(
     external_id: str | None,
     face: int | None,
     box: str | None,
+    *,
+    same_person: bool,
 ) -> Any:
     check_count(photos, context.settings)
     given = None if box is None else box_of(box)
@@ -215,21 +226,36 @@ async def _enrol(
 
     def work() -> Any:
         with gallery() as service:
-            results = _enrolled(context, caller, service, name, sources, external_id, face, given)
-            return _enrolment(service, name if external_id is None else external_id, results)
+            items = [
+                EnrolItem(
+                    name, s.name, s.content, external_id, face, given, same_person=same_person
+                )
+                for s in sources
+            ]
+            results = _enrolled(context, caller, service, name, items)
+            return _enrolment(service, name, external_id, results)
 
     return await context.pool.run(work, len(sources))
 
 
-def _enrolment(service: Service, who: str, results: Sequence[EnrolResult]) -> Any:
+def _enrolment(
+    service: Service, name: str, external_id: str | None, results: Sequence[EnrolResult]
+) -> Any:
     report = EnrolReport()
     for result in results:
         report.add(result)
     rejected = [result.document() for result in report.rejected]
     if not report.enrolled and not report.known:
+        other = next((each for each in report.rejected if each.code == SameName.code), None)
+        if other is not None:
+            enrolled = service.catalogue.namesakes(service.collection.id, name)
+            people = [
+                {"id": p.id, "person": p.name, "external_id": p.external_id} for p in enrolled
+            ]
+            return of_error(SameName(str(other.message)), people=people, rejected=rejected)
         reasons = "; ".join(str(result.message) for result in report.rejected)
         return of_error(NothingEnrolled(f"Nothing was enrolled. {reasons}"), rejected=rejected)
-    person = service.person(who)
+    person = service.person(name if external_id is None else external_id)
     return {
         "id": person.id,
         "person": person.name,
@@ -245,12 +271,8 @@ def _enrolled(
     caller: By,
     service: Service,
     name: str,
-    sources: Sequence[Source],
-    external_id: str | None,
-    face: int | None,
-    box: FaceBox | None,
+    items: Sequence[EnrolItem],
 ) -> list[EnrolResult]:
-    items = [EnrolItem(name, each.name, each.content, external_id, face, box) for each in sources]
     entry = partial(entry_of, caller, "enrol", service.collection_name)
 
     def entries(taken: Taken) -> list[AuditEntry]:

@@ -93,6 +93,25 @@ function sent(fields, files, more = {}, path = "/v1/people") {
   return call("POST", path, { form });
 }
 
+// Resolves with whether photos that look otherwise show the person of that name who is enrolled.
+function isSamePerson(problem, name) {
+  const people = problem.document.people.map((each) => (each.external_id ? `${each.person} (${each.external_id})` : each.person)).join(", ");
+  const same = element("button", { class: "button primary", type: "button" }, t("The same person"));
+  const other = element("button", { class: "button", type: "button" }, t("Somebody else"));
+  const dialog = element("dialog", { id: "same-dialog", "aria-labelledby": "same-title" }, element("div", { class: "body" },
+    element("h2", { id: "same-title" }, t("Is this the {name} who is enrolled?", { name })),
+    element("p", { class: "soft" }, t("{people} is enrolled, and these photos look like somebody else.", { people })),
+    element("div", { class: "actions" }, other, same)));
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((done) => {
+    const finish = (answer) => { dialog.close(); dialog.remove(); done(answer); };
+    same.addEventListener("click", () => finish(true));
+    other.addEventListener("click", () => finish(false));
+    dialog.addEventListener("cancel", (event) => { event.preventDefault(); finish(false); });
+  });
+}
+
 const ASKED = new Set(["several-faces", "no-face"]); // reasons that a person can settle by a click
 
 // Enrol photos of one person; where it is not clear which face is meant, somebody is asked.
@@ -105,6 +124,10 @@ export async function enrolAsking(fields, files, { path, whose = fields.person }
     made = await sent(fields, files, {}, path);
     ({ rejected } = made);
   } catch (error) {
+    if (error.document?.code === "same-name") {
+      if (await isSamePerson(error, fields.person)) return enrolAsking({ ...fields, same_person: "true" }, files, { path, whose });
+      throw new Error(t("Nothing was enrolled. Give this person an employee number, and {name} who is enrolled one too.", { name: fields.person }));
+    }
     rejected = error.document?.rejected ?? [];
     if (!rejected.length) throw error;
     problem = error;
