@@ -114,9 +114,11 @@ class Run:
         return as_typed(_harmless(text), self.given)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
-        """Print rows as a table on a terminal, as tab-separated lines otherwise."""
+        """Print rows as a table on a terminal, as tab-separated lines below its title otherwise."""
         cells = [[self._told(_shown(cell)) for cell in row] for row in rows]
         if not self.console.is_terminal:
+            if title:
+                self.console.file.write(f"{title}:\n")
             for line in [list(columns), *cells]:
                 self.console.file.write("\t".join(line) + "\n")  # rich would expand the tabs
             return
