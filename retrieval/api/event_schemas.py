@@ -123,6 +123,7 @@ class EventPhotoShown(Document):
     width: int
     height: int
     taken_at: str | None
+    seconds: float | None = Field(description="How long it is, of a video; null of a photo.")
     reason: str | None
     message: str | None
 

@@ -13,6 +13,7 @@ from retrieval.catalogue.events.records import (
     Appearance,
     Event,
     EventPhoto,
+    EventSize,
     Expects,
     Found,
     Verdict,
@@ -124,13 +125,15 @@ class Events:
         sizes = self._store.sizes(event.id for event in found)
         return [EventShown(e, sizes[e.id], len(self._store.expected(e.id))) for e in found]
 
+    def size(self, event: Event) -> EventSize:
+        """How much an event holds."""
+        return self._store.sizes([event.id])[event.id]
+
     def show(self, event: Event) -> EventShown:
         """One event with how much it holds, and whether its roll is of today."""
-        size = self._store.sizes([event.id])[event.id]
         said = self._verdicts.of_event(event.id)
-        return EventShown(
-            event, size, len(self._store.expected(event.id)), self._outdated(event, said)
-        )
+        expected = len(self._store.expected(event.id))
+        return EventShown(event, self.size(event), expected, self._outdated(event, said))
 
     def change(
         self,
@@ -262,7 +265,7 @@ class Events:
         lines += rolls.absent_of(expected or (), lines, people)
         numbers = [FOUND.index(each) for each in (Found.ERASED, Found.FORGOTTEN)]
         unusable = (found.found == FOUND.index(Found.UNUSABLE)) & (truth.people < 0)
-        size = self._store.sizes([event.id])[event.id]
+        size = self.size(event)
         portraits = self._host.catalogue.portraits(line.person_id for line in lines)
         lines = [replace(line, portrait=portraits.get(line.person_id)) for line in lines]
         return Roll(
@@ -327,6 +330,13 @@ class Events:
         names = self._host.catalogue.names(wanted)
         return [named(each, truth, row_of[each.id], said, names) for each in shown]
 
+    def faces_of(self, event: Event, person_id: int) -> tuple[int, ...]:
+        """Ids of one person's faces in an event, by now; nobody else's faces are read."""
+        self.settle(event)
+        found = self._faces.of_event(event.id, person_id)
+        truth = Truth(found, Said.of(self._verdicts.about(found.ids.tolist())), 0.0)
+        return tuple(found.ids[truth.people == person_id].tolist())
+
     # Verdicts
 
     def judge(self, event: Event, told: Judgement, who: str) -> Judged:
@@ -375,11 +385,10 @@ class Events:
         for event in self._store.all(self._collection):
             if event.id not in decided.keys() | said.keys():
                 continue
-            ids = {*decided.get(event.id, ()), *(v.appearance for v in said.get(event.id, ()))}
-            own = [each for each in self.appearances(event, ids) if each.person_id == person]
-            if own:
-                photos = dict.fromkeys(each.appearance.photo.photo for each in own)
-                faces = tuple(each.appearance.id for each in own)
+            faces = self.faces_of(event, person)
+            if faces:
+                shown = self._faces.shown(event.id, faces)
+                photos = dict.fromkeys(each.photo.photo for each in shown)
                 found.append(Sighting(event, tuple(photos), faces))
         return found
 

@@ -179,14 +179,17 @@ def teach(
     def work(active_model: ActiveModel) -> tuple[int, tuple[tuple[int, str], ...]]:
         collection = active_model.collection
         owner = {each.appearance: each.person for each in written if each.person is not None}
-        names = host.catalogue.names([person for person in owner.values() if person is not None])
+        ids = {person for person in owner.values() if person is not None}
+        names, numbers = host.catalogue.names(ids), host.catalogue.external_ids(ids)
         faces = host.catalogue.event_faces
         new, refused = faces.enrollable(event.id, list(owner), collection.fingerprint)
-        batch = [(face, made) for face, made in new.items() if owner[face] in names]
+        batch = [
+            (face, replace(made, person=names[person], external_id=numbers.get(person)))
+            for face, made in new.items()
+            if (person := owner[face]) in names and person is not None
+        ]
         answers = host.catalogue.enrol(
-            collection.id,
-            [replace(made, person=names[owner[face] or 0]) for face, made in batch],
-            collection.fingerprint,
+            collection.id, [made for _, made in batch], collection.fingerprint
         )
         pictures = host.catalogue.thumbnails
         held = pictures.find(collection.id, Of.APPEARANCE, list(new))

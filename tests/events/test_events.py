@@ -99,6 +99,36 @@ def test_a_group_becomes_somebody_new_with_a_number(service, party):
     assert answer.faces[0].person == "Blue", "it was taught"
 
 
+def test_a_face_of_one_of_two_namesakes_is_taught_to_the_right_one(service, party):
+    store, gallery = service.catalogue, service.collection.id
+    list(service.enrol([EnrolItem("Green", "2.png", paint(GREEN, seed=2), "E-2")]))
+    store.rename_person(gallery, store.person(gallery, "Green"), "Red")
+    meant = store.person(gallery, "E-2")
+    (stranger,) = service.events.roll(party).unknown
+    told = Judgement(Kind.IS, stranger.faces[:1], person_id=meant.id, teach=True)
+    judged = service.events.judge(party, told, "eve")
+    assert (judged.taught, judged.not_taught, judged.person_id) == (1, (), meant.id)
+    faces = {each.external_id: each.faces for each in store.people(gallery)}
+    assert faces == {"E-1": 2, "E-2": meant.faces + 1}
+
+
+def test_one_persons_faces_are_those_of_the_whole_event(service, party):
+    red, blue = face_of(service, party, "Red"), face_of(service, party, None)
+    service.events.judge(party, Judgement(Kind.NOT, (red,)), "eve")
+    service.events.undo(party, None, "eve")
+    for kind, face, person in (
+        (Kind.IS, blue, "Green"),
+        (Kind.IS, red, "Green"),
+        (Kind.NOBODY, red, None),
+        (Kind.IS, blue, "Red"),  # the other face of the photo gives way
+    ):
+        service.events.judge(party, Judgement(kind, (face,), person=person), "eve")
+        shown = service.events.appearances(party)
+        for each in service.catalogue.people(service.collection.id):
+            own = tuple(one.appearance.id for one in shown if one.person_id == each.id)
+            assert service.events.faces_of(party, each.id) == own, (kind, each.name)
+
+
 def test_nobody_of_ours_is_kept_apart_and_undone(service, party):
     (stranger,) = service.events.roll(party).unknown
     told = Judgement(Kind.NOBODY, stranger.faces[:1], group=True)

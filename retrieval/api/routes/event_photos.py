@@ -68,6 +68,7 @@ def list_event_photos(
                 "width": each.width,
                 "height": each.height,
                 "taken_at": None if each.taken_at is None else each.taken_at.isoformat(),
+                "seconds": each.seconds,
                 "reason": each.code,
                 "message": each.message,
             }
@@ -211,16 +212,17 @@ async def follow_event(
     name = service.collection.name
 
     def look() -> dict[str, Any]:
-        own = [
-            run
-            for run in runs.newest(_NEWEST, name)
-            if run.kind == "event" and run.options.get("event") == event.id
-        ]
-        working = [run for run in own if run.state is RunState.WORKING]
-        shown = service.events.show(service.events.find(event.id)).document()
+        newest = runs.newest(_NEWEST, name, kind="event")
+        own = [run for run in newest if run.options.get("event") == event.id]
+        now = service.events.find(event.id)
+        size = service.events.size(now)
         return {
-            **{key: shown[key] for key in ("id", "name", "photos", "rejected", "faces")},
-            "working": len(working),
+            "id": now.id,
+            "name": now.name,
+            "photos": size.photos,
+            "rejected": size.rejected,
+            "faces": size.appearances,
+            "working": sum(run.state is RunState.WORKING for run in own),
             "runs": [run_document(runs, run) for run in own[:5]],
         }
 

@@ -181,19 +181,15 @@ def _day_of(service: Service, moment: datetime) -> Event:
 
 def _sighting_of(service: Service, event: Event, person: int) -> int | None:
     """The id of a person's sighting on a day."""
-    found = service.events.appearances(event)
-    return next((each.appearance.id for each in found if each.person_id == person), None)
+    return next(iter(service.events.faces_of(event, person)), None)
 
 
 def _refused_today(service: Service, event: Event, person: int) -> bool:
     """Whether somebody has just said that they are not this person: ask no second time."""
     newest = datetime.now(UTC) - timedelta(seconds=20)
+    said = service.catalogue.verdicts.of_person(service.collection.id, person)
     return any(
-        verdict.kind is Kind.NOT
-        and verdict.person == person
-        and verdict.undone_at is None
-        and verdict.at > newest
-        for verdict in service.events.history(event)
+        verdict.kind is Kind.NOT and verdict.at > newest for verdict in said.get(event.id, ())
     )
 
 

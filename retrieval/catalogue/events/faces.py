@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
 from retrieval.catalogue.changes import check_model, dimension_of, lock_collection
 from retrieval.catalogue.database import Database
@@ -27,7 +27,7 @@ from retrieval.catalogue.events.records import (
     Found,
     Seconds,
 )
-from retrieval.catalogue.events.tables import appearances, event_photos, events
+from retrieval.catalogue.events.tables import appearances, event_photos, events, verdicts
 from retrieval.catalogue.records import NewFace
 from retrieval.catalogue.schema import NO_VECTOR, chunks, people
 from retrieval.errors import NotFound
@@ -54,10 +54,10 @@ class EventFaces:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of_event(self, event_id: int) -> Appearances:
-        """All appearances of an event, by id."""
+    def of_event(self, event_id: int, person_id: int | None = None) -> Appearances:
+        """All appearances of an event, or those that were ever taken for one person, by id."""
         with self._database.reading() as connection:
-            return _read(connection, event_id)
+            return _read(connection, event_id, person_id)
 
     def to_decide(
         self, event_id: int, fingerprint: str
@@ -244,9 +244,15 @@ _DECIDED = (
 )  # fmt: skip
 
 
-def _read(connection: Connection, event_id: int) -> Appearances:
+def _read(connection: Connection, event_id: int, person_id: int | None = None) -> Appearances:
     query = select(*(appearances.c[name] for name in _COLUMNS))
     query = query.where(appearances.c.event_id == event_id).order_by(appearances.c.id)
+    if person_id is not None:
+        said = select(verdicts.c.appearance_id).where(
+            verdicts.c.person_id == person_id, verdicts.c.event_id == event_id
+        )
+        own = appearances.c.person_id == person_id
+        query = query.where(or_(own, appearances.c.id.in_(said)))
     # The driver's own tuples: SQLAlchemy's rows would double the time of 40,000 faces.
     cursor = connection.execute(query).cursor
     rows = cursor.fetchall() if cursor is not None else []

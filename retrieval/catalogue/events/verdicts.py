@@ -72,6 +72,15 @@ class Verdicts:
         with self._database.reading() as connection:
             return [_verdict(row) for row in connection.execute(query)]
 
+    def about(self, appearance_ids: Iterable[int]) -> list[Verdict]:
+        """All that was said of some faces, oldest first, undone or not."""
+        found: list[Verdict] = []
+        with self._database.reading() as connection:
+            for some in chunks(appearance_ids):
+                rows = connection.execute(_VERDICT.where(verdicts.c.appearance_id.in_(some)))
+                found += [_verdict(row) for row in rows]
+        return sorted(found, key=lambda verdict: verdict.id)
+
     def of_person(self, collection_id: int, person_id: int) -> dict[int, list[Verdict]]:
         """What stands of a person, by event."""
         query = _VERDICT.add_columns(verdicts.c.event_id).where(
