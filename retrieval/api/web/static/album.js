@@ -2,8 +2,8 @@
 
 import { address, element } from "./api.js";
 import { placed } from "./boxes.js";
-import { nameOf, stateOf } from "./judging.js";
-import { n, t } from "./messages.js";
+import { nameOf, stateOf, timesOf } from "./judging.js";
+import { clock, n, t } from "./messages.js";
 import { roving } from "./roving.js";
 import { facePicture } from "./who.js";
 
@@ -11,6 +11,7 @@ const SMALL_PX = 320; // pictures of the grid; larger ones where it is zoomed
 const ZOOMED_PX = 220; // height of a row from which the larger picture is worth it
 const AT_ONCE = 24; // photos whose faces are asked for together
 const CALM_MS = 40;
+const STAND_IN = 12; // faces that stand for a photo or a video that cannot be shown
 
 export const pictureOf = (store, photo, side) => address(`${store.path}/photos/${photo.id}/picture`, { side, optional: 1 });
 export const fileOf = (photo) => photo.photo.split("/").at(-1);
@@ -54,19 +55,28 @@ export class Album {
   }
 
   #tile(photo) {
-    const image = element("img", { alt: "", loading: "lazy", decoding: "async", width: photo.width, height: photo.height, src: pictureOf(this.store, photo, this.side) });
-    const button = element("button", { class: "tile-photo", type: "button", "data-photo": photo.id, "aria-label": fileOf(photo), title: fileOf(photo) }, image, element("span", { class: "boxes", "aria-hidden": "true" }));
-    image.addEventListener("error", () => this.#unkept(photo, button), { once: true });
+    const isVideo = photo.seconds !== null;
+    const shown = isVideo
+      ? element("span", { class: "unkept-faces" })
+      : element("img", { alt: "", loading: "lazy", decoding: "async", width: photo.width, height: photo.height, src: pictureOf(this.store, photo, this.side) });
+    const button = element("button", { class: `tile-photo ${isVideo ? "unkept video" : ""}`, type: "button", "data-photo": photo.id, "aria-label": fileOf(photo), title: fileOf(photo) }, shown, element("span", { class: "boxes", "aria-hidden": "true" }));
+    if (!isVideo) shown.addEventListener("error", () => this.#unkept(photo, button), { once: true });
     const tile = element("li", {}, button);
     tile.style.setProperty("--ratio", String(photo.width / photo.height));
     return tile;
   }
 
-  // A photo that was not kept: its faces stand for it.
+  // A photo that was not kept: its faces stand for it, as they do for a video.
   async #unkept(photo, button) {
     button.classList.add("unkept");
     const [faces] = await this.store.facesOn([photo.id]).catch(() => [[]]);
-    button.querySelector("img").replaceWith(element("span", { class: "unkept-faces" }, ...faces.slice(0, 12).map((face) => facePicture(this.store.event, face.id)), element("span", { class: "small soft clip" }, fileOf(photo))));
+    button.querySelector("img").replaceWith(element("span", { class: "unkept-faces" }));
+    this.#standIn(photo, button, faces);
+  }
+
+  #standIn(photo, button, faces) {
+    const told = photo.seconds === null ? fileOf(photo) : `${fileOf(photo)} · ${clock(photo.seconds)}`;
+    button.querySelector(".unkept-faces").replaceChildren(...faces.slice(0, STAND_IN).map((face) => facePicture(this.store.event, face.id)), element("span", { class: "small soft clip" }, told));
   }
 
   #seen(entries) {
@@ -100,7 +110,8 @@ export class Album {
     if (!tile || !photo) return;
     tile.querySelector(".boxes").replaceChildren(...faces.map((face) =>
       placed(element("span", { class: `mini-box ${stateOf(face)}${this.marked.has(face.id) ? " marked" : ""}` }, element("b", {}, String(face.face))), face, photo)));
-    const named = faces.filter((face) => face.person).map((face) => face.person);
+    if (photo.seconds !== null) this.#standIn(photo, tile, faces);
+    const named = faces.filter((face) => face.person).map((face) => [face.person, timesOf(face)].filter(Boolean).join(" "));
     const others = faces.length - named.length;
     const told = [...named, others ? n("{count} without a name", "{count} without a name", others) : null].filter(Boolean);
     const nobody = t("no face");

@@ -151,6 +151,9 @@ export function droppable(place, take) {
   });
 }
 
+// In place of what a page could not read: the reason stands in its notice.
+export const tryAgain = () => element("button", { class: "button", type: "button", onclick: () => location.reload() }, t("Try once more"));
+
 // An edit that can be undone is offered for undoing on the next page too.
 export function rememberUndo(edit) {
   sessionStorage.setItem("undo", JSON.stringify({ id: edit.id, summary: edit.summary, collection }));

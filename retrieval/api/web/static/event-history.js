@@ -1,6 +1,6 @@
 // What was said of an event's faces, act by act, and taking it back.
 
-import { call, element, mayEdit, ready, showProblem } from "./api.js";
+import { call, element, mayEdit, ready, showProblem, tryAgain } from "./api.js";
 import { moment, n, t } from "./messages.js";
 import { facePicture } from "./who.js";
 
@@ -52,6 +52,9 @@ async function undo(act) {
   }
 }
 
-await show().catch((error) => showProblem(by("problem"), error));
+await show().catch((error) => {
+  by("acts").replaceChildren(element("li", {}, tryAgain()));
+  showProblem(by("problem"), error);
+});
 
 ready(import.meta.url);

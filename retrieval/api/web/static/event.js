@@ -1,11 +1,11 @@
 // The page of an event: photos and roll beside each other, judged by clicks or keys.
 
-import { call, collection, element, mayEdit, pageOf, ready, showProblem, speak } from "./api.js";
+import { call, collection, element, mayEdit, pageOf, ready, showProblem, speak, tryAgain } from "./api.js";
 import { Album } from "./album.js";
 import { showCode } from "./code.js";
 import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
 import { Judging } from "./judging.js";
-import { day, number, t } from "./messages.js";
+import { day, n, number, t } from "./messages.js";
 import { progressCard } from "./progress.js";
 import { Cards } from "./rollcards.js";
 import { Lists } from "./rolllists.js";
@@ -18,6 +18,7 @@ const by = (id) => document.getElementById(id);
 const root = by("event");
 const own = root.dataset;
 const LIVE_MS = 3000; // between two readings while photos come in
+const SHARE = 8; // so many times what a reading takes passes before the next: the rest is for the photos
 const UNDO_MS = 12000;
 
 const store = new Store(Number(own.id));
@@ -86,7 +87,7 @@ store.addEventListener("roll", () => {
   const { roll } = store;
   const each = counts();
   tabs.forEach((one) => { one.querySelector(".count").textContent = number(each[one.dataset.tab]); });
-  by("told").textContent = [roll.event.day ? day(roll.event.day) : t("no day yet"), t("{photos} photos", { photos: number(roll.counts.photos) }), t("{faces} faces", { faces: number(roll.counts.faces) })].join(" · ");
+  by("told").textContent = [roll.event.day ? day(roll.event.day) : t("no day yet"), n("{count} photo", "{count} photos", roll.counts.photos), n("{count} face", "{count} faces", roll.counts.faces)].join(" · ");
   by("name").textContent = roll.event.name;
   // Whoever goes through the cards is not offered it after each.
   by("outdated").hidden = !roll.outdated || !mayEdit || each.check > 0;
@@ -143,6 +144,7 @@ document.addEventListener("keydown", (event) => {
 
 let upload = null;
 let reading = 0;
+let pauseMs = LIVE_MS;
 const progress = progressCard(by("upload"), { finished: () => readLive(true) });
 by("upload").hidden = true;
 
@@ -151,13 +153,15 @@ function readLive(now = false) {
   if (reading) return;
   reading = setTimeout(async () => {
     reading = 0;
+    const began = performance.now();
     try {
       await store.readAll();
       await nameByDay();
     } catch (error) {
       failed(error);
     }
-  }, now ? 0 : LIVE_MS);
+    pauseMs = Math.max(LIVE_MS, SHARE * (performance.now() - began));
+  }, now ? 0 : pauseMs);
 }
 
 // An event that was named by the moment is named by its day, once the photos tell it.
@@ -204,7 +208,7 @@ function follow() {
   by("following").hidden = false;
   source.addEventListener("message", (message) => {
     const state = JSON.parse(message.data);
-    by("following-text").textContent = t("{photos} photos are in; workers add more …", { photos: number(state.photos) });
+    by("following-text").textContent = n("{count} photo is in; workers add more …", "{count} photos are in; workers add more …", state.photos);
     readLive(!state.working);
     if (!state.working) { source.close(); by("following").hidden = true; }
   });
@@ -226,7 +230,7 @@ by("refresh")?.addEventListener("click", async (event) => {
   try {
     const { changes } = await call("POST", `${store.path}/update`);
     await store.readAll();
-    speak(t("Decided anew: {count} faces changed", { count: changes.length }));
+    speak(n("Decided anew: {count} face changed", "Decided anew: {count} faces changed", changes.length));
   } catch (error) {
     failed(error);
   }
@@ -270,6 +274,7 @@ try {
   const photo = location.hash.match(/^#photo-(\d+)$/);
   if (photo) viewer.open(Number(photo[1]));
 } catch (error) {
+  if (!store.roll) by("lists").replaceChildren(tryAgain());
   failed(error);
 }
 performance.mark("event-shown");

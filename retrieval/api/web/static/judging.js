@@ -21,6 +21,9 @@ export function nameOf(face) {
   return t("Unknown");
 }
 
+// From when to when a face was seen in a video; nothing of a photo's.
+export const timesOf = (face) => (face.from === null ? "" : face.from === face.to ? face.from : t("{from} to {to}", face));
+
 // The class that colours a face: what it is by now, under what people said.
 export function stateOf(face) {
   if (face.person) return face.certainty === "unsure" ? "ambiguous" : "match";

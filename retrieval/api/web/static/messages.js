@@ -33,6 +33,15 @@ export const percent = (share, digits = 2) =>
   new Intl.NumberFormat(language, { style: "percent", maximumSignificantDigits: digits }).format(share);
 export const list = (names) => new Intl.ListFormat(language).format(names);
 
+// Seconds of a video as people read them: 01:40, or 1:02:03 behind the first hour.
+export function clock(seconds) {
+  const whole = Math.floor(seconds);
+  const two = (part) => String(part).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  const rest = `${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+  return hours ? `${hours}:${rest}` : rest;
+}
+
 // A day as the calendar has it, whatever the viewer's zone.
 export function day(text, style = "long") {
   const [year, month, date] = text.slice(0, 10).split("-").map(Number);

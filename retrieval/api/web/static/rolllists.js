@@ -1,7 +1,7 @@
 // The lists of the roll: who was present, unknown, too small to tell, absent.
 
 import { element, mayEdit, pageOf, portrait } from "./api.js";
-import { likeness, nameOf, sureness, whyOf } from "./judging.js";
+import { likeness, nameOf, sureness, timesOf, whyOf } from "./judging.js";
 import { moment, n, t } from "./messages.js";
 import { facePicture } from "./who.js";
 
@@ -91,6 +91,7 @@ export class Lists {
     return element("li", {},
       element("button", { class: "face-button", type: "button", "aria-label": t("Show {photo}", { photo: where }), title: where, onclick: () => this.showPhoto(face) }, facePicture(this.store.event, face.id)),
       element("span", { class: "small clip" }, sureness(face.certainty) || nameOf(face)),
+      face.from === null ? null : element("span", { class: "small soft number" }, timesOf(face)),
       mayEdit ? element("details", { class: "menu" },
         element("summary", { class: "button small quiet", "aria-label": t("Correct this face in {photo}", { photo: where }) }, "⋯"),
         element("div", { class: "menu-list" },

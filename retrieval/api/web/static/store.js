@@ -3,6 +3,7 @@
 import { call } from "./api.js";
 
 const AT_ONCE = 100; // faces or photos that one request asks about
+const PAGE = 400; // faces of one answer: with their candidates they stay well below a megabyte
 const CALM_MS = 250; // after the last verdict, before the roll is read anew
 
 export class Store extends EventTarget {
@@ -30,9 +31,10 @@ export class Store extends EventTarget {
     return this.roll;
   }
 
+  // Photos that are not known yet: their ids grow as they come.
   async readPhotos() {
-    const photos = [];
-    for (let after = 0; after !== null;) {
+    const photos = [...this.photos];
+    for (let after = Math.max(0, ...photos.map((photo) => photo.id)); after !== null;) {
       const page = await call("GET", `${this.path}/photos`, { parameters: { after } });
       photos.push(...page.photos);
       after = page.next;
@@ -50,9 +52,12 @@ export class Store extends EventTarget {
     const found = [];
     for (let start = 0; start < ids.length; start += AT_ONCE) {
       const some = new URLSearchParams(ids.slice(start, start + AT_ONCE).map((id) => [name, id]));
-      const page = await call("GET", `${this.path}/appearances?limit=1000&${some}`);
-      found.push(...page.faces);
-      this.#keep(page.faces);
+      for (let after = 0; after !== null;) {
+        const page = await call("GET", `${this.path}/appearances?limit=${PAGE}&after=${after}&${some}`);
+        found.push(...page.faces);
+        this.#keep(page.faces);
+        after = page.next;
+      }
     }
     return found;
   }
@@ -115,7 +120,8 @@ export class Store extends EventTarget {
     this.byPhoto.delete(photo);
     await this.facesOn([photo]);
     this.#tell("faces", new Set([photo]));
-    this.timer = setTimeout(() => this.readRoll(), CALM_MS);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.readRoll().catch((error) => this.#tell("failed", error)), CALM_MS);
     return face;
   }
 }

@@ -3,8 +3,8 @@
 import { element, mayEdit, portrait, showProblem, speak } from "./api.js";
 import { describe, fileOf, pictureOf } from "./album.js";
 import { drawn, placed, placedAt } from "./boxes.js";
-import { likeness, nameOf, stateOf, sureness, whyOf } from "./judging.js";
-import { moment, n, t } from "./messages.js";
+import { likeness, nameOf, stateOf, sureness, timesOf, whyOf } from "./judging.js";
+import { clock, moment, n, t } from "./messages.js";
 import { isCommand, roving } from "./roving.js";
 import { facePicture } from "./who.js";
 
@@ -18,7 +18,7 @@ export class Viewer {
   constructor(dialog, store, judging) {
     Object.assign(this, { dialog, store, judging });
     const by = (name) => dialog.querySelector(`[data-part="${name}"]`);
-    this.parts = { stage: by("stage"), title: by("title"), side: by("side"), problem: by("problem"), draw: by("draw") };
+    this.parts = { stage: by("stage"), title: by("title"), side: by("side"), problem: by("problem"), draw: by("draw"), zoom: by("zoom") };
     this.photo = null;
     this.chosen = null; // id of a face
     this.drawing = null; // the box that is being drawn, as shares [left, top, width, height]
@@ -43,10 +43,11 @@ export class Viewer {
     history.replaceState(null, "", `#photo-${photoId}`);
     const { photo } = this;
     const place = this.store.photos.indexOf(photo);
-    this.parts.title.textContent = t("{name}, {number} of {total}", { name: fileOf(photo), number: place + 1, total: this.store.photos.length });
-    const image = element("img", { src: pictureOf(this.store, photo, SCREEN_PX), alt: fileOf(photo), width: photo.width, height: photo.height, draggable: "false" });
-    image.addEventListener("error", () => { holder.classList.add("unkept"); image.replaceWith(element("p", { class: "empty slim soft" }, t("This photo was not kept: only its faces can be shown."))); });
-    const holder = element("div", { class: "stage-photo" }, image, element("div", { class: "stage-boxes" }));
+    const isVideo = photo.seconds !== null;
+    const name = isVideo ? `${fileOf(photo)} (${clock(photo.seconds)})` : fileOf(photo);
+    this.parts.title.textContent = t("{name}, {number} of {total}", { name, number: place + 1, total: this.store.photos.length });
+    const holder = element("div", { class: `stage-photo ${isVideo ? "tracks" : ""}` }, isVideo ? "" : this.#picture(photo), element("div", { class: "stage-boxes" }));
+    for (const part of ["draw", "zoom"]) if (this.parts[part]) this.parts[part].hidden = isVideo;
     this.parts.stage.replaceChildren(holder);
     this.holder = holder;
     this.boxes = holder.querySelector(".stage-boxes");
@@ -59,6 +60,15 @@ export class Viewer {
     if (this.photo !== photo) return;
     this.#faces();
     (this.boxes.querySelector('[aria-pressed="true"]') ?? this.boxes.querySelector(".box") ?? this.parts.title).focus({ preventScroll: true });
+  }
+
+  #picture(photo) {
+    const image = element("img", { src: pictureOf(this.store, photo, SCREEN_PX), alt: fileOf(photo), width: photo.width, height: photo.height, draggable: "false" });
+    image.addEventListener("error", () => {
+      image.parentElement.classList.add("unkept");
+      image.replaceWith(element("p", { class: "empty slim soft" }, t("This photo was not kept: only its faces can be shown.")));
+    });
+    return image;
   }
 
   get faces() {
@@ -75,12 +85,20 @@ export class Viewer {
     const focused = this.boxes.contains(document.activeElement) ? Number(document.activeElement.dataset.face) : null;
     if (!faces.some((face) => face.id === this.chosen)) this.chosen = faces.length === 1 ? faces[0].id : null;
     this.holder.classList.toggle("many", faces.length > MOST * 2);
-    this.boxes.replaceChildren(...faces.map((face) => placed(element("button", {
-      class: `box ${stateOf(face)}`, type: "button", "data-face": face.id, "aria-pressed": String(face.id === this.chosen), "aria-label": `${describe(face)}, ${sureness(face.certainty)}`,
-      onclick: () => this.choose(face.id),
-    }, element("span", { class: "tag" }, `${face.face} ${nameOf(face)}`)), face, this.photo)));
+    this.boxes.replaceChildren(...faces.map((face) => this.#box(face)));
     if (focused) this.boxes.querySelector(`[data-face="${focused}"]`)?.focus({ preventScroll: true });
     this.#side();
+  }
+
+  // A face where it is on a photo; of a video, which shows it for a while, one beside the other.
+  #box(face) {
+    const isVideo = this.photo.seconds !== null;
+    const told = [describe(face), sureness(face.certainty), timesOf(face)].filter(Boolean).join(", ");
+    const box = element("button", { class: `box ${stateOf(face)}`, type: "button", "data-face": face.id, "aria-pressed": String(face.id === this.chosen), "aria-label": told, onclick: () => this.choose(face.id) },
+      isVideo ? facePicture(this.store.event, face.id) : "",
+      element("span", { class: "tag" }, `${face.face} ${nameOf(face)}`),
+      isVideo ? element("span", { class: "small number" }, timesOf(face)) : "");
+    return isVideo ? box : placed(box, face, this.photo);
   }
 
   choose(id) {
@@ -101,7 +119,7 @@ export class Viewer {
         element("h3", {}, n("{count} face", "{count} faces", faces.length)),
         this.photo.taken_at ? element("p", { class: "small soft" }, moment(this.photo.taken_at)) : "",
         element("ul", { class: "viewer-faces" }, ...faces.map((each) => element("li", {}, element("button", { class: "line", type: "button", onclick: () => this.choose(each.id) },
-          facePicture(this.store.event, each.id), element("span", { class: "grow" }, element("strong", { class: "clip" }, nameOf(each)), element("span", { class: "small soft" }, sureness(each.certainty))))))));
+          facePicture(this.store.event, each.id), element("span", { class: "grow" }, element("strong", { class: "clip" }, nameOf(each)), element("span", { class: "small soft" }, [sureness(each.certainty), timesOf(each)].filter(Boolean).join(" · "))))))));
       return;
     }
     const person = face.person_id ? { person_id: face.person_id, person: face.person } : null;
@@ -111,7 +129,7 @@ export class Viewer {
       element("kbd", {}, String(row + 1)), portrait(candidate.person, candidate.face_id, "small-picture"), element("span", { class: "grow" }, element("strong", {}, candidate.person), likeness(candidate, face.needed))));
     this.parts.side.replaceChildren(
       element("div", { class: "row" }, facePicture(this.store.event, face.id), element("div", { class: "grow" },
-        element("h3", {}, nameOf(face)), element("p", { class: "small soft" }, [t("Face {number}", { number: face.face }), sureness(face.certainty)].filter(Boolean).join(" · ")))),
+        element("h3", {}, nameOf(face)), element("p", { class: "small soft" }, [t("Face {number}", { number: face.face }), sureness(face.certainty), timesOf(face)].filter(Boolean).join(" · ")))),
       mayEdit ? element("div", { class: "stack tight" },
         person ? button(t("Right"), "r", () => this.judging.is([face.id], person), "primary") : "",
         person ? button(t("Not {name}", { name: person.person }), "x", () => this.judging.not([face.id], person)) : "",
