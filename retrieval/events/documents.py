@@ -248,21 +248,22 @@ class Named:
 
     Attributes:
         appearance: as it was decided.
-        person_id, person: who it is by now, or None.
+        person_id, person, external_id: who it is by now, or None.
         certainty: how sure that is, or None.
         judged_by: whose word it is, or None.
         nobodys: a human said that it is nobody of ours.
-        candidates: the best people with their scores and nearest enrolled faces, without those
+        candidates: the best people with number, score and nearest enrolled face, without those
             whom a human refused.
     """
 
     appearance: Appearance
     person_id: int | None
     person: str | None
+    external_id: str | None
     certainty: Certainty | None
     judged_by: str | None
     nobodys: bool
-    candidates: tuple[tuple[int, str, float, int], ...]
+    candidates: tuple[tuple[int, str, str | None, float, int], ...]
 
     @property
     def decision(self) -> Found:
@@ -289,6 +290,7 @@ class Named:
             "by_event": own.by_event,
             "person_id": self.person_id,
             "person": self.person,
+            "external_id": self.external_id,
             "certainty": None if self.certainty is None else self.certainty.value,
             "likeness": _rounded(own.likeness),
             "needed": _rounded(own.needed),
@@ -297,8 +299,14 @@ class Named:
             "nobody_of_ours": self.nobodys,
             "group": own.group,
             "candidates": [
-                {"person_id": person, "person": name, "score": _rounded(score), "face_id": face}
-                for person, name, score, face in self.candidates
+                {
+                    "person_id": person,
+                    "person": name,
+                    "external_id": number,
+                    "score": _rounded(score),
+                    "face_id": face,
+                }
+                for person, name, number, score, face in self.candidates
             ],
         }
 

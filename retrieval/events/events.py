@@ -327,8 +327,9 @@ class Events:
         shown = self._faces.shown(event.id, ids, photos=photos, after=after, limit=limit)
         wanted = {person for each in shown for person, _, _ in each.candidates}
         wanted |= people_said(verdicts) | set(truth.people[truth.people >= 0].tolist())
-        names = self._host.catalogue.names(wanted)
-        return [named(each, truth, row_of[each.id], said, names) for each in shown]
+        catalogue = self._host.catalogue
+        names, numbers = catalogue.names(wanted), catalogue.external_ids(wanted)
+        return [named(each, truth, row_of[each.id], said, names, numbers) for each in shown]
 
     def faces_of(self, event: Event, person_id: int) -> tuple[int, ...]:
         """Ids of one person's faces in an event, by now; nobody else's faces are read."""

@@ -1,5 +1,7 @@
 """Who each face of an event is by now: decisions under what humans said (pure)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -59,8 +61,22 @@ class Truth:
         return Certainty.SURE if self.excess[row] >= self.lone else Certainty.LIKELY
 
 
-def named(each: Appearance, truth: Truth, row: int, said: Said, names: dict[int, str]) -> Named:
-    """An appearance with who it is by now; `row` is its row of the truth, `names` are people's."""
+def named(
+    each: Appearance,
+    truth: Truth,
+    row: int,
+    said: Said,
+    names: Mapping[int, str],
+    numbers: Mapping[int, str],
+) -> Named:
+    """An appearance with who it is by now.
+
+    Args:
+        each: as it was decided.
+        truth, row: its row of the truth.
+        said: what stands of all verdicts.
+        names, numbers: people's, by id; who is gone has no name, who has no number has none.
+    """
     person = int(truth.people[row])
     refused = said.refused.get(each.id, set())
     certainty = truth.certainty(row)
@@ -70,11 +86,12 @@ def named(each: Appearance, truth: Truth, row: int, said: Said, names: dict[int,
         appearance=each,
         person_id=person if person in names else None,
         person=names.get(person),
+        external_id=numbers.get(person),
         certainty=certainty if person in names else None,
         judged_by=said.judges.get(each.id),
         nobodys=bool(truth.nobodys[row]),
         candidates=tuple(
-            (other, names[other], score, enrolled)
+            (other, names[other], numbers.get(other), score, enrolled)
             for other, score, enrolled in each.candidates
             if other in names and other not in refused
         ),

@@ -1,6 +1,7 @@
 """The API as developers meet it: its document, its page, and what every answer carries."""
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,12 @@ def test_head_answers_as_get_does_on_health_routes(client: TestClient, path: str
     got, head = client.get(path), client.head(path)
     assert head.status_code == got.status_code
     assert head.content == b""
+
+
+def test_a_program_learns_what_answers_and_who_it_is(
+    client: TestClient, keys: dict[Role, dict[str, str]]
+) -> None:
+    told = client.get("/v1/version", headers=keys[Role.VIEWER]).json()
+    assert told == {"version": version("rollcall"), "api": "1"}
+    me = client.get("/v1/me", headers=keys[Role.OPERATOR]).json()
+    assert (me["name"], me["role"], me["collection"]) == ("operator", "operator", None)

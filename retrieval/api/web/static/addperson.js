@@ -1,6 +1,7 @@
 // Add a person, with photos by drag, choice or camera, and what can be said of each before it is sent.
 
 import { call, droppable, element, pageOf, showProblem } from "./api.js";
+import { hasCamera, takePhotos } from "./camera.js";
 import { list, n, t } from "./messages.js";
 import { enrolAsking, pictured } from "./whichface.js";
 
@@ -117,6 +118,11 @@ export function addPerson() {
   by("add-first")?.addEventListener("click", () => open());
   droppable(document.body, (files) => (dialog.open ? take(files) : open(files)));
   droppable(dialog.querySelector("[data-drop]"), take);
+  by("add-camera").addEventListener("click", async (event) => {
+    if (!hasCamera()) return; // the file chooser opens, which on a phone is the camera
+    event.preventDefault();
+    take(await takePhotos());
+  });
   for (const chooser of [by("add-files"), by("add-camera")]) {
     chooser.addEventListener("change", () => {
       take([...chooser.files]);

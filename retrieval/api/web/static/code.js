@@ -5,18 +5,19 @@ import { t } from "./messages.js";
 
 const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
 
-function curl({ method, path, parameters, json, files }) {
+// A file of a form as curl reads it: a name in quotes may hold anything.
+const attached = (file) => quoted(`photos=@"${file.replace(/["\\]/g, "\\$&")}"`);
+
+function curl({ method, path, parameters, files }) {
   const query = new URLSearchParams({ collection, ...parameters });
   const parts = [`curl -sS "$ROLLCALL${path}?${query}"`, `-H "Authorization: Bearer $KEY"`];
-  if (method !== "GET" && !files && json === undefined) parts.push(`-X ${method}`);
-  if (json !== undefined) parts.push(`-H "Content-Type: application/json"`, `-d ${quoted(JSON.stringify(json))}`);
-  for (const file of files ?? []) parts.push(`-F photos=@${file}`);
+  if (method !== "GET" && !files) parts.push(`-X ${method}`);
+  for (const file of files ?? []) parts.push(`-F ${attached(file)}`);
   return `ROLLCALL=${location.origin}\nKEY=${t("your key")}\n${parts.join(" \\\n  ")}`;
 }
 
-function python({ method, path, parameters, json, files }) {
+function python({ method, path, parameters, files }) {
   const given = [`params=${JSON.stringify({ collection, ...parameters })}`, "headers=headers"];
-  if (json !== undefined) given.push(`json=${JSON.stringify(json).replaceAll("true", "True").replaceAll("false", "False").replaceAll("null", "None")}`);
   if (files) given.push(`files=[("photos", open(name, "rb")) for name in ${JSON.stringify(files)}]`);
   return `import httpx\n\nheaders = {"Authorization": "Bearer ${t("your key")}"}\nanswer = httpx.${method.toLowerCase()}(\n    "${location.origin}${path}",\n    ${given.join(",\n    ")},\n)\nprint(answer.raise_for_status().json())`;
 }

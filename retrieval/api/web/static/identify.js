@@ -156,6 +156,7 @@ function faceRow(face, number) {
   const row = element("button", { class: "face-row", "aria-expanded": "false", "aria-controls": detail.id, onclick: () => choose(number) },
     picture,
     element("span", {}, element("strong", { class: "clip" }, label(face)),
+      face.external_id ? element("span", { class: "small soft" }, face.external_id, " ") : null,
       element("span", { class: `badge ${face.decision}` }, sureness(face))));
   return element("li", {}, row, detail);
 }
@@ -209,13 +210,15 @@ function candidateRow(candidate, threshold, open) {
     "aria-label": t("{name}, likeness {likeness}, {needed} is needed", { name: candidate.person, likeness: candidate.score.toFixed(3), needed: threshold.toFixed(3) }),
   };
   const choose = () => {
-    by(`name-${open}`).value = candidate.person;
-    by(`name-${open}`).closest("form").querySelector("button").focus();
+    const input = by(`name-${open}`);
+    input.value = candidate.person;
+    input.dataset.meant = candidate.person_id; // of people of one name, this one
+    input.closest("form").querySelector("button").focus();
   };
   const way = open === null ? { href: pageOf(`/people/${candidate.person_id}`) } : { type: "button", onclick: choose };
   return element(open === null ? "a" : "button", { ...told, ...way },
     portrait(candidate.person, candidate.face_id, "small-picture"),
-    element("strong", { class: "clip" }, candidate.person),
+    element("span", { class: "clip" }, element("strong", {}, candidate.person), candidate.external_id ? element("span", { class: "small soft" }, ` ${candidate.external_id}`) : null),
     element("span", { class: "number" }, candidate.score.toFixed(3)),
     element("span", { class: "meter", "aria-hidden": "true" }, fill, mark));
 }
@@ -224,7 +227,10 @@ function nameForm(face, number) {
   const input = element("input", { type: "text", id: `name-${number}`, list: "names", required: true, maxlength: "200", autocomplete: "off", placeholder: t("Name") });
   const problem = element("p", { class: "notice bad", role: "alert", hidden: true });
   const button = element("button", { class: "button primary" }, t("Enrol"));
-  input.addEventListener("input", () => suggestNames(input, by("names")));
+  input.addEventListener("input", () => {
+    delete input.dataset.meant;
+    suggestNames(input, by("names"));
+  });
   const form = element("form", { class: "field" },
     element("label", { for: input.id }, t("Who is this?")),
     element("span", { class: "row" }, input, button),
@@ -234,7 +240,7 @@ function nameForm(face, number) {
     button.disabled = true;
     problem.hidden = true;
     try {
-      await enrolFace(face, input.value.trim());
+      await enrolFace(face, input.value.trim(), input.dataset.meant);
       await askAgain();
     } catch (error) {
       showProblem(problem, error);
@@ -245,14 +251,14 @@ function nameForm(face, number) {
 }
 
 // Only this face is enrolled: a piece of the photo around it, so that others in it stay unnamed.
-async function enrolFace(face, name) {
+async function enrolFace(face, name, meant) {
   const canvas = crop(face.box, 2.2, null);
   await canvas.ready;
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   const form = new FormData();
-  form.append("person", name);
+  if (!meant) form.append("person", name);
   form.append("photos", blob, `${shown[current].photo.photo.replace(/\.[^.]*$/, "")}, ${name}.png`);
-  await call("POST", "/v1/people", { form });
+  await call("POST", meant ? `/v1/people/${meant}/photos` : "/v1/people", { form });
 }
 
 async function askAgain() {

@@ -69,8 +69,8 @@ export class Judging {
   }
 }
 
-// A number with a word: how like a candidate is.
+// Under a candidate's name: the own number, which tells people of one name apart, and how like the face is.
 export function likeness(candidate, needed) {
   const word = needed !== null && candidate.score >= needed ? t("likely") : t("not sure");
-  return element("span", { class: "soft small" }, word, " ", element("span", { class: "number" }, candidate.score.toFixed(2)));
+  return element("span", { class: "soft small" }, candidate.external_id ? `${candidate.external_id} · ` : "", word, " ", element("span", { class: "number" }, candidate.score.toFixed(2)));
 }

@@ -44,7 +44,7 @@ export class Cards {
     const shown = this.store.faces.has(line.best) ? [this.store.faces.get(line.best)] : await this.store.facesOf([line.best]);
     const [face] = shown;
     if (!face) return;
-    const own = { person_id: line.person_id, person: line.person, score: line.likeness ?? 0, face_id: line.portrait };
+    const own = { person_id: line.person_id, person: line.person, external_id: line.external_id, score: line.likeness ?? 0, face_id: line.portrait };
     const candidates = [face.candidates.find((each) => each.person_id === line.person_id) ?? own, ...face.candidates.filter((each) => each.person_id !== line.person_id)].slice(0, MOST);
     this.card = { line, face, candidates, element: this.#drawn(line, face, candidates) };
     this.place.replaceChildren(this.card.element);

@@ -129,7 +129,7 @@ export class Viewer {
       element("kbd", {}, String(row + 1)), portrait(candidate.person, candidate.face_id, "small-picture"), element("span", { class: "grow" }, element("strong", {}, candidate.person), likeness(candidate, face.needed))));
     this.parts.side.replaceChildren(
       element("div", { class: "row" }, facePicture(this.store.event, face.id), element("div", { class: "grow" },
-        element("h3", {}, nameOf(face)), element("p", { class: "small soft" }, [t("Face {number}", { number: face.face }), sureness(face.certainty), timesOf(face)].filter(Boolean).join(" · ")))),
+        element("h3", {}, nameOf(face)), element("p", { class: "small soft" }, [face.external_id, t("Face {number}", { number: face.face }), sureness(face.certainty), timesOf(face)].filter(Boolean).join(" · ")))),
       mayEdit ? element("div", { class: "stack tight" },
         person ? button(t("Right"), "r", () => this.judging.is([face.id], person), "primary") : "",
         person ? button(t("Not {name}", { name: person.person }), "x", () => this.judging.not([face.id], person)) : "",
