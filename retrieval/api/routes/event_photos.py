@@ -212,8 +212,11 @@ async def follow_event(
     name = service.collection.name
 
     def look() -> dict[str, Any]:
-        newest = runs.newest(_NEWEST, name, kind="event")
-        own = [run for run in newest if run.options.get("event") == event.id]
+        own = [
+            run
+            for run in runs.newest(_NEWEST, name)
+            if run.kind == "event" and run.options.get("event") == event.id
+        ]
         now = service.events.find(event.id)
         size = service.events.size(now)
         return {
