@@ -33,7 +33,7 @@ COMMANDS = {
         "Say who is in each photo, and who is in each video from when to when.",
     ),
     "search": (
-        "identify",
+        "search",
         "Find the gallery's photos that show the people of a photo, best first.",
     ),
     "verify": (

@@ -1,4 +1,4 @@
-"""`identify`, `search`, `verify`: questions about photos."""
+"""`identify`, `verify`: who is in a photo."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.identify_queued import identify_queued
+from cli.crops import Crop, crops_of, write_crops
+from cli.identify_queued import ask_queued
 from cli.options import Run, Writes, command, tell_passed
 from cli.results import write_failed, write_results
 from cli.videos import draw_videos, identify_videos, parted, show_videos
@@ -14,7 +15,7 @@ from retrieval.collection.answers import FaceAnswer, PhotoAnswer, identification
 from retrieval.collection.tracks.answers import as_photo
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.files.output import replacing
-from retrieval.files.tables import check_table, write_table
+from retrieval.files.tables import check_table
 from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.urls import location_of
 from retrieval.values import Location, Source, Url, counted
@@ -25,20 +26,12 @@ if TYPE_CHECKING:
 BATCH = 16  # photos that are asked about in one call: enough for full embedding batches
 
 
-_HIT_COLUMNS: dict[str, type] = {
-    "photo": str,
-    "person": str,
-    "external_id": str,
-    "score": float,
-    "same_person": str,
-}
 TURNS_IN_WORDS = {90: "a quarter to the right", 180: "upside down", 270: "a quarter to the left"}
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
     command(app)(identify)
-    command(app)(search)
     command(app)(verify)
 
 
@@ -47,6 +40,13 @@ Photos = Annotated[
     typer.Argument(
         metavar="PHOTO...", help="Photos and videos, or folders of them: paths or URLs."
     ),
+]
+Crops = Annotated[
+    Path | None,
+    typer.Option(
+        "--crops", metavar="DIR", help="Write a picture of each face here, and contact sheets."
+    ),
+    Writes.FOLDER,
 ]
 Threshold = Annotated[
     float | None,
@@ -66,6 +66,7 @@ def identify(
         ),
         Writes.FOLDER,
     ] = None,
+    crops: Crops = None,
     max_px: Annotated[
         int | None,
         typer.Option(
@@ -121,13 +122,15 @@ def identify(
     for file in filter(None, (out, rejects)):
         check_table(file)
     if queue and out is not None:
-        if draw is not None:
-            raise SettingInvalid("--draw does not go with --queue.")
-        listed = _listed(places, passed)
-        identify_queued(run, places, listed, out, rejects, detail=detail, threshold=threshold)
+        if draw is not None or crops is not None:
+            raise SettingInvalid("--draw and --crops do not go with --queue.")
+        listed = listed_photos(places, passed)
+        ask_queued(
+            run, "identify", places, listed, out, rejects, detail=detail, threshold=threshold
+        )
         tell_passed(run, passed)
         return
-    paths, videos = parted(list(_listed(places, passed)))
+    paths, videos = parted(list(listed_photos(places, passed)))
     with run.service() as service:
         if liveness:
             _ = service.liveness  # says at once where it is not there
@@ -142,6 +145,8 @@ def identify(
             run.remark(f"wrote {picture}")
         for picture in draw_videos(run, seen, videos, draw):
             run.remark(f"wrote {picture}")
+    if crops is not None:
+        write_crops(run, _crops(run, answers, paths), crops)
     if out is not None:
         told = [*(a.document() for a in answers), *map(as_photo, seen)]
         rows = write_results(out, told)
@@ -182,7 +187,9 @@ def _identified(
     return answers
 
 
-def _listed(photos: Sequence[Location], passed: PassedOver) -> Iterator[Location]:
+def listed_photos(
+    photos: Sequence[Location], passed: PassedOver, *, videos: bool = True
+) -> Iterator[Location]:
     """The photos and videos named, and those anywhere below a folder named.
 
     Raises:
@@ -190,7 +197,7 @@ def _listed(photos: Sequence[Location], passed: PassedOver) -> Iterator[Location
     """
     found = 0
     for path in photos:
-        for photo in photos_at(path, passed=passed, videos=True):
+        for photo in photos_at(path, passed=passed, videos=videos):
             found += 1
             yield photo
     if not found:
@@ -271,6 +278,15 @@ def draw_all(
     return written
 
 
+def _crops(run: Run, answers: Sequence[PhotoAnswer], paths: Sequence[Location]) -> Iterator[Crop]:
+    """The faces of photos that could be read, each with who it is."""
+    for answer, path in zip(answers, paths, strict=True):
+        if answer.faces:
+            told = [f"{face.person or face.decision.value}" for face in answer.faces]
+            boxes = [face.box for face in answer.faces]
+            yield from crops_of(run, path, (answer.width, answer.height), boxes, told)
+
+
 def _free_name(stem: str, taken: set[str]) -> str:
     """A file name that this run has not used yet: two folders may hold photos of one name."""
     name, number = f"{stem}.jpg", 2
@@ -278,36 +294,6 @@ def _free_name(stem: str, taken: set[str]) -> str:
         name, number = f"{stem}-{number}.jpg", number + 1
     taken.add(name)
     return name
-
-
-def search(
-    run: Run,
-    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="Whose people to look for.")],
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many photos.")] = 10,
-    like: Annotated[
-        bool, typer.Option("--like", help="By how many of the photo's people they show.")
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="Write a row per photo: .csv, .xlsx, .jsonl or .parquet."
-        ),
-        Writes.FILE,
-    ] = None,
-) -> None:
-    """Find the gallery's photos that show the people of a photo, best first."""
-    if out is not None:
-        check_table(out)
-    with run.service() as service:
-        ask = service.like if like else service.search
-        hits = ask(Source(photo, location_of(photo)), limit)
-    rows = [(h.photo, h.person, f"{h.score:.3f}", "yes" if h.same_person else "") for h in hits]
-    document = {"photo": photo, "hits": [hit.document() for hit in hits]}
-    if out is not None:
-        with replacing(out) as part:
-            write_table(part, _HIT_COLUMNS, document["hits"], out.suffix)  # type: ignore[arg-type]
-        run.remark(f"{out}: {counted(len(hits), 'row')}")
-    run.emit(document, lambda: run.table(("photo", "person", "score", "same person"), rows))
 
 
 def verify(

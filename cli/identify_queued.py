@@ -1,4 +1,4 @@
-"""`identify --queue`: many photos through the workers, their answers in one file."""
+"""`identify --queue`, `search --queue`: many photos by the workers, their answers in one file."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -7,47 +7,60 @@ from typing import TYPE_CHECKING, Any
 
 from cli.options import Run
 from cli.queued import all_not_taken, options, queued, report, watch
-from cli.results import write_results
+from cli.results import FACES, HITS, write_results
 from retrieval.files.tables import check_table
 from retrieval.values import Location, counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs.runs import Runs
 
+_DOING = {"identify": "identifying", "search": "searching"}
 
-def identify_queued(
+
+def ask_queued(
     run: Run,
+    kind: str,
     named: Sequence[Location],
     photos: Iterable[Location],
     out: Path,
     rejects: Path | None,
-    *,
-    detail: str | None,
-    threshold: float | None,
+    **chosen: Any,
 ) -> None:
-    """Identify photos by the workers, and write a line per face, in the order of the photos.
+    """Ask about photos by the workers, and write what is answered, in the order of the photos.
 
     The answers stay in the catalogue until the file is written, so the same command, run again
     after it was stopped, goes on where it was.
+
+    Args:
+        run: of the command.
+        kind: identify or search.
+        named: what the user named.
+        photos: in it.
+        out, rejects: what is written.
+        chosen: the command's own options.
     """
     from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
     from retrieval.files.output import holding
 
     check_table(out)
     source = ", ".join(map(str, named))
-    chosen = options(out=str(out.absolute()), detail=detail, threshold=threshold)
     with holding(out), queued(run) as opened:
-        bulk_run = opened.bulk.begin("identify", run.settings.collection, source, chosen)
+        told = options(out=str(out.absolute()), **chosen)
+        bulk_run = opened.bulk.begin(kind, run.settings.collection, source, told)
         run.remark(f"run {bulk_run.id[:8]}")
         if bulk_run.state is RunState.WORKING:
             listed = (ListedPhoto(str(photo)) for photo in photos)
             steps = chain(opened.bulk.fill(bulk_run, listed), opened.bulk.follow(bulk_run.id))
-            watch(run, opened, bulk_run, "identifying", steps)
+            watch(run, opened, bulk_run, _DOING[kind], steps)
         if opened.runs.run(bulk_run.id).state is RunState.FINISHED:
             counts = opened.runs.counts(bulk_run.id)
             failed = (photo.path for photo in all_not_taken(opened.runs, bulk_run.id))
             lines = write_results(
-                out, _answers(opened.runs, bulk_run.id), answered=counts.answered, missing=failed
+                out,
+                _answers(opened.runs, bulk_run.id),
+                answered=counts.answered,
+                missing=failed,
+                form=HITS if kind == "search" else FACES,
             )
             opened.runs.forget_taken(bulk_run.id)
             run.remark(f"{out}: {counted(lines, 'row')}")

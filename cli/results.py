@@ -5,7 +5,8 @@ photo of the input is there. JSON lines carry the same words as `rollcall identi
 have a cell for each thing that an office asks for.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,24 @@ from retrieval.files.output import replacing
 from retrieval.files.tables import check_table, read_rows, write_table
 from retrieval.values import counted
 
-Answer = Mapping[str, Any]  # of one photo, see retrieval.collection.answers.PhotoAnswer.document
+Answer = Mapping[str, Any]  # of one photo, see retrieval.collection.answers
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How answers of one kind are written.
+
+    Attributes:
+        columns: of a table.
+        lines: an answer's entries, as JSON lines have them.
+        row: an entry as one flat row of a table.
+    """
+
+    columns: Mapping[str, type]
+    lines: Callable[[Answer], Iterator[Row]]
+    row: Callable[[Row], Row]
+
 
 _COLUMNS: dict[str, type] = {
     "photo": str,
@@ -44,9 +61,14 @@ _COLUMNS: dict[str, type] = {
 
 
 def write_results(
-    path: Path, answers: Iterable[Answer], *, answered: int = 0, missing: Iterable[str] = ()
+    path: Path,
+    answers: Iterable[Answer],
+    *,
+    answered: int = 0,
+    missing: Iterable[str] = (),
+    form: "Form | None" = None,
 ) -> int:
-    """Write the answers' faces; the file appears when it is complete. Returns its lines.
+    """Write the answers' faces, or hits; the file appears when it is complete. Returns its lines.
 
     An older file is not replaced by one that has fewer answers about the same photos.
 
@@ -56,6 +78,7 @@ def write_results(
         answered: photos that the run has answered; there are fewer answers where another command
             has taken them.
         missing: photos of the question that have no answer.
+        form: of the answers; of an identification if None.
 
     Raises:
         SettingInvalid: see `check_table`.
@@ -75,7 +98,7 @@ def write_results(
 
     try:
         with replacing(path) as part:
-            lines = _write(path, part, counted())
+            lines = _write(path, part, counted(), form or FACES)
             if len(known) < answered:
                 raise AlreadyExists(
                     f"Of {answered} answers {answered - len(known)} were written elsewhere already,"
@@ -113,11 +136,11 @@ def write_failed(run: Run, path: Path, failed: Sequence[tuple[str, str | None]])
     run.remark(f"{path}: {counted(len(rows), 'row')}")
 
 
-def _write(path: Path, part: Path, answers: Iterable[Answer]) -> int:
+def _write(path: Path, part: Path, answers: Iterable[Answer], form: Form) -> int:
     """Write the file beside the one that is meant, whose ending says how."""
-    faces = (face for answer in answers for face in _faces(answer))
-    rows = faces if path.suffix == ".jsonl" else map(_row, faces)
-    return write_table(part, _COLUMNS, rows, path.suffix)
+    lines = (line for answer in answers for line in form.lines(answer))
+    rows = lines if path.suffix == ".jsonl" else map(form.row, lines)
+    return write_table(part, form.columns, rows, path.suffix)
 
 
 def _faces(answer: Answer) -> Iterator[Row]:
@@ -147,3 +170,36 @@ def _row(face: Row) -> Row:
         "second_score": second.get("score"),
     }
     return row
+
+
+FACES = Form(_COLUMNS, _faces, _row)
+
+_HIT_COLUMNS: dict[str, type] = {
+    "photo": str,
+    "rank": int,
+    "found": str,
+    "person": str,
+    "number": str,
+    "person_id": int,
+    "score": float,
+    "same_person": str,
+    "error": str,
+}
+
+
+def _hits(answer: Answer) -> Iterator[Row]:
+    """The photos found, the best first, or one entry that says why there are none."""
+    photo = answer["photo"]
+    if not answer.get("hits"):
+        yield {"photo": photo, "error": answer.get("error")}
+    for rank, hit in enumerate(answer.get("hits", ()), 1):
+        yield {**hit, "photo": photo, "rank": rank, "found": hit["photo"]}
+
+
+def _hit_row(hit: Row) -> Row:
+    same = hit.get("same_person")
+    row = {name: hit.get(name) for name in _HIT_COLUMNS} | {"number": hit.get("external_id")}
+    return row | {"same_person": None if same is None else "yes" if same else "no"}
+
+
+HITS = Form(_HIT_COLUMNS, _hits, _hit_row)

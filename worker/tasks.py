@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from retrieval.building import build_service, open_catalogue
 from retrieval.catalogue.runs.run_records import PhotoOutcome, Run, RunPhoto, Taken
-from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
+from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer, hits_of
 from retrieval.collection.bulk import content_of, end, end_if_done, run_document
 from retrieval.collection.tracks.answers import VideoAnswer, as_photo
 from retrieval.collection.webhooks import send
@@ -69,6 +69,7 @@ class RunTasks:
         self._tasks: dict[str, Callable[[Run, Payload, GetsOn], None]] = {
             "enrol": self._enrol,
             "identify": self._identify,
+            "search": self._search,
             "embed": self._embed,
             "event": self._event,
             "reject": self._reject,
@@ -154,6 +155,18 @@ class RunTasks:
                         source, threshold, advance=lambda *_: gets_on()
                     )
                     self._record(run.id, [_watched(photo, watched)])
+
+    def _search(self, run: Run, payload: Payload, _: GetsOn) -> None:
+        photos = self._runs.to_do(run.id, payload["photos"])
+        if photos:
+            service = self._service(run.collection, self._settings.detail)
+            ask = service.like if run.options.get("like") else service.search
+            for photo in photos:
+                source = Source(photo.path, content_of(run, photo.path))
+                answer = hits_of(ask, source, run.options.get("limit", 10))
+                taken = Taken.REJECTED if "error" in answer else Taken.ANSWERED
+                code, error = answer.get("error_code"), answer.get("error")
+                self._record(run.id, [PhotoOutcome(photo.id, taken, code, error, answer)])
 
     def _embed(self, run: Run, payload: Payload, _: GetsOn) -> None:
         photos = self._runs.to_do(run.id, payload["photos"])

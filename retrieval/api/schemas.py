@@ -230,6 +230,9 @@ class PhotoHit(BaseModel):
 
     photo: str
     person: str
+    person_id: int
+    external_id: str | None
+    face_id: int
     score: float
     same_person: bool
 

@@ -29,6 +29,7 @@ from retrieval.collection.answers import (
     PhotoHit,
     PhotoHits,
     Verification,
+    photo_hit,
 )
 from retrieval.collection.enrolling import Enroller, enrollable
 from retrieval.collection.lens import Lens, Stored, stamp_of
@@ -353,7 +354,7 @@ class ActiveModel:
         ranked = sorted(faces.values(), key=lambda face: -best[face.id])[:limit]
         threshold = lens.gate().of_photos
         hits = tuple(
-            PhotoHit(face.photo, face.person, best[face.id], best[face.id] >= threshold)
+            photo_hit(face, best[face.id], same_person=best[face.id] >= threshold)
             for face in ranked
         )
         return PhotoHits(hits, threshold, self.collection.fingerprint)

@@ -1,13 +1,14 @@
 """What the service answers, and the one JSON that the command line and the HTTP API print."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from retrieval.errors import DataInvalid
+from retrieval.catalogue.records import EnrolledFace
+from retrieval.errors import DataInvalid, InferenceFailed, PhotoError
 from retrieval.photos.folders import PassedOver
-from retrieval.values import Outcome
+from retrieval.values import Outcome, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,21 +303,33 @@ class EnrolReport:
 
 @dataclass(frozen=True, slots=True)
 class PhotoHit:
-    """A photo of the gallery that a search found, with the person whom it shows."""
+    """A photo of the gallery that a search found, with the face and the person whom it shows."""
 
     photo: str
     person: str
     score: float
     same_person: bool
+    person_id: int
+    external_id: str | None
+    face_id: int
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "photo": self.photo,
             "person": self.person,
+            "person_id": self.person_id,
+            "external_id": self.external_id,
+            "face_id": self.face_id,
             "score": round(self.score, 4),
             "same_person": self.same_person,
         }
+
+
+def photo_hit(face: EnrolledFace, score: float, *, same_person: bool) -> PhotoHit:
+    """An enrolled face as a hit."""
+    person = face.person, score, same_person, face.person_id, face.external_id
+    return PhotoHit(face.photo, *person, face.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +345,16 @@ class PhotoHits:
     hits: tuple[PhotoHit, ...]
     threshold: float
     fingerprint: str
+
+
+def hits_of(
+    ask: Callable[[Source, int], Sequence[PhotoHit]], source: Source, limit: int
+) -> dict[str, Any]:
+    """What a search finds of a photo, as JSON, or why the photo cannot be looked for."""
+    try:
+        return {"photo": source.name, "hits": [hit.document() for hit in ask(source, limit)]}
+    except (PhotoError, InferenceFailed) as error:
+        return {"photo": source.name, "error": str(error), "error_code": error.code}
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ def end_if_done(runs: Runs, queue: JobQueue, run: Run) -> None:
 def end(runs: Runs, run: Run) -> None:
     """End a run that is done; answers stay in the catalogue until they are fetched."""
     runs.finish_if_done(run.id)
-    if run.kind != "identify":
+    if run.kind not in ("identify", "search"):
         runs.forget_taken(run.id)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from retrieval.catalogue.records import EnrolledFace
-from retrieval.collection.answers import PhotoHit
+from retrieval.collection.answers import PhotoHit, photo_hit
 from retrieval.index.clusters import Clusters
 from retrieval.index.people_index import PeopleIndex
 from retrieval.values import Floats, Ints, Vectors
@@ -71,7 +71,7 @@ def alike(
         best = max(own, key=lambda face: cosines.get(face.id, -1.0))
         hits.append((score, cosines.get(best.id, -1.0), best))
     hits.sort(key=lambda hit: (-hit[0], -hit[1]))
-    return [PhotoHit(best.photo, best.person, score, True) for score, _, best in hits]
+    return [photo_hit(best, score, same_person=True) for score, _, best in hits]
 
 
 def _cosines(gallery: PeopleIndex, ids: Ints, probes: Vectors) -> dict[int, float]:

@@ -11,29 +11,30 @@ AROUND = 1.4  # of the box's longer side: hair and chin are on the picture
 _QUALITY = 85  # of JPEG: about 4 kB per face
 
 
-def cut(pixels: Pixels, boxes: Floats) -> tuple[bytes, ...]:
+def cut(pixels: Pixels, boxes: Floats, side_px: int = SIDE_PX) -> tuple[bytes, ...]:
     """Cut a square around each face.
 
     Args:
         pixels: (h, w, 3) RGB uint8.
         boxes: (n, 4) float32, xywh in these pixels; may reach over the border.
+        side_px: of the pictures.
 
     Returns:
-        n JPEG files of 112 x 112 pixels; what lies beyond the border repeats its edge.
+        n square JPEG files; what lies beyond the border repeats its edge.
     """
-    return tuple(_encoded(_square(pixels, box)) for box in boxes)
+    return tuple(_encoded(_square(pixels, box, side_px)) for box in boxes)
 
 
-def _square(pixels: Pixels, box: Floats) -> Pixels:
+def _square(pixels: Pixels, box: Floats, side_px: int) -> Pixels:
     left, top, width, height = (float(number) for number in box)
     side = max(width, height, 1.0) * AROUND
-    scale = SIDE_PX / side
+    scale = side_px / side
     x, y = left + width / 2 - side / 2, top + height / 2 - side / 2
     move = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]], np.float64)
     if scale < 0.5:  # each pixel of the picture stands for several: average them
-        return resized(_region(pixels, x, y, side), (SIDE_PX, SIDE_PX))
+        return resized(_region(pixels, x, y, side), (side_px, side_px))
     return cv2.warpAffine(  # type: ignore[return-value]
-        pixels, move, (SIDE_PX, SIDE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        pixels, move, (side_px, side_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
 
 

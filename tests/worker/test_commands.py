@@ -1,6 +1,7 @@
 """The commands that use the queue, on a real home with real models."""
 
 import csv
+import importlib.util
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from typer.testing import CliRunner, Result
 from cli.app import app
 from cli.worker import _workers_left
 from retrieval.errors import QueueUnavailable
+from retrieval.files.tables import read_rows
 from retrieval.settings import Settings
 from tests.cli.running import strict_json
 from worker.jobs import RqJobQueue
@@ -105,6 +107,31 @@ def test_runs_are_listed_shown_cancelled_and_taken_up_again(
     shown = rollcall(home, "jobs", "show", run, **own)
     assert "broken.jpg" in shown.output
     assert rollcall(home, "jobs", "show", "nothing", **own).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["identify", "search"])
+def test_answers_of_the_queue_are_written_in_every_form(
+    home: Path, staff: Path, tmp_path: Path, working: Supervisor, command: str
+) -> None:
+    rollcall(home, "enroll", staff, "--queue", "--wait")
+    (tmp_path / "asked").mkdir()
+    for photo in sorted((staff / "Grace Hopper").glob("*.jpg"))[:2]:  # one is broken
+        (tmp_path / "asked" / photo.name).write_bytes(photo.read_bytes())
+    (tmp_path / "asked" / "broken.jpg").write_bytes(b"no photo at all")
+    whole: dict[str, list[str]] = {}
+    for ending in ("csv", "xlsx", "jsonl", "parquet"):
+        if ending == "parquet" and importlib.util.find_spec("pyarrow") is None:
+            continue
+        out, rejects = tmp_path / f"out.{ending}", tmp_path / f"rejects.{ending}"
+        words = ("--queue", "--out", out, "--rejects", rejects)
+        result = rollcall(home, command, tmp_path / "asked", *words)
+        assert result.exit_code == 1, result.output
+        rows = [row for row in read_rows(out) if row.get("person")]
+        whole[ending] = [str(row["person"]) for row in rows]
+        assert [Path(row["photo"]).name for row in read_rows(rejects)] == ["broken.jpg"]
+    assert whole["csv"]
+    assert all(found == whole["csv"] for found in whole.values()), whole
+    assert "Grace Hopper" in whole["csv"]
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv"])

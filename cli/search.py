@@ -1,0 +1,138 @@
+"""`search`: the gallery's photos that show the people of photos."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.crops import Crop, write_crops
+from cli.identify import Crops, listed_photos
+from cli.identify_queued import ask_queued
+from cli.options import Run, Writes, command, tell_passed
+from cli.results import HITS, write_failed, write_results
+from retrieval.collection.answers import hits_of
+from retrieval.errors import SettingInvalid
+from retrieval.files.tables import check_table
+from retrieval.photos.folders import PassedOver, is_folder
+from retrieval.photos.urls import location_of
+from retrieval.values import Source, counted
+
+if TYPE_CHECKING:
+    from retrieval.service import Service
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    command(app)(search)
+
+
+def search(
+    run: Run,
+    photos: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHOTO...", help="Whose people to look for: photos, or folders of them."
+        ),
+    ],
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1000, help="How many photos, for each that asks.")
+    ] = 10,
+    like: Annotated[
+        bool, typer.Option("--like", help="By how many of the photo's people they show.")
+    ] = False,
+    crops: Crops = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write a row per photo found: .csv, .xlsx, .jsonl or .parquet.",
+        ),
+        Writes.FILE,
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            "--rejects",
+            metavar="FILE",
+            help="Write photos that could not be looked for, with the reasons, likewise.",
+        ),
+        Writes.FILE,
+    ] = None,
+) -> None:
+    """Find the gallery's photos that show the people of a photo, best first."""
+    if queue and out is None:
+        raise SettingInvalid("--queue needs --out FILE: where the answers are written.")
+    if queue and crops is not None:
+        raise SettingInvalid("--crops does not go with --queue.")
+    for file in filter(None, (out, rejects)):
+        check_table(file)
+    places, passed = [location_of(photo) for photo in photos], PassedOver()
+    listed = listed_photos(places, passed, videos=False)
+    if queue and out is not None:
+        ask_queued(run, "search", places, listed, out, rejects, limit=limit, like=like or None)
+        tell_passed(run, passed)
+        return
+    one = len(places) == 1 and rejects is None and not is_folder(places[0])
+    asked = [Source(str(path), path) for path in listed]
+    with run.service() as service:
+        ask = service.like if like else service.search
+        if one:  # which ends in its error
+            answers: list[dict[str, Any]] = [
+                {"photo": photos[0], "hits": [h.document() for h in ask(asked[0], limit)]}
+            ]
+        else:
+            with run.progress("searching", len(asked)) as advance:
+                answers = []
+                for source in asked:
+                    answers.append(hits_of(ask, source, limit))
+                    advance()
+        if crops is not None:
+            write_crops(run, _crops(service, answers), crops)
+    if out is not None:
+        rows = write_results(out, answers, form=HITS)
+        run.remark(f"{out}: {counted(rows, 'row')}")
+    failed = [(each["photo"], each["error"]) for each in answers if "error" in each]
+    if rejects is not None:
+        write_failed(run, rejects, failed)
+    run.rejected = bool(failed)
+    document = answers[0] if one else {"photos": answers}
+    run.emit(document, partial(_show, run, answers, one=one))
+    tell_passed(run, passed)
+
+
+def _show(run: Run, answers: Sequence[dict[str, Any]], *, one: bool) -> None:
+    rows: list[tuple[str, ...]] = []
+    for answer in answers:
+        asked = () if one else (Path(answer["photo"]).name,)
+        for hit in answer.get("hits", ()):
+            same = "yes" if hit["same_person"] else ""
+            whose = hit["person"], hit["external_id"] or ""
+            rows.append((*asked, hit["photo"], *whose, f"{hit['score']:.3f}", same))
+        if "error" in answer:
+            rows.append((*asked, answer["error"], "", "", "", ""))
+    columns = ("photo", "person", "number", "score", "same person")
+    run.table(columns if one else ("asked", "found", *columns[1:]), rows)
+
+
+def _crops(service: "Service", answers: Sequence[dict[str, Any]]) -> list[Crop]:
+    """The enrolled faces that were found, as far as there are pictures of them."""
+    from retrieval.catalogue.picture_rows import Of
+
+    hits = [
+        (each["photo"], rank, hit)
+        for each in answers
+        for rank, hit in enumerate(each.get("hits", ()), 1)
+    ]
+    faces = [hit["face_id"] for _, _, hit in hits]
+    pictures = service.catalogue.thumbnails.find(service.collection.id, Of.FACE, faces)
+    return [
+        Crop(photo, rank, f"{hit['person']} {hit['score']:.3f}", pictures[hit["face_id"]])
+        for photo, rank, hit in hits
+        if hit["face_id"] in pictures
+    ]

@@ -1,0 +1,72 @@
+"""`--crops`, `--out`, `--rejects` and `--queue` of `identify` and `search`, as an office asks."""
+
+from pathlib import Path
+from shutil import copy
+
+import pytest
+from PIL import Image
+
+from retrieval.files.tables import read_rows
+from tests.cli.running import document, rollcall
+
+
+@pytest.fixture
+def asked(home: Path, samples: Path, tmp_path: Path) -> Path:
+    """A home in which the sample people are enrolled, and a folder of three photos to ask about."""
+    assert rollcall(home, "enroll", samples / "employees").exit_code == 0
+    below = tmp_path / "asked" / "below"
+    below.mkdir(parents=True)
+    copy(samples / "queries" / "group.jpg", below / "group.jpg")
+    copy(next((samples / "employees").glob("Grace Hopper/*.jpg")), below.parent / "grace.jpg")
+    (below / "broken.jpg").write_bytes(b"\xff\xd8\xff no more")
+    return below.parent
+
+
+def test_identify_cuts_each_face_out_and_lays_them_on_a_sheet(
+    home: Path, asked: Path, tmp_path: Path
+) -> None:
+    crops = tmp_path / "crops"
+    result = rollcall(home, "identify", asked, "--crops", crops)
+    assert result.exit_code == 1, "one photo is broken"
+    names = sorted(path.name for path in crops.iterdir())
+    faces = [name for name in names if not name.startswith("contact-sheet")]
+    assert "grace-1-Grace_Hopper.jpg" in faces
+    assert any(name.startswith("group-") and "unknown" in name for name in faces)
+    with Image.open(crops / "grace-1-Grace_Hopper.jpg") as face:
+        assert face.size == (320, 320)
+    with Image.open(crops / "contact-sheet-1.jpg") as sheet:
+        assert sheet.width == 160 * min(len(faces), 8)
+
+
+def test_search_takes_folders_and_says_who_with_number_and_id(
+    home: Path, asked: Path, tmp_path: Path
+) -> None:
+    assert rollcall(home, "people", "number", "Grace Hopper", "1906").exit_code == 0
+    rejects, out, crops = (tmp_path / name for name in ("bad.csv", "found.xlsx", "crops"))
+    words = ("search", asked, "--limit", "3", "--rejects", rejects, "--out", out, "--crops", crops)
+    result = rollcall(home, *words, "--json")
+    assert result.exit_code == 1, result.output
+    answers = {Path(each["photo"]).name: each for each in document(result)["photos"]}
+    best = answers["grace.jpg"]["hits"][0]
+    assert (best["person"], best["external_id"], best["same_person"]) == (
+        "Grace Hopper",
+        "1906",
+        True,
+    )
+    assert "broken.jpg" in next(read_rows(rejects))["photo"]
+    rows = list(read_rows(out))
+    assert {row["number"] for row in rows if row["person"] == "Grace Hopper"} == {"1906"}
+    assert [row["rank"] for row in rows if "grace" in row["photo"]] == ["1", "2", "3"]
+    assert (crops / "contact-sheet-1.jpg").exists()
+    one = document(rollcall(home, "search", asked / "grace.jpg", "--json"))
+    assert one["hits"][0]["person_id"] == best["person_id"]
+    refused = rollcall(home, "search", asked / "below" / "broken.jpg")
+    assert refused.exit_code == 2
+
+
+def test_crops_do_not_go_with_the_queue(home: Path, tmp_path: Path) -> None:
+    for command in ("identify", "search"):
+        words = ("--queue", "--crops", tmp_path / "crops", "--out", tmp_path / "out.csv")
+        told = rollcall(home, command, tmp_path, *words)
+        assert told.exit_code == 2
+        assert "not go with --queue" in told.stderr
