@@ -72,7 +72,10 @@ COMMANDS = {
     "service": ("service", "Rollcall as a service of this machine."),
     "keys": ("keys", "Keys of the HTTP service."),
     "users": ("users", "People who may log in to the HTTP service."),
-    "audit": ("audit", "List what was asked and changed over HTTP, newest first."),
+    "audit": (
+        "audit",
+        "List what was asked and changed, over HTTP and on the command line, newest first.",
+    ),
     "jobs": ("jobs", "Bulk work in the queue."),
     "worker": (
         "worker",

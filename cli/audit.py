@@ -1,4 +1,4 @@
-"""`audit`: who asked or changed what over HTTP."""
+"""`audit`: who asked or changed what, over HTTP and on the command line."""
 
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 def audit(
     run: Run,
     who: Annotated[
-        str | None, typer.Option("--who", metavar="NAME", help="Only this key's.")
+        str | None, typer.Option("--who", metavar="NAME", help="Only this key's, or user's.")
     ] = None,
     photo: Annotated[
         str | None, typer.Option("--photo", metavar="SHA256", help="Only about this photo.")
@@ -28,7 +28,7 @@ def audit(
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
 ) -> None:
-    """List what was asked and changed over HTTP, newest first."""
+    """List what was asked and changed, over HTTP and on the command line, newest first."""
     from retrieval.building import open_catalogue
 
     with open_catalogue(run.settings) as catalogue:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cli.auditing import entry_of, note
 from cli.options import Run, Writes, command, when
 from retrieval.errors import SettingInvalid
 from retrieval.values import counted
@@ -58,6 +59,7 @@ def backup(
             photos_at=photos_root(run.settings),
         )
         at_rest = catalogue.encryptor.active() is not None
+        note(catalogue, [entry_of(run, file=str(made.path), faces=made.contents.faces)])
     document = {
         "backup": str(made.path),
         "bytes": made.bytes,
@@ -153,8 +155,10 @@ def restore(
             keys_of_backup=keys == "backup",
             proceed=proceed,
         )
+        if done is not None:
+            faces = done.backup.contents.faces
+            note(catalogue, [entry_of(run, file=str(file), faces=faces)])
     if done is None:
-        run.remark("Nothing was changed.")
         return
     contents = done.backup.contents
     sentence = f"Restored {_held(contents, done.kept_photos)}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cli.auditing import asked, entry_of, note
 from cli.crops import Crop, crops_of, write_crops
 from cli.identify_queued import ask_queued
 from cli.options import Run, Writes, command, tell_passed
@@ -138,8 +139,9 @@ def identify(
         if liveness:
             pairs = zip(paths, answers, strict=True)
             answers = [service.with_liveness(Source(a.photo, path), a) for path, a in pairs]
-        seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
         state = service.state()
+        note(service.catalogue, asked(run, answers, state, threshold))
+        seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
     if draw is not None:
         for picture in draw_all(run, answers, paths, draw, max_px):
             run.remark(f"wrote {picture}")
@@ -313,6 +315,8 @@ def verify(
     against = Source(other, place) if is_photo else other
     with run.service() as service:
         verdict = service.verify(Source(photo, location_of(photo)), against, face)
+        entry = entry_of(run, photo=photo, **verdict.document())
+        note(service.catalogue, [entry])
     word = "the same person" if verdict.same else "not shown to be the same person"
     run.emit(
         verdict.document(),

@@ -41,10 +41,9 @@ def create(
     ] = None,
 ) -> None:
     """Make a key. It is shown this once and kept nowhere."""
-    from retrieval.building import open_catalogue
     from retrieval.catalogue.http.api_keys import Role
 
-    with open_catalogue(run.settings) as catalogue:
+    with run.catalogue() as catalogue:
         key, token = catalogue.api_keys.create(name, Role(role), only, requests_per_minute)
     run.emit({**_document(key), "key": token}, lambda: run.print(token, markup=False))
     run.remark(f"{key.role} for {key.collection or 'all collections'}; shown this once")
@@ -53,9 +52,8 @@ def create(
 @command(keys, "list")
 def list_keys(run: Run) -> None:
     """List keys, revoked ones too."""
-    from retrieval.building import open_catalogue
 
-    with open_catalogue(run.settings) as catalogue:
+    with run.catalogue() as catalogue:
         found = catalogue.api_keys.all()
     rows = [
         (k.name, k.handle, k.role.value, k.collection or "all", k.created_at, k.revoked_at)
@@ -68,10 +66,9 @@ def list_keys(run: Run) -> None:
 @command(keys, "revoke")
 def revoke(run: Run, name: Name) -> None:
     """End a key, by its name or handle, at once and for good."""
-    from retrieval.building import open_catalogue
     from retrieval.catalogue.http.api_keys import meant
 
-    with open_catalogue(run.settings) as catalogue:
+    with run.catalogue() as catalogue:
         keys = catalogue.api_keys
         key = keys.revoke(meant(keys.all(), name))
     run.emit(_document(key), lambda: run.print(f"Revoked {key.name} ({key.handle}).", markup=False))

@@ -14,7 +14,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -27,9 +27,11 @@ from typer.exceptions import TyperException
 
 from cli.hints import as_typed
 from retrieval.errors import RollcallError, SettingInvalid, StoreError, StoreFull
+from retrieval.files.logs import log_to, note_end
 from retrieval.files.private import UMASK
 
 if TYPE_CHECKING:
+    from retrieval.catalogue.catalogue import Catalogue
     from retrieval.photos.folders import PassedOver
     from retrieval.service import Service
     from retrieval.settings import Settings
@@ -57,6 +59,7 @@ class Run:
         console: what people read.
         beside: remarks, warnings and progress, which know of each other.
         given: options that say which home and collection, as they were typed: hints keep them.
+        action: the command as it was typed, without its arguments: people rename.
         rejected: set by a command that did its work but had to reject some inputs: exit code 1.
     """
 
@@ -64,6 +67,7 @@ class Run:
     json: bool
     quiet: bool
     given: Sequence[str] = ()
+    action: str = "command"
     console: Console = field(init=False)
     beside: Console = field(init=False)
     rejected: bool = False
@@ -71,7 +75,8 @@ class Run:
     def __post_init__(self) -> None:
         self.console = Console(stderr=self.json, highlight=False, soft_wrap=not _wide(self.json))
         self.beside = Console(stderr=True, highlight=False)
-        _log_to(self.beside, quiet=self.quiet)
+        kept = self.settings.log_file, self.settings.log_format
+        log_to(*kept, _Warnings(self.beside), quiet=self.quiet)
 
     def change(self, **changes: Any) -> None:
         """Let a command's own options go before the settings; None leaves a setting as it is.
@@ -90,8 +95,24 @@ class Run:
         """Open the service over this run's settings, and close it."""
         from retrieval.building import build_service
 
-        with build_service(self.settings, remark=self.remark) as service:
+        with (
+            build_service(self.settings, remark=self.remark) as service,
+            self._audited(service.catalogue),
+        ):
             yield service
+
+    @contextmanager
+    def catalogue(self) -> Iterator["Catalogue"]:
+        """Open the catalogue alone over this run's settings, and close it."""
+        from retrieval.building import open_catalogue
+
+        with open_catalogue(self.settings) as catalogue, self._audited(catalogue):
+            yield catalogue
+
+    def _audited(self, catalogue: "Catalogue") -> AbstractContextManager[None]:
+        from cli.auditing import audited
+
+        return audited(self, catalogue)
 
     def emit(self, document: Mapping[str, Any], show: Callable[[], None]) -> None:
         """Print the result: the document as JSON with `--json`, otherwise what `show` prints."""
@@ -249,12 +270,16 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
         ]
 
         @functools.wraps(function)
-        def call(**values: Any) -> None:
+        def call(context: typer.Context, **values: Any) -> None:
             shared = {key: values.pop(key) for key in COMMON}
-            _run(function, shared, values, written)
+            typed = " ".join(context.command_path.split()[1:])
+            _run(function, typed, shared, values, written)
 
+        first = inspect.Parameter(
+            "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+        )
         keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-        parameters = [*keyword_only, *common]
+        parameters = [first, *keyword_only, *common]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = {p.name: p.annotation for p in parameters}
         del call.__wrapped__
@@ -266,23 +291,25 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
 
 def _run(
     function: Callable[..., None],
+    typed: str,
     shared: dict[str, Any],
     values: dict[str, Any],
     written: Mapping[str, Writes],
 ) -> None:
     """The edge: settings in, exit code out."""
-    _log_to(Console(stderr=True), quiet=shared["quiet"])
+    log_to(None, shown=_Warnings(Console(stderr=True)), quiet=shared["quiet"])
     os.umask(UMASK)  # for what libraries and other programs write
     given = _given(shared)
     try:
         settings = make_settings(shared["home"], shared["collection"], shared["config"])
-        run = Run(settings, shared["json"], shared["quiet"], given)
+        run = Run(settings, shared["json"], shared["quiet"], given, typed)
         for name, kind in written.items():
             if values[name] is not None:
                 _check_written(values[name], kind)
         function(run, **values)
     except RollcallError as error:
         _report(error, shared["json"], given)
+        note_end(typed, error.code, error.exit_code)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt as error:
         told = str(error) or "Stopped. What was reported as done stays done.\n"
@@ -298,6 +325,7 @@ def _run(
         raise
     except Exception as error:  # noqa: BLE001  # a script must tell a fault from rejected photos
         _report_fault(error, shared["json"])
+        note_end(typed, f"{type(error).__name__}, a fault", _OWN_FAULT)
         raise typer.Exit(_OWN_FAULT) from None
     if run.rejected:
         raise typer.Exit(1)
@@ -408,10 +436,3 @@ class _Warnings(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""
         self._printer.emit(record)
-
-
-def _log_to(console: Console, *, quiet: bool) -> None:
-    level = logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(
-        level=level, handlers=[_Warnings(console)], format="%(message)s", force=True
-    )

@@ -50,13 +50,12 @@ def queued(run: Run) -> Iterator[Opened]:
     Raises:
         QueueUnavailable: no Redis answers, or none can be started.
     """
-    from retrieval.building import open_catalogue
     from retrieval.collection.bulk import Bulk
     from worker.jobs import RqJobQueue
     from worker.redis_server import connect, redis_of
 
     with (
-        open_catalogue(run.settings) as catalogue,
+        run.catalogue() as catalogue,
         redis_of(run.settings) as place,
         connect(place.url) as connection,
     ):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.auditing import entry_of, note
 from cli.crops import Crop, write_crops
 from cli.identify import Crops, listed_photos
 from cli.identify_queued import ask_queued
@@ -81,17 +82,10 @@ def search(
     one = len(places) == 1 and rejects is None and not is_folder(places[0])
     asked = [Source(str(path), path) for path in listed]
     with run.service() as service:
-        ask = service.like if like else service.search
-        if one:  # which ends in its error
-            answers: list[dict[str, Any]] = [
-                {"photo": photos[0], "hits": [h.document() for h in ask(asked[0], limit)]}
-            ]
-        else:
-            with run.progress("searching", len(asked)) as advance:
-                answers = []
-                for source in asked:
-                    answers.append(hits_of(ask, source, limit))
-                    advance()
+        answers = _answers(run, service, asked, limit, like=like, one=one)
+        people = ({"people": _people(each)} for each in answers)
+        told = (entry_of(run, **each) for each in people)
+        note(service.catalogue, told)
         if crops is not None:
             write_crops(run, _crops(service, answers), crops)
     if out is not None:
@@ -106,6 +100,22 @@ def search(
     tell_passed(run, passed)
 
 
+def _answers(
+    run: Run, service: "Service", asked: Sequence[Source], limit: int, *, like: bool, one: bool
+) -> list[dict[str, Any]]:
+    """What is found of each photo; one photo that cannot be looked for is an error."""
+    ask = service.like if like else service.search
+    if one:
+        hits = ask(asked[0], limit)
+        return [{"photo": asked[0].name, "hits": [hit.document() for hit in hits]}]
+    answers = []
+    with run.progress("searching", len(asked)) as advance:
+        for source in asked:
+            answers.append(hits_of(ask, source, limit))
+            advance()
+    return answers
+
+
 def _show(run: Run, answers: Sequence[dict[str, Any]], *, one: bool) -> None:
     rows: list[tuple[str, ...]] = []
     for answer in answers:
@@ -118,6 +128,12 @@ def _show(run: Run, answers: Sequence[dict[str, Any]], *, one: bool) -> None:
             rows.append((*asked, answer["error"], "", "", "", ""))
     columns = ("photo", "person", "number", "score", "same person")
     run.table(columns if one else ("asked", "found", *columns[1:]), rows)
+
+
+def _people(answer: dict[str, Any]) -> list[str]:
+    """Whom a photo was found to show."""
+    same = (hit["person"] for hit in answer.get("hits", ()) if hit["same_person"])
+    return list(dict.fromkeys(same))
 
 
 def _crops(service: "Service", answers: Sequence[dict[str, Any]]) -> list[Crop]:

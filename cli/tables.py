@@ -15,7 +15,8 @@ _FOLDED = frozenset(
 )
 # Columns of names and of words: they go on in the next line between words only.
 _NAMES = frozenset(
-    {"person", "name", "event", "group", "looks like", "who", "now", "other", "FNIR", "rank-1"}
+    {"person", "name", "event", "group", "looks like", "who", "now", "other", "action"}
+    | {"FNIR", "rank-1"}
 )
 # What is left out where a terminal is narrow: before paths fold into many lines, and after.
 _UNIMPORTANT = (

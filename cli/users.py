@@ -36,11 +36,10 @@ def create(
     ] = False,
 ) -> None:
     """Make a user, with a link that lets them in once to choose a password."""
-    from retrieval.building import open_catalogue
     from retrieval.catalogue.http.api_keys import Role
 
     chosen = _password(name) if password else None
-    with open_catalogue(run.settings) as catalogue:
+    with run.catalogue() as catalogue:
         user = catalogue.users.create(name, Role(role), only)
         if chosen is None:
             user, token = catalogue.users.make_link(user)
@@ -52,9 +51,8 @@ def create(
 @command(users, "list")
 def list_users(run: Run) -> None:
     """List users, those who were ended too."""
-    from retrieval.building import open_catalogue
 
-    with open_catalogue(run.settings) as catalogue:
+    with run.catalogue() as catalogue:
         found = catalogue.users.all()
     rows = [
         (u.name, u.handle, u.role.value, u.collection or "all", _comes_by(u), u.created_at,
@@ -68,9 +66,8 @@ def list_users(run: Run) -> None:
 @command(users, "link")
 def link(run: Run, name: Name) -> None:
     """Make another one-time link, as when a password was forgotten."""
-    from retrieval.building import open_catalogue
 
-    with open_catalogue(run.settings) as catalogue:
+    with run.catalogue() as catalogue:
         user, token = catalogue.users.make_link(catalogue.users.find(name))
     _show(run, user, token)
 
@@ -78,9 +75,8 @@ def link(run: Run, name: Name) -> None:
 @command(users, "password")
 def password(run: Run, name: Name) -> None:
     """Give a user a password, which is asked for; their sessions end."""
-    from retrieval.building import open_catalogue
 
-    with open_catalogue(run.settings) as catalogue:
+    with run.catalogue() as catalogue:
         user = catalogue.users.find(name)
         user = catalogue.users.set_password(user, _password(user.name))
     _show(run, user, None)
@@ -97,10 +93,9 @@ def change(
     ] = False,
 ) -> None:
     """Give a user another role, or another collection."""
-    from retrieval.building import open_catalogue
     from retrieval.catalogue.http.api_keys import Role
 
-    with open_catalogue(run.settings) as catalogue:
+    with run.catalogue() as catalogue:
         user = catalogue.users.find(name)
         collection = None if everywhere else only or user.collection
         user = catalogue.users.change(user, Role(role) if role else user.role, collection)
@@ -110,9 +105,8 @@ def change(
 @command(users, "end")
 def end(run: Run, name: Name) -> None:
     """End a user with all sessions, at once and for good."""
-    from retrieval.building import open_catalogue
 
-    with open_catalogue(run.settings) as catalogue:
+    with run.catalogue() as catalogue:
         user = catalogue.users.end(catalogue.users.find(name))
     sentence = f"Ended {user.name} ({user.handle})."
     run.emit(user.document(), lambda: run.print(sentence, markup=False))

@@ -261,6 +261,16 @@ class Settings(BaseSettings):
         description="Keep a small picture with each enrolled face, each face of an event and each"
         " unknown face that is kept.",
     )
+    log_file: Path | None = Field(
+        None,
+        description="File that the log goes to as well, a line per record with its time; it may be"
+        " renamed at any time to rotate it.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text",
+        description="Form of the log on standard error and in the file: text, or json with one"
+        " object per line.",
+    )
     audit_days: int = Field(
         365, ge=1, le=_MOST_DAYS, description="Days for which the audit log is kept."
     )

@@ -31,6 +31,7 @@ from retrieval.errors import (
     RollcallError,
     StoreError,
 )
+from retrieval.files.logs import log_to
 from retrieval.settings import Settings
 from worker.jobs import RqJobQueue
 from worker.recovery import queue_halves
@@ -91,7 +92,7 @@ class WorkerPlan:
 def run_worker(plan: WorkerPlan, name: str, ready: Connection) -> None:
     """The process's main function: says through `ready` that it is warm, or why it is not."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    log_to(plan.settings.log_file, plan.settings.log_format)
     logging.getLogger("worker").setLevel(plan.log_level)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)  # RQ sets INFO when imported
     _die_with_parent()

@@ -1,0 +1,97 @@
+"""What the command line writes into the audit log: as over HTTP, with the system's own user."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from retrieval.catalogue.http.audit import AuditEntry
+from retrieval.catalogue.records import JournalEntry, Person
+from retrieval.errors import StoreError
+
+if TYPE_CHECKING:
+    from cli.options import Run
+    from retrieval.catalogue.catalogue import Catalogue
+    from retrieval.collection.answers import GalleryState, PhotoAnswer
+
+_OF_NO_COLLECTION = ("keys", "users", "backup", "restore", "catalogue")
+
+
+def who() -> str:
+    """The system's user, by the process's own user id: no environment variable says otherwise."""
+    try:
+        import pwd
+
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):  # Windows; a user id without a name, as in a container
+        import getpass
+
+        name = getpass.getuser() if not hasattr(os, "getuid") else f"user {os.getuid()}"
+    return f"{name} (command line)"
+
+
+@contextmanager
+def audited(run: "Run", catalogue: "Catalogue") -> Iterator[None]:
+    """Write each edit that a command makes meanwhile down, in the edit's own transaction."""
+    written = False
+
+    def entries(edit: Any) -> list[AuditEntry]:
+        nonlocal written
+        written = True
+        return [entry_of(run, **_told(edit))]
+
+    with catalogue.recorded(entries):
+        yield
+    if written:
+        with suppress(StoreError):  # of what the command did nothing is lost
+            catalogue.audit.purge(run.settings.audit_days)
+
+
+def note(catalogue: "Catalogue", entries: Iterable[AuditEntry]) -> None:
+    """Write questions down; a home that is mounted for reading answers them all the same."""
+    with suppress(StoreError):
+        catalogue.audit.record(list(entries))
+
+
+def asked(
+    run: "Run", answers: Iterable["PhotoAnswer"], state: "GalleryState", threshold: float | None
+) -> Iterator[AuditEntry]:
+    """What `identify` was asked, and answered."""
+    for answer in answers:
+        faces = [
+            {"decision": face.decision.value, "person": face.person, "score": face.score}
+            for face in answer.faces
+        ]
+        told: dict[str, Any] = {"error": answer.error_code} if answer.error else {"faces": faces}
+        yield AuditEntry(
+            who(),
+            run.action,
+            state.collection,
+            answer.sha256 or None,
+            told,
+            threshold=state.threshold if threshold is None else threshold,
+            model=state.fingerprint,
+        )
+
+
+def entry_of(run: "Run", **answer: Any) -> AuditEntry:
+    """What a command did."""
+    everywhere = run.action.split()[0] in _OF_NO_COLLECTION
+    place = None if everywhere else run.settings.collection
+    return AuditEntry(who(), run.action, place, answer=answer)
+
+
+def _told(edit: Any) -> dict[str, Any]:
+    """What an edit did, of what it returned."""
+    match edit:
+        case JournalEntry():
+            return {"edit": edit.id, "what": edit.summary}
+        case Person():
+            return {"person": edit.name, "number": edit.external_id}
+        case [JournalEntry(), *_]:
+            return {"edits": [each.summary for each in edit]}
+        case (str() as model, list() as faces):  # an enrolment's batch
+            people = sorted({face.person for face, _ in faces})
+            return {"people": people, "photos": len(faces), "model": model}
+    told = {name: getattr(edit, name, None) for name in ("id", "name", "handle", "kind")}
+    return {name: value for name, value in told.items() if isinstance(value, str | int)}
