@@ -4,6 +4,11 @@ BIN := .venv/bin
 DEMO_HOME ?= demo
 JOBS ?= 2
 
+# Bytecode is written whatever the surroundings say: to rewrite every assertion anew takes half a
+# minute. Processes that share the cores take one thread each: more would wait for one another.
+unexport PYTHONDONTWRITEBYTECODE
+export OMP_NUM_THREADS ?= 1
+
 .PHONY: demo test test-fast check docs messages setup lock clean
 
 # The best models, where there is a network; without, the demonstration takes what is installed.
@@ -16,8 +21,7 @@ test: check
 
 # Under a minute on two idle cores: what starts no server, no process and no network of faces.
 test-fast: .venv/ready
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile \
-		-m "not (redis or postgres or milvus or browser or slow)"
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --fast
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

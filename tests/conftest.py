@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import pytest
@@ -29,7 +30,15 @@ _LANES = {
 }
 # Tests of whole paths: they make services, servers or processes of their own.
 _SLOW_FOLDERS = {"api", "backup", "benchmarks", "cli", "docker", "events", "worker"}
-_SLOW_FILES = {"test_indexes", "test_memory", "test_milvus", "test_recoding"}
+_SLOW_FILES = {
+    "test_cameras",
+    "test_erasure",  # a deletion is searched for traces by a process
+    "test_indexes",
+    "test_left_behind",
+    "test_milvus",
+}
+# A file of tests that imports from these starts processes.
+_PROCESSES = {"multiprocessing", "subprocess", "tests.processes"}
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared"
 
@@ -41,15 +50,46 @@ def _beside(path: str) -> Path:
     return found
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by what its fixtures start or load."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--fast` leaves out every lane, and does not even import the folders that are one."""
+    parser.addoption("--fast", action="store_true", help="only what runs between two saves")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Importing a server's and a browser's tests takes as long as running many others."""
+    leave_out = config.getoption("--fast") and collection_path.name in _SLOW_FOLDERS
+    return True if leave_out and collection_path.is_dir() else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test by what its fixtures start or load, or by what its file imports."""
+    _mark(items)
+    if config.getoption("--fast"):
+        fast = [item for item in items if not any(map(item.get_closest_marker, _LANES))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(fast)])
+        items[:] = fast
+
+
+def _imported_by(item: pytest.Item) -> set[str]:
+    """The modules that a test's file imports, and those that it takes names from."""
+    values = vars(getattr(item, "module", pytest)).values()
+    return {
+        value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "") or ""
+        for value in values
+    }
+
+
+def _mark(items: list[pytest.Item]) -> None:
     for item in items:
         needed = set(getattr(item, "fixturenames", ()))
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         if parameters.get("url") == "postgresql":
             needed.add("postgres")
-        if item.path.stem in _SLOW_FILES or _SLOW_FOLDERS.intersection(
-            item.path.relative_to(Path(__file__).parent).parts
+        folders = item.path.relative_to(Path(__file__).parent).parts
+        if (
+            item.path.stem in _SLOW_FILES
+            or _SLOW_FOLDERS.intersection(folders)
+            or _PROCESSES.intersection(_imported_by(item))
         ):
             item.add_marker("slow")
         for lane, fixtures in _LANES.items():

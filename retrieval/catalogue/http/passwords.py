@@ -5,6 +5,7 @@ NIST SP 800-63B-4, section 3.1.1.2: length counts, rules about kinds of signs do
 """
 
 import threading
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -14,7 +15,12 @@ from retrieval.errors import SettingInvalid
 SHORTEST, LONGEST = 12, 200
 _AT_ONCE = threading.BoundedSemaphore(2)  # each takes 64 MiB while it is checked
 _hasher = PasswordHasher()
-_NOBODYS = _hasher.hash("nobody has this password")  # so that unknown names take as long
+
+
+@cache
+def _nobodys() -> str:
+    """What is kept of nobody's password, so that unknown names take as long."""
+    return _hasher.hash("nobody has this password")
 
 
 def hashed(password: str, name: str) -> str:
@@ -37,9 +43,10 @@ def fits(password: str, kept: str | None) -> bool:
     """Whether it is the password of which this was kept; None never fits, and takes as long."""
     if len(password) > LONGEST:
         return False
+    nobodys = _nobodys()  # before it is known whether it is needed: both take as long
     try:
         with _AT_ONCE:
-            _hasher.verify(kept or _NOBODYS, password)
+            _hasher.verify(kept or nobodys, password)
     except (VerificationError, InvalidHashError):
         return False
     return kept is not None
