@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    DDL,
     JSON,
     BigInteger,
     Boolean,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
+from sqlalchemy.event import listen
 
 T = TypeVar("T")
 
@@ -129,14 +131,15 @@ people = Table(
     Index("people_by_sought", "collection_id", "sought"),
     sqlite_autoincrement=True,
 )
-# People of one name are told apart by their numbers; without one a name is one person's.
-Index(
-    "people_without_number",
-    people.c.collection_id,
-    people.c.name,
-    unique=True,
-    sqlite_where=people.c.external_id.is_(None),
-    postgresql_where=people.c.external_id.is_(None),
+# People of one name are told apart by their numbers; without one a name is one person's. Written
+# out, since an `Index` with a condition of PostgreSQL's loads that dialect for SQLite as well.
+listen(
+    people,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        "CREATE UNIQUE INDEX people_without_number ON people (collection_id, name)"
+        " WHERE external_id IS NULL"
+    ),
 )
 
 photos = Table(
