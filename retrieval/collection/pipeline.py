@@ -23,7 +23,7 @@ from retrieval.faces.boxes import reading_order
 from retrieval.faces.finder import Finder, Found
 from retrieval.faces.given import Box, GivenFace
 from retrieval.faces.quality import assess
-from retrieval.photos.decode import StoredPhoto, read
+from retrieval.photos.decode import OneSize, StoredPhoto, read
 from retrieval.photos.memory import MEMORY_BYTES
 from retrieval.protocols import Embedder, PhotoSizes
 from retrieval.values import (
@@ -86,6 +86,12 @@ class FoundFaces:
     pictures: tuple[bytes, ...] = ()
     turned: int = 0
 
+    def only(self, row: int) -> "FoundFaces":
+        """With one of the faces."""
+        rows = np.array([row], np.intp)
+        kept = self.detections.take(rows), self.quality.take(rows), self.chips[rows]
+        return replace(self, detections=kept[0], quality=kept[1], chips=kept[2])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoFaces:
@@ -110,16 +116,6 @@ class PhotoFailure:
 
     source: Source
     error: Fault
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """A picture that is there at one size: `retrieval.protocols.PhotoSizes`."""
-
-    photo: Photo
-
-    def at_least(self, longer_px: int | None) -> Photo:
-        return self.photo
 
 
 class Pipeline:
@@ -262,7 +258,7 @@ class Pipeline:
                 found, choose = self.align(photo, Found(*at)), choose.choose
             else:
                 found = self.align(photo, self.detect(photo, detail))
-            found = found if choose is None else _only(found, choose(found))
+            found = found if choose is None else found.only(choose(found))
             if cut is None:
                 return found
             decoded = photo.at_least(1)
@@ -352,26 +348,24 @@ class Pipeline:
         Raises:
             InferenceFailed: a network failed.
         """
-        found = list(self._pool.map(self._glanced, frames))
-        chosen = found
-        if choose is not None:
-            rows = choose(found)
-            chosen = [each.take(own) for each, own in zip(found, rows, strict=True)]
-        return found, self.embed(list(self._pool.map(self._cut_out, frames, chosen)))
-
-    def _glanced(self, pixels: Pixels) -> Detections:
         try:
-            found = self._finder.glance(pixels).detections
+            found = list(self._pool.map(self._glanced, frames))
+            rows = None if choose is None else choose(found)
+            chosen = (
+                found if rows is None else [f.take(r) for f, r in zip(found, rows, strict=True)]
+            )
+            cut_out = list(self._pool.map(self._cut_out, frames, chosen))
         except cv2.error as error:
             raise InferenceFailed(f"OpenCV failed on a frame: {str(error).strip()}") from error
+        return found, self.embed(cut_out)
+
+    def _glanced(self, pixels: Pixels) -> Detections:
+        found = self._finder.glance(pixels).detections
         return found.take(reading_order(found.boxes))
 
     def _cut_out(self, pixels: Pixels, detections: Detections) -> FoundFaces:
-        frame = _Frame(Photo("frame", "", pixels.shape[1], pixels.shape[0], pixels))
-        try:
-            return self._aligned(frame, detections, 0)
-        except cv2.error as error:
-            raise InferenceFailed(f"OpenCV failed on a frame: {str(error).strip()}") from error
+        frame = OneSize(Photo("frame", "", pixels.shape[1], pixels.shape[0], pixels))
+        return self._aligned(frame, detections, 0)
 
     def open(self, source: Source) -> StoredPhoto:
         """Read one photo; its pixels are decoded when they are asked for.
@@ -450,17 +444,4 @@ def _joined(
         return PhotoFailure(source, faces)
     return PhotoFaces(
         source, found.sha256, found.width, found.height, faces, found.pictures, found.turned
-    )
-
-
-def _only(found: FoundFaces, row: int) -> FoundFaces:
-    rows = np.array([row], np.intp)
-    return FoundFaces(
-        found.sha256,
-        found.width,
-        found.height,
-        found.detections.take(rows),
-        found.quality.take(rows),
-        found.chips[rows],
-        turned=found.turned,
     )

@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,17 @@ def decode(
     data = read(source, name, max_bytes)
     photo = StoredPhoto(data, name, max_pixels=max_pixels, memory_bytes=memory_bytes)
     return photo.at_least(working_px)
+
+
+@dataclass(frozen=True, slots=True)
+class OneSize:
+    """A picture that is there at one size, as a video's frame is: `protocols.PhotoSizes`."""
+
+    photo: Photo
+
+    def at_least(self, longer_px: int | None) -> Photo:
+        """The picture."""
+        return self.photo
 
 
 class StoredPhoto:

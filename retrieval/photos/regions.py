@@ -78,14 +78,16 @@ def regions_of(photo: Path) -> list[Region]:
 def _sidecars(photo: Path) -> Iterator[bytes]:
     """`1.jpg.xmp` (digiKam, darktable) and `1.xmp` (Adobe)."""
     for name in (f"{photo.name}.xmp", f"{photo.stem}.xmp"):
-        with suppress(OSError), photo.with_name(name).open("rb") as file:
-            yield file.read(_MOST_BYTES)
+        sidecar = photo.with_name(name)
+        if sidecar.is_file():  # a pipe of that name would be waited for without end
+            with suppress(OSError), sidecar.open("rb") as file:
+                yield file.read(_MOST_BYTES)
 
 
 def _regions(document: bytes | str, size: tuple[int, int], orientation: int) -> Iterator[Region]:
     try:
         text = document.decode("utf-8", "replace") if isinstance(document, bytes) else document
-        root = fromstring(text.strip("\0 \r\n\ufeff").encode())
+        root = fromstring(text.strip("\0 \r\n\ufeff").encode(), forbid_dtd=True)
     except (ParseError, ValueError, DefusedXmlException):
         return
     shown = _is_of_shown(root, size, orientation)

@@ -21,6 +21,7 @@ import numpy as np
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable, SettingInvalid
 from retrieval.photos.decode import read
+from retrieval.photos.frame_change import CUT, STILL, change_in, difference, likeness
 from retrieval.photos.kinds import has_video_ending
 from retrieval.values import Confined, Pixels, Source, Url
 
@@ -34,15 +35,6 @@ FORMATS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,ogg,mjpeg,h264,hevc,iv
 _READABLE = "MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV, OGG or Y4M"
 _BAD_AT_START = 100  # packets that cannot be decoded before the first that can
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
-# Pixel formats whose first plane is the brightness, one byte per pixel.
-_BRIGHTNESS_FIRST = frozenset(
-    f"{kind}{chroma}p" for kind in ("yuv", "yuvj") for chroma in ("420", "422", "444")
-) | {"nv12", "nv21", "gray"}
-_CHANGE_PX = 32  # side of the grey picture by which frames are compared
-STILL = 4  # largest difference of two such pictures, of 255: a camera's noise stays below
-# Correlation of two such pictures: across the three cuts of a concert's clip, dark ones among them,
-# 0.01, 0.14 and 0.26; within its scenes, and those of two other clips, 0.65 at least.
-CUT = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +159,14 @@ class Video:
         Raises:
             PhotoTooLarge: it has more frames, or lasts longer, than the limits allow.
         """
-        first: float | None = None
-        step = 1 / float(self._stream.average_rate or self._stream.guessed_rate or 25)
+        begins: float | None = None  # what the file's clock says where ours says 0
+        step = 1 / float(self._stream.guessed_rate or self._stream.average_rate or 25)
         for frame in self._decoding:
             shown = frame.time
-            second = self._last_second + step if shown is None else float(shown)
-            first = second if first is None else first
-            second = max(second - first, self._last_second)  # clocks that jump back are held
+            second = self._last_second + step if self.frames else 0.0  # where the file has no clock
+            if shown is not None:
+                begins = float(shown) - second if begins is None else begins
+                second = max(float(shown) - begins, self._last_second)  # jumps back are held
             if second > self.limits.max_seconds or self.frames >= self.limits.max_frames:
                 raise self._endless()
             self.frames += 1
@@ -184,17 +177,18 @@ class Video:
         """The frames that are worth a look: by time, and where the picture changes.
 
         A frame is due when a whole step has passed since the last; where the scene changes it is
-        due at once, and where nothing changes only after `still_seconds`.
+        due at once (after a quarter of a step, since a picture may flicker), and where nothing
+        changes only after `still_seconds`.
         """
         due, looked = 0.0, -np.inf
         shown: Pixels | None = None  # the frame that was looked at last, small
         before: Pixels | None = None
         cut = False
         for second, frame in self.all():
-            small = _small(frame)
+            small = change_in(frame)
             cut |= before is not None and likeness(small, before) < CUT
             before = small
-            if not cut and second + 1e-6 < due:
+            if second + 1e-6 < (looked + 0.25 / pace.per_second if cut else due):
                 continue
             still = shown is not None and difference(small, shown) < STILL
             due = max(due + 1 / pace.per_second, second + 0.5 / pace.per_second)
@@ -280,7 +274,10 @@ def opened(source: Source, limits: VideoLimits) -> Iterator[Video]:
     with _file(source, limits) as (file, sha256):
         try:
             container = av.open(
-                file, mode="r", options={"format_whitelist": FORMATS}, metadata_errors="replace"
+                file,
+                mode="r",
+                options={"format_whitelist": FORMATS},
+                metadata_errors="replace",
             )
         except (av.error.FFmpegError, ValueError) as error:
             raise _no_video(source.name) from error
@@ -288,6 +285,8 @@ def opened(source: Source, limits: VideoLimits) -> Iterator[Video]:
             stream = _pictures(container, source.name)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = 2  # beside the threads that look for faces
+            # A stream may change the size of its frames: the decoder itself makes none larger.
+            stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
             _check(source.name, _info(container, stream, None), limits)
             video = Video(source.name, sha256, _info(container, stream, None), limits, stream)
             video.begin(container)
@@ -299,42 +298,6 @@ def clock(second: float) -> str:
     whole = int(second + 1e-6)
     hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
-
-
-def change_of(pixels: Pixels) -> Pixels:
-    """The small grey picture of an RGB frame by which frames are compared."""
-    grey = cv2.cvtColor(cv2.resize(pixels, (_CHANGE_PX * 4, _CHANGE_PX * 4)), cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (_CHANGE_PX, _CHANGE_PX), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)
-
-
-def _small(frame: "VideoFrame") -> Pixels:
-    """The frame's brightness in few pixels, without turning all of it to RGB."""
-    grey = _brightness(frame)
-    step = max(min(grey.shape) // (_CHANGE_PX * 4), 1)  # a line of these is enough to see change
-    small = cv2.resize(grey[::step, ::step], (_CHANGE_PX, _CHANGE_PX), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)
-
-
-def _brightness(frame: "VideoFrame") -> Pixels:
-    """(h, w) of a frame: as the decoder left it where that is one byte per pixel."""
-    if frame.format.name in _BRIGHTNESS_FIRST:
-        plane = frame.planes[0]
-        lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-        return lines[:, : plane.width]
-    side = _CHANGE_PX * 4
-    return np.asarray(frame.reformat(width=side, height=side, format="gray").to_ndarray(), np.uint8)
-
-
-def likeness(first: Pixels, second: Pixels) -> float:
-    """Correlation of two small grey pictures, -1 to 1; brightness and contrast say nothing."""
-    a, b = first - first.mean(), second - second.mean()
-    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-6))
-
-
-def difference(first: Pixels, second: Pixels) -> float:
-    """Largest difference of two small grey pictures, 0 to 255: a face may be one of its pixels."""
-    return float(np.abs(first.astype(np.int16) - second).max())
 
 
 def pyav() -> Any:
