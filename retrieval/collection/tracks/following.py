@@ -6,7 +6,6 @@ than a short one.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ SPLIT_S = 1.5  # a stay that was not seen for so long is told as two
 # the dark, out of focus or no face at all 0.69 to 0.83. Other detectors score faces higher.
 CLEAR_SCORE = 0.85
 BATCH = 8  # frames that are looked at together
+_BATCH_PIXELS = 16_600_000  # of all of them: eight of 1080p, two of 4K, one of the largest
 _ENOUGH_PX, _ENOUGH_SHARPNESS = 112.0, 40.0  # more makes a face no better to compare
 
 
@@ -105,6 +105,16 @@ class Track:
         self.spans += later.spans
         self.path += later.path
         self.best = sorted([*self.best, *later.best], key=lambda each: -each.worth)[:BEST]
+
+    @property
+    def agreement(self) -> float:
+        """How much its best frames' vectors agree: length of their mean, 1 where they are one."""
+        usable = [each for each in self.best if each.worth > 0]
+        if not usable:
+            return 1.0
+        vectors = np.stack([each.faces.vectors[0] for each in usable])
+        mean = np.average(vectors, axis=0, weights=[each.worth for each in usable])
+        return float(np.linalg.norm(mean))
 
     def faces(self) -> Faces:
         """The best frame's face, one row, with the vector of all the best together.
@@ -250,11 +260,23 @@ def followed(
         InferenceFailed: a network failed.
     """
     looked, frames = 0, video.sampled(pace)
-    while batch := list(islice(frames, BATCH)):
+    while batch := _next_batch(frames):
         follower.look(batch, pipeline)
         follower.drop_fleeting(batch[-1].second)
         looked += len(batch)
         yield batch[-1].second, looked
+
+
+def _next_batch(frames: Iterator[Frame]) -> list[Frame]:
+    """The frames that are looked at together next, `BATCH` at most, fewer of large ones."""
+    batch: list[Frame] = []
+    pixels = 0
+    for frame in frames:
+        batch.append(frame)
+        pixels += frame.pixels.size // 3
+        if len(batch) == BATCH or pixels >= _BATCH_PIXELS:
+            break
+    return batch
 
 
 def kept(tracks: Sequence[Track], rule: TrackRule) -> list[Track]:

@@ -14,8 +14,9 @@ from retrieval.collection.tracks.following import LEAST_SEEN, Follower, Track
 from retrieval.collection.tracks.identifying import answers
 from retrieval.collection.tracks.live import Shot
 from retrieval.collection.tracks.tracker import TrackRule
-from retrieval.photos.videos import CUT as CUT_LIKENESS
-from retrieval.photos.videos import Frame, change_of, likeness
+from retrieval.photos.frame_change import CUT as CUT_LIKENESS
+from retrieval.photos.frame_change import change_of, likeness
+from retrieval.photos.videos import Frame
 from retrieval.values import Outcome, Pixels
 
 _LOOKS = frozenset({LEAST_SEEN, 5, 8, 12, 20, 40})  # frames of a track after which it is decided

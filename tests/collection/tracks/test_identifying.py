@@ -11,6 +11,7 @@ from PIL import Image
 from retrieval.building import build_models, build_service
 from retrieval.collection.answers import EnrolItem
 from retrieval.collection.tracks.drawing import timeline
+from retrieval.collection.tracks.identifying import AGREEMENT_POWER, follow
 from retrieval.settings import Settings
 from retrieval.values import Source
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service
@@ -81,7 +82,6 @@ def test_a_long_video_keeps_no_more_of_a_track_than_a_short_one(service, tmp_pat
     frames = [squares((RED, 20 + 3 * (n % 60), 20)) for n in range(240)]
     video = write_video(tmp_path / "long.mp4", frames, fps=10)
     from retrieval.collection.tracks.following import BEST
-    from retrieval.collection.tracks.identifying import follow
 
     seen = service.steadily(lambda m: follow(m, Source("l", video), service.video_rules))
     (track,) = seen.tracks
@@ -163,3 +163,21 @@ def test_people_who_walk_towards_the_camera_keep_their_tracks(staff, videos_dir)
     assert len(whole) == 3
     middles = np.array([track.face.box[0] for track in whole])
     assert np.ptp(middles) > 300
+
+
+def test_a_tracks_score_is_lowered_by_how_much_its_frames_differ(service, tmp_path):
+    """Its mean, at unit length, lies nearer to everybody than each of its frames does."""
+    alike = [squares((RED, 20 + n, 20)) for n in range(40)]
+    differ = [squares(((RED if n % 20 < 10 else (250, 60, 6)), 20 + n, 20)) for n in range(40)]
+    scores = []
+    for number, frames in enumerate((alike, differ)):
+        video = write_video(tmp_path / f"{number}.mp4", frames, fps=10)
+        seen = service.steadily(lambda m, v=video: follow(m, Source("v", v), service.video_rules))
+        (track,) = seen.tracks
+        (answer,) = service.identify_video(Source("v", video)).tracks
+        nearest = answer.face.candidates[0]
+        scores.append(nearest.score)
+        (hits,) = service.gallery.search(track.faces().vectors, 1).scores
+        assert nearest.score == pytest.approx(hits[0] * track.agreement**AGREEMENT_POWER, abs=1e-4)
+    assert scores[0] > 0.98
+    assert scores[1] < scores[0]

@@ -98,3 +98,15 @@ def test_what_is_seen_once_is_dropped_when_it_cannot_come_back():
     stays(follower, [0, 1, 0], 60.0)
     follower.drop_fleeting(60.4)
     assert [track.first for track in follower.tracks.values()] == [60.0]
+
+
+def test_frames_that_differ_agree_less_than_frames_that_are_alike():
+    follower = Follower(RULE, pictures=False)
+    looks = [[1, 0, 0], [1, 0, 0], [0.8, 0.6, 0]]
+    for n, look in enumerate(looks):
+        each = faces([look])
+        follower.step(Frame(n, n / 5, NOTHING, False), each.detections, np.array([0]), each)
+        (track,) = follower.tracks.values()
+        if n == 1:
+            assert abs(track.agreement - 1) < 1e-6
+    assert abs(track.agreement - np.linalg.norm(np.mean(looks, axis=0))) < 1e-6
