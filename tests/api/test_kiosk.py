@@ -1,7 +1,10 @@
 """The kiosk at a door: who comes is noted once a day, and may say that it is not them."""
 
+import re
+
 import pytest
 
+from retrieval.api.web.view import PLACES
 from retrieval.catalogue.http.api_keys import Role
 from tests.api.painted import BLUE, GREEN, PINK, RED, paint
 
@@ -79,3 +82,28 @@ def test_a_kiosks_key_can_do_nothing_else(client, people, keys):
     assert asked.status_code == 403
     assert come(client, RED, headers=keys[Role.VIEWER]).status_code == 403
     assert client.get("/kiosk").status_code == 200  # the page asks for the key itself
+
+
+def test_a_kiosks_key_may_ask_for_nothing_but_the_kiosks_own_operations(app, client, people, keys):
+    mine, told = keys[Role.KIOSK], {}
+    for path, found in app.openapi()["paths"].items():
+        place = re.sub(r"{[^}]*}", "1", path)
+        for method, operation in found.items():
+            if operation.get("x-role") not in (None, "kiosk"):
+                told[f"{method} {path}"] = client.request(method, place, headers=mine).status_code
+    assert len(told) > 80
+    assert {place: status for place, status in told.items() if status != 403} == {}
+
+
+def test_a_kiosks_key_opens_no_page_but_the_kiosk(client, people, keys):
+    """Neither as a key, nor by a session that somebody opens with it."""
+    key = keys[Role.KIOSK]["Authorization"].removeprefix("Bearer ")
+    pages = {place.path for each in PLACES for place in (each, *each.parts)}
+    pages |= {"/people/1", "/events/1"}
+    for headers in (keys[Role.KIOSK], {}):
+        for path in sorted(pages):
+            answer = client.get(path, headers=headers, follow_redirects=False)
+            assert answer.status_code in (303, 307, 401, 403), (path, answer.status_code)
+            assert "Rosa" not in answer.text
+        client.post("/login", data={"key": key}, headers={"Origin": str(client.base_url)})
+    assert client.get("/kiosk").status_code == 200

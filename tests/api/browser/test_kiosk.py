@@ -16,6 +16,7 @@ from tests.api.browser.conftest import FLAGS, watched
 from tests.processes import free_port, rollcall, wait_until_ready
 
 PERSON = "Colin_Powell"
+WAITING = """JSON.parse(localStorage.getItem("rollcall-kiosk-waiting") ?? "[]").length"""
 
 
 def write_camera(path: Path, photos: list[Path]) -> None:
@@ -91,9 +92,15 @@ def test_the_kiosk_greets_notes_once_and_takes_back(kiosk, chromium, tmp_path, s
             expect(page.locator("#hint")).to_have_text("Thank you.")
             page.context.set_offline(True)
             expect(page.locator("#network")).to_contain_text("No network")
+            expect(page.locator("#network")).to_contain_text(
+                ": 2", timeout=60_000
+            )  # no other look of the same
             page.screenshot(path=shots / "kiosk-offline.png")
             page.context.set_offline(False)
             expect(page.locator("#network")).to_be_empty()
+            assert page.evaluate(WAITING) == 0
+            found = Axe().run(page, options={"resultTypes": ["violations"]})
+            assert found.response["violations"] == []
         browser.close()
     (event,) = events(address)
     assert event["photos"] == 1, "one sighting per person per day"

@@ -4,7 +4,11 @@ import { t } from "./messages.js";
 
 const EVERY_MS = 700;
 const SHOWN_MS = 6000;
-const MOST_WAITING = 40; // pictures that are kept while there is no network
+// While there is no network, a picture is kept where somebody came: one that differs from the last
+// that was kept, and not more often than somebody can come.
+const MOST_WAITING = 40;
+const KEPT_EVERY_MS = 4000;
+const CHANGED = 5; // of 255, mean difference of two pictures: a camera's noise stays below 3
 const SIDE = 640;
 const KEPT = "rollcall-kiosk-waiting";
 
@@ -14,6 +18,7 @@ const canvas = document.createElement("canvas");
 let key = sessionStorage.getItem("rollcall-kiosk-key") ?? "";
 let current = null;
 let until = 0;
+let kept = null; // the last picture that was kept, small and grey, and when
 let waiting = JSON.parse(localStorage.getItem(KEPT) ?? "[]");
 
 const headers = () => (key ? { Authorization: `Bearer ${key}` } : {});
@@ -28,20 +33,52 @@ function say(state, greeting, time = "", hint = "") {
 }
 
 function tellNetwork(fails) {
-  const kept = waiting.length;
   at("network").textContent = fails
-    ? t("No network. Pictures kept to be sent later: {count}", { count: kept })
+    ? t("No network. Pictures kept to be sent later: {count}", { count: waiting.length })
     : "";
 }
 
+// What the canvas shows, as 16 by 12 grey values.
+function small() {
+  const made = document.createElement("canvas");
+  [made.width, made.height] = [16, 12];
+  const context = made.getContext("2d");
+  context.drawImage(canvas, 0, 0, made.width, made.height);
+  const { data } = context.getImageData(0, 0, made.width, made.height);
+  return Array.from({ length: data.length / 4 }, (_, n) => (data[4 * n] + data[4 * n + 1] + data[4 * n + 2]) / 3);
+}
+
+function isNews(shown) {
+  if (kept === null) return true;
+  const difference = shown.reduce((sum, value, n) => sum + Math.abs(value - kept.shown[n]), 0) / shown.length;
+  return Date.now() - kept.at >= KEPT_EVERY_MS && difference >= CHANGED;
+}
+
 function keep(picture) {
+  const shown = small();
+  if (!isNews(shown)) return tellNetwork(true);
+  kept = { shown, at: Date.now() };
+  const moment = new Date().toISOString();
   const reader = new FileReader();
   reader.onload = () => {
-    waiting = [...waiting, { picture: reader.result, moment: new Date().toISOString() }].slice(-MOST_WAITING);
-    localStorage.setItem(KEPT, JSON.stringify(waiting));
+    waiting = [...waiting, { picture: reader.result, moment }].slice(-MOST_WAITING);
+    store();
     tellNetwork(true);
   };
   reader.readAsDataURL(picture);
+}
+
+// What waits outlives the page, as far as the browser has room for it.
+function store() {
+  while (waiting.length) {
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(waiting));
+      return;
+    } catch {
+      waiting = waiting.slice(1);
+    }
+  }
+  localStorage.removeItem(KEPT);
 }
 
 async function post(path, form) {
@@ -68,8 +105,9 @@ async function sendWaiting() {
     const bytes = Uint8Array.from(atob(picture.split(",")[1]), (c) => c.charCodeAt(0));
     if ((await post("/v1/kiosk/frames", form(new Blob([bytes], { type: "image/jpeg" }), moment))) === null) return;
     waiting = waiting.slice(1);
-    localStorage.setItem(KEPT, JSON.stringify(waiting));
+    store();
   }
+  kept = null;
 }
 
 function show(answer) {
