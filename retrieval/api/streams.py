@@ -17,6 +17,7 @@ from retrieval.errors import NotFound, ServiceBusy, TooManyRequests
 LOOK_S = 0.5
 _ASK_S = 2.0  # so often it is asked whether the caller would still be let in
 _HEARTBEAT_S = 15.0  # a comment so often keeps proxies from closing a quiet stream
+_HEARTBEAT = ": still there\n\n"
 _RETRY_S = 10.0
 _MOST_HELD = 200  # documents
 
@@ -109,12 +110,8 @@ async def changes(
         seconds: after which the stream ends anyway.
     """
     last: Document | None = None
-    began = asked = quiet = time.monotonic()
-    while time.monotonic() - began < seconds:
-        if time.monotonic() - asked >= _ASK_S:
-            asked = time.monotonic()
-            if not await run_in_threadpool(is_welcome):
-                return
+    quiet = time.monotonic()
+    async for _ in _moments(is_welcome, seconds):
         try:
             document = await look()
         except NotFound:
@@ -126,5 +123,46 @@ async def changes(
             return
         if time.monotonic() - quiet >= _HEARTBEAT_S:
             quiet = time.monotonic()
-            yield ": still there\n\n"
+            yield _HEARTBEAT
+
+
+async def arrivals(
+    look: Callable[[int], Awaitable[list[tuple[int, Document]]]],
+    after: int,
+    is_welcome: Callable[[], bool],
+    *,
+    seconds: float,
+) -> AsyncIterator[str]:
+    """Documents that arrive, an event each with its number; whoever comes back names the last.
+
+    Args:
+        look: gives what arrived behind a number, in order; NotFound ends the stream.
+        after: the number behind which the stream begins.
+        is_welcome: whether whoever asked would still be let in; asked now and then.
+        seconds: after which the stream ends anyway.
+    """
+    yield _HEARTBEAT  # so that whoever waits knows that it is open
+    quiet = time.monotonic()
+    async for _ in _moments(is_welcome, seconds):
+        try:
+            found = await look(after)
+        except NotFound:
+            return
+        for number, document in found:
+            after, quiet = number, time.monotonic()
+            yield f"id: {number}\ndata: {json.dumps(document)}\n\n"
+        if time.monotonic() - quiet >= _HEARTBEAT_S:
+            quiet = time.monotonic()
+            yield _HEARTBEAT
+
+
+async def _moments(is_welcome: Callable[[], bool], seconds: float) -> AsyncIterator[None]:
+    """Moments at which to look, until the time is over or whoever asked is no longer let in."""
+    began = asked = time.monotonic()
+    while time.monotonic() - began < seconds:
+        if time.monotonic() - asked >= _ASK_S:
+            asked = time.monotonic()
+            if not await run_in_threadpool(is_welcome):
+                return
+        yield
         await asyncio.sleep(LOOK_S)

@@ -338,6 +338,10 @@ class Events:
         truth = Truth(found, Said.of(self._verdicts.about(found.ids.tolist())), 0.0)
         return tuple(found.ids[truth.people == person_id].tolist())
 
+    def newest(self, event: Event) -> int:
+        """The id of the newest appearance, 0 if there is none; decides nothing."""
+        return self._faces.newest(event.id)
+
     # Verdicts
 
     def judge(self, event: Event, told: Judgement, who: str) -> Judged:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import File, Query, UploadFile
+from fastapi import File, Header, Query, UploadFile
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -32,7 +32,7 @@ from retrieval.api.routes.runs import (
 )
 from retrieval.api.routing import OPERATOR, VIEWER, By, InContext, InGallery, Once
 from retrieval.api.schemas import RunShown
-from retrieval.api.streams import EventStream, changes
+from retrieval.api.streams import EventStream, arrivals, changes
 from retrieval.api.uploads import check_count, photo_sources, video_name
 from retrieval.catalogue.events.records import Event, PhotosAdded
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
@@ -45,6 +45,7 @@ from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source, Url
 
+_ARRIVED = 100  # faces that a stream of sightings reads at a time
 _NEWEST = 200  # runs among which an event's are looked for
 
 
@@ -232,6 +233,53 @@ async def follow_event(
     events = changes(
         lambda: context.streams.look(f"event {event.id}", look),
         lambda document: not document["working"],
+        lambda: context.access.is_still(caller),
+        seconds=context.settings.stream_minutes * 60,
+    )
+    return EventStream(events, context.streams.open(caller.handle or caller.name))
+
+
+@routes.get(
+    "/events/{event_id}/sightings",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "Who was seen."}},
+    openapi_extra=VIEWER,
+)
+async def follow_sightings(
+    context: InContext,
+    caller: By,
+    service: InGallery,
+    event_id: EventId,
+    after: Annotated[
+        int | None, Query(ge=0, le=2**62, description="Behind this face; the newest if left out.")
+    ] = None,
+    last_event_id: Annotated[int | None, Header(ge=0, le=2**62)] = None,
+) -> StreamingResponse:
+    """Follow who is seen: an event for each face that is added, as `/appearances` has it.
+
+    A camera's sighting is such a face when it has ended, a track of a video when the video is
+    through. The stream goes on until its time is over; its `id` is the face's, and a browser that
+    comes back goes on behind the last that it had.
+    """
+    event = await run_in_threadpool(service.events.find, event_id)
+    newest = await run_in_threadpool(service.events.newest, event)
+    begin = next((each for each in (last_event_id, after) if each is not None), newest)
+
+    def look(after: int) -> dict[str, Any]:
+        event = service.events.find(event_id)
+        if service.events.newest(event) <= after:
+            return {"faces": []}
+        found = service.events.appearances(event, after=after, limit=_ARRIVED)
+        return {"faces": [each.document() for each in found]}
+
+    async def arrived(after: int) -> list[tuple[int, dict[str, Any]]]:
+        followed = f"sightings {event.id} {after}"
+        document = await context.streams.look(followed, lambda: look(after))
+        return [(each["id"], each) for each in document["faces"]]
+
+    events = arrivals(
+        arrived,
+        begin,
         lambda: context.access.is_still(caller),
         seconds=context.settings.stream_minutes * 60,
     )

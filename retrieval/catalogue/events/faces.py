@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
 from retrieval.catalogue.changes import check_model, dimension_of, lock_collection
 from retrieval.catalogue.database import Database
@@ -121,6 +121,12 @@ class EventFaces:
             connection.execute(settled.values(decided=revision, stamp=stamp))
             self._database.edited(connection, decided)
             return True
+
+    def newest(self, event_id: int) -> int:
+        """The id of an event's newest appearance, 0 if it has none."""
+        query = select(func.max(appearances.c.id)).where(appearances.c.event_id == event_id)
+        with self._database.reading() as connection:
+            return connection.scalar(query) or 0
 
     def shown(
         self,
