@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from sqlalchemy import insert, select, update
 
-from retrieval.catalogue import enrolment, journal, lookups
+from retrieval.catalogue import enrolment, face_lookups, journal, lookups
 from retrieval.catalogue.changes import LogFeed, check_model, lock_collection, renew_epoch
 from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.database import Database
@@ -385,7 +385,7 @@ class Catalogue:
     def portraits(self, person_ids: Iterable[int]) -> dict[int, int]:
         """The face that stands for each person; people without one are left out."""
         with self._database.reading() as connection:
-            return lookups.portraits(connection, person_ids)
+            return face_lookups.portraits(connection, person_ids)
 
     def names(self, ids: Iterable[int]) -> dict[int, str]:
         """Each person's name; people who are gone are left out."""
@@ -400,12 +400,12 @@ class Catalogue:
     def faces(self, ids: Iterable[int]) -> dict[int, EnrolledFace]:
         """Each face by id; faces that are gone are left out."""
         with self._database.reading() as connection:
-            return lookups.faces_by_id(connection, ids)
+            return face_lookups.faces_by_id(connection, ids)
 
     def faces_of(self, person_id: int) -> list[EnrolledFace]:
         """A person's faces, oldest first; none for a person who is gone."""
         with self._database.reading() as connection:
-            return lookups.faces_of(connection, person_id)
+            return face_lookups.faces_of(connection, person_id)
 
     def photos(
         self,
@@ -427,7 +427,7 @@ class Catalogue:
             person_id = None
             if person is not None:
                 person_id = lookups.find_person(connection, collection_id, known_name(person)).id
-            return lookups.list_photos(connection, collection_id, person_id, after, limit)
+            return face_lookups.list_photos(connection, collection_id, person_id, after, limit)
 
     def counts(self, collection_id: int) -> Counts:
         """How many people, photos and faces the collection holds."""
@@ -447,7 +447,7 @@ class Catalogue:
             ids (n,) int64; people (n,) int64, whose they are; vectors (n, d) float32.
         """
         with self._database.reading() as connection:
-            return lookups.vectors(connection, collection_id, face_ids)
+            return face_lookups.vectors(connection, collection_id, face_ids)
 
     def stored_in_events(self, person_ids: Iterable[int]) -> list[bytes]:
         """Vectors and pictures of people in events as they lie here, to look for their traces."""
@@ -459,7 +459,7 @@ class Catalogue:
     def stored_vectors(self, face_ids: Iterable[int]) -> list[bytes]:
         """The vectors of faces as they lie in the database, to look for their traces."""
         with self._database.reading() as connection:
-            return lookups.stored_vectors(connection, face_ids)
+            return face_lookups.stored_vectors(connection, face_ids)
 
     def find_photo(self, collection_id: int, photo: str) -> EnrolledFace:
         """One enrolled photo.
@@ -473,7 +473,7 @@ class Catalogue:
             InputError: several are meant; the message names them.
         """
         with self._database.reading() as connection:
-            return lookups.find_photo(connection, collection_id, photo)
+            return face_lookups.find_photo(connection, collection_id, photo)
 
     # Edits that can be undone, and deletions. A person is meant by id, or by what was read of them
     # (`Person`): then NotFound is raised, and nothing done, if they are called otherwise by now.

@@ -124,7 +124,7 @@ people = Table(
     Column("external_id", Text),
     Column("created_at", Moment, nullable=False),
     Column("sought", Name, nullable=False, server_default=""),  # without accents, for search
-    Column("cover", Id),  # the face that stands for them; of nobody else's, see `lookups.portraits`
+    Column("cover", Id),  # the face that stands for them, where one was chosen
     UniqueConstraint("collection_id", "external_id"),
     Index("people_by_name", "collection_id", "name"),
     Index("people_by_folded", "collection_id", "folded"),

@@ -20,19 +20,14 @@ from retrieval.catalogue.events import erasing as events
 from retrieval.catalogue.events.records import ErasedAppearances
 from retrieval.catalogue.events.tables import appearances, thumbnails
 from retrieval.catalogue.events.tables import events as event_table
+from retrieval.catalogue.face_lookups import find_photo, same_face, vectors
+from retrieval.catalogue.former_names import names_of, same_people
 from retrieval.catalogue.http import audit, replies
-from retrieval.catalogue.journal import names_of, same_people
-from retrieval.catalogue.lookups import (
-    counts,
-    find_photo,
-    person_by_id,
-    same_face,
-    same_person,
-    vectors,
-)
+from retrieval.catalogue.lookups import counts, person_by_id, same_person
 from retrieval.catalogue.models.vectors import model_vectors
 from retrieval.catalogue.records import Counts, EnrolledFace, Erased, Person
-from retrieval.catalogue.runs import run_rows, runs
+from retrieval.catalogue.runs import erasing as runs
+from retrieval.catalogue.runs import run_rows
 from retrieval.catalogue.schema import (
     chunks,
     collections,
