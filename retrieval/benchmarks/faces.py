@@ -67,7 +67,7 @@ class Operation(TypedDict):
         fpir, fpir_sd: share of the strangers that are named.
         fpir_interval: 95 % confidence, by a bootstrap over strangers.
         fnir: share of the known people's photos that are not named rightly.
-        fnir_there: FNIR of the best threshold of the same FPIR, draw by draw.
+        fnir_fixed: FNIR of one threshold for all draws that names as many strangers.
         misnamed: known people's photos that are given another name.
         held: share of draws whose FPIR lies in the stated interval; None for a default threshold.
     """
@@ -76,7 +76,7 @@ class Operation(TypedDict):
     fpir_sd: float
     fpir_interval: tuple[float, float]
     fnir: float
-    fnir_there: float
+    fnir_fixed: float
     misnamed: float
     held: float | None
 
@@ -323,6 +323,13 @@ def _named(evidence: Any, leads: Any, gate: Gate) -> Any:
     return (evidence >= gate.threshold) & (leads >= gate.margin) & (leads > 0)
 
 
+def _fnir_fixed(found: Sequence[Answers], fpir: float) -> float:
+    """FNIR of the one threshold that names this share of all draws' strangers."""
+    strangers = np.concatenate([one.strangers for one in found])
+    limit = threshold_for(strangers, min(fpir, 1 - 1 / len(strangers)))
+    return float(np.mean([1 - (one.right & (one.known > limit)).mean() for one in found]))
+
+
 def _operation(found: Sequence[Answers], drawn: Sequence[Draw], gates: Sequence[Gate]) -> Operation:
     strangers = [_stranger_named(one, gate) for one, gate in zip(found, gates, strict=True)]
     fpirs = [float(passed.mean()) for passed in strangers]
@@ -334,7 +341,7 @@ def _operation(found: Sequence[Answers], drawn: Sequence[Draw], gates: Sequence[
         fpir_sd=float(np.std(fpirs)),
         fpir_interval=fpir_interval(strangers, drawn),
         fnir=float(np.mean(missed)),
-        fnir_there=float(np.mean([fnir_at(o, f) for o, f in zip(found, fpirs, strict=True)])),
+        fnir_fixed=_fnir_fixed(found, float(np.mean(fpirs))),
         misnamed=float(np.mean(wrong)),
         held=None,
     )

@@ -127,7 +127,7 @@ def _thresholds(result: Accuracy) -> Table:
         "from",
         "to",
         "FNIR",
-        "FNIR of the best threshold there",
+        "FNIR of one threshold for all draws, at that FPIR",
         "named wrongly",
         "draws inside the stated interval",
     )
@@ -160,7 +160,7 @@ def _threshold_row(name: str, said: str, found: Operation) -> list[Cell]:
         found["fpir"],
         *found["fpir_interval"],
         found["fnir"],
-        found["fnir_there"],
+        found["fnir_fixed"],
         found["misnamed"],
         found["held"],
     ]

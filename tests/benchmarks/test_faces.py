@@ -151,6 +151,19 @@ def test_a_person_under_two_names_is_the_stranger_most_like_somebody(face_folder
     assert 0 < len(alike) <= 5
 
 
+def test_one_threshold_for_all_draws_lies_between_those_of_each(
+    face_folder: Make,
+) -> None:
+    vectors = _vectors(face_folder(120, 6, 1.1))
+    draws = [draw(vectors, 3, 40, np.random.default_rng(n)) for n in range(4)]
+    found = [answers(vectors, one, ours) for one in draws]
+    alone = [benchmark._fnir_fixed([one], 0.05) for one in found]
+    assert alone == [fnir_at(one, 0.05) for one in found]
+    together = benchmark._fnir_fixed(found, 0.05)
+    assert min(alone) <= together <= max(alone) + 0.05
+    assert benchmark._fnir_fixed(found, 1.0) <= together
+
+
 def test_planted_photos_are_counted_as_enrolling_reports_them(face_folder: Make) -> None:
     clear, vague = (planted(_vectors(face_folder(120, 6, s)), 0.4, 3) for s in (0.5, 2.5))
     assert [each.photos for each in clear] == [3, 4, 5]
