@@ -227,8 +227,8 @@ def test_the_audit_page_shows_filters_and_exports_what_was_done(
     client.patch(f"/v1/people/{people['Rosa']}", json={"person": "=Rosa|cmd"})
     page = client.get("/audit", params={"action": "rename"}, headers=HTML).text
     assert "=Rosa|cmd" in page
-    assert "<td>enrol</td>" not in page
-    assert "<td>enrol</td>" in client.get("/audit", headers=HTML).text
+    assert "<td>enrolled a photo</td>" not in page
+    assert "<td>enrolled a photo</td>" in client.get("/audit", headers=HTML).text
     lines = client.get("/audit/export", params={"action": "rename"}).text.splitlines()
     assert len(lines) == 2
     assert "rename" in lines[1]
@@ -244,7 +244,7 @@ def test_an_audit_of_several_pages_is_exported_whole(
     older = re.search(r'href="(/audit\?before=[^"]+)"', first)
     assert older is not None
     second = client.get(older[1].replace("&amp;", "&"), headers=HTML).text
-    assert (first.count("<td>enrol</td>"), second.count("<td>enrol</td>")) == (2, 2)
+    assert (first.count("<td>enrolled a photo</td>"), second.count("<td>enrolled a photo</td>")) == (2, 2)
 
 
 def test_the_settings_page_shows_no_secret(client: TestClient, context: Context) -> None:
@@ -298,5 +298,5 @@ def test_the_audit_page_tells_an_admin_of_one_collection_nothing_of_others(
     _, bound = context.keys.create("keeper", Role.ADMIN, "default")
     headers = {**HTML, "Authorization": f"Bearer {bound}"}
     page = client.get("/audit", headers=headers).text
-    assert "<option >enrol</option>" in page
+    assert ">enrolled a photo</option>" in page
     assert "delete-collection" not in page

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from retrieval.api.web.languages import LANGUAGES, script_messages
+from retrieval.api.web.languages.told import service_words
 
 FOLDER = Path(__file__).resolve().parent / "static"
 _FOR_GOOD = "public, max-age=31536000, immutable"
@@ -102,9 +103,13 @@ def _file(name: str, content: bytes) -> StaticFile:
 
 @cache
 def static_files() -> StaticFiles:
-    """The web app's files, with the messages of scripts in each language."""
+    """The web app's files, with the messages of scripts and of the service in each language."""
     made = {
         f"messages/{language}.json": json.dumps(script_messages(language)).encode()
+        for language in LANGUAGES
+    }
+    made |= {
+        f"service/{language}.json": json.dumps(service_words(language)).encode()
         for language in LANGUAGES
     }
     return StaticFiles(FOLDER, made)

@@ -21,6 +21,7 @@ from retrieval.api.context import Context
 from retrieval.api.routing import By, InContext
 from retrieval.api.web.languages import COOKIE as LANGUAGE_COOKIE
 from retrieval.api.web.languages import LANGUAGES, name_of, spoken_by, translations
+from retrieval.api.web.languages.told import told
 from retrieval.api.web.static_files import static_files
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.records import Counts
@@ -232,6 +233,7 @@ def _templates(language: str) -> Environment:
         capitalize_first=lambda text: text[:1].upper() + text[1:],
         last_part=lambda path: PurePath(path).name or path,
         day=lambda day: format_date(_date(day), "long", locale=formats),
+        told=lambda message: told(message, language),
         moment=lambda moment: _moment(moment, formats),
     )
     return environment

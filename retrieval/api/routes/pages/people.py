@@ -40,7 +40,7 @@ def people_page(
     wanted = people_wanted(search=search or None, photos=chosen)
     found, following, letters, total, events = [], None, [], 0, []
     if service is not None:
-        people, following = page_of(service, wanted, sort, cursor, PAGE_PEOPLE)
+        people, following = page_of(service, wanted, sort, cursor or None, PAGE_PEOPLE)
         found = rows_of(service, people)
         total = service.catalogue.count_people(service.collection.id, wanted)
         events = [each.event for each in service.events.all()]

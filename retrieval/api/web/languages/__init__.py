@@ -21,10 +21,15 @@ _FOLDER = Path(__file__).resolve().parent
 ScriptMessages = dict[str, str | list[str]]
 
 
+def catalogue_path(language: str, name: str) -> Path:
+    """Where a catalogue of a language lies, if there is one."""
+    return _FOLDER / language / f"{name}.po"
+
+
 @cache
 def catalogue(language: str) -> Catalog:
     """The catalogue of a language; an empty one of English."""
-    path = _FOLDER / language / "messages.po"
+    path = catalogue_path(language, "messages")
     if not path.exists():
         return Catalog(locale=language)
     with path.open("rb") as file:

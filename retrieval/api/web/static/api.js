@@ -2,6 +2,7 @@
 
 import { t } from "./messages.js";
 import { csrf, loggedInAgain, renew } from "./session.js";
+import { inWords } from "./told.js";
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
 
@@ -50,7 +51,7 @@ async function answered(method, path, options) {
   const answer = await send(method, path, options);
   if (answer.status === 401) {
     if (await loggedInAgain()) return answered(method, path, options);
-    throw new Problem(await answer.json());
+    throw new Problem(await inWords(await answer.json()));
   }
   if (answer.status === 403) {
     const problem = await answer.clone().json().catch(() => ({}));
@@ -62,7 +63,7 @@ async function answered(method, path, options) {
 export async function call(method, path, options = {}) {
   const answer = await answered(method, path, options);
   const type = answer.headers.get("content-type") ?? "";
-  const document = type.includes("json") ? await answer.json() : {};
+  const document = type.includes("json") ? await inWords(await answer.json()) : {};
   if (!answer.ok) throw new Problem(document, answer);
   return document;
 }
@@ -70,7 +71,7 @@ export async function call(method, path, options = {}) {
 // The same for an answer that is no JSON: a picture, say.
 export async function callForBlob(method, path, options = {}) {
   const answer = await answered(method, path, options);
-  if (!answer.ok) throw new Problem(await answer.json().catch(() => ({})), answer);
+  if (!answer.ok) throw new Problem(await answer.json().then(inWords).catch(() => ({})), answer);
   return answer.blob();
 }
 

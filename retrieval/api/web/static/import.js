@@ -54,7 +54,7 @@ function part(title, rows, cells, open = true) {
   if (!rows.length) return null;
   const body = element("tbody", {}, ...rows.slice(0, SHOWN).map((row) => element("tr", {}, ...cells(row).map((cell) => element("td", {}, cell)))));
   return element("details", { open }, element("summary", {}, element("strong", {}, title)),
-    element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, element("table", { class: "table" }, body)),
+    element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": title }, element("table", { class: "table" }, body)),
     rows.length > SHOWN ? element("p", { class: "small soft" }, t("and {count} more", { count: number(rows.length - SHOWN) })) : null);
 }
 

@@ -1,0 +1,38 @@
+// What the service says of errors, in the page's language: as `languages/told.py` does.
+
+const address = document.documentElement.dataset.service;
+
+let words = null;
+
+function known() {
+  words ??= fetch(address).then((answer) => answer.json()).then((pairs) => pairs.map(([expression, text]) => [new RegExp(`^(?:${expression})$`), text]));
+  return words;
+}
+
+function translated(sentence, pairs) {
+  for (const [expression, text] of pairs) {
+    const found = expression.exec(sentence);
+    if (found) return text.replace(/\{(\d+)\}/g, (place, number) => translated(found[number], pairs) ?? found[number]);
+  }
+  return null;
+}
+
+function worded(message, pairs) {
+  const parts = message.split(/(?<=[.!?;])\s+/).map((part) => translated(part, pairs));
+  if (!parts.includes(null)) return parts.join(" ");
+  return translated(message, pairs) ?? message; // a value may hold sentences
+}
+
+const LISTS = ["rejected", "photos"]; // of a document: what was not taken, with a message each
+const FIELDS = ["detail", "message", "error", "problem"];
+
+// The messages of an answer in the page's language; nothing where the page speaks English.
+export async function inWords(answer) {
+  if (!address || answer === null || typeof answer !== "object") return answer;
+  const rows = [answer, ...LISTS.flatMap((name) => (Array.isArray(answer[name]) ? answer[name] : []))];
+  const told = rows.flatMap((row) => FIELDS.filter((field) => typeof row?.[field] === "string").map((field) => [row, field]));
+  if (!told.length) return answer;
+  const pairs = await known();
+  for (const [row, field] of told) row[field] = worded(row[field], pairs);
+  return answer;
+}
