@@ -410,19 +410,27 @@ def test_no_page_breaks_a_rule_of_axe_or_scrolls_sideways(
     browser: "Browser", service: str, scheme: Any, width: int, locale: str
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    # What a look changes is colours and sizes; the rest is the same page.
+    first = (scheme, width) == ("light", 1280)
+    rules = {} if first else {"runOnly": ["color-contrast", "target-size"]}
+    found: list[str] = []
     size = {"width": width, "height": 844}
     with watched(browser, service, viewport=size, color_scheme=scheme, locale=locale) as page:
+
+        def check(state: str) -> None:
+            for each in axe.run(page, options=rules).response["violations"]:
+                targets = [node["target"] for node in each["nodes"][:3]]
+                found.append(f"{state}: {each['id']} {targets}")
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{state} scrolls sideways")
+
         for path in PAGES:
             goto(page, path)
-            page.wait_for_load_state("networkidle")
             if page.locator("#people input[name=person]").count():
                 page.locator("#people input[name=person]").first.check()
-            broken = axe.run(page)
-            assert broken.violations_count == 0, f"{path}: {broken.generate_report()}"
-            wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-            assert not wide, f"{path} scrolls sideways"
+            check(path)
         for path, button in (("/people", "#add"), ("/access", "[data-open=user-dialog]")):
             goto(page, path)
             page.locator(button).first.click()
-            broken = axe.run(page)
-            assert broken.violations_count == 0, f"{path} {button}: {broken.generate_report()}"
+            check(f"{path} {button}")
+    assert found == []
