@@ -16,6 +16,7 @@ from cli.enrol_files import EnrolFiles, is_archive, unpacked
 from cli.enrol_group import enrol_group, parse_faces
 from cli.enrol_same import ask_who_is_meant
 from cli.enrol_tags import enrol_tagged
+from cli.new_collection import may_be_made
 from cli.options import ListColumns, Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolReport, EnrolResult, box_of
@@ -172,6 +173,8 @@ def enroll(
         raise SettingInvalid(
             "--face N=NAME takes one photo, and no other way to say whom it shows."
         )
+    if not dry_run and not may_be_made(run, yes=yes):
+        return
     if named:
         files = EnrolFiles(out, rejects)
         enrol_group(run, paths[0] if paths else "", named, files, same_person=same_person)
