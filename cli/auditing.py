@@ -93,5 +93,7 @@ def _told(edit: Any) -> dict[str, Any]:
         case (str() as model, list() as faces):  # an enrolment's batch
             people = sorted({face.person for face, _ in faces})
             return {"people": people, "photos": len(faces), "model": model}
+        case int():
+            return {"rows": edit}
     told = {name: getattr(edit, name, None) for name in ("id", "name", "handle", "kind")}
     return {name: value for name, value in told.items() if isinstance(value, str | int)}

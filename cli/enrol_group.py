@@ -8,7 +8,7 @@ from cli.options import Run
 from retrieval.collection.answers import EnrolItem, EnrolReport
 from retrieval.errors import SettingInvalid
 from retrieval.photos.folders import PassedOver
-from retrieval.photos.urls import location_of
+from retrieval.values import Location
 
 
 def parse_faces(given: Sequence[str]) -> tuple[int | None, dict[int, str]]:
@@ -38,14 +38,13 @@ def parse_faces(given: Sequence[str]) -> tuple[int | None, dict[int, str]]:
 
 
 def enrol_group(
-    run: Run, photo: str, named: Mapping[int, str], files: EnrolFiles, *, same_person: bool
+    run: Run, place: Location, named: Mapping[int, str], files: EnrolFiles, *, same_person: bool
 ) -> None:
     """Enrol people from one photo, each by the face of a number."""
     from cli.enroll import show_report
 
-    place = location_of(photo)
     items = [
-        EnrolItem(person, photo, place, face=number, part=True, same_person=same_person)
+        EnrolItem(person, str(place), place, face=number, part=True, same_person=same_person)
         for number, person in named.items()
     ]
     report = EnrolReport()

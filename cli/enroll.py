@@ -177,12 +177,14 @@ def enroll(
         return
     if named:
         files = EnrolFiles(out, rejects)
-        enrol_group(run, paths[0] if paths else "", named, files, same_person=same_person)
+        enrol_group(
+            run, absolute(location_of((paths or [""])[0])), named, files, same_person=same_person
+        )
         return
     if tags and (person or manifest or queue or box or face or not paths):
         raise SettingInvalid("--tags takes photos and folders, and no other way to name people.")
     if tags:
-        places = [location_of(path) for path in paths or []]
+        places = [absolute(location_of(path)) for path in paths or []]
         files = EnrolFiles(out, rejects)
         enrol_tagged(run, places, files, dry_run=dry_run, yes=yes, same_person=same_person)
         return

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.moved_photos import moved
 from cli.options import Run, Writes, command
 from cli.people_sync import sync
 from retrieval.errors import NotFound
@@ -279,6 +280,9 @@ def list_photos(
     rows = [(f.id, f.photo, f.called, f"{f.width}x{f.height}", f.sha256[:12]) for f in found]
     document = {"photos": [asdict(EnrolledPhoto.of(face)) for face in found]}
     run.emit(document, lambda: run.table(("number", "photo", "person", "size", "sha256"), rows))
+
+
+command(photos, "moved")(moved)
 
 
 @command(photos, "remove")

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from sqlalchemy import insert, select, update
 
-from retrieval.catalogue import enrolment, face_lookups, journal, lookups
+from retrieval.catalogue import enrolment, face_lookups, journal, lookups, photo_paths
 from retrieval.catalogue.changes import LogFeed, check_model, lock_collection, renew_epoch
 from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.database import Database
@@ -675,6 +675,12 @@ class Catalogue:
             return self._database.edited(
                 connection, erasure.remove_photo(connection, collection_id, photo)
             )
+
+    def move_paths(self, collection_id: int, folder: str, to: str) -> int:
+        """Say that all photos below a folder lie below another one now; return how many."""
+        with self._database.writing() as connection:
+            count = photo_paths.move_paths(connection, collection_id, folder, to)
+            return self._database.edited(connection, count)
 
     def empty_wal(self, timeout_s: float = 5.0) -> bool:
         """Truncate SQLite's write-ahead log, which holds erased bytes until then.
