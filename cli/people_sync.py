@@ -80,9 +80,11 @@ def sync(
     listing = people_list(run, file, columns)
     folder = None if photos is None else absolute(location_of(photos))
     with run.service() as service:
-        plan = syncing.plan(
-            service, listing, folder=folder, nested=nested, max_bytes=run.settings.max_photo_bytes
-        )
+        with run.progress("reading", None) as advance:
+            limit = run.settings.max_photo_bytes
+            plan = syncing.plan(
+                service, listing, folder=folder, nested=nested, max_bytes=limit, advance=advance
+            )
         document = plan.document()
         _check_leavers(plan, leavers, yes=yes and not dry_run)
         if not run.json:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,7 @@ def plan(
     folder: Location | None = None,
     nested: bool | None = None,
     max_bytes: int,
+    advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Plan:
     """Compare a staff list, and a folder of photos, with the collection.
 
@@ -154,6 +155,7 @@ def plan(
             list names no photo.
         nested: see `listed_folder`.
         max_bytes: of a photo.
+        advance: told of each photo that was read, as 1, and how many there are.
 
     Raises:
         DataInvalid: the list names nobody, or a row cannot be read at all.
@@ -174,7 +176,10 @@ def plan(
     without = [row for row in rows if _lacks_photo(row)]
     in_folder = [] if folder is None else _from_folder(folder, nested, without, passed)
     after = {each.person.id: each.name for each in renamings}
-    found = list(prospects(catalogue, name, [*listed, *in_folder], max_bytes))
+    found = []
+    for each in prospects(catalogue, name, every := [*listed, *in_folder], max_bytes):
+        found.append(each)
+        advance(1, len(every))
     rejected += [each for each in found if each.outcome == "rejected"]
     fresh = [each.photo for each in found if each.outcome == "new"]
     joiners, new = _joiners(fresh, known, after)
@@ -229,7 +234,8 @@ def enrol(service: Service, plan: Plan) -> Iterator[EnrolReport]:
     for result in service.enrol(items_of(plan.photos, report)):
         report.add(result)
         before = old.get(result.photo)
-        if before is not None and result.outcome == "enrolled":
+        taken = result.outcome in ("enrolled", "known")  # known: of a sync that was stopped
+        if before is not None and taken and result.sha256 != before.sha256:
             service.remove_photo(before)
         yield report
 

@@ -1,12 +1,17 @@
 """`people sync`: who left the list is deleted for good, and it is said who, with a receipt."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from retrieval.building import build_service
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.erasing.erasure_log import read_receipt
+from retrieval.people import sync as syncing
+from retrieval.photos.people_list import PeopleList
+from retrieval.settings import Settings
 from tests.catalogue.made import new_faces
 from tests.cli.running import document, rollcall
 
@@ -80,6 +85,36 @@ def test_a_receipt_that_cannot_be_written_is_told_before_anybody_is_deleted(
         assert result.exit_code == 2
         assert "does not exist" in result.stderr
     assert len(document(rollcall(gallery, "people", "list", "--json"))["people"]) == 3
+
+
+def test_a_sync_that_was_stopped_goes_on_with_what_is_missing(
+    home: Path, lfw_dir: Path, tmp_path: Path
+) -> None:
+    folders = [each for each in sorted(lfw_dir.iterdir()) if len(list(each.glob("*.jpg"))) > 1]
+    photos = [sorted(folder.glob("*.jpg")) for folder in folders[:3]]
+    share = [tmp_path / f"{number}.jpg" for number in range(3)]
+    for place, own in zip(share, photos, strict=True):
+        shutil.copy(own[0], place)
+    path = tmp_path / "staff.csv"
+    rows = [f"Person {n},{n},{n}.jpg" for n in range(3)]
+    path.write_text("\n".join(["person,external_id,photo", *rows]) + "\n")
+    assert rollcall(home, "people", "sync", path, "--yes").exit_code == 0
+    for place, own in zip(share, photos, strict=True):  # each file holds another picture by now
+        shutil.copy(own[1], place)
+    with build_service(Settings(home=home)) as service:
+        plan = syncing.plan(service, PeopleList(path), max_bytes=10_000_000)
+        assert len(plan.replaced) == 3
+        steps = syncing.enrol(service, plan)
+        next(steps)
+        steps.close()  # as Ctrl-C does
+    assert len(document(rollcall(home, "photos", "list", "--json"))["photos"]) > 3
+    again = rollcall(home, "people", "sync", path, "--yes")
+    assert again.exit_code == 0, again.output
+    assert "reading: 3/3" in again.stderr
+    assert "enrolling: 3/3" in again.stderr
+    there = document(rollcall(home, "photos", "list", "--json"))["photos"]
+    assert sorted(each["photo"] for each in there) == [str(each) for each in share]
+    assert "Nothing to do" in rollcall(home, "people", "sync", path, "--yes").stdout
 
 
 def test_a_number_under_two_names_deletes_nobody_and_renames_nobody(
