@@ -6,20 +6,16 @@ deleted in between is taken out of all that is stored by then, and must not come
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from retrieval.catalogue.changes import lock_collection
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.schema import chunks, collections, journal, journal_people, people
 
 
-def collection_named(connection: Connection, name: Any) -> int | None:
-    """The id of a collection by its name, or by a query that gives it; None if there is none."""
-    meant = name if name is None or isinstance(name, str) else name.scalar_subquery()
-    return connection.scalar(select(collections.c.id).where(collections.c.name == meant))
-
-
-def without_late_names(connection: Connection, collection_id: int | None, document: Any) -> Any:
+def without_late_names(
+    connection: Connection, collection: str | Select[tuple[str]] | None, document: Any
+) -> Any:
     """The same document (JSON values) without the names of people who are gone by now.
 
     People who were merged are not gone: their names stand as they were.
@@ -27,7 +23,7 @@ def without_late_names(connection: Connection, collection_id: int | None, docume
     Args:
         connection: of the transaction that stores the document; it stays the collection's only
             writer until its end, so that nobody is deleted in between.
-        collection_id: whose people they are; None where the collection itself is gone.
+        collection: whose people they are, by name or by a query that gives it.
         document: in which people stand as `person` beside `person_id`.
     """
     named: dict[int, str] = {}
@@ -35,7 +31,10 @@ def without_late_names(connection: Connection, collection_id: int | None, docume
     if not named:
         return document
     there: set[int] = set()
-    if collection_id is not None:
+    named_so = collection.scalar_subquery() if isinstance(collection, Select) else collection
+    mine = select(collections.c.id).where(collections.c.name == named_so)
+    collection_id = connection.scalar(mine)
+    if collection_id is not None:  # else it is gone with all people
         lock_collection(connection, collection_id)
         there = _not_erased(connection, list(named))
     kept = {named[each] for each in there}

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.erasing.late_names import collection_named, without_late_names
+from retrieval.catalogue.erasing.late_names import without_late_names
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.schema import (
     Id,
@@ -177,8 +177,7 @@ def _in(collection: str, and_of_none: bool) -> ColumnElement[bool]:
 
 
 def _as_of_now(connection: Connection, entry: AuditEntry) -> AuditEntry:
-    mine = collection_named(connection, entry.collection)
-    return replace(entry, answer=without_late_names(connection, mine, entry.answer))
+    return replace(entry, answer=without_late_names(connection, entry.collection, entry.answer))
 
 
 def write_down(connection: Connection, entries: Sequence[AuditEntry]) -> None:

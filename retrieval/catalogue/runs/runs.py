@@ -10,16 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import delete, func, insert, select, update
 
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.erasing.late_names import collection_named, without_late_names
+from retrieval.catalogue.erasing.late_names import without_late_names
 from retrieval.catalogue.http.webhooks import webhooks
 from retrieval.catalogue.names import storable_path
 from retrieval.catalogue.runs.run_records import (
@@ -203,14 +197,9 @@ class Runs:
             return list(connection.scalars(query))
 
     def record(self, run_id: str, outcomes: Iterable[PhotoOutcome]) -> None:
-        """Write down what became of photos; the first word about a photo stands.
-
-        An answer loses the names of people who were deleted since it was made.
-        """
+        """Write down what became of photos, the first word about each, without late names."""
+        mine = select(runs.c.collection).where(runs.c.id == run_id)
         with self._database.writing() as connection:
-            mine = collection_named(
-                connection, select(runs.c.collection).where(runs.c.id == run_id)
-            )
             for outcome in outcomes:
                 own = outcome.outcome is Taken.DUPLICATE and is_own(connection, run_id, outcome)
                 values = {
