@@ -20,7 +20,7 @@ from retrieval.photos.videos import clock
 
 LINE_COLUMNS = (
     "standing", "number", "name", "photos", "certainty", "first", "last", "expected",
-    "confirmed by", "likeness", "needed", "why",
+    "confirmed by", "likeness", "needed", "why", "in videos",
 )  # fmt: skip
 
 
@@ -42,6 +42,27 @@ class Certainty(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class InVideo:
+    """A stay of somebody in a video.
+
+    Attributes:
+        video: its name.
+        first, last: seconds of the video.
+    """
+
+    video: str
+    first: float
+    last: float
+
+    def __str__(self) -> str:
+        return f"{self.video} {clock(self.first)} to {clock(self.last)}"
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"video": self.video, "from": clock(self.first), "to": clock(self.last)}
+
+
+@dataclass(frozen=True, slots=True)
 class RollLine:
     """One person of the roll.
 
@@ -59,6 +80,7 @@ class RollLine:
         first, last: when the first and the last of these photos were taken, where that is known.
         confirmed_by: whose word it is, or None.
         portrait: id of an enrolled face of the person, or None.
+        videos: from when to when in which videos, in the order of these.
     """
 
     person_id: int
@@ -77,6 +99,7 @@ class RollLine:
     last: datetime | None = None
     confirmed_by: str | None = None
     portrait: int | None = None
+    videos: tuple[InVideo, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -97,6 +120,7 @@ class RollLine:
             "last": _moment(self.last),
             "confirmed_by": self.confirmed_by,
             "portrait": self.portrait,
+            "videos": [each.document() for each in self.videos],
         }
 
 
@@ -335,6 +359,7 @@ def line_cells(line: RollLine) -> tuple[object, ...]:
         None if line.likeness is None else round(line.likeness, 3),
         None if line.needed is None else round(line.needed, 3),
         line.why,
+        "; ".join(map(str, line.videos)) or None,
     )
 
 

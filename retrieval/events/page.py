@@ -9,6 +9,7 @@ from retrieval.values import counted
 
 MOST_PICTURES = 2_000
 
+_MOST_STAYS = 5  # in videos, that are told of one person
 _STYLE = """
 @page { size: A4; margin: 15mm }
 * { box-sizing: border-box }
@@ -131,10 +132,15 @@ def _who(line: RollLine) -> str:
 
 
 def _time(line: RollLine) -> str:
-    if line.first is None or line.last is None:
-        return ""
-    first, last = f"{line.first:%H:%M}", f"{line.last:%H:%M}"
-    return first if first == last else f"{first} to {last}"
+    """By the cameras' clocks, and where in which videos."""
+    told = []
+    if line.first is not None and line.last is not None:
+        first, last = f"{line.first:%H:%M}", f"{line.last:%H:%M}"
+        told.append(first if first == last else f"{first} to {last}")
+    told += [escape(str(each)) for each in line.videos[:_MOST_STAYS]]
+    if len(line.videos) > _MOST_STAYS:
+        told.append(f"and {len(line.videos) - _MOST_STAYS} more")
+    return "<br>".join(told)
 
 
 def _group(group: UnknownGroup, pictures: Mapping[int, bytes]) -> str:

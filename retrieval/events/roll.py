@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
 from retrieval.catalogue.events.records import Appearance, Event, EventPhoto, Expects
 from retrieval.catalogue.records import Person
-from retrieval.events.documents import Certainty, RollLine, Standing, UnknownGroup
+from retrieval.events.documents import Certainty, InVideo, RollLine, Standing, UnknownGroup
 from retrieval.events.said import Said
 from retrieval.events.truth import Truth
+from retrieval.photos.kinds import has_video_ending
 from retrieval.values import Ints
 
 
@@ -59,6 +61,7 @@ def people_of(
                 first=moments[0],
                 last=moments[1],
                 confirmed_by=judges[0] if judges else None,
+                videos=_in_videos(truth, rows, album),
             )
         )
     return lines
@@ -179,6 +182,19 @@ def _why(truth: Truth, rows: Ints) -> str:
         above = float(truth.excess[rows[0]])
         return f"one face only, {above:.3f} above the threshold; alone {truth.lone:.3f} are needed"
     return "no face of its own is above the threshold"
+
+
+def _in_videos(truth: Truth, rows: Ints, album: Mapping[int, EventPhoto]) -> tuple[InVideo, ...]:
+    """The stays of faces in videos; a camera's sightings are told by their moments."""
+    found = [
+        InVideo(
+            PurePath(photo.photo).name, float(truth.found.first[row]), float(truth.found.last[row])
+        )
+        for row in rows.tolist()
+        if (photo := album.get(int(truth.found.photos[row]))) is not None
+        and has_video_ending(photo.photo)
+    ]
+    return tuple(sorted(found, key=lambda each: (each.video, each.first)))
 
 
 def _moments(

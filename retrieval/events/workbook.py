@@ -85,7 +85,7 @@ def _roll_sheet(sheet: Worksheet, roll: Roll, pictures: dict[int, bytes]) -> Non
         _row(sheet, number, (None, note, None, name, group.photos, None, first, last))
         _picture(sheet, number, pictures.get(group.best))
         number += 1
-    _finish(sheet, (_PICTURE_WIDTH, 12, 12, 28, 8, 11, 17, 17, 10, 14, 10, 10, 50))
+    _finish(sheet, (_PICTURE_WIDTH, 12, 12, 28, 8, 11, 17, 17, 10, 14, 10, 10, 50, 40))
 
 
 def _faces_sheet(sheet: Worksheet, shown: Sequence[Named], pictures: dict[int, bytes]) -> None:

@@ -1,11 +1,14 @@
 """Videos in events: an appearance per track, decided with the photos."""
 
+import io
 import json
 
 import numpy as np
 import pytest
+from openpyxl import load_workbook
 
 from retrieval.catalogue.events.records import Kind
+from retrieval.events.exports import roll_bytes
 from retrieval.events.verdicts import Judgement
 from retrieval.identities.at_once import Times, moments
 from retrieval.identities.link import group_faces
@@ -83,8 +86,6 @@ def test_a_broken_video_is_listed_with_the_reason_and_stops_nothing(service, tmp
 
 
 def test_the_spreadsheet_says_when_a_face_was_seen(service, video, tmp_path):
-    from openpyxl import load_workbook
-
     event = service.events.create("Party")
     list(service.events.add(event, [Source("party.mp4", video)]))
     service.events.roll(event).to_xlsx(tmp_path / "roll.xlsx")
@@ -92,6 +93,21 @@ def test_the_spreadsheet_says_when_a_face_was_seen(service, video, tmp_path):
     head = [cell.value for cell in sheet[1]]
     stays = {row[head.index("name")].value: row[head.index("from")].value for row in sheet}
     assert stays["Green"] == "00:06"
+
+
+def test_every_form_of_the_roll_says_from_when_to_when_in_which_video(service, video):
+    event = service.events.create("Party")
+    list(service.events.add(event, [Source("films/party.mp4", video)]))
+    roll = service.events.roll(event)
+    forms = {form: roll_bytes(roll, form) for form in ("csv", "html", "json")}
+    assert b"party.mp4 00:06 to 00:08" in forms["csv"]
+    assert b"party.mp4 00:06 to 00:08" in forms["html"]
+    green = next(line for line in json.loads(forms["json"])["people"] if line["person"] == "Green")
+    assert green["videos"] == [{"video": "party.mp4", "from": "00:06", "to": "00:08"}]
+    sheet = load_workbook(io.BytesIO(roll_bytes(roll, "xlsx"))).worksheets[0]
+    head = [cell.value for cell in sheet[1]]
+    told = {row[head.index("name")].value: row[head.index("in videos")].value for row in sheet}
+    assert told["Green"] == "party.mp4 00:06 to 00:08"
 
 
 def test_stays_that_overlap_share_a_moment_and_others_do_not():
