@@ -1,13 +1,11 @@
 """`keys`: who may use the HTTP service."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import asdict
+from typing import Annotated, Literal
 
 import typer
 
 from cli.options import Run, command
-
-if TYPE_CHECKING:
-    from retrieval.catalogue.http.api_keys import Key
 
 keys = typer.Typer(help="Keys of the HTTP service.", no_args_is_help=True)
 
@@ -41,11 +39,11 @@ def create(
     ] = None,
 ) -> None:
     """Make a key. It is shown this once and kept nowhere."""
-    from retrieval.catalogue.http.api_keys import Role
+    from retrieval.catalogue.http.api_keys import MadeKey, Role
 
     with run.catalogue() as catalogue:
         key, token = catalogue.api_keys.create(name, Role(role), only, requests_per_minute)
-    run.emit({**_document(key), "key": token}, lambda: run.print(token, markup=False))
+    run.emit(asdict(MadeKey(**asdict(key), key=token)), lambda: run.print(token, markup=False))
     run.remark(f"{key.role} for {key.collection or 'all collections'}; shown this once")
 
 
@@ -60,7 +58,7 @@ def list_keys(run: Run) -> None:
         for k in found
     ]
     columns = ("name", "handle", "role", "collection", "since", "revoked")
-    run.emit({"keys": [_document(key) for key in found]}, lambda: run.table(columns, rows))
+    run.emit({"keys": [asdict(key) for key in found]}, lambda: run.table(columns, rows))
 
 
 @command(keys, "revoke")
@@ -71,16 +69,4 @@ def revoke(run: Run, name: Name) -> None:
     with run.catalogue() as catalogue:
         keys = catalogue.api_keys
         key = keys.revoke(meant(keys.all(), name))
-    run.emit(_document(key), lambda: run.print(f"Revoked {key.name} ({key.handle}).", markup=False))
-
-
-def _document(key: "Key") -> dict[str, Any]:
-    return {
-        "name": key.name,
-        "handle": key.handle,
-        "role": key.role.value,
-        "collection": key.collection,
-        "requests_per_minute": key.requests_per_minute,
-        "created_at": key.created_at.isoformat(),
-        "revoked_at": None if key.revoked_at is None else key.revoked_at.isoformat(),
-    }
+    run.emit(asdict(key), lambda: run.print(f"Revoked {key.name} ({key.handle}).", markup=False))

@@ -286,4 +286,4 @@ def _watched(photo: RunPhoto, answer: VideoAnswer) -> PhotoOutcome:
 
 def _answered(photo: RunPhoto, answer: PhotoAnswer) -> PhotoOutcome:
     taken = Taken.ANSWERED if answer.error is None else Taken.REJECTED
-    return PhotoOutcome(photo.id, taken, answer.error_code, answer.error, answer.document())
+    return PhotoOutcome(photo.id, taken, answer.error_code, answer.error, {**answer.document()})

@@ -6,8 +6,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.catalogue.documents import CollectionRow, Edit, PersonRow
-from retrieval.catalogue.http.api_keys import Role
-from retrieval.values import Outcome
+from retrieval.catalogue.http.api_keys import Key, Role
+from retrieval.collection.documents import (
+    CandidateDocument,
+    HitDocument,
+    IdentificationDocument,
+    NumberedFace,
+    PhotoDocument,
+    RejectedPhoto,
+    RunDocument,
+    VerificationDocument,
+)
+from retrieval.people.documents import StrangersDocument
+from retrieval.upkeep.documents import FindingDocument
 
 _CANDIDATE: dict[str, Any] = {
     "person": "Grace Hopper",
@@ -58,9 +69,39 @@ _EXAMPLES: dict[type[Any], dict[str, Any]] = {
         "at": "2026-01-01T09:00:00Z",
         "undone": False,
     },
+    CandidateDocument: _CANDIDATE,
+    IdentificationDocument: {
+        "photos": [
+            {
+                "photo": "party.jpg",
+                "width": 800,
+                "height": 534,
+                "turned": 0,
+                "too_small": 0,
+                "faces": [_FACE],
+            }
+        ],
+        "collection": "default",
+        "model": "dlib-resnet",
+        "people": 6,
+        "faces": 12,
+        "index": "exact",
+        "threshold_source": "default of dlib-resnet, measured",
+    },
+    VerificationDocument: {
+        "same": True,
+        "score": 0.97,
+        "threshold": 0.95,
+        "threshold_source": "default of dlib-resnet, measured",
+        "against": "person Grace Hopper",
+    },
 }
 for _document, _values in _EXAMPLES.items():
     _document.__pydantic_config__ = _example(**_values)  # where pydantic looks for it
+# A video of a run stands among its photos, with one face per track.
+_WITH_MORE: tuple[type[Any], ...] = (PhotoDocument, NumberedFace)
+for _document in _WITH_MORE:
+    _document.__pydantic_config__ = ConfigDict(extra="allow")
 
 
 class Document(BaseModel):
@@ -94,179 +135,11 @@ class Problem(BaseModel):
     code: str = Field(description="The error's code, as the command line prints it.")
 
 
-class Candidate(BaseModel):
-    """A person who might be the face's, with the enrolled face that speaks for it."""
-
-    model_config = _example(**_CANDIDATE)
-
-    person: str
-    person_id: int
-    external_id: str | None = Field(None, description="Your own number of the person.")
-    score: float = Field(description="Cosine: nearest photo and template together.")
-    photo: str
-    face_id: int
-
-
-class Face(Document):
-    """The answer about one face."""
-
-    face: int = Field(
-        0, description="Its number: rows from top to bottom, in a row from left to right."
-    )
-    box: Annotated[list[float], Field(min_length=4, max_length=4)] = Field(
-        description="Left, top, width, height in pixels of the upright photo."
-    )
-    detection_score: float
-    decision: Outcome
-    reason: str | None = Field(description="Why it is not a plain match.")
-    person: str | None = Field(description="The name; only of a match.")
-    person_id: int | None = Field(None, description="Only of a match.")
-    external_id: str | None = Field(None, description="Your own number; only of a match.")
-    score: float | None
-    threshold: float
-    margin: float | None
-    false_matches_in_1000: float | None = Field(
-        None, description="Strangers of 1,000 who would reach this score; from calibration."
-    )
-    candidates: list[Candidate]
-    liveness: float | None = Field(
-        None, description="How live the face looks, where that was asked: a hint, no security."
-    )
-
-
-class IdentifiedPhoto(Document):
-    """Who is in one photo; `error` in place of the rest where it could not be read."""
-
-    photo: str
-    width: int | None = None
-    height: int | None = None
-    turned: int | None = Field(
-        None, description="Degrees clockwise to turn the photo upright; boxes are as it lies."
-    )
-    too_small: int | None = Field(None, description="How many faces are too small to be named.")
-    faces: list[Face] | None = None
-    error: str | None = None
-
-
-class VideoStay(BaseModel):
-    """From when to when somebody was seen in a video."""
-
-    person: str
-    from_: str = Field(alias="from", description="Minutes and seconds.")
-    to: str
-    spans_s: list[tuple[float, float]]
-    tracks: list[int]
-
-
-class Track(Face):
-    """A face that was followed through a video; its box is that of the best frame."""
-
-    track: int
-    from_: str = Field(alias="from", description="Minutes and seconds.")
-    to: str
-    from_s: float
-    to_s: float
-    spans_s: list[tuple[float, float]]
-    frames: int
-    best_s: float
-
-
-class IdentifiedVideo(Document):
-    """Who is in one video, from when to when."""
-
-    video: str
-    width: int | None = None
-    height: int | None = None
-    seconds: float | None = None
-    frames: int | None = None
-    frames_looked_at: int | None = None
-    remark: str | None = Field(None, description="Why it could not be read to its end.")
-    people: list[VideoStay] | None = None
-    tracks: list[Track] | None = None
-    error: str | None = None
-
-
-class Identification(Document):
-    """Who is in the photos, and against what was asked."""
-
-    model_config = ConfigDict(
-        extra="allow",
-        json_schema_extra={
-            "examples": [
-                {
-                    "photos": [
-                        {
-                            "photo": "party.jpg",
-                            "width": 800,
-                            "height": 534,
-                            "turned": 0,
-                            "too_small": 0,
-                            "faces": [_FACE],
-                        }
-                    ],
-                    "collection": "default",
-                    "model": "dlib-resnet",
-                    "people": 6,
-                    "faces": 12,
-                    "index": "exact",
-                    "threshold_source": "default of dlib-resnet, measured",
-                }
-            ]
-        },
-    )
-
-    photos: list[IdentifiedPhoto]
-    videos: list[IdentifiedVideo] | None = None
-    collection: str
-    model: str
-    people: int
-    faces: int
-    index: str
-    threshold_source: str
-
-
-class PhotoHit(BaseModel):
-    """A photo of the gallery that shows somebody of the photo that was asked about."""
-
-    photo: str
-    person: str
-    person_id: int
-    external_id: str | None
-    face_id: int
-    score: float
-    same_person: bool
-
-
 class SearchAnswer(BaseModel):
     """Photos of the gallery with the same people, best first."""
 
     photo: str
-    hits: list[PhotoHit]
-
-
-class Verdict(Document):
-    """Whether two photos, or a photo and a person, show the same person."""
-
-    model_config = ConfigDict(
-        extra="allow",
-        json_schema_extra={
-            "examples": [
-                {
-                    "same": True,
-                    "score": 0.97,
-                    "threshold": 0.95,
-                    "threshold_source": "default of dlib-resnet, measured",
-                    "against": "person Grace Hopper",
-                }
-            ]
-        },
-    )
-
-    same: bool
-    score: float
-    threshold: float
-    threshold_source: str
-    against: str
+    hits: list[HitDocument]
 
 
 class PeoplePage(BaseModel):
@@ -387,15 +260,6 @@ class WebhooksShown(BaseModel):
     webhooks: list[WebhookShown]
 
 
-class Rejected(BaseModel):
-    """A photo that was not taken, and why."""
-
-    person: str
-    photo: str
-    reason: str | None
-    message: str | None
-
-
 class Enrolment(BaseModel):
     """What became of photos that were to be enrolled."""
 
@@ -407,7 +271,7 @@ class Enrolment(BaseModel):
     person: str
     enrolled: int
     known: int = Field(description="Photos of this person that were there already.")
-    rejected: list[Rejected]
+    rejected: list[RejectedPhoto]
     face_ids: list[int] = Field(description="Of the faces that were enrolled now.")
 
 
@@ -506,16 +370,6 @@ class ReceiptsPage(BaseModel):
     next: str | None = Field(description="The `before` of the page that follows.")
 
 
-class Preview(BaseModel):
-    """What an edit would move."""
-
-    to: str
-    faces: list[int]
-    photos: list[str]
-    unlike: list[int] = Field(description="Faces that do not look like those they come to.")
-    summary: str
-
-
 _CALLED = "A name by which somebody is meant: refused if they have another by now. Of"
 
 
@@ -570,17 +424,6 @@ class Undo(BaseModel):
     edit: int | None = Field(None, description="Null for the newest that stands.", ge=1, le=2**62)
 
 
-class UnknownGroup(BaseModel):
-    """Faces that seem to be one stranger's."""
-
-    group: int
-    faces: int
-    face_ids: list[int]
-    photos: list[str]
-    first_seen: datetime
-    last_seen: datetime
-
-
 class PersonAlike(BaseModel):
     """Somebody who is enrolled and resembles somebody."""
 
@@ -592,7 +435,7 @@ class PersonAlike(BaseModel):
     sure: bool = Field(description="Whether it is enough for one and the same person.")
 
 
-class StrangersAlike(UnknownGroup):
+class StrangersAlike(StrangersDocument):
     """A stranger who resembles somebody."""
 
     likeness: float
@@ -609,7 +452,7 @@ class AlikePeople(BaseModel):
 class UnknownGroups(BaseModel):
     """Groups of unknown faces, largest first."""
 
-    groups: list[UnknownGroup]
+    groups: list[StrangersDocument]
 
 
 class NameOfGroup(BaseModel):
@@ -644,22 +487,6 @@ class GroupToForget(BaseModel):
         max_length=5000,
         description="As listed; refused if the group has others by now.",
     )
-
-
-class AnsweredFace(BaseModel):
-    """A face of an earlier question."""
-
-    photo: str
-    face: int
-    seen_at: datetime | None
-
-
-class NamedGroup(BaseModel):
-    """What became of naming a group."""
-
-    person: str
-    enrolled: list[AnsweredFace]
-    now_known: list[AnsweredFace] = Field(description="Earlier answers that were unknown.")
 
 
 class Forgotten(BaseModel):
@@ -731,160 +558,16 @@ class Measured(BaseModel):
     curves: Curves
 
 
-class MislabelledPhoto(BaseModel):
-    """A photo that looks like another person than the one under whom it is filed."""
-
-    photo: str
-    face_id: int
-    person: str
-    person_id: int
-    looks_like: str
-    looks_like_id: int
-    lead: float
-
-
-class PhotoOfNobody(BaseModel):
-    """A photo that resembles neither its person's others nor anybody else."""
-
-    photo: str
-    face_id: int
-    person: str
-    score: float = Field(description="With its person's other photos.")
-
-
-class PersonInGroups(BaseModel):
-    """Somebody whose photos fall into groups that are not alike: perhaps several people."""
-
-    person: str
-    person_id: int
-    groups: list[list[str]]
-    face_ids: list[list[int]]
-
-
-class UnderTwoNames(BaseModel):
-    """Two people of whom each one's photos would be the other's match."""
-
-    people: list[str]
-    person_ids: list[int]
-    score: float
-
-
-class LookAlike(BaseModel):
-    """Two people who are hard to tell apart."""
-
-    person: str
-    other: str
-    share: float = Field(description="Of the first's photos that are hardly told from the other.")
-
-
-class CopiedPhotos(BaseModel):
-    """Two photos that are nearly the same."""
-
-    photos: list[str]
-    people: list[str]
-    face_ids: list[int]
-    cosine: float
-
-
-class FewPhotos(BaseModel):
-    """Somebody with fewer photos than answers need to be sure."""
-
-    person: str
-    photos: int
-
-
-class FindingFace(BaseModel):
-    """An enrolled face that is to be looked at."""
-
-    face_id: int
-    photo: str
-    person: str
-    person_id: int
-    external_id: str | None
-
-
-class FindingShown(BaseModel):
-    """Something that may be wrong, with the faces side by side."""
-
-    finding: str
-    kind: str
-    what: str
-    accepting: str | None = Field(description="What accepting it does; null: decide by hand.")
-    final: bool = Field(description="Whether accepting it cannot be undone.")
-    doubtful: bool = Field(description="Whether employee numbers speak against it.")
-    sides: list[list[FindingFace]]
-
-
 class FindingsShown(BaseModel):
     """What may be wrong with a collection, the worst first."""
 
-    findings: list[FindingShown]
-
-
-class FindingEdit(BaseModel):
-    """An edit that a finding led to."""
-
-    entry: int
-    summary: str
-
-
-class FindingDone(BaseModel):
-    """What was done about a finding."""
-
-    finding: str
-    entries: list[FindingEdit]
-    removed: list[str] = Field(description="Photos that were removed for good.")
-
-
-class HealthReport(Document):
-    """What is wrong with a collection, worst first."""
-
-    people: int
-    faces: int
-    mislabelled: list[MislabelledPhoto]
-    resembling_nobody: list[PhotoOfNobody]
-    in_groups: list[PersonInGroups]
-    under_two_names: list[UnderTwoNames]
-    look_alikes: list[LookAlike]
-    copies: list[CopiedPhotos]
-    few_photos: list[FewPhotos]
-    poor_photos: list[str] = Field(description="People all of whose faces are small.")
-    not_compared: list[str] = Field(description="What was not looked at, and why.")
-    sound: bool = Field(description="Whether nothing was found.")
-
-
-class RunTally(BaseModel):
-    """How far a run is, in photos."""
-
-    found: int
-    queued: int
-    enrolled: int
-    duplicates: int
-    answered: int
-    embedded: int
-    rejected: dict[str, int] = Field(description="By reason.")
-    failed: int
-
-
-class RunShown(BaseModel):
-    """A run of bulk work."""
-
-    run: str
-    kind: str
-    collection: str
-    source: str
-    state: Literal["working", "cancelled", "failed", "finished"]
-    reason: str | None
-    passed_over: dict[str, dict[str, int]] | None
-    started: datetime
-    finished: datetime | None
-    counts: RunTally
+    findings: list[FindingDocument]
 
 
 class RunsShown(BaseModel):
     """Runs, newest first."""
 
-    runs: list[RunShown]
+    runs: list[RunDocument]
 
 
 class RunReject(BaseModel):
@@ -918,7 +601,7 @@ class RejectsPage(BaseModel):
 class AnswersPage(BaseModel):
     """What a run that identifies has found, in the order of the source."""
 
-    photos: list[IdentifiedPhoto]
+    photos: list[PhotoDocument]
     next: int | None = Field(description="`after` of the next page; null on the last.")
 
 
@@ -926,33 +609,6 @@ class Collections(BaseModel):
     """The galleries that the key opens."""
 
     collections: list[CollectionRow]
-
-
-class Followed(BaseModel):
-    """How far the change log has been followed."""
-
-    epoch: str
-    seq: int
-
-
-class IndexState(BaseModel):
-    """What the collection's index is, in this process, and how right it was when measured."""
-
-    kind: str = Field(description="exact, ivf-flat, ivf-sq8, ivf-pq, or milvus-... on a server.")
-    faces: int
-    people: int
-    watermark: Followed
-    dead_share: float
-    recent: int
-    bytes_a_face: float
-    mapped_bytes_a_face: float
-    nlist: int | None
-    nprobe: int | None
-    visited: int | None
-    imbalance: float | None
-    trained: dict[str, Any] | None = Field(description="The measurement of the lists.")
-    due: str | None = Field(description="Why the lists should be trained anew.")
-    problem: str | None
 
 
 class NewKey(BaseModel):
@@ -966,28 +622,10 @@ class NewKey(BaseModel):
     requests_per_minute: int | None = Field(None, ge=1, le=1_000_000)
 
 
-class KeyRow(BaseModel):
-    """A key without its secret."""
-
-    handle: str
-    name: str
-    role: Role
-    collection: str | None
-    requests_per_minute: int | None
-    created_at: datetime
-    revoked_at: datetime | None
-
-
-class KeyMade(KeyRow):
-    """A new key with its secret, which is shown this once."""
-
-    key: str
-
-
 class KeyList(BaseModel):
     """All keys, revoked ones too."""
 
-    keys: list[KeyRow]
+    keys: list[Key]
 
 
 class AuditLine(BaseModel):

@@ -6,6 +6,17 @@ from math import isfinite
 from typing import Any
 
 from retrieval.catalogue.records import EnrolledFace
+from retrieval.collection.documents import (
+    CandidateDocument,
+    FaceDocument,
+    GalleryDocument,
+    HitDocument,
+    IdentificationDocument,
+    PhotoDocument,
+    RejectedPhoto,
+    VerificationDocument,
+    VideoDocument,
+)
 from retrieval.errors import DataInvalid, InferenceFailed, PhotoError
 from retrieval.photos.folders import PassedOver
 from retrieval.values import Outcome, Source
@@ -29,7 +40,7 @@ class NamedCandidate:
     face_id: int
     external_id: str | None = None
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> CandidateDocument:
         """As JSON."""
         return {
             "person": self.person,
@@ -71,9 +82,9 @@ class FaceAnswer:
     external_id: str | None = None
     liveness: float | None = None
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> FaceDocument:
         """As JSON."""
-        return {
+        document: FaceDocument = {
             "box": [round(side, 1) for side in self.box],
             "detection_score": round(self.detection_score, 4),
             "decision": self.decision.value,
@@ -86,8 +97,10 @@ class FaceAnswer:
             "margin": _rounded(self.margin),
             "false_matches_in_1000": _rounded(self.false_matches),
             "candidates": [candidate.document() for candidate in self.candidates],
-            **({} if self.liveness is None else {"liveness": round(self.liveness, 4)}),
         }
+        if self.liveness is not None:
+            document["liveness"] = round(self.liveness, 4)
+        return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +135,7 @@ class PhotoAnswer:
         """An answer without faces is an answer."""
         return True
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> PhotoDocument:
         """As JSON."""
         if self.error is not None:
             return {"photo": self.photo, "error": self.error}
@@ -154,7 +167,7 @@ class GalleryState:
     threshold: float
     threshold_source: str
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> GalleryDocument:
         """As JSON."""
         return {
             "collection": self.collection,
@@ -167,11 +180,17 @@ class GalleryState:
 
 
 def identification(
-    answers: Sequence[PhotoAnswer], state: GalleryState, videos: Sequence[dict[str, Any]] = ()
-) -> dict[str, Any]:
+    answers: Sequence[PhotoAnswer], state: GalleryState, videos: Sequence[VideoDocument] = ()
+) -> IdentificationDocument:
     """The document that `rollcall identify --json` prints; of videos only where there are any."""
-    seen = {"videos": list(videos)} if videos else {}
-    return {"photos": [answer.document() for answer in answers], **seen, **state.document()}
+    document: IdentificationDocument = {
+        "photos": [answer.document() for answer in answers],
+        "videos": list(videos),
+        **state.document(),
+    }
+    if not videos:
+        del document["videos"]
+    return document
 
 
 FaceBox = tuple[float, float, float, float]  # xywh, in pixels of the upright original
@@ -251,7 +270,7 @@ class EnrolResult:
     fingerprint: str | None = None
     remark: str | None = None
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> RejectedPhoto:
         """As JSON; for the list of rejected photos."""
         return {
             "person": self.person,
@@ -313,7 +332,7 @@ class PhotoHit:
     external_id: str | None
     face_id: int
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> HitDocument:
         """As JSON."""
         return {
             "photo": self.photo,
@@ -376,7 +395,7 @@ class Verification:
     against: str
     fingerprint: str
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> VerificationDocument:
         """As JSON."""
         return {
             "same": self.same,

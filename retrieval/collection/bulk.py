@@ -14,6 +14,7 @@ from typing import Any
 
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunCounts, RunState
 from retrieval.catalogue.runs.runs import Runs
+from retrieval.collection.documents import RunDocument
 from retrieval.errors import RollcallError, WorkerFailed
 from retrieval.photos.urls import location_of
 from retrieval.protocols import JobQueue
@@ -183,7 +184,7 @@ def end(runs: Runs, run: Run) -> None:
         runs.forget_taken(run.id)
 
 
-def run_document(runs: Runs, run: Run) -> dict[str, Any]:
+def run_document(runs: Runs, run: Run) -> RunDocument:
     """A run as JSON: what `jobs show --json` prints and a webhook tells."""
     counts = runs.counts(run.id)
     return {

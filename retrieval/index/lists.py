@@ -9,34 +9,12 @@ import numpy.typing as npt
 
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
 from retrieval.index.roster import Roster
+from retrieval.index.status import Trained
 from retrieval.values import Ints, PeopleHits, SearchResult, Vectors
 
 Mask = npt.NDArray[np.bool_]
 
 _PARTS = ("lists", "mean")
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What lists were trained on and how right they were then, on held-out faces.
-
-    Attributes:
-        faces: in the gallery.
-        imbalance: of the face lists.
-        probes: held-out faces that were asked about.
-        agreement: with the exact answer of the fused rule.
-        faces_agreement: of the nearest face's person, with the exact nearest face's.
-        recall_at_10: of faces, by distance.
-        when: ISO 8601, UTC.
-    """
-
-    faces: int
-    imbalance: float
-    probes: int
-    agreement: float
-    faces_agreement: float
-    recall_at_10: float
-    when: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

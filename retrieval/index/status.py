@@ -1,14 +1,33 @@
 """What an index says of itself: its kind, size and quality, and whether it is what SQL holds."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retrieval.values import Ints, Watermark
 
-if TYPE_CHECKING:
-    from retrieval.index.lists import Trained
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What lists were trained on and how right they were then, on held-out faces.
+
+    Attributes:
+        faces: in the gallery.
+        imbalance: of the face lists.
+        probes: held-out faces that were asked about.
+        agreement: with the exact answer of the fused rule.
+        faces_agreement: of the nearest face's person, with the exact nearest face's.
+        recall_at_10: of faces, by distance.
+        when: ISO 8601, UTC.
+    """
+
+    faces: int
+    imbalance: float
+    probes: int
+    agreement: float
+    faces_agreement: float
+    recall_at_10: float
+    when: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +61,7 @@ class IndexStatus:
     nprobe: int | None
     visited: int | None
     imbalance: float | None
-    trained: "Trained | None"
+    trained: Trained | None
     due: str | None
     problem: str | None
 

@@ -17,9 +17,10 @@ import numpy as np
 from retrieval.errors import SettingInvalid
 from retrieval.index.exact import nearest
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
-from retrieval.index.lists import Lists, Trained
+from retrieval.index.lists import Lists
 from retrieval.index.recall import agreement, exact_people, recall
 from retrieval.index.roster import Roster
+from retrieval.index.status import Trained
 from retrieval.index.view import View
 from retrieval.values import Ints, SearchResult, Vectors
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
 from retrieval.errors import InputError, NotFound
+from retrieval.people.documents import PreviewDocument
 from retrieval.scoring.rule import fuse, templates
 from retrieval.service import Service
 from retrieval.values import Ints, Vectors
@@ -28,13 +29,14 @@ class Preview:
     faces: tuple[EnrolledFace, ...]
     unlike: tuple[EnrolledFace, ...]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> PreviewDocument:
         """As JSON."""
         return {
             "to": self.to,
             "faces": [face.id for face in self.faces],
             "photos": [face.photo for face in self.faces],
-            "unlike": [face.photo for face in self.unlike],
+            "unlike": [face.id for face in self.unlike],
+            "summary": self.sentence(),
         }
 
     def sentence(self) -> str:

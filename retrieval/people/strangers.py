@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from retrieval.collection.active_model import CANDIDATES
 from retrieval.errors import NotFound
 from retrieval.identities.decide import decide
 from retrieval.identities.groups import group, learn_distance, nearest_group
+from retrieval.people.documents import NamingDocument, SeenFace, StrangersDocument
 from retrieval.service import Service
 from retrieval.values import Ints, Outcome, Vectors
 
@@ -45,7 +45,7 @@ class Group:
         moments = [face.seen_at for face in self.faces if face.seen_at is not None]
         return min(moments), max(moments)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> StrangersDocument:
         """As JSON."""
         first, last = self.seen
         return {
@@ -72,7 +72,7 @@ class Naming:
     enrolled: tuple[UnknownFace, ...]
     known: tuple[UnknownFace, ...]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> NamingDocument:
         """As JSON."""
         return {
             "person": self.person,
@@ -247,6 +247,6 @@ def _named(
     ]
 
 
-def _told(face: UnknownFace) -> dict[str, Any]:
+def _told(face: UnknownFace) -> SeenFace:
     seen = None if face.seen_at is None else face.seen_at.isoformat(timespec="seconds")
     return {"photo": face.photo, "face": face.face, "seen_at": seen}

@@ -8,12 +8,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from retrieval.catalogue.names import folded
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Move
 from retrieval.errors import InputError, NotFound
 from retrieval.service import Service
+from retrieval.upkeep.documents import FindingDocument, FindingDone
 from retrieval.upkeep.trust import (
     CopyGroup,
     Health,
@@ -66,7 +67,7 @@ class Finding:
         """Ids of the people concerned."""
         return tuple(dict.fromkeys(face.person_id for side in self.sides for face in side))
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> FindingDocument:
         """As JSON."""
         return {
             "finding": self.id,
@@ -99,7 +100,7 @@ class Accepted:
     entries: tuple[JournalEntry, ...] = ()
     removed: tuple[str, ...] = ()
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> FindingDone:
         """As JSON."""
         return {
             "finding": self.finding.id,

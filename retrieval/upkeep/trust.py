@@ -15,6 +15,7 @@ from retrieval.identities.calibrate import Calibration, calibrate, missing
 from retrieval.identities.health import Findings, examine
 from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.service import Service
+from retrieval.upkeep.documents import HealthDocument
 from retrieval.values import Gate
 
 
@@ -194,7 +195,7 @@ class Health:
         found = (self.misplaced, self.strangers, self.parts, self.twice, self.look_alikes)
         return not any((*found, self.copies, self.few, self.poor))
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> HealthDocument:
         """As JSON."""
         return {
             "people": self.people,
@@ -204,7 +205,9 @@ class Health:
                     "photo": found.face.photo,
                     "face_id": found.face.id,
                     "person": found.face.person,
+                    "person_id": found.face.person_id,
                     "looks_like": found.looks_like,
+                    "looks_like_id": found.looks_like_id,
                     "lead": round(found.lead, 4),
                 }
                 for found in self.misplaced
@@ -214,6 +217,7 @@ class Health:
                     "photo": found.face.photo,
                     "face_id": found.face.id,
                     "person": found.face.person,
+                    "person_id": found.face.person_id,
                     "score": round(found.score, 4),
                 }
                 for found in self.strangers
@@ -221,6 +225,7 @@ class Health:
             "in_groups": [
                 {
                     "person": found.person,
+                    "person_id": found.person_id,
                     "groups": [[face.photo for face in group] for group in found.groups],
                     "face_ids": [[face.id for face in group] for group in found.groups],
                 }
@@ -250,6 +255,7 @@ class Health:
             "few_photos": [{"person": name, "photos": count} for name, count in self.few],
             "poor_photos": list(self.poor),
             "not_compared": list(self.not_compared),
+            "sound": self.sound,
         }
 
 

@@ -45,3 +45,9 @@ def test_people_photos_edits_and_collections_are_the_same_documents(
     assert {key: shown[key] for key in shown if key != "seen"} == answered(f"/v1/people/{person}")
     assert _printed(settings, "people", "history") == answered("/v1/edits")
     assert _printed(settings, "collections", "list") == answered("/v1/collections")
+
+
+def test_a_key_is_the_same_document(client: TestClient, settings: Settings) -> None:
+    made = client.post("/v1/keys", json={"name": "door", "role": "viewer"}).json()
+    del made["key"]
+    assert _printed(settings, "keys", "list")["keys"] == [_as_seconds(made)]

@@ -103,6 +103,7 @@ def test_search_finds_the_photos_of_the_same_person_first(
     hits = answer.json()["hits"]
     assert [hit["person"] for hit in hits[:2]] == ["Gustav", "Gustav"]
     assert [hit["same_person"] for hit in hits] == [True, True, False, False]
+    assert all(hit["person_id"] and hit["face_id"] for hit in hits), "by which to ask for more"
 
 
 def test_verify_compares_a_photo_with_a_photo_and_with_a_person(

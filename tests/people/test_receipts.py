@@ -26,8 +26,9 @@ from retrieval.collection.run_files import rejects_of
 from retrieval.index import snapshot
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
 from retrieval.index.gallery import Gallery
-from retrieval.index.lists import Lists, Trained
+from retrieval.index.lists import Lists
 from retrieval.index.snapshot import Stamp
+from retrieval.index.status import Trained
 from retrieval.index.view import View
 from retrieval.people.receipts import forget_with_receipt
 from retrieval.people.traces import Sought, search, sought_of

@@ -20,20 +20,12 @@ from retrieval.api.routing import (
     InGallery,
     router,
 )
-from retrieval.api.schemas import (
-    AuditPage,
-    Collections,
-    IndexState,
-    KeyList,
-    KeyMade,
-    KeyRow,
-    NewKey,
-    Receipt,
-)
+from retrieval.api.schemas import AuditPage, Collections, KeyList, NewKey, Receipt
 from retrieval.catalogue.documents import CollectionRow
-from retrieval.catalogue.http.api_keys import Key, meant
+from retrieval.catalogue.http.api_keys import Key, MadeKey, meant
 from retrieval.catalogue.records import Collection, Counts
 from retrieval.errors import NotAllowed, NotFound
+from retrieval.index.status import IndexStatus
 from retrieval.people import deletions
 
 routes = router("administration")
@@ -111,19 +103,19 @@ async def delete_collection(
         return await accepted(context, service, response, delete)
 
 
-@routes.get("/index", response_model=IndexState, openapi_extra=VIEWER)
+@routes.get("/index", response_model=IndexStatus, openapi_extra=VIEWER)
 async def show_index(context: InContext, service: InGallery) -> Any:
     """Show what the collection's index is, in this process."""
-    return asdict(await context.pool.run(lambda: service.gallery.status()))
+    return await context.pool.run(lambda: service.gallery.status())
 
 
 @routes.get("/keys", response_model=KeyList, openapi_extra=ADMIN)
 def list_keys(context: InContext, caller: By) -> Any:
     """List keys; an admin of one collection sees that one's."""
-    return {"keys": [asdict(key) for key in _own(context, caller)]}
+    return {"keys": _own(context, caller)}
 
 
-@routes.post("/keys", response_model=KeyMade, status_code=201, openapi_extra=ADMIN)
+@routes.post("/keys", response_model=MadeKey, status_code=201, openapi_extra=ADMIN)
 def create_key(context: InContext, caller: By, new: NewKey) -> Any:
     """Make a key. Its text is shown this once and kept nowhere."""
     if caller.collection is not None and new.collection != caller.collection:
@@ -131,10 +123,10 @@ def create_key(context: InContext, caller: By, new: NewKey) -> Any:
     limit = _limit_of(context, caller, new.requests_per_minute)
     with audited(context.catalogue, caller, "create-key", new.collection, _told):
         key, token = context.keys.create(new.name, new.role, new.collection, limit)
-    return {**asdict(key), "key": token}
+    return MadeKey(**asdict(key), key=token)
 
 
-@routes.delete("/keys/{handle}", response_model=KeyRow, openapi_extra=ADMIN)
+@routes.delete("/keys/{handle}", response_model=Key, openapi_extra=ADMIN)
 def revoke_key(
     context: InContext,
     caller: By,
@@ -146,8 +138,7 @@ def revoke_key(
     """End a key at once and for good."""
     key = meant(_own(context, caller), handle)
     with audited(context.catalogue, caller, "revoke-key", key.collection, _told):
-        key = context.keys.revoke(key)
-    return asdict(key)
+        return context.keys.revoke(key)
 
 
 def _limit_of(context: Context, caller: By, wanted: int | None) -> int | None:

@@ -31,13 +31,13 @@ from retrieval.api.routes.runs import (
     uploaded,
 )
 from retrieval.api.routing import OPERATOR, VIEWER, By, InContext, InGallery, Once
-from retrieval.api.schemas import RunShown
 from retrieval.api.streams import EventStream, arrivals, changes
 from retrieval.api.uploads import check_count, photo_sources, video_name
 from retrieval.catalogue.events.records import Event, PhotosAdded
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.collection.answers import box_of
 from retrieval.collection.bulk import run_document
+from retrieval.collection.documents import RunDocument
 from retrieval.errors import NotAllowed, SettingInvalid
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import location_of
@@ -150,7 +150,7 @@ async def add_face(
 
 @routes.post(
     "/events/{event_id}/videos",
-    response_model=RunShown,
+    response_model=RunDocument,
     status_code=202,
     openapi_extra=OPERATOR,
     dependencies=[Once],
@@ -174,7 +174,7 @@ async def add_video(
 
 @routes.post(
     "/events/{event_id}/archive",
-    response_model=RunShown,
+    response_model=RunDocument,
     status_code=202,
     openapi_extra=OPERATOR,
     dependencies=[Once],

@@ -32,7 +32,6 @@ from retrieval.api.schemas import (
     Merge,
     Move,
     NewName,
-    Preview,
     Receipt,
     Renamed,
     Split,
@@ -54,6 +53,7 @@ from retrieval.catalogue.records import Enrolment as EnrolmentEnd
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, box_of
 from retrieval.errors import DataInvalid, NotFound, SameName
 from retrieval.people import deletions
+from retrieval.people.documents import PreviewDocument
 from retrieval.people.editing import plan_merge
 from retrieval.people.resembling import people_like, strangers_like
 from retrieval.service import Service
@@ -335,7 +335,9 @@ def merge_people(context: InContext, caller: By, service: InGallery, merge: Merg
         return Edit.of(service.catalogue.merge_people(service.collection.id, person, into))
 
 
-@routes.get("/people/{person_id}/merge-preview", response_model=Preview, openapi_extra=OPERATOR)
+@routes.get(
+    "/people/{person_id}/merge-preview", response_model=PreviewDocument, openapi_extra=OPERATOR
+)
 def show_merge(
     service: InGallery,
     person_id: PersonId,
@@ -344,12 +346,7 @@ def show_merge(
     """Say what a merge would move, before it is done."""
     person = service.catalogue.person_by_id(service.collection.id, person_id)
     into = service.catalogue.person_by_id(service.collection.id, into_id)
-    preview = plan_merge(service, person, into).preview
-    return {
-        **preview.document(),
-        "unlike": [face.id for face in preview.unlike],
-        "summary": preview.sentence(),
-    }
+    return plan_merge(service, person, into).preview.document()
 
 
 @routes.post("/people/move", response_model=Edit, openapi_extra=OPERATOR, dependencies=[Once])

@@ -20,23 +20,15 @@ from retrieval.api.routing import (
     Once,
     router,
 )
-from retrieval.api.schemas import (
-    CalibrationShown,
-    Curves,
-    FindingDone,
-    FindingsShown,
-    HealthReport,
-    Measured,
-    WantedRate,
-)
+from retrieval.api.schemas import CalibrationShown, Curves, FindingsShown, Measured, WantedRate
 from retrieval.errors import NotFound
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
 from retrieval.service import Service
+from retrieval.upkeep.documents import FindingDone, FindingEdit, HealthDocument
 from retrieval.upkeep.findings import accept, chosen, dismiss, examine_open, open_findings
 from retrieval.upkeep.trust import (
     Calibrated,
-    Health,
     calibrate_collection,
     forget_calibration,
 )
@@ -107,10 +99,10 @@ async def drop_calibration(context: InContext, caller: By, service: InGallery) -
     return await context.pool.run(work)
 
 
-@routes.get("/health-report", response_model=HealthReport, openapi_extra=VIEWER)
+@routes.get("/health-report", response_model=HealthDocument, openapi_extra=VIEWER)
 async def report_health(context: InContext, service: InGallery) -> Any:
     """Photos under the wrong name, look-alikes, copies, and people with few or poor photos."""
-    return _with_ids(await context.pool.run(lambda: examine_open(service)[0]))
+    return await context.pool.run(lambda: examine_open(service)[0].document())
 
 
 @routes.get("/health/findings", response_model=FindingsShown, openapi_extra=VIEWER)
@@ -124,7 +116,7 @@ async def list_findings(context: InContext, service: InGallery) -> Any:
 async def accept_finding(context: InContext, caller: By, service: InGallery, finding: str) -> Any:
     """Do what a finding proposes; the edits can be undone unless the finding is final."""
 
-    def work() -> dict[str, Any]:
+    def work() -> FindingDone:
         found = chosen(open_findings(service), [finding])
         with _audited(caller, service, "accept-finding", lambda _: {"finding": finding}):
             done = accept(service, found)
@@ -141,25 +133,14 @@ async def accept_finding(context: InContext, caller: By, service: InGallery, fin
 async def dismiss_finding(context: InContext, caller: By, service: InGallery, finding: str) -> Any:
     """Never propose a finding again; undone as every edit."""
 
-    def work() -> dict[str, Any]:
+    def work() -> FindingDone:
         found = chosen(open_findings(service), [finding])
         with _audited(caller, service, "dismiss-finding", lambda _: {"finding": finding}):
             (entry,) = dismiss(service, found)
-        entries = [{"entry": entry.id, "summary": entry.summary}]
-        return {"finding": finding, "entries": entries, "removed": []}
+        edit: FindingEdit = {"entry": entry.id, "summary": entry.summary}
+        return {"finding": finding, "entries": [edit], "removed": []}
 
     return await context.pool.run(work)
-
-
-def _with_ids(health: Health) -> dict[str, Any]:
-    """The command line's document, with the ids by which a program can act on it."""
-    document = health.document()
-    for entry, misplaced in zip(document["mislabelled"], health.misplaced, strict=True):
-        entry["looks_like_id"] = misplaced.looks_like_id
-        entry["person_id"] = misplaced.face.person_id
-    for entry, parts in zip(document["in_groups"], health.parts, strict=True):
-        entry["person_id"] = parts.person_id
-    return {**document, "sound": health.sound}
 
 
 def _calibrated(fpir: float, document: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import File, Form, Query, Request, UploadFile
@@ -19,10 +20,11 @@ from retrieval.api.routing import (
     Once,
     router,
 )
-from retrieval.api.schemas import Identification, SearchAnswer, Verdict
+from retrieval.api.schemas import SearchAnswer
 from retrieval.api.uploads import Photo, photo_source, video_name
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.collection.answers import PhotoHits, Verification, identification
+from retrieval.collection.documents import IdentificationDocument, VerificationDocument
 from retrieval.errors import SettingInvalid
 from retrieval.values import Detail, Source
 
@@ -50,7 +52,7 @@ _FORM = {"threshold": {"type": "number", "minimum": -1, "maximum": 1}}
 
 @routes.post(
     "/identify",
-    response_model=Identification,
+    response_model=IdentificationDocument,
     openapi_extra={**VIEWER, **body(several=True, fields=_FORM)},
     dependencies=[Once],
 )
@@ -83,7 +85,7 @@ async def identify(
 
 @routes.post(
     "/identify/video",
-    response_model=Identification,
+    response_model=IdentificationDocument,
     response_model_exclude_unset=True,
     openapi_extra=VIEWER,
     dependencies=[Once],
@@ -104,7 +106,7 @@ async def identify_video(
     """
     source = Source(video_name(video), await video.read())
 
-    def work() -> dict[str, Any]:
+    def work() -> IdentificationDocument:
         answer = service.identify_video(source, threshold)
         if answer.error is not None:
             raise answer.failure()
@@ -158,7 +160,9 @@ async def search(
     return await context.pool.run(work)
 
 
-@routes.post("/verify", response_model=Verdict, openapi_extra=VIEWER, dependencies=[Once])
+@routes.post(
+    "/verify", response_model=VerificationDocument, openapi_extra=VIEWER, dependencies=[Once]
+)
 async def verify(
     context: InContext,
     caller: By,
@@ -173,7 +177,7 @@ async def verify(
     source = await photo_source(photo)
     against = await photo_source(other) if other is not None else person or ""
 
-    def work() -> dict[str, Any]:
+    def work() -> VerificationDocument:
         verdict = service.verify(source, against)
         document = verdict.document()
         context.audit.record([_asked(caller, service, "verify", source, document, verdict)])
@@ -207,7 +211,7 @@ def _asked(
     service: InGallery,
     action: str,
     source: Source,
-    answer: dict[str, Any],
+    answer: Mapping[str, Any],
     judged: PhotoHits | Verification,
 ) -> AuditEntry:
     """What is written down: with the threshold and the model that answered, not those of now."""

@@ -29,15 +29,12 @@ from retrieval.api.routing import (
     Once,
     router,
 )
-from retrieval.api.schemas import (
-    AnswersPage,
-    RunShown,
-    RunsShown,
-)
+from retrieval.api.schemas import AnswersPage, RunsShown
 from retrieval.api.streams import EventStream, changes
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.bulk import Bulk, run_document
+from retrieval.collection.documents import RunDocument
 from retrieval.collection.run_files import uploads_below
 from retrieval.errors import (
     DataInvalid,
@@ -70,7 +67,11 @@ def list_runs(
 
 
 @routes.post(
-    "/runs", response_model=RunShown, status_code=202, openapi_extra=OPERATOR, dependencies=[Once]
+    "/runs",
+    response_model=RunDocument,
+    status_code=202,
+    openapi_extra=OPERATOR,
+    dependencies=[Once],
 )
 async def start_run(
     context: InContext,
@@ -142,7 +143,7 @@ async def begun(context: Context, new: NewRun, audited: AbstractContextManager[N
     """Begin a run, and list its photos in a thread of its own; its document."""
     bulk = bulk_of(context)
 
-    def begin() -> dict[str, Any]:
+    def begin() -> RunDocument:
         first = next(new.photos, None)  # before the run: unclear folders begin none
         if first is None:
             told = f" ({new.passed})" if new.passed else ""
@@ -284,7 +285,7 @@ def _no_links(
         yield replace(photo, path=str(path.relative_to(place) if relative else path))
 
 
-@routes.get("/runs/{run_id}", response_model=RunShown, openapi_extra=VIEWER)
+@routes.get("/runs/{run_id}", response_model=RunDocument, openapi_extra=VIEWER)
 def show_run(context: InContext, name: CollectionName, run_id: RunId) -> Any:
     """Show how far a run is."""
     runs = context.catalogue.runs
@@ -319,7 +320,7 @@ def list_answers(
     }
 
 
-@routes.post("/runs/{run_id}/cancel", response_model=RunShown, openapi_extra=OPERATOR)
+@routes.post("/runs/{run_id}/cancel", response_model=RunDocument, openapi_extra=OPERATOR)
 def cancel_run(context: InContext, caller: By, name: CollectionName, run_id: RunId) -> Any:
     """Stop a run: batches in hand are finished, all others are left alone."""
     bulk = bulk_of(context)
@@ -329,7 +330,7 @@ def cancel_run(context: InContext, caller: By, name: CollectionName, run_id: Run
     return run_document(bulk.runs, run)
 
 
-@routes.post("/runs/{run_id}/retry", response_model=RunShown, openapi_extra=OPERATOR)
+@routes.post("/runs/{run_id}/retry", response_model=RunDocument, openapi_extra=OPERATOR)
 def retry_run(context: InContext, caller: By, name: CollectionName, run_id: RunId) -> Any:
     """Let a run that was stopped, or has failed photos, go on; what is done stays done."""
     bulk = bulk_of(context)
@@ -343,7 +344,7 @@ def retry_run(context: InContext, caller: By, name: CollectionName, run_id: RunI
     "/runs/{run_id}/events",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"text/event-stream": {}}, "description": "RunShown, as it changes."}
+        200: {"content": {"text/event-stream": {}}, "description": "RunDocument, as it changes."}
     },
     openapi_extra=VIEWER,
 )
@@ -358,7 +359,7 @@ async def follow_run(
     run = await run_in_threadpool(own_run, runs, name, run_id)
     streams = context.streams
     events = changes(
-        lambda: streams.look(run.id, lambda: run_document(runs, runs.run(run.id))),
+        lambda: streams.look(run.id, lambda: {**run_document(runs, runs.run(run.id))}),
         lambda document: document["state"] != RunState.WORKING,
         lambda: context.access.is_still(caller),
         seconds=context.settings.stream_minutes * 60,

@@ -18,16 +18,11 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.api.schemas import (
-    Forgotten,
-    GroupToForget,
-    NamedGroup,
-    NameOfGroup,
-    UnknownGroups,
-)
+from retrieval.api.schemas import Forgotten, GroupToForget, NameOfGroup, UnknownGroups
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Enrolment
 from retrieval.errors import NotFound, SettingInvalid
+from retrieval.people.documents import NamingDocument
 from retrieval.people.strangers import Group, list_groups, name_group
 from retrieval.service import Service
 
@@ -50,7 +45,7 @@ async def list_unknowns(
 
 @routes.post(
     "/unknowns/{group}/name",
-    response_model=NamedGroup,
+    response_model=NamingDocument,
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
@@ -62,7 +57,7 @@ async def name_unknowns(
     if (new.person is None) == (new.person_id is None):
         raise SettingInvalid("Send either `person`, a name, or `person_id`, of somebody enrolled.")
 
-    def work() -> dict[str, Any]:
+    def work() -> NamingDocument:
         person, number = new.person or "", new.external_id
         if new.person_id is not None:
             known = service.person_by_id(new.person_id, new.called)

@@ -96,6 +96,17 @@ class Key:
     revoked_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class MadeKey(Key):
+    """A new key with its text, which is shown this once.
+
+    Attributes:
+        key: the text, with the secret.
+    """
+
+    key: str
+
+
 _KEY = select(*(keys.c[name] for name in Key.__slots__))
 
 

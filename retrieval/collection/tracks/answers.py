@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retrieval.collection.answers import FaceAnswer
+from retrieval.collection.documents import StayDocument, TrackDocument, VideoDocument
 from retrieval.errors import PhotoError, PhotoTooLarge, PhotoUnreadable
 from retrieval.photos.videos import clock
 
@@ -41,7 +42,7 @@ class TrackAnswer:
         """Second at which it was seen last."""
         return self.spans[-1][1]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> TrackDocument:
         """As JSON."""
         return {
             "from": clock(self.first),
@@ -72,7 +73,7 @@ class Stay:
     last: float
     spans: tuple[tuple[float, float], ...]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> StayDocument:
         """As JSON."""
         return {
             "person": self.person,
@@ -122,7 +123,7 @@ class VideoAnswer:
         kinds = {kind.code: kind for kind in (PhotoUnreadable, PhotoTooLarge)}
         return kinds.get(self.error_code or "", PhotoError)(self.error or "")
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> VideoDocument:
         """As JSON."""
         if self.error is not None:
             return {"video": self.video, "error": self.error}
@@ -145,7 +146,7 @@ def as_photo(answer: VideoAnswer) -> dict[str, Any]:
     """The answer in the form of a photo's, a face per track: for lists with photos and videos."""
     if answer.error is not None:
         return {"photo": answer.video, "error": answer.error}
-    document = answer.document()
+    document: dict[str, Any] = {**answer.document()}
     return {
         "photo": answer.video,
         "width": answer.width,

@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from retrieval.index.lists import Trained
 from retrieval.index.milvus.server import MilvusServer
 from retrieval.index.milvus.vectors import Lists, MilvusVectors
 from retrieval.index.roster import Roster
+from retrieval.index.status import Trained
 from retrieval.protocols import ChangeFeed, IndexRegistry
 from retrieval.values import Changes, IndexProgress, Ints
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from retrieval.index.lists import Trained
 from retrieval.index.milvus.candidates import search_people
 from retrieval.index.milvus.pair import Pair, Recipe
 from retrieval.index.milvus.vectors import Lists
 from retrieval.index.recall import agreement, recall
+from retrieval.index.status import Trained
 from retrieval.index.training import (
     FLAT_TEMPLATES,
     Goal,

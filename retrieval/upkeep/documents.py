@@ -1,0 +1,128 @@
+"""The JSON of what is wrong with a collection: of command line and HTTP alike."""
+
+from typing_extensions import TypedDict  # Pydantic asks for this one below Python 3.12
+
+
+class MislabelledPhoto(TypedDict):
+    """A photo that looks like another person than the one under whom it is filed."""
+
+    photo: str
+    face_id: int
+    person: str
+    person_id: int
+    looks_like: str
+    looks_like_id: int
+    lead: float
+
+
+class PhotoOfNobody(TypedDict):
+    """A photo that resembles neither its person's others (`score`) nor anybody else."""
+
+    photo: str
+    face_id: int
+    person: str
+    person_id: int
+    score: float
+
+
+class PersonInGroups(TypedDict):
+    """Somebody whose photos fall into groups that are not alike: perhaps several people."""
+
+    person: str
+    person_id: int
+    groups: list[list[str]]
+    face_ids: list[list[int]]
+
+
+class UnderTwoNames(TypedDict):
+    """Two people of whom each one's photos would be the other's match."""
+
+    people: list[str]
+    person_ids: list[int]
+    score: float
+
+
+class LookAlike(TypedDict):
+    """Two people of whom that share of the first's photos are hardly told from the other."""
+
+    person: str
+    other: str
+    share: float
+
+
+class CopiedPhotos(TypedDict):
+    """Photos that are nearly the same."""
+
+    photos: list[str]
+    people: list[str]
+    face_ids: list[int]
+    cosine: float
+
+
+class FewPhotos(TypedDict):
+    """Somebody with fewer photos than answers need to be sure."""
+
+    person: str
+    photos: int
+
+
+class HealthDocument(TypedDict):
+    """What is wrong with a collection, worst first.
+
+    `poor_photos` are people all of whose faces are small; `not_compared` what was not looked at,
+    and why; `sound` whether nothing was found.
+    """
+
+    people: int
+    faces: int
+    mislabelled: list[MislabelledPhoto]
+    resembling_nobody: list[PhotoOfNobody]
+    in_groups: list[PersonInGroups]
+    under_two_names: list[UnderTwoNames]
+    look_alikes: list[LookAlike]
+    copies: list[CopiedPhotos]
+    few_photos: list[FewPhotos]
+    poor_photos: list[str]
+    not_compared: list[str]
+    sound: bool
+
+
+class FindingFace(TypedDict):
+    """An enrolled face that is to be looked at."""
+
+    face_id: int
+    photo: str
+    person: str
+    person_id: int
+    external_id: str | None
+
+
+class FindingDocument(TypedDict):
+    """Something that may be wrong, with the faces side by side.
+
+    `accepting` says what accepting it does; null: decide by hand. `final`: accepting it cannot be
+    undone. `doubtful`: employee numbers or a poor photo speak against it.
+    """
+
+    finding: str
+    kind: str
+    what: str
+    accepting: str | None
+    final: bool
+    doubtful: bool
+    sides: list[list[FindingFace]]
+
+
+class FindingEdit(TypedDict):
+    """An edit that a finding led to."""
+
+    entry: int
+    summary: str
+
+
+class FindingDone(TypedDict):
+    """What was done about a finding; `removed` are photos that were removed for good."""
+
+    finding: str
+    entries: list[FindingEdit]
+    removed: list[str]
