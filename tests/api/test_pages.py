@@ -20,7 +20,7 @@ from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.service import Service
 from retrieval.settings import Settings
-from tests.api.conftest import enrol
+from tests.api.conftest import enrol, receipt_of
 from tests.api.painted import RED, PaintedParts, catalogue_of, paint
 
 HTML = {"Accept": "text/html"}
@@ -301,3 +301,15 @@ def test_the_audit_page_tells_an_admin_of_one_collection_nothing_of_others(
     page = client.get("/audit", headers=headers).text
     assert ">enrolled a photo</option>" in page
     assert "delete-collection" not in page
+
+
+def test_the_audit_page_and_its_export_tell_of_edits_and_deletions_as_well(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    client.post("/v1/people/merge", json={"person_id": people["Rosa"], "into_id": people["Gustav"]})
+    receipt_of(client, client.delete(f"/v1/people/{people['Gustav']}"))
+    page = client.get("/audit", headers=HTML)
+    assert page.status_code == 200
+    assert "merged two people" in page.text
+    assert "deleted a person" in page.text
+    assert f"person_id {people['Gustav']}" in client.get("/audit/export").text

@@ -189,9 +189,11 @@ def test_a_stranger_who_comes_again_is_named_from_the_page_of_unknowns(
     before = page.locator("#groups li").count()
     assert before >= 3
     group = page.locator("#groups li").first
-    group.get_by_label("Who is this?").fill("Third Colleague")
-    group.get_by_role("button", name="Enrol").click()
-    page.get_by_text("Third Colleague is enrolled with").wait_for()
+    group.get_by_role("button", name="Who is this?").click()
+    page.get_by_role("combobox", name="Name or number").fill("Third Colleague")
+    page.get_by_role("option", name="New person").wait_for()
+    page.get_by_role("dialog").get_by_role("button", name="Enrol").click()
+    page.locator("#named").get_by_text("Third Colleague is enrolled with").wait_for()
     assert page.locator("#groups li").count() == before - 1
 
 

@@ -145,8 +145,9 @@ def _csv(context: Context, view: View, who: str | None, action: str | None) -> I
 def _told(entry: AuditEntry) -> str:
     """What an entry tells, in a line: names that were answered, or what was changed."""
     answer = entry.answer or {}
-    if isinstance(answer.get("faces"), list):
-        return ", ".join(_face(face) for face in answer["faces"]) or "no face"
+    faces = answer.get("faces")
+    if isinstance(faces, list) and all(isinstance(face, dict) for face in faces):
+        return ", ".join(map(_face, faces)) or "no face"  # edits name faces by their ids
     return ", ".join(f"{name} {_value(value)}" for name, value in answer.items() if value)
 
 
