@@ -87,8 +87,10 @@ def fitted(
     if spare < 0 or not shown:
         return None
     widths = {column: least[column] for column in shown}
-    for column in sorted(shown, key=lambda column: whole[column] - least[column]):
-        more = min(whole[column] - least[column], spare)
+    lacking = sorted(shown, key=lambda column: (columns[column] in _FOLDED, whole[column]))
+    for place, column in enumerate(lacking):
+        last = len(lacking) - place if columns[column] in _FOLDED else 1  # these share the rest
+        more = min(whole[column] - least[column], spare // last)
         widths[column] += more
         spare -= more
     return widths
