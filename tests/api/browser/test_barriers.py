@@ -19,8 +19,8 @@ from retrieval.api.auth import COOKIE
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
 from tests.api.browser.conftest import watched
-from tests.api.conftest import enrol, served
-from tests.api.painted import BLUE, GREEN, RED, catalogue_of, paint, painted_service
+from tests.api.conftest import enrol, receipt_of, served
+from tests.api.painted import BLUE, GREEN, PINK, RED, catalogue_of, paint, painted_service
 from tests.api.test_authorisation import operations
 from tests.api.test_runs import PatientQueue, archive
 
@@ -78,7 +78,7 @@ def _app(settings: Settings) -> FastAPI:
 
 
 def _filled(app: FastAPI) -> dict[str, str]:
-    """People, an event, an unknown, a run, somebody deleted; return an id of each."""
+    """People, an event, an unknown, a run, a receipt; return an id of each."""
     with TestClient(app, base_url="http://127.0.0.1") as client:
         rosa = enrol(client, "Rosa", paint(RED, seed=1), paint(RED, seed=2))
         enrol(client, "Gustav", paint(GREEN, seed=1), paint(GREEN, seed=2))
@@ -90,7 +90,15 @@ def _filled(app: FastAPI) -> dict[str, str]:
         client.post("/v1/identify", files={"photos": ("blue.png", paint(BLUE, seed=9))})
         people = archive(**{"Rosa/3.png": paint(RED, seed=3)})
         run = client.post("/v1/runs", files=people).json()
-        return {"event_id": str(event["id"]), "person_id": str(rosa), "run_id": run["run"]}
+        leaver = enrol(client, "Leaver", paint(PINK, seed=4))
+        deleted = client.delete(f"/v1/people/{leaver}")
+        receipt_of(client, deleted)
+        return {
+            "event_id": str(event["id"]),
+            "person_id": str(rosa),
+            "run_id": run["run"],
+            "receipt_id": deleted.json()["id"],
+        }
 
 
 def _addresses(app: FastAPI, ids: dict[str, str]) -> list[str]:

@@ -1,7 +1,7 @@
 // Drop, paste or choose photos that are not kept; see who is in them; name an unknown right there.
 
 import { call, element, mayEdit, pageOf, portrait, ready, showProblem, speak, suggestNames } from "./api.js";
-import { placed } from "./boxes.js";
+import { isFarRight, partTags, placed } from "./boxes.js";
 import { showCode } from "./code.js";
 import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
 import { list, n, number as counted, t } from "./messages.js";
@@ -9,9 +9,7 @@ import { roving } from "./roving.js";
 import { pictured } from "./whichface.js";
 
 const by = (id) => document.getElementById(id);
-const PLACES = ["high", "low", "inside"]; // where a name can be, seen from its box
 const MANY = 8; // faces; more of them have no room for whole names
-const TINY_PX = 56; // a box as narrow as this holds no name that can be read
 const LEAST_SPAN = 0.05; // of a meter, on each side of the threshold
 let shown = []; // {file, url, photo}: the photos of the last question
 let current = 0;
@@ -112,9 +110,8 @@ function showStage(url, photo, faces) {
   }
   const holder = element("div", { class: `stage-photo${faces.length > MANY ? " many" : ""}` }, element("img", { src: url, alt: photo.photo }));
   faces.forEach((face, number) => {
-    const toTheLeft = face.box[0] / photo.width > 0.72;
     const box = element("button", {
-      class: `box ${face.decision}${toTheLeft ? " right" : ""}`,
+      class: `box ${face.decision}${isFarRight(face, photo) ? " right" : ""}`,
       "aria-pressed": "false",
       "aria-label": t("Face {number} of {total}: {name}, {sureness}", { number: number + 1, total: faces.length, name: label(face), sureness: sureness(face) }),
       tabindex: "-1",
@@ -127,27 +124,6 @@ function showStage(url, photo, faces) {
   const image = holder.querySelector("img");
   image.addEventListener("load", () => partTags(holder));
   new ResizeObserver(() => partTags(holder)).observe(holder);
-}
-
-// A name goes above its box, else below, else inside: the first of these where it lies on the photo
-// and not on another name. Among many faces it is as wide as the box, and left out where that is tiny.
-function partTags(holder) {
-  const taken = [];
-  const photo = holder.getBoundingClientRect();
-  const overlaps = (a) => taken.some((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom);
-  for (const box of holder.querySelectorAll(".box")) {
-    box.classList.toggle("tiny", box.offsetWidth < TINY_PX);
-    const tag = box.querySelector(".tag");
-    const at = (place) => {
-      box.classList.remove(...PLACES);
-      box.classList.add(place);
-      return tag.getBoundingClientRect();
-    };
-    const onPhoto = (place) => at(place).top >= photo.top && at(place).bottom <= photo.bottom;
-    const possible = PLACES.filter(onPhoto);
-    const place = possible.find((each) => !overlaps(at(each))) ?? possible[0] ?? "inside";
-    taken.push(at(place));
-  }
 }
 
 function faceRow(face, number) {

@@ -182,6 +182,7 @@ at("login").addEventListener("submit", (event) => {
 try {
   video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" }, audio: false });
 } catch {
+  video.hidden = true;
   say("waiting", t("The camera cannot be used"), "", t("Allow the camera for this page, then load it again."));
 }
 tellNetwork(false);

@@ -2,7 +2,7 @@
 
 import { element, mayEdit, portrait, showProblem, speak } from "./api.js";
 import { describe, fileOf, pictureOf } from "./album.js";
-import { drawn, placed, placedAt } from "./boxes.js";
+import { drawn, isFarRight, partTags, placed, placedAt } from "./boxes.js";
 import { likeness, nameOf, stateOf, sureness, timesOf, whyOf } from "./judging.js";
 import { clock, moment, n, t } from "./messages.js";
 import { isCommand, roving } from "./roving.js";
@@ -51,6 +51,7 @@ export class Viewer {
     this.parts.stage.replaceChildren(holder);
     this.holder = holder;
     this.boxes = holder.querySelector(".stage-boxes");
+    if (!isVideo) new ResizeObserver(() => partTags(holder)).observe(holder);
     roving(this.boxes, ".box");
     try {
       await this.store.facesOn([photoId]);
@@ -86,6 +87,7 @@ export class Viewer {
     if (!faces.some((face) => face.id === this.chosen)) this.chosen = faces.length === 1 ? faces[0].id : null;
     this.holder.classList.toggle("many", faces.length > MOST * 2);
     this.boxes.replaceChildren(...faces.map((face) => this.#box(face)));
+    if (this.photo.seconds === null) partTags(this.holder);
     if (focused) this.boxes.querySelector(`[data-face="${focused}"]`)?.focus({ preventScroll: true });
     this.#side();
   }
@@ -94,7 +96,7 @@ export class Viewer {
   #box(face) {
     const isVideo = this.photo.seconds !== null;
     const told = [describe(face), sureness(face.certainty), timesOf(face)].filter(Boolean).join(", ");
-    const box = element("button", { class: `box ${stateOf(face)}`, type: "button", "data-face": face.id, "aria-pressed": String(face.id === this.chosen), "aria-label": told, onclick: () => this.choose(face.id) },
+    const box = element("button", { class: `box ${stateOf(face)}${!isVideo && isFarRight(face, this.photo) ? " right" : ""}`, type: "button", "data-face": face.id, "aria-pressed": String(face.id === this.chosen), "aria-label": told, onclick: () => this.choose(face.id) },
       isVideo ? facePicture(this.store.event, face.id) : "",
       element("span", { class: "tag" }, `${face.face} ${nameOf(face)}`),
       isVideo ? element("span", { class: "small number" }, timesOf(face)) : "");
