@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import bench_detect, bench_events, bench_faces, bench_gallery, bench_video
+from cli import (
+    bench_detect,
+    bench_events,
+    bench_faces,
+    bench_gallery,
+    bench_liveness,
+    bench_video,
+)
 from cli.bench_fashion import fashion
 from cli.bench_ingest import ingest
 from cli.bench_search import search
@@ -33,6 +40,7 @@ def register(app: typer.Typer) -> None:
     bench_faces.register(bench)
     bench_events.register(bench)
     bench_video.register(bench)
+    bench_liveness.register(bench)
     bench_gallery.register(bench)
     command(bench)(search)
     command(bench)(ingest)

@@ -6,8 +6,10 @@ It imports inside functions, so that `--help` and enqueuing load no OpenCV, ONNX
 from retrieval.building.locations import milvus_server, photos_root
 from retrieval.building.models import (
     RECOMMENDED,
+    build_detector,
     build_embedder,
     build_finder,
+    build_liveness,
     build_models,
     build_pipeline,
     chosen_detector,
@@ -23,8 +25,10 @@ from retrieval.building.workshop import Workshop
 __all__ = [
     "RECOMMENDED",
     "Workshop",
+    "build_detector",
     "build_embedder",
     "build_finder",
+    "build_liveness",
     "build_models",
     "build_pipeline",
     "build_service",
