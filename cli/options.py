@@ -6,13 +6,8 @@ A command is a function whose first parameter is `run: Run`; `command` replaces 
 
 import functools
 import inspect
-import json
-import logging
-import math
 import os
-import re
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +21,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from cli.hints import as_typed
+from cli.reporting import Warnings, as_json, harmless, report, report_fault
 from retrieval.errors import RollcallError, SettingInvalid, StoreError, StoreFull
 from retrieval.files.logs import log_to, note_end
 from retrieval.files.private import UMASK
@@ -36,8 +32,6 @@ if TYPE_CHECKING:
     from retrieval.service import Service
     from retrieval.settings import Settings
 
-# What would move a terminal's cursor, colour it or turn its text round: names of files may hold it.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _OWN_FAULT = 7  # exit code
 
 # advance(n=1, total=None, **fields): n more are done, of so many; fields are shown
@@ -76,7 +70,7 @@ class Run:
         self.console = Console(stderr=self.json, highlight=False, soft_wrap=not _wide(self.json))
         self.beside = Console(stderr=True, highlight=False)
         kept = self.settings.log_file, self.settings.log_format
-        log_to(*kept, _Warnings(self.beside), quiet=self.quiet)
+        log_to(*kept, Warnings(self.beside), quiet=self.quiet)
 
     def change(self, **changes: Any) -> None:
         """Let a command's own options go before the settings; None leaves a setting as it is.
@@ -86,7 +80,7 @@ class Run:
         """
         given = {key: value for key, value in changes.items() if value is not None}
         if given:
-            from retrieval.settings import checked_settings
+            from retrieval.settings_files import checked_settings
 
             self.settings = checked_settings(**{**self.settings.model_dump(), **given})
 
@@ -117,7 +111,7 @@ class Run:
     def emit(self, document: Mapping[str, Any], show: Callable[[], None]) -> None:
         """Print the result: the document as JSON with `--json`, otherwise what `show` prints."""
         if self.json:
-            sys.stdout.write(_json(document) + "\n")
+            sys.stdout.write(as_json(document) + "\n")
         else:
             show()
 
@@ -132,7 +126,7 @@ class Run:
             self.beside.print(self._told(text), style="dim", markup=False, soft_wrap=True)
 
     def _told(self, text: str) -> str:
-        return as_typed(_harmless(text), self.given)
+        return as_typed(harmless(text), self.given)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
         """Print rows as a table on a terminal, as tab-separated lines below its title otherwise."""
@@ -191,11 +185,6 @@ def _shown(cell: Any) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     return "" if cell is None else str(cell)
-
-
-def _harmless(text: str) -> str:
-    """Text whose control characters are shown, not obeyed."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _wide(to_stderr: bool) -> bool:
@@ -297,7 +286,7 @@ def _run(
     written: Mapping[str, Writes],
 ) -> None:
     """The edge: settings in, exit code out."""
-    log_to(None, shown=_Warnings(Console(stderr=True)), quiet=shared["quiet"])
+    log_to(None, shown=Warnings(Console(stderr=True)), quiet=shared["quiet"])
     os.umask(UMASK)  # for what libraries and other programs write
     given = _given(shared)
     try:
@@ -308,7 +297,7 @@ def _run(
                 _check_written(values[name], kind)
         function(run, **values)
     except RollcallError as error:
-        _report(error, shared["json"], given)
+        report(error, shared["json"], given)
         note_end(typed, error.code, error.exit_code)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt as error:
@@ -319,12 +308,12 @@ def _run(
         raise typer.Exit(0) from None
     except OSError as error:  # of a file that no module of ours answers for
         known = _as_store_error(error)
-        _report(known, shared["json"], given)
+        report(known, shared["json"], given)
         raise typer.Exit(known.exit_code) from None
     except (typer.Exit, typer.Abort, TyperException):
         raise
     except Exception as error:  # noqa: BLE001  # a script must tell a fault from rejected photos
-        _report_fault(error, shared["json"])
+        report_fault(error, shared["json"])
         note_end(typed, f"{type(error).__name__}, a fault", _OWN_FAULT)
         raise typer.Exit(_OWN_FAULT) from None
     if run.rejected:
@@ -365,7 +354,7 @@ def make_settings(
     Raises:
         SettingInvalid: a setting has no meaning, or there is none of its name.
     """
-    from retrieval.settings import load_settings
+    from retrieval.settings_files import load_settings
 
     return load_settings(config, home=home, collection=collection)
 
@@ -381,58 +370,3 @@ def _given(shared: Mapping[str, Any]) -> list[str]:
         if value is not None and (name != "home" or str(value) != os.environ.get("ROLLCALL_HOME")):
             words += [f"--{name}", str(value)]
     return words
-
-
-def _report(error: RollcallError, as_json: bool, given: Sequence[str]) -> None:
-    message = as_typed(str(error), given)
-    if as_json:
-        document = {"error": {"code": error.code, "message": message}}
-        sys.stdout.write(_json(document) + "\n")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]error:[/] {_escaped(_harmless(message))}")
-
-
-def _report_fault(error: Exception, as_json: bool) -> None:
-    """A fault of Rollcall's own: all that whoever mends it needs."""
-    if as_json:
-        document = {"error": {"code": "fault", "message": f"{type(error).__name__}: {error}"}}
-        sys.stdout.write(_json(document) + "\n")
-    traceback.print_exception(error)
-    sys.stderr.write("This is a fault of Rollcall. Please report it with the lines above.\n")
-
-
-def _json(document: Mapping[str, Any]) -> str:
-    """JSON as RFC 8259 has it: a number that is none, as a rate of nothing would be, is null."""
-    return json.dumps(_finite(document), ensure_ascii=False, indent=2, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds").replace("+00:00", "Z")
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(each) for key, each in value.items()}
-    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
-
-
-class _Warnings(logging.Handler):
-    """Prints what is logged; what prints it is loaded with the first line."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-
-    @functools.cached_property
-    def _printer(self) -> logging.Handler:
-        from rich.logging import RichHandler
-
-        return RichHandler(console=self._console, show_path=False, show_time=False)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print one line."""
-        self._printer.emit(record)

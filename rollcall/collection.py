@@ -27,7 +27,8 @@ from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.people_list import PeopleList, is_list
 from retrieval.photos.urls import location_of
 from retrieval.service import Service
-from retrieval.settings import Settings, load_settings
+from retrieval.settings import Settings
+from retrieval.settings_files import load_settings
 from retrieval.upkeep.trust import Calibrated, Health, calibrate_collection, examine_collection
 from retrieval.values import Location, Source
 from rollcall.people import People, Strangers

@@ -7,7 +7,7 @@ import pytest
 
 import rollcall
 from retrieval.errors import SettingInvalid
-from retrieval.settings import load_settings
+from retrieval.settings_files import load_settings
 from tests.cli.running import document
 from tests.cli.running import rollcall as run
 

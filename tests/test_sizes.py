@@ -5,25 +5,35 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("rollcall", "retrieval", "worker", "cli")
-# 400 and 60 are where a second idea is looked for; this is where it is certain.
-MOST_LINES, MOST_OF_A_FUNCTION = 450, 75
+MOST_LINES, MOST_OF_A_FUNCTION = 400, 60  # where a second idea is looked for
 
 LONG_FILES = {
     "cli/enroll.py",
     "retrieval/api/routes/people.py",
     "retrieval/api/schemas.py",
     "retrieval/catalogue/catalogue.py",
+    "retrieval/collection/active_model.py",
+    "retrieval/collection/answers.py",
+    "retrieval/collection/pipeline.py",
+    "retrieval/events/documents.py",
+    "retrieval/events/events.py",
+    "retrieval/photos/videos.py",
     "retrieval/service.py",
     "retrieval/values.py",
 }
 LONG_FUNCTIONS = {
     ("cli/backup.py", "restore"),
+    ("cli/bench_faces.py", "faces"),
     ("cli/enroll.py", "enroll"),
     ("cli/identify.py", "identify"),
     ("cli/people_sync.py", "sync"),
+    ("cli/search.py", "search"),
     ("retrieval/api/app.py", "create_app"),
+    ("retrieval/benchmarks/search.py", "run"),
     ("retrieval/catalogue/copying/restoring.py", "replace_catalogue"),
+    ("retrieval/people/sync.py", "plan"),
     ("retrieval/upkeep/backup/restoring.py", "restore"),
+    ("retrieval/upkeep/model_swap.py", "switch"),
 }
 
 

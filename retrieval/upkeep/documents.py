@@ -3,25 +3,26 @@
 from typing_extensions import TypedDict  # Pydantic asks for this one below Python 3.12
 
 
-class MislabelledPhoto(TypedDict):
-    """A photo that looks like another person than the one under whom it is filed."""
+class FiledPhoto(TypedDict):
+    """An enrolled photo, and the person under whom it is filed."""
 
     photo: str
     face_id: int
     person: str
     person_id: int
+
+
+class MislabelledPhoto(FiledPhoto):
+    """A photo that looks like another person than the one under whom it is filed."""
+
     looks_like: str
     looks_like_id: int
     lead: float
 
 
-class PhotoOfNobody(TypedDict):
+class PhotoOfNobody(FiledPhoto):
     """A photo that resembles neither its person's others (`score`) nor anybody else."""
 
-    photo: str
-    face_id: int
-    person: str
-    person_id: int
     score: float
 
 
@@ -87,13 +88,9 @@ class HealthDocument(TypedDict):
     sound: bool
 
 
-class FindingFace(TypedDict):
+class FindingFace(FiledPhoto):
     """An enrolled face that is to be looked at."""
 
-    face_id: int
-    photo: str
-    person: str
-    person_id: int
     external_id: str | None
 
 

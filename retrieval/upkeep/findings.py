@@ -23,6 +23,7 @@ from retrieval.upkeep.trust import (
     Parts,
     Stranger,
     examine_collection,
+    filed,
 )
 
 T = TypeVar("T")
@@ -77,16 +78,7 @@ class Finding:
             "final": self.final,
             "doubtful": self.doubtful,
             "sides": [
-                [
-                    {
-                        "face_id": face.id,
-                        "photo": face.photo,
-                        "person": face.person,
-                        "person_id": face.person_id,
-                        "external_id": face.external_id,
-                    }
-                    for face in side
-                ]
+                [{**filed(face), "external_id": face.external_id} for face in side]
                 for side in self.sides
             ],
         }

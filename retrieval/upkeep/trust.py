@@ -15,7 +15,7 @@ from retrieval.identities.calibrate import Calibration, calibrate, missing
 from retrieval.identities.health import Findings, examine
 from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.service import Service
-from retrieval.upkeep.documents import HealthDocument
+from retrieval.upkeep.documents import FiledPhoto, HealthDocument
 from retrieval.values import Gate
 
 
@@ -82,6 +82,16 @@ def forget_calibration(service: Service) -> None:
 
 
 POOR_PX = 40.0  # of a face's box: below a third of a chip, an embedder mostly sees interpolation
+
+
+def filed(face: EnrolledFace) -> FiledPhoto:
+    """Where an enrolled photo is filed, as JSON."""
+    return {
+        "photo": face.photo,
+        "face_id": face.id,
+        "person": face.person,
+        "person_id": face.person_id,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +212,7 @@ class Health:
             "faces": self.faces,
             "mislabelled": [
                 {
-                    "photo": found.face.photo,
-                    "face_id": found.face.id,
-                    "person": found.face.person,
-                    "person_id": found.face.person_id,
+                    **filed(found.face),
                     "looks_like": found.looks_like,
                     "looks_like_id": found.looks_like_id,
                     "lead": round(found.lead, 4),
@@ -213,14 +220,7 @@ class Health:
                 for found in self.misplaced
             ],
             "resembling_nobody": [
-                {
-                    "photo": found.face.photo,
-                    "face_id": found.face.id,
-                    "person": found.face.person,
-                    "person_id": found.face.person_id,
-                    "score": round(found.score, 4),
-                }
-                for found in self.strangers
+                {**filed(found.face), "score": round(found.score, 4)} for found in self.strangers
             ],
             "in_groups": [
                 {
