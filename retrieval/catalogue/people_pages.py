@@ -1,5 +1,6 @@
 """People a page at a time: filtered by their photos, in any of several orders."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -140,6 +141,7 @@ _PERSON = select(
     people.c.sought,
 )
 _MOST = 1 << 62  # what a key may be that is a number
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # what no database takes as text
 _NUMBER = (  # 9 before 10: numbers of one length compare as text
     case((people.c.external_id.is_(None), 1), else_=0),
     func.length(func.coalesce(people.c.external_id, "")),
@@ -227,7 +229,7 @@ def _which(collection_id: int, wanted: Wanted) -> ColumnElement[bool]:
 def _fits(key: tuple[ColumnElement[Any], bool], value: Any) -> bool:
     """Whether a value may stand where a key does, in any database."""
     if isinstance(key[0].type, Text):
-        return isinstance(value, str) and "\0" not in value
+        return isinstance(value, str) and _UNSTORABLE.search(value) is None
     return type(value) is int and abs(value) < _MOST
 
 

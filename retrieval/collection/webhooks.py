@@ -5,6 +5,7 @@ secret, of the seconds, a full stop and the body. Old seconds mean a replay. A r
 twice; the run's id tells it so.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from retrieval.errors import InputError, QueueError, SettingInvalid
 
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 10.0  # for all of it, however slowly a receiver answers
 _TRANSIENT = {408, 425, 429}
 
 
@@ -23,11 +24,20 @@ def check_webhook(url: str, secret: str | None) -> None:
     """Check what a run would need to call a webhook, before it begins.
 
     Raises:
-        SettingInvalid: not http or https, no host, or no secret to sign with.
+        SettingInvalid: not http or https, no host, a password, or no secret to sign with.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingInvalid(f"A webhook needs an http:// or https:// URL; found {url!r}.")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # no port, or half an IPv6 address
+        usable = False
+    if not usable or not url.isprintable() or " " in url:
+        raise SettingInvalid(f"A webhook needs an http:// or https:// URL; found {url!a}.")
+    if "@" in parts.netloc:
+        raise SettingInvalid(
+            "The webhook's URL holds a user or a password, which would be shown and stored. Leave"
+            " them out: the receiver knows the message by its signature."
+        )
     if not secret:
         raise SettingInvalid(
             "A webhook is signed: set ROLLCALL_WEBHOOK_SECRET for the workers and for whoever asks"
@@ -49,7 +59,7 @@ def send(url: str, document: Mapping[str, Any], secret: str | None) -> None:
         InputError: it does not want the message.
         SettingInvalid: see `check_webhook`.
     """
-    import httpx  # 0.1 s, of those alone who tell somebody
+    from httpx import InvalidURL, RequestError  # 0.1 s, of those alone who tell somebody
 
     check_webhook(url, secret)
     body = json.dumps(document, ensure_ascii=False).encode()
@@ -59,10 +69,11 @@ def send(url: str, document: Mapping[str, Any], secret: str | None) -> None:
         "X-Rollcall-Signature": signature(body, secret or "", int(time.time())),
     }
     host = urlsplit(url).hostname
-    try:  # no redirects, and no proxy of the environment: the message goes where it was sent
-        answer = httpx.post(url, content=body, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
-        code = answer.status_code
-    except (httpx.RequestError, httpx.InvalidURL) as exc:
+    try:
+        code = asyncio.run(_posted(url, body, headers))
+    except TimeoutError as exc:
+        raise QueueError(f"The webhook at {host} does not answer in {_TIMEOUT_S:g} s.") from exc
+    except (RequestError, InvalidURL, UnicodeError) as exc:  # UnicodeError: no name of a host
         raise QueueError(f"The webhook at {host} cannot be reached: {exc}.") from exc
     if code >= 500 or code in _TRANSIENT:
         raise QueueError(f"The webhook at {host} answers {code}.")
@@ -70,3 +81,18 @@ def send(url: str, document: Mapping[str, Any], secret: str | None) -> None:
         raise InputError(
             f"The webhook at {host} refuses the message with {code}. Check its URL and secret."
         )
+
+
+async def _posted(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """The status that a receiver answers; what else it says is not read.
+
+    No redirects, and no proxy of the environment: the message goes where it was sent.
+    """
+    import httpx
+
+    async with (
+        asyncio.timeout(_TIMEOUT_S),
+        httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client,
+        client.stream("POST", url, content=body, headers=headers) as answer,
+    ):
+        return answer.status_code

@@ -9,6 +9,7 @@ from retrieval.errors import DataInvalid
 
 _MOST_UNPACKED = 1 << 28  # bytes; a list of a million people has some 200 MB
 _MOST_ROWS = 1 << 20  # of a sheet
+_MOST_CHARACTERS = 32_767  # of a cell, as Excel has it
 _MOST_COLUMNS = 200  # further to the right nobody writes names
 
 
@@ -49,6 +50,11 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[str], str | None]]:
                 "" if cell.value is None else _cell(cell.value, cell.number_format, cell.data_type)
                 for cell in row[:_MOST_COLUMNS]
             ]
+            if any(len(cell) > _MOST_CHARACTERS for cell in cells):
+                raise DataInvalid(
+                    f"The XLSX file has a cell in row {number} with more than"
+                    f" {_MOST_CHARACTERS:,} characters, more than one can hold. Save it anew."
+                )
             while cells and not cells[-1]:
                 cells.pop()
             yield number, cells, None

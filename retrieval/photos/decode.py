@@ -247,8 +247,9 @@ def _read_file(path: Path | Confined, name: str, max_bytes: int) -> bytes:
         raise PhotoUnreadable(
             f"{name}: there is no permission to read it. Change the file's mode or owner."
         ) from error
-    except (OSError, ValueError) as error:
-        raise PhotoUnreadable(f"{name}: it cannot be read ({error}). Check the path.") from error
+    except (OSError, ValueError) as error:  # without the path, which is not everybody's to know
+        why = error.strerror if isinstance(error, OSError) else error
+        raise PhotoUnreadable(f"{name}: it cannot be read ({why}). Check the path.") from error
 
 
 def _read_below(place: Confined, name: str, max_bytes: int) -> bytes:

@@ -25,6 +25,7 @@ FIELDS = ("person", "external_id", "photo", "face")
 
 _MOST_BYTES = 1 << 29  # of a list, which is read whole if it is XLSX or a URL: some million rows
 _DELIMITERS = ",;\t|"  # spreadsheets of some countries write semicolons
+_FACE = re.compile("[0-9]{1,9}")  # more would be no number of a face
 _LINES_OF_A_ROW = 20  # a quote that is still open then was never closed
 _BETWEEN_PHOTOS = re.compile(r"[;|\n]")
 
@@ -159,9 +160,11 @@ class PeopleList:
         person = " ".join(all_of("person"))
         external_id = next(iter(all_of("external_id")), None)
         face = next(iter(all_of("face")), "")
+        if any("\0" in cell for cell in cells):  # which no path and no name has
+            return ListRow(line, problem="It holds a zero byte. Type it anew.")
         if odd := self._no_text(cells):
             return ListRow(line, person, external_id, problem=odd)
-        if face and not (face.isdecimal() and int(face) > 0):
+        if face and not (_FACE.fullmatch(face) and int(face) > 0):
             return ListRow(line, person, external_id, problem=f"The face {face!r} is no number.")
         try:
             photos = tuple(place for cell in all_of("photo") for place in self._places(cell))

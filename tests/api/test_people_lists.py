@@ -1,7 +1,9 @@
 """People as lists: found whatever their accents, filtered, in an order, exported, known again."""
 
+import base64
 import csv
 import io
+import json
 from datetime import date
 
 import openpyxl
@@ -187,6 +189,7 @@ def test_who_has_a_name_or_had_it_before_being_deleted_is_told(
 
     assert known("ann  LEE") == (["1001", "1002"], 0)
     assert known("Ann") == ([], 0), "another name"
+    assert known("Gross") == ([], 0), "a part of the name of somebody without a number"
     assert known("Somebody", "E-3") == (["E-3"], 0)
     deleted = client.delete(f"/v1/people/{staff['Ann Lee 1001']}")
     receipt_of(client, deleted)
@@ -229,3 +232,18 @@ def test_a_viewer_may_export_but_not_ask_who_was_deleted(
     viewer = keys[Role.VIEWER]
     assert client.get("/v1/people/export", headers=viewer).status_code == 200
     assert client.get("/v1/people/known?person=Rosa", headers=viewer).status_code == 403
+
+
+@pytest.mark.parametrize("sort", ["name", "number", "newest", "photos", "seen"])
+@pytest.mark.parametrize("value", ["\ud800", "a\udfff", "\0", None, True, 1.5, 10**30, [], {}])
+def test_a_cursor_that_somebody_made_up_is_refused(
+    client: TestClient, staff: dict[str, int], sort: str, value: object
+) -> None:
+    ours = client.get("/v1/people", params={"sort": sort, "limit": 1}).json()["next"]
+    key = json.loads(base64.urlsafe_b64decode(ours))
+    for place in range(len(key)):
+        made = json.dumps([*key[:place], value, *key[place + 1 :]]).encode()
+        cursor = base64.urlsafe_b64encode(made).decode()
+        for path in ("/v1/people", "/people"):
+            answer = client.get(path, params={"sort": sort, "cursor": cursor})
+            assert answer.status_code == 422, (path, place, value)

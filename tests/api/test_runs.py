@@ -348,7 +348,9 @@ def test_a_rejected_photo_is_fetched_settled_and_opened_again(
     html = {"Accept": "text/html"}
     assert "Both" in client.get("/rejects", headers=html).text
     for what, dismissed, waits in (("dismissed", True, False), ("open", False, True)):
-        assert client.post(f"{where}/settle", json={"now": what}).status_code == 200
+        answer = client.post(f"{where}/settle", json={"now": what})
+        assert answer.status_code == 200
+        assert answer.json()["dismissed"] is (what == "dismissed")
         assert ("Both" in client.get("/rejects", headers=html).text) is waits, what
         told = client.get(f"/v1/runs/{run}/rejects").json()["rejects"]
         assert [each["dismissed"] for each in told] == [dismissed]

@@ -192,3 +192,26 @@ def test_the_audit_log_tells_of_a_list(
     (newest,) = context.audit.entries(limit=1)
     assert newest.entry.action == "apply-list"
     assert newest.entry.answer == {"edits": [1, 2]}, "no names"
+
+
+@pytest.mark.parametrize(
+    ("name", "photos"),
+    [("a" * 300 + ".csv", {}), ("staff.csv", {"staff.csv/a.png": paint(RED)})],
+)
+def test_a_list_whose_name_is_no_place_for_it_is_refused_and_its_photos_go(
+    client: TestClient, settings: Settings, name: str, photos: dict[str, bytes]
+) -> None:
+    more = packed(**{"Rosa/1.png": paint(RED), **photos})
+    files = {"file": (name, b"name\nRosa\n"), "photos": ("p.zip", more)}
+    answer = client.post("/v1/staff-lists", files=files)
+    assert answer.status_code == 422
+    assert not list((settings.home / "uploads").glob("*"))
+
+
+def test_a_photo_that_cannot_be_read_names_no_folder_of_the_server(
+    client: TestClient, settings: Settings
+) -> None:
+    seen = sent(client, f"name,photo\nEve,{'a' * 5000}.png\n")
+    done = applied(client, seen)
+    assert done.json()["report"]["rejected"][0]["person"] == "Eve"
+    assert str(settings.home) not in done.text

@@ -71,7 +71,14 @@ def test_an_address_is_added_tested_and_removed(
     assert client.post(f"{where}/test").status_code == 404
 
 
-@pytest.mark.parametrize("url", ["ftp://example.com", "file:///etc/passwd", "nowhere", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.com", "file:///etc/passwd", "nowhere", "http://", "http://[::1", "http://a:x/",
+        "http://a:99999/", "http://a/\0", "http://a b/", "http://a/\n", "http://\u202ea/",
+        "https://user:password@a.example.com/",
+    ],
+)  # fmt: skip
 def test_only_http_and_https_are_told(client: TestClient, people: dict[str, int], url: str) -> None:
     assert client.post("/v1/webhooks", json={"url": url}).status_code == 422
 

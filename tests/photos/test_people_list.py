@@ -226,3 +226,30 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused(
 def test_a_list_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(DataInvalid, match="nowhere"):
         PeopleList(tmp_path / "nowhere.csv")
+
+
+def test_a_cell_longer_than_any_sheets_is_refused(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.worksheets[0].append(["name", "colour"])
+    book.worksheets[0].append(["Eve", "red"])
+    book.save(tmp_path / "small.xlsx")
+    with (
+        zipfile.ZipFile(tmp_path / "small.xlsx") as small,
+        zipfile.ZipFile(tmp_path / "list.xlsx", "w", zipfile.ZIP_DEFLATED) as large,
+    ):
+        for name in small.namelist():
+            large.writestr(name, small.read(name).replace(b">red<", b">" + b"r" * 40_000 + b"<"))
+    with pytest.raises(DataInvalid, match="row 2 with more than 32,767 characters"):
+        list(PeopleList(tmp_path / "list.xlsx").rows())
+
+
+def test_a_zero_byte_or_a_number_of_thousands_of_digits_spoils_its_row_alone(
+    tmp_path: Path,
+) -> None:
+    digits = "9" * 5000
+    text = f"name,photo,face\nEve,e\0.png,1\nAnn,a.png,{digits}\nBob,b.png,2\n"
+    (tmp_path / "list.csv").write_bytes(text.encode("utf-16"))
+    first, second, third = PeopleList(tmp_path / "list.csv").rows()
+    assert first.problem == "It holds a zero byte. Type it anew."
+    assert str(second.problem).startswith("The face '999")
+    assert (third.person, third.face, third.problem) == ("Bob", 2, None)

@@ -3,8 +3,11 @@
 import hashlib
 import hmac
 import json
+import select
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -130,3 +133,42 @@ def test_a_message_does_not_follow_redirects(receiver: Receiver) -> None:
     with pytest.raises(InputError, match="302"):
         send(receiver.url, {}, SECRET)
     assert len(receiver.told) == 1
+
+
+def test_a_receiver_that_never_comes_to_an_end_holds_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("retrieval.collection.webhooks._TIMEOUT_S", 0.5)
+    stopped, heads = threading.Event(), [b"HTTP/1.1 204 No Content\r\n", b"HTTP/1.1 200 OK\r\n\r\n"]
+
+    def drip(listening: socket.socket) -> None:
+        for head in heads:
+            with listening.accept()[0] as connection, suppress(OSError):
+                connection.sendall(head)
+                while not stopped.wait(0.05):
+                    connection.sendall(b"x")
+                    if not _is_open(connection):
+                        break
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=[listening])
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        try:
+            with pytest.raises(QueueError, match=r"does not answer in 0\.5 s"):
+                send(url, {}, SECRET)
+            send(url, {}, SECRET)  # its status is all that is read
+        finally:
+            stopped.set()
+            thread.join()
+
+
+def _is_open(connection: socket.socket) -> bool:
+    readable, _, _ = select.select([connection], [], [], 0)
+    return not readable or bool(connection.recv(1 << 16))
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".example"])
+def test_a_host_that_has_no_name_cannot_be_reached(host: str) -> None:
+    with pytest.raises(QueueError, match="cannot be reached"):
+        send(f"http://{host}/", {}, SECRET)

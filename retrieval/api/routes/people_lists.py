@@ -19,7 +19,6 @@ from retrieval.api.routing import (
 )
 from retrieval.api.schemas import KnownPeople, PeoplePage
 from retrieval.catalogue.documents import PersonRow
-from retrieval.catalogue.names import folded
 from retrieval.catalogue.people_pages import Key, ListedPerson, Order, Photos, Wanted
 from retrieval.errors import NotFound, SettingInvalid
 from retrieval.events.exports import MEDIA_TYPES
@@ -154,16 +153,13 @@ def _known(context: Context, name: str, person: str, number: str | None) -> list
         collection = context.catalogue.collection(name).id
     except NotFound:
         return []
-    asked = [people_wanted(search=person)] if person.strip() else []
-    asked += [] if number is None else [people_wanted(external_id=number)]
-    found = {
-        each.id: each
-        for wanted in asked
-        for each in context.catalogue.page_of_people(collection, wanted)[0]
-        if folded(each.name) == folded(person) or each.external_id == number
-    }
-    portraits = context.catalogue.portraits(found)
-    return [PersonRow.of(each, portraits.get(each.id)) for each in found.values()]
+    catalogue = context.catalogue
+    meant = catalogue.namesakes(collection, person) if person.strip() else []
+    meant += [] if number is None else catalogue.people(collection, external_id=number)
+    wanted = people_wanted(ids=sorted({each.id for each in meant}))
+    found, _ = catalogue.page_of_people(collection, wanted)
+    portraits = catalogue.portraits([each.id for each in found])
+    return [PersonRow.of(each, portraits.get(each.id)) for each in found]
 
 
 # As a list for `people sync` names them, and what is told besides.

@@ -1,5 +1,6 @@
 """/v1/runs/{run}/rejects: photos that a run did not take, and what became of them."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
@@ -110,7 +111,7 @@ def settle_reject(
     told = {"run": run.id, "photo": photo.id, "now": settled.now}
     with audited(context.catalogue, caller, "settle-reject", name, lambda outcome: told):
         runs.settle(run.id, photo.id, _SETTLED[settled.now])
-    return reject_document(photo)
+    return reject_document(replace(photo, outcome=_SETTLED[settled.now]))
 
 
 _SETTLED = {"mended": Taken.ENROLLED, "dismissed": Taken.DISMISSED, "open": Taken.REJECTED}

@@ -41,6 +41,7 @@ routes = router("people")
 
 MOST_WITHOUT_QUEUE = 200  # photos that are enrolled within a request
 _ABOUT = ".rollcall-list.json"  # whose list lies in a folder of uploads
+_LONGEST_NAME = 200  # bytes of the list's, which is a file of this name here too
 
 ListId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="As the preview names it.")]
 
@@ -75,6 +76,8 @@ async def preview_list(
         raise SettingInvalid(
             f"{filename or 'The file'} is no list. Send .csv, .tsv, .txt or .xlsx."
         )
+    if len(filename.encode(errors="replace")) > _LONGEST_NAME:
+        raise SettingInvalid("The list's file name is too long. Give it a shorter one.")
     folder = await _folder(context, file, filename, photos)
 
     def work() -> dict[str, Any]:
@@ -145,8 +148,16 @@ async def _folder(
     folder = await unpacked(context, photos, PassedOver())
 
     def add() -> Path:
-        with open_bytes(folder / filename) as copy:  # of a ZIP photos alone are unpacked
-            shutil.copyfileobj(file.file, copy)
+        try:
+            if (folder / filename).exists():
+                raise DataInvalid(
+                    f"The ZIP holds {filename}, as the list is called. Rename one of them."
+                )
+            with open_bytes(folder / filename) as copy:  # of a ZIP photos alone are unpacked
+                shutil.copyfileobj(file.file, copy)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return folder
 
     return await run_in_threadpool(add)
