@@ -166,12 +166,13 @@ class Workshop:
 
     def drop_files(self, collection: "Collection", runs: "Sequence[Run]") -> None:
         """Delete the index's files and the kept photos of a collection, and what its runs left."""
-        from retrieval.collection.run_files import discard_runs
+        from retrieval.collection.run_files import discard_lists, discard_runs
         from retrieval.errors import try_each
 
         try_each(
             partial(shutil.rmtree, self._folder("index", collection), ignore_errors=True),
             partial(discard_runs, self._settings.home, runs),
+            partial(discard_lists, self._settings.home, collection.name),
             lambda: self.photos(collection).clear(),
             partial(self._drop_from_server, self._places(collection)),
         )

@@ -3,10 +3,11 @@
 import csv
 import hashlib
 import io
+import json
 import shutil
 import time
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from unicodedata import normalize
@@ -20,6 +21,8 @@ from retrieval.files.private import open_text
 
 WAIT_S = 20.0  # for another process to have written a list of rejects
 _DAY_S = 24 * 3600
+_LIST = ".rollcall-list.json"  # whose staff list lies in a folder of uploads
+_TAKEN = ".rollcall-list-taken.json"  # likewise, from the moment that it is applied
 
 
 def uploads_below(home: Path) -> Path:
@@ -30,6 +33,45 @@ def uploads_below(home: Path) -> Path:
 def rejects_of(home: Path, run_id: str) -> Path:
     """Where the list of a run's rejected photos is written, unless the user names another file."""
     return home / "rejects" / f"{run_id[:8]}.csv"
+
+
+def note_list(folder: Path, collection: str, file: str) -> None:
+    """Note that a folder of uploads holds a staff list for a collection, nobody applied as yet."""
+    with open_text(folder / _LIST) as about:
+        json.dump({"collection": collection, "file": file}, about)
+
+
+def noted_list(folder: Path, collection: str) -> Path | None:
+    """The staff list for a collection in a folder of uploads, None where none is left to apply."""
+    try:
+        about = json.loads((folder / _LIST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return folder / about["file"] if about["collection"] == collection else None
+
+
+@contextmanager
+def taking_list(folder: Path) -> Iterator[None]:
+    """Let nobody else apply the staff list of a folder, nor delete its photos meanwhile.
+
+    Where that fails it can be applied again.
+
+    Raises:
+        FileNotFoundError: somebody else took it.
+    """
+    (folder / _LIST).rename(folder / _TAKEN)
+    try:
+        yield
+    except BaseException:
+        (folder / _TAKEN).rename(folder / _LIST)
+        raise
+
+
+def discard_lists(home: Path, collection: str) -> None:
+    """Delete staff lists for a collection, and their photos, that were sent and never applied."""
+    for about in uploads_below(home).glob(f"*/{_LIST}"):
+        if noted_list(about.parent, collection) is not None:
+            _delete(about.parent)
 
 
 def forget_old(home: Path, days: float) -> None:

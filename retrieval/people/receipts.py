@@ -16,7 +16,7 @@ from typing import Any
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.name_search import files_naming, folders_naming
 from retrieval.catalogue.records import Erased, Person
-from retrieval.collection.run_files import discard_person
+from retrieval.collection.run_files import discard_lists, discard_person
 from retrieval.errors import StoreError
 from retrieval.files.output import replacing
 from retrieval.files.private import open_text
@@ -216,6 +216,7 @@ def forget(service: Service, who: str | Person | Sequence[Person], home: Path) -
         partial(discard_person, home, runs, erased.names, erased.photos),
         " The name of who was deleted may still stand there",
     )
+    discard_lists(home, collection.name)  # they are out of date, and may hold photos of theirs
     return Forgotten(service, home, erased, unfinished, sought, datetime.now(UTC), tuple(left))
 
 

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openpyxl
@@ -79,7 +80,7 @@ def test_a_list_is_shown_then_joiners_names_numbers_and_photos_are_taken(
     ]
     assert (len(done["edits"]), done["report"]["enrolled"], done["receipts"]) == (2, 2, [])
     again = applied(client, seen)
-    assert (again.status_code, again.json()["code"]) == (409, "already-exists")
+    assert (again.status_code, again.json()["code"]) == (404, "not-found"), "once"
     for _ in done["edits"]:
         assert client.post("/v1/undo", json={}).status_code == 200
     assert ("Rosa", "1", 2) in listed(client)
@@ -92,6 +93,7 @@ def test_leavers_stay_unless_asked_and_leave_with_receipts(
     assert [each["person"] for each in seen["leavers"]] == ["Gustav"]
     assert applied(client, seen).json()["receipts"] == []
     assert len(listed(client)) == 2
+    seen = sent(client, "name\nRosa\n")
     assert applied(client, seen, leavers=2).status_code == 422
     assert len(listed(client)) == 2
     (gone,) = applied(client, seen, leavers=1).json()["receipts"]
@@ -215,3 +217,34 @@ def test_a_photo_that_cannot_be_read_names_no_folder_of_the_server(
     done = applied(client, seen)
     assert done.json()["report"]["rejected"][0]["person"] == "Eve"
     assert str(settings.home) not in done.text
+
+
+def test_a_list_that_waits_keeps_nothing_of_who_is_deleted_and_an_applied_one_nothing_at_all(
+    client: TestClient, people: dict[str, int], settings: Settings
+) -> None:
+    photos = packed(**{"Rosa/1.png": paint(RED, seed=9), "Ada/1.png": paint(BLUE, seed=9)})
+    seen = sent(client, "name\nRosa\nAda\nGustav\n", photos=photos)
+    elsewhere = client.post(
+        "/v1/staff-lists",
+        params={"collection": "elsewhere"},
+        files={"file": ("a.csv", b"name\nRosa\n")},
+    ).json()
+    receipt = receipt_of(client, client.delete(f"/v1/people/{people['Rosa']}"))
+    assert receipt["open"] == []
+    left = [each.name for each in (settings.home / "uploads").glob("*")]
+    assert left == [elsewhere["id"]], "another collection's stays"
+    gone = applied(client, seen)
+    assert (gone.status_code, "Send it again" in gone.text) == (404, True)
+    seen = sent(client, "name\nAda\nGustav\n", photos=packed(**{"Ada/1.png": paint(BLUE, seed=9)}))
+    assert applied(client, seen).json()["report"]["enrolled"] == 1
+    assert [each.name for each in (settings.home / "uploads").glob("*")] == left
+
+
+def test_of_two_who_apply_a_list_at_once_one_does(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    seen = sent(client, "name\nAda\n", photos=packed(**{"Ada/1.png": paint(BLUE, seed=9)}))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: applied(client, seen, leavers=2), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404]
+    assert listed(client) == [("Ada", None, 1)]

@@ -1,9 +1,9 @@
 """/v1/staff-lists: a staff list with photos, shown as it was understood, then applied."""
 
-import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ from retrieval.api.routing import OPERATOR, By, CollectionName, InContext, Once,
 from retrieval.api.schemas import ApplyList, StaffListDone, StaffListShown
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.records import JournalEntry
-from retrieval.collection.run_files import uploads_below
+from retrieval.collection.run_files import note_list, noted_list, taking_list, uploads_below
 from retrieval.errors import (
     AlreadyExists,
     DataInvalid,
@@ -30,7 +30,7 @@ from retrieval.errors import (
     NotFound,
     SettingInvalid,
 )
-from retrieval.files.private import open_bytes, open_text
+from retrieval.files.private import open_bytes
 from retrieval.people import deletions, sync
 from retrieval.people.uploaded_list import Preview, UploadedList, enrol, photos_of, preview
 from retrieval.photos.folders import PassedOver
@@ -40,8 +40,10 @@ from retrieval.service import Service
 routes = router("people")
 
 MOST_WITHOUT_QUEUE = 200  # photos that are enrolled within a request
-_ABOUT = ".rollcall-list.json"  # whose list lies in a folder of uploads
 _LONGEST_NAME = 200  # bytes of the list's, which is a file of this name here too
+_GONE = (
+    "This list is not there any more: it was applied, or somebody was deleted since. Send it again."
+)
 
 ListId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="As the preview names it.")]
 
@@ -81,8 +83,7 @@ async def preview_list(
     folder = await _folder(context, file, filename, photos)
 
     def work() -> dict[str, Any]:
-        with open_text(folder / _ABOUT) as about:
-            json.dump({"collection": name, "file": filename}, about)
+        note_list(folder, name, filename)
         with _without_folder(folder), context.services.made(name) as service:
             kept = _kept(context, name, folder.name)
             return _shown(kept, preview(service, kept.staff, context.settings.max_photo_bytes))
@@ -110,7 +111,7 @@ async def apply_list(
 
     def work() -> tuple[dict[str, Any], Preview, _Kept]:
         kept = _kept(context, name, list_id)
-        with context.services.made(name) as service:
+        with _taken(kept), context.services.made(name) as service:
             seen = preview(service, kept.staff, context.settings.max_photo_bytes)
             if seen.digest != apply.digest:
                 raise AlreadyExists(
@@ -136,6 +137,11 @@ async def apply_list(
         told = {"kind": "enrol", "source": kept.staff.name}
         with_entry = audited(context.catalogue, caller, "start-run", name, lambda run: told)
         done["run"] = (await begun(context, new, with_entry))["run"]
+        await run_in_threadpool(
+            os.unlink, kept.staff.folder / kept.staff.name
+        )  # the run reads photos alone
+    else:
+        await run_in_threadpool(shutil.rmtree, kept.staff.folder, ignore_errors=True)
     return done
 
 
@@ -166,13 +172,21 @@ async def _folder(
 def _kept(context: Context, name: str, list_id: str) -> _Kept:
     """A list that was uploaded for this collection."""
     folder = uploads_below(context.settings.home) / list_id
-    try:
-        about = json.loads((folder / _ABOUT).read_text())
-    except (OSError, ValueError):
-        about = {}
-    if about.get("collection") != name:
-        raise NotFound("This list is not there any more. Send it again.")
-    return _Kept(list_id, UploadedList(folder / about["file"]))
+    path = noted_list(folder, name)
+    if path is None:
+        raise NotFound(_GONE)
+    return _Kept(list_id, UploadedList(path))
+
+
+@contextmanager
+def _taken(kept: _Kept) -> Iterator[None]:
+    """Let a list be applied once."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(taking_list(kept.staff.folder))
+        except FileNotFoundError:
+            raise NotFound(_GONE) from None
+        yield
 
 
 @contextmanager
