@@ -5,6 +5,7 @@ import { likeness, nameOf, sureness, timesOf, whyOf } from "./judging.js";
 import { moment, n, t } from "./messages.js";
 import { facePicture } from "./who.js";
 
+const VIDEOS = 2; // of one line
 const FACES = 24; // of one line at first
 const PIECE = 200; // lines or groups at a time: the rest comes when one scrolls there
 
@@ -21,6 +22,9 @@ function inPieces(list, rows, drawn) {
   const watch = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) { watch.unobserve(end); more(); } }, { rootMargin: "600px" });
   more();
 }
+
+// From when to when somebody was in the first videos; the rest stands with the faces.
+const inVideos = (line) => line.videos.slice(0, VIDEOS).map((stay) => `${stay.video.split("/").at(-1)} ${timesOf(stay)}`);
 
 export class Lists {
   constructor(store, judging, { showPhoto, failed }) {
@@ -103,7 +107,7 @@ export class Lists {
   }
 
   #person(line) {
-    const told = [line.external_id, n("in {count} photo", "in {count} photos", line.photos), line.expected === false ? t("not expected") : null];
+    const told = [line.external_id, n("in {count} photo", "in {count} photos", line.photos), line.expected === false ? t("not expected") : null, ...inVideos(line)];
     const word = line.confirmed_by ? sureness("confirmed") : sureness(line.certainty);
     return this.#line(`p${line.person_id}`, {
       picture: facePicture(this.store.event, line.best),
