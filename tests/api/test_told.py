@@ -67,7 +67,7 @@ def test_every_error_that_pages_may_show_is_translated(language: str) -> None:
     modules -= {ROOT / name for name in SIGN_ON}
     wanted = set().union(*map(raised, modules))
     missing = wanted - known(language)
-    assert not missing, f"add these to {catalogue_path(language, 'errors').name}: {missing}"
+    assert not missing, f"add these to {catalogue_path(language, 'service').name}: {missing}"
 
 
 @pytest.mark.parametrize("language", [each for each in LANGUAGES if each != "en"])
