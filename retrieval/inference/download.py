@@ -22,7 +22,6 @@ Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where
 
 _CHUNK_BYTES = 1 << 18
 _TIMEOUT_S = 30.0
-_INSTEAD = "Try again, or download it elsewhere and run: rollcall models pull NAME --from PATH"
 
 
 @contextmanager
@@ -56,7 +55,7 @@ def download(
     target: Path,
     progress: Progress | None = None,
     *,
-    instead: str = _INSTEAD,
+    instead: str,
     timeout_s: float = _TIMEOUT_S,
 ) -> str:
     """Download to `target`, replacing it; return the SHA-256.

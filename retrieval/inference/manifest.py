@@ -273,9 +273,9 @@ class Manifest(_Entry):
         Raises:
             NotFound: there is none of that name.
         """
-        if name in self.liveness:
-            return self.liveness[name].files
-        return self.detector(name).files
+        if name not in self.fetched:
+            raise NotFound(_unknown("model", name, [*self.fetched, *self.embedder_names]))
+        return self.fetched[name].files
 
 
 def load_manifest(extra: Path | None = None) -> Manifest:

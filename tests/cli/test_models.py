@@ -107,7 +107,7 @@ def test_pull_without_a_network_says_what_to_do_and_ends_with_3(tmp_path: Path) 
     (tmp_path / "models.toml").write_text(UNREACHABLE, encoding="utf-8")
     result = rollcall(tmp_path, "models", "pull", "far")
     assert result.exit_code == 3
-    assert "models pull NAME --from PATH" in " ".join(result.stderr.split())
+    assert "models pull far --from PATH" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize("words", [("pull", "nobody"), ("export", "nobody"), ("verify", "nobody")])
@@ -117,6 +117,15 @@ def test_an_unknown_model_is_answered_with_the_known_ones(
     result = rollcall(tmp_path, "models", *words)
     assert result.exit_code == 2
     assert "dlib-resnet" in result.stderr
+    assert words[0] == "export" or "yunet" in result.stderr
+
+
+def test_a_wrong_file_is_refused_with_where_the_right_one_is(tmp_path: Path) -> None:
+    (tmp_path / "wrong.onnx").write_bytes(b"no network")
+    wrong = rollcall(tmp_path, "models", "pull", "mobilefacenet", "--from", tmp_path / "wrong.onnx")
+    assert wrong.exit_code == 3
+    assert "fetch https://" in wrong.stderr
+    assert "stamp" not in wrong.stderr  # there is none: the manifest knows the hash
 
 
 def test_one_file_cannot_be_two_models(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_server_that_says_no_is_quoted(store: ModelStore, server: FileServer) 
 def test_no_network_names_the_next_step(tmp_path: Path, exporter: CountingExporter) -> None:
     nowhere = manifest("http://127.0.0.1:1", sha256=None)
     store = ModelStore(tmp_path, nowhere, exporter)
-    with pytest.raises(DownloadFailed, match="rollcall models pull NAME --from PATH"):
+    with pytest.raises(DownloadFailed, match="rollcall models pull pulled-detector --from PATH"):
         store.pull("pulled-detector")
 
 
