@@ -21,7 +21,10 @@ def events(
     ] = None,
     albums: Annotated[int, typer.Option("--events", min=1, help="Albums to compose.")] = 20,
     fpir: Annotated[
-        float, typer.Option("--fpir", min=1e-5, max=0.5, help="Wanted of the calibration.")
+        float,
+        typer.Option(
+            "--fpir", min=1e-5, max=0.5, help="Wanted share of strangers who get a name (FPIR)."
+        ),
     ] = 0.01,
     faces: Annotated[
         int, typer.Option("--faces", min=0, help="Of the event that is timed; 0 times none.")

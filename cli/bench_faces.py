@@ -40,7 +40,10 @@ def faces(
         int | None, typer.Option("--people", min=12, help="Known people; all if not given.")
     ] = None,
     fpir: Annotated[
-        float, typer.Option("--fpir", min=1e-5, max=0.5, help="Wanted of the calibration.")
+        float,
+        typer.Option(
+            "--fpir", min=1e-5, max=0.5, help="Wanted share of strangers who get a name (FPIR)."
+        ),
     ] = 0.01,
     groups: Annotated[
         Path | None,

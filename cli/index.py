@@ -84,7 +84,7 @@ def _rows(found: "IndexStatus") -> dict[str, Any]:
         "kind": found.kind,
         "faces": f"{found.faces:,}",
         "people": f"{found.people:,}",
-        "watermark": f"{found.watermark.seq} of {found.watermark.epoch}",
+        "followed the change log to": f"{found.watermark.seq} of {found.watermark.epoch}",
         "dead share": f"{found.dead_share:.1%}",
         "faces beside the frozen part": f"{found.recent:,}",
         "bytes per face in memory": f"{found.bytes_a_face:.0f}",

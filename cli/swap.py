@@ -262,9 +262,10 @@ def _show_comparison(run: Run, found: "Comparison", left: "Sequence[Missed]") ->
     if own.before is not None and own.after is not None:
         fpir = f"{own.before.fpir:.1%}"
         rows += [
-            (f"threshold for FPIR {fpir}", f"{own.before.threshold:.4f}",
+            (f"threshold for {fpir} of strangers named (FPIR)", f"{own.before.threshold:.4f}",
              f"{own.after.threshold:.4f}"),
-            (f"FNIR at FPIR {fpir}", f"{own.before.fnir:.2%}", f"{own.after.fnir:.2%}"),
+            ("known people not named there (FNIR)", f"{own.before.fnir:.2%}",
+             f"{own.after.fnir:.2%}"),
         ]  # fmt: skip
     if own.agreement is not None:
         rows += _agreement_rows("own photos", own.agreement)

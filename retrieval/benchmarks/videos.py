@@ -31,7 +31,7 @@ from retrieval.values import Faces, Pixels, found_ids
 WIDTH, HEIGHT, FPS = 1280, 720, 5.0
 SECONDS = 16.0
 KNOWN, STRANGERS = 8, 3  # who walk through one video
-ENROLLED = 3  # photos a person
+ENROLLED = 3  # photos per person
 _LARGE, _SMALL = (130, 210), (45, 75)  # pixels of the photo's side, of which a face fills half
 _LEAST_PHOTOS = 6
 _HEAD = 0.62  # share of an LFW photo's side that is cut out: the head

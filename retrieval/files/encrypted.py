@@ -94,7 +94,7 @@ def decrypt(
     """What an encrypted file holds, once every byte of it was verified.
 
     Args:
-        sealed: all of the file.
+        encrypted: all of the file.
         find: the data key with an id.
         label: that it was encrypted under.
 

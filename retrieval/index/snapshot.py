@@ -5,8 +5,8 @@ stamp, where the arrays lie, a CRC-32 for each 16 MiB of the body) and a trailer
 length and CRC-32, and a magic number). Every byte lies under a checksum, so a file that is
 truncated anywhere, or has any byte changed, is refused.
 
-With a sealer the whole file is a sealed one: it is decrypted into memory instead of mapped, and one
-that lies in the clear is refused.
+With an encryptor the whole file is encrypted: it is decrypted into memory instead of mapped, and
+one that lies in the clear is refused.
 
 Files are never changed: they are written beside, synced and renamed, named by watermark, and
 deleted when a newer one is in place; who has mapped a deleted one keeps it until unmapping.
@@ -118,7 +118,7 @@ def write(
         folder: of the index.
         stamp: what it is made of.
         arrays, notes: what it holds.
-        sealer: encrypts it, where it has a key.
+        encryptor: encrypts it, where it has a key.
 
     Raises:
         StoreFull: no space is left; nothing has changed.
@@ -165,7 +165,7 @@ def load(path: Path, expected: Stamp, encryptor: Encryptor | None = None) -> Sna
     Args:
         path: of the file.
         expected: what it must have been made of; its `seq` is the newest that may be there.
-        sealer: decrypts it; where that has a key, the file must be a sealed one.
+        encryptor: decrypts it; where that has a key, the file must be encrypted.
 
     Raises:
         SnapshotOutdated: sound, but of another model or space.
@@ -182,7 +182,7 @@ def load(path: Path, expected: Stamp, encryptor: Encryptor | None = None) -> Sna
 
 
 def write_anew(folder: Path, encryptor: Encryptor) -> int:
-    """Encrypt or decrypt a folder's snapshots as the sealer's active key says; return how many.
+    """Encrypt or decrypt a folder's snapshots as the encryptor's active key says; return how many.
 
     One that cannot be read is deleted: an index is made from the catalogue at any time.
 

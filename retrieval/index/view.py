@@ -30,9 +30,9 @@ class View:
     """A gallery's people at one watermark.
 
     Attributes:
-        sealed: people as of the last fold.
+        frozen: people as of the last fold.
         alive: (p,) bool, which of the frozen people have not changed since.
-        tail: everybody who has changed since, with all of their faces.
+        recent: everybody who has changed since, with all of their faces.
         watermark: how far the change log has been followed.
         lists: over the frozen roster; None while that is searched exactly.
     """

@@ -1,7 +1,7 @@
 """Kept copies of enrolled photos, by SHA-256: for pictures of people, and to embed anew.
 
-A copy is there wholly or not at all. With a sealer each copy is a sealed file; copies from before
-that can be read as well.
+A copy is there wholly or not at all. With an encryptor each copy is an encrypted file; copies from
+before that can be read as well.
 """
 
 import re
@@ -30,7 +30,7 @@ class PhotoStore:
     Args:
         folder: where they lie; made when the first one is kept.
         keeps: whether new ones are kept; those that are there can be read and deleted in any case.
-        sealer: encrypts and decrypts them; None takes and gives bytes as they lie in the files.
+        encryptor: encrypts and decrypts them; None takes and gives bytes as they lie in the files.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class PhotoStore:
         return self._shelf.has(_checked(sha256))
 
     def write_anew(self, sha256: str) -> bool:
-        """Encrypt or decrypt a copy as the sealer's active key says.
+        """Encrypt or decrypt a copy as the encryptor's active key says.
 
         It may come back for somebody who deletes it at the same time: look, and delete it again.
 

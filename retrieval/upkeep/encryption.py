@@ -34,7 +34,7 @@ class Rewritten:
         vectors: rows.
         photos: kept copies.
         snapshots: of indexes.
-        unreadable: kept copies that are damaged, or sealed by a key that is not there: as before.
+        unreadable: kept copies, damaged or encrypted by a key that is not there: as before.
         emptied: whether nothing old is left in SQLite's write-ahead log.
     """
 

@@ -71,7 +71,7 @@ def test_what_cannot_be_embedded_is_told_first_and_nothing_is_done_unasked(
 def test_the_table_of_both_models_is_shown_and_leads_on(home: Path, photos: Path) -> None:
     result = rollcall(home, "models", "swap", "begin", SMALL, **SMALL_FACES)
     assert result.exit_code == 0, result.stderr
-    assert "FNIR at FPIR 1.0%" in result.stdout
+    assert "1.0% of strangers named (FPIR)" in result.stdout
     assert "own photos: answered alike" in result.stdout
     assert "rollcall models swap switch" in result.stdout
     for words, message in (

@@ -1,9 +1,9 @@
-"""How vectors lie at rest: in the clear, or sealed by data keys that the user's key locks.
+"""How vectors lie at rest: in the clear, or encrypted by data keys that the user's key locks.
 
 `data_keys` says what holds: one entry is active, and all is written as it says; others may be
-retiring, while rows are written anew (`recoding`), or retired. "plain" is an entry like the rest. A
-sealed value is the data key's id and what `DataKey.seal` makes; rows of several keys lie side by
-side, so the catalogue can be used while they are written anew.
+retiring, while rows are written anew (`recoding`), or retired. "plain" is an entry like the rest.
+An encrypted value is the data key's id and what `DataKey.seal` makes; rows of several keys lie side
+by side, so the catalogue can be used while they are written anew.
 
 A value is not bound to its row: who can write to the database can file a face under another person
 anyway, and a face's id is not known before it is written.
@@ -101,12 +101,12 @@ class Keyring:
         """The rows (n, d) float32 of n values.
 
         Raises:
-            CatalogueEncrypted: a value is sealed, and the user's key is missing or another.
+            CatalogueEncrypted: a value is encrypted, and the user's key is missing or another.
             VectorDamaged: one is not what was written.
         """
         opened = self.open(connection, stored) if self._user_key else stored
         if sum(map(len, opened)) != 4 * dimension * len(opened):
-            self._read(connection)  # says so where they are sealed and there is no key
+            self._read(connection)  # says so where they are encrypted and there is no key
             raise _damaged()
         return vectors_from_bytes(opened, dimension)
 

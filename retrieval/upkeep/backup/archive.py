@@ -79,7 +79,7 @@ def writing_backup(path: Path, passphrase: str | None) -> Iterator[BackupWriter]
 
     Args:
         path: of the file; an older one is replaced when the new one is whole.
-        passphrase: to seal it with, or None.
+        passphrase: to encrypt it with, or None.
 
     Raises:
         StoreFull: no space is left; nothing is there under the path's name that was not before.
@@ -104,7 +104,7 @@ class BackupReader:
 
         Args:
             path: of the file.
-            passphrase: is called if the file is sealed.
+            passphrase: is called if the file is encrypted.
 
         Raises:
             DataInvalid: it cannot be read, or is no backup.

@@ -85,7 +85,7 @@ class Contents:
 def kept_photos(
     root: Location, collection_id: int, encryptor: Encryptor | None = None
 ) -> PhotoStore:
-    """Copies of a collection's photos, below the root of all; without a sealer, as they lie there.
+    """Copies of a collection's photos, below the root of all; without an encryptor, as they lie.
 
     The root is the folder `photos` of a home, unless the settings say otherwise.
     """

@@ -1,13 +1,13 @@
-"""Frames: bytes under digests, so that whatever was changed is found, and where; sealed if wanted.
+"""Frames: bytes under digests, so that whatever was changed is found, and where.
 
 A file is a magic line, a header (JSON) with its SHA-256, then frames, then the SHA-256 of all that
 stands before it. A frame is a length (its highest bit marks the last frame), a body of up to 64 KiB
 and the SHA-256 of the header's digest, the frame's number, its length and its body: so a byte that
 was changed, a frame that was moved and a file that was cut are found.
 
-With a passphrase each body is sealed by AES-256-GCM: the key comes from scrypt with a salt of the
-file's own, so that the frame's number can be the nonce; header and length are authenticated with
-it. The digests are of what stands in the file, so damage is told from a wrong passphrase.
+With a passphrase each body is encrypted by AES-256-GCM: the key comes from scrypt with a salt of
+the file's own, so that the frame's number can be the nonce; header and length are authenticated
+with it. The digests are of what stands in the file, so damage is told from a wrong passphrase.
 
 Source: scrypt's cost N = 2^17, r = 8, p = 1: OWASP, Password Storage Cheat Sheet.
 """
@@ -186,10 +186,10 @@ class FrameReader:
 
 
 def decrypt(path: Path, header: Header, passphrase: Passphrase | None) -> "AESGCM | None":
-    """The cipher of a sealed file, None for one that is not.
+    """The cipher of an encrypted file, None for one that is not.
 
     Raises:
-        DataInvalid: it is sealed in another way.
+        DataInvalid: it is encrypted in another way.
         SettingInvalid: the passphrase is wrong, or there is none.
     """
     sealing = header.values.get("encryption")
@@ -202,7 +202,7 @@ def decrypt(path: Path, header: Header, passphrase: Passphrase | None) -> "AESGC
     try:
         salt, expected = bytes.fromhex(sealing["salt"]), bytes.fromhex(sealing["check"])
     except (KeyError, TypeError, ValueError) as error:
-        raise DataInvalid(f"{path} is sealed in a way that is not ours.") from error
+        raise DataInvalid(f"{path} is encrypted in a way that is not ours.") from error
     cipher, check = _derive(passphrase(), salt)
     if check != expected:
         raise SettingInvalid(
