@@ -167,6 +167,29 @@ def test_adding_tells_what_is_poor_about_a_photo_and_whose_name_it_is(
     page.get_by_text("The number 12 is Ann Lee’s").wait_for()
 
 
+def test_photos_that_look_otherwise_under_a_taken_name_are_asked_about(
+    browser: "Browser", service: str, people_dir: Path
+) -> None:
+    lady = sorted((people_dir / "employees" / "family2-lady").glob("*.jpg"))[:1]
+    before = asked(service, "/v1/people?limit=500")["total"]
+    with watched(browser, service, allowed="status of 409") as page:
+        goto(page, "/people")
+        page.locator("#add").click()
+        page.get_by_label("Name", exact=True).fill("zoë ünal")
+        page.set_input_files("#add-files", lady)
+        page.locator("#add-form").get_by_role("button", name="Add person").click()
+        question = page.get_by_role("dialog", name="Is this the zoë ünal who is enrolled?")
+        question.get_by_role("button", name="Somebody else").click()
+        page.get_by_text("Nothing was enrolled. Give this person an employee number").wait_for()
+        assert asked(service, "/v1/people?limit=500")["total"] == before
+        page.locator("#add-form").get_by_role("button", name="Add person").click()
+        question.wait_for()
+        with page.expect_navigation():
+            question.get_by_role("button", name="The same person").click()
+        page.get_by_role("heading", name="Zoë Ünal").wait_for()
+    assert asked(service, "/v1/people?limit=500")["total"] == before
+
+
 def test_somebody_who_is_added_again_after_being_deleted_is_told(
     page: "Page", people_dir: Path
 ) -> None:
