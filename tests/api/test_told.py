@@ -18,7 +18,8 @@ ROOT = Path(retrieval.__file__).parent
 # What pages may show; the rest of the package speaks to whoever runs the service.
 SHOWN = (
     "api/*.py", "api/routes/*.py", "api/web/view.py", "catalogue/events/*.py",
-    "catalogue/http/*.py", "catalogue/journal.py", "catalogue/lookups.py", "catalogue/names.py",
+    "catalogue/http/*.py", "catalogue/journal.py", "catalogue/face_lookups.py",
+    "catalogue/lookups.py", "catalogue/names.py",
     "catalogue/people_pages.py", "catalogue/strangers.py", "collection/enrolling.py",
     "collection/webhooks.py", "events/album.py", "events/verdicts.py", "faces/given.py",
     "faces/quality.py", "people/*.py", "photos/decode.py", "photos/people_list.py",
