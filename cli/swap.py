@@ -272,7 +272,8 @@ def _show_comparison(run: Run, found: "Comparison", left: "Sequence[Missed]") ->
     if found.queries is not None:
         rows += _agreement_rows("queries", found.queries)
     _show_missed(run, left)
-    run.table(("", found.before, found.after), rows, title="Both models on the same photos")
+    if rows:
+        run.table(("", found.before, found.after), rows, title="Both models on the same photos")
     if own.lacking is not None:
         run.print(
             f"The other model is not calibrated: {own.lacking}. It has its default threshold."

@@ -9,6 +9,7 @@ import typer
 
 from cli.options import Run, command
 from retrieval.errors import QueueUnavailable, WorkerFailed
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from worker.jobs import RqJobQueue
@@ -60,8 +61,8 @@ def _start(run: Run, processes: int | None, timeout_s: int) -> None:
         supervisor = Supervisor(plan, count, revive=place.revive)
         with stopping_on_signals(supervisor):
             run.remark(
-                f"{count} workers of {threads} threads wait for jobs; Ctrl-C or `rollcall worker"
-                " stop` ends them after the batch in hand"
+                f"workers wait for jobs, {count} of {counted(threads, 'thread')} each; Ctrl-C or"
+                " `rollcall worker stop` ends them after the batch in hand"
             )
             supervisor.run()
 

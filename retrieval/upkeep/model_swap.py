@@ -207,11 +207,13 @@ def prepare(
         fingerprint = other_model.fingerprint
         other_models.set_calibration(active.id, fingerprint, stored.document(), None)
     make_index(service, progress)
-    progress("comparing on queries")
-    other = service.other_active_model(other_models.get(active.id))
     sources = recent_queries(service) if queries is None else queries
-    asked = on_queries(service.active_model, other, sources) if sources else None
-    other.close()
+    asked = None
+    if sources:
+        progress("comparing on queries")
+        other = service.other_active_model(other_models.get(active.id))
+        asked = on_queries(service.active_model, other, sources)
+        other.close()
     return Comparison(active.fingerprint, other_model.fingerprint, both, asked)
 
 
