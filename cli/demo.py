@@ -89,7 +89,7 @@ def _draw(run: Run, answers: list[PhotoAnswer], folder: Path) -> list[Path]:
 
 
 def _show(run: Run, report: EnrolReport, answers: list[PhotoAnswer], pictures: list[Path]) -> None:
-    from cli.enroll import show_report
+    from cli.enrolling import show_report
     from cli.identify import show_answers
 
     show_report(run, report)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cli.enrol_files import EnrolFiles
 from cli.enrol_same import ask_who_is_meant
+from cli.enrolling import show_report
 from cli.options import Run
 from retrieval.collection.answers import EnrolItem, EnrolReport
 from retrieval.errors import SettingInvalid
@@ -41,8 +42,6 @@ def enrol_group(
     run: Run, place: Location, named: Mapping[int, str], files: EnrolFiles, *, same_person: bool
 ) -> None:
     """Enrol people from one photo, each by the face of a number."""
-    from cli.enroll import show_report
-
     items = [
         EnrolItem(person, str(place), place, face=number, part=True, same_person=same_person)
         for number, person in named.items()

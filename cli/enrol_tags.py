@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cli.enrol_files import EnrolFiles
-from cli.enrol_same import ask_who_is_meant
+from cli.enrolling import enrol_items, show_report
 from cli.options import Run, tell_passed
 from retrieval.collection.answers import EnrolItem, EnrolReport
 from retrieval.errors import DataInvalid, SettingInvalid
@@ -23,8 +23,6 @@ def enrol_tagged(
     same_person: bool,
 ) -> None:
     """Enrol the tagged faces of photos, each under its name, after saying whose they are."""
-    from cli.enroll import show_report
-
     passed = PassedOver()
     items = [replace(item, same_person=same_person) for item in _tagged(places, passed)]
     if not items:
@@ -46,13 +44,7 @@ def enrol_tagged(
         return
     report = EnrolReport(passed_over=passed)
     with run.service() as service:
-        with run.progress("enrolling", len(items)) as advance:
-            results = []
-            for result in service.enrol(items):
-                report.add(result)
-                results.append(result)
-                advance(enrolled=report.enrolled, rejected=len(report.rejected))
-        results += ask_who_is_meant(run, service, items, report)
+        results = enrol_items(run, service, items, report)
         if report.enrolled:
             service.gallery.keep_up(run.remark)
         state = service.state()

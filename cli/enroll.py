@@ -14,13 +14,13 @@ import typer
 
 from cli.enrol_files import EnrolFiles, is_archive, unpacked
 from cli.enrol_group import enrol_group, parse_faces
-from cli.enrol_same import ask_who_is_meant
 from cli.enrol_tags import enrol_tagged
+from cli.enrolling import enrol_items, show_report
 from cli.new_collection import may_be_made
-from cli.options import ListColumns, Run, Writes, command, tell_passed
+from cli.options import ListColumns, Queue, Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.answers import EnrolReport, EnrolResult, box_of
-from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SameName, SettingInvalid
+from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SettingInvalid
 from retrieval.files.tables import check_table
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import absolute, location_of
@@ -120,9 +120,7 @@ def enroll(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
     ] = False,
-    queue: Annotated[
-        bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
-    ] = False,
+    queue: Queue = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="With --queue: show the progress to its end.")
     ] = False,
@@ -342,12 +340,7 @@ def _enrol_here(
     extra: dict[str, Any] = {}
     with run.service() as service:
         before = _enrolled(service)
-        with run.progress("enrolling", len(items)) as advance:
-            for result in service.enrol(items):
-                report.add(result)
-                results.append(result)
-                advance(enrolled=report.enrolled, rejected=len(report.rejected))
-        results += ask_who_is_meant(run, service, items, report)
+        results += enrol_items(run, service, items, report)
         if report.enrolled:
             extra = _replace(run, service, before, results, source.replacing)
             service.gallery.keep_up(run.remark)
@@ -462,28 +455,3 @@ def _preview(run: Run, photos: "Iterable[ListedPhoto]", passed: PassedOver) -> N
 
     run.emit(document, show)
     tell_passed(run, passed)
-
-
-def show_report(run: Run, report: EnrolReport) -> None:
-    """Print what was enrolled, and each photo that was not, with the reason."""
-    if report.rejected:
-        rows = [(r.photo, r.person, r.code, r.message) for r in report.rejected]
-        run.table(("photo", "person", "reason", "what to do"), rows, title="Not taken")
-        if any(each.code == SameName.code for each in report.rejected):
-            run.print(
-                "Is it the person who is enrolled? Then `enroll --same-person` takes the photos. Is"
-                " it another one of the name? Then give both a number: `people number PERSON"
-                " NUMBER`, and `enroll --person NAME --number NUMBER`, or a list with numbers."
-            )
-    if report.odd:
-        odd = [(r.photo, r.person, r.remark) for r in report.odd]
-        run.table(("photo", "person", "remark"), odd, title="Taken, but look them over")
-    if report.enrolled == 0 and not report.rejected:
-        run.print(f"Nothing to enrol: {counted(report.known, 'photo')} known before.")
-        return
-    run.print(
-        f"Enrolled {counted(report.enrolled, 'photo')}; {report.known} known before;"
-        f" {len(report.rejected)} not taken."
-    )
-    if nobody_of := report.nobody_of():
-        run.print(f"Nothing was taken of: {', '.join(nobody_of)}.", markup=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli.event_photos import add_photos, day_of, expected_of, show_roll, summary
-from cli.options import Run, Writes, command
+from cli.options import Queue, Run, Writes, command
 from retrieval.errors import SettingInvalid
 from retrieval.values import counted
 
@@ -41,9 +41,6 @@ KeepPhotos = Annotated[
 ]
 Days = Annotated[
     int | None, typer.Option("--days", min=1, max=100_000, help="Delete it after so many days.")
-]
-Queue = Annotated[
-    bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
 ]
 _VERDICT = ("act", "face", "kind", "person", "judge", "at", "undone_by")
 Judge = Annotated[str, typer.Option("--as", metavar="WHO", help="Who says so, for the history.")]

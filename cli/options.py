@@ -229,6 +229,10 @@ ListColumns = Annotated[
     ),
 ]
 
+Queue = Annotated[
+    bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
+]
+
 COMMON = {
     "home": Home, "collection": CollectionName, "config": Config, "json": Json, "quiet": Quiet
 }  # fmt: skip

@@ -112,7 +112,7 @@ def _question(plan: "Plan") -> str:
     leaving = len(plan.leavers)
     if not leaving:
         return "Do this?"
-    return f"Do this, and delete {leaving} {'person' if leaving == 1 else 'people'} for good?"
+    return f"Do this, and delete {counted(leaving, 'person', 'people')} for good?"
 
 
 def _check_leavers(plan: "Plan", leavers: int | None, *, yes: bool) -> None:
@@ -201,6 +201,6 @@ def _show_done(run: Run, plan: "Plan", done: dict[str, Any], report: "EnrolRepor
         run.print(f"Deleted for good: {names}: {done['erased']}.", markup=False)
     for edit in done["edits"]:
         tell_undo(run, edit["entry"], edit["summary"])
-    from cli.enroll import show_report
+    from cli.enrolling import show_report
 
     show_report(run, report)
