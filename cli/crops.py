@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.options import Run
-from retrieval.errors import SettingInvalid
+from cli.pictures import decoded, free_name, make_picture_folder
 from retrieval.files.output import replacing
 from retrieval.values import Location, counted
 
@@ -62,16 +62,8 @@ def crops_of(
     import numpy as np
 
     from retrieval.collection.thumbnails import cut
-    from retrieval.photos.decode import decode
 
-    settings = run.settings
-    photo = decode(
-        path,
-        working_px=None,
-        max_pixels=settings.max_pixels,
-        max_bytes=settings.max_photo_bytes,
-        memory_bytes=settings.memory_bytes,
-    )
+    photo = decoded(run.settings, path)
     scale = photo.pixels.shape[1] / size[0]
     pictures = cut(photo.pixels, np.array(boxes, np.float32) * scale, side_px=2 * _SIDE_PX)
     for number, (picture, who) in enumerate(zip(pictures, told, strict=True), 1):
@@ -80,19 +72,12 @@ def crops_of(
 
 def write_crops(run: Run, crops: Iterable[Crop], folder: Path) -> None:
     """Write a file per face, and contact sheets of up to 48 faces each."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingInvalid(f"--crops {folder}: cannot be made: {error.strerror}.") from error
+    make_picture_folder(folder, "--crops")
     taken: set[str] = set()
     page: list[Crop] = []
     count = sheets = 0
     for crop in crops:
-        name, number = crop.file, 2
-        while name in taken:  # two folders may hold photos of one name
-            name, number = f"{crop.file}-{number}", number + 1
-        taken.add(name)
-        with replacing(folder / f"{name}.jpg") as part:
+        with replacing(folder / f"{free_name(crop.file, taken)}.jpg") as part:
             part.write_bytes(crop.jpeg)
         page.append(crop)
         count += 1

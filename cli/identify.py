@@ -8,15 +8,16 @@ import typer
 
 from cli.auditing import asked, entry_of, note
 from cli.crops import Crop, crops_of, write_crops
-from cli.identify_queued import ask_queued
-from cli.options import Run, Writes, command, tell_passed
+from cli.face_words import remarks, words_of
+from cli.identify_queued import ask_queued, check_files
+from cli.options import Queue, Run, Writes, command, tell_passed
+from cli.pictures import decoded, free_name, make_picture_folder
 from cli.results import write_failed, write_results
 from cli.videos import draw_videos, identify_videos, parted, show_videos
-from retrieval.collection.answers import FaceAnswer, PhotoAnswer, identification
+from retrieval.collection.answers import PhotoAnswer, identification
 from retrieval.collection.tracks.answers import as_photo
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.files.output import replacing
-from retrieval.files.tables import check_table
 from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.urls import location_of
 from retrieval.values import Location, Source, Url, counted
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from retrieval.service import Service
 
 BATCH = 16  # photos that are asked about in one call: enough for full embedding batches
-
-
-TURNS_IN_WORDS = {90: "a quarter to the right", 180: "upside down", 270: "a quarter to the left"}
 
 
 def register(app: typer.Typer) -> None:
@@ -95,9 +93,7 @@ def identify(
             " security. Needs `models pull antispoof`.",
         ),
     ] = False,
-    queue: Annotated[
-        bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
-    ] = False,
+    queue: Queue = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -118,10 +114,7 @@ def identify(
     """Say who is in each photo, and who is in each video from when to when."""
     run.change(detail=detail)
     places, passed = [location_of(photo) for photo in photos], PassedOver()
-    if queue and out is None:
-        raise SettingInvalid("--queue needs --out FILE: where the answers are written.")
-    for file in filter(None, (out, rejects)):
-        check_table(file)
+    check_files(out, rejects, queue=queue)
     if queue and out is not None:
         if draw is not None or crops is not None:
             raise SettingInvalid("--draw and --crops do not go with --queue.")
@@ -225,24 +218,6 @@ def _rows(answer: PhotoAnswer) -> Iterator[tuple[object, ...]]:
         yield name, "", "", "", "", "", remark
 
 
-def remarks(answer: PhotoAnswer) -> Iterator[str]:
-    """What is to be said of a photo as a whole."""
-    if answer.turned:
-        yield f"lies turned: turn it {TURNS_IN_WORDS[answer.turned]} to stand upright"
-    if answer.too_small:
-        faces = "1 face is" if answer.too_small == 1 else f"{answer.too_small} faces are"
-        yield f"{faces} too small to name: a photo from nearer would show who it is"
-
-
-def words_of(face: FaceAnswer) -> tuple[str, str, str, str]:
-    """Person, score, margin and reason as people read them."""
-    person = face.person or " / ".join(c.person for c in face.candidates[:2])
-    shown = face.person or (f"({person})" if person and face.decision == "ambiguous" else "")
-    score = "" if face.score is None else f"{face.score:.3f}"
-    margin = "" if face.margin is None else f"{face.margin:.3f}"
-    return shown, score, margin, face.reason or ""
-
-
 def draw_all(
     run: Run,
     answers: Sequence[PhotoAnswer],
@@ -252,31 +227,21 @@ def draw_all(
 ) -> list[Path]:
     """Write an annotated copy of each photo that could be read; return where."""
     from retrieval.collection.drawing import annotate
-    from retrieval.photos.decode import decode
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingInvalid(f"--draw {folder}: cannot be made: {error.strerror}.") from error
+    make_picture_folder(folder, "--draw")
     taken: set[str] = set()
     written = []
     for answer, path in zip(answers, paths, strict=True):
         if answer.error is not None:
             continue
-        name = _free_name(path.stem, taken)
-        photo = decode(
-            path,
-            working_px=max_px,
-            max_pixels=run.settings.max_pixels,
-            max_bytes=run.settings.max_photo_bytes,
-            memory_bytes=run.settings.memory_bytes,
-        )
-        with replacing(folder / name) as part:
+        file = folder / f"{free_name(path.stem, taken)}.jpg"
+        photo = decoded(run.settings, path, max_px)
+        with replacing(file) as part:
             picture = annotate(photo.pixels, answer)
             if max_px is not None:
                 picture.thumbnail((max_px, max_px))
             picture.save(part, "JPEG", quality=92)
-        written.append(folder / name)
+        written.append(file)
     return written
 
 
@@ -284,18 +249,9 @@ def _crops(run: Run, answers: Sequence[PhotoAnswer], paths: Sequence[Location]) 
     """The faces of photos that could be read, each with who it is."""
     for answer, path in zip(answers, paths, strict=True):
         if answer.faces:
-            told = [f"{face.person or face.decision.value}" for face in answer.faces]
+            told = [face.person or face.decision.value for face in answer.faces]
             boxes = [face.box for face in answer.faces]
             yield from crops_of(run, path, (answer.width, answer.height), boxes, told)
-
-
-def _free_name(stem: str, taken: set[str]) -> str:
-    """A file name that this run has not used yet: two folders may hold photos of one name."""
-    name, number = f"{stem}.jpg", 2
-    while name in taken:
-        name, number = f"{stem}-{number}.jpg", number + 1
-    taken.add(name)
-    return name
 
 
 def verify(

@@ -8,13 +8,26 @@ from typing import TYPE_CHECKING, Any
 from cli.options import Run
 from cli.queued import all_not_taken, options, queued, report, watch
 from cli.results import FACES, HITS, write_results
+from retrieval.errors import SettingInvalid
 from retrieval.files.tables import check_table
 from retrieval.values import Location, counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.runs.runs import Runs
 
-_DOING = {"identify": "identifying", "search": "searching"}
+_KINDS = {"identify": ("identifying", FACES), "search": ("searching", HITS)}
+
+
+def check_files(out: Path | None, rejects: Path | None, *, queue: bool) -> None:
+    """Check the files that a question about many photos would write, before it is asked.
+
+    Raises:
+        SettingInvalid: the queue has nowhere to write to; or see `check_table`.
+    """
+    if queue and out is None:
+        raise SettingInvalid("--queue needs --out FILE: where the answers are written.")
+    for file in filter(None, (out, rejects)):
+        check_table(file)
 
 
 def ask_queued(
@@ -42,7 +55,7 @@ def ask_queued(
     from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
     from retrieval.files.output import holding
 
-    check_table(out)
+    doing, form = _KINDS[kind]
     source = ", ".join(map(str, named))
     with holding(out), queued(run) as opened:
         told = options(out=str(out.absolute()), **chosen)
@@ -51,7 +64,7 @@ def ask_queued(
         if bulk_run.state is RunState.WORKING:
             listed = (ListedPhoto(str(photo)) for photo in photos)
             steps = chain(opened.bulk.fill(bulk_run, listed), opened.bulk.follow(bulk_run.id))
-            watch(run, opened, bulk_run, _DOING[kind], steps)
+            watch(run, opened, bulk_run, doing, steps)
         if opened.runs.run(bulk_run.id).state is RunState.FINISHED:
             counts = opened.runs.counts(bulk_run.id)
             failed = (photo.path for photo in all_not_taken(opened.runs, bulk_run.id))
@@ -60,7 +73,7 @@ def ask_queued(
                 _answers(opened.runs, bulk_run.id),
                 answered=counts.answered,
                 missing=failed,
-                form=HITS if kind == "search" else FACES,
+                form=form,
             )
             opened.runs.forget_taken(bulk_run.id)
             run.remark(f"{out}: {counted(lines, 'row')}")

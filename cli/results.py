@@ -60,89 +60,6 @@ _COLUMNS: dict[str, type] = {
 }
 
 
-def write_results(
-    path: Path,
-    answers: Iterable[Answer],
-    *,
-    answered: int = 0,
-    missing: Iterable[str] = (),
-    form: "Form | None" = None,
-) -> int:
-    """Write the answers' faces, or hits; the file appears when it is complete. Returns its lines.
-
-    An older file is not replaced by one that has fewer answers about the same photos.
-
-    Args:
-        path: of the file.
-        answers: of the run, in its order.
-        answered: photos that the run has answered; there are fewer answers where another command
-            has taken them.
-        missing: photos of the question that have no answer.
-        form: of the answers; of an identification if None.
-
-    Raises:
-        SettingInvalid: see `check_table`.
-        AlreadyExists: the file that is there has more answers; it is as it was.
-        StoreFull: no space left.
-        StoreError: the file cannot be written.
-    """
-    check_table(path)
-    asked, known = set(missing), set[str]()
-
-    def counted() -> Iterator[Answer]:
-        for answer in answers:
-            asked.add(answer["photo"])
-            if "error" not in answer:
-                known.add(answer["photo"])
-            yield answer
-
-    try:
-        with replacing(path) as part:
-            lines = _write(path, part, counted(), form or FACES)
-            if len(known) < answered:
-                raise AlreadyExists(
-                    f"Of {answered} answers {answered - len(known)} were written elsewhere already,"
-                    f" by the same command: {path} is as it was. To ask anew, run it again."
-                )
-            before = len(answered_photos(path) & asked)
-            if len(known) < before:
-                raise AlreadyExists(
-                    f"{path} has {before} answers about these photos, there are {len(known)} now:"
-                    " it is as it was. To have the new ones, move it away and run the same command"
-                    " again."
-                )
-    except StoreError as exc:
-        raise type(exc)(
-            f"{exc} The answers are kept: mend that, and run the same command again."
-        ) from exc
-    return lines
-
-
-def answered_photos(path: Path) -> set[str]:
-    """The photos about which a file that `write_results` wrote has an answer; none of any other."""
-    if not path.is_file():
-        return set()
-    try:
-        return {str(row["photo"]) for row in read_rows(path) if not row.get("error")}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataInvalid):
-        return set()
-
-
-def write_failed(run: Run, path: Path, failed: Sequence[tuple[str, str | None]]) -> None:
-    """Write photos that could not be read, each with its reason."""
-    rows = [{"photo": photo, "reason": reason} for photo, reason in failed]
-    with replacing(path) as part:
-        write_table(part, {"photo": str, "reason": str}, rows, path.suffix)
-    run.remark(f"{path}: {counted(len(rows), 'row')}")
-
-
-def _write(path: Path, part: Path, answers: Iterable[Answer], form: Form) -> int:
-    """Write the file beside the one that is meant, whose ending says how."""
-    lines = (line for answer in answers for line in form.lines(answer))
-    rows = lines if path.suffix == ".jsonl" else map(form.row, lines)
-    return write_table(part, form.columns, rows, path.suffix)
-
-
 def _faces(answer: Answer) -> Iterator[Row]:
     """The answer's faces, numbered from 1, or one entry that says why there are none."""
     photo = answer["photo"]
@@ -203,3 +120,86 @@ def _hit_row(hit: Row) -> Row:
 
 
 HITS = Form(_HIT_COLUMNS, _hits, _hit_row)
+
+
+def write_results(
+    path: Path,
+    answers: Iterable[Answer],
+    *,
+    answered: int = 0,
+    missing: Iterable[str] = (),
+    form: Form = FACES,
+) -> int:
+    """Write the answers' faces, or hits; the file appears when it is complete. Returns its lines.
+
+    An older file is not replaced by one that has fewer answers about the same photos.
+
+    Args:
+        path: of the file.
+        answers: of the run, in its order.
+        answered: photos that the run has answered; there are fewer answers where another command
+            has taken them.
+        missing: photos of the question that have no answer.
+        form: of the answers.
+
+    Raises:
+        SettingInvalid: see `check_table`.
+        AlreadyExists: the file that is there has more answers; it is as it was.
+        StoreFull: no space left.
+        StoreError: the file cannot be written.
+    """
+    check_table(path)
+    asked, known = set(missing), set[str]()
+
+    def noted() -> Iterator[Answer]:
+        for answer in answers:
+            asked.add(answer["photo"])
+            if "error" not in answer:
+                known.add(answer["photo"])
+            yield answer
+
+    try:
+        with replacing(path) as part:
+            lines = _write(path, part, noted(), form)
+            if len(known) < answered:
+                raise AlreadyExists(
+                    f"Of {answered} answers {answered - len(known)} were written elsewhere already,"
+                    f" by the same command: {path} is as it was. To ask anew, run it again."
+                )
+            before = len(answered_photos(path) & asked)
+            if len(known) < before:
+                raise AlreadyExists(
+                    f"{path} has {before} answers about these photos, there are {len(known)} now:"
+                    " it is as it was. To have the new ones, move it away and run the same command"
+                    " again."
+                )
+    except StoreError as exc:
+        raise type(exc)(
+            f"{exc} The answers are kept: mend that, and run the same command again."
+        ) from exc
+    return lines
+
+
+def answered_photos(path: Path) -> set[str]:
+    """The photos about which a file that `write_results` wrote has an answer; none of any other."""
+    if not path.is_file():
+        return set()
+    try:
+        return {str(row["photo"]) for row in read_rows(path) if not row.get("error")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataInvalid):
+        return set()
+
+
+def write_failed(run: Run, path: Path, failed: Sequence[tuple[str, str | None]]) -> None:
+    """Write photos that could not be read, each with its reason."""
+    rows = [{"photo": photo, "reason": reason} for photo, reason in failed]
+    with replacing(path) as part:
+        write_table(part, {"photo": str, "reason": str}, rows, path.suffix)
+    run.remark(f"{path}: {counted(len(rows), 'row')}")
+
+
+def _write(path: Path, part: Path, answers: Iterable[Answer], form: Form) -> int:
+    """Write the file beside the one that is meant, whose ending says how."""
+    lines = (line for answer in answers for line in form.lines(answer))
+    rows = lines if path.suffix == ".jsonl" else map(form.row, lines)
+    return write_table(part, form.columns, rows, path.suffix)

@@ -10,12 +10,11 @@ import typer
 from cli.auditing import entry_of, note
 from cli.crops import Crop, write_crops
 from cli.identify import Crops, listed_photos
-from cli.identify_queued import ask_queued
-from cli.options import Run, Writes, command, tell_passed
+from cli.identify_queued import ask_queued, check_files
+from cli.options import Queue, Run, Writes, command, tell_passed
 from cli.results import HITS, write_failed, write_results
 from retrieval.collection.answers import hits_of
 from retrieval.errors import SettingInvalid
-from retrieval.files.tables import check_table
 from retrieval.photos.folders import PassedOver, is_folder
 from retrieval.photos.urls import location_of
 from retrieval.values import Source, counted
@@ -44,9 +43,7 @@ def search(
         bool, typer.Option("--like", help="By how many of the photo's people they show.")
     ] = False,
     crops: Crops = None,
-    queue: Annotated[
-        bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
-    ] = False,
+    queue: Queue = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -67,12 +64,9 @@ def search(
     ] = None,
 ) -> None:
     """Find the gallery's photos that show the people of a photo, best first."""
-    if queue and out is None:
-        raise SettingInvalid("--queue needs --out FILE: where the answers are written.")
+    check_files(out, rejects, queue=queue)
     if queue and crops is not None:
         raise SettingInvalid("--crops does not go with --queue.")
-    for file in filter(None, (out, rejects)):
-        check_table(file)
     places, passed = [location_of(photo) for photo in photos], PassedOver()
     listed = listed_photos(places, passed, videos=False)
     if queue and out is not None:
@@ -83,9 +77,7 @@ def search(
     asked = [Source(str(path), path) for path in listed]
     with run.service() as service:
         answers = _answers(run, service, asked, limit, like=like, one=one)
-        people = ({"people": _people(each)} for each in answers)
-        told = (entry_of(run, **each) for each in people)
-        note(service.catalogue, told)
+        note(service.catalogue, (entry_of(run, people=_people(each)) for each in answers))
         if crops is not None:
             write_crops(run, _crops(service, answers), crops)
     if out is not None:

@@ -5,7 +5,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from cli.face_words import words_of
 from cli.options import Advance, Run
+from cli.pictures import free_name
 from retrieval.photos.kinds import has_video_ending
 from retrieval.values import Location, Source
 
@@ -53,7 +55,6 @@ class _Seconds:
 
 def show_videos(run: Run, answers: "Sequence[VideoAnswer]") -> None:
     """Print who was seen, then a row per track."""
-    from cli.identify import words_of
     from retrieval.photos.videos import clock
 
     rows: list[tuple[object, ...]] = []
@@ -90,10 +91,7 @@ def draw_videos(
     for answer, video in zip(answers, videos, strict=True):
         if answer.error is not None:
             continue
-        stem, number = video.stem, 2
-        while stem in taken:
-            stem, number = f"{video.stem}-{number}", number + 1
-        taken.add(stem)
+        stem = free_name(video.stem, taken)
         copy, picture = folder / f"{stem}.mp4", folder / f"{stem}-timeline.png"
         with (
             replacing(copy) as part,
