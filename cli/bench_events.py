@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.bench_report import Seed
+from cli.bench_report import Fpir, Seed
 from cli.options import Run, command
 
 
@@ -20,12 +20,7 @@ def events(
         Path | None, typer.Argument(metavar="[DIR]", help="One folder per person, with photos.")
     ] = None,
     albums: Annotated[int, typer.Option("--events", min=1, help="Albums to compose.")] = 20,
-    fpir: Annotated[
-        float,
-        typer.Option(
-            "--fpir", min=1e-5, max=0.5, help="Wanted share of strangers who get a name (FPIR)."
-        ),
-    ] = 0.01,
+    fpir: Fpir = 0.01,
     faces: Annotated[
         int, typer.Option("--faces", min=0, help="Of the event that is timed; 0 times none.")
     ] = 40_000,

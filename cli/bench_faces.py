@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.bench_report import Out, Seed, finish
+from cli.bench_report import Fpir, Out, Seed, finish
 from cli.options import Run, command
 from retrieval.errors import DataInvalid, SettingInvalid
 
@@ -39,12 +39,7 @@ def faces(
     people: Annotated[
         int | None, typer.Option("--people", min=12, help="Known people; all if not given.")
     ] = None,
-    fpir: Annotated[
-        float,
-        typer.Option(
-            "--fpir", min=1e-5, max=0.5, help="Wanted share of strangers who get a name (FPIR)."
-        ),
-    ] = 0.01,
+    fpir: Fpir = 0.01,
     groups: Annotated[
         Path | None,
         typer.Option(

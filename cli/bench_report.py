@@ -23,6 +23,12 @@ Out = Annotated[
     Writes.FOLDER,
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")]
+Fpir = Annotated[
+    float,
+    typer.Option(
+        "--fpir", min=1e-5, max=0.5, help="Wanted share of strangers who get a name (FPIR)."
+    ),
+]
 Queued = Annotated[
     bool, typer.Option("--queue", help="Let workers do it; start them with `rollcall worker`.")
 ]
