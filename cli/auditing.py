@@ -57,21 +57,9 @@ def asked(
     run: "Run", answers: Iterable["PhotoAnswer"], state: "GalleryState", threshold: float | None
 ) -> Iterator[AuditEntry]:
     """What `identify` was asked, and answered."""
-    for answer in answers:
-        faces = [
-            {"decision": face.decision.value, "person": face.person, "score": face.score}
-            for face in answer.faces
-        ]
-        told: dict[str, Any] = {"error": answer.error_code} if answer.error else {"faces": faces}
-        yield AuditEntry(
-            who(),
-            run.action,
-            state.collection,
-            answer.sha256 or None,
-            told,
-            threshold=state.threshold if threshold is None else threshold,
-            model=state.fingerprint,
-        )
+    from retrieval.collection.questions import identified
+
+    return identified(AuditEntry(who(), run.action), answers, state, threshold)
 
 
 def entry_of(run: "Run", **answer: Any) -> AuditEntry:

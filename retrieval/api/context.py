@@ -1,6 +1,6 @@
 """What the routes share: one object an application, made in `app.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from retrieval.api.auth import Access, Caller
@@ -17,6 +17,7 @@ from retrieval.catalogue.http.audit import Audit, AuditEntry
 from retrieval.catalogue.http.replies import Replies
 from retrieval.catalogue.http.sessions import Sessions
 from retrieval.collection.answers import GalleryState, PhotoAnswer
+from retrieval.collection.questions import identified
 from retrieval.errors import (
     InferenceFailed,
     InputError,
@@ -159,29 +160,9 @@ def _answered(questions: Sequence[Question]) -> Sequence[Identified | RollcallEr
     return [Identified(tuple(next(every) for _ in q.sources), state) for q in questions]
 
 
-def _entries(question: Question, identified: Identified) -> list[AuditEntry]:
-    state = identified.state
-    threshold = state.threshold if question.threshold is None else question.threshold
-    return [
-        AuditEntry(
-            who=question.who.name,
-            key=question.who.handle,
-            action="identify",
-            collection=state.collection,
-            photo=answer.sha256 or None,
-            answer={
-                "faces": [
-                    {"decision": face.decision, "person": face.person, "score": face.score}
-                    for face in answer.faces
-                ]
-            }
-            if answer.error is None
-            else {"error": answer.error_code},
-            threshold=threshold,
-            model=state.fingerprint,
-        )
-        for answer in identified.answers
-    ]
+def _entries(question: Question, found: Identified) -> Iterator[AuditEntry]:
+    asked = AuditEntry(question.who.name, "identify", key=question.who.handle)
+    return identified(asked, found.answers, found.state, question.threshold)
 
 
 _UNREADABLE: dict[str, type[RollcallError]] = {
