@@ -1,6 +1,6 @@
 """Who resembles whom: somebody and other people, somebody and strangers who were kept."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from retrieval.catalogue.records import Person
 from retrieval.collection.active_model import CANDIDATES
+from retrieval.collection.lens import Lens
 from retrieval.people.strangers import Group, list_groups
 from retrieval.service import Service
 from retrieval.values import Gate, Vectors
@@ -65,7 +66,7 @@ class StrangerAlike:
 def people_like(service: Service, person: Person) -> list[Alike]:
     """Other people who resemble somebody, the most alike first."""
     vectors = _vectors_of(service, person)
-    return [] if not len(vectors) else _enrolled_like(service, vectors, but=person.id)
+    return _enrolled_like(service, [vectors], but=person.id)[0] if len(vectors) else []
 
 
 def strangers_like(service: Service, person: Person) -> list[StrangerAlike]:
@@ -81,34 +82,48 @@ def strangers_like(service: Service, person: Person) -> list[StrangerAlike]:
     return sorted(found, key=lambda each: -each.likeness)[:MOST]
 
 
-def enrolled_like(service: Service, groups: Iterable[Group]) -> dict[int, list[Alike]]:
+def enrolled_like(service: Service, groups: Sequence[Group]) -> dict[int, list[Alike]]:
     """Who of the enrolled resembles each of these groups of strangers' faces, by the group's id."""
-    return {group.id: _enrolled_like(service, _stacked(group)) for group in groups}
+    if not groups:
+        return {}
+    alike = _enrolled_like(service, [_stacked(group) for group in groups])
+    return {group.id: found for group, found in zip(groups, alike, strict=True)}
 
 
-def _enrolled_like(service: Service, probes: Vectors, but: int | None = None) -> list[Alike]:
+def _enrolled_like(
+    service: Service, probes: Sequence[Vectors], but: int | None = None
+) -> list[list[Alike]]:
+    """For each one's faces the enrolled who resemble them, the most alike first."""
     lens = service.lens
     lens.gallery.catch_up()
-    hits = lens.gallery.search(probes, CANDIDATES + 1)  # one of which may be the person asked about
     gate = lens.gate()
+    nearest = [_nearest_people(lens, each, _resembles(gate), but) for each in probes]
+    known = _people(service, sorted({person for each in nearest for person, _, _ in each}))
+    return [
+        [
+            Alike(known[person], face, likeness, likeness >= gate.of_photos)
+            for person, face, likeness in each
+            if person in known
+        ]
+        for each in nearest
+    ]
+
+
+def _nearest_people(
+    lens: Lens, probes: Vectors, least: float, but: int | None
+) -> list[tuple[int, int, float]]:
+    """Person, face and cosine of those who resemble probes so much, the most alike first."""
+    hits = lens.gallery.search(probes, CANDIDATES + 1)  # one of which may be the person asked about
     order = np.argsort(-hits.nearest, axis=None)
     people, faces, nearest = (
         each.ravel()[order] for each in (hits.people, hits.faces, hits.nearest)
     )
     first = np.sort(np.unique(people, return_index=True)[1])  # each person's best, in order
     wanted = [
-        row
-        for row in first.tolist()
-        if people[row] not in (-1, but) and nearest[row] >= _resembles(gate)
+        row for row in first.tolist() if people[row] not in (-1, but) and nearest[row] >= least
     ][:MOST]
-    known = _people(service, people[wanted].tolist())
-    return [
-        Alike(known[person], face, likeness, likeness >= gate.of_photos)
-        for person, face, likeness in zip(
-            people[wanted].tolist(), faces[wanted].tolist(), nearest[wanted].tolist(), strict=True
-        )
-        if person in known
-    ]
+    found = (each[wanted].tolist() for each in (people, faces, nearest))
+    return list(zip(*found, strict=True))
 
 
 def _people(service: Service, ids: Sequence[int]) -> dict[int, Person]:

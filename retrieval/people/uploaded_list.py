@@ -13,7 +13,7 @@ from typing import Any
 
 from retrieval.catalogue.names import called
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
+from retrieval.collection.answers import EnrolItem, EnrolReport
 from retrieval.people import sync
 from retrieval.photos.people_list import ListRow, PeopleList
 from retrieval.service import Service
@@ -38,6 +38,7 @@ class UploadedList(PeopleList):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.name, self.folder = path.name, path.parent
+        self._within = self.folder.resolve()
 
     def rows(self) -> Iterator[ListRow]:
         """The rows; one that names a place elsewhere cannot be used."""
@@ -50,7 +51,7 @@ class UploadedList(PeopleList):
                 yield row
 
     def _lies_inside(self, place: Location) -> bool:
-        return isinstance(place, Path) and place.resolve().is_relative_to(self.folder.resolve())
+        return isinstance(place, Path) and place.resolve().is_relative_to(self._within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,7 @@ def enrol(service: Service, photos: Iterable[ListedPhoto], folder: Path) -> Enro
         EnrolItem(each.person, each.path, folder / each.path, each.external_id, each.face)
         for each in photos
     ]
-    results: Iterable[EnrolResult] = service.enrol(items)
-    for result in results:
+    for result in service.enrol(items):
         report.add(result)
     return report
 
