@@ -240,16 +240,11 @@ def delete(
     with run.service() as service:
         person = service.person(name)
         document = {"id": person.id, "person": person.name, "faces": person.faces}
+        whom = f"{person.called} and {counted(person.faces, 'photo')} for good"
         if dry_run:
-            _tell(
-                run,
-                f"Would delete {person.called} and {counted(person.faces, 'photo')} for good.",
-                document,
-            )
+            _tell(run, f"Would delete {whom}.", document)
             return
-        if not run.confirm(
-            f"Delete {person.called} and {counted(person.faces, 'photo')} for good?", yes
-        ):
+        if not run.confirm(f"Delete {whom}?", yes):
             return
         proof = forget_with_receipt(service, person, run.settings.home)
     if receipt is not None:

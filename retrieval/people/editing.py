@@ -12,7 +12,7 @@ from retrieval.errors import InputError, NotFound
 from retrieval.people.documents import PreviewDocument
 from retrieval.scoring.rule import fuse, templates
 from retrieval.service import Service
-from retrieval.values import Ints, Vectors
+from retrieval.values import Ints, Vectors, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,7 @@ class Preview:
 
     def sentence(self) -> str:
         """In words."""
-        count = len(self.faces)
-        moves = f"moves {count} face{'' if count == 1 else 's'} to {self.to}"
+        moves = f"moves {counted(len(self.faces), 'face')} to {self.to}"
         if not self.unlike:
             return moves
         verb = "looks" if len(self.unlike) == 1 else "look"
