@@ -65,9 +65,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark each test by what its fixtures start or load, or by what its file imports."""
     _mark(items)
     if config.getoption("--fast"):
-        fast = [item for item in items if not any(map(item.get_closest_marker, _LANES))]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(fast)])
-        items[:] = fast
+        left_out = [item for item in items if any(map(item.get_closest_marker, _LANES))]
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
 
 
 def _imported_by(item: pytest.Item) -> set[str]:

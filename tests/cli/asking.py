@@ -13,13 +13,19 @@ ROOT = Path(__file__).parents[2]
 WAIT_S = 120
 
 
-def asked(home: Path, *words: object, meanwhile: Callable[[str], None]) -> tuple[int, str]:
-    """Run a command; when it asks, let somebody else act, then answer yes.
+def asked(
+    home: Path,
+    *words: object,
+    meanwhile: Callable[[str], None] = lambda question: None,
+    answer: str = "y",
+) -> tuple[int, str]:
+    """Run a command; when it asks, let somebody else act, then answer.
 
     Args:
         home: of the catalogue.
         words: of the command.
         meanwhile: called with the question, while the command waits for its answer.
+        answer: y or n.
 
     Returns:
         exit code and everything that was printed.
@@ -39,7 +45,7 @@ def asked(home: Path, *words: object, meanwhile: Callable[[str], None]) -> tuple
             try:
                 question = _read(terminal, "[y/N]")
                 meanwhile(question)
-                os.write(terminal, b"y\n")
+                os.write(terminal, f"{answer}\n".encode())
                 rest = _read(terminal, None)
                 return process.wait(WAIT_S), question + rest
             except BaseException:
