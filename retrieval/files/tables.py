@@ -93,7 +93,8 @@ def _write_csv(path: Path, columns: Columns, rows: Iterable[Row]) -> None:
 
 
 def _write_jsonl(path: Path, columns: Columns, rows: Iterable[Row]) -> None:
-    with open_text(path) as file:
+    # Names that are no UTF-8 hold lone surrogates: as escapes they are JSON, and the same names.
+    with open_text(path, errors="backslashreplace") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -115,6 +116,8 @@ def _write_parquet(path: Path, columns: Columns, rows: Iterable[Row]) -> None:
 
 
 def _as(kind: type, value: Any) -> Any:
+    if kind is str and value is not None:  # as in CSV, where a name is no UTF-8
+        return str(value).encode(errors="backslashreplace").decode()
     return None if value is None else kind(value)
 
 

@@ -46,7 +46,7 @@ class Taken:
         self._path = path
         self._marks: dict[str, Mark] = {}
         with suppress(FileNotFoundError):
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in path.read_bytes().split(b"\n"):
                 with suppress(ValueError):  # the last line of a process that was killed
                     name, size, changed = json.loads(line)
                     self._marks[name] = (size, changed)
@@ -62,7 +62,7 @@ class Taken:
     def add(self, path: Path, mark: Mark) -> None:
         """Write down that a file was taken."""
         self._marks[str(path)] = mark
-        self._file.write(json.dumps([str(path), *mark], ensure_ascii=False) + "\n")
+        self._file.write(json.dumps([str(path), *mark]) + "\n")  # also a name that is no UTF-8
         self._file.flush()
         os.fsync(self._file.fileno())
 

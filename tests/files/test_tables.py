@@ -27,6 +27,18 @@ def test_rows_come_back_as_they_were(tmp_path: Path, ending: str) -> None:
     assert found == [(row["person"], row["number"]) for row in ROWS]
 
 
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "jsonl", "parquet"])
+def test_a_file_name_that_is_no_utf_8_stops_no_table(tmp_path: Path, ending: str) -> None:
+    if ending == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        pytest.skip("needs pyarrow")
+    path = tmp_path / f"table.{ending}"
+    assert write_table(path, COLUMNS, [{"person": "caf\udce9.jpg"}, *ROWS]) == 3
+    names = [row["person"] for row in read_rows(path)]
+    assert names[1:] == [row["person"] for row in ROWS]
+    assert names[0].startswith("caf")
+    assert names[0].endswith(".jpg")
+
+
 def test_a_cell_of_excels_is_never_a_formula(tmp_path: Path) -> None:
     write_table(tmp_path / "table.xlsx", COLUMNS, ROWS)
     sheet = load_workbook(tmp_path / "table.xlsx").worksheets[0]

@@ -144,3 +144,21 @@ def test_links_hidden_and_other_files_are_left_alone(tmp_path):
 def test_a_folder_that_is_not_there_says_so(tmp_path):
     with pytest.raises(DataInvalid, match="no folder"):
         watch(Path(tmp_path / "gone"), tmp_path / "list.jsonl", threading.Event())
+
+
+@pytest.mark.parametrize(
+    "name", ["caf\udce9.jpg", "line\u2028.jpg", "next\x85.jpg", "new\nline.jpg"]
+)
+def test_a_file_of_any_name_is_taken_once(tmp_path, name):
+    listed = tmp_path / "taken.jsonl"
+    with closing(Taken(listed)) as taken:
+        taken.add(tmp_path / name, (1, 2))
+    with closing(Taken(listed)) as taken:
+        assert taken.has(tmp_path / name, (1, 2))
+
+
+def test_a_line_that_ends_within_a_letter_is_passed_over(tmp_path):
+    listed = tmp_path / "taken.jsonl"
+    listed.write_bytes(b'["/a.jpg", 1, 2]\n["/Zo' + "ë".encode()[:1])
+    with closing(Taken(listed)) as taken:
+        assert taken.has(Path("/a.jpg"), (1, 2))
