@@ -5,6 +5,8 @@ Ids, counts and times; never pixels, vectors or people's names.
 
 import json
 import logging
+import sys
+from contextlib import suppress
 from datetime import datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -88,12 +90,40 @@ def note_end(command: str, why: str, code: int) -> None:
         _COMMANDS.error("%s ended with %s, exit code %d", command, why, code)
 
 
+class _LogFile(WatchedFileHandler):
+    """A log file that stops nobody where it cannot be written any more: that is told once."""
+
+    _told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append a record; opening the file anew may fail as well."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Close the file; what it cannot take any more is lost."""
+        with suppress(OSError):
+            super().close()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Say why a record is not in the file; it is on standard error all the same."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._told:
+            self._told = True
+            why = error.strerror or error
+            sys.stderr.write(f"The log file {self.baseFilename} cannot be written: {why}.\n")
+
+
 def _file_handler(path: "Path", form: logging.Formatter) -> logging.Handler:
     """Appends to a file; one that a program renames to keep it is made anew (logrotate)."""
     try:
         if not path.exists():
             open_text(path).close()  # for its owner alone
-        handler = WatchedFileHandler(path, encoding="utf-8")
+        handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise SettingInvalid(
             f"The log file {path} cannot be written: {error.strerror or error}. Mend"
