@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.options import Run
-from cli.pictures import decoded, free_name, make_picture_folder
+from cli.pictures import decoded, free_name, make_picture_folder, short_name
 from retrieval.files.output import replacing
 from retrieval.values import Location, counted
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SIDE_PX = 160  # of a face on a contact sheet
 _ACROSS, _DOWN = 8, 6
 _LABEL_PX = 34  # below a face: who it is, and of which photo
+_MOST = 100  # bytes of a photo's and of a person's name in a file's
 _UNSAFE = re.compile(r"[^\w.-]+")
 
 
@@ -40,7 +41,8 @@ class Crop:
     @property
     def file(self) -> str:
         """A name for the file that every system takes."""
-        return _UNSAFE.sub("_", f"{Path(self.photo).stem}-{self.number}-{self.told}")[:120]
+        stem, told = (_UNSAFE.sub("_", text) for text in (Path(self.photo).stem, self.told))
+        return f"{short_name(stem, _MOST)}-{self.number}-{short_name(told, _MOST)}"
 
 
 def crops_of(

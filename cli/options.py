@@ -299,6 +299,7 @@ def _run(
         for name, kind in written.items():
             if values[name] is not None:
                 _check_written(values[name], kind)
+        _check_apart(values, written)
         function(run, **values)
     except RollcallError as error:
         report(error, shared["json"], given)
@@ -329,6 +330,18 @@ def _check_written(path: Path, kind: Writes) -> None:
 
     check = check_writable if kind is Writes.FILE else check_writable_folder
     check(path)
+
+
+def _check_apart(values: Mapping[str, Any], written: Mapping[str, Writes]) -> None:
+    """Refuse a file that two options name: what one writes would take the other's place."""
+    named: dict[Path, str] = {}
+    for name in sorted(written, key=lambda each: written[each] is Writes.FILE):  # folders first
+        path = values[name]
+        if path is None or (path.exists() and not (path.is_file() or path.is_dir())):
+            continue  # /dev/null takes everything
+        before = named.setdefault(path.resolve(), name)
+        if before != name and written[name] is Writes.FILE:
+            raise SettingInvalid(f"--{before} and --{name} both name {path}. Name one for each.")
 
 
 def _as_store_error(error: OSError) -> StoreError:

@@ -22,8 +22,20 @@ def make_picture_folder(folder: Path, option: str) -> None:
         raise SettingInvalid(f"{option} {folder}: cannot be made: {error.strerror}.") from error
 
 
+def short_name(text: str, most: int = 200) -> str:
+    """A part of a file's name, cut where file systems would refuse it with what goes around it.
+
+    Args:
+        text: any.
+        most: bytes; a name has at most 255, and what is written beside it needs a few.
+    """
+    data = text.encode("utf-8", "surrogateescape")
+    return text if len(data) <= most else data[:most].decode("utf-8", "ignore")
+
+
 def free_name(stem: str, taken: set[str]) -> str:
     """A name that this run has not used yet, which it uses now: folders may hold photos alike."""
+    stem = short_name(stem)
     name, number = stem, 2
     while name in taken:
         name, number = f"{stem}-{number}", number + 1

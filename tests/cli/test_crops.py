@@ -64,6 +64,39 @@ def test_search_takes_folders_and_says_who_with_number_and_id(
     assert refused.exit_code == 2
 
 
+def test_long_names_are_cut_and_name_the_person_all_the_same(
+    home: Path, asked: Path, tmp_path: Path
+) -> None:
+    long = tmp_path / "long"
+    long.mkdir()
+    for stem in ("李" * 80, "a" * 250):
+        copy(asked / "grace.jpg", long / f"{stem}.jpg")
+    crops, drawn = tmp_path / "crops", tmp_path / "drawn"
+    result = rollcall(home, "identify", long, "--crops", crops, "--draw", drawn)
+    assert result.exit_code == 0, result.output
+    assert sum(path.name.endswith("-1-Grace_Hopper.jpg") for path in crops.iterdir()) == 2
+    assert len(list(drawn.iterdir())) == 2
+
+
+def test_two_options_never_write_one_file(home: Path, asked: Path, tmp_path: Path) -> None:
+    out, link = tmp_path / "out.csv", tmp_path / "link.csv"
+    out.write_text("before")
+    link.symlink_to(out)
+    for command in ("identify", "search"):
+        for other in ("--rejects", "--crops"):
+            told = rollcall(home, command, asked, "--out", out, other, link)
+            assert told.exit_code == 2, told.output
+    assert (
+        "Name one for each"
+        in rollcall(home, "search", asked, "--out", out, "--rejects", link).stderr
+    )
+    new = tmp_path / "new.csv"
+    assert rollcall(home, "identify", asked, "--out", new, "--crops", new).exit_code == 2
+    assert (out.read_text(), new.exists()) == ("before", False)
+    kept = rollcall(home, "identify", asked, "--out", "/dev/null", "--rejects", "/dev/null")
+    assert "both name" not in kept.stderr
+
+
 def test_crops_do_not_go_with_the_queue(home: Path, tmp_path: Path) -> None:
     for command in ("identify", "search"):
         words = ("--queue", "--crops", tmp_path / "crops", "--out", tmp_path / "out.csv")
