@@ -19,6 +19,8 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
+from milvus import MilvusServerConfig
+
 _PORT, _HEALTH = 19530, "http://127.0.0.1:9091/healthz"
 _SIOCSIFFLAGS, _IFF_UP, _PR_SET_PDEATHSIG = 0x8914, 0x1, 1
 
@@ -67,9 +69,17 @@ async def _serve(server: subprocess.Popen[bytes], path: Path) -> int:
         return await asyncio.to_thread(server.wait)
 
 
-def main(folder: Path) -> int:
-    """Serve the server whose files and configuration are in the folder at folder/socket."""
+def _configure(folder: Path, *, password: bool) -> None:
+    """Write its configuration, with ports that are free in this network."""
+    config = MilvusServerConfig(data_dir=str(folder), authorization_enabled=password)
+    config.set("authorization_enabled", password)
+    config.resolve()
+
+
+def main(folder: Path, *, password: bool) -> int:
+    """Serve the server whose files are in the folder at folder/socket."""
     _bring_loopback_up()
+    _configure(folder, password=password)
     program = folder / "bin" / "milvus"
     with (folder / "log").open("ab") as log:
         server = subprocess.Popen(
@@ -90,4 +100,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), password="--password" in sys.argv))

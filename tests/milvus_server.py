@@ -19,8 +19,9 @@ _START_S = 120
 class RunningMilvus:
     """A server that is reached through a Unix socket in its own folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, password: bool) -> None:
         self._folder = folder
+        self._words = [sys.executable, str(RELAY), str(folder), *(["--password"] * password)]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -32,7 +33,7 @@ class RunningMilvus:
         """Start, and wait until it answers."""
         own_network = ["unshare", "--map-root-user", "--net", "--"]
         self._process = subprocess.Popen(
-            [*own_network, sys.executable, str(RELAY), str(self._folder)],
+            [*own_network, *self._words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
         )
@@ -59,11 +60,8 @@ def running_milvus(*, password: bool = False) -> Iterator[RunningMilvus]:
     _check_namespaces()
     with tempfile.TemporaryDirectory(prefix="rollcall-mv-") as name:  # short: it holds a socket
         folder = Path(name)
-        config = milvus.MilvusServerConfig(data_dir=name, authorization_enabled=password)
-        config.set("authorization_enabled", password)
-        config.resolve()
         milvus._initialize_data_files(name)
-        server = RunningMilvus(folder)
+        server = RunningMilvus(folder, password=password)
         try:
             server.start()
             yield server

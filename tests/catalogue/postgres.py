@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 _USER = "postgres"
@@ -22,9 +23,11 @@ class Postgres:
 
     def empty_database(self) -> str:
         """Empty the server's one database, which nobody may use meanwhile; return its URL."""
-        again = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
-        self._run("psql", "-h", str(self._folder), "-U", _USER, "-q", "-c", again)
-        return f"postgresql://{_USER}@/{_USER}?host={self._folder}"
+        url = f"postgresql://{_USER}@/{_USER}?host={self._folder}"
+        with psycopg.connect(url) as connection:
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+        return url
 
     def start(self) -> None:
         """Start, and wait until it answers; durability is not what the tests are about."""
@@ -48,12 +51,12 @@ class Postgres:
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-s", *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
-        # The server refuses to be root's.
-        user = _USER if os.getuid() == 0 else None
+        # The server refuses to be root's. Python itself would fork to become somebody else, and the
+        # fork of a process in which gRPC has threads may crash before it is another program.
+        as_user = ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--init-groups"]
         subprocess.run(
-            [self._binaries / program, *arguments],
+            [*(as_user if os.getuid() == 0 else []), self._binaries / program, *arguments],
             check=True,
-            user=user,
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -27,23 +27,18 @@ WAIT_S = 180
 def started(home: Path, *words: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """A `rollcall` process, as a terminal starts it."""
     with subprocess.Popen(
-        [sys.executable, "-m", "cli", *map(str, words)],
+        # What a script starts in the background ignores Ctrl-C, and so would its children.
+        ["env", "--default-signal=INT", sys.executable, "-m", "cli", *map(str, words)],
         cwd=ROOT,
         env={**os.environ, "ROLLCALL_HOME": str(home), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_obey_ctrl_c,
     ) as process:
         try:
             yield process
         finally:
             process.kill()
-
-
-def _obey_ctrl_c() -> None:
-    # Whoever is started in the background of a script ignores it, and so would its children.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def until(found: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
