@@ -215,7 +215,7 @@ def content_of(run: Run, path: str) -> Location | Confined:
     place, within = path_of(run, path), run.options.get("within")
     if within is None or isinstance(place, Url):
         return place
-    return Confined(Path(within), place.relative_to(within))
+    return Confined(Path(within), Path(os.path.relpath(place, within)))  # outside it is refused
 
 
 def path_of(run: Run, path: str) -> Location:

@@ -276,9 +276,13 @@ def _read_below(place: Confined, name: str, max_bytes: int) -> bytes:
 
 
 def _open_at(folder: int, part: str, flags: int, name: str) -> int:
+    if part == "..":
+        raise PhotoUnreadable(
+            f"{name}: it lies outside of the folder that is read for others. Put the file itself"
+            " there."
+        )
     try:
-        if part != "..":
-            return os.open(part, os.O_RDONLY | os.O_NOFOLLOW | flags, dir_fd=folder)
+        return os.open(part, os.O_RDONLY | os.O_NOFOLLOW | flags, dir_fd=folder)
     except OSError as error:
         is_link = error.errno == errno.ELOOP or (
             error.errno == errno.ENOTDIR and stat.S_ISLNK(os.lstat(part, dir_fd=folder).st_mode)

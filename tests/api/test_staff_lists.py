@@ -1,8 +1,10 @@
 """A staff list over HTTP: shown as it was understood, applied as it was shown, and nothing else."""
 
 import io
+import sqlite3
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import openpyxl
@@ -248,3 +250,20 @@ def test_of_two_who_apply_a_list_at_once_one_does(
         answers = list(pool.map(lambda _: applied(client, seen, leavers=2), range(4)))
     assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404]
     assert listed(client) == [("Ada", None, 1)]
+
+
+def test_who_was_deleted_is_told_where_the_next_who_left_was_renamed_meanwhile(
+    client: TestClient, people: dict[str, int], settings: Settings
+) -> None:
+    renames = "UPDATE people SET name = 'Rosa Rot' WHERE name = 'Rosa'"
+    with closing(sqlite3.connect(settings.home / "catalogue.db")) as catalogue:
+        catalogue.execute(f"CREATE TRIGGER race AFTER DELETE ON people BEGIN {renames}; END")
+    seen = sent(
+        client, "name,photo\nAda,a.png\n", photos=packed(**{"a.png": paint(YELLOW, seed=6)})
+    )
+    refused = applied(client, seen, leavers=2)
+    assert refused.status_code == 409
+    assert "Deleted for good, with a receipt each: 1 of 2 people." in refused.json()["detail"]
+    assert "Nothing" not in refused.json()["detail"]
+    assert listed(client) == [("Rosa Rot", None, 2)]
+    assert len(client.get("/v1/receipts").json()["receipts"]) == 1

@@ -1,9 +1,12 @@
 """Files of a folder that must not be left: no link leads out of it, whenever it is put there."""
 
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import pytest
 
+from retrieval.catalogue.runs.run_records import Run, RunState
+from retrieval.collection.bulk import content_of
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable
 from retrieval.photos.decode import read
 from retrieval.values import Confined
@@ -40,6 +43,19 @@ def test_no_link_is_followed_neither_on_the_way_nor_at_its_end(folder: Path) -> 
     (folder / "Gustav").symlink_to(out)
     (folder / "Rosa" / "2.png").symlink_to(out / "1.png")
     (folder / "Rosa" / "3.png").symlink_to("1.png")  # also one that stays inside
-    for inside in ("Gustav/1.png", "Rosa/2.png", "Rosa/3.png", "../out/1.png", "Rosa/../../out"):
+    for inside in ("Gustav/1.png", "Rosa/2.png", "Rosa/3.png"):
         with pytest.raises(PhotoUnreadable, match="link"):
             content(folder, inside)
+
+
+def test_nothing_outside_of_the_folder_is_read_for_a_run(folder: Path) -> None:
+    for inside in ("../out/1.png", "Rosa/../../out"):
+        with pytest.raises(PhotoUnreadable, match="outside"):
+            content(folder, inside)
+    now = datetime.now(UTC)
+    options = {"base": str(folder), "within": str(folder)}
+    run = Run("0" * 32, "enrol", "c", "s", options, RunState.FINISHED, True, None, None, now, now)
+    for path in (folder.parent / "out" / "1.png", Path("../out/1.png"), Path("/dev/zero")):
+        with pytest.raises(PhotoUnreadable, match="outside"):
+            read(content_of(run, str(path)), str(path), 100)
+    assert read(content_of(run, "Rosa/1.png"), "1.png", 100) == b"inside"

@@ -20,7 +20,7 @@ from retrieval.api.routes.runs import NewRun, begun, unpacked, uploaded
 from retrieval.api.routing import OPERATOR, By, CollectionName, InContext, Once, router
 from retrieval.api.schemas import ApplyList, StaffListDone, StaffListShown
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.records import JournalEntry
+from retrieval.catalogue.records import JournalEntry, Person
 from retrieval.collection.run_files import note_list, noted_list, taking_list, uploads_below
 from retrieval.errors import (
     AlreadyExists,
@@ -231,15 +231,18 @@ def _edited(
 ) -> dict[str, Any]:
     """Leavers first, so that their names and numbers are free; then names and numbers."""
     told = partial(audited, service.catalogue, caller)
-    receipts = []
+    receipts: list[dict[str, Any]] = []
     for person in seen.plan.leavers if leavers else ():
-
-        def delete(person: Any = person) -> deletions.Deletion:
-            with told("delete", service.collection.name, partial(erased_of, person)):
-                return deletions.delete_person(service, person, context.settings.home)
-
-        deletion = context.deletions.begin(service, delete)
-        context.pictures.forget(deletion.faces, deletion.photos)
+        try:
+            deletion = _gone(context, caller, service, person)
+        except NotFound as error:  # renamed or deleted since the preview was looked at
+            if not receipts:
+                raise
+            raise AlreadyExists(
+                f"Deleted for good, with a receipt each: {len(receipts)} of"
+                f" {len(seen.plan.leavers)} people. Somebody else of the list was renamed or"
+                " deleted meanwhile, so the rest of it was not done; look at its preview again."
+            ) from error
         receipts.append({"person_id": person.id, "receipt": deletion.receipt})
     entries = []
     if seen.plan.renamings or seen.plan.numbered:
@@ -251,6 +254,19 @@ def _edited(
         "run": None,
         "report": None,
     }
+
+
+def _gone(context: Context, caller: By, service: Service, person: Person) -> deletions.Deletion:
+    """Delete somebody who left."""
+
+    def delete() -> deletions.Deletion:
+        erased = partial(erased_of, person)
+        with audited(service.catalogue, caller, "delete", service.collection.name, erased):
+            return deletions.delete_person(service, person, context.settings.home)
+
+    deletion = context.deletions.begin(service, delete)
+    context.pictures.forget(deletion.faces, deletion.photos)
+    return deletion
 
 
 def _edits(entries: Sequence[JournalEntry]) -> dict[str, Any]:
