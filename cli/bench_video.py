@@ -73,7 +73,7 @@ def _show(run: Run, document: dict[str, Any]) -> None:
         f"{document['videos']} videos, {document['faces']} faces of {document['owners']} walkers on"
         f" {document['tracks']} tracks; purity {document['purity']:.1%}; {document['model']}"
     )
-    run.table(("", "by tracks", "one by one"), rows, title=title)
+    run.table(("", "by tracks", "one by one", "in an event"), rows, title=title)
     if "speed" in document:
         speed = dict(document["speed"])
         speed |= {f"memory: {name}": value for name, value in speed.pop("memory", {}).items()}

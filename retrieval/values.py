@@ -328,6 +328,11 @@ class PeopleHits:
             self.templates[rows],
         )
 
+    def times(self, factors: Floats) -> PeopleHits:
+        """With the scores of each probe multiplied by a factor (q,)."""
+        scores = np.asarray(self.scores * factors[:, None], np.float32)
+        return PeopleHits(self.people, scores, self.faces, self.nearest, self.templates)
+
     def among(self, known: Iterable[int]) -> PeopleHits:
         """Without people who are not known: whom another process deleted since the search.
 

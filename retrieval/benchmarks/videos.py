@@ -22,9 +22,10 @@ from retrieval.collection.tracks.following import BATCH, Follower, Track, kept
 from retrieval.collection.tracks.identifying import answers
 from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.errors import DataInvalid
+from retrieval.events.intake import new_video
 from retrieval.identities.decide import decide
 from retrieval.photos.decode import decode
-from retrieval.photos.videos import Frame
+from retrieval.photos.videos import Frame, VideoInfo
 from retrieval.service import Service
 from retrieval.values import Faces, Pixels, found_ids
 
@@ -35,6 +36,8 @@ ENROLLED = 3  # photos per person
 _LARGE, _SMALL = (130, 210), (45, 75)  # pixels of the photo's side, of which a face fills half
 _LEAST_PHOTOS = 6
 _HEAD = 0.62  # share of an LFW photo's side that is cut out: the head
+
+Names = dict[int, str | None]  # of tracks, by their numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +81,8 @@ class VideoFigures:
         tracks: how many there were, and `owners` how many people walked.
         purity: share of faces whose track is mostly their owner's.
         per_owner: tracks of one person, on average.
-        faces_missed: share of the known people's faces that are not named rightly: by tracks, and
-            one by one.
+        faces_missed: share of the known people's faces that are not named rightly: by tracks, one
+            by one, and by the video as an event, which names those to be checked as well.
         people_missed: known people who are never named rightly.
         wrongly_named: wrong names per video.
         strangers_tagged: share of strangers' faces that are given a name.
@@ -92,10 +95,10 @@ class VideoFigures:
     owners: int
     purity: float
     per_owner: float
-    faces_missed: tuple[float, float]
-    people_missed: tuple[int, int]
-    wrongly_named: tuple[float, float]
-    strangers_tagged: tuple[float, float]
+    faces_missed: tuple[float, float, float]
+    people_missed: tuple[int, int, int]
+    wrongly_named: tuple[float, float, float]
+    strangers_tagged: tuple[float, float, float]
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -221,7 +224,7 @@ class Seen(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What is counted over videos; pairs are by tracks, and one by one."""
+    """What is counted over videos; triples are by tracks, one by one, and as events."""
 
     frames: int = 0
     tracks: int = 0
@@ -230,15 +233,19 @@ class Tally:
     faces: int = 0
     known: int = 0
     strangers: int = 0
-    missed: tuple[int, int] = (0, 0)
-    tagged: tuple[int, int] = (0, 0)
-    people_missed: tuple[int, int] = (0, 0)
-    wrong: tuple[int, int] = (0, 0)
+    missed: tuple[int, int, int] = (0, 0, 0)
+    tagged: tuple[int, int, int] = (0, 0, 0)
+    people_missed: tuple[int, int, int] = (0, 0, 0)
+    wrong: tuple[int, int, int] = (0, 0, 0)
 
     def count(
-        self, walkers: Sequence[Walker], seen: Sequence[Seen], names: dict[int, str | None]
+        self,
+        walkers: Sequence[Walker],
+        seen: Sequence[Seen],
+        names: Names,
+        in_event: Names,
     ) -> None:
-        """Add the faces of one video, whose tracks have these names."""
+        """Add the faces of one video, whose tracks have these names, alone and in an event."""
         on_tracks = [each for each in seen if each.owner >= 0 and each.track in names]
         majority: dict[int, Counter[int]] = {}
         for each in on_tracks:
@@ -250,13 +257,14 @@ class Tally:
         usable = [each for each in seen if each.owner >= 0 and each.usable]
         self.known += sum(walkers[each.owner].known for each in usable)
         self.strangers += sum(not walkers[each.owner].known for each in usable)
-        both = [
+        ways = [
             _counted([(walkers[each.owner], names.get(each.track)) for each in usable]),
             _counted([(walkers[each.owner], each.alone) for each in usable]),
+            _counted([(walkers[each.owner], in_event.get(each.track)) for each in usable]),
         ]
-        for field, pair in zip(_COUNTED, zip(*both, strict=True), strict=True):
+        for field, counts in zip(_COUNTED, zip(*ways, strict=True), strict=True):
             before = getattr(self, field)
-            setattr(self, field, (before[0] + pair[0], before[1] + pair[1]))
+            setattr(self, field, tuple(a + b for a, b in zip(before, counts, strict=True)))
 
     def figures(self, videos: int) -> VideoFigures:
         """What that makes, over so many videos."""
@@ -305,13 +313,28 @@ def measure(
         seen, tracks = _followed(tally, service, active_model, walkers)
         named = answers(active_model, service.catalogue, tracks)
         names = {t.number: a.face.person for t, a in zip(tracks, named, strict=True)}
-        tally.count(walkers, seen, names)
+        tally.count(walkers, seen, names, _in_event(service, active_model, tracks))
         advance(1)
     return tally.figures(videos)
 
 
-def _share(counts: tuple[int, int], of: int) -> tuple[float, float]:
-    return counts[0] / max(of, 1), counts[1] / max(of, 1)
+def _share(counts: tuple[int, int, int], of: int) -> tuple[float, float, float]:
+    tracks, alone, event = counts
+    return tracks / max(of, 1), alone / max(of, 1), event / max(of, 1)
+
+
+def _in_event(service: Service, active_model: ActiveModel, tracks: Sequence[Track]) -> Names:
+    """The names that tracks have where they are an event's only video."""
+    collection = active_model.collection
+    event = service.events.create("composed")
+    info = VideoInfo(WIDTH, HEIGHT, SECONDS, 0, None)
+    video = new_video(tracks, collection.dimension, "0" * 64, "composed.mp4", info, SECONDS)
+    service.catalogue.albums.add(collection.id, event.id, [video], [], collection.fingerprint)
+    service.events.settle(event)
+    shown = service.events.appearances(service.events.find(event.id))
+    service.events.delete(event)
+    by_face = {each.appearance.face: each.person for each in shown}
+    return {track.number: by_face.get(n) for n, track in enumerate(tracks, 1)}
 
 
 def _followed(

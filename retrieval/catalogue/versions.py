@@ -290,6 +290,10 @@ CREATE TABLE webhooks (
     FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE)
 """
 
+_AGREEMENT = """
+ALTER TABLE appearances ADD COLUMN agreement {double}
+"""
+
 # Each makes its version of the one before; the first makes version 2 of version 1.
 MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _RUNS,
@@ -315,6 +319,7 @@ MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _VIDEOS,
     _HOMONYMS,
     _SOUGHT,
+    _AGREEMENT,
 )
 
 

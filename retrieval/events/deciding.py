@@ -24,6 +24,7 @@ from retrieval.events.said import NOBODY, Said
 from retrieval.identities.at_once import Times, decide_stays
 from retrieval.identities.decide import decide
 from retrieval.identities.link import Linked, LinkRule, Seen, link, one_per_photo, standing
+from retrieval.scoring.rule import credit
 from retrieval.values import Decision, Floats, Gate, Ints, PeopleHits, Vectors, found_ids
 
 _TRIES = 20  # while photos are added between reading and writing
@@ -135,9 +136,9 @@ def decided_now(host: Host, active_model: ActiveModel, event_id: int) -> tuple[i
     )
     if not len(rows):
         return revision, _nothing(), stamp
-    hits = lens.gallery.search(vectors, CANDIDATES)
-    hits = hits.among(host.catalogue.names(found_ids(hits.people)))
     own = _Own(found, rows, tuple(unusable[row] for row in rows))
+    hits = lens.gallery.search(vectors, CANDIDATES).times(own.credit)
+    hits = hits.among(host.catalogue.names(found_ids(hits.people)))
     hits = _without_refused(hits, own, said)
     decisions = own.one_by_one(hits, gate)
     linked = _linked(host, active_model, own, vectors, hits, decisions, said, rule)
@@ -151,6 +152,7 @@ class _Own:
     def __init__(self, found: Appearances, rows: Ints, unusable: tuple[str | None, ...]) -> None:
         self.ids, self.photos = found.ids[rows], found.photos[rows]
         self.times = Times(found.first[rows], found.last[rows])
+        self.credit = credit(found.agreement[rows])
         self.unusable = unusable
         self.usable = np.array([reason is None for reason in unusable], bool)
 
@@ -234,6 +236,7 @@ def _linked(
         fixed=fixed,
         refused=refused,
         times=own.times,
+        credit=own.credit,
     )
     return link(seen, known, owners, rule)
 

@@ -9,12 +9,13 @@ from retrieval.catalogue.events.records import Event, NewPhoto, Reject, Seconds
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.pipeline import PhotoFaces, PhotoFailure
 from retrieval.collection.thumbnails import cut
+from retrieval.collection.tracks.following import Track, joined
 from retrieval.collection.tracks.identifying import Advance, see
 from retrieval.collection.tracks.sightings import Sighting
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.events.host import Host
 from retrieval.photos.moments import taken_at
-from retrieval.photos.videos import is_video, opened
+from retrieval.photos.videos import VideoInfo, is_video, opened
 from retrieval.values import Source
 
 BATCH_PHOTOS = 16  # photos per transaction; bounds the memory of a batch as well
@@ -168,22 +169,53 @@ def take_video(
         reject = Reject(source.name, error.code, str(error), sha256)
         albums.add(collection.id, event.id, [], [reject], collection.fingerprint)
         return PhotoTaken(source.name, "rejected", 0, error.code, str(error))
-    location = None if isinstance(source.content, bytes) else str(source.content)
-    pictures = [track.best[0].picture for track in seen.tracks]
-    new = NewPhoto(
-        sha256=seen.sha256,
-        photo=source.name,
-        location=location,
-        width=seen.info.width,
-        height=seen.info.height,
-        taken_at=seen.info.taken_at,
-        faces=seen.faces(collection.dimension),
-        pictures=pictures if host.keeping.thumbnails else (),
-        seconds=seen.seconds,
-        times=[Seconds(track.first, track.last, track.best[0].second) for track in seen.tracks],
+    new = new_video(
+        seen.tracks,
+        collection.dimension,
+        seen.sha256,
+        source.name,
+        seen.info,
+        seen.seconds,
+        location=None if isinstance(source.content, bytes) else str(source.content),
+        pictures=host.keeping.thumbnails,
     )
     albums.add(collection.id, event.id, [new], [], collection.fingerprint)
     return PhotoTaken(source.name, "added", len(seen.tracks), message=seen.remark)
+
+
+def new_video(
+    tracks: Sequence[Track],
+    dimension: int,
+    sha256: str,
+    name: str,
+    info: VideoInfo,
+    seconds: float,
+    *,
+    location: str | None = None,
+    pictures: bool = False,
+) -> NewPhoto:
+    """A video as an event has it: a photo, with a face per track.
+
+    Args:
+        tracks: that count.
+        dimension: of the collection's vectors.
+        sha256, name, info, location: of its file.
+        seconds: how much of it was seen.
+        pictures: whether the tracks' pictures are kept.
+    """
+    return NewPhoto(
+        sha256=sha256,
+        photo=name,
+        location=location,
+        width=info.width,
+        height=info.height,
+        taken_at=info.taken_at,
+        faces=joined(tracks, dimension),
+        pictures=[track.best[0].picture for track in tracks] if pictures else (),
+        seconds=seconds,
+        times=[Seconds(track.first, track.last, track.best[0].second) for track in tracks],
+        agreement=[track.agreement for track in tracks],
+    )
 
 
 def take_sighting(host: Host, event: Event, camera: str, sighting: Sighting) -> None:
@@ -208,6 +240,7 @@ def take_sighting(host: Host, event: Event, camera: str, sighting: Sighting) -> 
             pictures=[picture] if host.keeping.thumbnails and picture else (),
             seconds=length,
             times=[Seconds(0.0, length, best)],
+            agreement=[track.agreement],
         )
         host.catalogue.albums.add(collection.id, event.id, [new], [], collection.fingerprint)
 

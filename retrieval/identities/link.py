@@ -80,6 +80,8 @@ class Seen:
         fixed: (n,) bool, what a human said: it is not decided anew.
         refused: pairs of a row and of a person whom it is not.
         times: when each was seen, where there are videos.
+        credit: (n,) by what each one's scores are multiplied, where there are videos: see
+            `scoring.rule.credit`.
     """
 
     vectors: Vectors
@@ -91,6 +93,12 @@ class Seen:
     fixed: npt.NDArray[np.bool_]
     refused: Sequence[tuple[int, int]] = ()
     times: Times | None = None
+    credit: Floats | None = None
+
+    def credited(self, rows: Ints) -> Vectors:
+        """Vectors (m, d) whose cosines are scores: shorter where they are means that differ."""
+        vectors = self.vectors[rows]
+        return vectors if self.credit is None else vectors * self.credit[rows, None]
 
     def moments(self) -> csr_matrix:
         """(n, m): which faces were seen at once; see `at_once.moments`."""
@@ -206,7 +214,7 @@ def _recall(
     refused = _vetoes(seen, people, whose)
     for start in range(0, len(rows), size):
         some = rows[start : start + size]
-        vectors = seen.vectors[some]
+        vectors = seen.credited(some)
         nearest = np.maximum.reduceat(vectors @ pool.T, starts, axis=1)
         fused = fuse(nearest, vectors @ means.T)
         at, columns = refused[some].nonzero()
@@ -251,7 +259,7 @@ def _vetoes(seen: Seen, people: Ints, whose: Ints) -> csr_matrix:
 
 def _nearest_other(seen: Seen, some: Ints, rows: Ints) -> Floats:
     """Cosine of each face to the nearest other face that is nobody's, of another photo."""
-    cosines = seen.vectors[some] @ seen.vectors[rows].T
+    cosines = seen.credited(some) @ seen.vectors[rows].T
     shown = seen.moments()
     cosines[(shown[some] @ shown[rows].T).nonzero()] = -1
     nearest: Floats = cosines.max(axis=1)

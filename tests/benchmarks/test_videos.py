@@ -134,14 +134,15 @@ def test_figures_are_counted_by_tracks_and_one_by_one():
             Seen(-1, 1, "Bob", True),  # nobody's
         ],
         {1: "Ada", 2: None, 3: None},
+        {1: "Ada", 2: "Bob", 3: "Bob"},
     )
     figures = tally.figures(1)
     assert (figures.faces, figures.tracks, figures.owners) == (8, 3, 3)
     assert figures.purity == pytest.approx(7 / 8)
-    assert figures.faces_missed == pytest.approx((3 / 5, 3 / 5))
-    assert figures.people_missed == (1, 0)  # Bob, by tracks
-    assert figures.wrongly_named == (1, 2)  # Bob as Ada by the track; Bob as Ada, Cy as Bob alone
-    assert figures.strangers_tagged == pytest.approx((0, 1 / 2))
+    assert figures.faces_missed == pytest.approx((3 / 5, 3 / 5, 1 / 5))
+    assert figures.people_missed == (1, 0, 0)  # Bob, by tracks
+    assert figures.wrongly_named == (1, 2, 2)  # Bob as Ada, and Cy as Bob
+    assert figures.strangers_tagged == pytest.approx((0, 1 / 2, 1))
 
 
 def test_composed_videos_are_measured(service, folder):

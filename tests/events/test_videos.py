@@ -131,3 +131,17 @@ def test_two_stays_of_one_video_are_grouped_unless_they_overlap():
     labels = group_faces(one, video, 0.5, times)
     assert labels[0] != labels[1]
     assert labels[2] in labels[:2]
+
+
+def test_an_event_scores_a_track_as_identify_does(service, tmp_path):
+    """The mean of frames that differ counts less: by one rule, wherever it is decided."""
+    frames = [squares((RED if n % 20 < 10 else (250, 60, 6), 20 + n, 20)) for n in range(40)]
+    video = write_video(tmp_path / "v.mp4", frames, fps=10)
+    event = service.events.create("Party")
+    list(service.events.add(event, [Source("v.mp4", video)]))
+    (seen,) = service.events.appearances(event)
+    (track,) = service.identify_video(Source("v.mp4", video)).tracks
+    assert seen.person == track.face.person == "Red"
+    assert seen.appearance.likeness == pytest.approx(track.face.score, abs=1e-5)
+    faces = service.catalogue.event_faces.of_event(event.id)
+    assert faces.agreement[0] < 0.999

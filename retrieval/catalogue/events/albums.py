@@ -280,8 +280,9 @@ def _face_rows(photo: NewPhoto) -> list[dict[str, Any]]:
     if photo.seconds is None:
         return rows
     return [
-        row | {"first_s": seen.first, "last_s": seen.last, "best_s": seen.best}
-        for row, seen in zip(rows, photo.times, strict=True)
+        row
+        | {"first_s": seen.first, "last_s": seen.last, "best_s": seen.best, "agreement": agreement}
+        for row, seen, agreement in zip(rows, photo.times, photo.agreement, strict=True)
     ]
 
 

@@ -37,7 +37,7 @@ EVENT, ITSELF, NOTHING = "event", "itself", "nothing"  # what `basis` may say
 _NUMBER = {found.value: number for number, found in enumerate(FOUND)}
 _COLUMNS = (
     "id", "photo_id", "outcome", "person_id", "likeness", "needed", "basis", "group_id", "size_px",
-    "first_s", "last_s",
+    "first_s", "last_s", "agreement",
 )  # fmt: skip
 _SHOWN = select(
     *(
@@ -264,7 +264,7 @@ def _read(connection: Connection, event_id: int, person_id: int | None = None) -
     rows = cursor.fetchall() if cursor is not None else []
     columns: Sequence[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
     ids, photos, found, persons, likeness, needed = columns[:6]
-    basis, groups, sizes, first, last = columns[6:]
+    basis, groups, sizes, first, last, agreement = columns[6:]
     return Appearances(
         ids=np.array(ids, np.int64),
         photos=np.array(photos, np.int64),
@@ -277,6 +277,7 @@ def _read(connection: Connection, event_id: int, person_id: int | None = None) -
         sizes=np.array(sizes, np.float32),
         first=np.array([second or 0 for second in first], np.float32),
         last=np.array([second or 0 for second in last], np.float32),
+        agreement=np.array([1 if each is None else each for each in agreement], np.float32),
     )
 
 

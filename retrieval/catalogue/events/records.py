@@ -145,6 +145,8 @@ class NewPhoto:
         pictures: a JPEG a face, or none at all.
         seconds: of a video; None of a photo.
         times: of a video, when each face was seen.
+        agreement: of a video, how much the vectors of each face agree whose mean it has: see
+            `scoring.rule.credit`.
     """
 
     sha256: str
@@ -157,6 +159,7 @@ class NewPhoto:
     pictures: Sequence[bytes] = ()
     seconds: float | None = None
     times: Sequence[Seconds] = ()
+    agreement: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,7 @@ class Appearances:
         groups: (n,) int64, the id of the group's first appearance, -1 for none.
         sizes: (n,) float32, pixels of the face's shorter side.
         first, last: (n,) float32, seconds of a video; 0 of a photo.
+        agreement: (n,) float32, see `scoring.rule.credit`; 1 of a photo.
     """
 
     ids: Ints
@@ -195,6 +199,7 @@ class Appearances:
     sizes: Floats
     first: Floats
     last: Floats
+    agreement: Floats
 
     def __len__(self) -> int:
         return len(self.ids)

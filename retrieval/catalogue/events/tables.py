@@ -101,6 +101,7 @@ appearances = Table(
     Column("first_s", Double),
     Column("last_s", Double),
     Column("best_s", Double),
+    Column("agreement", Double),  # of the vectors whose mean it has; null of one vector
     Index("appearances_by_event", "event_id", "id"),
     Index("appearances_by_photo", "photo_id"),
     Index("appearances_by_person", "person_id", "event_id"),

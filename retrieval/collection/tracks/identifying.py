@@ -1,7 +1,7 @@
 """Who is in a video: its tracks, each decided as a whole."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,12 +14,8 @@ from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.identities.at_once import Times, decide_stays
 from retrieval.photos.videos import Video, VideoInfo, VideoRules, opened
-from retrieval.values import Faces, Source, found_ids
-
-# A mean of vectors that differ, brought to unit length, lies nearer to everybody than each of them:
-# at a threshold that names 0.7 % of strangers by single photos, means of four named 3.0 % (joined
-# networks, LFW). With scores times the mean's length to this power it is 0.7 %; docs/video.md.
-AGREEMENT_POWER = 0.4
+from retrieval.scoring.rule import credit
+from retrieval.values import Source, found_ids
 
 Advance = Callable[[float, float | None], None]  # the second that is reached, and the length
 
@@ -43,10 +39,6 @@ class FollowedVideo:
     looked: int
     tracks: tuple[Track, ...]
     remark: str | None
-
-    def faces(self, dimension: int) -> Faces:
-        """The tracks as faces, one row per face."""
-        return joined(self.tracks, dimension)
 
 
 def follow(
@@ -152,9 +144,8 @@ def answers(
     lens.gallery.catch_up()
     gate = lens.gate(threshold)
     faces = joined(tracks, active_model.collection.dimension)
-    hits = lens.gallery.search(faces.vectors, CANDIDATES)
-    agreement = np.array([max(track.agreement, 1e-6) for track in tracks]) ** AGREEMENT_POWER
-    hits = replace(hits, scores=(hits.scores * agreement[:, None]).astype(np.float32))
+    agreement = np.array([track.agreement for track in tracks], np.float32)
+    hits = lens.gallery.search(faces.vectors, CANDIDATES).times(credit(agreement))
     names = catalogue.names(found_ids(hits.people))
     hits = hits.among(names)
     numbers = catalogue.external_ids(names)

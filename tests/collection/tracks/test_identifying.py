@@ -11,7 +11,8 @@ from PIL import Image
 from retrieval.building import build_models, build_service
 from retrieval.collection.answers import EnrolItem
 from retrieval.collection.tracks.drawing import timeline
-from retrieval.collection.tracks.identifying import AGREEMENT_POWER, follow
+from retrieval.collection.tracks.identifying import follow
+from retrieval.scoring.rule import AGREEMENT_POWER
 from retrieval.settings import Settings
 from retrieval.values import Source
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service
