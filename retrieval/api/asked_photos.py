@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from retrieval.api.problems import BodyUnknown
-from retrieval.api.uploads import check_count, photo_source
+from retrieval.api.uploads import ClientName, check_count, photo_source
 from retrieval.errors import SettingInvalid
 from retrieval.settings import Settings
 from retrieval.values import Source
@@ -22,7 +22,9 @@ RAW = ("application/octet-stream", "image/*")
 class Base64Photo(BaseModel):
     """A photo in a JSON document."""
 
-    name: str = Field("photo", max_length=1_000, description="What it is called in the answer.")
+    name: ClientName = Field(
+        "photo", max_length=1_000, description="What it is called in the answer."
+    )
     base64: str = Field(description="Its bytes.")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from retrieval.api.schemas import Document
+from retrieval.api.uploads import ClientName
 
 Id = Annotated[int, Field(ge=1, le=2**62)]
 
@@ -102,7 +103,7 @@ class PhotosTaken(Document):
 class InlinePhoto(BaseModel):
     """A photo in a JSON document."""
 
-    name: str = Field(min_length=1, max_length=500)
+    name: ClientName = Field(min_length=1, max_length=500)
     base64: str | None = Field(None, description="Its bytes.")
     url: str | None = Field(
         None, max_length=4_000, description="Or where it lies: below an allowed place."

@@ -1,10 +1,12 @@
 """Uploaded photos as the library takes them."""
 
+import re
 from collections.abc import Sequence, Sized
 from pathlib import PurePosixPath
 from typing import Annotated
 
 from fastapi import File, UploadFile
+from pydantic import AfterValidator
 from starlette.datastructures import UploadFile as Upload
 
 from retrieval.api.problems import BodyTooLarge
@@ -14,6 +16,21 @@ from retrieval.settings import Settings
 from retrieval.values import Source
 
 Photo = Annotated[UploadFile, File(description="A photo.")]
+
+# Control characters and halves of surrogate pairs: no line shows them, and PostgreSQL keeps no NUL.
+_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _shown(name: str) -> str:
+    return _UNSHOWN.sub("\ufffd", name)
+
+
+ClientName = Annotated[str, AfterValidator(_shown)]
+
+
+def client_name(upload: Upload) -> str:
+    """What a client calls a file, as it can be shown and kept; its folders are none of ours."""
+    return _shown(PurePosixPath((upload.filename or "").replace("\\", "/")).name)
 
 
 def check_count(photos: Sized, settings: Settings) -> None:
@@ -26,9 +43,8 @@ def check_count(photos: Sized, settings: Settings) -> None:
 
 
 async def photo_source(photo: Upload) -> Source:
-    """The bytes of an upload under its file's name; a client's folders are none of ours."""
-    name = PurePosixPath((photo.filename or "").replace("\\", "/")).name or "photo"
-    return Source(name, await photo.read())
+    """The bytes of an upload under its file's name."""
+    return Source(client_name(photo) or "photo", await photo.read())
 
 
 def video_name(video: UploadFile) -> str:
@@ -37,7 +53,7 @@ def video_name(video: UploadFile) -> str:
     Raises:
         SettingInvalid: it ends otherwise.
     """
-    name = PurePosixPath((video.filename or "").replace("\\", "/")).name
+    name = client_name(video)
     if not has_video_ending(name):
         raise SettingInvalid(
             f"{name or 'The file'} is no video by its name. Send one that ends in .mp4, .mov, .mkv,"

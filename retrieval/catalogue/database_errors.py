@@ -9,6 +9,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from retrieval.errors import (
     CatalogueIncompatible,
     CatalogueUnavailable,
+    DataInvalid,
+    RollcallError,
     StoreError,
     StoreFull,
 )
@@ -21,11 +23,13 @@ def primary(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def translated(error: Exception, label: str) -> StoreError:
+def translated(error: Exception, label: str) -> RollcallError:
     """What an error of the driver, or of the pool of connections, means to a user."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return _translated_sqlite(cause, label)
+    if "NUL (0x00)" in str(cause):  # psycopg has no class of its own for it
+        return DataInvalid("A text holds the character NUL, which no name has. Remove it.")
     state = getattr(cause, "sqlstate", None) or ""
     lost = isinstance(error, OperationalError) and not state
     if lost or isinstance(error, PoolTimeout) or state[:2] in _UNAVAILABLE_CLASSES:

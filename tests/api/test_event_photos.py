@@ -1,5 +1,6 @@
 """Photos of events over HTTP: shown in any format, and faces in them that were missed."""
 
+import base64
 import io
 
 import pillow_heif
@@ -131,3 +132,20 @@ def test_an_enrolled_face_has_a_picture_after_its_photo_is_gone(
     for question in ("", "?small=1"):
         picture = client.get(f"/v1/faces/{face['face_id']}/picture{question}")
         assert Image.open(io.BytesIO(picture.content)).size == (112, 112)
+
+
+def test_what_no_line_can_show_of_a_photos_name_is_replaced(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    event = client.post("/v1/events", json={"name": "Party"}).json()["id"]
+    for place in (f"/v1/events/{event}/photos", f"/v1/people/{people['Rosa']}/photos"):
+        head = b'--X\r\nContent-Disposition: form-data; name="photos"; filename="a\0b.png"\r\n\r\n'
+        kind = {"Content-Type": "multipart/form-data; boundary=X"}
+        body = head + paint(RED, seed=31) + b"\r\n--X--\r\n"
+        assert client.post(place, content=body, headers=kind).status_code < 300
+    sent = {"name": "c\0d.png", "base64": base64.b64encode(paint(RED, seed=32)).decode()}
+    client.post(f"/v1/events/{event}/photos/inline", json={"photos": [sent]})
+    shown = client.get(f"/v1/events/{event}/photos").json()["photos"]
+    assert {photo["photo"] for photo in shown} == {"a\ufffdb.png", "c\ufffdd.png"}
+    held = client.get(f"/v1/people/{people['Rosa']}").json()["photos"]
+    assert "a\ufffdb.png" in {photo["photo"] for photo in held}

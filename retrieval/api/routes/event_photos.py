@@ -32,7 +32,7 @@ from retrieval.api.routes.runs import (
 )
 from retrieval.api.routing import OPERATOR, VIEWER, By, InContext, InGallery, Once
 from retrieval.api.streams import EventStream, arrivals, changes
-from retrieval.api.uploads import check_count, photo_sources, video_name
+from retrieval.api.uploads import check_count, client_name, photo_sources, video_name
 from retrieval.catalogue.events.records import Event, PhotosAdded
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.collection.answers import box_of
@@ -192,7 +192,7 @@ async def add_event_archive(
     passed = PassedOver()
     place = await unpacked(context, archive, passed)
     photos = any_photos_below(place, passed, relative=True)
-    new = _run_into(event, service, archive.filename or "archive", photos, passed, place)
+    new = _run_into(event, service, client_name(archive) or "archive", photos, passed, place)
     return await _begun(context, caller, event, new)
 
 

@@ -31,6 +31,7 @@ from retrieval.api.routing import (
 )
 from retrieval.api.schemas import AnswersPage, RunsShown
 from retrieval.api.streams import EventStream, changes
+from retrieval.api.uploads import client_name
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.bulk import Bulk, run_document
@@ -103,7 +104,7 @@ async def start_run(
     if (folder is None) == (archive is None):
         raise SettingInvalid("Send either `folder`, a path on the server, or `archive`, a file.")
     if archive is not None:
-        source = Path(archive.filename or "archive").name
+        source = client_name(archive) or "archive"
         place = within = await unpacked(context, archive, passed)
     else:
         place, within = await run_in_threadpool(_allowed, context, folder or "")

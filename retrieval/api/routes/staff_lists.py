@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import File, UploadFile
@@ -19,6 +19,7 @@ from retrieval.api.routes.people import erased_of
 from retrieval.api.routes.runs import NewRun, begun, unpacked, uploaded
 from retrieval.api.routing import OPERATOR, By, CollectionName, InContext, Once, router
 from retrieval.api.schemas import ApplyList, StaffListDone, StaffListShown
+from retrieval.api.uploads import client_name
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.records import JournalEntry, Person
 from retrieval.collection.run_files import note_list, noted_list, taking_list, uploads_below
@@ -73,7 +74,7 @@ async def preview_list(
     ] = None,
 ) -> Any:
     """Say what a staff list was understood as and would change; nothing is changed."""
-    filename = PurePosixPath((file.filename or "").replace("\\", "/")).name
+    filename = client_name(file)
     if not is_list(Path(filename)):
         raise SettingInvalid(
             f"{filename or 'The file'} is no list. Send .csv, .tsv, .txt or .xlsx."

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.passwords import LONGEST, fits, hashed
-from retrieval.errors import AlreadyExists, NotFound, SettingInvalid
+from retrieval.errors import AlreadyExists, InputError, NotFound, SettingInvalid
 
 PASSWORD = "correct horse battery"
 
@@ -110,3 +110,9 @@ def test_single_sign_on_knows_a_user_by_name_once_and_by_subject_afterwards(cata
     assert users.signed_on("https://other", "s-1", "eve@example.org") is None
     users.end(eve)
     assert users.signed_on("https://id", "s-1", "eve@example.org") is None
+
+
+def test_a_text_with_nul_is_wrong_input_where_the_database_takes_none(postgres) -> None:
+    url = postgres.empty_database()
+    with Catalogue.open(url) as opened, pytest.raises(InputError, match="NUL"):
+        opened.users.password_of("a\0b")
