@@ -189,7 +189,7 @@ def frames(walkers: Sequence[Walker]) -> Iterator[tuple[Frame, list[tuple[int, A
     for number in range(int(SECONDS * FPS)):
         second = number / FPS
         picture, placed = draw(walkers, second)
-        yield Frame(number, second, picture, False), placed
+        yield Frame(number, second, picture), placed
 
 
 def owners(faces: Faces, placed: Sequence[tuple[int, Any]]) -> list[int]:

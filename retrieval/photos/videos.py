@@ -106,13 +106,19 @@ class Frame:
         number: of the frame in the video, from 0.
         second: at which it is shown, from the video's beginning.
         pixels: (h, w, 3) RGB uint8, upright.
-        cut: whether it shows another scene than the frame before it.
+        cut_at: the second at which the scene began that it shows, where that is another one than
+            that of the frame before; else None.
     """
 
     number: int
     second: float
     pixels: Pixels
-    cut: bool
+    cut_at: float | None = None
+
+    @property
+    def cut(self) -> bool:
+        """Whether it shows another scene than the frame before it."""
+        return self.cut_at is not None
 
 
 @dataclass(slots=True)
@@ -183,11 +189,13 @@ class Video:
         due, looked = 0.0, -np.inf
         shown: Pixels | None = None  # the frame that was looked at last, small
         before: Pixels | None = None
-        cut = False
+        cut_at: float | None = None
         for second, frame in self.all():
             small = change_in(frame)
-            cut |= before is not None and likeness(small, before) < CUT
+            if before is not None and likeness(small, before) < CUT:
+                cut_at = second
             before = small
+            cut = cut_at is not None
             if second + 1e-6 < (looked + 0.25 / pace.per_second if cut else due):
                 continue
             still = shown is not None and difference(small, shown) < STILL
@@ -195,8 +203,8 @@ class Video:
             if still and second - looked < pace.still_seconds:
                 continue
             shown, looked = small, second
-            yield Frame(self.frames - 1, second, self.upright(frame), cut)
-            cut = False
+            yield Frame(self.frames - 1, second, self.upright(frame), cut_at)
+            cut_at = None
 
     def upright(self, frame: "VideoFrame") -> Pixels:
         """A frame as RGB, turned as the file says."""

@@ -2,12 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from retrieval.collection.answers import FaceAnswer
 from retrieval.collection.documents import StayDocument, TrackDocument, VideoDocument
 from retrieval.errors import PhotoError, PhotoTooLarge, PhotoUnreadable
 from retrieval.photos.videos import clock
+
+
+class Look(NamedTuple):
+    """A frame that was looked at.
+
+    Attributes:
+        second: of the frame.
+        cut_at: see `videos.Frame`.
+    """
+
+    second: float
+    cut_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,7 @@ class VideoAnswer:
         frames: how many frames it has, and `looked` at how many faces were looked for.
         tracks: in the order in which they begin.
         remark: why it could not be read to its end, or None.
+        looks: when was looked, where paths were asked for.
     """
 
     video: str
@@ -109,6 +122,7 @@ class VideoAnswer:
     remark: str | None = None
     error: str | None = None
     error_code: str | None = None
+    looks: tuple[Look, ...] = field(default=(), repr=False)
 
     def people(self) -> list[Stay]:
         """Everybody who was named, with from when to when, in the order in which they came."""

@@ -1,9 +1,10 @@
 """Pictures of a video's answer: an annotated copy, and a timeline of people and time."""
 
-from bisect import bisect_right
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from operator import attrgetter, itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from retrieval.collection.answers import PhotoAnswer
 from retrieval.collection.drawing import COLOURS, FONT, annotate, label
-from retrieval.collection.tracks.answers import TrackAnswer, VideoAnswer
+from retrieval.collection.tracks.answers import Look, TrackAnswer, VideoAnswer
 from retrieval.photos.videos import VideoLimits, clock, opened
 from retrieval.values import Source
 
 _LONGEST_PX = 1280  # of the annotated copy
-_HELD_S = 0.6  # a box is shown so long behind the frame that it was found in
+_MISSED_S = 0.6  # for so long a face may be missed without its box going away
 _Box = tuple[float, float, float, float]
+_second_of = attrgetter("second")
 
 _ROW_PX, _PAD_PX, _NAMES_PX, _BARS_PX = 34, 24, 260, 1000
 _MOST_ROWS = 60  # of a timeline; the rest is counted
@@ -66,26 +68,44 @@ def _at(answer: VideoAnswer, second: float) -> tuple[PhotoAnswer, list[int]]:
     """What the answer says of one moment, and the numbers of these tracks."""
     faces, numbers = [], []
     for number, track in enumerate(answer.tracks, 1):
-        box = _box_at(track, second)
+        box = box_at(track, answer.looks, second)
         if box is not None:
             numbers.append(number)
             faces.append(replace(track.face, box=box))
     return PhotoAnswer("", "", answer.width, answer.height, tuple(faces)), numbers
 
 
-def _box_at(track: TrackAnswer, second: float) -> _Box | None:
-    """Where a track's face is: between two frames in which it was found, or just behind one."""
-    seconds = [each for each, _ in track.path]
-    after = bisect_right(seconds, second)
+def box_at(track: TrackAnswer, looks: Sequence[Look], second: float) -> _Box | None:
+    """Where a track's face is: between two looks that found it, and until one that does not.
+
+    Args:
+        track: with its path.
+        looks: all of the video, in order.
+        second: of the frame that is drawn.
+
+    Returns:
+        xywh; None where the face is not seen, or the scene was cut since it was.
+    """
+    after = bisect_right(track.path, second, key=itemgetter(0))
+    then = track.path[after] if after < len(track.path) else None
+    until = len(looks) if then is None else bisect_left(looks, then[0], key=_second_of)
+    if then is not None and (begins := looks[until].cut_at) is not None and begins <= second:
+        return then[1]
     if after == 0:
         return None
-    start, first = track.path[after - 1]
-    if after == len(track.path):
-        return first if second - start <= _HELD_S else None
-    end, last = track.path[after]
-    if end - start > 2 * _HELD_S:
-        return first if second - start <= _HELD_S else None
-    share = (second - start) / max(end - start, 1e-6)
+    start, box = track.path[after - 1]
+    missing = bisect_left(looks, start, key=_second_of) + 1
+    if then is not None and all(look.cut_at is None for look in looks[missing : until + 1]):
+        end, last = then
+        if until == missing or end - start <= _MISSED_S:
+            return _between(box, last, (second - start) / max(end - start, 1e-6))
+    if missing >= len(looks):
+        return box
+    ends, cut_at = looks[missing]
+    return box if second < (ends if cut_at is None else cut_at) else None
+
+
+def _between(first: _Box, last: _Box, share: float) -> _Box:
     left, top, width, height = (a + (b - a) * share for a, b in zip(first, last, strict=True))
     return left, top, width, height
 

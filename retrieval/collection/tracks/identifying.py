@@ -8,7 +8,7 @@ import numpy as np
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.collection.active_model import CANDIDATES, ActiveModel
 from retrieval.collection.naming import face_answer
-from retrieval.collection.tracks.answers import TrackAnswer, VideoAnswer
+from retrieval.collection.tracks.answers import Look, TrackAnswer, VideoAnswer
 from retrieval.collection.tracks.following import Follower, Track, followed, joined, kept
 from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.errors import InferenceFailed, PhotoError
@@ -29,6 +29,7 @@ class FollowedVideo:
         seconds, frames, looked: how much was seen, and at how many frames was looked.
         tracks: those that count, in the order in which they began.
         remark: why it could not be read to its end, or None.
+        looks: when was looked, where paths are kept.
     """
 
     name: str
@@ -39,6 +40,7 @@ class FollowedVideo:
     looked: int
     tracks: tuple[Track, ...]
     remark: str | None
+    looks: tuple[Look, ...] = ()
 
 
 def follow(
@@ -93,6 +95,7 @@ def see(
         looked,
         tuple(kept(list(follower.tracks.values()), follower.rule)),
         video.ends_early,
+        tuple(follower.looks),
     )
 
 
@@ -128,6 +131,7 @@ def identify(
         seen.looked,
         answers(active_model, catalogue, seen.tracks, threshold),
         seen.remark,
+        looks=seen.looks,
     )
 
 

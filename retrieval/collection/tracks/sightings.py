@@ -89,7 +89,7 @@ class Watcher:
         small = change_of(shot.pixels)
         cut = self._before is not None and likeness(self._before, small) < CUT_LIKENESS
         self._before = small
-        frame = Frame(0, shot.second, shot.pixels, cut)
+        frame = Frame(0, shot.second, shot.pixels, shot.second if cut else None)
         (tracks,) = self._follower.look([frame], active_model.pipeline)
         for track in tracks:
             if track.number in self._of_track:

@@ -11,6 +11,7 @@ metric", 2017 (appearance beside motion).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,27 +93,36 @@ class _Line:
 
     number: int
     motion: Motion
-    recent: list[tuple[Floats, float]] = field(default_factory=list)
+    recent: list[tuple[Floats, float, bool]] = field(default_factory=list)
     mean: Floats | None = None
-    clear: bool = False
 
     @property
     def second(self) -> float:
         """When it was seen last."""
         return self.motion.second
 
-    def go_on(self, box: Floats, second: float, vector: Floats, weight: float) -> None:
+    @property
+    def clear(self) -> bool:
+        """Whether most of its faces that can be compared are clear: one alone may be by chance."""
+        return 2 * sum(clear for _, _, clear in self.recent) > len(self.recent)
+
+    def go_on(self, box: Floats, second: float, vector: Floats, weight: float, clear: bool) -> None:
         """Put a face on it."""
         self.motion.move(box, second)
         if weight > 0:
-            self.recent = [*self.recent, (vector, weight)][-_RECENT:]
-            self.mean = mean_vector([each for each, _ in self.recent], [w for _, w in self.recent])
+            self.recent = [*self.recent, (vector, weight, clear)][-_RECENT:]
+            vectors, weights, _ = zip(*self.recent, strict=True)
+            self.mean = mean_vector(vectors, weights)
 
 
 def mean_vector(vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
     """The direction that vectors (d,) have together, of unit length."""
-    total = np.average(np.stack(vectors), axis=0, weights=weights).astype(np.float32)
-    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
+    return unit(np.average(np.stack(vectors), axis=0, weights=weights))
+
+
+def unit(vector: npt.NDArray[np.floating[Any]]) -> Floats:
+    """A vector (d,), brought to unit length."""
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
 
 
 class Tracker:
@@ -165,8 +175,7 @@ class Tracker:
                 self._lines.append(lines[self._count])
                 self._count += 1
             line = lines[int(labels[face])]
-            line.go_on(boxes[face], second, vectors[face], float(weights[face]))
-            line.clear |= bool(clear[face])
+            line.go_on(boxes[face], second, vectors[face], float(weights[face]), bool(clear[face]))
         return labels
 
     def forgotten(self, second: float) -> Ints:

@@ -43,13 +43,13 @@ def test_behind_a_cut_and_after_a_jump_a_face_begins_anew():
     assert sparing.choose(9.0, boxes((300, 0))).tolist() == [0]  # it was gone
 
 
-def faces(vectors):
+def faces(vectors, score=0.9):
     count = len(vectors)
     ones = np.ones(count, np.float32)
     detections = Detections(
         boxes(*[(300 * n, 0) for n in range(count)]),
         np.zeros((count, 5, 2), np.float32),
-        ones * 0.9,
+        ones * np.float32(score),
     )
     quality = Quality(ones * 60, ones * 40, ones * 0, ones * 0, (None,) * count)
     return Faces(detections, quality, np.asarray(vectors, np.float32))
@@ -61,18 +61,18 @@ def test_frames_without_a_vector_count_for_the_stay_and_decide_nothing():
     none = np.zeros(0, np.int64)
     for n in range(10):
         rows = np.array([0, 1]) if n < 4 else np.array([1]) if n == 6 else none
-        follower.step(Frame(n, n / 5, NOTHING, False), seen.detections, rows, seen.take(rows))
+        follower.step(Frame(n, n / 5, NOTHING), seen.detections, rows, seen.take(rows))
     first, second = kept(list(follower.tracks.values()), RULE)
     assert (first.seen, first.last, len(first.best)) == (10, 1.8, 4)
     assert (second.seen, len(second.best)) == (10, 5)
     assert first.faces().vectors[0].tolist() == [1, 0, 0]
 
 
-def stays(follower, who, second):
+def stays(follower, who, second, scores=(0.9, 0.9, 0.9)):
     """A stay of half a second of one person alone."""
-    for n in range(3):
-        each = faces([who])
-        frame = Frame(0, second + n / 5, NOTHING, n == 0)
+    for n, score in enumerate(scores):
+        each = faces([who], score)
+        frame = Frame(0, second + n / 5, NOTHING, second if n == 0 else None)
         follower.step(frame, each.detections, np.array([0]), each)
 
 
@@ -91,12 +91,44 @@ def test_stays_that_follow_each_other_are_one_track_and_others_are_not():
     assert all(len(track.best) <= BEST for track in found)
 
 
+def test_a_stay_in_the_dark_is_no_part_of_another_for_one_frame_that_is_clear():
+    follower = Follower(TrackRule(same=2, alike=-1, unlike=-1), pictures=False)
+    for second, scores in ((0, (0.7, 0.86, 0.75)), (5, (0.9, 0.9, 0.9)), (10, (0.9, 0.7, 0.9))):
+        stays(follower, [1, 0, 0], second, scores)
+    found = kept(list(follower.tracks.values()), RULE)
+    assert [[round(start) for start, _ in track.spans] for track in found] == [[0], [5, 10]]
+
+
+def test_what_no_frame_surely_shows_as_a_face_is_unusable():
+    follower = Follower(RULE, pictures=False)
+    stays(follower, [1, 0, 0], 0, (0.7, 0.8, 0.75))
+    stays(follower, [0, 1, 0], 60, (0.7, 0.86, 0.75))
+    on_a_wall, in_the_dark = kept(list(follower.tracks.values()), RULE)
+    (why,) = on_a_wall.faces().quality.reasons
+    assert why == "hardly a face: found with 0.80 at best, 0.85 are needed"
+    assert in_the_dark.faces().quality.reasons == (None,)
+
+
+def test_a_track_that_has_ended_keeps_one_frame_and_is_whose_it_was():
+    follower = Follower(RULE, pictures=False)
+    for n, look in enumerate([[1, 0, 0], [0.8, 0.6, 0], [0.6, 0.8, 0]]):
+        each = faces([look])
+        follower.step(Frame(n, n / 5, NOTHING), each.detections, np.array([0]), each)
+    (track,) = follower.tracks.values()
+    before, agreement = track.faces().vectors, track.agreement
+    assert len(track.best) == 3
+    follower.fold_ended(60.0)
+    assert len(track.best) == 1
+    assert np.allclose(track.faces().vectors, before, atol=1e-6)
+    assert abs(track.agreement - agreement) < 1e-6
+
+
 def test_what_is_seen_once_is_dropped_when_it_cannot_come_back():
     follower = Follower(RULE, pictures=False)
     each = faces([[1, 0, 0]])
-    follower.step(Frame(0, 0.0, NOTHING, False), each.detections, np.array([0]), each)
+    follower.step(Frame(0, 0.0, NOTHING), each.detections, np.array([0]), each)
     stays(follower, [0, 1, 0], 60.0)
-    follower.drop_fleeting(60.4)
+    follower.fold_ended(60.4)
     assert [track.first for track in follower.tracks.values()] == [60.0]
 
 
@@ -105,7 +137,7 @@ def test_frames_that_differ_agree_less_than_frames_that_are_alike():
     looks = [[1, 0, 0], [1, 0, 0], [0.8, 0.6, 0]]
     for n, look in enumerate(looks):
         each = faces([look])
-        follower.step(Frame(n, n / 5, NOTHING, False), each.detections, np.array([0]), each)
+        follower.step(Frame(n, n / 5, NOTHING), each.detections, np.array([0]), each)
         (track,) = follower.tracks.values()
         if n == 1:
             assert abs(track.agreement - 1) < 1e-6

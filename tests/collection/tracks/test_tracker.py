@@ -62,6 +62,13 @@ def test_blurred_faces_are_not_known_again_by_vectors_that_are_all_alike():
     assert step(tracker, 5, (1, 500, 0), clear=False) == [1]
 
 
+def test_one_clear_frame_among_dark_ones_is_not_known_again_by_its_vector():
+    tracker = Tracker(RULE)
+    for n, clear in enumerate((False, True, False)):
+        step(tracker, n / 5, (1, 0, 0), clear=clear)
+    assert step(tracker, 5, (1, 500, 0)) == [1]
+
+
 def test_behind_a_cut_places_say_nothing():
     tracker = Tracker(RULE)
     step(tracker, 0, (1, 0, 0), (2, 100, 0))
