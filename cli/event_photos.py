@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.options import Run
+from cli.videos import Within
 from retrieval.values import counted
 
 if TYPE_CHECKING:
@@ -64,10 +65,7 @@ def add_photos(
         return
     taken: list[PhotoTaken] = []
     if photos:
-        with run.progress("looking for faces", None) as advance:
-            for each in door.add(event, sources(run, photos)):
-                taken.append(each)
-                advance(1)
+        taken = list(taken_photos(run, door, event, photos))
         tell_keeping(run, door)
     rejected = [each for each in taken if each.outcome == "rejected"]
     added = [each for each in taken if each.outcome == "added"]
@@ -92,6 +90,17 @@ def add_photos(
             run.table(("photo", "reason", "what to do"), rows, title="Not taken")
 
     run.emit(document, show)
+
+
+def taken_photos(
+    run: Run, door: "Events", event: "Event", photos: Sequence[str]
+) -> "Iterator[PhotoTaken]":
+    """Add photos and videos, and show how far it is, within a video as well."""
+    with run.progress("looking for faces", None) as advance:
+        within = Within(run, advance)
+        for each in door.add(event, within.passing(sources(run, photos)), within):
+            advance(1)
+            yield each
 
 
 def tell_keeping(run: Run, door: "Events") -> None:

@@ -10,8 +10,8 @@ from cli.event_photos import (
     day_of,
     expected_of,
     show_roll,
-    sources,
     summary,
+    taken_photos,
     tell_keeping,
 )
 from cli.events import Day, Expect, KeepPhotos
@@ -58,12 +58,10 @@ def roll(
             expected=expected_of(run, door, expect),
             keep_photos=keep_photos,
         )
-        with run.progress("looking for faces", None) as advance:
-            for each in door.add(event, sources(run, photos)):
-                advance(1)
-                if each.outcome == "rejected":
-                    run.rejected = True
-                    run.remark(f"not taken: {each.photo}: {each.message}")
+        for each in taken_photos(run, door, event, photos):
+            if each.outcome == "rejected":
+                run.rejected = True
+                run.remark(f"not taken: {each.photo}: {each.message}")
         found = door.roll(event)
         if out is not None:
             write(found, out, form_of(out))

@@ -1,5 +1,6 @@
 """What commands say and draw of videos."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -51,6 +52,31 @@ class _Seconds:
     def __call__(self, second: float, length: float | None) -> None:
         done, self._told = int(second) - self._told, int(second)
         self._advance(done, None if length is None else max(int(length), 1))
+
+
+class Within:
+    """Tells how far the video is that is looked at among photos: beside their bar, or in lines."""
+
+    def __init__(self, run: Run, advance: Advance) -> None:
+        self._run, self._advance = run, advance
+        self._name, self._told = "", 0
+
+    def passing(self, sources: "Iterator[Source]") -> "Iterator[Source]":
+        """The same sources, while it is noted which one is looked at."""
+        for source in sources:
+            self._name, self._told = PurePosixPath(source.name).name, 0
+            yield source
+
+    def __call__(self, second: float, length: float | None) -> None:
+        from retrieval.photos.videos import clock
+
+        of = "" if length is None else f" of {clock(length)}"
+        if sys.stderr.isatty():
+            self._advance(0, **{self._name: f"{clock(second)}{of}"})
+        tenth = int(second / max((length or 600) / 10, 1))
+        if tenth > self._told and not sys.stderr.isatty():
+            self._told = tenth
+            self._run.remark(f"{self._name}: seen until {clock(second)}{of}")
 
 
 def show_videos(run: Run, answers: "Sequence[VideoAnswer]") -> None:

@@ -190,13 +190,15 @@ class Events:
 
     # Photos
 
-    def add(self, event: Event, sources: Iterable[Source]) -> Iterator[PhotoTaken]:
+    def add(
+        self, event: Event, sources: Iterable[Source], advance: Advance | None = None
+    ) -> Iterator[PhotoTaken]:
         """Add photos, each once, then decide the event anew as a whole.
 
         A result is given out when its photo is safely in the catalogue; the same call goes on
-        where it was stopped.
+        where it was stopped. `advance` is as of `take`.
         """
-        yield from self.take(event, sources)
+        yield from self.take(event, sources, advance)
         self.settle(event)
 
     def take(

@@ -1,0 +1,18 @@
+"""How far a long video is, where it is one of several photos."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from cli.videos import Within
+from retrieval.values import Source
+
+
+def test_a_long_video_among_photos_says_each_tenth_of_it_by_its_name():
+    told = []
+    within = Within(SimpleNamespace(remark=told.append), lambda *_, **__: None)
+    for source in within.passing(iter([Source(f"/day/{n}.mp4", Path(f"{n}.mp4")) for n in "ab"])):
+        for second in range(0, 1000, 7):
+            within(float(second), 1000.0 if source.name == "/day/a.mp4" else None)
+    assert told[:2] == ["a.mp4: seen until 01:45 of 16:40", "a.mp4: seen until 03:23 of 16:40"]
+    assert len([line for line in told if line.startswith("a.mp4")]) == 9
+    assert told[9] == "b.mp4: seen until 01:03"  # whose length nobody knows: each minute
