@@ -23,6 +23,7 @@ def write_video(
     seconds: Sequence[float] | None = None,
     rotation: int = 0,
     sound: bool = False,
+    wide: Fraction | None = None,
 ) -> Path:
     """Write frames (h, w, 3) RGB uint8 as H.264.
 
@@ -33,6 +34,7 @@ def write_video(
         seconds: when each is shown.
         rotation: degrees counterclockwise by which a player turns them.
         sound: whether silence goes with them.
+        wide: width of a pixel to its height, where they are no squares.
     """
     with av.open(str(path), "w") as file:
         stream = None
@@ -43,6 +45,8 @@ def write_video(
                 stream.height, stream.width = pixels.shape[:2]
                 stream.pix_fmt = "yuv420p"
                 stream.codec_context.time_base = Fraction(1, _CLOCK)
+                if wide is not None:
+                    stream.codec_context.sample_aspect_ratio = wide
                 if rotation:
                     stream.set_display_rotation(rotation)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")

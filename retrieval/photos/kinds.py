@@ -19,8 +19,8 @@ _RAW = frozenset(
     | {".sr2", ".srf", ".srw", ".x3f"}
 )
 VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
-    | {".ogv", ".webm", ".wmv", ".y4m"}
+    {".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"}
+    | {".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
 )
 _ARCHIVES = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"})
 _KINDS = ((_RAW, "RAW"), (VIDEO_SUFFIXES, "video"), (_ARCHIVES, "archive"))

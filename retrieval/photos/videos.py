@@ -88,6 +88,7 @@ class VideoInfo:
         width, height: of the upright picture, in pixels.
         seconds: how long it says it is, or None.
         turned: degrees counterclockwise by which its frames are turned to stand upright.
+        widened: by what the width of its frames is multiplied, of pixels that are no squares.
         taken_at: when it was recorded, by its own clock, or None.
     """
 
@@ -96,6 +97,7 @@ class VideoInfo:
     seconds: float | None
     turned: int
     taken_at: datetime | None
+    widened: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +143,7 @@ class Video:
     frames: int = 0
     ends_early: str | None = None
     _last_second: float = 0.0
+    _clock: float = 0.0  # what the file's says: of some, their length counts from its 0
     _decoding: "Iterator[VideoFrame]" = field(default_factory=lambda: iter(()))
 
     def begin(self, container: "InputContainer") -> None:
@@ -173,6 +176,7 @@ class Video:
             if shown is not None:
                 begins = float(shown) - second if begins is None else begins
                 second = max(float(shown) - begins, self._last_second)  # jumps back are held
+                self._clock = float(shown)
             if second > self.limits.max_seconds or self.frames >= self.limits.max_frames:
                 raise self._endless()
             self.frames += 1
@@ -208,9 +212,10 @@ class Video:
 
     def upright(self, frame: "VideoFrame") -> Pixels:
         """A frame as RGB, turned as the file says."""
-        if frame.width * frame.height > self.limits.max_pixels:  # a stream may change its size
-            raise _too_many_pixels(self.name, frame.width, frame.height, self.limits.max_pixels)
-        pixels = frame.to_ndarray(format="rgb24")
+        width = round(frame.width * self.info.widened)
+        if width * frame.height > self.limits.max_pixels:  # a stream may change its size
+            raise _too_many_pixels(self.name, width, frame.height, self.limits.max_pixels)
+        pixels = frame.to_ndarray(format="rgb24", width=width, height=frame.height)
         turn = _TURNS.get(self.info.turned)
         return pixels if turn is None else np.ascontiguousarray(cv2.rotate(pixels, turn))
 
@@ -240,7 +245,7 @@ class Video:
 
     def _is_short(self) -> bool:
         wanted = self.info.seconds
-        return wanted is not None and self._last_second < wanted * 0.9 - 1
+        return wanted is not None and max(self._last_second, self._clock) < wanted * 0.9 - 1
 
     def _damaged(self, found: int, why: str) -> None:
         if not found:
@@ -385,16 +390,32 @@ def _info(
     container: "InputContainer", stream: "VideoStream", first: "VideoFrame | None"
 ) -> VideoInfo:
     turned = 0 if first is None else round(first.rotation / 90) * 90 % 360
-    width, height = stream.width or 0, stream.height or 0
+    widened = _widened(stream)
+    width, height = round((stream.width or 0) * widened), stream.height or 0
     if turned in (90, 270):
         width, height = height, width
-    seconds = None
+    seconds = _written_length(stream.metadata.get("DURATION"))
     if stream.duration is not None and stream.time_base is not None:
         seconds = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
+    elif seconds is None and container.duration is not None:
         seconds = container.duration / 1_000_000
     written = stream.metadata.get("creation_time") or container.metadata.get("creation_time")
-    return VideoInfo(width, height, seconds, turned, _moment(written))
+    return VideoInfo(width, height, seconds, turned, _moment(written), widened)
+
+
+def _widened(stream: "VideoStream") -> float:
+    """By what a frame's width is multiplied: old cameras and discs store pixels that are wide."""
+    wide = float(stream.sample_aspect_ratio or 1)
+    return wide if 0.25 <= wide <= 4 else 1.0  # others are a mistake
+
+
+def _written_length(written: str | None) -> float | None:
+    """Seconds of Matroska's 00:01:40.5, which its pictures have beside the length of the sound."""
+    try:
+        hours, minutes, seconds = (float(part) for part in (written or "").split(":"))
+    except ValueError:
+        return None
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def _moment(written: str | None) -> datetime | None:

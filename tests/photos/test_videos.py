@@ -1,6 +1,7 @@
 """Videos as files: what they say of themselves, their frames, and what is refused."""
 
 import hashlib
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -73,6 +74,21 @@ def test_frames_stand_upright_whatever_side_the_phone_was_on(tmp_path, rotation)
     assert frames[0].pixels.shape == upright.shape
     assert (video.info.width, video.info.height) == upright.shape[1::-1]
     assert np.abs(frames[0].pixels.astype(int) - upright).mean() < 12
+
+
+def test_pixels_that_are_no_squares_are_widened(tmp_path):
+    path = write_video(tmp_path / "dvd.mp4", moving(3), wide=Fraction(64, 45), rotation=90)
+    frames, video = sampled(path)
+    assert frames[0].pixels.shape == (round(320 * 64 / 45), 240, 3)
+    assert (video.info.width, video.info.height) == (240, round(320 * 64 / 45))
+
+
+def test_a_recording_whose_clock_began_before_its_pictures_is_whole(tmp_path):
+    times = [60 + n / 10 for n in range(20)]
+    path = write_video(tmp_path / "late.mkv", moving(20), seconds=times)
+    frames, video = sampled(path)
+    assert (round(frames[0].second, 1), round(frames[-1].second, 1)) == (0.0, 1.8)
+    assert video.ends_early is None
 
 
 def test_a_file_of_sound_alone_says_that_it_holds_no_pictures(tmp_path):
