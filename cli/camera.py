@@ -1,9 +1,11 @@
 """`camera`: who comes and goes before a camera, as it happens."""
 
 import json
+import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.options import Run, command
+from retrieval.errors import NotFound
 
 if TYPE_CHECKING:
+    from retrieval.collection.tracks.live import Camera
     from retrieval.collection.tracks.sightings import Sighting
     from retrieval.collection.tracks.watching import Pulse
 
@@ -57,23 +61,44 @@ def camera(
     from retrieval.collection.tracks.watching import Pulse
 
     told = _Webhook(run, webhook) if webhook is not None else None
-    with run.service() as service, Camera(source, run.remark, stall_s=stall) as opened:
+    with run.service() as service:
         made = None if event is None else service.events.find(event)
         try:
-            for each in service.watch_camera(opened, gap_s=gap, pulse_s=every, tell=run.remark):
-                if isinstance(each, Pulse):
-                    _show_pulse(run, each)
-                    continue
-                _show(run, each)
-                if told is not None:
-                    told.post({"camera": opened.name, **each.document()})
-                if made is not None and each.ended:
-                    service.events.add_sighting(made, opened.name, each)
+            with Camera(source, run.remark, stall_s=stall) as opened, ending(run, opened):
+                for each in service.watch_camera(opened, gap_s=gap, pulse_s=every, tell=run.remark):
+                    if isinstance(each, Pulse):
+                        _show_pulse(run, each)
+                        continue
+                    _show(run, each)
+                    if told is not None:
+                        told.post({"camera": opened.name, **each.document()})
+                    if made is not None and each.ended:
+                        service.events.add_sighting(made, opened.name, each)
+        except NotFound as error:
+            raise NotFound(f"Watching ends: {event!r} was deleted meanwhile.") from error
         finally:
             if made is not None:
-                service.events.settle(made)
+                with suppress(NotFound):  # it was deleted
+                    service.events.settle(made)
             if told is not None:
                 told.close()
+
+
+@contextmanager
+def ending(run: Run, camera: "Camera") -> "Iterator[None]":
+    """Ctrl-C and SIGTERM end the sightings that go on, so that none is lost; a second one stops."""
+
+    def end(number: int, _frame: object) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        run.remark("ending; once more stops at once")
+        camera.stop()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show(run: Run, sighting: "Sighting") -> None:

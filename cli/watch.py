@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import Run, command
-from retrieval.errors import SettingInvalid
+from retrieval.errors import NotFound, SettingInvalid
 from retrieval.photos.kinds import has_photo_ending, has_video_ending
 
 if TYPE_CHECKING:
@@ -60,10 +61,15 @@ def watch(
         try:
             run.remark(f"watching {place}; Ctrl-C ends")
             _take(run, service, place, number, taken, found)
+        except NotFound as error:
+            if number is None:
+                raise
+            raise NotFound(f"Watching ends: {event!r} was deleted meanwhile.") from error
         finally:
             taken.close()
             if number is not None:
-                service.events.settle(service.events.find(number))
+                with suppress(NotFound):  # it was deleted
+                    service.events.settle(service.events.find(number))
 
 
 def _is_wanted(name: str) -> bool:

@@ -300,7 +300,7 @@ def _groups(seen: Seen, people: Ints, least: float) -> Ints:
         groups[rows] = rows[0]
     rows = np.flatnonzero(seen.usable & (people < 0))
     times = None if seen.times is None else seen.times.take(rows)
-    labels = group_faces(seen.vectors[rows], seen.photos[rows], least, times)
+    labels = group_faces(seen.credited(rows), seen.photos[rows], least, times)
     for some in _split(np.arange(len(rows)), labels):
         groups[rows[some]] = rows[some[0]]
     return groups

@@ -293,7 +293,7 @@ def opened(source: Source, limits: VideoLimits) -> Iterator[Video]:
                 metadata_errors="replace",
             )
         except (av.error.FFmpegError, ValueError) as error:
-            raise _no_video(source.name) from error
+            raise no_video(source.name) from error
         with container:
             stream = _pictures(container, source.name)
             stream.thread_type = "AUTO"
@@ -368,7 +368,8 @@ def _check_file(path: Path, name: str, limits: VideoLimits) -> None:
         )
 
 
-def _no_video(name: str) -> PhotoUnreadable:
+def no_video(name: str) -> PhotoUnreadable:
+    """That a file is no video that can be read."""
     return PhotoUnreadable(
         f"{name} is no video that can be read ({_READABLE}), or its beginning or its end is"
         " missing. Copy it anew from where it came from, or save it as MP4."
@@ -430,7 +431,7 @@ def _moment(written: str | None) -> datetime | None:
 
 def _check(name: str, info: VideoInfo, limits: VideoLimits) -> None:
     if not info.width or not info.height:
-        raise _no_video(name)
+        raise no_video(name)
     if info.width * info.height > limits.max_pixels:
         raise _too_many_pixels(name, info.width, info.height, limits.max_pixels)
     if info.seconds is not None and info.seconds > limits.max_seconds:

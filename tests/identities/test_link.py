@@ -1,5 +1,7 @@
 """An event decided as a whole: who is present, what is recalled, and what photos forbid."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,17 @@ def test_a_face_like_those_of_somebody_present_is_recalled():
     assert found.by_event.tolist() == [False, False, True]
     assert found.scores[2] > found.needed[2]
     assert found.groups.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("credit", "recalled", "groups"), [(1, True, 2), (0.1, False, 4)])
+def test_means_of_vectors_that_differ_count_less_in_all_that_an_event_makes(
+    credit, recalled, groups
+):
+    faces = seen(at(0, 5, 35, 200, 235), [1, 1, -1, -1, -1], [0.3, 0.3, NONE, NONE, NONE])
+    lower = np.array([1, 1, credit, credit, credit], np.float32)
+    found = link(replace(faces, credit=lower), at(0), np.array([1]), RULE)
+    assert bool(found.by_event[2]) is recalled
+    assert len(set(found.groups.tolist())) == groups
 
 
 def test_a_stranger_who_comes_twice_is_like_themselves_and_not_recalled():

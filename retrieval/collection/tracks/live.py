@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from retrieval.errors import PhotoUnreadable
-from retrieval.photos.videos import FORMATS, pyav
+from retrieval.photos.videos import FORMATS, no_video, pyav
 from retrieval.values import Pixels
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class Camera:
         self._changed = threading.Condition()
         self._frame: tuple[VideoFrame, float] | None = None
         self._stopped = threading.Event()
-        self.ended = False  # a file was played to its end
+        self.ended = False  # a file was played to its end, or it was stopped
+        self.unreadable: PhotoUnreadable | None = None  # why a file showed nothing
         self.received = self.dropped = 0
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
 
@@ -75,6 +76,11 @@ class Camera:
             raise PhotoUnreadable(f"There is no camera or file {self.name}.")
         self._thread.start()
         return self
+
+    def stop(self) -> None:
+        """Take no more pictures: whoever watches it comes to an end, as behind a file's last."""
+        self._stopped.set()
+        self.ended = True
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
@@ -106,6 +112,8 @@ class Camera:
             except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
                 why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             if self._is_file:
+                if not self.received:
+                    self.unreadable = no_video(self.name)
                 self._finish()
                 return
             if self._stopped.is_set():

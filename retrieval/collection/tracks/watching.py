@@ -89,6 +89,9 @@ def watch(
         pulse_s: how often it is said how watching goes.
         tell: is told of a picture on which a network failed; the next one is looked at.
         most_per_s: pictures that are looked at.
+
+    Raises:
+        PhotoUnreadable: the camera is a file, and no video.
     """
     rule = steadily(lambda model: TrackRule.of(model.lens.gate()))
     watcher, meter = Watcher(catalogue, rule, gap_s), _Meter(camera, pulse_s)
@@ -115,4 +118,6 @@ def watch(
         pulse = meter.pulse()
         if pulse is not None:
             yield pulse
+    if camera.unreadable is not None:
+        raise camera.unreadable
     yield from watcher.ended(float("inf"))

@@ -1,13 +1,16 @@
 """A camera that stalls, goes away and sends garbage; sightings as they begin and end."""
 
 import os
+import signal
 import socket
 import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
+from cli.camera import ending
 from retrieval.collection.tracks.live import Camera, shown
 from retrieval.collection.tracks.watching import Pulse
 from retrieval.errors import PhotoUnreadable
@@ -123,6 +126,40 @@ def test_sightings_go_into_an_event_with_their_moments(service, tmp_path):  # no
     assert line.person == "Red"
     assert line.first is not None
     assert line.first <= line.last
+
+
+def test_a_camera_that_is_stopped_ends_the_sightings_that_go_on(service, tmp_path):  # noqa: F811
+    frames = [squares((RED, 20 + n, 20)) for n in range(200)]
+    video = write_video(tmp_path / "door.mp4", frames, fps=20)
+    states = []
+    with Camera(str(video), lambda line: None) as opened:
+        for each in service.watch_camera(opened, gap_s=60, pulse_s=60, tell=lambda line: None):
+            states.append(each.document()["state"])
+            opened.stop()
+    assert states == ["began", "ended"]
+    assert opened.received < 200
+
+
+def test_a_file_that_is_no_video_is_refused_not_watched_in_silence(service, tmp_path):  # noqa: F811
+    (tmp_path / "notes.mp4").write_text("no video")
+    with (
+        pytest.raises(PhotoUnreadable, match=r"notes.mp4 is no video"),
+        Camera(str(tmp_path / "notes.mp4"), lambda line: None) as opened,
+    ):
+        list(service.watch_camera(opened, gap_s=5, pulse_s=60, tell=lambda line: None))
+
+
+def test_ctrl_c_and_sigterm_let_a_camera_end_and_a_second_one_stops():
+    told, stopped = [], []
+    before = signal.getsignal(signal.SIGINT)
+    camera = SimpleNamespace(stop=lambda: stopped.append(1))
+    with ending(SimpleNamespace(remark=told.append), camera):
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        assert (len(told), len(stopped)) == (2, 2)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_camera_that_is_not_there_is_told_and_its_password_is_not():

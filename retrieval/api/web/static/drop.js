@@ -4,7 +4,7 @@ import { n, t } from "./messages.js";
 
 const PHOTO = /\.(jpe?g|jpe|jfif|jfi|jif|mpo|a?png|webp|heics?|heifs?|hif|avifs?|tiff?|bmp|dib|gif|p[npgb]m|jp2|j2k|j2c|jpc|jpf|jpx)$/i;
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz|tar\.bz2|tar\.xz)$/i;
-const VIDEO = /\.(3gp|avi|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|webm|wmv)$/i;
+const VIDEO = /\.(3gp|asf|avi|flv|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|ogv|ts|vob|webm|wmv|y4m)$/i;
 const HIDDEN = /(^|\/)(\.|__MACOSX|@eaDir)/;
 
 const PDF = /\.pdf$/i;
