@@ -1,6 +1,6 @@
 """`roll`, `presence`, `thumbnails`: the list in one command, over several events, and pictures."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from cli.event_photos import (
 )
 from cli.events import Day, Expect, KeepPhotos
 from cli.options import Run, Writes, command
+from retrieval.values import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +49,7 @@ def roll(
 
     if out is not None:
         form_of(out)
-    named = name or f"Photos of {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    named = name or f"Photos of {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
     with run.service() as service:
         service.ensure_collection()
         door = service.events
@@ -105,6 +106,13 @@ def presence(
         for line in found.lines
     ]
     run.emit(found.document(), lambda: run.table(columns, rows))
+    size = f"{counted(len(rows), 'person', 'people')} at {counted(len(found.events), 'event')}"
+    run.remark(size if out is None else f"{out}: {size}")
+    if found.undated:
+        run.remark(
+            f"without {counted(len(found.undated), 'event')} of no day:"
+            f" `rollcall events update {found.undated[0].id} --date DATE` gives it one"
+        )
 
 
 def thumbnails(run: Run) -> None:

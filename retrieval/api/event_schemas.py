@@ -231,3 +231,4 @@ class PresenceShown(Document):
 
     events: list[dict[str, object]]
     people: list[dict[str, object]]
+    undated: list[dict[str, object]]

@@ -26,6 +26,7 @@ from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.answers import FaceBox
 from retrieval.collection.tracks.identifying import Advance
 from retrieval.collection.tracks.sightings import Sighting as CameraSighting
+from retrieval.errors import SettingInvalid
 from retrieval.events import roll as rolls
 from retrieval.events.album import add_face, photo_of, read_again
 from retrieval.events.changes import Changes, update, would_change
@@ -408,14 +409,23 @@ class Events:
         return shared_photos([self.sightings(person) for person in people])
 
     def presence(self, first: date | None = None, last: date | None = None) -> Presence:
-        """Who was at which of the events of some days; None for no bound."""
-        chosen = [
+        """Who was at which of the events of some days; None for no bound.
+
+        Raises:
+            SettingInvalid: the last day lies before the first.
+        """
+        if first is not None and last is not None and last < first:
+            raise SettingInvalid(f"The last day, {last}, lies before the first, {first}.")
+        every = self._store.all(self._collection)
+        of_days = [
             event
-            for event in self._store.all(self._collection)
-            if (first is None or (event.day is not None and event.day >= first))
-            and (last is None or (event.day is not None and event.day <= last))
+            for event in every
+            if event.day and (first or event.day) <= event.day <= (last or event.day)
         ]
-        return presence_of([self.roll(event) for event in chosen], first, last)
+        undated = [event for event in every if event.day is None]
+        if first is None and last is None:
+            of_days, undated = [*undated, *of_days], []
+        return presence_of([self.roll(event) for event in of_days], first, last, undated)
 
 
 def _write(roll: Roll, path: Path, form: str) -> None:

@@ -37,12 +37,14 @@ class Presence:
         first, last: of the days that were asked for.
         events: by day.
         lines: by name.
+        undated: events of no day, which days that are asked for leave out.
     """
 
     first: date | None
     last: date | None
     events: tuple[Event, ...]
     lines: tuple[PresenceLine, ...]
+    undated: tuple[Event, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -67,10 +69,13 @@ class Presence:
                 }
                 for line in self.lines
             ],
+            "undated": [{"id": event.id, "name": event.name} for event in self.undated],
         }
 
 
-def presence_of(rolls: Sequence[Roll], first: date | None, last: date | None) -> Presence:
+def presence_of(
+    rolls: Sequence[Roll], first: date | None, last: date | None, undated: Sequence[Event] = ()
+) -> Presence:
     """Put rolls beside each other."""
     rolls = sorted(rolls, key=lambda roll: (roll.event.day or date.min, roll.event.id))
     standings: dict[int, dict[int, Standing]] = {}
@@ -84,7 +89,7 @@ def presence_of(rolls: Sequence[Roll], first: date | None, last: date | None) ->
         for person, own in standings.items()
     ]
     lines.sort(key=lambda line: line.person.casefold())
-    return Presence(first, last, tuple(roll.event for roll in rolls), tuple(lines))
+    return Presence(first, last, tuple(roll.event for roll in rolls), tuple(lines), tuple(undated))
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,10 @@ def test_presence_is_written_for_the_days_that_were_asked_for(beach: Path, tmp_p
     assert "Beach" in text
     assert all(name in text for name in FAMILY)
     other = tmp_path / "august.csv"
-    rollcall(beach, "presence", "--from", "2026-08-01", "--out", other)
+    rollcall(beach, "events", "create", "Of no day")
+    told = rollcall(beach, "presence", "--from", "2026-08-01", "--out", other)
+    assert "0 people at 0 events" in " ".join(told.stderr.split())
+    assert "without 1 event of no day: `rollcall events update" in " ".join(told.stderr.split())
     assert "Beach" not in other.read_text(encoding="utf-8-sig")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from retrieval.catalogue.events.records import Expects, Found, Kind
 from retrieval.collection.answers import EnrolItem
-from retrieval.errors import InputError, NotFound
+from retrieval.errors import InputError, NotFound, SettingInvalid
 from retrieval.events.documents import Certainty, Expected, Standing
 from retrieval.events.verdicts import Judgement
 from retrieval.people.receipts import forget_with_receipt
@@ -202,7 +202,14 @@ def test_people_are_found_over_events_and_together(service, party):
     assert (both.event.name, both.photos) == ("Winter", ("w.png",))
     table = service.events.presence(date(2026, 1, 1), None)
     assert [event.name for event in table.events] == ["Winter"]
+    assert [event.name for event in table.undated] == ["Summer party"]
+    with pytest.raises(SettingInvalid, match="before"):
+        service.events.presence(date(2026, 2, 1), date(2026, 1, 1))
     whole = service.events.presence()
+    assert ({event.name for event in whole.events}, whole.undated) == (
+        {"Winter", "Summer party"},
+        (),
+    )
     counts = {line.person: line.present for line in whole.lines}
     assert counts == {"Red": 2, "Green": 1}
     with pytest.raises(NotFound):
