@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from retrieval.catalogue import strangers
 from retrieval.catalogue.changes import lock_collection, log_changes
@@ -153,8 +153,7 @@ def _delete_person(connection: Connection, collection_id: int, person: Person) -
 def mentions_of(connection: Connection, names: Iterable[str]) -> Mentions:
     """Mentions of people by these names, which are not those of others whose names hold them."""
     gone = frozenset(names)
-    holding = [people.c.name.contains(name, autoescape=True) for name in sorted(gone)]
-    others = connection.scalars(select(people.c.name).where(or_(false(), *holding)))
+    others = connection.scalars(select(people.c.name).where(Mentions(gone).possible(people.c.name)))
     return Mentions(gone, frozenset(others) - gone)
 
 

@@ -11,20 +11,9 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Table,
-    Text,
-    cast,
-    false,
-    func,
-    literal,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Column, ColumnElement, Connection, Table, Text, cast, select, update
+
+from retrieval.catalogue.erasing.texts import Texts
 
 GONE = "(deleted)"
 # Of ours, never of a user's.
@@ -46,18 +35,15 @@ class Mentions:
         self._pattern = re.compile(rf"(?:(?<=^)|(?<={_QUOTE}))(?:{whole})(?=$|{_QUOTE})")
         words = _any_of(self.names | frozenset(others))
         self._words = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+        self._texts = Texts(self.forms())
 
     def possible(self, column: Column[Any]) -> ColumnElement[bool]:
         """Rows whose document or text may mention the person; a look at it decides."""
-        text = cast(column, Text)
-        return or_(false(), *(text.contains(form, autoescape=True) for form in self.forms()))
+        return self._texts.stand_in(cast(column, Text))
 
     def possible_in_bytes(self, column: Column[Any], dialect: str) -> ColumnElement[bool]:
         """The same of a column of bytes."""
-        forms = [literal(form.encode("utf-8", "surrogateescape")) for form in self.forms()]
-        if dialect == "postgresql":
-            return or_(false(), *(func.position(form.op("IN")(column)) > 0 for form in forms))
-        return or_(false(), *(func.instr(column, form) > 0 for form in forms))
+        return self._texts.stand_in_bytes(column, dialect)
 
     def stand_in(self, text: str) -> bool:
         """Whether one of the names is a word of the text."""

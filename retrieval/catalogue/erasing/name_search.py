@@ -15,6 +15,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    or_,
     select,
     true,
 )
@@ -49,16 +50,19 @@ def rows_naming(connection: Connection, collection_id: int, mentions: Mentions) 
     """
     found = []
     for table in metadata.sorted_tables:
-        for column in table.columns:
-            if _has_text(column):
-                query = select(column).where(
-                    _possible(connection, mentions, column),
-                    _of_collection(table, collection_id),
-                )
-                values = connection.execute(query.execution_options(yield_per=500)).scalars()
-                count = sum(mentions.stand_in(_text(value)) for value in values)
-                if count:
-                    found.append(f"{table.name}.{column.name} ({count} row{'s'[: count - 1]})")
+        columns = [column for column in table.columns if _has_text(column)]
+        if columns:
+            naming = or_(*(_possible(connection, mentions, column) for column in columns))
+            query = select(*columns).where(naming, _of_collection(table, collection_id))
+            counts = dict.fromkeys(columns, 0)
+            for row in connection.execute(query.execution_options(yield_per=500)):
+                for column, value in zip(columns, row, strict=True):
+                    counts[column] += value is not None and mentions.stand_in(_text(value))
+            found += [
+                f"{table.name}.{column.name} ({count} row{'s'[: count - 1]})"
+                for column, count in counts.items()
+                if count
+            ]
     return found
 
 

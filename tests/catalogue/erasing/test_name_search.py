@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.erasing.mentions import Mentions
@@ -77,6 +78,30 @@ def test_a_deleted_name_leaves_every_line_and_others_names_stay(url: str) -> Non
     )
     # What is still to be done must be found: the receipt says so.
     assert left == ["runs.options (1 row)", "run_photos.path (1 row)"]
+
+
+def test_looking_for_more_names_makes_no_new_statements_and_takes_any_number(url: str) -> None:
+    asked: dict[int, set[str]] = {}
+    with Catalogue.open(url) as catalogue:
+        gallery = make_collection(catalogue).id
+        catalogue.enrol(gallery, new_faces(OTHER, [1, 2]))
+        for count in (1, 5, 1_100):  # SQLite takes 1,000 terms
+            asked[count] = set()
+
+            def note(_c: Any, _k: Any, sql: str, *_rest: Any, to: set[str] = asked[count]) -> None:
+                to.add(sql)
+
+            event.listen(Engine, "before_cursor_execute", note)
+            try:
+                names = [ANN, *(f"Nobody {n}" for n in range(1, count))]
+                left = catalogue.rows_naming(gallery, catalogue.mentions_of(names))
+            finally:
+                event.remove(Engine, "before_cursor_execute", note)
+            assert left == []
+        assert catalogue.rows_naming(gallery, Mentions([OTHER, *names[1:]])) == [
+            "photos.photo (2 rows)"
+        ]
+    assert asked[1] == asked[5] == asked[1_100]
 
 
 @pytest.mark.parametrize(
