@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retrieval.faces.exposure import in_common_light
 from retrieval.faces.scaling import resized
 from retrieval.faces.tiles import Area, agreed, look
 from retrieval.faces.turning import TURNS, UPRIGHT, TurnedSizes, turned, turned_back
@@ -55,7 +56,12 @@ class Finder:
     """Finds the faces of photos, whatever their size or side. Safe to share between threads."""
 
     def __init__(
-        self, detector: Detector, detail: Detail = "normal", *, working_px: int = FIRST_PX
+        self,
+        detector: Detector,
+        detail: Detail = "normal",
+        *,
+        working_px: int = FIRST_PX,
+        any_light: bool = True,
     ) -> None:
         """Look with `detector`.
 
@@ -64,8 +70,10 @@ class Finder:
             detail: normal looks once; high looks at everything enlarged as well; auto looks closer
                 where that pays.
             working_px: photos are decoded so that their longer side has at least so many pixels.
+            any_light: dark, pale and grey photos are corrected before they are looked at.
         """
         self._detector = detector
+        self._any_light = any_light
         self.working_px = working_px
         self._detail = detail
 
@@ -86,19 +94,23 @@ class Finder:
         """
         detail = detail or self._detail
         small = photo.at_least(self.working_px)
-        found, scale = self._first(photo, small, detail)
-        degrees, found = self._upright(small, found)
+        detector = self._detector
+        if self._any_light:
+            detector = in_common_light(detector, small.pixels)
+        found, scale = _first(detector, photo, small, detail)
+        degrees, found = _upright(detector, small, found)
         seen: PhotoSizes = photo if degrees == UPRIGHT else TurnedSizes(photo, degrees)
         if detail == "high":
-            found = self._closer(seen, found, scale, _whole(seen), _HIGH_SCALE)
+            found = _closer(detector, seen, found, scale, _whole(seen), _HIGH_SCALE)
         elif detail == "auto":
-            found = self._close_enough(seen, found, scale)
+            found = _close_enough(detector, seen, found, scale)
         return Found(turned_back(found, degrees, small.width, small.height), degrees)
 
     def glance(self, pixels: Pixels) -> Found:
         """Find the faces of one frame of a video: one look, larger than a photo's first.
 
-        Nothing is looked at closer: who is small in this frame is larger in another.
+        Nothing is looked at closer: who is small in this frame is larger in another. Frames are
+        seen in the light that they have, by which the rules of tracks were measured.
 
         Raises:
             InferenceFailed: the detector failed.
@@ -107,54 +119,67 @@ class Finder:
         wanted = longest if longest > FIRST_PX else None
         return Found(self._detector.detect(pixels, longest_px=wanted), UPRIGHT)
 
-    def _first(self, photo: PhotoSizes, small: Photo, detail: Detail) -> tuple[Detections, float]:
-        """Look at the whole: faces, and pixels shown per pixel of the original."""
-        longer, shorter = max(small.width, small.height), min(small.width, small.height)
-        whole = self._detector.detect(small.pixels).scaled(small.scale)
-        scale = min(FIRST_PX, max(small.pixels.shape[:2])) / max(longer, 1)
-        if detail == "normal" or longer <= max(_PANORAMA * shorter, FIRST_PX):
-            return whole, scale
-        closer = min(_PART_HEIGHT_PX / shorter, 1.0)
-        if closer <= scale:
-            return whole, scale
-        return self._closer(photo, whole, scale, _whole(photo), closer), closer
 
-    def _upright(self, small: Photo, found: Detections) -> tuple[int, Detections]:
-        """The side that is up, and the faces of the photo turned so.
+def _first(
+    detector: Detector, photo: PhotoSizes, small: Photo, detail: Detail
+) -> tuple[Detections, float]:
+    """Look at the whole: faces, and pixels shown per pixel of the original."""
+    longer, shorter = max(small.width, small.height), min(small.width, small.height)
+    whole = detector.detect(small.pixels).scaled(small.scale)
+    scale = min(FIRST_PX, max(small.pixels.shape[:2])) / max(longer, 1)
+    if detail == "normal" or longer <= max(_PANORAMA * shorter, FIRST_PX):
+        return whole, scale
+    closer = min(_PART_HEIGHT_PX / shorter, 1.0)
+    if closer <= scale:
+        return whole, scale
+    return _closer(detector, photo, whole, scale, _whole(photo), closer), closer
 
-        A detector finds turned faces with lower scores, or not at all, and takes their landmarks
-        for those of an upright one: one face that is clearly upright settles it.
-        """
-        best = float(found.scores.max(initial=0.0))
-        if best >= self._detector.clear_score or not small.pixels.size:
-            return UPRIGHT, found
-        shown = _shrunk(small.pixels, _SIDE_PX)
-        sides = {degrees: self._detector.detect(turned(shown, degrees)) for degrees in TURNS}
-        side = max(TURNS, key=lambda degrees: float(sides[degrees].scores.max(initial=0.0)))
-        if not len(sides[side]):
-            return UPRIGHT, found
-        shown = _shrunk(small.pixels, FIRST_PX)
-        stands = self._detector.detect(turned(shown, side)).scaled(small.width / shown.shape[1])
-        if stands.scores.max(initial=0.0) < max(best + _SIDE_LEAD, _TURNED_SCORE):
-            return UPRIGHT, found
-        return side, stands
 
-    def _close_enough(self, photo: PhotoSizes, found: Detections, scale: float) -> Detections:
-        """Look closer until everything that is seen is large enough, or the photo has no more."""
-        first = _shown_px(_whole(photo), scale)
-        for _ in range(_MOST_LOOKS):
-            step = _next_look(photo, found, scale, first)
-            if step is None:
-                break
-            area, closer = step
-            found = self._closer(photo, found, scale, area, closer)
-            scale = closer
-        return found
+def _upright(detector: Detector, small: Photo, found: Detections) -> tuple[int, Detections]:
+    """The side that is up, and the faces of the photo turned so.
 
-    def _closer(
-        self, photo: PhotoSizes, found: Detections, scale: float, area: Area, closer: float
-    ) -> Detections:
-        return agreed(found, scale, look(self._detector, photo, area, closer), closer, area)
+    A detector finds turned faces with lower scores, or not at all, and takes their landmarks
+    for those of an upright one: one face that is clearly upright settles it.
+    """
+    best = float(found.scores.max(initial=0.0))
+    if best >= detector.clear_score or not small.pixels.size:
+        return UPRIGHT, found
+    shown = _shrunk(small.pixels, _SIDE_PX)
+    sides = {degrees: detector.detect(turned(shown, degrees)) for degrees in TURNS}
+    side = max(TURNS, key=lambda degrees: float(sides[degrees].scores.max(initial=0.0)))
+    if not len(sides[side]):
+        return UPRIGHT, found
+    shown = _shrunk(small.pixels, FIRST_PX)
+    stands = detector.detect(turned(shown, side)).scaled(small.width / shown.shape[1])
+    if stands.scores.max(initial=0.0) < max(best + _SIDE_LEAD, _TURNED_SCORE):
+        return UPRIGHT, found
+    return side, stands
+
+
+def _close_enough(
+    detector: Detector, photo: PhotoSizes, found: Detections, scale: float
+) -> Detections:
+    """Look closer until everything that is seen is large enough, or the photo has no more."""
+    first = _shown_px(_whole(photo), scale)
+    for _ in range(_MOST_LOOKS):
+        step = _next_look(photo, found, scale, first)
+        if step is None:
+            break
+        area, closer = step
+        found = _closer(detector, photo, found, scale, area, closer)
+        scale = closer
+    return found
+
+
+def _closer(
+    detector: Detector,
+    photo: PhotoSizes,
+    found: Detections,
+    scale: float,
+    area: Area,
+    closer: float,
+) -> Detections:
+    return agreed(found, scale, look(detector, photo, area, closer), closer, area)
 
 
 def _shrunk(pixels: Pixels, longest_px: int) -> Pixels:

@@ -136,7 +136,7 @@ class PaintedParts:
 
     def pipeline(self, collection: Collection) -> Pipeline:
         return Pipeline(
-            Finder(SquareDetector(), working_px=self._settings.working_px),
+            Finder(SquareDetector(), working_px=self._settings.working_px, any_light=False),
             ColourEmbedder(),
             load_given_face=GivenSquare,  # type: ignore[arg-type]
             threads=2,

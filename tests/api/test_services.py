@@ -234,7 +234,7 @@ class SwitchedParts(CountingParts):
         other = collection.fingerprint == OtherColours.fingerprint
         embedder = OtherColours() if other else ColourEmbedder()
         made = Pipeline(
-            Finder(SquareDetector(), working_px=self._settings.working_px),
+            Finder(SquareDetector(), working_px=self._settings.working_px, any_light=False),
             embedder,
             threads=2,
             max_pixels=self._settings.max_pixels,
