@@ -1,7 +1,9 @@
 """What `events` and `roll` share: photos in, who was expected, the roll on a terminal."""
 
+import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from retrieval.events.documents import Expected, Roll
     from retrieval.events.events import Events
     from retrieval.events.intake import PhotoTaken
-    from retrieval.values import Source
+    from retrieval.values import Location, Source
 
 
 def day_of(day: datetime | None) -> "date | None":
@@ -55,17 +57,31 @@ def expected_of(run: Run, door: "Events", expect: str | None) -> "Expected | Non
 
 
 def add_photos(
-    run: Run, door: "Events", event: "Event", photos: Sequence[str], *, queue: bool = False
+    run: Run,
+    door: "Events",
+    event: "Event",
+    photos: Sequence[str],
+    found: "Iterator[Source]",
+    *,
+    queue: bool = False,
 ) -> None:
-    """Add photos, show how far it is, and print what became of them."""
+    """Add photos, show how far it is, and print what became of them.
+
+    Args:
+        run: the command.
+        door, event: what they are added to.
+        photos: as the user names them.
+        found: those below, see `sources`.
+        queue: whether workers take them.
+    """
     if queue and photos:
         from cli.events_queued import add_queued
 
-        add_queued(run, event, photos, sources(run, photos))
+        add_queued(run, event, photos, found)
         return
     taken: list[PhotoTaken] = []
     if photos:
-        taken = list(taken_photos(run, door, event, photos))
+        taken = list(taken_photos(run, door, event, found))
         tell_keeping(run, door)
     rejected = [each for each in taken if each.outcome == "rejected"]
     added = [each for each in taken if each.outcome == "added"]
@@ -93,12 +109,12 @@ def add_photos(
 
 
 def taken_photos(
-    run: Run, door: "Events", event: "Event", photos: Sequence[str]
+    run: Run, door: "Events", event: "Event", found: "Iterator[Source]"
 ) -> "Iterator[PhotoTaken]":
     """Add photos and videos, and show how far it is, within a video as well."""
     with run.progress("looking for faces", None) as advance:
         within = Within(run, advance)
-        for each in door.add(event, within.passing(sources(run, photos)), within):
+        for each in door.add(event, within.passing(found), within):
             advance(1)
             yield each
 
@@ -114,37 +130,40 @@ def tell_keeping(run: Run, door: "Events") -> None:
 
 
 def sources(run: Run, photos: Sequence[str]) -> "Iterator[Source]":
-    """The photos that are named, below folders, and in ZIP files.
+    """The photos that are named, below folders, and in ZIP files; asked for before events are made.
 
     Raises:
-        DataInvalid: there is none.
+        DataInvalid: no photo lies there, or nothing at all.
     """
     from retrieval.errors import DataInvalid
-    from retrieval.photos.folders import photos_at
     from retrieval.photos.urls import location_of
+
+    if not photos:
+        return iter(())
+    places = [location_of(named) for named in photos]
+    if all(isinstance(place, Path) and not os.path.lexists(place) for place in places):
+        raise DataInvalid(f"There is nothing at {', '.join(photos)}. Check the path.")
+    found = _sources(run, places)
+    first = next(found, None)
+    if first is None:
+        raise DataInvalid(f"No photos found in {', '.join(photos)}.")
+    return chain([first], found)
+
+
+def _sources(run: Run, places: "Sequence[Location]") -> "Iterator[Source]":
+    from retrieval.photos.folders import photos_at
     from retrieval.photos.zips import photos_in_zip
     from retrieval.values import Source
 
-    found = 0
-    for named in photos:
-        place = location_of(named)
-        if _is_zip(named):
-            each: Iterator[Source] = photos_in_zip(
-                named,
+    for place in places:
+        if str(place).lower().endswith(".zip") and isinstance(place, Path) and place.is_file():
+            yield from photos_in_zip(
+                str(place),
                 max_bytes=run.settings.max_archive_bytes,
                 max_photo_bytes=run.settings.max_photo_bytes,
             )
         else:
-            each = (Source(str(photo), photo) for photo in photos_at(place, videos=True))
-        for source in each:
-            found += 1
-            yield source
-    if not found:
-        raise DataInvalid(f"No photos found in {', '.join(photos)}.")
-
-
-def _is_zip(named: str) -> bool:
-    return named.lower().endswith(".zip") and Path(named).is_file()
+            yield from (Source(str(photo), photo) for photo in photos_at(place, videos=True))
 
 
 def summary(roll: "Roll") -> str:

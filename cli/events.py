@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.event_photos import add_photos, day_of, expected_of, show_roll, summary
+from cli.event_photos import add_photos, day_of, expected_of, show_roll, sources, summary
 from cli.options import Queue, Run, Writes, command
 from retrieval.errors import SettingInvalid
 from retrieval.values import counted
@@ -63,20 +63,23 @@ def create_event(
     queue: Queue = False,
 ) -> None:
     """Make an event, with photos or without."""
+    found = sources(run, photos or [])
     with run.service() as service:
         service.ensure_collection()
         expected = expected_of(run, service.events, expect)
         event = service.events.create(
             name, day=day_of(day), expected=expected, keep_photos=keep_photos, days=days
         )
-        add_photos(run, service.events, event, photos or [], queue=queue)
+        add_photos(run, service.events, event, photos or [], found, queue=queue)
 
 
 @command(events, "add")
 def add_to_event(run: Run, event: Name, photos: Photos = None, queue: Queue = False) -> None:
     """Add photos to an event; those that it has are left alone, so this goes on after a stop."""
+    found = sources(run, photos or [])
     with run.service() as service:
-        add_photos(run, service.events, service.events.find(event), photos or [], queue=queue)
+        into = service.events.find(event)
+        add_photos(run, service.events, into, photos or [], found, queue=queue)
 
 
 @command(events, "list")

@@ -135,13 +135,6 @@ def identify(
         state = service.state()
         note(service.catalogue, asked(run, answers, state, threshold))
         seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
-    if draw is not None:
-        for picture in draw_all(run, answers, paths, draw, max_px):
-            run.remark(f"wrote {picture}")
-        for picture in draw_videos(run, seen, videos, draw):
-            run.remark(f"wrote {picture}")
-    if crops is not None:
-        write_crops(run, _crops(run, answers, paths), crops)
     if out is not None:
         told = [*(a.document() for a in answers), *map(as_photo, seen)]
         rows = write_results(out, told)
@@ -149,6 +142,13 @@ def identify(
     if rejects is not None:
         failed = [(a.photo, a.error) for a in answers if a.error]
         write_failed(run, rejects, [*failed, *((a.video, a.error) for a in seen if a.error)])
+    if draw is not None:
+        for picture in draw_all(run, answers, paths, draw, max_px):
+            run.remark(f"wrote {picture}")
+        for picture in draw_videos(run, seen, videos, draw):
+            run.remark(f"wrote {picture}")
+    if crops is not None:
+        write_crops(run, _crops(run, answers, paths), crops)
     run.rejected = any(a.error for a in answers) or any(a.error for a in seen)
     documents = [answer.document() for answer in seen]
 

@@ -10,6 +10,7 @@ from cli.event_photos import (
     day_of,
     expected_of,
     show_roll,
+    sources,
     summary,
     taken_photos,
     tell_keeping,
@@ -49,6 +50,7 @@ def roll(
 
     if out is not None:
         form_of(out)
+    found = sources(run, photos)
     named = name or f"Photos of {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
     with run.service() as service:
         service.ensure_collection()
@@ -59,17 +61,17 @@ def roll(
             expected=expected_of(run, door, expect),
             keep_photos=keep_photos,
         )
-        for each in taken_photos(run, door, event, photos):
+        for each in taken_photos(run, door, event, found):
             if each.outcome == "rejected":
                 run.rejected = True
                 run.remark(f"not taken: {each.photo}: {each.message}")
-        found = door.roll(event)
+        who = door.roll(event)
         if out is not None:
-            write(found, out, form_of(out))
+            write(who, out, form_of(out))
         tell_keeping(run, door)
-    document = {**found.document(), "out": None if out is None else str(out)}
-    run.emit(document, lambda: show_roll(run, found))
-    written = "" if out is None else f"{out}: {summary(found)}; "
+    document = {**who.document(), "out": None if out is None else str(out)}
+    run.emit(document, lambda: show_roll(run, who))
+    written = "" if out is None else f"{out}: {summary(who)}; "
     run.remark(f"{written}event {event.id} {event.name!r}: `rollcall events show {event.id}`")
 
 

@@ -78,14 +78,15 @@ def search(
     with run.service() as service:
         answers = _answers(run, service, asked, limit, like=like, one=one)
         note(service.catalogue, (entry_of(run, people=_people(each)) for each in answers))
-        if crops is not None:
-            write_crops(run, _crops(service, answers), crops)
+        cut = [] if crops is None else _crops(service, answers)
     if out is not None:
         rows = write_results(out, answers, form=HITS)
         run.remark(f"{out}: {counted(rows, 'row')}")
     failed = [(each["photo"], each["error"]) for each in answers if "error" in each]
     if rejects is not None:
         write_failed(run, rejects, failed)
+    if crops is not None:
+        write_crops(run, cut, crops)
     run.rejected = bool(failed)
     document = answers[0] if one else {"photos": answers}
     run.emit(document, partial(_show, run, answers, one=one))

@@ -199,7 +199,7 @@ def store_error(path: Path, error: OSError) -> StoreError:
     if is_disk_full(error):
         return StoreFull(
             f"There is no space left for a copy of the photo in {path.parent}. Free some, or keep "
-            "no copies (ROLLCALL_KEEP_PHOTOS=false)."
+            "no copies (of enrolled photos: ROLLCALL_KEEP_PHOTOS=false)."
         )
     return StoreError(f"{path}: {error.strerror}. Check the permissions of {path.parent}.")
 

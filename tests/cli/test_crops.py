@@ -97,6 +97,17 @@ def test_two_options_never_write_one_file(home: Path, asked: Path, tmp_path: Pat
     assert "both name" not in kept.stderr
 
 
+def test_answers_are_written_before_pictures_which_may_fail(
+    home: Path, asked: Path, tmp_path: Path
+) -> None:
+    crops = tmp_path / "crops"
+    (crops / "grace-1-Grace_Hopper.jpg").mkdir(parents=True)  # in the way of a face's picture
+    out = tmp_path / "out.csv"
+    told = rollcall(home, "identify", asked, "--out", out, "--crops", crops)
+    assert told.exit_code == 4, told.output
+    assert "Grace Hopper" in out.read_text(encoding="utf-8-sig")
+
+
 def test_crops_do_not_go_with_the_queue(home: Path, tmp_path: Path) -> None:
     for command in ("identify", "search"):
         words = ("--queue", "--crops", tmp_path / "crops", "--out", tmp_path / "out.csv")

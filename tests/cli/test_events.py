@@ -102,3 +102,15 @@ def test_an_event_goes_when_its_days_are_over(home: Path, people_dir: Path) -> N
     assert [event["name"] for event in kept["events"]] == ["Old"], "kept while nothing else is said"
     gone = document(rollcall(home, "events", "list", "--json", ROLLCALL_EVENT_DAYS="30"))
     assert gone["events"] == []
+
+
+def test_no_event_is_made_of_a_folder_without_photos_or_of_nothing(
+    beach: Path, tmp_path: Path
+) -> None:
+    before = document(rollcall(beach, "events", "list", "--json"))
+    (tmp_path / "empty").mkdir()
+    for place, said in (("empty", "No photos found"), ("gone", "There is nothing at")):
+        for words in (("roll",), ("events", "create", "Typed wrong")):
+            told = rollcall(beach, *words, tmp_path / place)
+            assert (told.exit_code, said in told.stderr) == (2, True), told.output
+    assert document(rollcall(beach, "events", "list", "--json")) == before
