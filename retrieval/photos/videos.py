@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 # Containers that hold all they show: none that is a list of other files (HLS, DASH, concat).
 FORMATS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,ogg,mjpeg,h264,hevc,ivf,yuv4mpegpipe"
 _READABLE = "MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV, OGG or Y4M"
-_BAD_AT_START = 100  # packets that cannot be decoded before the first that can
+# Packets that cannot be decoded before the first that can: a recording that was cut out of a stream
+# begins between two whole pictures, which encoders make every 250 frames or so.
+_BAD_AT_START = 1000
+_PROBED = {"probesize": "20000000", "analyzeduration": "20000000"}  # to find the first of these
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
@@ -289,7 +292,7 @@ def opened(source: Source, limits: VideoLimits) -> Iterator[Video]:
             container = av.open(
                 file,
                 mode="r",
-                options={"format_whitelist": FORMATS},
+                options={"format_whitelist": FORMATS, **_PROBED},
                 metadata_errors="replace",
             )
         except (av.error.FFmpegError, ValueError) as error:

@@ -91,6 +91,16 @@ def test_a_recording_whose_clock_began_before_its_pictures_is_whole(tmp_path):
     assert video.ends_early is None
 
 
+def test_a_recording_that_was_cut_out_of_a_stream_is_seen_from_its_first_whole_picture(tmp_path):
+    shown = [squares(((250, 6, 6), abs(n % 60 - 30), 0), width=128, height=96) for n in range(270)]
+    stream = write_video(tmp_path / "s.ts", shown, fps=25).read_bytes()
+    cut = tmp_path / "cut.ts"
+    cut.write_bytes(stream[len(stream) // 50 + 77 :])
+    frames, video = sampled(cut)
+    assert video.frames == 270 - 250  # where the encoder made the next one
+    assert frames[0].second == 0
+
+
 def test_a_file_of_sound_alone_says_that_it_holds_no_pictures(tmp_path):
     path = write_video(tmp_path / "song.mp4", [], sound=True)
     assert "sound only" in refused(path)

@@ -167,7 +167,8 @@ class Track:
             return top
         quality = top.quality
         if found.surest < CLEAR_SCORE:
-            why = f"hardly a face: found with {found.surest:.2f} at best, {CLEAR_SCORE} are needed"
+            at_best = int(found.surest * 100) / 100
+            why = f"hardly a face: found with {at_best} at best, at least {CLEAR_SCORE} is needed"
             quality = replace(quality, reasons=(why,))
         return Faces(top.detections, quality, unit(found.total)[None])
 

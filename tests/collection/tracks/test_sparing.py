@@ -105,7 +105,7 @@ def test_what_no_frame_surely_shows_as_a_face_is_unusable():
     stays(follower, [0, 1, 0], 60, (0.7, 0.86, 0.75))
     on_a_wall, in_the_dark = kept(list(follower.tracks.values()), RULE)
     (why,) = on_a_wall.faces().quality.reasons
-    assert why == "hardly a face: found with 0.80 at best, 0.85 are needed"
+    assert why == "hardly a face: found with 0.8 at best, at least 0.85 is needed"
     assert in_the_dark.faces().quality.reasons == (None,)
 
 
