@@ -17,12 +17,12 @@ _NUMBERED = re.compile(r"(.+?) ?\(([^()]+)\)")
 _NAMES_COMPARED = 2_000  # names that are looked through for one that resembles a mistyped one
 
 _COLLECTION = select(*(collections.c[name] for name in Collection.__slots__))
-_PHOTO_COUNT = select(func.count()).where(faces.c.person_id == people.c.id).scalar_subquery()
-_PERSON = select(
+PHOTO_COUNT = select(func.count()).where(faces.c.person_id == people.c.id).scalar_subquery()
+PERSON = select(
     people.c.id,
     people.c.name,
     people.c.external_id,
-    _PHOTO_COUNT,
+    PHOTO_COUNT,
     people.c.created_at,
 )
 
@@ -83,7 +83,7 @@ def list_people(
 
     Namesakes stand together: the last of them may go beyond the limit.
     """
-    query = _PERSON.where(wanted).order_by(people.c.name, people.c.external_id, people.c.id)
+    query = PERSON.where(wanted).order_by(people.c.name, people.c.external_id, people.c.id)
     if after is not None:
         query = query.where(people.c.name > after)
     found = [Person(*row) for row in connection.execute(query.limit(limit))]
@@ -117,7 +117,7 @@ def find_person(connection: Connection, collection_id: int, who: str) -> Person:
 
 def _meant(connection: Connection, collection_id: int, who: str) -> list[Person]:
     """The people whom a text may mean, by name."""
-    everybody = _PERSON.where(people.c.collection_id == collection_id).order_by(people.c.id)
+    everybody = PERSON.where(people.c.collection_id == collection_id).order_by(people.c.id)
     by_id = ID.fullmatch(who)
 
     def among(chosen: ColumnElement[bool]) -> list[Person]:
@@ -141,7 +141,7 @@ def namesakes(
     connection: Connection, collection_id: int, name: str, but: int | None = None
 ) -> list[Person]:
     """Everybody of a name, however it is written, without the one with the id `but`."""
-    query = _PERSON.where(people.c.collection_id == collection_id, people.c.folded == folded(name))
+    query = PERSON.where(people.c.collection_id == collection_id, people.c.folded == folded(name))
     rows = connection.execute(query.order_by(people.c.id))
     return [person for person in (Person(*row) for row in rows) if person.id != but]
 
@@ -162,14 +162,14 @@ def taken(
 
 def numbered(connection: Connection, collection_id: int, external_id: str) -> Person | None:
     """Whose a number is; None where it is nobody's."""
-    query = _PERSON.where(which_people(collection_id, external_id=external_id))
+    query = PERSON.where(which_people(collection_id, external_id=external_id))
     row = connection.execute(query).one_or_none()
     return None if row is None else Person(*row)
 
 
 def person_by_id(connection: Connection, collection_id: int, person_id: int) -> Person:
     """One person by id."""
-    query = _PERSON.where(people.c.collection_id == collection_id, people.c.id == person_id)
+    query = PERSON.where(people.c.collection_id == collection_id, people.c.id == person_id)
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"There is no person with id {person_id} in this collection any more.")
@@ -180,7 +180,7 @@ def people_by_id(
     connection: Connection, collection_id: int, person_ids: Iterable[int]
 ) -> list[Person]:
     """People by id; those who are gone are left out."""
-    query = _PERSON.where(people.c.collection_id == collection_id)
+    query = PERSON.where(people.c.collection_id == collection_id)
     return [
         Person(*row)
         for some in chunks(set(person_ids))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -23,8 +23,9 @@ from sqlalchemy import (
 
 from retrieval.catalogue.events.records import Kind
 from retrieval.catalogue.events.tables import appearances, events, verdicts
-from retrieval.catalogue.lookups import which_people
+from retrieval.catalogue.lookups import PERSON, PHOTO_COUNT, which_people
 from retrieval.catalogue.names import sought
+from retrieval.catalogue.records import Person
 from retrieval.catalogue.schema import chunks, faces, people
 from retrieval.errors import SettingInvalid
 
@@ -69,27 +70,18 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedPerson:
+class ListedPerson(Person):
     """A person of a list.
 
     Attributes:
-        id, name, external_id, faces, created_at: as of `Person`.
-        best_px: the largest of their faces, None without one.
         seen: the day of the latest event at which they were seen, None where there is none.
     """
 
-    id: int
-    name: str
-    external_id: str | None
-    faces: int
-    created_at: datetime
-    best_px: float | None
     seen: date | None
 
 
 Key = list[Any]  # of a person in an order: what the next page begins behind
 
-_COUNT = select(func.count()).where(faces.c.person_id == people.c.id).scalar_subquery()
 _BEST = select(func.max(faces.c.size_px)).where(faces.c.person_id == people.c.id).scalar_subquery()
 
 
@@ -130,16 +122,7 @@ def _seen() -> ColumnElement[Any]:
 
 
 _SEEN = _seen()
-_PERSON = select(
-    people.c.id,
-    people.c.name,
-    people.c.external_id,
-    _COUNT.label("faces"),
-    people.c.created_at,
-    _BEST.label("best_px"),
-    _SEEN.label("seen"),
-    people.c.sought,
-)
+_PERSON = PERSON.add_columns(_SEEN.label("seen"))
 _MOST = 1 << 62  # what a key may be that is a number
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # what no database takes as text
 _NUMBER = (  # 9 before 10: numbers of one length compare as text
@@ -153,7 +136,7 @@ _KEYS: dict[Order, list[tuple[ColumnElement[Any], bool]]] = {
     Order.NAME: [(each, False) for each in (*_NAME, *_NUMBER)],
     Order.NUMBER: [(each, False) for each in (*_NUMBER, *_NAME)],
     Order.NEWEST: [],
-    Order.PHOTOS: [(each, False) for each in (_COUNT, *_NAME)],
+    Order.PHOTOS: [(each, False) for each in (PHOTO_COUNT, *_NAME)],
     Order.SEEN: [(_SEEN, True), *((each, False) for each in _NAME)],
 }
 
@@ -183,11 +166,11 @@ def page_of_people(
     rows = connection.execute(query.limit(None if limit is None else limit + 1)).all()
     page = rows if limit is None else rows[:limit]
     found = [
-        ListedPerson(*row[:6], seen=date.fromisoformat(row.seen) if row.seen else None)
+        ListedPerson(*(*row[:5], date.fromisoformat(row.seen) if row.seen else None))
         for row in page
     ]
     more = len(rows) > len(page)
-    return found, list(page[-1][8:]) if more else None
+    return found, list(page[-1][6:]) if more else None
 
 
 def behind_name(name: str) -> Key:
@@ -216,7 +199,7 @@ def initials(connection: Connection, collection_id: int, wanted: Wanted) -> list
 def _which(collection_id: int, wanted: Wanted) -> ColumnElement[bool]:
     meant = which_people(collection_id, wanted.search, wanted.external_id)
     if wanted.photos is Photos.FEW:
-        meant &= wanted.few > _COUNT
+        meant &= wanted.few > PHOTO_COUNT
     elif wanted.photos is Photos.POOR:
         meant &= wanted.poor_px > _BEST
     elif wanted.photos is Photos.NONE:
