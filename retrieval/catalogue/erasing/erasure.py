@@ -171,10 +171,7 @@ def take_names_out(
     """Take names out of paths of enrolled photos, which cannot be read there any more then."""
     mine = photos.c.collection_id == collection_id
     for some in chunks(photo_ids):
-        query = select(photos.c.id, photos.c.photo).where(mine, photos.c.id.in_(some))
-        for row in connection.execute(query).all():
-            left = mentions.taken_out_of_words(row.photo)
-            connection.execute(update(photos).where(photos.c.id == row.id).values(photo=left))
+        mentions.take_out_of(connection, photos, "photo", mine & photos.c.id.in_(some))
 
 
 def remove_photo(connection: Connection, collection_id: int, photo: str | EnrolledFace) -> Erased:

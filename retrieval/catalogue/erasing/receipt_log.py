@@ -170,12 +170,15 @@ class Receipts:
         """What a person is known again by after a deletion: of the name, and of the number."""
         with self._database.writing() as connection:
             key = _mark_key(connection)
+            if key is None:
+                key = secrets.token_hex(32)
+                connection.execute(insert(meta), {"key": _MARKS, "value": key})
         return _marks(key, name, number)
 
     def of_deleted(self, collection: str, name: str, number: str | None) -> list[KeptReceipt]:
         """Receipts of people who were deleted under a name or a number, newest first."""
         with self._database.reading() as connection:
-            key = connection.scalar(select(meta.c.value).where(meta.c.key == _MARKS))
+            key = _mark_key(connection)
             if key is None:  # nobody was deleted
                 return []
             holding = cast(receipts.c.document, Text)
@@ -196,7 +199,7 @@ class Receipts:
             receipts.c.collection == collection, receipts.c.kind == Deleted.PERSON.value
         )
         with self._database.reading() as connection:
-            key = connection.scalar(select(meta.c.value).where(meta.c.key == _MARKS))
+            key = _mark_key(connection)
             documents = connection.scalars(query).all() if key is not None and people else []
         known = {mark for document in documents for mark in document.get("marks", ())}
         return [each for each in people if known and known.intersection(_marks(str(key), *each))]
@@ -211,17 +214,15 @@ class Receipts:
         return now() + timedelta(seconds=self._claim_s)
 
 
-def _mark_key(connection: Connection) -> str:
-    key = connection.scalar(select(meta.c.value).where(meta.c.key == _MARKS))
-    if key is None:
-        key = secrets.token_hex(32)
-        connection.execute(insert(meta), {"key": _MARKS, "value": key})
-    return str(key)
+def _mark_key(connection: Connection) -> str | None:
+    """The key of all marks, None as long as nobody was deleted."""
+    key: str | None = connection.scalar(select(meta.c.value).where(meta.c.key == _MARKS))
+    return key
 
 
 def copy_mark_key(source: Connection, target: Connection) -> None:
     """Let the marks in a copy's receipts be known again there."""
-    key = source.scalar(select(meta.c.value).where(meta.c.key == _MARKS))
+    key = _mark_key(source)
     if key is not None:
         target.execute(delete(meta).where(meta.c.key == _MARKS))
         target.execute(insert(meta), {"key": _MARKS, "value": key})

@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Row, Table, Text, UniqueConstraint, delete, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.schema import Id, Moment, collection_column, collections, metadata, now
@@ -51,14 +62,8 @@ class Webhooks:
 
     def of(self, collection: str) -> list[Webhook]:
         """A collection's, by its name, oldest first."""
-        query = (
-            select(webhooks)
-            .join(collections, collections.c.id == webhooks.c.collection_id)
-            .where(collections.c.name == collection)
-            .order_by(webhooks.c.id)
-        )
         with self._database.reading() as connection:
-            return [_webhook(row) for row in connection.execute(query)]
+            return webhooks_of(connection, collection)
 
     def add(self, collection_id: int, url: str) -> Webhook:
         """Add an address.
@@ -99,6 +104,12 @@ class Webhooks:
         with self._database.writing() as connection:
             connection.execute(update(webhooks).where(mine).values(tried_at=now(), problem=problem))
             self._database.edited(connection, None)
+
+
+def webhooks_of(connection: Connection, collection: str) -> list[Webhook]:
+    """A collection's, by its name, oldest first."""
+    query = select(webhooks).join(collections).where(collections.c.name == collection)
+    return [_webhook(row) for row in connection.execute(query.order_by(webhooks.c.id))]
 
 
 def _webhook(row: Row[Any]) -> Webhook:

@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.erasing.late_names import without_late_names
-from retrieval.catalogue.http.webhooks import webhooks
+from retrieval.catalogue.http.webhooks import webhooks_of
 from retrieval.catalogue.names import storable_path
 from retrieval.catalogue.runs.run_records import (
     ListedPhoto,
@@ -42,7 +42,6 @@ from retrieval.catalogue.runs.run_rows import (
 )
 from retrieval.catalogue.schema import (
     chunks,
-    collections,
     days_ago,
     meta,
     now,
@@ -222,10 +221,9 @@ class Runs:
     def told(self, run: Run) -> list[str]:
         """The addresses that are told of a run's end: its own, and those of its collection."""
         own = run.options.get("webhook")
-        query = select(webhooks.c.url).join(collections)
-        query = query.where(collections.c.name == run.collection).order_by(webhooks.c.id)
         with self._database.reading() as connection:
-            return list(dict.fromkeys([*([own] if own else []), *connection.scalars(query)]))
+            every = [hook.url for hook in webhooks_of(connection, run.collection)]
+        return list(dict.fromkeys([own, *every] if own else every))
 
     def finish_if_done(self, run_id: str) -> bool:
         """End the run if nothing is left to do; return whether it was this call that ended it."""
@@ -327,7 +325,11 @@ class Runs:
         )
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
-            found = {run_id: run_meant(connection, run_id) for run_id in {r.run_id for r in rows}}
+            found = {
+                row.id: as_run(row)
+                for some in chunks({row.run_id for row in rows})
+                for row in connection.execute(RUN.where(runs.c.id.in_(some)))
+            }
         return [(found[row.run_id], as_photo(row)) for row in rows]
 
     def reject(self, run_id: str, photo_id: int) -> RunPhoto:
