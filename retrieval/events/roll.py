@@ -34,6 +34,7 @@ def people_of(
     """
     wanted = None if expected is None else set(expected)
     present = set(truth.present.tolist())
+    videos = {number: each for number, each in album.items() if has_video_ending(each.photo)}
     lines = []
     for person, rows in _by_person(truth.people):
         if person not in names:
@@ -61,7 +62,7 @@ def people_of(
                 first=moments[0],
                 last=moments[1],
                 confirmed_by=judges[0] if judges else None,
-                videos=_in_videos(truth, rows, album),
+                videos=_in_videos(truth, rows, videos),
             )
         )
     return lines
@@ -184,15 +185,14 @@ def _why(truth: Truth, rows: Ints) -> str:
     return "no face of its own is above the threshold"
 
 
-def _in_videos(truth: Truth, rows: Ints, album: Mapping[int, EventPhoto]) -> tuple[InVideo, ...]:
+def _in_videos(truth: Truth, rows: Ints, videos: Mapping[int, EventPhoto]) -> tuple[InVideo, ...]:
     """The stays of faces in videos; a camera's sightings are told by their moments."""
     found = [
         InVideo(
             PurePath(photo.photo).name, float(truth.found.first[row]), float(truth.found.last[row])
         )
         for row in rows.tolist()
-        if (photo := album.get(int(truth.found.photos[row]))) is not None
-        and has_video_ending(photo.photo)
+        if (photo := videos.get(int(truth.found.photos[row]))) is not None
     ]
     return tuple(sorted(found, key=lambda each: (each.video, each.first)))
 
