@@ -347,8 +347,15 @@ class PhotoHit:
 
 def photo_hit(face: EnrolledFace, score: float, *, same_person: bool) -> PhotoHit:
     """An enrolled face as a hit."""
-    person = face.person, score, same_person, face.person_id, face.external_id
-    return PhotoHit(face.photo, *person, face.id)
+    return PhotoHit(
+        photo=face.photo,
+        person=face.person,
+        score=score,
+        same_person=same_person,
+        person_id=face.person_id,
+        external_id=face.external_id,
+        face_id=face.id,
+    )
 
 
 @dataclass(frozen=True, slots=True)

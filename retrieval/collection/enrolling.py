@@ -156,17 +156,19 @@ class Enroller:
 
         A person's photos are looked at together: one that shows who is enrolled speaks for all.
         """
+        if self._unlike is None:
+            return list(found)
         taken = dict(zip(todo, found, strict=True))
         named: dict[tuple[str, str | None], list[int]] = defaultdict(list)
         for row, each in taken.items():
             item = batch[row]
-            if isinstance(each, PhotoFaces) and not item.same_person and self._unlike is not None:
+            if isinstance(each, PhotoFaces) and not item.same_person:
                 named[folded(item.person), item.external_id].append(row)
         for rows in named.values():
             first = batch[rows[0]]
             known = self._namesake(first.person, first.external_id)
             new = [each.faces.vectors for row in rows if isinstance(each := taken[row], PhotoFaces)]
-            if known is None or not len(known[1]) or self._unlike is None:
+            if known is None or not len(known[1]):
                 continue
             if float((np.concatenate(new) @ known[1].T).max()) < self._unlike:
                 for row in rows:

@@ -23,7 +23,7 @@ from retrieval.values import Floats, Gate, Ints, Vectors
 FOLLOWED_S = 1.5  # for how long a face that is not seen is expected where it would be by now
 KEPT_S = 20.0  # for how long somebody who went out of the picture can come back into their track
 NEAR = 0.15  # overlap of where a face is expected and where one is, by which it goes on
-FIRM = 0.6  # overlap that is as good as certain
+_FIRM = 0.6  # overlap that is as good as certain
 _FADES = 0.7  # share of its nearness that a face loses which is not seen for FOLLOWED_S
 _REACH = 1.0  # of a face's own size in FOLLOWED_S: it may move on so far, beside its velocity
 _LEAST_NEAR = 0.3  # weight of the vectors' cosine where a face cannot be compared well
@@ -236,7 +236,7 @@ def _joined(
 ) -> Floats:
     """Position and vector as one number; what one of them forbids is 0."""
     liking = np.clip((alike - rule.unlike) / max(1 - rule.unlike, 1e-6), 0, 1)
-    firm = np.clip((near - NEAR) / (FIRM - NEAR), 0, 1)  # how little the vectors must agree
+    firm = np.clip((near - NEAR) / (_FIRM - NEAR), 0, 1)  # how little the vectors must agree
     needed = rule.alike - (rule.alike - rule.unlike) * firm
     beside = (near >= NEAR) & (~comparable | (alike >= needed))
     score = np.where(comparable, liking, _LEAST_NEAR * near) + 0.5 * near + 1e-3
