@@ -28,9 +28,9 @@ def liveness(
 
     from retrieval.benchmarks.liveness import measure
     from retrieval.building import build_detector, build_liveness, chosen_detector
-    from retrieval.photos.kinds import has_photo_ending
+    from retrieval.photos.folders import photos_at
 
-    found = sorted(path for path in folder.rglob("*") if has_photo_ending(path.name))
+    found = sorted(photos_at(folder))
     if not found:
         raise DataInvalid(f"{folder} has no photos. Give a folder with photos of faces.")
     chosen = np.random.default_rng(seed).permutation(len(found))[:photos].tolist()

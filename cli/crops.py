@@ -103,7 +103,7 @@ def _sheet(page: Sequence[Crop]) -> "Image.Image":
     """Faces in rows, each with who it is and its photo below."""
     from PIL import Image, ImageDraw, ImageFont
 
-    from retrieval.collection.drawing import FONT
+    from retrieval.collection.drawing import FONT, fitting
 
     across = min(len(page), _ACROSS)
     down = -(-len(page) // across)
@@ -116,7 +116,6 @@ def _sheet(page: Sequence[Crop]) -> "Image.Image":
             sheet.paste(face.convert("RGB").resize((_SIDE_PX - 4, _SIDE_PX - 4)), (left + 2, top))
         lines = (crop.told, font), (f"{Path(crop.photo).name} {crop.number}", small)
         for row, (text, used) in enumerate(lines):
-            while text and draw.textlength(text, font=used) > _SIDE_PX - 6:
-                text = text[:-2] + "\u2026" if len(text) > 2 else ""
-            draw.text((left + 3, top + _SIDE_PX + row * 16), text, font=used, fill="black")
+            said = fitting(draw, text, used, _SIDE_PX - 6)
+            draw.text((left + 3, top + _SIDE_PX + row * 16), said, font=used, fill="black")
     return sheet

@@ -87,8 +87,7 @@ class Supervisor:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([plan.tasks.partition(":")[0]])
         self._workers: list[_Worker] = []
-        self._dead: list[str] = []  # names whose jobs are still to be put back
-        self._stopped: set[str] = set()  # of these, that were told to stop
+        self._dead: dict[str, bool] = {}  # whose jobs are to be put back: whether these are blamed
         self._failed_starts = 0
         self._killed_starts = 0
         self._trouble: BaseException | None = None
@@ -187,7 +186,7 @@ class Supervisor:
         worker.ready.close()
         worker.process.close()
         self._workers.remove(worker)
-        self._dead.append(worker.name)
+        self._dead[worker.name] = True
         if self._failed_starts >= _FAILED_STARTS:
             raise WorkerFailed(
                 f"Worker processes died {self._failed_starts} times before they were ready. "
@@ -204,11 +203,11 @@ class Supervisor:
             worker.process.terminate()
         for worker in self._workers:
             worker.process.join(self._plan.timeout_s + _HANG_GRACE_S)
-            if worker.process.is_alive():
+            killed = worker.process.is_alive()
+            if killed:
                 worker.process.kill()
                 worker.process.join()
-                self._stopped.add(worker.name)
-            self._dead.append(worker.name)
+            self._dead[worker.name] = not killed
             worker.ready.close()
             worker.process.close()
         self._workers.clear()
@@ -243,9 +242,9 @@ class Supervisor:
 
     def _put_back(self) -> None:
         while self._dead:
-            name = self._dead[0]
-            self._recovery.worker_died(name, blamed=name not in self._stopped)
-            self._stopped.discard(self._dead.pop(0))
+            name, blamed = next(iter(self._dead.items()))
+            self._recovery.worker_died(name, blamed=blamed)
+            del self._dead[name]
 
     def _beat(self) -> None:
         """Say for each living worker that it lives, and end those that hang."""

@@ -57,6 +57,15 @@ def annotate(
     return picture
 
 
+def fitting(
+    draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, wide_px: float
+) -> str:
+    """A text that is no wider than so many pixels: its end is left out where it is."""
+    while draw.textlength(text, font=font) > wide_px and len(text) > 2:
+        text = text[:-2] + "…"
+    return text
+
+
 def _free_place(
     box: tuple[float, ...],
     text_width: float,

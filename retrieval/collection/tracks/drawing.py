@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from retrieval.collection.answers import PhotoAnswer
-from retrieval.collection.drawing import COLOURS, FONT, annotate, label
+from retrieval.collection.drawing import COLOURS, FONT, annotate, fitting, label
 from retrieval.collection.tracks.answers import Look, TrackAnswer, VideoAnswer
 from retrieval.photos.videos import VideoLimits, clock, opened
 from retrieval.values import Source
@@ -134,7 +134,9 @@ def timeline(answer: VideoAnswer) -> Image.Image:
         )
     for number, (name, tracks) in enumerate(rows, 1):
         top = _PAD_PX + _ROW_PX * number
-        draw.text((_PAD_PX, top + 8), _fitting(draw, name, font), font=font, fill="black")
+        draw.text(
+            (_PAD_PX, top + 8), fitting(draw, name, font, _NAMES_PX - 10), font=font, fill="black"
+        )
         for track in tracks:
             for start, end in track.spans:
                 bar = (
@@ -165,9 +167,3 @@ def _ticks(length: float) -> list[float]:
     steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
     step = next((each for each in steps if length / each <= 10), 3600)
     return [float(second) for second in range(0, int(length) + 1, step)]
-
-
-def _fitting(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont) -> str:
-    while draw.textlength(text, font=font) > _NAMES_PX - 10 and len(text) > 2:
-        text = text[:-2] + "…"
-    return text
