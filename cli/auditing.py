@@ -10,9 +10,9 @@ from retrieval.catalogue.records import JournalEntry, Person
 from retrieval.errors import StoreError
 
 if TYPE_CHECKING:
-    from cli.options import Run
     from retrieval.catalogue.catalogue import Catalogue
     from retrieval.collection.answers import GalleryState, PhotoAnswer
+    from retrieval.settings import Settings
 
 _OF_NO_COLLECTION = ("keys", "users", "backup", "restore", "catalogue")
 
@@ -31,20 +31,20 @@ def who() -> str:
 
 
 @contextmanager
-def audited(run: "Run", catalogue: "Catalogue") -> Iterator[None]:
+def audited(catalogue: "Catalogue", action: str, settings: "Settings") -> Iterator[None]:
     """Write each edit that a command makes meanwhile down, in the edit's own transaction."""
     written = False
 
     def entries(edit: Any) -> list[AuditEntry]:
         nonlocal written
         written = True
-        return [entry_of(run, **_told(edit))]
+        return [entry_of(action, settings.collection, **_told(edit))]
 
     with catalogue.recorded(entries):
         yield
     if written:
         with suppress(StoreError):  # of what the command did nothing is lost
-            catalogue.audit.purge(run.settings.audit_days)
+            catalogue.audit.purge(settings.audit_days)
 
 
 def note(catalogue: "Catalogue", entries: Iterable[AuditEntry]) -> None:
@@ -54,19 +54,18 @@ def note(catalogue: "Catalogue", entries: Iterable[AuditEntry]) -> None:
 
 
 def asked(
-    run: "Run", answers: Iterable["PhotoAnswer"], state: "GalleryState", threshold: float | None
+    action: str, answers: Iterable["PhotoAnswer"], state: "GalleryState", threshold: float | None
 ) -> Iterator[AuditEntry]:
     """What `identify` was asked, and answered."""
     from retrieval.collection.questions import identified
 
-    return identified(AuditEntry(who(), run.action), answers, state, threshold)
+    return identified(AuditEntry(who(), action), answers, state, threshold)
 
 
-def entry_of(run: "Run", **answer: Any) -> AuditEntry:
+def entry_of(action: str, collection: str, **answer: Any) -> AuditEntry:
     """What a command did."""
-    everywhere = run.action.split()[0] in _OF_NO_COLLECTION
-    place = None if everywhere else run.settings.collection
-    return AuditEntry(who(), run.action, place, answer=answer)
+    everywhere = action.split()[0] in _OF_NO_COLLECTION
+    return AuditEntry(who(), action, None if everywhere else collection, answer=answer)
 
 
 def _told(edit: Any) -> dict[str, Any]:

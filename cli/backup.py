@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cli.auditing import entry_of, note
+from cli.auditing import note
 from cli.options import Run, Writes, command, when
 from retrieval.errors import SettingInvalid
 from retrieval.values import counted
@@ -59,7 +59,7 @@ def backup(
             photos_at=photos_root(run.settings),
         )
         at_rest = catalogue.encryptor.active() is not None
-        note(catalogue, [entry_of(run, file=str(made.path), faces=made.contents.faces)])
+        note(catalogue, [run.entry(file=str(made.path), faces=made.contents.faces)])
     document = {
         "backup": str(made.path),
         "bytes": made.bytes,
@@ -157,7 +157,7 @@ def restore(
         )
         if done is not None:
             faces = done.backup.contents.faces
-            note(catalogue, [entry_of(run, file=str(file), faces=faces)])
+            note(catalogue, [run.entry(file=str(file), faces=faces)])
     if done is None:
         return
     contents = done.backup.contents

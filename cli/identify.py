@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.auditing import asked, entry_of, note
+from cli.auditing import asked, note
 from cli.crops import Crop, crops_of, write_crops
 from cli.face_words import remarks, words_of
 from cli.identify_queued import ask_queued, check_files
@@ -133,7 +133,7 @@ def identify(
             pairs = zip(paths, answers, strict=True)
             answers = [service.with_liveness(Source(a.photo, path), a) for path, a in pairs]
         state = service.state()
-        note(service.catalogue, asked(run, answers, state, threshold))
+        note(service.catalogue, asked(run.action, answers, state, threshold))
         seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
     if out is not None:
         told = [*(a.document() for a in answers), *map(as_photo, seen)]
@@ -271,7 +271,7 @@ def verify(
     against = Source(other, place) if is_photo else other
     with run.service() as service:
         verdict = service.verify(Source(photo, location_of(photo)), against, face)
-        entry = entry_of(run, photo=photo, **verdict.document())
+        entry = run.entry(photo=photo, **verdict.document())
         note(service.catalogue, [entry])
     word = "the same person" if verdict.same else "not shown to be the same person"
     run.emit(

@@ -21,6 +21,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from cli.hints import as_typed
+from cli.progress import Advance, bar, lines
 from cli.reporting import Warnings, as_json, harmless, report, report_fault
 from retrieval.errors import RollcallError, SettingInvalid, StoreError, StoreFull
 from retrieval.files.logs import log_to, note_end
@@ -28,14 +29,12 @@ from retrieval.files.private import UMASK
 
 if TYPE_CHECKING:
     from retrieval.catalogue.catalogue import Catalogue
+    from retrieval.catalogue.http.audit import AuditEntry
     from retrieval.photos.folders import PassedOver
     from retrieval.service import Service
     from retrieval.settings import Settings
 
 _OWN_FAULT = 7  # exit code
-
-# advance(n=1, total=None, **fields): n more are done, of so many; fields are shown
-Advance = Callable[..., None]
 
 
 class StoppedWaiting(KeyboardInterrupt):
@@ -106,7 +105,13 @@ class Run:
     def _audited(self, catalogue: "Catalogue") -> AbstractContextManager[None]:
         from cli.auditing import audited
 
-        return audited(self, catalogue)
+        return audited(catalogue, self.action, self.settings)
+
+    def entry(self, **answer: Any) -> "AuditEntry":
+        """What this command did, for the audit log."""
+        from cli.auditing import entry_of
+
+        return entry_of(self.action, self.settings.collection, **answer)
 
     def emit(self, document: Mapping[str, Any], show: Callable[[], None]) -> None:
         """Print the result: the document as JSON with `--json`, otherwise what `show` prints."""
@@ -162,13 +167,9 @@ class Run:
         if self.quiet:
             yield lambda n=1, total=None, **fields: None
         elif sys.stderr.isatty():
-            from cli.progress import bar
-
             with bar(self.beside, what, total) as advance:
                 yield advance
         else:
-            from cli.progress import lines
-
             yield lines(what, total)
 
 

@@ -1,19 +1,27 @@
 """How far a long step is: a bar on a terminal, a line for each tenth otherwise."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.options import Advance
+# advance(n=1, total=None, **fields): n more are done, of so many; fields are shown
+Advance = Callable[..., None]
 
 
 @contextmanager
 def bar(console: Console, what: str, total: int | None) -> Iterator[Advance]:
     """A bar on a terminal, below whatever else is printed on this console meanwhile."""
+    from rich.progress import (  # takes as long to load as all the rest of a short command
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.auditing import entry_of, note
+from cli.auditing import note
 from cli.crops import Crop, write_crops
 from cli.identify import Crops, listed_photos
 from cli.identify_queued import ask_queued, check_files
@@ -77,7 +77,7 @@ def search(
     asked = [Source(str(path), path) for path in listed]
     with run.service() as service:
         answers = _answers(run, service, asked, limit, like=like, one=one)
-        note(service.catalogue, (entry_of(run, people=_people(each)) for each in answers))
+        note(service.catalogue, (run.entry(people=_people(each)) for each in answers))
         cut = [] if crops is None else _crops(service, answers)
     if out is not None:
         rows = write_results(out, answers, form=HITS)

@@ -7,8 +7,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from cli.face_words import words_of
-from cli.options import Advance, Run
+from cli.options import Run
 from cli.pictures import free_name
+from cli.progress import Advance
 from retrieval.photos.kinds import has_video_ending
 from retrieval.values import Location, Source
 

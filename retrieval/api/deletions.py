@@ -1,7 +1,6 @@
-"""Deletions over HTTP: rows go at once, the rest is done in the background, and a receipt kept.
+"""What is left of deletions when rows are gone, done in the background, with a receipt kept.
 
-Whoever asked hears 202 with where the receipt is. A large home folder takes minutes to be searched,
-which is no time for a request; and an answer that is lost on its way can be asked for again.
+A large home folder takes minutes to be searched, which is no time for a request.
 """
 
 import logging
@@ -10,10 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
-
-from starlette.responses import Response
+from typing import Any
 
 from retrieval.api.services import Services
 from retrieval.catalogue.catalogue import Catalogue
@@ -21,9 +17,6 @@ from retrieval.catalogue.records import KeptReceipt
 from retrieval.errors import NotFound, RollcallError
 from retrieval.people.deletions import Deletion, failed, finish_interrupted
 from retrieval.service import Service
-
-if TYPE_CHECKING:
-    from retrieval.api.context import Context
 
 logger = logging.getLogger(__name__)
 
@@ -99,69 +92,3 @@ class Deletions:
         finally:
             with self._lock:
                 self._working.discard(receipt)
-
-
-async def accepted(
-    context: "Context", service: Service, response: Response, delete: Callable[[], Deletion]
-) -> Document:
-    """Answer that something is deleted, and where its receipt will be."""
-
-    def work() -> Document:
-        deletion = context.deletions.begin(service, delete)
-        context.pictures.forget(deletion.faces, deletion.photos)
-        kept = context.catalogue.receipts.get(deletion.receipt, service.collection.name)
-        return shown(kept)
-
-    # Not under the request's time: rows would be gone, and nobody told where the receipt is.
-    document = await context.pool.run_to_the_end(work)
-    response.headers["Location"] = document["url"]
-    return document
-
-
-def shown(kept: KeptReceipt) -> Document:
-    """A receipt as the API tells it."""
-    told = kept.document
-    counts = told["counts"]
-    done = kept.finished_at is not None
-    return {
-        "id": kept.id,
-        "url": f"/v1/receipts/{kept.id}?collection={quote(kept.collection, safe='')}",
-        "kind": kept.kind.value,
-        "deleted_id": kept.deleted_id,
-        "state": "done" if done else "working",
-        "collection": kept.collection,
-        "erased_at": kept.erased_at,
-        "finished_at": kept.finished_at,
-        "erasure": told.get("erasure"),
-        "counts": counts,
-        "erased_faces": told.get("faces", []),
-        "erased_photo_marks": told.get("photo_marks", []),
-        "events": told.get("events", []),
-        "erased_event_faces": told.get("event_faces", []),
-        "searched": told.get("searched", {}),
-        "searched_patterns": told.get("patterns", 0),
-        **{
-            name: told.get(name, [])
-            for name in ("traces", "open", "not_searched", "backups", "mentions")
-        },
-        "clean": told.get("clean"),
-        "summary": told.get("summary") or _summary(kept),
-    }
-
-
-def _summary(kept: KeptReceipt) -> str:
-    """In words, where no file was searched."""
-    named = ", ".join(
-        f"{count} {what if count != 1 else one}"
-        for (what, one), count in (
-            (("people", "person"), kept.document["counts"]["people"]),
-            (("photos", "photo"), kept.document["counts"]["photos"]),
-            (("faces", "face"), kept.document["counts"]["faces"]),
-        )
-        if count
-    )
-    gone = f"gone: the {kept.kind.value}" + (f" with {named}" if named else "")
-    if kept.finished_at is None:
-        return f"{gone}; files are being cleaned of what is left"
-    left = kept.document.get("open", [])
-    return f"{gone}, but {'; '.join(left)}" if left else gone

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited
 from retrieval.api.context import Context
-from retrieval.api.deletions import accepted
+from retrieval.api.receipts import accepted
 from retrieval.api.routing import (
     ADMIN,
     VIEWER,

@@ -12,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited
 from retrieval.api.auth import Caller
-from retrieval.api.deletions import accepted
 from retrieval.api.event_schemas import (
     AlsoExpected,
     AppearancesPage,
@@ -32,6 +31,7 @@ from retrieval.api.event_schemas import (
     VerdictUndone,
 )
 from retrieval.api.pictures import jpeg_or_nothing
+from retrieval.api.receipts import accepted
 from retrieval.api.routing import (
     ADMIN,
     OPERATOR,

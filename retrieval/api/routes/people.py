@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited, entry_of
 from retrieval.api.context import Context
-from retrieval.api.deletions import accepted
 from retrieval.api.pictures import CACHED, jpeg_or_nothing
 from retrieval.api.problems import of_error
+from retrieval.api.receipts import accepted
 from retrieval.api.routing import (
     HR,
     OPERATOR,

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 
-from retrieval.api.deletions import shown
+from retrieval.api.receipts import shown
 from retrieval.api.routing import HR, CollectionName, InContext, router
 from retrieval.api.schemas import Receipt, ReceiptsPage
 from retrieval.catalogue.records import Deleted

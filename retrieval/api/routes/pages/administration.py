@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.context import Context
-from retrieval.api.deletions import shown
+from retrieval.api.receipts import shown
 from retrieval.api.routes.quality import calibration_shown
 from retrieval.api.routes.runs import RunId, own_run
 from retrieval.api.routing import HR, OPERATOR, VIEWER, By, GuardedRoute, InContext
