@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from retrieval.catalogue.events.records import Event
-    from retrieval.events.documents import Expected, Roll
+    from retrieval.events.answers import Roll
     from retrieval.events.events import Events
     from retrieval.events.intake import PhotoTaken
+    from retrieval.events.shown import Expected
     from retrieval.values import Location, Source
 
 
@@ -34,7 +35,7 @@ def expected_of(run: Run, door: "Events", expect: str | None) -> "Expected | Non
     """
     from retrieval.catalogue.events.records import Expects
     from retrieval.errors import DataInvalid
-    from retrieval.events.documents import Expected
+    from retrieval.events.shown import Expected
 
     if expect is None:
         return None

@@ -13,7 +13,7 @@ from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.events.records import Verdict
-    from retrieval.events.documents import Named
+    from retrieval.events.shown import Named
 
 events = typer.Typer(help="Photos of an occasion: who was there.", no_args_is_help=True)
 
@@ -42,7 +42,6 @@ KeepPhotos = Annotated[
 Days = Annotated[
     int | None, typer.Option("--days", min=1, max=100_000, help="Delete it after so many days.")
 ]
-_VERDICT = ("act", "face", "kind", "person", "judge", "at", "undone_by")
 Judge = Annotated[str, typer.Option("--as", metavar="WHO", help="Who says so, for the history.")]
 
 
@@ -98,13 +97,12 @@ def list_events(run: Run) -> None:
 @command(events, "show")
 def show_event(run: Run, event: Name) -> None:
     """Show an event: who was there, who is to check, absent or unknown."""
+    from retrieval.events.shown import photo_document
+
     with run.service() as service:
         roll = service.events.roll(service.events.find(event))
         rejected = service.events.photos(roll.event, rejected=True)
-    document = roll.document()
-    document["rejects"] = [
-        {"photo": each.photo, "reason": each.code, "message": each.message} for each in rejected
-    ]
+    document = {**roll.document(), "rejects": [photo_document(each) for each in rejected]}
 
     def show() -> None:
         show_roll(run, roll)
@@ -291,10 +289,12 @@ def undo_verdict(
     judge: Judge = "command line",
 ) -> None:
     """Take back what was said of faces, the newest by default."""
+    from retrieval.events.shown import undone_document
+
     with run.service() as service:
         undone = service.events.undo(service.events.find(event), verdict, judge)
     run.emit(
-        {"undone": undone[0].act, "faces": [each.appearance for each in undone]},
+        undone_document(undone),
         lambda: run.print(f"Undone: verdict {undone[0].act} on {counted(len(undone), 'face')}."),
     )
 
@@ -302,13 +302,14 @@ def undo_verdict(
 @command(events, "history")
 def show_history(run: Run, event: Name) -> None:
     """List what was said of an event's faces, oldest first."""
+    from retrieval.events.shown import history_document
+
     with run.service() as service:
         said = service.events.history(service.events.find(event))
         names = service.catalogue.names(each.person for each in said if each.person is not None)
     rows = [_verdict_row(each, names) for each in said]
     columns = ("verdict", "face", "said", "person", "by", "at", "undone by")
-    document = {"verdicts": [dict(zip(_VERDICT, row, strict=True)) for row in rows]}
-    run.emit(document, lambda: run.table(columns, rows))
+    run.emit(history_document(said, names), lambda: run.table(columns, rows))
 
 
 @command(events, "export")

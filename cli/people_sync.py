@@ -85,7 +85,7 @@ def sync(
             plan = syncing.plan(
                 service, listing, folder=folder, nested=nested, max_bytes=limit, advance=advance
             )
-        document = plan.document()
+        document: dict[str, Any] = {**plan.document()}
         _check_leavers(plan, leavers, yes=yes and not dry_run)
         if not run.json:
             _show_plan(run, plan, vanished=vanished)
@@ -100,9 +100,9 @@ def sync(
         done, report = _apply(run, service, plan, receipt)
         for face in gone:
             service.remove_photo(face)
-    unusable = document["rejected"]
-    document.update(done, **report.document())
-    document["rejected"] = unusable + document["rejected"]
+    told = report.document()
+    rejected = [*document["rejected"], *told["rejected"]]
+    document = {**document, **done, **told, "rejected": rejected}
     run.rejected = run.rejected or bool(report.rejected or plan.rejected)
     run.emit(document, lambda: _show_done(run, plan, done, report))
     tell_passed(run, plan.passed)

@@ -19,9 +19,9 @@ from retrieval.collection.answers import (
     Verification,
 )
 from retrieval.errors import InputError, NotFound, PhotoError
-from retrieval.events.documents import Expected
 from retrieval.events.events import Events
 from retrieval.events.open_event import OpenEvent
+from retrieval.events.shown import Expected
 from retrieval.people.intake import items_of, listed_list, listed_place
 from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.people_list import PeopleList, is_list

@@ -4,7 +4,6 @@ An answer that is lost on its way can be asked for again.
 """
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -12,17 +11,16 @@ from starlette.responses import Response
 from retrieval.api.context import Context
 from retrieval.catalogue.records import KeptReceipt
 from retrieval.people.deletions import Deletion
+from retrieval.people.documents import ReceiptDocument
 from retrieval.service import Service
-
-Document = dict[str, Any]
 
 
 async def accepted(
     context: Context, service: Service, response: Response, delete: Callable[[], Deletion]
-) -> Document:
+) -> ReceiptDocument:
     """Answer that something is deleted, and where its receipt will be."""
 
-    def work() -> Document:
+    def work() -> ReceiptDocument:
         deletion = context.deletions.begin(service, delete)
         context.pictures.forget(deletion.faces, deletion.photos)
         kept = context.catalogue.receipts.get(deletion.receipt, service.collection.name)
@@ -34,7 +32,7 @@ async def accepted(
     return document
 
 
-def shown(kept: KeptReceipt) -> Document:
+def shown(kept: KeptReceipt) -> ReceiptDocument:
     """A receipt as the API tells it."""
     told = kept.document
     counts = told["counts"]
@@ -56,10 +54,11 @@ def shown(kept: KeptReceipt) -> Document:
         "erased_event_faces": told.get("event_faces", []),
         "searched": told.get("searched", {}),
         "searched_patterns": told.get("patterns", 0),
-        **{
-            name: told.get(name, [])
-            for name in ("traces", "open", "not_searched", "backups", "mentions")
-        },
+        "traces": told.get("traces", []),
+        "open": told.get("open", []),
+        "not_searched": told.get("not_searched", []),
+        "backups": told.get("backups", []),
+        "mentions": told.get("mentions", []),
         "clean": told.get("clean"),
         "summary": told.get("summary") or _summary(kept),
     }

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from typing_extensions import TypedDict  # Pydantic asks for this one below Python 3.12
+
 from retrieval.catalogue.people_pages import ListedPerson
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, JournalEntry, Person
 
@@ -173,3 +175,22 @@ class Edit:
             at=entry.created_at,
             undone=entry.undone_at is not None,
         )
+
+
+class EditsDocument(TypedDict):
+    """Edits of people, newest first."""
+
+    edits: list[Edit]
+
+
+class EntryDocument(TypedDict):
+    """An edit that was just made: its number in the journal, to undo it by, and what it did."""
+
+    entry: int
+    summary: str
+
+
+class CollectionsDocument(TypedDict):
+    """Galleries."""
+
+    collections: list[CollectionRow]

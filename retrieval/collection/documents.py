@@ -140,6 +140,13 @@ class HitDocument(TypedDict):
     face_id: int
 
 
+class HitsDocument(TypedDict):
+    """Photos of the gallery with the same people, best first."""
+
+    photo: str
+    hits: list[HitDocument]
+
+
 class VerificationDocument(TypedDict):
     """Whether two photos, or a photo and a person, show the same person."""
 
@@ -185,3 +192,9 @@ class RunDocument(TypedDict):
     started: str
     finished: str | None
     counts: RunTally
+
+
+class RunsDocument(TypedDict):
+    """Runs, newest first."""
+
+    runs: list[RunDocument]

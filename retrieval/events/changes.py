@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.pipeline import PhotoFailure
 from retrieval.events.album import read_again
 from retrieval.events.deciding import decide_event, decided_now
+from retrieval.events.documents import ChangeDocument, ChangesDocument
 from retrieval.events.host import Host
 from retrieval.events.said import Said
 from retrieval.values import Floats
@@ -39,7 +39,7 @@ class Change:
     before: str | None
     after: str | None
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> ChangeDocument:
         """As JSON."""
         return {"face": self.face, "before": self.before, "after": self.after}
 
@@ -57,7 +57,7 @@ class Changes:
     changes: tuple[Change, ...]
     left: int = 0
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> ChangesDocument:
         """As JSON."""
         return {"changes": [change.document() for change in self.changes], "left": self.left}
 

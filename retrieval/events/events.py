@@ -29,13 +29,14 @@ from retrieval.collection.tracks.sightings import Sighting as CameraSighting
 from retrieval.errors import SettingInvalid
 from retrieval.events import roll as rolls
 from retrieval.events.album import add_face, photo_of, read_again
+from retrieval.events.answers import Roll
 from retrieval.events.changes import Changes, update, would_change
 from retrieval.events.deciding import Stamp, decide_event, stamp_now
-from retrieval.events.documents import EventShown, Expected, Named, Roll
 from retrieval.events.host import Host
 from retrieval.events.intake import PhotoTaken, take, take_sighting
 from retrieval.events.presence import Presence, Sighting, presence_of, shared_photos
 from retrieval.events.said import Said
+from retrieval.events.shown import EventShown, Expected, Named
 from retrieval.events.truth import Truth, named
 from retrieval.events.verdicts import Judged, Judgement, judge
 from retrieval.values import Source

@@ -2,11 +2,11 @@
 
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from retrieval.errors import SettingInvalid, StoreError
-from retrieval.events.documents import LINE_COLUMNS, Roll, Standing, line_cells
+from retrieval.events.answers import LINE_COLUMNS, Roll, Standing, line_cells
 from retrieval.events.page import page_of
 from retrieval.events.presence import Presence
 from retrieval.events.workbook import presence_workbook, roll_workbook
@@ -110,7 +110,7 @@ def _csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
     return (BOM + text.getvalue()).encode()
 
 
-def _json(document: dict[str, object]) -> bytes:
+def _json(document: Mapping[str, object]) -> bytes:
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
     return (text + "\n").encode()
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from retrieval.catalogue.events.records import Event, NewPhoto, Reject, Seconds
 from retrieval.collection.active_model import ActiveModel
@@ -13,6 +13,7 @@ from retrieval.collection.tracks.following import Track, joined
 from retrieval.collection.tracks.identifying import Advance, see
 from retrieval.collection.tracks.sightings import Sighting
 from retrieval.errors import InferenceFailed, PhotoError
+from retrieval.events.documents import TakenPhoto
 from retrieval.events.host import Host
 from retrieval.photos.moments import taken_at
 from retrieval.photos.videos import VideoInfo, is_video, opened
@@ -34,12 +35,12 @@ class PhotoTaken:
     """
 
     photo: str
-    outcome: str
+    outcome: Literal["added", "known", "rejected"]
     faces: int = 0
     code: str | None = None
     message: str | None = None
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> TakenPhoto:
         """As JSON."""
         return {
             "photo": self.photo,

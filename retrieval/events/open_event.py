@@ -6,7 +6,7 @@ from retrieval.catalogue.events.records import (
     Event,
     Verdict,
 )
-from retrieval.events.documents import Roll
+from retrieval.events.answers import Roll
 from retrieval.events.events import Events
 from retrieval.events.intake import PhotoTaken
 from retrieval.events.verdicts import Judged, Judgement

@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
 
-from retrieval.events.documents import Roll, RollLine, Standing, UnknownGroup
+from retrieval.events.answers import Roll, RollLine, Standing, UnknownGroup
 from retrieval.values import counted
 
 MOST_PICTURES = 2_000

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from retrieval.catalogue.events.records import Event
-from retrieval.events.documents import Roll, Standing
+from retrieval.events.answers import Roll, Standing
+from retrieval.events.documents import PresenceDocument, SightingDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Presence:
     lines: tuple[PresenceLine, ...]
     undated: tuple[Event, ...] = ()
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> PresenceDocument:
         """As JSON."""
         return {
             "from": None if self.first is None else self.first.isoformat(),
@@ -106,7 +106,7 @@ class Sighting:
     photos: tuple[str, ...]
     faces: tuple[int, ...]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> SightingDocument:
         """As JSON."""
         return {
             "event_id": self.event.id,

@@ -9,8 +9,9 @@ import numpy as np
 
 from retrieval.catalogue.events.records import Appearance, Event, EventPhoto, Expects
 from retrieval.catalogue.records import Person
-from retrieval.events.documents import Certainty, InVideo, RollLine, Standing, UnknownGroup
+from retrieval.events.answers import InVideo, RollLine, Standing, UnknownGroup
 from retrieval.events.said import Said
+from retrieval.events.shown import Certainty
 from retrieval.events.truth import Truth
 from retrieval.photos.kinds import has_video_ending
 from retrieval.values import Ints

@@ -11,8 +11,8 @@ from retrieval.catalogue.events.records import (
     Appearances,
     Found,
 )
-from retrieval.events.documents import Certainty, Named
 from retrieval.events.said import NOBODY, Said
+from retrieval.events.shown import Certainty, Named
 from retrieval.identities.at_once import Times
 from retrieval.identities.link import one_per_photo, standing
 from retrieval.values import Floats

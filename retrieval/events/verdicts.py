@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import EnrolmentOutcome
 from retrieval.collection.active_model import ActiveModel
 from retrieval.errors import InputError, NotFound
+from retrieval.events.documents import JudgedDocument
 from retrieval.events.host import Host
 from retrieval.events.said import Said
 
@@ -63,7 +63,7 @@ class Judged:
     taught: int = 0
     not_taught: tuple[tuple[int, str], ...] = ()
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JudgedDocument:
         """As JSON."""
         return {
             "act": self.act,

@@ -10,8 +10,9 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from retrieval.events.documents import LINE_COLUMNS, Named, Roll, Standing, line_cells
+from retrieval.events.answers import LINE_COLUMNS, Roll, Standing, line_cells
 from retrieval.events.presence import Presence
+from retrieval.events.shown import Named
 from retrieval.files.tables import storable
 from retrieval.photos.videos import clock
 from retrieval.values import counted

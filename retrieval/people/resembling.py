@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from retrieval.catalogue.records import Person
 from retrieval.collection.active_model import CANDIDATES
 from retrieval.collection.lens import Lens
+from retrieval.people.documents import PersonAlike, StrangersAlike
 from retrieval.people.strangers import Group, list_groups
 from retrieval.service import Service
 from retrieval.values import Gate, Vectors
@@ -33,7 +33,7 @@ class Alike:
     likeness: float
     sure: bool
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> PersonAlike:
         """As JSON."""
         return {
             "id": self.person.id,
@@ -58,7 +58,7 @@ class StrangerAlike:
     likeness: float
     sure: bool
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> StrangersAlike:
         """As JSON."""
         return {**self.group.document(), "likeness": self.likeness, "sure": self.sure}
 

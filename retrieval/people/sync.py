@@ -5,13 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from retrieval.catalogue.names import called, clean_external_id, clean_name, folded
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.answers import EnrolReport
 from retrieval.errors import NameInvalid, NotFound
+from retrieval.people.documents import EnrolledOfList, PhotoOfList, PlanDocument
 from retrieval.people.intake import (
     Prospect,
     absent,
@@ -94,10 +94,10 @@ class Plan:
         parts = (self.joiners, self.leavers, self.renamings, self.numbered, self.new)
         return any((*parts, self.replaced))
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> PlanDocument:
         """As JSON."""
         return {
-            "list": self.source,
+            "source": self.source,
             "listed": self.listed,
             "enrolled_before": self.enrolled,
             "joiners": [
@@ -124,7 +124,7 @@ class Plan:
         }
 
 
-def _person(person: Person) -> dict[str, Any]:
+def _person(person: Person) -> EnrolledOfList:
     return {
         "id": person.id,
         "person": person.name,
@@ -133,7 +133,7 @@ def _person(person: Person) -> dict[str, Any]:
     }
 
 
-def _photo(face: EnrolledFace) -> dict[str, Any]:
+def _photo(face: EnrolledFace) -> PhotoOfList:
     return {"person": face.person, "external_id": face.external_id, "photo": face.photo}
 
 

@@ -15,14 +15,10 @@ from retrieval.catalogue.names import called
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.answers import EnrolItem, EnrolReport
 from retrieval.people import sync
+from retrieval.people.documents import UploadedListDocument
 from retrieval.photos.people_list import ListRow, PeopleList
 from retrieval.service import Service
 from retrieval.values import Location
-
-_TOLD = (
-    "listed", "enrolled_before", "joiners", "leavers", "renamed", "numbered", "new_photos",
-    "rejected",
-)  # fmt: skip
 
 
 class UploadedList(PeopleList):
@@ -65,7 +61,7 @@ class Preview:
     """
 
     plan: sync.Plan
-    document: dict[str, Any]
+    document: UploadedListDocument
     digest: str
 
 
@@ -87,9 +83,16 @@ def preview(service: Service, staff: UploadedList, max_bytes: int) -> Preview:
     joining = [(each.name, each.external_id) for each in plan.joiners]
     before = service.catalogue.receipts.deleted_among(service.collection_name, joining)
     told = plan.document()
-    document = {
+    document: UploadedListDocument = {
         "source": staff.name,
-        **{name: told[name] for name in _TOLD},
+        "listed": told["listed"],
+        "enrolled_before": told["enrolled_before"],
+        "joiners": told["joiners"],
+        "leavers": told["leavers"],
+        "renamed": told["renamed"],
+        "numbered": told["numbered"],
+        "new_photos": told["new_photos"],
+        "rejected": told["rejected"],
         "understood": staff.columns.document(),
         "deleted_before": [called(*each) for each in before],
     }
@@ -114,7 +117,7 @@ def enrol(service: Service, photos: Iterable[ListedPhoto], folder: Path) -> Enro
     return report
 
 
-def _digest(document: dict[str, Any]) -> str:
+def _digest(document: UploadedListDocument) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 

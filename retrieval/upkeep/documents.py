@@ -1,6 +1,9 @@
-"""The JSON of what is wrong with a collection: of command line and HTTP alike."""
+"""The JSON of calibration and health of a collection: of command line and HTTP alike."""
 
 from typing_extensions import TypedDict  # Pydantic asks for this one below Python 3.12
+
+from retrieval.catalogue.documents import EntryDocument
+from retrieval.identities.calibrate import Calibration
 
 
 class FiledPhoto(TypedDict):
@@ -110,16 +113,30 @@ class FindingDocument(TypedDict):
     sides: list[list[FindingFace]]
 
 
-class FindingEdit(TypedDict):
-    """An edit that a finding led to."""
+class FindingsDocument(TypedDict):
+    """What may be wrong with a collection, the worst first."""
 
-    entry: int
-    summary: str
+    findings: list[FindingDocument]
 
 
 class FindingDone(TypedDict):
     """What was done about a finding; `removed` are photos that were removed for good."""
 
     finding: str
-    entries: list[FindingEdit]
+    entries: list[EntryDocument]
     removed: list[str]
+
+
+class ThresholdDocument(TypedDict):
+    """A threshold, and where it comes from."""
+
+    threshold: float
+    source: str
+
+
+class CalibrationDocument(ThresholdDocument):
+    """The threshold that answers use, and the calibration that it comes from, if any."""
+
+    margin: float
+    measured_at: str | None
+    calibration: Calibration | None

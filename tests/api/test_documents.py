@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from retrieval.settings import Settings
+from tests.api.painted import RED, paint
 
 
 def _printed(settings: Settings, *words: str) -> dict[str, Any]:
@@ -45,6 +46,30 @@ def test_people_photos_edits_and_collections_are_the_same_documents(
     assert {key: shown[key] for key in shown if key != "seen"} == answered(f"/v1/people/{person}")
     assert _printed(settings, "people", "history") == answered("/v1/edits")
     assert _printed(settings, "collections", "list") == answered("/v1/collections")
+
+
+def test_events_and_what_was_said_of_them_are_the_same_documents(
+    client: TestClient, settings: Settings, people: dict[str, int]
+) -> None:
+    event = client.post("/v1/events", json={"name": "Party", "day": "2026-06-20"}).json()["id"]
+    photos = [("photos", (f"{n}.png", paint(RED, seed=n), "image/png")) for n in range(2)]
+    assert client.post(f"/v1/events/{event}/photos", files=photos).status_code == 200
+    (face, *_) = client.get(f"/v1/events/{event}/appearances").json()["faces"]
+    said = {"verdict": "nobody", "faces": [face["id"]]}
+    assert client.post(f"/v1/events/{event}/verdicts", json=said).status_code == 200
+
+    assert _printed(settings, "events", "list") == client.get("/v1/events").json()
+    history = client.get(f"/v1/events/{event}/verdicts").json()
+    assert _printed(settings, "events", "history", "Party") == history
+    undone = client.post(f"/v1/events/{event}/verdicts/undo", json={}).json()
+    assert undone == {"undone": history["verdicts"][0]["act"], "faces": [face["id"]]}
+
+
+def test_what_stands_below_a_field_of_a_document_is_told_of_it(client: TestClient) -> None:
+    shapes = client.get("/v1/openapi.json").json()["components"]["schemas"]
+    receipt = shapes["ReceiptDocument"]
+    assert receipt["properties"]["not_searched"]["description"] == "Where nobody looked."
+    assert receipt["examples"][0]["kind"] == "person"
 
 
 def test_a_key_is_the_same_document(client: TestClient, settings: Settings) -> None:

@@ -7,7 +7,8 @@ import pytest
 from retrieval.catalogue.events.records import Expects, Found, Kind
 from retrieval.collection.answers import EnrolItem
 from retrieval.errors import InputError, NotFound, SettingInvalid
-from retrieval.events.documents import Certainty, Expected, Standing
+from retrieval.events.answers import Standing
+from retrieval.events.shown import Certainty, Expected
 from retrieval.events.verdicts import Judgement
 from retrieval.people.receipts import forget_with_receipt
 from retrieval.values import Source

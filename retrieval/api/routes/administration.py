@@ -9,6 +9,7 @@ from fastapi import Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited
+from retrieval.api.bodies import NewKey
 from retrieval.api.context import Context
 from retrieval.api.receipts import accepted
 from retrieval.api.routing import (
@@ -20,13 +21,14 @@ from retrieval.api.routing import (
     InGallery,
     router,
 )
-from retrieval.api.schemas import AuditPage, Collections, KeyList, NewKey, Receipt
-from retrieval.catalogue.documents import CollectionRow
+from retrieval.api.schemas import AuditPage, KeyList
+from retrieval.catalogue.documents import CollectionRow, CollectionsDocument
 from retrieval.catalogue.http.api_keys import Key, MadeKey, meant
 from retrieval.catalogue.records import Collection, Counts
 from retrieval.errors import NotAllowed, NotFound
 from retrieval.index.status import IndexStatus
 from retrieval.people import deletions
+from retrieval.people.documents import ReceiptDocument
 
 routes = router("administration")
 
@@ -50,7 +52,7 @@ async def show_version(context: InContext, caller: By) -> Any:
     return Version(version("rollcall"), "1")
 
 
-@routes.get("/collections", response_model=Collections, openapi_extra=VIEWER)
+@routes.get("/collections", response_model=CollectionsDocument, openapi_extra=VIEWER)
 def list_collections(context: InContext, caller: By) -> Any:
     """List the galleries that the key opens."""
     catalogue = context.catalogue
@@ -64,7 +66,7 @@ def list_collections(context: InContext, caller: By) -> Any:
 
 @routes.delete(
     "/collections/{collection_id}",
-    response_model=Receipt,
+    response_model=ReceiptDocument,
     status_code=202,
     openapi_extra=ADMIN,
 )

@@ -1,5 +1,6 @@
 """/v1/events/ID/photos: photos into an event, and how far that is."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,15 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from retrieval.api.asked_photos import decoded
 from retrieval.api.auditing import audited
 from retrieval.api.auth import Caller
-from retrieval.api.context import Context
-from retrieval.api.event_schemas import (
-    EventPhotosShown,
-    FaceShown,
+from retrieval.api.bodies import (
     InlinePhoto,
     InlinePhotos,
     MissedFace,
-    PhotosTaken,
 )
+from retrieval.api.context import Context
 from retrieval.api.routes.events import EventId, edits, routes
 from retrieval.api.routes.runs import (
     NewRun,
@@ -39,6 +37,8 @@ from retrieval.collection.answers import box_of
 from retrieval.collection.bulk import run_document
 from retrieval.collection.documents import RunDocument
 from retrieval.errors import NotAllowed, SettingInvalid
+from retrieval.events.documents import AddedFace, EventPhotosDocument, TakenPhotos
+from retrieval.events.shown import photo_document
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import location_of
 from retrieval.service import Service
@@ -49,7 +49,7 @@ _ARRIVED = 100  # faces that a stream of sightings reads at a time
 _NEWEST = 200  # runs among which an event's are looked for
 
 
-@routes.get("/events/{event_id}/photos", response_model=EventPhotosShown, openapi_extra=VIEWER)
+@routes.get("/events/{event_id}/photos", response_model=EventPhotosDocument, openapi_extra=VIEWER)
 def list_event_photos(
     service: InGallery,
     event_id: EventId,
@@ -62,25 +62,13 @@ def list_event_photos(
     found = service.events.photos(event, rejected=rejected, after=after, limit=limit)
     return {
         "next": found[-1].id if len(found) == limit else None,
-        "photos": [
-            {
-                "id": each.id,
-                "photo": each.photo,
-                "width": each.width,
-                "height": each.height,
-                "taken_at": None if each.taken_at is None else each.taken_at.isoformat(),
-                "seconds": each.seconds,
-                "reason": each.code,
-                "message": each.message,
-            }
-            for each in found
-        ],
+        "photos": [photo_document(each) for each in found],
     }
 
 
 @routes.post(
     "/events/{event_id}/photos",
-    response_model=PhotosTaken,
+    response_model=TakenPhotos,
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
@@ -104,7 +92,7 @@ async def add_event_photos(
 
 @routes.post(
     "/events/{event_id}/photos/inline",
-    response_model=PhotosTaken,
+    response_model=TakenPhotos,
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
@@ -119,7 +107,7 @@ async def add_event_photos_inline(
 
 @routes.post(
     "/events/{event_id}/photos/{photo_id}/faces",
-    response_model=FaceShown,
+    response_model=AddedFace,
     status_code=201,
     openapi_extra=OPERATOR,
     dependencies=[Once],
@@ -140,7 +128,7 @@ async def add_face(
         mine = {"event": event_id, "photo": photo_id, "face": edit}
         return mine if isinstance(edit, int) else None
 
-    def work() -> dict[str, Any]:
+    def work() -> AddedFace:
         event = service.events.find(event_id)
         with edits(caller, service, "add-face", told):
             return {"face": service.events.add_face(event, photo_id, box).document()}
@@ -314,7 +302,7 @@ def _taken(
     event_id: int,
     sources: Sequence[Source],
     more: bool = False,
-) -> dict[str, Any]:
+) -> TakenPhotos:
     event = service.events.find(event_id)
     add = service.events.take if more else service.events.add
 
@@ -324,13 +312,12 @@ def _taken(
 
     with edits(caller, service, "add-photos", told):
         taken = list(add(event, sources))
-    counts = {
-        outcome: sum(each.outcome == outcome for each in taken)
-        for outcome in ("added", "known", "rejected")
-    }
+    became = Counter(each.outcome for each in taken)
     return {
         "photos": [each.document() for each in taken],
-        **counts,
+        "added": became["added"],
+        "known": became["known"],
+        "rejected": became["rejected"],
         "strangers_kept_days": service.events.stranger_days,
     }
 

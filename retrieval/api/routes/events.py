@@ -12,23 +12,12 @@ from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited
 from retrieval.api.auth import Caller
-from retrieval.api.event_schemas import (
+from retrieval.api.bodies import (
     AlsoExpected,
-    AppearancesPage,
     ChangedEvent,
-    ChangesShown,
-    EventRoll,
-    EventShown,
-    EventsShown,
-    MadeEvent,
     NewEvent,
     NewVerdict,
-    PresenceShown,
-    SightingsShown,
     UndoVerdict,
-    VerdictGiven,
-    VerdictsShown,
-    VerdictUndone,
 )
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.receipts import accepted
@@ -44,14 +33,27 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.api.schemas import Receipt
 from retrieval.catalogue.events.records import Decided, Event, Expects, Kind, Verdict
 from retrieval.catalogue.records import Person
 from retrieval.errors import NotFound
-from retrieval.events.documents import Expected
+from retrieval.events.documents import (
+    AppearancesDocument,
+    ChangesDocument,
+    EventDocument,
+    EventsDocument,
+    JudgedDocument,
+    MadeEvent,
+    PresenceDocument,
+    RollDocument,
+    SightingsDocument,
+    UndoneDocument,
+    VerdictsDocument,
+)
 from retrieval.events.exports import MEDIA_TYPES, presence_bytes, roll_bytes
+from retrieval.events.shown import Expected, history_document, undone_document
 from retrieval.events.verdicts import Judgement
 from retrieval.people import deletions
+from retrieval.people.documents import ReceiptDocument
 from retrieval.service import Service
 
 routes = router("events")
@@ -64,7 +66,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@routes.get("/events", response_model=EventsShown, openapi_extra=VIEWER)
+@routes.get("/events", response_model=EventsDocument, openapi_extra=VIEWER)
 def list_events(service: InGallery) -> Any:
     """List the events, the latest first."""
     return {"events": [each.document() for each in service.events.all()]}
@@ -88,7 +90,7 @@ def create_event(context: InContext, caller: By, collection: CollectionName, new
         return {**service.events.show(event).document(), "not_enrolled": list(expected.unknown)}
 
 
-@routes.get("/events/{event_id}", response_model=EventShown, openapi_extra=VIEWER)
+@routes.get("/events/{event_id}", response_model=EventDocument, openapi_extra=VIEWER)
 def show_event(service: InGallery, event_id: EventId) -> Any:
     """Show how much an event holds, and whether its roll is of today."""
     return service.events.show(service.events.find(event_id)).document()
@@ -111,7 +113,7 @@ def change_event(
 
 @routes.post(
     "/events/{event_id}/expected",
-    response_model=EventShown,
+    response_model=EventDocument,
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
@@ -126,7 +128,9 @@ def expect_people(
     return service.events.show(event).document()
 
 
-@routes.delete("/events/{event_id}", response_model=Receipt, status_code=202, openapi_extra=ADMIN)
+@routes.delete(
+    "/events/{event_id}", response_model=ReceiptDocument, status_code=202, openapi_extra=ADMIN
+)
 async def delete_event(
     context: InContext, caller: By, service: InGallery, response: Response, event_id: EventId
 ) -> Any:
@@ -147,7 +151,7 @@ async def delete_event(
 
 
 @routes.get(
-    "/events/{event_id}/roll", response_model=EventRoll, responses=_FILES, openapi_extra=VIEWER
+    "/events/{event_id}/roll", response_model=RollDocument, responses=_FILES, openapi_extra=VIEWER
 )
 async def show_roll(
     context: InContext,
@@ -165,7 +169,9 @@ async def show_roll(
     return _file(await context.pool.run(work), chosen, f"roll-{event_id}")
 
 
-@routes.get("/events/{event_id}/appearances", response_model=AppearancesPage, openapi_extra=VIEWER)
+@routes.get(
+    "/events/{event_id}/appearances", response_model=AppearancesDocument, openapi_extra=VIEWER
+)
 async def list_appearances(
     context: InContext,
     service: InGallery,
@@ -181,7 +187,7 @@ async def list_appearances(
 ) -> Any:
     """List an event's faces with who they are, by id."""
 
-    def work() -> dict[str, Any]:
+    def work() -> AppearancesDocument:
         event = service.events.find(event_id)
         found = service.events.appearances(event, face, photos=photo, after=after, limit=limit)
         if face is not None:
@@ -218,32 +224,17 @@ def show_appearance(
 # Verdicts
 
 
-@routes.get("/events/{event_id}/verdicts", response_model=VerdictsShown, openapi_extra=VIEWER)
+@routes.get("/events/{event_id}/verdicts", response_model=VerdictsDocument, openapi_extra=VIEWER)
 def list_verdicts(service: InGallery, event_id: EventId) -> Any:
     """List what was said of an event's faces, oldest first, undone or not."""
     said = service.events.history(service.events.find(event_id))
     names = service.catalogue.names(each.person for each in said if each.person is not None)
-    return {
-        "verdicts": [
-            {
-                "act": each.act,
-                "face": each.appearance,
-                "verdict": each.kind.value,
-                "person_id": each.person,
-                "person": None if each.person is None else names.get(each.person),
-                "judge": each.judge,
-                "at": each.at.isoformat(),
-                "undone_at": None if each.undone_at is None else each.undone_at.isoformat(),
-                "undone_by": each.undone_by,
-            }
-            for each in said
-        ]
-    }
+    return history_document(said, names)
 
 
 @routes.post(
     "/events/{event_id}/verdicts",
-    response_model=VerdictGiven,
+    response_model=JudgedDocument,
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
@@ -269,7 +260,7 @@ async def judge_faces(
         told = {"event": event_id, "verdict": new.verdict}
         return {**told, "act": edit[0].act, "faces": len(edit)}
 
-    def work() -> dict[str, Any]:
+    def work() -> JudgedDocument:
         event = service.events.find(event_id)
         with edits(caller, service, "judge", done):
             return service.events.judge(event, told, caller.name).document()
@@ -279,7 +270,7 @@ async def judge_faces(
 
 @routes.post(
     "/events/{event_id}/verdicts/undo",
-    response_model=VerdictUndone,
+    response_model=UndoneDocument,
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
@@ -294,10 +285,10 @@ def undo_verdict(
 
     with edits(caller, service, "undo-verdict", told):
         undone = service.events.undo(event, which.act, caller.name)
-    return {"undone": undone[0].act, "faces": [each.appearance for each in undone]}
+    return undone_document(undone)
 
 
-@routes.get("/events/{event_id}/changes", response_model=ChangesShown, openapi_extra=VIEWER)
+@routes.get("/events/{event_id}/changes", response_model=ChangesDocument, openapi_extra=VIEWER)
 async def show_changes(context: InContext, service: InGallery, event_id: EventId) -> Any:
     """Say which faces would be somebody else with the people and thresholds of now."""
     found = service.events.would_change
@@ -306,7 +297,7 @@ async def show_changes(context: InContext, service: InGallery, event_id: EventId
 
 @routes.post(
     "/events/{event_id}/update",
-    response_model=ChangesShown,
+    response_model=ChangesDocument,
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
@@ -320,7 +311,7 @@ async def update_event(
             return {"event": event_id, "embedded": edit}
         return {"event": event_id, "decided": len(edit.ids)}
 
-    def work() -> dict[str, Any]:
+    def work() -> ChangesDocument:
         event = service.events.find(event_id)
         with edits(caller, service, "update-event", told):
             return service.events.update(event).document()
@@ -331,7 +322,7 @@ async def update_event(
 # Over several events
 
 
-@routes.get("/sightings", response_model=SightingsShown, openapi_extra=VIEWER)
+@routes.get("/sightings", response_model=SightingsDocument, openapi_extra=VIEWER)
 async def find_sightings(
     context: InContext,
     service: InGallery,
@@ -342,7 +333,7 @@ async def find_sightings(
 ) -> Any:
     """Say where somebody was seen, or in which photos several people are together."""
 
-    def work() -> dict[str, Any]:
+    def work() -> SightingsDocument:
         events = service.events
         found = events.sightings(person[0]) if len(person) == 1 else events.together(person)
         return {"events": [each.document() for each in found]}
@@ -350,7 +341,7 @@ async def find_sightings(
     return await context.pool.run(work)
 
 
-@routes.get("/presence", response_model=PresenceShown, responses=_FILES, openapi_extra=VIEWER)
+@routes.get("/presence", response_model=PresenceDocument, responses=_FILES, openapi_extra=VIEWER)
 async def show_presence(
     context: InContext,
     service: InGallery,

@@ -9,12 +9,12 @@ import numpy as np
 from fastapi import APIRouter, Form, Request, Response
 from fastapi import Path as InPath
 from PIL import Image
+from pydantic import BaseModel
 
 from retrieval.api.auditing import entry_of
 from retrieval.api.auth import Caller
 from retrieval.api.context import Context
 from retrieval.api.routing import KIOSK, By, InContext, InLoadedGallery, router
-from retrieval.api.schemas import Document
 from retrieval.api.uploads import Photo, photo_source
 from retrieval.api.web.view import language_of, rendered
 from retrieval.catalogue.events.records import Event, Kind
@@ -33,7 +33,7 @@ _OLDEST = timedelta(days=7)  # that a tablet may have been without a network
 _EXIF_MOMENT = 0x9003  # DateTimeOriginal
 
 
-class KioskAnswer(Document):
+class KioskAnswer(BaseModel):
     """Who stands before the kiosk; `state` says what came of it."""
 
     state: str

@@ -9,6 +9,7 @@ from fastapi import File, Form, Path, Query, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited, entry_of
+from retrieval.api.bodies import Merge, Move, NewName, Split, Undo
 from retrieval.api.context import Context
 from retrieval.api.pictures import CACHED, jpeg_or_nothing
 from retrieval.api.problems import of_error
@@ -25,20 +26,9 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.api.schemas import (
-    AlikePeople,
-    Enrolment,
-    Journal,
-    Merge,
-    Move,
-    NewName,
-    Receipt,
-    Renamed,
-    Split,
-    Undo,
-)
+from retrieval.api.schemas import Enrolment, Renamed
 from retrieval.api.uploads import check_count, photo_sources
-from retrieval.catalogue.documents import Edit, PersonShown
+from retrieval.catalogue.documents import Edit, EditsDocument, PersonShown
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import (
@@ -53,7 +43,7 @@ from retrieval.catalogue.records import Enrolment as EnrolmentEnd
 from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, box_of
 from retrieval.errors import DataInvalid, NotFound, SameName
 from retrieval.people import deletions
-from retrieval.people.documents import PreviewDocument
+from retrieval.people.documents import AlikeDocument, PreviewDocument, ReceiptDocument
 from retrieval.people.editing import plan_merge
 from retrieval.people.resembling import people_like, strangers_like
 from retrieval.service import Service
@@ -120,11 +110,11 @@ def show_person(service: InGallery, person_id: PersonId) -> Any:
     return PersonShown.of(person, service.catalogue.faces_of(person.id))
 
 
-@routes.get("/people/{person_id}/alike", response_model=AlikePeople, openapi_extra=OPERATOR)
+@routes.get("/people/{person_id}/alike", response_model=AlikeDocument, openapi_extra=OPERATOR)
 async def show_alike(context: InContext, service: InGallery, person_id: PersonId) -> Any:
     """Say who resembles a person: other people, and strangers who were kept."""
 
-    def work() -> dict[str, Any]:
+    def work() -> AlikeDocument:
         person = service.person_by_id(person_id)
         return {
             "people": [each.document() for each in people_like(service, person)],
@@ -373,7 +363,7 @@ def split_person(
     return Edit.of(entry)
 
 
-@routes.get("/edits", response_model=Journal, openapi_extra=VIEWER)
+@routes.get("/edits", response_model=EditsDocument, openapi_extra=VIEWER)
 def list_edits(service: InGallery, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Any:
     """List edits of people, newest first."""
     entries = service.catalogue.journal(service.collection.id, limit)
@@ -401,7 +391,9 @@ def _ids(entry: JournalEntry) -> dict[str, Any]:
 # Deletion, which is final
 
 
-@routes.delete("/people/{person_id}", response_model=Receipt, status_code=202, openapi_extra=HR)
+@routes.delete(
+    "/people/{person_id}", response_model=ReceiptDocument, status_code=202, openapi_extra=HR
+)
 async def delete_person(
     context: InContext,
     caller: By,
@@ -425,7 +417,7 @@ async def delete_person(
 
 @routes.delete(
     "/people/{person_id}/photos/{face_id}",
-    response_model=Receipt,
+    response_model=ReceiptDocument,
     status_code=202,
     openapi_extra=HR,
 )

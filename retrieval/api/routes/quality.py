@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from retrieval.api.auditing import audited
+from retrieval.api.bodies import WantedRate
 from retrieval.api.routing import (
     ADMIN,
     HR,
@@ -20,12 +20,19 @@ from retrieval.api.routing import (
     Once,
     router,
 )
-from retrieval.api.schemas import CalibrationShown, Curves, FindingsShown, Measured, WantedRate
+from retrieval.api.schemas import Curves, Measured
+from retrieval.catalogue.documents import EntryDocument
 from retrieval.errors import NotFound
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
 from retrieval.service import Service
-from retrieval.upkeep.documents import FindingDone, FindingEdit, HealthDocument
+from retrieval.upkeep.documents import (
+    CalibrationDocument,
+    FindingDone,
+    FindingsDocument,
+    HealthDocument,
+    ThresholdDocument,
+)
 from retrieval.upkeep.findings import accept, chosen, dismiss, examine_open, open_findings
 from retrieval.upkeep.trust import (
     Calibrated,
@@ -39,13 +46,13 @@ CURVE_POINTS = 200  # as fine as a slider on a screen
 BINS = 60
 
 
-@routes.get("/calibration", response_model=CalibrationShown, openapi_extra=VIEWER)
+@routes.get("/calibration", response_model=CalibrationDocument, openapi_extra=VIEWER)
 def show_calibration(service: InGallery) -> Any:
     """Show the threshold that answers use, and the calibration that it comes from, if any."""
     return calibration_shown(service)
 
 
-def calibration_shown(service: Service) -> dict[str, Any]:
+def calibration_shown(service: Service) -> CalibrationDocument:
     """The gate in use, and the calibration behind it."""
     lens = service.lens
     stored, gate = lens.stored, lens.gate()
@@ -54,14 +61,8 @@ def calibration_shown(service: Service) -> dict[str, Any]:
         "margin": gate.margin,
         "source": gate.source,
         "measured_at": None if stored is None else stored.measured_at,
-        "calibration": None if stored is None else _document(stored.calibration),
+        "calibration": None if stored is None else stored.calibration,
     }
-
-
-def _document(calibration: Calibration) -> dict[str, Any]:
-    numbers = asdict(calibration)
-    del numbers["curve"]
-    return numbers
 
 
 @routes.post(
@@ -70,7 +71,7 @@ def _document(calibration: Calibration) -> dict[str, Any]:
 async def measure_calibration(context: InContext, service: InGallery, wanted: WantedRate) -> Any:
     """Say what thresholds would be worth on the collection's own photos; change nothing."""
 
-    def work() -> dict[str, Any]:
+    def work() -> Measured:
         return _measured(calibrate_collection(service, wanted.fpir, keep=False))
 
     return await context.pool.run(work)
@@ -80,18 +81,18 @@ async def measure_calibration(context: InContext, service: InGallery, wanted: Wa
 async def calibrate(context: InContext, caller: By, service: InGallery, wanted: WantedRate) -> Any:
     """Choose the threshold for a wanted FPIR from the collection's own photos, and use it."""
 
-    def work() -> dict[str, Any]:
+    def work() -> Measured:
         with _audited(caller, service, "calibrate", partial(_calibrated, wanted.fpir)):
             return _measured(calibrate_collection(service, wanted.fpir))
 
     return await context.pool.run(work)
 
 
-@routes.delete("/calibration", response_model=CalibrationShown, openapi_extra=ADMIN)
+@routes.delete("/calibration", response_model=CalibrationDocument, openapi_extra=ADMIN)
 async def drop_calibration(context: InContext, caller: By, service: InGallery) -> Any:
     """Use the model's default threshold again."""
 
-    def work() -> dict[str, Any]:
+    def work() -> CalibrationDocument:
         with _audited(caller, service, "forget-calibration", lambda document: {}):
             forget_calibration(service)
         return calibration_shown(service)
@@ -105,7 +106,7 @@ async def report_health(context: InContext, service: InGallery) -> Any:
     return await context.pool.run(lambda: examine_open(service)[0].document())
 
 
-@routes.get("/health/findings", response_model=FindingsShown, openapi_extra=VIEWER)
+@routes.get("/health/findings", response_model=FindingsDocument, openapi_extra=VIEWER)
 async def list_findings(context: InContext, service: InGallery) -> Any:
     """List what may be wrong and was not dismissed, each finding with an id."""
     found = await context.pool.run(lambda: open_findings(service))
@@ -137,7 +138,7 @@ async def dismiss_finding(context: InContext, caller: By, service: InGallery, fi
         found = chosen(open_findings(service), [finding])
         with _audited(caller, service, "dismiss-finding", lambda _: {"finding": finding}):
             (entry,) = dismiss(service, found)
-        edit: FindingEdit = {"entry": entry.id, "summary": entry.summary}
+        edit: EntryDocument = {"entry": entry.id, "summary": entry.summary}
         return {"finding": finding, "entries": [edit], "removed": []}
 
     return await context.pool.run(work)
@@ -153,12 +154,13 @@ def _audited(
     return audited(service.catalogue, caller, action, service.collection.name, told)
 
 
-def _measured(found: Calibrated) -> dict[str, Any]:
-    return {
-        "calibration": _document(found.calibration),
-        "before": {"threshold": found.before.threshold, "source": found.before.source},
-        "curves": _curves(found.trials, found.calibration).model_dump(),
+def _measured(found: Calibrated) -> Measured:
+    before: ThresholdDocument = {
+        "threshold": found.before.threshold,
+        "source": found.before.source,
     }
+    curves = _curves(found.trials, found.calibration)
+    return Measured(calibration=found.calibration, before=before, curves=curves)
 
 
 def _curves(trials: Trials, calibration: Calibration) -> Curves:

@@ -20,11 +20,14 @@ from retrieval.api.routing import (
     Once,
     router,
 )
-from retrieval.api.schemas import SearchAnswer
 from retrieval.api.uploads import Photo, photo_source, video_name
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.collection.answers import PhotoHits, Verification, identification
-from retrieval.collection.documents import IdentificationDocument, VerificationDocument
+from retrieval.collection.documents import (
+    HitsDocument,
+    IdentificationDocument,
+    VerificationDocument,
+)
 from retrieval.errors import SettingInvalid
 from retrieval.values import Detail, Source
 
@@ -132,7 +135,7 @@ async def identify_video(
 
 @routes.post(
     "/search",
-    response_model=SearchAnswer,
+    response_model=HitsDocument,
     openapi_extra={**VIEWER, **body(several=False, fields=_LIMIT)},
     dependencies=[Once],
 )

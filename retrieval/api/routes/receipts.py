@@ -6,8 +6,9 @@ from fastapi import Path, Query
 
 from retrieval.api.receipts import shown
 from retrieval.api.routing import HR, CollectionName, InContext, router
-from retrieval.api.schemas import Receipt, ReceiptsPage
+from retrieval.api.schemas import ReceiptsPage
 from retrieval.catalogue.records import Deleted
+from retrieval.people.documents import ReceiptDocument
 
 routes = router("deletions")
 
@@ -39,7 +40,7 @@ def list_receipts(
     }
 
 
-@routes.get("/receipts/{receipt_id}", response_model=Receipt, openapi_extra=HR)
+@routes.get("/receipts/{receipt_id}", response_model=ReceiptDocument, openapi_extra=HR)
 def show_receipt(context: InContext, name: CollectionName, receipt_id: ReceiptId) -> Any:
     """Show a receipt; while its state is `working`, ask again in a moment."""
     return shown(context.catalogue.receipts.get(receipt_id, name))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Response
 
 from retrieval.api.auditing import audited
+from retrieval.api.bodies import SettledReject
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.problems import without_commands
 from retrieval.api.routes.runs import RunId, own_run
@@ -18,7 +19,7 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.api.schemas import RejectsPage, RunReject, SettledReject
+from retrieval.api.schemas import RejectsPage, RunReject
 from retrieval.catalogue.runs.run_records import RunPhoto, Taken
 from retrieval.collection.bulk import content_of
 from retrieval.photos.decode import read

@@ -29,13 +29,13 @@ from retrieval.api.routing import (
     Once,
     router,
 )
-from retrieval.api.schemas import AnswersPage, RunsShown
+from retrieval.api.schemas import AnswersPage
 from retrieval.api.streams import EventStream, changes
 from retrieval.api.uploads import client_name
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.collection.bulk import Bulk, run_document
-from retrieval.collection.documents import RunDocument
+from retrieval.collection.documents import RunDocument, RunsDocument
 from retrieval.collection.run_files import uploads_below
 from retrieval.errors import (
     DataInvalid,
@@ -57,7 +57,7 @@ routes = router("runs")
 RunId = Annotated[str, InPath(pattern="^[0-9a-f]{1,32}$", description="Or the beginning of it.")]
 
 
-@routes.get("/runs", response_model=RunsShown, openapi_extra=VIEWER)
+@routes.get("/runs", response_model=RunsDocument, openapi_extra=VIEWER)
 def list_runs(
     context: InContext, name: CollectionName, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> Any:

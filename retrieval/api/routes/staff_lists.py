@@ -14,11 +14,11 @@ from fastapi import Path as InPath
 from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited, entry_of
+from retrieval.api.bodies import ApplyList
 from retrieval.api.context import Context
 from retrieval.api.routes.people import erased_of
 from retrieval.api.routes.runs import NewRun, begun, unpacked, uploaded
 from retrieval.api.routing import OPERATOR, By, CollectionName, InContext, Once, router
-from retrieval.api.schemas import ApplyList, StaffListDone, StaffListShown
 from retrieval.api.uploads import client_name
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.records import JournalEntry, Person
@@ -33,6 +33,7 @@ from retrieval.errors import (
 )
 from retrieval.files.private import open_bytes
 from retrieval.people import deletions, sync
+from retrieval.people.documents import LeaverDeleted, ListApplied, ListPreview
 from retrieval.people.uploaded_list import Preview, UploadedList, enrol, photos_of, preview
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.people_list import is_list
@@ -59,7 +60,7 @@ class _Kept:
 
 @routes.post(
     "/staff-lists",
-    response_model=StaffListShown,
+    response_model=ListPreview,
     status_code=201,
     openapi_extra=OPERATOR,
     dependencies=[Once],
@@ -83,7 +84,7 @@ async def preview_list(
         raise SettingInvalid("The list's file name is too long. Give it a shorter one.")
     folder = await _folder(context, file, filename, photos)
 
-    def work() -> dict[str, Any]:
+    def work() -> ListPreview:
         note_list(folder, name, filename)
         with _without_folder(folder), context.services.made(name) as service:
             kept = _kept(context, name, folder.name)
@@ -98,7 +99,7 @@ async def preview_list(
 
 @routes.post(
     "/staff-lists/{list_id}/apply",
-    response_model=StaffListDone,
+    response_model=ListApplied,
     openapi_extra=OPERATOR,
     dependencies=[Once],
 )
@@ -110,7 +111,7 @@ async def apply_list(
     Refused where the list would change something else by now.
     """
 
-    def work() -> tuple[dict[str, Any], Preview, _Kept]:
+    def work() -> tuple[ListApplied, Preview, _Kept]:
         kept = _kept(context, name, list_id)
         with _taken(kept), context.services.made(name) as service:
             seen = preview(service, kept.staff, context.settings.max_photo_bytes)
@@ -200,7 +201,7 @@ def _without_folder(folder: Path) -> Iterator[None]:
         raise type(error)(told) from error
 
 
-def _shown(kept: _Kept, seen: Preview) -> dict[str, Any]:
+def _shown(kept: _Kept, seen: Preview) -> ListPreview:
     return {
         "id": kept.id,
         "digest": seen.digest,
@@ -229,10 +230,10 @@ def _check(context: Context, caller: By, seen: Preview, apply: ApplyList) -> Non
 
 def _edited(
     context: Context, caller: By, service: Service, seen: Preview, *, leavers: bool
-) -> dict[str, Any]:
+) -> ListApplied:
     """Leavers first, so that their names and numbers are free; then names and numbers."""
     told = partial(audited, service.catalogue, caller)
-    receipts: list[dict[str, Any]] = []
+    receipts: list[LeaverDeleted] = []
     for person in seen.plan.leavers if leavers else ():
         try:
             deletion = _gone(context, caller, service, person)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Response
 
 from retrieval.api.auditing import audited
+from retrieval.api.bodies import GroupToForget, NameOfGroup
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import (
     ADMIN,
@@ -18,11 +19,11 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.api.schemas import Forgotten, GroupToForget, NameOfGroup, UnknownGroups
+from retrieval.api.schemas import Forgotten
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Enrolment
 from retrieval.errors import NotFound, SettingInvalid
-from retrieval.people.documents import NamingDocument
+from retrieval.people.documents import GroupsDocument, NamingDocument
 from retrieval.people.strangers import Group, list_groups, name_group
 from retrieval.service import Service
 
@@ -31,7 +32,7 @@ routes = router("unknowns")
 GroupId = Annotated[int, Path(ge=1, le=2**62, description="As listed.")]
 
 
-@routes.get("/unknowns", response_model=UnknownGroups, openapi_extra=VIEWER)
+@routes.get("/unknowns", response_model=GroupsDocument, openapi_extra=VIEWER)
 async def list_unknowns(
     context: InContext,
     service: InGallery,

@@ -1,15 +1,15 @@
 """/v1/webhooks: addresses that are told when a run of a collection has ended."""
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Path
 from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited
+from retrieval.api.bodies import NewWebhook
 from retrieval.api.context import Context
 from retrieval.api.routing import ADMIN, By, CollectionName, InContext, Once, router
-from retrieval.api.schemas import NewWebhook, WebhookShown, WebhooksShown
+from retrieval.api.schemas import WebhookList
 from retrieval.catalogue.http.webhooks import Webhook
 from retrieval.collection.webhooks import check_webhook, send
 from retrieval.errors import RollcallError
@@ -19,15 +19,15 @@ routes = router("webhooks")
 WebhookId = Annotated[int, Path(ge=1, le=2**62, description="As listed.")]
 
 
-@routes.get("/webhooks", response_model=WebhooksShown, openapi_extra=ADMIN)
+@routes.get("/webhooks", response_model=WebhookList, openapi_extra=ADMIN)
 def list_webhooks(context: InContext, name: CollectionName) -> Any:
     """List the addresses that are told of a collection's runs, and how that went last."""
-    return {"webhooks": [asdict(each) for each in context.catalogue.webhooks.of(name)]}
+    return {"webhooks": context.catalogue.webhooks.of(name)}
 
 
 @routes.post(
     "/webhooks",
-    response_model=WebhookShown,
+    response_model=Webhook,
     status_code=201,
     openapi_extra=ADMIN,
     dependencies=[Once],
@@ -37,24 +37,22 @@ def create_webhook(context: InContext, caller: By, name: CollectionName, new: Ne
     check_webhook(new.url, _secret(context))
     collection = context.catalogue.collection(name)
     with audited(context.catalogue, caller, "create-webhook", name, _told):
-        made = context.catalogue.webhooks.add(collection.id, new.url)
-    return asdict(made)
+        return context.catalogue.webhooks.add(collection.id, new.url)
 
 
-@routes.delete("/webhooks/{webhook_id}", response_model=WebhookShown, openapi_extra=ADMIN)
+@routes.delete("/webhooks/{webhook_id}", response_model=Webhook, openapi_extra=ADMIN)
 def delete_webhook(
     context: InContext, caller: By, name: CollectionName, webhook_id: WebhookId
 ) -> Any:
     """Tell an address no more."""
     collection = context.catalogue.collection(name)
     with audited(context.catalogue, caller, "delete-webhook", name, _told):
-        gone = context.catalogue.webhooks.remove(collection.id, webhook_id)
-    return asdict(gone)
+        return context.catalogue.webhooks.remove(collection.id, webhook_id)
 
 
 @routes.post(
     "/webhooks/{webhook_id}/test",
-    response_model=WebhookShown,
+    response_model=Webhook,
     openapi_extra=ADMIN,
     dependencies=[Once],
 )
@@ -63,7 +61,7 @@ async def test_webhook(
 ) -> Any:
     """Send a test message to an address, signed as those of runs; `problem` says how that went."""
 
-    def work() -> dict[str, Any]:
+    def work() -> Webhook:
         store = context.catalogue.webhooks
         collection = context.catalogue.collection(name)
         webhook = store.get(collection.id, webhook_id)
@@ -74,7 +72,7 @@ async def test_webhook(
             problem = str(error)
         with audited(context.catalogue, caller, "test-webhook", name, lambda _: _told(webhook)):
             store.tried(name, webhook.url, problem)
-        return asdict(store.get(collection.id, webhook_id))
+        return store.get(collection.id, webhook_id)
 
     return await run_in_threadpool(work)
 

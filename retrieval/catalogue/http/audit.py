@@ -20,6 +20,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from typing_extensions import TypedDict  # Pydantic asks for this one below Python 3.12
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.erasing.late_names import without_late_names
@@ -85,6 +86,23 @@ class AuditEntry:
     key: str | None = None
 
 
+class AuditDocument(TypedDict):
+    """A question or an edit, as it was written down."""
+
+    id: int
+    at: str
+    who: str
+    key: str | None
+    """The handle of who's key."""
+    action: str
+    collection: str | None
+    photo: str | None
+    """SHA-256 of the photo that it is about."""
+    answer: dict[str, Any] | None
+    threshold: float | None
+    model: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """An audit entry as it was written down, with its number and its moment in UTC."""
@@ -93,10 +111,21 @@ class AuditRecord:
     at: datetime
     entry: AuditEntry
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> AuditDocument:
         """As JSON."""
-        told = {name: getattr(self.entry, name) for name in AuditEntry.__slots__}
-        return {"id": self.id, "at": self.at.isoformat(), **told}
+        own = self.entry
+        return {
+            "id": self.id,
+            "at": self.at.isoformat(),
+            "who": own.who,
+            "key": own.key,
+            "action": own.action,
+            "collection": own.collection,
+            "photo": own.photo,
+            "answer": own.answer,
+            "threshold": own.threshold,
+            "model": own.model,
+        }
 
 
 class Audit:
