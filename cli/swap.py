@@ -329,7 +329,7 @@ def _show_status(run: Run, found: "Status") -> None:
     rows = [("answers", active.fingerprint, found.faces - found.lacking, found.lacking, "")]
     if other_model is not None:
         state = "answered before" if other_model.former else "is to answer"
-        index = "ready" if other_model.term is not None else "not made yet"
+        index = "ready" if other_model.generation is not None else "not made yet"
         embedded = found.faces - found.other_lacking
         rows.append((state, other_model.fingerprint, embedded, found.other_lacking, index))
     run.table(("", "model", "faces with a vector", "without", "index"), rows)

@@ -227,7 +227,7 @@ def other_model(
         precision=variant,
         fingerprint=embedder.fingerprint,
         dimension=embedder.dimension,
-        term="",
+        generation="",
     )
 
 

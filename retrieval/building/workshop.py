@@ -208,7 +208,7 @@ class Workshop:
 
     def _index_folder(self, collection: "Collection") -> Path:
         """Of its first model's index; below it a folder for each later one."""
-        return self._folder("index", collection) / collection.term
+        return self._folder("index", collection) / collection.generation
 
     def _folder(self, kind: str, collection: "Collection") -> Path:
         return home_of(self._settings) / kind / str(collection.id)

@@ -123,7 +123,7 @@ class LogFeed:
         self._database = database
         self._collection_id = collection.id
         self._dimension = collection.dimension
-        self._model = (collection.fingerprint, collection.term)
+        self._model = (collection.fingerprint, collection.generation)
         self._columns = face_columns(collection) if columns is None else columns
         self._head_query = _head_query(collection.id)  # built once: it is asked all the time
 
@@ -251,7 +251,7 @@ def _head_query(collection_id: int) -> Select[Any]:
             meta.c.value,
             newest.scalar_subquery(),
             collections.c.fingerprint,
-            collections.c.term,
+            collections.c.generation,
         )
         .select_from(collections.join(meta, meta.c.key == "epoch"))
         .where(collections.c.id == collection_id)

@@ -21,7 +21,7 @@ class Collection:
         fingerprint: of the model; vectors of another fingerprint never enter.
         dimension: numbers per vector.
         created_at: in UTC.
-        term: another one whenever all vectors were made anew; empty for the first ones.
+        generation: another one whenever all vectors were made anew; empty for the first ones.
         aside: whether the vectors stand in `model_vectors`, see there.
     """
 
@@ -34,13 +34,13 @@ class Collection:
     fingerprint: str
     dimension: int
     created_at: datetime
-    term: str = ""
+    generation: str = ""
     aside: bool = False
 
     @property
     def series(self) -> str:
-        """Names the vectors that belong together in an index: the model, and its term."""
-        return f"{self.fingerprint}@{self.term}" if self.term else self.fingerprint
+        """Names the vectors that belong together in an index: the model, and its generation."""
+        return f"{self.fingerprint}@{self.generation}" if self.generation else self.fingerprint
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -109,7 +109,7 @@ collections = Table(
     Column("dimension", Integer, nullable=False),
     Column("calibration", JSON(none_as_null=True)),
     Column("created_at", Moment, nullable=False),
-    Column("term", Text, nullable=False, server_default=""),  # of the model, see records.Collection
+    Column("term", Text, key="generation", nullable=False, server_default=""),  # of its index
     Column("aside", Boolean, nullable=False, server_default=false()),  # likewise
     sqlite_autoincrement=True,
 )

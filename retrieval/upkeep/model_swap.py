@@ -221,13 +221,13 @@ def make_index(service: Service, progress: Callable[[str], None] = lambda text: 
     """Make the other model's index beside the active one, of all vectors that there are."""
     other_models, collection = service.catalogue.other_models, service.collection.id
     for _ in range(_ROUNDS):
-        if other_models.get(collection).term is None:
+        if other_models.get(collection).generation is None:
             service.drop_other_indexes()  # made of fewer vectors
-        term = other_models.begin_term(collection)
+        generation = other_models.begin_generation(collection)
         active_model = service.other_active_model(other_models.get(collection))
         active_model.lens.gallery.rebuild(progress)
         active_model.close()
-        if other_models.get(collection).term == term:
+        if other_models.get(collection).generation == generation:
             return
         service.drop_other_indexes()  # somebody may be in it who was erased meanwhile
 
@@ -283,7 +283,7 @@ def switch(
             )
         if not back and other_models.calibrated(collection, other_model.fingerprint)[0] is None:
             prepare(service, queries=(), progress=progress)
-        elif other_models.get(collection).term is None:
+        elif other_models.get(collection).generation is None:
             make_index(service, progress)
         progress("switching")
         try:

@@ -61,7 +61,7 @@ class Status:
                 "dimension": self.other_model.dimension,
                 "embedded": self.faces - self.other_lacking,
                 "lacking": self.other_lacking,
-                "index": "ready" if self.other_model.term is not None else "not made yet",
+                "index": "ready" if self.other_model.generation is not None else "not made yet",
                 "former": self.other_model.former,
                 "since": self.other_model.created_at.isoformat(timespec="seconds"),
             }

@@ -66,11 +66,11 @@ def test_there_and_back_leaves_model_vectors_and_calibration_as_they_were(
     other_models.set_calibration(
         gallery, "other:1", {"stamp": "2"}, np.eye(5, dtype=np.float32) * 2
     )
-    term = other_models.begin_term(gallery)
+    generation = other_models.begin_generation(gallery)
     assert other_models.exchange(gallery, "other:1") == 0
     other, document, space = catalogue.calibrated(gallery)
     assert (other.embedder, other.precision, other.mirror) == ("other", "int8", False)
-    assert (other.fingerprint, other.dimension, other.term) == ("other:1", 5, term)
+    assert (other.fingerprint, other.dimension, other.generation) == ("other:1", 5, generation)
     assert document == {"stamp": "2"}
     np.testing.assert_array_equal(space, np.eye(5) * 2)
     np.testing.assert_array_equal(seen(catalogue, gallery)[2], others(ids))
@@ -180,14 +180,14 @@ def test_faces_left_out_are_seen_by_nobody_until_they_are_embedded_or_all_go_bac
 
 def test_an_index_is_named_anew_whenever_vectors_were_added(catalogue, gallery, other_models):
     embed(other_models, gallery)
-    first = other_models.begin_term(gallery)
-    assert other_models.begin_term(gallery) == first
+    first = other_models.begin_generation(gallery)
+    assert other_models.begin_generation(gallery) == first
     catalogue.enrol(gallery, [new_face("Cid", 9)])
     embed(other_models, gallery)
-    assert other_models.get(gallery).term is None
-    assert other_models.begin_term(gallery) != first
+    assert other_models.get(gallery).generation is None
+    assert other_models.begin_generation(gallery) != first
     other_models.exchange(gallery, "other:1")
-    assert other_models.get(gallery).term == "", "the first model keeps the index that it had"
+    assert other_models.get(gallery).generation == "", "the first model keeps the index that it had"
 
 
 def test_a_deleted_face_is_gone_from_both_models(catalogue, gallery, other_models):

@@ -492,8 +492,8 @@ def test_an_index_made_while_somebody_is_erased_is_made_again(
 
     make_index(service, erase)
     folder = settings.home / "index" / str(service.collection.id)
-    term = status(service).other_model.term
-    assert [path.parent.name for path in folder.glob("*/*.snapshot")] == [term]
+    generation = status(service).other_model.generation
+    assert [path.parent.name for path in folder.glob("*/*.snapshot")] == [generation]
 
 
 def test_an_index_that_was_made_of_fewer_faces_does_not_stay(

@@ -193,7 +193,7 @@ def _add_what_is_missing(
 ) -> Iterator[tuple[int, int]]:
     """Add rows that the target does not have; yields rows looked at and rows added, a step each."""
     key_of = _key_of(table)
-    names = [column.name for column in table.columns]
+    names = list(table.columns.keys())
     for rows in _steps(source, table):
         with target() as connection:
             keys = [key_of(row) for row in rows]
@@ -257,8 +257,8 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     if not _is_plain(table):
         connection.execute(insert(table), rows)
         return
-    names = [column.name for column in table.columns]
-    into = f"INSERT INTO {table.name} ({', '.join(names)})"
+    names = list(table.columns.keys())
+    into = f"INSERT INTO {table.name} ({', '.join(column.name for column in table.columns)})"
     if connection.dialect.name == "sqlite":
         values = ", ".join(f":{name}" for name in names)
         connection.exec_driver_sql(f"{into} VALUES ({values})", rows)

@@ -47,7 +47,7 @@ spare_models = Table(
     Column("dimension", Integer, nullable=False),
     Column("calibration", JSON(none_as_null=True)),
     Column("matrix", LargeBinary),  # of the space that calibration fitted, as in spaces
-    Column("term", Text),  # as in collections; null while its index is not prepared
+    Column("term", Text, key="generation"),  # as in collections; null while its index is not prepared
     Column("aside", Boolean, nullable=False),  # likewise
     Column("former", Boolean, nullable=False),  # whether it was active before the swap
     Column("created_at", Moment, nullable=False),
@@ -62,7 +62,7 @@ class OtherModel:
 
     Attributes:
         embedder, precision, mirror, fingerprint, dimension: as of a collection.
-        term: names its prepared index; None while there is none.
+        generation: names its prepared index; None while there is none.
         aside: as of a collection.
         former: whether it was active before the swap: `models swap back` leads to it, not `switch`.
         created_at: when the swap was begun, in UTC.
@@ -73,7 +73,7 @@ class OtherModel:
     mirror: bool
     fingerprint: str
     dimension: int
-    term: str | None
+    generation: str | None
     aside: bool
     former: bool
     created_at: datetime
@@ -81,7 +81,7 @@ class OtherModel:
     def of(self, collection: Collection) -> Collection:
         """The collection as it is with this model."""
         model = {name: getattr(self, name) for name in _MODEL}
-        return replace(collection, **model, term=self.term or "")
+        return replace(collection, **model, generation=self.generation or "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +177,7 @@ def exchange_models(connection: Connection, active: Collection, other_model: Oth
         **{name: getattr(active, name) for name in _MODEL},
         "calibration": connection.scalar(calibration),
         "matrix": connection.scalar(select(spaces.c.matrix).where(own_space)),
-        "term": active.term,
+        "generation": active.generation,
         "former": not other_model.former,
     }
     mine = spare_models.c.collection_id == active.id
@@ -191,7 +191,7 @@ def exchange_models(connection: Connection, active: Collection, other_model: Oth
         .values(
             **{name: getattr(other_model, name) for name in _MODEL},
             calibration=coming.calibration,
-            term=uuid4().hex if other_model.term is None else other_model.term,
+            generation=uuid4().hex if other_model.generation is None else other_model.generation,
         )
     )
     connection.execute(delete(spaces).where(own_space))

@@ -190,7 +190,7 @@ class OtherModels:
                 log_changes(connection, collection_id, new)
             else:
                 mine = spare_models.c.collection_id == collection_id
-                connection.execute(update(spare_models).where(mine).values(term=None))
+                connection.execute(update(spare_models).where(mine).values(generation=None))
             return len(new)
 
     def vectors(
@@ -274,7 +274,7 @@ class OtherModels:
             (matrix,) = decode_vectors(connection, [row.matrix], side * side)
             return row.calibration, matrix.reshape(side, side)
 
-    def begin_term(self, collection_id: int) -> str:
+    def begin_generation(self, collection_id: int) -> str:
         """Name the index that is made of the vectors there are now; the same while none is added.
 
         Raises:
@@ -282,18 +282,18 @@ class OtherModels:
         """
         with self._database.writing() as connection:
             lock_collection(connection, collection_id)
-            term = the_other(connection, collection_id).term
-            if term is None:
-                term = uuid4().hex
+            generation = the_other(connection, collection_id).generation
+            if generation is None:
+                generation = uuid4().hex
                 mine = spare_models.c.collection_id == collection_id
-                connection.execute(update(spare_models).where(mine).values(term=term))
-            return term
+                connection.execute(update(spare_models).where(mine).values(generation=generation))
+            return generation
 
     def forget_index(self, collection_id: int) -> None:
         """Say that the other model's index, if there is such a model, is to be made anew."""
         mine = spare_models.c.collection_id == collection_id
         with self._database.writing() as connection:
-            connection.execute(update(spare_models).where(mine).values(term=None))
+            connection.execute(update(spare_models).where(mine).values(generation=None))
 
     def exchange(self, collection_id: int, fingerprint: str, *, may_lack: int = 0) -> int:
         """Make the other model the active one, and the active one the other, in one transaction.

@@ -120,7 +120,7 @@ def _embed_anew(other_models, gallery):
     first = [face.id for face in other_models.faces(gallery, limit=5)]
     other_models.put(gallery, "o", first, np.stack([vector(face_id, 5) for face_id in first]))
     other_models.set_calibration(gallery, "o", {"stamp": "1"}, np.eye(5, dtype=np.float32))
-    other_models.begin_term(gallery)
+    other_models.begin_generation(gallery)
 
 
 def _unknown():
