@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
         PhotoHits,
         Verification,
     )
-    from retrieval.collection.lens import Lens
+    from retrieval.collection.calibrated_gallery import CalibratedGallery
     from retrieval.collection.pipeline import FoundFaces, PhotoFaces, PhotoFailure, Pipeline
     from retrieval.collection.tracks.answers import VideoAnswer
     from retrieval.collection.tracks.live import Camera
@@ -116,7 +116,7 @@ class Service:
             StoreError: the index cannot be opened.
         """
         active_model = self.active_model
-        _ = active_model.pipeline, active_model.lens
+        _ = active_model.pipeline, active_model.calibrated
 
     def is_loaded(self) -> bool:
         """Whether models and index of the active model are loaded.
@@ -229,14 +229,14 @@ class Service:
         return self.active_model.pipeline
 
     @property
-    def lens(self) -> Lens:
+    def calibrated(self) -> CalibratedGallery:
         """Index, space and thresholds, of the newest model and calibration of any process."""
-        return self.active_model.lens
+        return self.active_model.calibrated
 
     @property
     def gallery(self) -> PeopleIndex:
         """This process's view of the collection's faces."""
-        return self.lens.gallery
+        return self.calibrated.gallery
 
     @cached_property
     def photos(self) -> PhotoStore:
@@ -272,7 +272,7 @@ class Service:
     @property
     def gate(self) -> Gate:
         """The threshold and margin that decisions use."""
-        return self.lens.gate()
+        return self.calibrated.gate()
 
     def ensure_collection(self) -> Collection:
         """Return the collection; create it with the settings' models where it does not exist."""
@@ -621,7 +621,7 @@ class Service:
 
     def write_index(self) -> None:
         """Write the index as it is, in place of what was written before."""
-        self.steadily(lambda model: model.lens.gallery.snapshot())
+        self.steadily(lambda model: model.calibrated.gallery.snapshot())
 
     def drop_other_indexes(self) -> None:
         """Delete the index of every model but the active one; it can be made again."""

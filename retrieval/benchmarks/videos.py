@@ -341,7 +341,7 @@ def _followed(
     tally: Tally, service: Service, active_model: ActiveModel, walkers: Sequence[Walker]
 ) -> tuple[list[Seen], list[Track]]:
     """Each face of each frame, and the tracks that count."""
-    follower = Follower(TrackRule.of(active_model.lens.gate()), pictures=False)
+    follower = Follower(TrackRule.of(active_model.calibrated.gate()), pictures=False)
     seen: list[Seen] = []
     shown = list(frames(walkers))
     for start in range(0, len(shown), BATCH):
@@ -372,8 +372,8 @@ def _into(track: Track, final: Sequence[Track]) -> int:
 def _one_by_one(service: Service, active_model: ActiveModel, faces: Faces) -> list[str | None]:
     if not len(faces):
         return []
-    lens = active_model.lens
-    hits = lens.gallery.search(faces.vectors, CANDIDATES)
+    calibrated = active_model.calibrated
+    hits = calibrated.gallery.search(faces.vectors, CANDIDATES)
     names = service.catalogue.names(found_ids(hits.people))
-    decisions = decide(hits, faces.quality.reasons, lens.gate())
+    decisions = decide(hits, faces.quality.reasons, calibrated.gate())
     return [None if d.person_id is None else names.get(d.person_id) for d in decisions]

@@ -31,8 +31,8 @@ from retrieval.collection.answers import (
     Verification,
     photo_hit,
 )
+from retrieval.collection.calibrated_gallery import CalibratedGallery, StoredCalibration, stamp_of
 from retrieval.collection.enrolling import Enroller, enrollable
-from retrieval.collection.lens import Lens, Stored, stamp_of
 from retrieval.collection.likeness import alike, words_of
 from retrieval.collection.naming import photo_answer, unknown_faces
 from retrieval.collection.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
@@ -152,12 +152,12 @@ class ActiveModel:
         self.stamp = stamp_of(calibration)
         self._catalogue = catalogue
         self._parts = parts
-        self._stored = None if calibration is None else Stored.read(calibration)
+        self._stored = None if calibration is None else StoredCalibration.read(calibration)
         self._space = Space(matrix)
         self._feed = feed
         self._load = load
         self._opening = threading.Lock()
-        self._lens: Lens | None = None
+        self._calibrated: CalibratedGallery | None = None
 
     def is_of(self, collection: Collection, calibration: Mapping[str, Any] | None) -> bool:
         """Whether it is of this model and this calibration."""
@@ -169,27 +169,29 @@ class ActiveModel:
         return self._load(self.collection)
 
     @property
-    def lens(self) -> Lens:
+    def calibrated(self) -> CalibratedGallery:
         """Index, space and thresholds."""
         with self._opening:
-            if self._lens is None:
+            if self._calibrated is None:
                 gallery = self._parts.gallery(self.collection, self._feed, self._space)
-                self._lens = Lens(gallery, self._stored, self._parts.gate(self.collection))
-            return self._lens
+                self._calibrated = CalibratedGallery(
+                    gallery, self._stored, self._parts.gate(self.collection)
+                )
+            return self._calibrated
 
     @property
     def is_open(self) -> bool:
         """Whether its index is open."""
-        return self._lens is not None
+        return self._calibrated is not None
 
     def close(self) -> None:
         """Let go of the index."""
-        if self._lens is not None:
-            self._lens.gallery.close()
+        if self._calibrated is not None:
+            self._calibrated.gallery.close()
 
     def state(self) -> GalleryState:
         """Against what questions are asked now."""
-        index, gate = self.lens.gallery.status(), self.lens.gate()
+        index, gate = self.calibrated.gallery.status(), self.calibrated.gate()
         return GalleryState(
             collection=self.collection.name,
             model=self.collection.embedder,
@@ -223,12 +225,12 @@ class ActiveModel:
         """
         if not photos:
             return [], []
-        lens = self.lens
-        lens.gallery.catch_up()
-        gate = lens.gate(threshold)
+        calibrated = self.calibrated
+        calibrated.gallery.catch_up()
+        gate = calibrated.gate(threshold)
         vectors = np.concatenate([photo.faces.vectors for photo in photos])
         named = CANDIDATES if candidates is None else candidates
-        hits = lens.gallery.search(vectors, max(named, CANDIDATES))
+        hits = calibrated.gallery.search(vectors, max(named, CANDIDATES))
         names = self._catalogue.names(found_ids(hits.people))
         hits = hits.among(names)
         numbers = self._catalogue.external_ids(names)
@@ -238,7 +240,7 @@ class ActiveModel:
         for photo in photos:
             own = hits.rows(slice(start, start := start + len(photo.faces)))
             decisions = decide(own, photo.faces.quality.reasons, gate)
-            expected = lens.false_matches(decisions, gate)
+            expected = calibrated.false_matches(decisions, gate)
             shown = [replace(each, candidates=each.candidates[:named]) for each in decisions]
             answers.append(photo_answer(photo, shown, names, faces, expected, numbers))
             unknown += unknown_faces(photo, decisions)
@@ -343,16 +345,16 @@ class ActiveModel:
     def search(self, source: Source, limit: int) -> PhotoHits:
         """Find the gallery's photos that show the people of a photo; see `Service.search`."""
         photo = self._one(source, None)
-        lens = self.lens
-        lens.gallery.catch_up()
-        found = lens.gallery.search_faces(photo.faces.vectors, limit)
+        calibrated = self.calibrated
+        calibrated.gallery.catch_up()
+        found = calibrated.gallery.search_faces(photo.faces.vectors, limit)
         best: dict[int, float] = {}
         for face, score in zip(found.ids.ravel().tolist(), found.scores.ravel(), strict=True):
             if face >= 0:
                 best[face] = max(float(score), best.get(face, -1.0))
         faces = self._catalogue.faces(list(best))
         ranked = sorted(faces.values(), key=lambda face: -best[face.id])[:limit]
-        threshold = lens.gate().of_photos
+        threshold = calibrated.gate().of_photos
         hits = tuple(
             photo_hit(face, best[face.id], same_person=best[face.id] >= threshold)
             for face in ranked
@@ -362,23 +364,23 @@ class ActiveModel:
     def like(self, source: Source, limit: int) -> list[PhotoHit]:
         """Find the gallery's photos that are most like a photo; see `Service.like`."""
         probes = self._one(source, None).faces.vectors
-        lens = self.lens
-        lens.gallery.catch_up()
-        clusters = lens.gallery.clusters()
-        words = words_of(lens.gallery, clusters, probes, lens.gate().of_photos)
+        calibrated = self.calibrated
+        calibrated.gallery.catch_up()
+        clusters = calibrated.gallery.clusters()
+        words = words_of(calibrated.gallery, clusters, probes, calibrated.gate().of_photos)
         sharing = clusters.faces[np.isin(clusters.labels, words)]
         faces = self._catalogue.faces(sharing.tolist())
-        return alike(lens.gallery, clusters, words, faces, probes)[:limit]
+        return alike(calibrated.gallery, clusters, words, faces, probes)[:limit]
 
     def verify(self, source: Source, other: Source | str, face: int | None = None) -> Verification:
         """Say whether two photos, or a photo and a person, are of one; see `Service.verify`."""
-        lens = self.lens
-        gate = lens.gate()
+        calibrated = self.calibrated
+        gate = calibrated.gate()
         probe = self._one(source, partial(enrollable, face=face)).faces.vectors
         if isinstance(other, str):
             person = self._catalogue.person(self.collection.id, other)
-            lens.gallery.catch_up()
-            hits = lens.gallery.search(probe, 1, people=np.array([person.id], np.int64))
+            calibrated.gallery.catch_up()
+            hits = calibrated.gallery.search(probe, 1, people=np.array([person.id], np.int64))
             if hits.people[0, 0] != person.id:
                 raise NotFound(
                     f"{person.name} has no photo to compare with. Enrol one of them first."
@@ -387,7 +389,7 @@ class ActiveModel:
             threshold = gate.of_person
         else:
             pair = np.concatenate([probe, self._one(other, enrollable).faces.vectors])
-            first, second = lens.gallery.space.of(pair)
+            first, second = calibrated.gallery.space.of(pair)
             score, against = float(first @ second), f"photo {other.name}"
             threshold = gate.of_photos
         model = self.collection.fingerprint
@@ -411,8 +413,8 @@ class ActiveModel:
 
     def clusters(self, k: int | None) -> Clusters:
         """Cluster the enrolled faces; see `Service.clusters`."""
-        self.lens.gallery.catch_up()
-        return self.lens.gallery.clusters(k)
+        self.calibrated.gallery.catch_up()
+        return self.calibrated.gallery.clusters(k)
 
     def _one(self, source: Source, choose: Choice | None) -> PhotoFaces:
         (entry,) = self.pipeline.process([source], choose)

@@ -120,9 +120,9 @@ def decided_now(host: Host, active_model: ActiveModel, event_id: int) -> tuple[i
     verdicts = host.catalogue.verdicts.of_event(event_id)
     said = Said.of(verdicts)
     revision, found, unusable, rows, vectors = faces.to_decide(event_id, fingerprint)
-    lens = active_model.lens
-    head = lens.gallery.catch_up()
-    gate = lens.gate()
+    calibrated = active_model.calibrated
+    head = calibrated.gallery.catch_up()
+    gate = calibrated.gate()
     rule = LinkRule.of(gate)
     stamp = Stamp(
         active_model.collection.series,
@@ -137,7 +137,7 @@ def decided_now(host: Host, active_model: ActiveModel, event_id: int) -> tuple[i
     if not len(rows):
         return revision, _nothing(), stamp
     own = _Own(found, rows, tuple(unusable[row] for row in rows))
-    hits = lens.gallery.search(vectors, CANDIDATES).times(own.credit)
+    hits = calibrated.gallery.search(vectors, CANDIDATES).times(own.credit)
     hits = hits.among(host.catalogue.names(found_ids(hits.people)))
     hits = _without_refused(hits, own, said)
     decisions = own.one_by_one(hits, gate)
@@ -219,8 +219,8 @@ def _linked(
             people[row], fixed[row] = (-1 if person == NOBODY else person), True
     excess = excess.astype(np.float32)
     one_per_photo(own.photos, people, fixed & (people >= 0), own.times)
-    lens = active_model.lens
-    spaced = lens.gallery.space.of(vectors)
+    calibrated = active_model.calibrated
+    spaced = calibrated.gallery.space.of(vectors)
     refused = _refused(own, said)
     _like_refused(spaced, people, fixed, hits, refused, rule)
     present = standing(people, excess, fixed & (people >= 0), rule.lone)
@@ -266,7 +266,7 @@ def _enrolled(host: Host, active_model: ActiveModel, people: Ints) -> tuple[Vect
     if not len(people):
         return np.zeros((0, collection.dimension), np.float32), np.zeros(0, np.int64)
     found = host.catalogue.feed_of(collection).of_people(people)
-    return active_model.lens.gallery.space.of(found.vectors), found.people
+    return active_model.calibrated.gallery.space.of(found.vectors), found.people
 
 
 def _written(

@@ -7,7 +7,7 @@ import numpy as np
 
 from retrieval.catalogue.records import Person
 from retrieval.collection.active_model import CANDIDATES
-from retrieval.collection.lens import Lens
+from retrieval.collection.calibrated_gallery import CalibratedGallery
 from retrieval.people.documents import PersonAlike, StrangersAlike
 from retrieval.people.strangers import Group, list_groups
 from retrieval.service import Service
@@ -74,7 +74,7 @@ def strangers_like(service: Service, person: Person) -> list[StrangerAlike]:
     groups, own = list_groups(service), _vectors_of(service, person)
     if not groups or not len(own):
         return []
-    gate, found = service.lens.gate(), []
+    gate, found = service.calibrated.gate(), []
     for group in groups:
         likeness = float((_stacked(group) @ own.T).max())
         if likeness >= _resembles(gate):
@@ -94,10 +94,10 @@ def _enrolled_like(
     service: Service, probes: Sequence[Vectors], but: int | None = None
 ) -> list[list[Alike]]:
     """For each one's faces the enrolled who resemble them, the most alike first."""
-    lens = service.lens
-    lens.gallery.catch_up()
-    gate = lens.gate()
-    nearest = [_nearest_people(lens, each, _resembles(gate), but) for each in probes]
+    calibrated = service.calibrated
+    calibrated.gallery.catch_up()
+    gate = calibrated.gate()
+    nearest = [_nearest_people(calibrated, each, _resembles(gate), but) for each in probes]
     known = _people(service, sorted({person for each in nearest for person, _, _ in each}))
     return [
         [
@@ -110,10 +110,12 @@ def _enrolled_like(
 
 
 def _nearest_people(
-    lens: Lens, probes: Vectors, least: float, but: int | None
+    calibrated: CalibratedGallery, probes: Vectors, least: float, but: int | None
 ) -> list[tuple[int, int, float]]:
     """Person, face and cosine of those who resemble probes so much, the most alike first."""
-    hits = lens.gallery.search(probes, CANDIDATES + 1)  # one of which may be the person asked about
+    hits = calibrated.gallery.search(
+        probes, CANDIDATES + 1
+    )  # one of which may be the person asked about
     order = np.argsort(-hits.nearest, axis=None)
     people, faces, nearest = (
         each.ravel()[order] for each in (hits.people, hits.faces, hits.nearest)

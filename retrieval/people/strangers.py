@@ -162,7 +162,7 @@ def _distance(service: Service, faces: int) -> float:
     learned = learn_distance(vectors, people, faces)
     if learned is not None:
         return learned
-    gate = service.lens.default
+    gate = service.calibrated.default
     return 1 - gate.of_photos
 
 
@@ -233,10 +233,10 @@ def _named(
     person_ids = {each.person_id for each in enrolments}
     if not faces or active_model.collection.fingerprint != model:
         return []
-    lens = active_model.lens
-    lens.gallery.catch_up()
-    hits = lens.gallery.search(np.stack([face.vector for face in faces]), CANDIDATES)
-    gate = lens.gate()
+    calibrated = active_model.calibrated
+    calibrated.gallery.catch_up()
+    hits = calibrated.gallery.search(np.stack([face.vector for face in faces]), CANDIDATES)
+    gate = calibrated.gate()
     decisions = [
         decide(hits.rows(slice(row, row + 1)), [None], gate)[0] for row in range(len(faces))
     ]

@@ -23,7 +23,7 @@ from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.models.other_model_rows import KnownFace, OtherModel
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.collection.lens import Stored
+from retrieval.collection.calibrated_gallery import StoredCalibration
 from retrieval.collection.pipeline import Fault, PhotoFailure
 from retrieval.errors import InputError, PhotoUnreadable, SettingInvalid, SwapIncomplete, try_each
 from retrieval.photos.urls import location_of
@@ -203,7 +203,7 @@ def prepare(
     progress("calibrating")
     both = on_own_photos(service, fpir)
     if both.after is not None and not other_model.former:
-        stored = Stored(uuid4().hex, _now(), both.after)
+        stored = StoredCalibration(uuid4().hex, _now(), both.after)
         fingerprint = other_model.fingerprint
         other_models.set_calibration(active.id, fingerprint, stored.document(), None)
     make_index(service, progress)
@@ -225,7 +225,7 @@ def make_index(service: Service, progress: Callable[[str], None] = lambda text: 
             service.drop_other_indexes()  # made of fewer vectors
         generation = other_models.begin_generation(collection)
         active_model = service.other_active_model(other_models.get(collection))
-        active_model.lens.gallery.rebuild(progress)
+        active_model.calibrated.gallery.rebuild(progress)
         active_model.close()
         if other_models.get(collection).generation == generation:
             return

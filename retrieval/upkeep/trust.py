@@ -9,7 +9,7 @@ from uuid import uuid4
 import numpy as np
 
 from retrieval.catalogue.records import EnrolledFace
-from retrieval.collection.lens import Stored
+from retrieval.collection.calibrated_gallery import StoredCalibration
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.identities.calibrate import Calibration, calibrate, missing
 from retrieval.identities.health import Findings, examine
@@ -68,7 +68,7 @@ def calibrate_collection(service: Service, fpir: float, *, keep: bool = True) ->
     result = Calibrated(calibrate(trials, fpir), trials, before)
     if keep:
         stamp, moment = uuid4().hex, datetime.now(UTC).isoformat(timespec="seconds")
-        stored = Stored(stamp, moment, result.calibration)
+        stored = StoredCalibration(stamp, moment, result.calibration)
         model = collection.fingerprint
         service.catalogue.set_calibration(collection.id, stored.document(), None, model)
         service.write_index()
@@ -262,9 +262,9 @@ class Health:
 def examine_collection(service: Service) -> Health:
     """Look for photos under the wrong name, look-alikes, copies and thin enrolments."""
     ids, people, vectors = service.catalogue.vectors(service.collection.id)
-    lens = service.lens
-    lens.gallery.catch_up()
-    found = examine(lens.gallery.space.of(vectors), people, gate=lens.gate())
+    calibrated = service.calibrated
+    calibrated.gallery.catch_up()
+    found = examine(calibrated.gallery.space.of(vectors), people, gate=calibrated.gate())
     owners, counts = np.unique(people, return_counts=True)
     names = service.catalogue.names(owners.tolist())
     faces = service.catalogue.faces(ids.tolist())

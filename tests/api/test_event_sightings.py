@@ -50,7 +50,7 @@ def camera(settings: Settings):
         event = service.events.create("Front door")
 
         def see(colour):
-            rule = service.steadily(lambda model: TrackRule.of(model.lens.gate()))
+            rule = service.steadily(lambda model: TrackRule.of(model.calibrated.gate()))
             watcher, found = Watcher(service.catalogue, rule, 1.0), []
             for n in range(12):
                 shot = Shot(squares((colour, 20 + n, 20)), n / 5, 0.0)

@@ -50,16 +50,17 @@ def test_threshold_and_index_of_a_calibration_fit_each_other(service: Service) -
     gallery = crowd(30, 5, seed=1, noise=0.6)
     enrol(service, gallery)
     calibrate_collection(service, 0.01)
-    lens = service.lens
-    lens.gallery.catch_up()
+    calibrated = service.calibrated
+    calibrated.gallery.catch_up()
     strangers = crowd(60, 5, seed=2, noise=0.6).vectors
-    hits = lens.gallery.search(strangers, 5)
+    hits = calibrated.gallery.search(strangers, 5)
     named = [
-        decide(hits.rows(slice(row, row + 1)), [None], lens.gate())[0].outcome is Outcome.MATCH
+        decide(hits.rows(slice(row, row + 1)), [None], calibrated.gate())[0].outcome
+        is Outcome.MATCH
         for row in range(len(strangers))
     ]
     assert np.mean(named) < 0.03
-    own = lens.gallery.search(gallery.vectors, 1)
+    own = calibrated.gallery.search(gallery.vectors, 1)
     assert own.nearest[:, 0].min() == pytest.approx(1, abs=1e-5)
 
 
@@ -122,16 +123,16 @@ def test_the_gate_says_when_the_calibration_is_stale(service: Service) -> None:
 def test_decisions_carry_the_false_matches_to_be_expected(service: Service) -> None:
     gallery = crowd(20, 4, seed=1)
     enrol(service, gallery)
-    lens = service.lens
-    lens.gallery.catch_up()
-    decisions = decide(lens.gallery.search(gallery.vectors[:1], 5), [None], lens.gate())
-    assert lens.false_matches(decisions, lens.gate()) == [None]
+    calibrated = service.calibrated
+    calibrated.gallery.catch_up()
+    decisions = decide(calibrated.gallery.search(gallery.vectors[:1], 5), [None], calibrated.gate())
+    assert calibrated.false_matches(decisions, calibrated.gate()) == [None]
     calibrate_collection(service, 0.01)
-    lens = service.lens
-    lens.gallery.catch_up()
+    calibrated = service.calibrated
+    calibrated.gallery.catch_up()
     probes = np.concatenate([gallery.vectors[:1], crowd(30, 1, seed=7).vectors])
-    decisions = decide(lens.gallery.search(probes, 5), [None] * 31, lens.gate())
-    known, *strangers = lens.false_matches(decisions, lens.gate())
+    decisions = decide(calibrated.gallery.search(probes, 5), [None] * 31, calibrated.gate())
+    known, *strangers = calibrated.false_matches(decisions, calibrated.gate())
     assert known is not None
     assert known < 1
     assert np.median([count for count in strangers if count is not None]) > 100

@@ -54,8 +54,8 @@ def show_calibration(service: InGallery) -> Any:
 
 def calibration_shown(service: Service) -> CalibrationDocument:
     """The gate in use, and the calibration behind it."""
-    lens = service.lens
-    stored, gate = lens.stored, lens.gate()
+    calibrated = service.calibrated
+    stored, gate = calibrated.stored, calibrated.gate()
     return {
         "threshold": gate.threshold,
         "margin": gate.margin,

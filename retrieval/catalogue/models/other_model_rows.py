@@ -47,7 +47,7 @@ spare_models = Table(
     Column("dimension", Integer, nullable=False),
     Column("calibration", JSON(none_as_null=True)),
     Column("matrix", LargeBinary),  # of the space that calibration fitted, as in spaces
-    Column("term", Text, key="generation"),  # as in collections; null while its index is not prepared
+    Column("term", Text, key="generation"),  # as in collections; null without index
     Column("aside", Boolean, nullable=False),  # likewise
     Column("former", Boolean, nullable=False),  # whether it was active before the swap
     Column("created_at", Moment, nullable=False),

@@ -80,7 +80,9 @@ def see(
     advance: Advance | None = None,
 ) -> FollowedVideo:
     """See an open video to its end; see `follow`."""
-    follower = Follower(TrackRule.of(active_model.lens.gate()), pictures=pictures, paths=paths)
+    follower = Follower(
+        TrackRule.of(active_model.calibrated.gate()), pictures=pictures, paths=paths
+    )
     looked = 0
     steps = followed(video, active_model.pipeline, follower, rules.pace)
     for second, looked in steps:  # noqa: B007  the last one is told
@@ -144,12 +146,12 @@ def answers(
     """Say whose tracks these are, of one video or camera."""
     if not tracks:
         return ()
-    lens = active_model.lens
-    lens.gallery.catch_up()
-    gate = lens.gate(threshold)
+    calibrated = active_model.calibrated
+    calibrated.gallery.catch_up()
+    gate = calibrated.gate(threshold)
     faces = joined(tracks, active_model.collection.dimension)
     agreement = np.array([track.agreement for track in tracks], np.float32)
-    hits = lens.gallery.search(faces.vectors, CANDIDATES).times(credit(agreement))
+    hits = calibrated.gallery.search(faces.vectors, CANDIDATES).times(credit(agreement))
     names = catalogue.names(found_ids(hits.people))
     hits = hits.among(names)
     numbers = catalogue.external_ids(names)
@@ -157,7 +159,7 @@ def answers(
     first = np.array([track.first for track in tracks], np.float32)
     times = Times(first, np.array([track.last for track in tracks], np.float32))
     decisions = decide_stays(hits, faces.quality.reasons, gate, times)
-    expected = lens.false_matches(decisions, gate)
+    expected = calibrated.false_matches(decisions, gate)
     boxes, scores = faces.detections.boxes.tolist(), faces.detections.scores.tolist()
     return tuple(
         TrackAnswer(

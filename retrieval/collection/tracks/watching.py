@@ -93,7 +93,7 @@ def watch(
     Raises:
         PhotoUnreadable: the camera is a file, and no video.
     """
-    rule = steadily(lambda model: TrackRule.of(model.lens.gate()))
+    rule = steadily(lambda model: TrackRule.of(model.calibrated.gate()))
     watcher, meter = Watcher(catalogue, rule, gap_s), _Meter(camera, pulse_s)
     begun, looked_at = time.monotonic(), 0.0
     while not camera.ended:

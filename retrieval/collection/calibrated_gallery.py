@@ -1,4 +1,4 @@
-"""How a collection is looked at: index, space and thresholds, which belong together.
+"""A gallery with its calibration: index, space and thresholds, which belong together.
 
 A calibration fits a space and a threshold for it; a threshold of one space means nothing in
 another. So they are opened together, and together exchanged when another process calibrates.
@@ -16,7 +16,7 @@ from retrieval.values import Decision, Gate
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredCalibration:
     """What the catalogue keeps of a calibration.
 
     Attributes:
@@ -45,8 +45,8 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lens:
-    """One calibration's view of a collection, or the view without one.
+class CalibratedGallery:
+    """The index of a collection in the space of its calibration, or without one.
 
     Attributes:
         gallery: in the calibration's space.
@@ -55,7 +55,7 @@ class Lens:
     """
 
     gallery: PeopleIndex
-    stored: Stored | None
+    stored: StoredCalibration | None
     default: Gate
 
     @property
