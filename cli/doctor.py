@@ -57,7 +57,7 @@ def doctor(
     """Check models, catalogue, index, queue, files and versions, and say how to mend them."""
     findings = [
         *_versions(),
-        *_checked("provider", lambda: _provider(run)),
+        *_checked("embedders run on", lambda: _provider(run)),
         *_checked("models", lambda: _models(run)),
         *_checked("index server", lambda: _index_server(run)),
         *_checked("catalogue", lambda: _catalogue(run)),
@@ -93,7 +93,7 @@ def _provider(run: Run) -> Iterator[Finding]:
     from retrieval.inference.session import available_providers, chosen_provider
 
     chosen = chosen_provider(run.settings.provider)
-    yield Finding("provider", "ok", f"{chosen}, of {', '.join(available_providers())}")
+    yield Finding("embedders run on", "ok", f"{chosen}, of {', '.join(available_providers())}")
 
 
 def _models(run: Run) -> Iterator[Finding]:
