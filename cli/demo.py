@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.options import Run, command
-from retrieval.collection.answers import EnrolItem, EnrolReport, PhotoAnswer, identification
+from retrieval.collection.answers import PhotoAnswer, identification
+from retrieval.collection.enrolments import EnrolItem, EnrolReport
 from retrieval.errors import DataInvalid
 from retrieval.photos.folders import people_below, photos_below
 from retrieval.values import Source

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from cli.options import Run
-from retrieval.collection.answers import EnrolResult
+from retrieval.collection.enrolments import EnrolResult
 from retrieval.photos.folders import PassedOver
 from retrieval.values import Location, counted
 

@@ -6,7 +6,7 @@ from cli.enrol_files import EnrolFiles
 from cli.enrol_same import ask_who_is_meant
 from cli.enrolling import show_report
 from cli.options import Run
-from retrieval.collection.answers import EnrolItem, EnrolReport
+from retrieval.collection.enrolments import EnrolItem, EnrolReport
 from retrieval.errors import SettingInvalid
 from retrieval.photos.folders import PassedOver
 from retrieval.values import Location

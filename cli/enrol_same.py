@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.options import Run
-from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
+from retrieval.collection.enrolments import EnrolItem, EnrolReport, EnrolResult
 from retrieval.errors import SameName
 
 if TYPE_CHECKING:

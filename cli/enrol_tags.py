@@ -7,7 +7,7 @@ from pathlib import Path
 from cli.enrol_files import EnrolFiles
 from cli.enrolling import enrol_items, show_report
 from cli.options import Run, tell_passed
-from retrieval.collection.answers import EnrolItem, EnrolReport
+from retrieval.collection.enrolments import EnrolItem, EnrolReport
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.photos.folders import PassedOver
 from retrieval.values import Location

@@ -2,10 +2,9 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,22 +13,22 @@ import typer
 
 from cli.enrol_files import EnrolFiles, is_archive, unpacked
 from cli.enrol_group import enrol_group, parse_faces
+from cli.enrol_source import Source, people_list
 from cli.enrol_tags import enrol_tagged
 from cli.enrolling import enrol_items, show_report
 from cli.new_collection import may_be_made
 from cli.options import ListColumns, Queue, Run, Writes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
-from retrieval.collection.answers import EnrolReport, EnrolResult, box_of
-from retrieval.errors import DataInvalid, FoldersUnclear, NotFound, SettingInvalid
+from retrieval.collection.enrolments import EnrolReport, EnrolResult, box_of
+from retrieval.errors import DataInvalid, NotFound, SettingInvalid
 from retrieval.files.tables import check_table
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import absolute, location_of
-from retrieval.values import Location, counted
+from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.records import EnrolledFace
     from retrieval.catalogue.runs.run_records import ListedPhoto
-    from retrieval.photos.people_list import PeopleList
     from retrieval.service import Service
 
 
@@ -205,7 +204,7 @@ def enroll(
 
 def _enrol(
     run: Run,
-    source: "Source",
+    source: Source,
     files: EnrolFiles,
     *,
     face: int | None,
@@ -229,83 +228,6 @@ def _enrol(
         _enrol_queued(run, photos, source, chosen, wait=wait, rejects=files.rejects)
     else:
         _enrol_here(run, photos, source, files, face, box)
-
-
-def people_list(run: Run, manifest: str, columns: str | None) -> "PeopleList":
-    """Open the list, and say what was understood of it before anything is done."""
-    from retrieval.photos.people_list import PeopleList, parse_columns
-
-    found = PeopleList(absolute(location_of(manifest)), parse_columns(columns) if columns else None)
-    run.remark(f"{manifest}: {found.columns}")
-    return found
-
-
-@dataclass(slots=True)
-class Source:
-    """What is to be enrolled, as the user named it.
-
-    Attributes:
-        paths: folders of people, or photos of one person.
-        person, number: whom all of them show, or None.
-        manifest: a list in place of paths, or None.
-        nested: whether people's folders lie below others; None where nobody said.
-        replacing: whether a changed file replaces the photo that came from it; None likewise.
-        same_person: see `EnrolItem`.
-        passed: what is passed over, counted while the photos are listed.
-        unpacked: where archives among the paths were unpacked to.
-    """
-
-    paths: Sequence[Location]
-    person: str | None
-    number: str | None
-    manifest: "PeopleList | None"
-    nested: bool | None
-    replacing: bool | None = None
-    same_person: bool = False
-    passed: PassedOver = field(default_factory=PassedOver)
-    unpacked: dict[Location, Path] = field(default_factory=dict)
-
-    def named(self, photo: str) -> str:
-        """What a photo is called: one of an archive lies in it, not where it was unpacked."""
-        for archive, folder in self.unpacked.items():
-            if photo.startswith(f"{folder}/"):
-                return f"{archive}/{photo[len(str(folder)) + 1 :]}"
-        return photo
-
-    def __str__(self) -> str:
-        return str(self.manifest.path if self.manifest else ", ".join(map(str, self.paths)))
-
-    def photos(self, run: Run) -> "Iterator[ListedPhoto]":
-        """List the photos; what cannot be taken at once comes with its reason."""
-        from retrieval.people.intake import listed_list
-
-        if self.manifest is not None:
-            yield from listed_list(self.manifest)
-        for path in self.paths:
-            yield from self._photos_at(run, path)
-
-    def _photos_at(self, run: Run, path: Location) -> "Iterator[ListedPhoto]":
-        from retrieval.people.intake import listed_place
-
-        listed = partial(
-            listed_place,
-            self.unpacked.get(path, path),
-            person=self.person,
-            external_id=self.number,
-            passed=self.passed,
-            how="--person NAME",
-        )
-        try:
-            yield from listed(nested=self.nested)
-        except FoldersUnclear as error:
-            if not sys.stdin.isatty() or run.json:
-                raise FoldersUnclear(
-                    f"{error} Say --nested if it is the inner ones, --no-nested if it is the outer"
-                    " ones."
-                ) from error
-            run.remark(str(error))
-            self.nested = typer.confirm("Are the inner ones the people?", err=True)
-            yield from listed(nested=self.nested)
 
 
 def _none_found(passed: PassedOver) -> DataInvalid:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from cli.enrol_same import ask_who_is_meant
 from cli.options import Run
-from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult
+from retrieval.collection.enrolments import EnrolItem, EnrolReport, EnrolResult
 from retrieval.errors import SameName
 from retrieval.values import counted
 

@@ -10,7 +10,7 @@ from retrieval.errors import SettingInvalid
 from retrieval.values import counted
 
 if TYPE_CHECKING:
-    from retrieval.collection.answers import EnrolReport
+    from retrieval.collection.enrolments import EnrolReport
     from retrieval.people.sync import Plan
     from retrieval.service import Service
 
@@ -73,7 +73,7 @@ def sync(
     Who is in the list, by number or name, stays; everybody else leaves for good. Shows what it
     understood and would do, then asks.
     """
-    from cli.enroll import people_list  # and what reads photos, which `people list` needs not
+    from cli.enrol_source import people_list  # and what reads photos, which `people list` needs not
     from retrieval.people import sync as syncing
     from retrieval.photos.urls import absolute, location_of
 
@@ -136,7 +136,7 @@ def _apply(
     run: Run, service: "Service", plan: "Plan", receipt: Path | None
 ) -> tuple[dict[str, Any], "EnrolReport"]:
     """Leavers first, so that their names and numbers are free; then names, then photos."""
-    from retrieval.collection.answers import EnrolReport
+    from retrieval.collection.enrolments import EnrolReport
     from retrieval.people import sync as syncing
     from retrieval.people.receipts import forget_with_receipt
 

@@ -114,7 +114,7 @@ def _add(service: "Service", event: int, path: Path) -> tuple[str, str | None]:
 
 
 def _enrol(service: "Service", folder: Path, path: Path) -> tuple[str, str | None]:
-    from retrieval.collection.answers import EnrolItem
+    from retrieval.collection.enrolments import EnrolItem
 
     parts = path.relative_to(folder).parts
     if len(parts) < 2:

@@ -35,8 +35,6 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
     from retrieval.catalogue.runs.run_records import Run
     from retrieval.collection.active_model import ActiveModel, Keeping, Parts
     from retrieval.collection.answers import (
-        EnrolItem,
-        EnrolResult,
         GalleryState,
         PhotoAnswer,
         PhotoHit,
@@ -44,7 +42,9 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
         Verification,
     )
     from retrieval.collection.calibrated_gallery import CalibratedGallery
-    from retrieval.collection.pipeline import FoundFaces, PhotoFaces, PhotoFailure, Pipeline
+    from retrieval.collection.enrolments import EnrolItem, EnrolResult
+    from retrieval.collection.photo_faces import FoundFaces, PhotoFaces, PhotoFailure
+    from retrieval.collection.pipeline import Pipeline
     from retrieval.collection.tracks.answers import VideoAnswer
     from retrieval.collection.tracks.live import Camera
     from retrieval.collection.tracks.sightings import Sighting
@@ -52,7 +52,7 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
     from retrieval.events.events import Events
     from retrieval.faces.liveness import Liveness
     from retrieval.index.people_index import PeopleIndex
-    from retrieval.photos.videos import VideoRules
+    from retrieval.photos.video_rules import VideoRules
 
 T = TypeVar("T")
 

@@ -13,15 +13,8 @@ See docs/library.md.
 from importlib.metadata import version
 
 from retrieval import errors
-from retrieval.collection.answers import (
-    EnrolItem,
-    EnrolReport,
-    EnrolResult,
-    FaceAnswer,
-    PhotoAnswer,
-    PhotoHit,
-    Verification,
-)
+from retrieval.collection.answers import FaceAnswer, PhotoAnswer, PhotoHit, Verification
+from retrieval.collection.enrolments import EnrolItem, EnrolReport, EnrolResult
 from retrieval.errors import RollcallError
 from retrieval.settings import Settings
 from retrieval.values import Outcome

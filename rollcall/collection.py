@@ -9,15 +9,8 @@ from typing import Any, Literal, overload
 from retrieval.building import build_service
 from retrieval.catalogue.events.records import Expects
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.collection.answers import (
-    EnrolItem,
-    EnrolReport,
-    EnrolResult,
-    GalleryState,
-    PhotoAnswer,
-    PhotoHit,
-    Verification,
-)
+from retrieval.collection.answers import GalleryState, PhotoAnswer, PhotoHit, Verification
+from retrieval.collection.enrolments import EnrolItem, EnrolReport, EnrolResult
 from retrieval.errors import InputError, NotFound, PhotoError
 from retrieval.events.events import Events
 from retrieval.events.open_event import OpenEvent

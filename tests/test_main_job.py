@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from retrieval.building import build_models, build_service
-from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer
+from retrieval.collection.answers import PhotoAnswer
+from retrieval.collection.enrolments import EnrolItem, EnrolResult
 from retrieval.photos.folders import people_below
 from retrieval.service import Service
 from retrieval.settings import Settings

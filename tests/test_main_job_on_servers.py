@@ -12,7 +12,8 @@ import pytest
 
 from retrieval.benchmarks.face_folder import FaceFolder
 from retrieval.building import build_service
-from retrieval.collection.answers import EnrolItem, PhotoHit
+from retrieval.collection.answers import PhotoHit
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import IndexFailed
 from retrieval.identities.decide import decide
 from retrieval.index.gallery import Gallery

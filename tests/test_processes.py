@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from retrieval.building import build_service
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source
@@ -25,7 +25,7 @@ from retrieval.values import Source
 SERVER = """
 import json, sys
 from pathlib import Path
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.building import build_service
 from retrieval.collection.pipeline import Source
 from retrieval.settings import Settings
@@ -47,7 +47,7 @@ with build_service(Settings(home=Path(sys.argv[1]))) as service:
 ENROLLER = """
 import json, sys
 from pathlib import Path
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.building import build_service
 from retrieval.photos.folders import people_below
 from retrieval.settings import Settings

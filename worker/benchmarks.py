@@ -23,8 +23,8 @@ from PIL import Image
 from retrieval.building import build_service, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import ListedPhoto, RunCounts
-from retrieval.collection.answers import EnrolItem
 from retrieval.collection.bulk import Bulk
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import NotFound
 from retrieval.settings import Settings
 from worker.jobs import RqJobQueue

@@ -14,8 +14,9 @@ from typing import Any, cast
 
 from retrieval.building import build_service, open_catalogue
 from retrieval.catalogue.runs.run_records import PhotoOutcome, Run, RunPhoto, Taken
-from retrieval.collection.answers import EnrolItem, EnrolResult, PhotoAnswer, hits_of
+from retrieval.collection.answers import PhotoAnswer, hits_of
 from retrieval.collection.bulk import content_of, end, end_if_done, run_document
+from retrieval.collection.enrolments import EnrolItem, EnrolResult
 from retrieval.collection.tracks.answers import VideoAnswer, as_photo
 from retrieval.collection.webhooks import send
 from retrieval.errors import InputError, NotFound, RollcallError

@@ -30,6 +30,7 @@ from retrieval.api.problems import status_of
 from retrieval.api.routes import (
     administration,
     documentation,
+    enrolment,
     event_photos,
     faces,
     health,
@@ -118,6 +119,7 @@ def create_app(
         staff_lists,
         people_lists,  # before people: its paths are told from ids of people
         people,
+        enrolment,
         unknowns,
         runs,
         rejects,

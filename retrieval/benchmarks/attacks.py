@@ -27,7 +27,7 @@ from retrieval.benchmarks.serving import (
     upload,
     upload_head,
 )
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import DataInvalid
 from retrieval.photos.folders import people_below
 from retrieval.service import Service

@@ -18,7 +18,7 @@ from retrieval.events.verdicts import Judgement
 from retrieval.identities.link import LinkRule, Seen, link
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
-from retrieval.photos.videos import VideoRules
+from retrieval.photos.video_rules import VideoRules
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.values import Detections, Faces, Floats, Gate, Ints, Quality, Vectors

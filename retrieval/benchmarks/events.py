@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from retrieval.benchmarks.face_folder import photos_of_people
 from retrieval.benchmarks.progress import Advance, silent
-from retrieval.collection.pipeline import FoundFaces, PhotoFailure, Pipeline
+from retrieval.collection.photo_faces import FoundFaces, PhotoFailure
+from retrieval.collection.pipeline import Pipeline
 from retrieval.errors import DataInvalid
 from retrieval.identities.calibrate import calibrate
 from retrieval.identities.decide import decide

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.benchmarks.progress import Advance, silent
-from retrieval.collection.pipeline import FoundFaces, PhotoFailure, Pipeline
+from retrieval.collection.photo_faces import FoundFaces, PhotoFailure
+from retrieval.collection.pipeline import Pipeline
 from retrieval.errors import DataInvalid
 from retrieval.faces.quality import dominant
 from retrieval.photos.folders import people_below

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.benchmarks.progress import Advance, silent
-from retrieval.collection.pipeline import FoundFaces, PhotoFailure, Pipeline
+from retrieval.collection.photo_faces import FoundFaces, PhotoFailure
+from retrieval.collection.pipeline import Pipeline
 from retrieval.errors import FaceUnusable, NoFace
 from retrieval.inference.download import writing_beside
 from retrieval.protocols import Embedder

@@ -12,7 +12,7 @@ import onnxruntime
 
 from retrieval.benchmarks.timing import Stopwatch
 from retrieval.collection.active_model import CANDIDATES
-from retrieval.collection.pipeline import FoundFaces
+from retrieval.collection.photo_faces import FoundFaces
 from retrieval.errors import DataInvalid
 from retrieval.identities.decide import decide
 from retrieval.protocols import Embedder

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.building import build_service
-from retrieval.collection.answers import EnrolItem
-from retrieval.collection.pipeline import PhotoFaces
+from retrieval.collection.enrolments import EnrolItem
+from retrieval.collection.photo_faces import PhotoFaces
 from retrieval.settings import Settings
 from retrieval.values import Source
 

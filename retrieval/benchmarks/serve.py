@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.benchmarks.serving import Running, read_answer, served, upload
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import DataInvalid
 from retrieval.photos.folders import people_below
 from retrieval.service import Service

@@ -17,7 +17,7 @@ import numpy as np
 from retrieval.benchmarks.face_folder import photos_of_people
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.collection.active_model import CANDIDATES, ActiveModel
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.collection.tracks.following import BATCH, Follower, Track, kept
 from retrieval.collection.tracks.identifying import answers
 from retrieval.collection.tracks.tracker import TrackRule

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retrieval.faces.liveness import Liveness
     from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
     from retrieval.inference.store import ModelStore
-    from retrieval.photos.videos import VideoRules
+    from retrieval.photos.video_rules import VideoRules
 
 # What `auto` takes: the first that is there without a download, see docs/tuning.md.
 DETECTORS = ("yunet", "mtcnn")
@@ -238,7 +238,7 @@ def threads_of(settings: Settings) -> int:
 
 def video_rules(settings: Settings) -> "VideoRules":
     """How videos are looked at: limits and pace."""
-    from retrieval.photos.videos import Pace, VideoLimits, VideoRules
+    from retrieval.photos.video_rules import Pace, VideoLimits, VideoRules
 
     limits = VideoLimits(
         settings.max_video_bytes,

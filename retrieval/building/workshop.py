@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from retrieval.index.people_index import PeopleIndex
     from retrieval.inference.store import ModelStore
     from retrieval.photos.store import PhotoStore
-    from retrieval.photos.videos import VideoRules
+    from retrieval.photos.video_rules import VideoRules
     from retrieval.scoring.space import Space
     from retrieval.values import Floats
 

@@ -22,8 +22,6 @@ from retrieval.catalogue.runs.run_records import Run
 from retrieval.catalogue.strangers import UnknownFace
 from retrieval.collection import pictures
 from retrieval.collection.answers import (
-    EnrolItem,
-    EnrolResult,
     GalleryState,
     PhotoAnswer,
     PhotoHit,
@@ -33,9 +31,11 @@ from retrieval.collection.answers import (
 )
 from retrieval.collection.calibrated_gallery import CalibratedGallery, StoredCalibration, stamp_of
 from retrieval.collection.enrolling import Enroller, enrollable
+from retrieval.collection.enrolments import EnrolItem, EnrolResult
 from retrieval.collection.likeness import alike, words_of
 from retrieval.collection.naming import photo_answer, unknown_faces
-from retrieval.collection.pipeline import Choice, PhotoFaces, PhotoFailure, Pipeline
+from retrieval.collection.photo_faces import Choice, PhotoFaces, PhotoFailure
+from retrieval.collection.pipeline import Pipeline
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import NameInvalid, NotFound
 from retrieval.faces.liveness import Liveness
@@ -44,7 +44,7 @@ from retrieval.identities.outliers import unlike_the_rest
 from retrieval.index.clusters import Clusters
 from retrieval.index.people_index import PeopleIndex
 from retrieval.photos.store import PhotoStore
-from retrieval.photos.videos import VideoRules
+from retrieval.photos.video_rules import VideoRules
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.values import Detail, Floats, Gate, Source, Vectors, found_ids

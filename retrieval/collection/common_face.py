@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from retrieval.collection.pipeline import PhotoFaces
+from retrieval.collection.photo_faces import PhotoFaces
 from retrieval.scoring.rule import fuse
 from retrieval.values import Faces, Floats, Vectors
 

@@ -166,6 +166,25 @@ class RejectedPhoto(TypedDict):
     message: str | None
 
 
+class OddPhoto(TypedDict):
+    """A photo that was enrolled, but is to be looked over, and why."""
+
+    person: str
+    photo: str
+    remark: str | None
+
+
+class EnrolReportDocument(TypedDict):
+    """What became of photos that were to be enrolled; of `nobody_of` nothing was taken."""
+
+    enrolled: int
+    known: int
+    rejected: list[RejectedPhoto]
+    nobody_of: list[str]
+    passed_over: dict[str, Any]
+    to_look_over: list[OddPhoto]
+
+
 class RunTally(TypedDict):
     """How far a run is, in photos; `rejected` by reason."""
 

@@ -12,17 +12,17 @@ from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.names import clean_name, folded
 from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace, Person
-from retrieval.collection.answers import EnrolItem, EnrolResult, FaceBox
 from retrieval.collection.common_face import common_face, only
-from retrieval.collection.pipeline import (
+from retrieval.collection.enrolments import EnrolItem, EnrolResult, FaceBox
+from retrieval.collection.photo_faces import (
     Choice,
     Fault,
     FoundFaces,
     InBox,
     PhotoFaces,
     PhotoFailure,
-    Pipeline,
 )
+from retrieval.collection.pipeline import Pipeline
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import FaceUnusable, NameInvalid, NoFace, SameName, SeveralFaces
 from retrieval.faces.boxes import overlaps

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from retrieval.catalogue.records import EnrolledFace
 from retrieval.catalogue.strangers import UnknownFace
 from retrieval.collection.answers import FaceAnswer, NamedCandidate, PhotoAnswer
-from retrieval.collection.pipeline import PhotoFaces
+from retrieval.collection.photo_faces import PhotoFaces
 from retrieval.faces.quality import TOO_SMALL
 from retrieval.values import Decision, Outcome
 

@@ -7,8 +7,8 @@ import numpy as np
 from retrieval.catalogue.erasing.erasure_log import is_of
 from retrieval.catalogue.events.records import Event, EventPhoto
 from retrieval.collection.active_model import ActiveModel
-from retrieval.collection.answers import FaceBox
-from retrieval.collection.pipeline import FoundFaces, InBox, PhotoFailure
+from retrieval.collection.enrolments import FaceBox
+from retrieval.collection.photo_faces import FoundFaces, InBox, PhotoFailure
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import AlreadyExists, InputError, NotFound
 from retrieval.events.host import Host

@@ -15,7 +15,7 @@ from retrieval.catalogue.events.records import (
     Found,
 )
 from retrieval.collection.active_model import ActiveModel
-from retrieval.collection.pipeline import PhotoFailure
+from retrieval.collection.photo_faces import PhotoFailure
 from retrieval.events.album import read_again
 from retrieval.events.deciding import decide_event, decided_now
 from retrieval.events.documents import ChangeDocument, ChangesDocument

@@ -23,7 +23,7 @@ from retrieval.catalogue.names import folded
 from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import Person
 from retrieval.collection.active_model import ActiveModel
-from retrieval.collection.answers import FaceBox
+from retrieval.collection.enrolments import FaceBox
 from retrieval.collection.tracks.identifying import Advance
 from retrieval.collection.tracks.sightings import Sighting as CameraSighting
 from retrieval.errors import SettingInvalid

@@ -7,7 +7,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.records import Collection
 from retrieval.collection.active_model import ActiveModel, Keeping
 from retrieval.photos.store import PhotoStore
-from retrieval.photos.videos import VideoRules
+from retrieval.photos.video_rules import VideoRules
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from retrieval.catalogue.events.records import Event, NewPhoto, Reject, Seconds
 from retrieval.collection.active_model import ActiveModel
-from retrieval.collection.pipeline import PhotoFaces, PhotoFailure
+from retrieval.collection.photo_faces import PhotoFaces, PhotoFailure
 from retrieval.collection.thumbnails import cut
 from retrieval.collection.tracks.following import Track, joined
 from retrieval.collection.tracks.identifying import Advance, see

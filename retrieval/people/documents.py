@@ -6,6 +6,7 @@ from typing import Any, Literal
 from typing_extensions import TypedDict  # Pydantic asks for this one below Python 3.12
 
 from retrieval.catalogue.documents import EntryDocument
+from retrieval.collection.documents import EnrolReportDocument
 
 
 class StrangersDocument(TypedDict):
@@ -180,7 +181,7 @@ class ListApplied(TypedDict):
     """That can be undone."""
     run: str | None
     """Which enrols the photos; null without a queue."""
-    report: dict[str, Any] | None
+    report: EnrolReportDocument | None
     """Of photos enrolled at once."""
 
 

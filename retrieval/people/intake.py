@@ -10,7 +10,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_external_id, clean_name, folded
 from retrieval.catalogue.records import EnrolledFace, Owner, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.collection.answers import EnrolItem, EnrolReport, EnrolResult, FaceBox
+from retrieval.collection.enrolments import EnrolItem, EnrolReport, EnrolResult, FaceBox
 from retrieval.errors import (
     DataInvalid,
     FoldersUnclear,

@@ -9,7 +9,7 @@ from pathlib import Path
 from retrieval.catalogue.names import called, clean_external_id, clean_name, folded
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.collection.answers import EnrolReport
+from retrieval.collection.enrolments import EnrolReport
 from retrieval.errors import NameInvalid, NotFound
 from retrieval.people.documents import EnrolledOfList, PhotoOfList, PlanDocument
 from retrieval.people.intake import (

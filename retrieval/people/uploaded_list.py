@@ -13,7 +13,7 @@ from typing import Any
 
 from retrieval.catalogue.names import called
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.collection.answers import EnrolItem, EnrolReport
+from retrieval.collection.enrolments import EnrolItem, EnrolReport
 from retrieval.people import sync
 from retrieval.people.documents import UploadedListDocument
 from retrieval.photos.people_list import ListRow, PeopleList

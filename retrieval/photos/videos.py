@@ -23,6 +23,7 @@ from retrieval.errors import PhotoTooLarge, PhotoUnreadable, SettingInvalid
 from retrieval.photos.decode import read
 from retrieval.photos.frame_change import CUT, STILL, change_in, difference, likeness
 from retrieval.photos.kinds import has_video_ending
+from retrieval.photos.video_rules import Pace, VideoLimits
 from retrieval.values import Confined, Pixels, Source, Url
 
 if TYPE_CHECKING:
@@ -38,49 +39,6 @@ _READABLE = "MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV, OGG or Y4M"
 _BAD_AT_START = 1000
 _PROBED = {"probesize": "20000000", "analyzeduration": "20000000"}  # to find the first of these
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
-
-
-@dataclass(frozen=True, slots=True)
-class VideoLimits:
-    """What is refused.
-
-    Attributes:
-        max_bytes: of the file.
-        max_pixels: of a frame.
-        max_seconds: that it may show.
-        max_frames: that it may have.
-    """
-
-    max_bytes: int = 20_000_000_000
-    max_pixels: int = 40_000_000
-    max_seconds: float = 4 * 3600.0
-    max_frames: int = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Which frames are looked at.
-
-    Attributes:
-        per_second: at most so many in each second of the video.
-        still_seconds: a picture that does not change is looked at so often.
-    """
-
-    per_second: float = 5.0
-    still_seconds: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class VideoRules:
-    """How videos are looked at.
-
-    Attributes:
-        limits: what is refused.
-        pace: which frames are looked at.
-    """
-
-    limits: VideoLimits = VideoLimits()
-    pace: Pace = Pace()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import numpy as np
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.answers import PhotoAnswer
 from retrieval.collection.bulk import path_of
-from retrieval.collection.pipeline import PhotoFaces
+from retrieval.collection.photo_faces import PhotoFaces
 from retrieval.errors import InputError, StorageUnavailable
 from retrieval.identities.calibrate import Calibration, calibrate, missing
 from retrieval.identities.trials import Trials, ask_gallery

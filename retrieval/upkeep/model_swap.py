@@ -24,7 +24,7 @@ from retrieval.catalogue.models.other_model_rows import KnownFace, OtherModel
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.calibrated_gallery import StoredCalibration
-from retrieval.collection.pipeline import Fault, PhotoFailure
+from retrieval.collection.photo_faces import Fault, PhotoFailure
 from retrieval.errors import InputError, PhotoUnreadable, SettingInvalid, SwapIncomplete, try_each
 from retrieval.photos.urls import location_of
 from retrieval.service import Service

@@ -24,7 +24,7 @@ from retrieval.events.host import Host
 from retrieval.faces.finder import Finder
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
-from retrieval.photos.videos import VideoRules
+from retrieval.photos.video_rules import VideoRules
 from retrieval.protocols import ChangeFeed
 from retrieval.scoring.space import Space
 from retrieval.service import Service

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from retrieval.api.app import create_app
 from retrieval.api.context import Context
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.collection.tracks.live import Shot
 from retrieval.collection.tracks.sightings import Watcher
 from retrieval.collection.tracks.tracker import TrackRule

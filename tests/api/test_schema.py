@@ -32,7 +32,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     own = Settings(home=home, requests_per_minute=1_000_000)
     app = create_app(own, catalogue_of(own), lambda name: painted_service(own, name), loopback=True)
     with painted_service(own, "default") as service:
-        from retrieval.collection.answers import EnrolItem
+        from retrieval.collection.enrolments import EnrolItem
 
         people = {"Rosa": RED, "Gustav": GREEN}
         items = [EnrolItem(name, f"{name}.png", paint(c)) for name, c in people.items()]

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from retrieval.api.app import create_app
 from retrieval.api.services import MOST_IDLE, Services
 from retrieval.catalogue.records import Collection
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.collection.pipeline import Pipeline
 from retrieval.errors import ModelMissing, NotFound
 from retrieval.faces.finder import Finder

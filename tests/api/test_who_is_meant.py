@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from retrieval.api.app import create_app
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.database import Database
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.people.strangers import name_group
 from retrieval.service import Service
 from retrieval.settings import Settings

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import Result
 
 from retrieval.building import build_service
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.photos.folders import photos_below
 from retrieval.settings import Settings
 from tests.cli.running import document, rollcall

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 _NETWORKS = {"cv2", "faiss", "onnxruntime", "scipy", "sklearn", "matplotlib", "fastapi"}
 _ARRAYS = {"numpy.linalg"}  # numpy itself stands there until something of it is asked for
-_EDGES = {"rich.progress", "rich.markdown", "openpyxl", "cli.enroll"}
+_EDGES = {"rich.progress", "rich.markdown", "openpyxl", "cli.enroll", "cli.enrol_source"}
 _UNASKED = {"sqlalchemy.dialects.postgresql"}  # 25 ms
 
 

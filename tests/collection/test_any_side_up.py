@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from retrieval.building import build_service
-from retrieval.collection.answers import EnrolItem, box_of
+from retrieval.collection.enrolments import EnrolItem, box_of
 from retrieval.errors import DataInvalid
 from retrieval.service import Service
 from retrieval.settings import Settings

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from retrieval.building import build_service
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.settings import Settings
 from tests.cli.running import document, rollcall
 

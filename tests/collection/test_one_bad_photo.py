@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from retrieval.catalogue.records import Collection
-from retrieval.collection.answers import EnrolItem
-from retrieval.collection.pipeline import PhotoFailure, Pipeline
+from retrieval.collection.enrolments import EnrolItem
+from retrieval.collection.photo_faces import PhotoFailure
+from retrieval.collection.pipeline import Pipeline
 from retrieval.errors import InferenceFailed
 from retrieval.faces.finder import Finder
 from retrieval.service import Service

@@ -6,7 +6,7 @@ from shutil import copy
 import pytest
 
 from retrieval.building import build_service
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.settings import Settings
 from tests.cli.asking import asked
 from tests.cli.running import document, rollcall

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.settings import Settings
 from retrieval.values import Source
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service

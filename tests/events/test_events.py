@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from retrieval.catalogue.events.records import Expects, Found, Kind
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import InputError, NotFound, SettingInvalid
 from retrieval.events.answers import Standing
 from retrieval.events.shown import Certainty, Expected

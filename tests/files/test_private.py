@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.files.private import close_to_others, make_folder, open_bytes, open_to_others
 from retrieval.people.receipts import forget_with_receipt
 from retrieval.photos.folders import people_below

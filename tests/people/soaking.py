@@ -23,7 +23,7 @@ from PIL import Image
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.records import Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import CatalogueUnavailable
 from retrieval.people.receipts import forget_with_receipt
 from retrieval.service import Service

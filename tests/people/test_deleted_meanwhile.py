@@ -4,7 +4,7 @@ import pytest
 
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.runs.run_records import ListedPhoto, PhotoOutcome, Taken
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.settings import Settings
 from retrieval.values import Source
 from tests.api.painted import GREEN, RED, paint, painted_service

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.building import build_service, milvus_server
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import IndexFailed, StoreError, StoreFull, try_each
 from retrieval.settings import Settings
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service

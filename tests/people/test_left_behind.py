@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrieval.catalogue.erasing.erasure_log import mark_of
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.collection.run_files import uploads_below
 from retrieval.files.keys import new_user_key
 from retrieval.people.receipts import forget_with_receipt

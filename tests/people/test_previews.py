@@ -1,7 +1,7 @@
 """Which faces of a merge or a split look unlike those that they come to."""
 
 from retrieval.catalogue.records import Collection
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.people.editing import plan_merge
 from retrieval.service import Service
 from retrieval.settings import Settings

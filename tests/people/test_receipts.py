@@ -21,7 +21,7 @@ from retrieval.catalogue.http.replies import Replies
 from retrieval.catalogue.records import NewFace
 from retrieval.catalogue.runs.run_records import ListedPhoto, PhotoOutcome, Taken
 from retrieval.catalogue.runs.runs import Runs
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.collection.run_files import rejects_of
 from retrieval.index import snapshot
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable
-from retrieval.photos.videos import Pace, VideoLimits, opened
+from retrieval.photos.video_rules import Pace, VideoLimits
+from retrieval.photos.videos import opened
 from retrieval.values import Source
 from tests.made_videos import squares, write_video
 
@@ -21,7 +22,8 @@ MEASURED = """
 import re, sys
 from pathlib import Path
 from retrieval.errors import PhotoError
-from retrieval.photos.videos import Pace, VideoLimits, opened
+from retrieval.photos.videos import opened
+from retrieval.photos.video_rules import Pace, VideoLimits
 from retrieval.values import Source
 
 def height():

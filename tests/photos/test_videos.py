@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable
-from retrieval.photos.videos import Pace, VideoLimits, clock, opened
+from retrieval.photos.video_rules import Pace, VideoLimits
+from retrieval.photos.videos import clock, opened
 from retrieval.values import Source
 from tests.made_videos import squares, write_video
 

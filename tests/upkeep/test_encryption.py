@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from retrieval.building import open_catalogue
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import CatalogueEncrypted, SettingInvalid, StoreError
 from retrieval.files.keys import read_user_key, write_key_file
 from retrieval.people.receipts import forget_with_receipt

@@ -21,7 +21,8 @@ import pytest
 from retrieval.building import build_service, other_model
 from retrieval.catalogue.models.other_model_rows import OtherModel
 from retrieval.catalogue.models.other_models import OtherModels
-from retrieval.collection.answers import EnrolItem, GalleryState, PhotoAnswer
+from retrieval.collection.answers import GalleryState, PhotoAnswer
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import NotFound, SettingInvalid, SwapIncomplete
 from retrieval.people.receipts import forget_with_receipt
 from retrieval.people.strangers import list_groups

@@ -7,8 +7,8 @@ import pytest
 
 from retrieval.building import build_service, other_model
 from retrieval.catalogue.runs.run_records import ListedPhoto, RunState
-from retrieval.collection.answers import EnrolItem
 from retrieval.collection.bulk import Bulk
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.settings import Settings
 from retrieval.upkeep.model_swap import begin, drop, follow_up, listed, switch
 from tests.cli.running import document, rollcall

@@ -12,8 +12,8 @@ import pytest
 from retrieval.building import build_service, open_catalogue
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.runs.run_records import ListedPhoto
-from retrieval.collection.answers import EnrolItem
 from retrieval.collection.bulk import Bulk
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.photos.folders import people_below, photos_below
 from retrieval.settings import Settings
 from retrieval.values import Floats, Source

@@ -33,9 +33,9 @@ from retrieval.api.streams import EventStream, arrivals, changes
 from retrieval.api.uploads import check_count, client_name, photo_sources, video_name
 from retrieval.catalogue.events.records import Event, PhotosAdded
 from retrieval.catalogue.runs.run_records import ListedPhoto, Run, RunState
-from retrieval.collection.answers import box_of
 from retrieval.collection.bulk import run_document
 from retrieval.collection.documents import RunDocument
+from retrieval.collection.enrolments import box_of
 from retrieval.errors import NotAllowed, SettingInvalid
 from retrieval.events.documents import AddedFace, EventPhotosDocument, TakenPhotos
 from retrieval.events.shown import photo_document

@@ -12,7 +12,7 @@ from retrieval.api.context import Context
 from retrieval.api.problems import without_commands
 from retrieval.api.routes.questions import DetailOfPhotos
 from retrieval.api.routing import OPERATOR, VIEWER, By, InContext, InLoadedGallery, Once, router
-from retrieval.collection.pipeline import FoundFaces, PhotoFaces, PhotoFailure
+from retrieval.collection.photo_faces import FoundFaces, PhotoFaces, PhotoFailure
 from retrieval.service import Service
 from retrieval.values import Detections, Faces, Quality, Source
 

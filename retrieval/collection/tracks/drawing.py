@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from retrieval.collection.answers import PhotoAnswer
 from retrieval.collection.drawing import COLOURS, FONT, annotate, fitting, label
 from retrieval.collection.tracks.answers import Look, TrackAnswer, VideoAnswer
-from retrieval.photos.videos import VideoLimits, clock, opened
+from retrieval.photos.video_rules import VideoLimits
+from retrieval.photos.videos import clock, opened
 from retrieval.values import Source
 
 _LONGEST_PX = 1280  # of the annotated copy

@@ -16,7 +16,8 @@ from retrieval.collection.tracks.answers import Look
 from retrieval.collection.tracks.sparing import Sparing
 from retrieval.collection.tracks.tracker import KEPT_S, Tracker, TrackRule, unit
 from retrieval.faces.quality import MAX_YAW_DEG
-from retrieval.photos.videos import Frame, Pace, Video
+from retrieval.photos.video_rules import Pace
+from retrieval.photos.videos import Frame, Video
 from retrieval.values import Detections, Faces, Floats, Ints, Quality, Vectors
 
 BEST = 12  # frames of a track that decide whose it is

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from retrieval.building import build_models, build_service
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.settings import Settings
 from tests.api.browser.conftest import FLAGS, watched
 from tests.processes import free_port, rollcall, wait_until_ready

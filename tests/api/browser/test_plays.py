@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from retrieval.building import build_models, build_service
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.settings import Settings
 from tests.api.browser.conftest import FLAGS, settled, watched
 from tests.api.browser.test_kiosk import write_camera

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from retrieval.building import build_models, build_service
-from retrieval.collection.answers import EnrolItem
+from retrieval.collection.enrolments import EnrolItem
 from retrieval.collection.tracks.drawing import timeline
 from retrieval.collection.tracks.identifying import follow
 from retrieval.scoring.rule import AGREEMENT_POWER
