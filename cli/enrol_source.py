@@ -38,7 +38,7 @@ class Source:
         person, number: whom all of them show, or None.
         manifest: a list in place of paths, or None.
         nested: whether people's folders lie below others; None where nobody said.
-        replacing: whether a changed file replaces the photo that came from it; None likewise.
+        replacing: whether a changed file replaces the photo that came from it; None as well.
         same_person: see `EnrolItem`.
         passed: what is passed over, counted while the photos are listed.
         unpacked: where archives among the paths were unpacked to.

@@ -106,7 +106,7 @@ def identify(
         typer.Option(
             "--rejects",
             metavar="FILE",
-            help="Write photos that could not be read, with the reasons, likewise.",
+            help="Write photos that could not be read, with the reasons, in one of these forms.",
         ),
         Writes.FILE,
     ] = None,

@@ -58,7 +58,8 @@ def search(
         typer.Option(
             "--rejects",
             metavar="FILE",
-            help="Write photos that could not be looked for, with the reasons, likewise.",
+            help="Write photos that could not be looked for, with the reasons, in one of these"
+            " forms.",
         ),
         Writes.FILE,
     ] = None,

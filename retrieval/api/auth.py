@@ -96,7 +96,10 @@ class Access:
         What is refused counts as well: for the key if there is one, else for the address.
 
         Raises:
-            KeyRefused, NotAllowed, TooManyRequests, Forged: see there.
+            KeyRefused: there is no key or session, or none that is known.
+            NotAllowed: the role or the collection of the key does not cover this.
+            TooManyRequests: more than the key, or the address, may ask in a minute.
+            Forged: the request comes from another site.
         """
         try:
             caller = await run_in_threadpool(self._caller, request)

@@ -28,7 +28,7 @@ class Contestant:
     Attributes:
         name: who it is.
         build_s: seconds of training and adding; None where it took another's lists over.
-        build_core_s: seconds of all cores, likewise.
+        build_core_s: the same in seconds of all cores.
         bytes: of memory that it needs; mapped exact vectors are not counted.
         efforts: what a search can be told, from quick to thorough.
         search: (probes, effort) -> (q,) the nearest entry's row.

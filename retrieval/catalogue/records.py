@@ -22,7 +22,7 @@ class Collection:
         dimension: numbers per vector.
         created_at: in UTC.
         generation: another one whenever all vectors were made anew; empty for the first ones.
-        aside: whether the vectors stand in `model_vectors`, see there.
+        aside: whether the vectors stand in the table `model_vectors`, not in the faces' rows.
     """
 
     id: int
@@ -95,7 +95,7 @@ class Enrolment:
     """What became of one face.
 
     Attributes:
-        outcome: see there.
+        outcome: enrolled, known, or why it was not taken.
         person_id: whose face it is now; under OTHER_PERSON the owner's; None under CONFLICT.
         face_id: its id; the present one's where the photo is there already; None under CONFLICT.
         reason: a sentence where it was not taken, else None.
@@ -163,7 +163,7 @@ class Move:
     Attributes:
         faces: ids.
         to: whose they are to be: by id alone, or with the name that they must have.
-        of: whose they must be until then, likewise; None for whoever has them.
+        of: whose they must be until then, by id or with the name; None for whoever has them.
     """
 
     faces: tuple[int, ...]

@@ -110,7 +110,7 @@ collections = Table(
     Column("calibration", JSON(none_as_null=True)),
     Column("created_at", Moment, nullable=False),
     Column("term", Text, key="generation", nullable=False, server_default=""),  # of its index
-    Column("aside", Boolean, nullable=False, server_default=false()),  # likewise
+    Column("aside", Boolean, nullable=False, server_default=false()),  # see Collection
     sqlite_autoincrement=True,
 )
 

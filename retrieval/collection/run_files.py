@@ -22,7 +22,7 @@ from retrieval.files.private import open_text
 WAIT_S = 20.0  # for another process to have written a list of rejects
 _DAY_S = 24 * 3600
 _LIST = ".rollcall-list.json"  # whose staff list lies in a folder of uploads
-_TAKEN = ".rollcall-list-taken.json"  # likewise, from the moment that it is applied
+_TAKEN = ".rollcall-list-taken.json"  # the same, from the moment that the list is applied
 
 
 def uploads_below(home: Path) -> Path:

@@ -170,7 +170,7 @@ class Roll:
         gone: how many faces were erased or forgotten.
         save: writes a roll to a file in a form; see `exports.write`.
         pictures: gives thumbnails by appearance, for the exports.
-        shown: gives appearances as they are shown, likewise.
+        shown: gives appearances as they are shown, for the exports.
     """
 
     event: Event

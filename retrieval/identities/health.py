@@ -106,7 +106,7 @@ class Findings:
     """What was found, worst first.
 
     Attributes:
-        mislabelled, unlike, parted, twice, alike, copies: see there.
+        mislabelled, unlike, parted, twice, alike, copies: the findings of each kind.
         few: people with fewer than three photos, ascending.
         across: whether photos were compared with those of other people.
         alone: people of one photo, which was compared with no other of theirs, ascending.

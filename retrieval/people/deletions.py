@@ -48,7 +48,7 @@ class Deletion:
     Attributes:
         receipt: id of the receipt that is kept.
         faces: ids of those that are gone, for whoever holds pictures of them.
-        photos: SHA-256 of photos that showed what is gone, likewise.
+        photos: SHA-256 of photos that showed what is gone, for whoever holds copies of them.
         begun: the receipt's document by now.
         finish: does the rest; returns the receipt's whole document.
     """

@@ -42,7 +42,7 @@ class Prospect:
     """What would become of a photo, as far as its bytes and its name tell.
 
     Attributes:
-        photo: see there.
+        photo: as it was listed.
         outcome: new, known, or rejected.
         code, message: why it would be rejected.
         sha256: of its bytes, None where they were not, or cannot be, read.

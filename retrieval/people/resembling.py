@@ -50,7 +50,7 @@ class StrangerAlike:
     """A group of a stranger's faces that resembles somebody.
 
     Attributes:
-        group: see there.
+        group: of the faces.
         likeness, sure: as of `Alike`.
     """
 

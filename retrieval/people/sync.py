@@ -64,7 +64,9 @@ class Plan:
     Attributes:
         source: the list.
         listed, enrolled: people in the list, and in the collection.
-        joiners, leavers, renamings: see there.
+        joiners: in the list, and not enrolled.
+        leavers: enrolled, and not in the list.
+        renamings: people whom the list calls otherwise.
         numbered: people who get a number, and which.
         photos: that are to be enrolled, as listed.
         new: how many of them are new, of how many people who are enrolled already.

@@ -55,7 +55,7 @@ class Preview:
     """What a list was understood as, and what applying it would change; nothing is changed yet.
 
     Attributes:
-        plan: see there.
+        plan: what the list would change.
         document: as JSON, with no folder of the server in it.
         digest: of the document: applying is refused where it means something else by then.
     """

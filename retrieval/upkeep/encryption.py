@@ -30,7 +30,7 @@ class Rewritten:
 
     Attributes:
         key: id of the user's key that opens it now; None where it lies in the clear.
-        data_key: id of the data key that vectors are written by; None likewise.
+        data_key: id of the data key that vectors are written by; None where they are in the clear.
         vectors: rows.
         photos: kept copies.
         snapshots: of indexes.

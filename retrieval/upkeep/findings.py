@@ -46,7 +46,7 @@ class Finding:
 
     Attributes:
         id: eight hexadecimal digits.
-        kind: see there.
+        kind: what may be wrong.
         sides: faces to be compared: of one and of the other, or of each group.
         what: in a sentence.
         accepting: what accepting it does; None where somebody must decide by hand.

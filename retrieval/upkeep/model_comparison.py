@@ -102,7 +102,7 @@ class Comparison:
 
     Attributes:
         before, after: their fingerprints.
-        own_photos: see there.
+        own_photos: on the collection's own photos, each asked about without itself.
         queries: on photos that were asked about; None where there are none at hand.
     """
 

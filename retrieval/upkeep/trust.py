@@ -181,7 +181,7 @@ class Health:
 
     Attributes:
         people, faces: that were examined.
-        misplaced, strangers, parts, twice, look_alikes, copies: see there.
+        misplaced, strangers, parts, twice, look_alikes, copies: the findings of each kind.
         few: people with fewer than three photos, and how many they have.
         poor: people all of whose faces are smaller than 40 pixels.
         not_compared: what was not looked at, in sentences.

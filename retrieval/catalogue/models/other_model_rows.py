@@ -48,7 +48,7 @@ spare_models = Table(
     Column("calibration", JSON(none_as_null=True)),
     Column("matrix", LargeBinary),  # of the space that calibration fitted, as in spaces
     Column("term", Text, key="generation"),  # as in collections; null without index
-    Column("aside", Boolean, nullable=False),  # likewise
+    Column("aside", Boolean, nullable=False),  # as in collections
     Column("former", Boolean, nullable=False),  # whether it was active before the swap
     Column("created_at", Moment, nullable=False),
 )
@@ -92,7 +92,7 @@ class KnownFace:
         id, person: whose it is.
         photo, sha256: the photo that it is from.
         box: (4,) float32, xywh in pixels of the photo.
-        landmarks: (5, 2) float32, likewise.
+        landmarks: (5, 2) float32, x and y in pixels of the photo.
     """
 
     id: int
