@@ -134,11 +134,6 @@ class Gallery:
         self._tender.use_threads(len(probes))
         return self._follower.seen().search_faces(self._moved(probes), k, allowed)
 
-    def face_people(self, face_ids: Ints) -> Ints:
-        """The person id of each face, -1 for faces that are not enrolled (or for -1)."""
-        flat = np.ravel(np.asarray(face_ids, np.int64))
-        return self._follower.seen().people_of(flat).reshape(np.shape(face_ids))
-
     def status(self) -> IndexStatus:
         """Describe the index as it is now."""
         view = self._follower.follow()

@@ -167,8 +167,8 @@ def test_faces_are_found_and_belong_to_their_people() -> None:
     gallery.catch_up()
     found = gallery.search_faces(vectors, 3)
     assert found.ids[:, 0].tolist() == ids.tolist()
-    assert gallery.face_people(ids[:5]).tolist() == [77] * 5
-    assert gallery.face_people(np.array([[ids[9], -1, 10_000]])).tolist() == [[people[9], -1, -1]]
+    moved = gallery.search(vectors[:5], 1, people=np.array([77], np.int64))
+    assert moved.faces.ravel().tolist() == ids[:5].tolist()
     among = gallery.search_faces(vectors[:1], 3, allowed=ids[[2, 100]])
     assert set(among.ids[0].tolist()) == {ids[2], ids[100], -1}
 
