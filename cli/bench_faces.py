@@ -55,20 +55,13 @@ def faces(
 
     Vectors are kept below the home folder, so that a second run takes seconds.
     """
-    from retrieval.benchmarks import face_recognition_rival as rival
     from retrieval.benchmarks import faces as benchmark
     from retrieval.benchmarks.face_folder import photos_of_people
     from retrieval.benchmarks.faces_report import report
-    from retrieval.building import build_models
 
     paths = photos_of_people(folder)
     listed = None if groups is None else _groups_of(groups, [name for name, _ in paths])
-    models = build_models(run.settings)
-    there = [name for name in models.manifest.embedder_names if models.available(name)]
-    names = embedders or [*there, *([rival.NAME] if rival.installed() else [])]
-    contenders = [
-        _rival(run, paths) if name == rival.NAME else _contender(run, name, paths) for name in names
-    ]
+    contenders = _contenders(run, embedders, paths)
     with run.progress("measuring", len(contenders)) as advance:
         result = benchmark.run(
             contenders,
@@ -83,6 +76,21 @@ def faces(
             advance=advance,
         )
     finish(run, "faces", {**result}, report(result), out)
+
+
+def _contenders(
+    run: Run, asked: list[str] | None, paths: list[tuple[str, Path]]
+) -> "list[Contender]":
+    """The embedders that are compared: those that were asked for, or all that are there."""
+    from retrieval.benchmarks import face_recognition_rival as rival
+    from retrieval.building import build_models
+
+    models = build_models(run.settings)
+    there = [name for name in models.manifest.embedder_names if models.available(name)]
+    names = asked or [*there, *([rival.NAME] if rival.installed() else [])]
+    return [
+        _rival(run, paths) if name == rival.NAME else _contender(run, name, paths) for name in names
+    ]
 
 
 def _groups_of(file: Path, names: list[str]) -> dict[str, str]:

@@ -47,6 +47,15 @@ Crops = Annotated[
     ),
     Writes.FOLDER,
 ]
+Rejects = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejects",
+        metavar="FILE",
+        help="Write photos that got no answer, with the reasons, in one of these forms.",
+    ),
+    Writes.FILE,
+]
 Threshold = Annotated[
     float | None,
     typer.Option("--threshold", min=-1.0, max=1.0, help="In place of the collection's own."),
@@ -101,15 +110,7 @@ def identify(
         ),
         Writes.FILE,
     ] = None,
-    rejects: Annotated[
-        Path | None,
-        typer.Option(
-            "--rejects",
-            metavar="FILE",
-            help="Write photos that could not be read, with the reasons, in one of these forms.",
-        ),
-        Writes.FILE,
-    ] = None,
+    rejects: Rejects = None,
 ) -> None:
     """Say who is in each photo, and who is in each video from when to when."""
     run.change(detail=detail)

@@ -9,7 +9,7 @@ import typer
 
 from cli.auditing import note
 from cli.crops import Crop, write_crops
-from cli.identify import Crops, listed_photos
+from cli.identify import Crops, Rejects, listed_photos
 from cli.identify_queued import ask_queued, check_files
 from cli.options import Queue, Run, Writes, command, tell_passed
 from cli.results import HITS, write_failed, write_results
@@ -53,16 +53,7 @@ def search(
         ),
         Writes.FILE,
     ] = None,
-    rejects: Annotated[
-        Path | None,
-        typer.Option(
-            "--rejects",
-            metavar="FILE",
-            help="Write photos that could not be looked for, with the reasons, in one of these"
-            " forms.",
-        ),
-        Writes.FILE,
-    ] = None,
+    rejects: Rejects = None,
 ) -> None:
     """Find the gallery's photos that show the people of a photo, best first."""
     check_files(out, rejects, queue=queue)

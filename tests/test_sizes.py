@@ -16,17 +16,12 @@ LONG_FILES = {
 }
 LONG_FUNCTIONS = {
     ("cli/backup.py", "restore"),
-    ("cli/bench_faces.py", "faces"),
     ("cli/enroll.py", "enroll"),
     ("cli/identify.py", "identify"),
     ("cli/people_sync.py", "sync"),
-    ("cli/search.py", "search"),
     ("retrieval/api/app.py", "create_app"),
-    ("retrieval/benchmarks/search.py", "run"),
     ("retrieval/catalogue/copying/restoring.py", "replace_catalogue"),
-    ("retrieval/people/sync.py", "plan"),
     ("retrieval/upkeep/backup/restoring.py", "restore"),
-    ("retrieval/upkeep/model_swap.py", "switch"),
 }
 
 

@@ -105,13 +105,7 @@ def run(
         progress(f"drawing {faces:,} faces and asking exactly")
         town = Town(faces, probes=probes, dimension=dimension, seed=seed)
         row = measure_gallery(town, progress)
-        before = {stage: ms for stage, ms in (photo or {}).items() if stage != "faces"}
-        row["identify_ms"] = {
-            **before,
-            "search": row["group_ms"]["p50"],
-            "decide": row["decide_ms"],
-        }
-        result["galleries"].append(row)
+        result["galleries"].append({**row, "identify_ms": _identify_ms(row, photo or {})})
     result["contest"] = contest(town, installed() if rivals else [], threads, progress)
     result["at_level"] = at_level(result["contest"])
     progress("removing 30 %, adding 10 %")
@@ -120,6 +114,12 @@ def run(
     if large:
         result["large"] = measure_large(large, probes, dimension, threads, seed, progress)
     return result
+
+
+def _identify_ms(row: Result, photo: Mapping[str, float]) -> dict[str, float]:
+    """A group photo's stages, with those that this gallery adds."""
+    before = {stage: ms for stage, ms in photo.items() if stage != "faces"}
+    return {**before, "search": row["group_ms"]["p50"], "decide": row["decide_ms"]}
 
 
 def measure_gallery(town: Town, progress: Progress) -> Result:

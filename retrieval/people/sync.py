@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from retrieval.catalogue.names import called, clean_external_id, clean_name, fol
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.enrolments import EnrolReport
-from retrieval.errors import NameInvalid, NotFound
+from retrieval.errors import NameInvalid
 from retrieval.people.documents import EnrolledOfList, PhotoOfList, PlanDocument
 from retrieval.people.intake import (
     Prospect,
@@ -153,8 +153,7 @@ def plan(
     Args:
         service: of the collection.
         people_list: who is employed; photos too, if it has a column for them.
-        folder: holds a folder per person, called by name, number or both; for people of whom the
-            list names no photo.
+        folder: a folder per person, by name, number or both; for who has no photo in the list.
         nested: see `listed_folder`.
         max_bytes: of a photo.
         advance: told of each photo that was read, as 1, and how many there are.
@@ -165,10 +164,7 @@ def plan(
     """
     catalogue, name = service.catalogue, service.collection_name
     rows = list(people_list.rows())
-    try:
-        collection = catalogue.collection(name).id
-    except NotFound:
-        collection = None
+    collection = next((each.id for each in catalogue.collections() if each.name == name), None)
     everybody = [] if collection is None else catalogue.people(collection)
     leavers = absent(everybody, people_list.path, rows)
     known = _Known(everybody, leavers)
@@ -177,27 +173,17 @@ def plan(
     listed = list(listed_list(people_list, (row for row in rows if not _lacks_photo(row))))
     without = [row for row in rows if _lacks_photo(row)]
     in_folder = [] if folder is None else _from_folder(folder, nested, without, passed)
-    after = {each.person.id: each.name for each in renamings}
     found = []
     for each in prospects(catalogue, name, every := [*listed, *in_folder], max_bytes):
         found.append(each)
         advance(1, len(every))
     rejected += [each for each in found if each.outcome == "rejected"]
     fresh = [each.photo for each in found if each.outcome == "new"]
-    joiners, new = _joiners(fresh, known, after)
-    pictured = {(folded(photo.person), photo.external_id) for photo in fresh}
-    rejected += [
-        _row_rejected(people_list, row, f"There is no photo of {row.person!r}.", "no-photos")
-        for row in without
-        if known.of(row) is None and (folded(row.person), row.external_id) not in pictured
-    ]
+    joiners, new = _joiners(fresh, known, {each.person.id: each.name for each in renamings})
+    rejected += _without_photo(people_list, without, known, fresh)
     usable = tuple(each.photo for each in found if each.photo.reason is None)
-    hashes = {each.photo.path: each.sha256 for each in found if each.photo.reason is None}
     enrolled = catalogue.photos(collection) if collection is not None and usable else []
-    changed = replaced(enrolled, usable, hashes)
-    replacing = {face.id for face in changed}
-    in_list = [photo for photo in listed if photo.reason is None]
-    gone = vanished(enrolled, people_list.path, in_list, hashes)
+    changed, gone = _changed_files(enrolled, people_list.path, listed, found)
     return Plan(
         source=str(people_list.path),
         listed=len({(folded(row.person), row.external_id) for row in rows if row.person}),
@@ -208,11 +194,42 @@ def plan(
         numbered=tuple(numbered),
         photos=usable,
         new=new,
-        replaced=tuple(changed),
-        vanished=tuple(face for face in gone if face.id not in replacing),
+        replaced=changed,
+        vanished=gone,
         rejected=tuple(rejected),
         passed=passed,
     )
+
+
+def _without_photo(
+    people_list: PeopleList,
+    rows: Iterable[ListRow],
+    known: "_Known",
+    photos: Iterable[ListedPhoto],
+) -> list[Prospect]:
+    """Rows of people who are not enrolled, and of whom there is no photo to enrol."""
+    pictured = {(folded(photo.person), photo.external_id) for photo in photos}
+    return [
+        _row_rejected(people_list, row, f"There is no photo of {row.person!r}.", "no-photos")
+        for row in rows
+        if known.of(row) is None and (folded(row.person), row.external_id) not in pictured
+    ]
+
+
+def _changed_files(
+    enrolled: Sequence[EnrolledFace],
+    path: Location,
+    listed: Iterable[ListedPhoto],
+    found: Iterable[Prospect],
+) -> tuple[tuple[EnrolledFace, ...], tuple[EnrolledFace, ...]]:
+    """Enrolled photos whose file holds another picture by now, and those whose file is gone."""
+    usable = {each.photo.path: each for each in found if each.photo.reason is None}
+    hashes = {place: each.sha256 for place, each in usable.items()}
+    changed = replaced(enrolled, (each.photo for each in usable.values()), hashes)
+    replacing = {face.id for face in changed}
+    in_list = [photo for photo in listed if photo.reason is None]
+    gone = vanished(enrolled, path, in_list, hashes)
+    return tuple(changed), tuple(face for face in gone if face.id not in replacing)
 
 
 def rename(service: Service, plan: Plan) -> list[JournalEntry]:

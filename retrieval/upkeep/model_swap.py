@@ -263,15 +263,7 @@ def switch(
     """
     other_models, collection = service.catalogue.other_models, service.collection.id
     other_model = other_models.get(collection)
-    if other_model.former != back:
-        raise SettingInvalid(
-            f"The model beside the active one is {other_model.fingerprint}, which was"
-            + (
-                " active before: `rollcall models swap back` leads to it."
-                if other_model.former
-                else " not active yet: use `rollcall models swap switch`."
-            )
-        )
+    _check_meant(other_model, back=back)
     for _ in range(_ROUNDS):
         progress("embedding what is new")
         missed = follow_up(service, other_model.fingerprint, base)
@@ -295,6 +287,19 @@ def switch(
         f"Faces are enrolled faster than they are embedded with {other_model.fingerprint}."
         " Stop enrolling for a moment (rollcall jobs list) and switch again."
     )
+
+
+def _check_meant(other_model: OtherModel, *, back: bool) -> None:
+    """Refuse to switch to the other model where the one from before is meant, or the new one."""
+    if other_model.former != back:
+        raise SettingInvalid(
+            f"The model beside the active one is {other_model.fingerprint}, which was"
+            + (
+                " active before: `rollcall models swap back` leads to it."
+                if other_model.former
+                else " not active yet: use `rollcall models swap switch`."
+            )
+        )
 
 
 def drop(
