@@ -25,7 +25,8 @@ from retrieval.errors import DataInvalid
 from retrieval.events.intake import new_video
 from retrieval.identities.decide import decide
 from retrieval.photos.decode import decode
-from retrieval.photos.videos import Frame, VideoInfo
+from retrieval.photos.video_info import VideoInfo
+from retrieval.photos.videos import Frame
 from retrieval.service import Service
 from retrieval.values import Faces, Pixels, found_ids
 

@@ -16,7 +16,8 @@ from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.events.documents import TakenPhoto
 from retrieval.events.host import Host
 from retrieval.photos.moments import taken_at
-from retrieval.photos.videos import VideoInfo, is_video, opened
+from retrieval.photos.video_info import VideoInfo
+from retrieval.photos.videos import is_video, opened
 from retrieval.values import Source
 
 BATCH_PHOTOS = 16  # photos per transaction; bounds the memory of a batch as well

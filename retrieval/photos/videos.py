@@ -1,4 +1,4 @@
-"""Videos: what a file says of itself, and its frames, upright, with the second each is shown at.
+"""Videos: their frames, upright, with the second each is shown at.
 
 PyAV reads them (FFmpeg's libraries): unlike OpenCV's reader it gives each frame's own time, which a
 variable frame rate needs, tells a file without pictures from a broken one, and takes a list of the
@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -23,6 +22,7 @@ from retrieval.errors import PhotoTooLarge, PhotoUnreadable, SettingInvalid
 from retrieval.photos.decode import read
 from retrieval.photos.frame_change import CUT, STILL, change_in, difference, likeness
 from retrieval.photos.kinds import has_video_ending
+from retrieval.photos.video_info import VideoInfo, info_of
 from retrieval.photos.video_rules import Pace, VideoLimits
 from retrieval.values import Confined, Pixels, Source, Url
 
@@ -39,26 +39,6 @@ _READABLE = "MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV, OGG or Y4M"
 _BAD_AT_START = 1000
 _PROBED = {"probesize": "20000000", "analyzeduration": "20000000"}  # to find the first of these
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
-
-
-@dataclass(frozen=True, slots=True)
-class VideoInfo:
-    """What a video's file says of itself.
-
-    Attributes:
-        width, height: of the upright picture, in pixels.
-        seconds: how long it says it is, or None.
-        turned: degrees counterclockwise by which its frames are turned to stand upright.
-        widened: by what the width of its frames is multiplied, of pixels that are no squares.
-        taken_at: when it was recorded, by its own clock, or None.
-    """
-
-    width: int
-    height: int
-    seconds: float | None
-    turned: int
-    taken_at: datetime | None
-    widened: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +95,7 @@ class Video:
         """
         decoding = self._decoded(container)
         first = next(decoding)  # or it says why there is none
-        self.info = _info(container, self._stream, first)
+        self.info = info_of(container, self._stream, first)
         self._decoding = chain([first], decoding)
 
     @property
@@ -261,8 +241,8 @@ def opened(source: Source, limits: VideoLimits) -> Iterator[Video]:
             stream.codec_context.thread_count = 2  # beside the threads that look for faces
             # A stream may change the size of its frames: the decoder itself makes none larger.
             stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
-            _check(source.name, _info(container, stream, None), limits)
-            video = Video(source.name, sha256, _info(container, stream, None), limits, stream)
+            _check(source.name, info_of(container, stream, None), limits)
+            video = Video(source.name, sha256, info_of(container, stream, None), limits, stream)
             video.begin(container)
             yield video
 
@@ -346,48 +326,6 @@ def _pictures(container: "InputContainer", name: str) -> "VideoStream":
         what = "sound only" if container.streams.audio else "no pictures"
         raise PhotoUnreadable(f"{name} holds {what}: there is no face to be found in it.")
     return max(streams, key=lambda s: (s.width or 0) * (s.height or 0))
-
-
-def _info(
-    container: "InputContainer", stream: "VideoStream", first: "VideoFrame | None"
-) -> VideoInfo:
-    turned = 0 if first is None else round(first.rotation / 90) * 90 % 360
-    widened = _widened(stream)
-    width, height = round((stream.width or 0) * widened), stream.height or 0
-    if turned in (90, 270):
-        width, height = height, width
-    seconds = _written_length(stream.metadata.get("DURATION"))
-    if stream.duration is not None and stream.time_base is not None:
-        seconds = float(stream.duration * stream.time_base)
-    elif seconds is None and container.duration is not None:
-        seconds = container.duration / 1_000_000
-    written = stream.metadata.get("creation_time") or container.metadata.get("creation_time")
-    return VideoInfo(width, height, seconds, turned, _moment(written), widened)
-
-
-def _widened(stream: "VideoStream") -> float:
-    """By what a frame's width is multiplied: old cameras and discs store pixels that are wide."""
-    wide = float(stream.sample_aspect_ratio or 1)
-    return wide if 0.25 <= wide <= 4 else 1.0  # others are a mistake
-
-
-def _written_length(written: str | None) -> float | None:
-    """Seconds of Matroska's 00:01:40.5, which its pictures have beside the length of the sound."""
-    try:
-        hours, minutes, seconds = (float(part) for part in (written or "").split(":"))
-    except ValueError:
-        return None
-    return hours * 3600 + minutes * 60 + seconds
-
-
-def _moment(written: str | None) -> datetime | None:
-    """A camera's moment; players that know none write the beginning of 1904 or 1970."""
-    try:
-        found = datetime.fromisoformat((written or "").replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return found if found.year > 1980 else None
 
 
 def _check(name: str, info: VideoInfo, limits: VideoLimits) -> None:

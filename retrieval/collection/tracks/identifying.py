@@ -13,8 +13,9 @@ from retrieval.collection.tracks.following import Follower, Track, followed, joi
 from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.identities.at_once import Times, decide_stays
+from retrieval.photos.video_info import VideoInfo
 from retrieval.photos.video_rules import VideoRules
-from retrieval.photos.videos import Video, VideoInfo, opened
+from retrieval.photos.videos import Video, opened
 from retrieval.scoring.rule import credit
 from retrieval.values import Source, found_ids
 
