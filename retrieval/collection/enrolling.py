@@ -1,6 +1,6 @@
 """Taking photos in: what each photo of a batch becomes, and one transaction for those that stay."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -113,6 +113,8 @@ class Enroller:
     ) -> tuple[list[PhotoFaces | PhotoFailure], dict[int, str]]:
         """Take the face that a person's photos have in common where a photo has several.
 
+        Those of people of whom there is no other photo are not looked at again.
+
         Returns:
             what was found, with those photos in place of their failures; a remark of each, by row.
         """
@@ -122,13 +124,17 @@ class Enroller:
         unclear = [row for row, each in taken.items() if _has_several(each)]
         if not unclear or self._same_from is None or self._enrolled is None:
             return list(found), told
+        people = Counter(batch[row].person for row in taken)
+        known = {batch[row].person: self._enrolled(batch[row].person) for row in unclear}
+        others_of = [name for name in known if people[name] > 1 or len(known[name])]
+        unclear = [row for row in unclear if batch[row].person in others_of]
         all_faces = self.pipeline.process([todo[row] for row in unclear], None, self._cut)
         seen = {
             row: f for row, f in zip(unclear, all_faces, strict=True) if isinstance(f, PhotoFaces)
         }
         for row, photo in seen.items():
             person = batch[row].person
-            others = [vector[None] for vector in self._enrolled(person)]
+            others = [vector[None] for vector in known[person]]
             clear = [each for other, each in taken.items() if batch[other].person == person]
             others += [each.faces.vectors for each in clear if isinstance(each, PhotoFaces)]
             if not others:  # none of the photos has one face alone

@@ -24,7 +24,7 @@ _LEAST_GAMMA = 0.3  # noise is lifted with the rest
 _COLOURLESS = 12  # largest difference of a pixel's channels, of 255, when stretched ...
 _COLOURLESS_SHARE = 0.99  # ... in so many of them
 _TONE = np.array([1.06, 1.0, 0.94], np.float32)  # RGB; a stronger one invents faces
-_SAMPLE_PX = 160  # pixels across that are read
+_SAMPLE_PX = 96  # pixels across that are read
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,22 @@ import pytest
 from PIL import Image
 
 from retrieval.building import build_service
+from retrieval.catalogue.records import Collection
 from retrieval.collection.enrolments import EnrolItem
+from retrieval.collection.pipeline import Pipeline
+from retrieval.faces.finder import Finder
+from retrieval.service import Service
 from retrieval.settings import Settings
+from retrieval.values import Detections, Gate, Pixels
+from tests.api.painted import (
+    BLUE,
+    RED,
+    ColourEmbedder,
+    PaintedParts,
+    SquareDetector,
+    catalogue_of,
+    paint,
+)
 from tests.cli.running import document, rollcall
 
 PHOTOS = 5
@@ -56,6 +71,35 @@ def test_a_photo_of_two_stays_unclear_where_no_other_photo_says_who_is_meant(
     with build_service(Settings(home=home, detector="mtcnn")) as service:
         results = list(service.enrol(EnrolItem(ann, str(path), path) for path in couple))
     assert [each.code for each in results] == ["several-faces"] * 3
+
+
+def test_a_photo_of_two_is_looked_at_once_where_there_is_no_other_photo_to_compare_with(
+    tmp_path: Path,
+) -> None:
+    looks = []
+
+    class Counting(SquareDetector):
+        def detect(self, pixels: Pixels, *, longest_px: int | None = None) -> Detections:
+            looks.append(pixels.shape)
+            return super().detect(pixels, longest_px=longest_px)
+
+    class Parts(PaintedParts):
+        def pipeline(self, collection: Collection) -> Pipeline:
+            limits = {"max_pixels": 10**7, "max_bytes": 10**7, "min_face_px": 24}
+            finder = Finder(Counting(), any_light=False)
+            return Pipeline(finder, ColourEmbedder(), threads=1, **limits)
+
+        def gate(self, collection: Collection) -> Gate:
+            return replace(super().gate(collection), unlike=0.5)
+
+    settings = Settings(home=tmp_path)
+    with Service(catalogue_of(settings), Parts(settings), "default") as service:
+        service.ensure_collection()
+        couple = EnrolItem("Ann", "couple", paint(RED, BLUE))
+        assert [each.code for each in service.enrol([couple])] == ["several-faces"]
+        assert len(looks) == 1
+        ann = EnrolItem("Ann", "ann", paint(BLUE, seed=1))
+        assert [each.outcome for each in service.enrol([ann, couple])] == ["enrolled"] * 2
 
 
 def test_of_lfw_at_most_one_photo_in_a_hundred_is_rejected_and_no_wrong_face_taken(

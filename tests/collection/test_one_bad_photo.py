@@ -57,7 +57,7 @@ class BadParts(PaintedParts):
     def pipeline(self, collection: Collection) -> Pipeline:
         settings = self._settings
         return Pipeline(
-            Finder(BadDetector(), working_px=settings.working_px),
+            Finder(BadDetector(), working_px=settings.working_px, any_light=False),
             BadEmbedder(),
             threads=2,
             max_pixels=settings.max_pixels,

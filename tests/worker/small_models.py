@@ -87,7 +87,7 @@ class SmallWorkshop(Workshop):
 
     def pipeline(self, collection: Collection) -> Pipeline:
         return Pipeline(
-            Finder(OneFace(self._home)),
+            Finder(OneFace(self._home), any_light=False),
             Sums(),
             threads=1,
             max_pixels=10_000,
