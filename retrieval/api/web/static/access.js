@@ -1,6 +1,6 @@
 // Users and keys: make, end, and show what is shown once.
 
-import { call, ready, showProblem } from "./api.js";
+import { acting, call, ready, showProblem } from "./api.js";
 import { t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
@@ -63,13 +63,9 @@ function ends(button, path) {
 document.querySelectorAll("[data-end]").forEach((button) => ends(button, `/v1/users/${encodeURIComponent(button.dataset.end)}`));
 document.querySelectorAll("[data-revoke]").forEach((button) => ends(button, `/v1/keys/${encodeURIComponent(button.dataset.revoke)}`));
 document.querySelectorAll("[data-link]").forEach((button) => {
-  button.addEventListener("click", async () => {
-    try {
-      showLink(await call("POST", `/v1/users/${encodeURIComponent(button.dataset.link)}/link`));
-    } catch (error) {
-      showProblem(by("problem"), error);
-    }
-  });
+  button.addEventListener("click", () => acting(async () => {
+    showLink(await call("POST", `/v1/users/${encodeURIComponent(button.dataset.link)}/link`));
+  }));
 });
 
 by("secret-copy").addEventListener("click", async () => {

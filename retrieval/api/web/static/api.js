@@ -131,6 +131,18 @@ export function showProblem(place, error) {
   place.hidden = false;
 }
 
+// Does what a button says; what keeps it from that stands at the page's own place for it.
+export async function acting(act) {
+  const place = document.getElementById("problem");
+  place.hidden = true;
+  try {
+    await act();
+  } catch (error) {
+    showProblem(place, error);
+    place.scrollIntoView({ block: "nearest" });
+  }
+}
+
 function imageFiles(transfer) {
   return [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/") || /\.(heic|heif|avif)$/i.test(file.name));
 }

@@ -1,6 +1,6 @@
 // How strict answers shall be, what that is worth, and the plots and numbers behind it.
 
-import { call, element, mayEdit, pageOf, ready, showProblem } from "./api.js";
+import { acting, call, element, mayEdit, pageOf, ready, showProblem } from "./api.js";
 import { list, n, number as counted, t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
@@ -135,14 +135,10 @@ function show(measured, threshold) {
   });
 }
 
-async function change(method, json) {
-  try {
-    await call(method, "/v1/calibration", { json });
-    location.reload();
-  } catch (error) {
-    showProblem(by("problem"), error);
-  }
-}
+const change = (method, json) => acting(async () => {
+  await call(method, "/v1/calibration", { json });
+  location.reload();
+});
 
 if (by("measured")) {
   by("forget")?.addEventListener("click", () => change("DELETE"));

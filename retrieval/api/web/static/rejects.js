@@ -1,6 +1,6 @@
 // Photos that bulk work did not take: choose the face, give another photo, or leave it out.
 
-import { call, callForBlob, droppable, mayEdit, ready, showProblem, speak } from "./api.js";
+import { acting, call, callForBlob, droppable, mayEdit, ready, speak } from "./api.js";
 import { n, t } from "./messages.js";
 import { offerUndo } from "./undo.js";
 import { chosenFace, enrolAsking } from "./whichface.js";
@@ -18,16 +18,6 @@ function takeAway(card) {
   by("nothing").hidden = list.children.length > 0;
   next?.focus();
   speak(list.children.length ? n("{count} left", "{count} left", list.children.length) : t("Nothing waits"));
-}
-
-async function acting(act) {
-  by("problem").hidden = true;
-  try {
-    await act();
-  } catch (error) {
-    showProblem(by("problem"), error);
-    by("problem").scrollIntoView({ block: "nearest" });
-  }
 }
 
 async function choose(card) {

@@ -1,6 +1,6 @@
 // Strangers: a name enrols a group, and earlier answers become known; or it is forgotten.
 
-import { call, element, mayEdit, pageOf, ready, showProblem, speak } from "./api.js";
+import { acting, call, element, mayEdit, pageOf, ready, speak } from "./api.js";
 import { list, n, t } from "./messages.js";
 import { askWho } from "./who.js";
 
@@ -12,16 +12,6 @@ function takeAway(tile) {
   tile.remove();
   by("nothing").hidden = by("groups").children.length > 0;
   next?.querySelector("button")?.focus();
-}
-
-async function acting(act) {
-  by("problem").hidden = true;
-  try {
-    await act();
-  } catch (error) {
-    showProblem(by("problem"), error);
-    by("problem").scrollIntoView({ block: "nearest" });
-  }
 }
 
 // `whose`: {person_id, called} of somebody enrolled, or {person, external_id} of somebody new.

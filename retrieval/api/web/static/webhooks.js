@@ -1,18 +1,9 @@
 // Addresses that are told of runs: add, test, remove.
 
-import { call, element, ready, showProblem, speak } from "./api.js";
+import { acting, call, element, ready, speak } from "./api.js";
 import { moment, t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
-
-async function acting(act) {
-  by("problem").hidden = true;
-  try {
-    await act();
-  } catch (error) {
-    showProblem(by("problem"), error);
-  }
-}
 
 by("add-form")?.addEventListener("submit", (event) => {
   event.preventDefault();
