@@ -69,7 +69,9 @@ class Stamp:
             return "the collection has another model now"
         if self.calibration != now.calibration:
             return "the thresholds were measured anew"
-        if (self.epoch, self.seq) != (now.epoch, now.seq):
+        if self.epoch != now.epoch:  # whose changes cannot be compared with this one's
+            return "the catalogue was restored or moved, and people may have changed since"
+        if self.seq != now.seq:
             return "people or their photos were added, changed or removed"
         if self.said != now.said:
             return "there are new verdicts, which may tell more faces"

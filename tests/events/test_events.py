@@ -179,6 +179,12 @@ def test_the_roll_says_what_would_change_and_update_does_it(service, party):
     assert {(each.before, each.after) for each in done.changes} == expected
     roll = service.events.roll(party)
     assert (names(roll), roll.outdated) == (["Blue", "Red"], None)
+    service.catalogue.new_epoch()  # as a restore or a move does
+    restored = service.events.roll(party).outdated
+    assert restored is not None
+    assert restored.startswith("the catalogue was restored or moved")
+    assert service.events.update(party).changes == ()
+    assert service.events.roll(party).outdated is None
 
 
 def test_a_rename_shows_at_once_and_a_deletion_leaves_nothing(service, party):
