@@ -79,6 +79,8 @@ def _show_soak(run: Run, found: "Soak") -> None:
     run.table(("request", "answers"), rows, title=f"{found.seconds:.0f} s of 8 clients")
     for sentence in [*found.seen.wrong, *found.seen.faults][:20]:
         run.print(sentence, markup=False)
+    if found.minutes_mb:
+        run.print(f"MB per minute: {', '.join(f'{each:.0f}' for each in found.minutes_mb)}")
     for holds, text in found.verdicts():
         run.print(f"{'yes' if holds else 'NO'}: {text}", markup=False)
 

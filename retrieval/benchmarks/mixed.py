@@ -37,8 +37,10 @@ class Soak:
         seconds: that clients worked.
         seen: by all clients.
         swapped: how the change of model ended, in words.
-        first_mb, last_mb: medians of the service's memory in the first and the last minute, or
-            quarter; None where the system does not say.
+        first_mb, last_mb: medians of the memory that the service's own process holds in the first
+            and the last minute, or quarter; None where the system does not say. Clients keep as
+            many people enrolled as there were, so the catalogue does not grow.
+        minutes_mb: the median of each minute, the last one perhaps shorter.
     """
 
     seconds: float
@@ -46,6 +48,7 @@ class Soak:
     swapped: str
     first_mb: float | None
     last_mb: float | None
+    minutes_mb: tuple[float, ...] = ()
 
     def verdicts(self) -> Iterator[tuple[bool, str]]:
         """Sentences about what was seen, each with whether it is as it should be."""
@@ -75,7 +78,11 @@ class Soak:
             "wrong": seen.wrong,
             "strangers_named": seen.strangers,
             "model": self.swapped,
-            "memory_mb": {"first": self.first_mb, "last": self.last_mb},
+            "memory_mb": {
+                "first": self.first_mb,
+                "last": self.last_mb,
+                "minutes": self.minutes_mb,
+            },
             "verdicts": [{"holds": holds, "text": text} for holds, text in self.verdicts()],
         }
 
@@ -144,7 +151,15 @@ def _soak(
     window = max(1, round(len(memory) * min(0.25, _MINUTE_S / seconds)))
     first = statistics.median(memory[:window]) if memory else None
     last = statistics.median(memory[-window:]) if memory else None
-    return Soak(time.monotonic() - begun, seen, swapped, first, last)
+    took = time.monotonic() - begun
+    return Soak(took, seen, swapped, first, last, per_minute(memory, took))
+
+
+def per_minute(samples: Sequence[float], seconds: float) -> tuple[float, ...]:
+    """The median of each minute of samples that were taken evenly over so many seconds."""
+    each = max(1, round(len(samples) * min(1.0, _MINUTE_S / seconds)))
+    starts = range(0, len(samples), each)
+    return tuple(statistics.median(samples[start : start + each]) for start in starts)
 
 
 def _watch(running: Running, memory: list[float], enough: threading.Event) -> None:

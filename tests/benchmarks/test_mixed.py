@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.api.app import create_app
-from retrieval.benchmarks.mixed import Soak
+from retrieval.benchmarks.mixed import Soak, per_minute
 from retrieval.benchmarks.mixed_client import Client, Seen
 from retrieval.settings import Settings
 from tests.api.conftest import served
@@ -76,3 +76,18 @@ def test_the_verdicts_say_what_is_not_as_it_should_be(
     seen = Seen({"identify": Counter(statuses)}, named=5, wrong=wrong)
     soak = Soak(300.0, seen, swapped, 100.0, last_mb)
     assert [verdict["holds"] for verdict in soak.document()["verdicts"]] == holds
+
+
+@pytest.mark.parametrize(
+    ("samples", "seconds", "medians"),
+    [
+        ([], 30.0, ()),
+        ([1.0, 3.0, 2.0], 30.0, (2.0,)),  # no whole minute
+        ([1.0] * 60 + [2.0] * 60 + [9.0] * 5, 125.0, (1.0, 2.0, 9.0)),
+        ([1.0, 1.0, 4.0, 4.0], 120.0, (1.0, 4.0)),  # a machine that is slow to look
+    ],
+)
+def test_memory_is_told_per_minute(
+    samples: list[float], seconds: float, medians: tuple[float, ...]
+) -> None:
+    assert per_minute(samples, seconds) == medians
