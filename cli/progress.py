@@ -35,6 +35,9 @@ def bar(console: Console, what: str, total: int | None) -> Iterator[Advance]:
         def advance(n: int = 1, total: int | None = None, **fields: Any) -> None:
             note = "  ".join(f"{name} {value}" for name, value in fields.items())
             progress.update(task, advance=n, total=total, note=note)
+            now = progress.tasks[0]
+            if now.total is not None and now.completed > now.total:  # more came meanwhile
+                progress.update(task, total=now.completed)
 
         yield advance
 
@@ -48,6 +51,8 @@ def lines(what: str, total: int | None) -> Advance:
         nonlocal done, shown, expected
         done += n
         expected = total or expected
+        if expected:
+            expected = max(expected, done)  # more came meanwhile
         if done - shown >= max((expected or 1000) // 10, 1) or shown < done == expected:
             shown = done
             notes = "".join(f", {name} {value}" for name, value in fields.items())
