@@ -2,7 +2,7 @@
 
 import { call, droppable, element, pageOf, showProblem } from "./api.js";
 import { hasCamera, takePhotos } from "./camera.js";
-import { list, n, t } from "./messages.js";
+import { dayOf, list, n, t } from "./messages.js";
 import { enrolAsking, pictured } from "./whichface.js";
 
 const by = (id) => document.getElementById(id);
@@ -77,7 +77,7 @@ async function tellKnown() {
       : t("{name} is enrolled already: these photos go to the same person. Is it somebody else? Then give an employee number.", { name });
   const [deleted] = answer?.deleted ?? [];
   by("add-deleted").hidden = !deleted;
-  by("add-deleted").textContent = deleted ? t("Somebody of this name or number was deleted on {day}. Add them only if they may be enrolled again.", { day: new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long" }).format(new Date(deleted.erased_at)) }) : "";
+  by("add-deleted").textContent = deleted ? t("Somebody of this name or number was deleted on {day}. Add them only if they may be enrolled again.", { day: dayOf(deleted.erased_at) }) : "";
 }
 
 async function submitted(event) {

@@ -131,9 +131,8 @@ export function showProblem(place, error) {
   place.hidden = false;
 }
 
-// Does what a button says; what keeps it from that stands at the page's own place for it.
-export async function acting(act) {
-  const place = document.getElementById("problem");
+// Do something that a click or a form began; a problem of it is shown in its place.
+export async function acting(act, place = document.getElementById("problem")) {
   place.hidden = true;
   try {
     await act();

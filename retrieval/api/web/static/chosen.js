@@ -1,6 +1,6 @@
 // People who are chosen on the list: export them, expect them at an event, delete them.
 
-import { address, call, element, pageOf, portrait, showProblem, speak } from "./api.js";
+import { acting, address, call, element, pageOf, portrait, speak } from "./api.js";
 import { n, t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
@@ -72,20 +72,13 @@ async function deleteAll(event) {
   by("bulk-dialog").addEventListener("close", () => location.reload());
 }
 
-async function expectAll(event) {
-  event.preventDefault();
-  const problem = by("expect-form").querySelector("[data-problem]");
-  problem.hidden = true;
+async function expectAll() {
   const people = chosen().map(({ id, called }) => ({ id, called }));
   const to = by("expect-event");
-  try {
-    await call("POST", `/v1/events/${to.value}/expected`, { json: { people } });
-    by("expect-dialog").close();
-    all(false);
-    speak(n("{count} person is expected at {event}", "{count} people are expected at {event}", people.length, { event: to.selectedOptions[0].textContent }));
-  } catch (error) {
-    showProblem(problem, error);
-  }
+  await call("POST", `/v1/events/${to.value}/expected`, { json: { people } });
+  by("expect-dialog").close();
+  all(false);
+  speak(n("{count} person is expected at {event}", "{count} people are expected at {event}", people.length, { event: to.selectedOptions[0].textContent }));
 }
 
 export function choosing() {
@@ -95,6 +88,9 @@ export function choosing() {
   by("delete-chosen")?.addEventListener("click", beginDeleting);
   by("bulk-form")?.addEventListener("submit", deleteAll);
   by("expect")?.addEventListener("click", () => by("expect-dialog").showModal());
-  by("expect-form")?.addEventListener("submit", expectAll);
+  by("expect-form")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    acting(expectAll, event.target.querySelector("[data-problem]"));
+  });
   show(); // boxes that the browser remembers
 }

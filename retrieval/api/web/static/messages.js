@@ -48,6 +48,9 @@ export function day(text, style = "long") {
   return new Intl.DateTimeFormat(formats, { dateStyle: style, timeZone: "UTC" }).format(Date.UTC(year, month - 1, date));
 }
 
+// The day of a moment, in the viewer's own zone.
+export const dayOf = (moment) => new Intl.DateTimeFormat(formats, { dateStyle: "long" }).format(new Date(moment));
+
 // A moment in the viewer's own zone.
 export const moment = (text) =>
   new Intl.DateTimeFormat(formats, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
