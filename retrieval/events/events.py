@@ -125,7 +125,8 @@ class Events:
         self.purge()
         found = self._store.all(self._collection)
         sizes = self._store.sizes(event.id for event in found)
-        return [EventShown(e, sizes[e.id], len(self._store.expected(e.id))) for e in found]
+        expected = self._store.expected_counts(event.id for event in found)
+        return [EventShown(e, sizes[e.id], expected.get(e.id, 0)) for e in found]
 
     def size(self, event: Event) -> EventSize:
         """How much an event holds."""

@@ -46,7 +46,7 @@ from retrieval.settings import Settings
 from retrieval.values import Source, Url
 
 _ARRIVED = 100  # faces that a stream of sightings reads at a time
-_NEWEST = 200  # runs among which an event's are looked for
+_NEWEST = 200  # runs into events, among which one event's are looked for
 
 
 @routes.get("/events/{event_id}/photos", response_model=EventPhotosDocument, openapi_extra=VIEWER)
@@ -203,8 +203,8 @@ async def follow_event(
     def look() -> dict[str, Any]:
         own = [
             run
-            for run in runs.newest(_NEWEST, name)
-            if run.kind == "event" and run.options.get("event") == event.id
+            for run in runs.newest(_NEWEST, name, "event")
+            if run.options.get("event") == event.id
         ]
         now = service.events.find(event.id)
         size = service.events.size(now)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Response
@@ -18,6 +19,7 @@ from retrieval.api.routing import (
     router,
 )
 from retrieval.api.schemas import KnownPeople, PeoplePage
+from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.documents import PersonRow
 from retrieval.catalogue.people_pages import Key, ListedPerson, Order, Photos, Wanted
 from retrieval.errors import NotFound, SettingInvalid
@@ -85,7 +87,7 @@ def list_people(
     """List people, a page at a time."""
     found, behind = page_of(service, wanted, sort, cursor, limit)
     return {
-        "people": rows_of(service, found),
+        "people": rows_of(service.catalogue, found),
         "next": behind,
         "total": service.catalogue.count_people(service.collection.id, wanted),
     }
@@ -115,12 +117,7 @@ async def export_people(
 ) -> Response:
     """Export people with their numbers, photos and the day on which they were seen last."""
     if person is not None:
-        wanted = people_wanted(
-            search=wanted.search,
-            external_id=wanted.external_id,
-            photos=wanted.photos,
-            ids=person,
-        )
+        wanted = replace(wanted, ids=tuple(person))
 
     def work() -> bytes:
         found, _ = service.catalogue.page_of_people(service.collection.id, wanted, sort)
@@ -158,8 +155,7 @@ def _known(context: Context, name: str, person: str, number: str | None) -> list
     meant += [] if number is None else catalogue.people(collection, external_id=number)
     wanted = people_wanted(ids=sorted({each.id for each in meant}))
     found, _ = catalogue.page_of_people(collection, wanted)
-    portraits = catalogue.portraits([each.id for each in found])
-    return [PersonRow.of(each, portraits.get(each.id)) for each in found]
+    return rows_of(catalogue, found)
 
 
 # As a list for `people sync` names them, and what is told besides.
@@ -194,9 +190,9 @@ def page_of(
     return found, None if behind is None else cursor_of(behind)
 
 
-def rows_of(service: Service, found: Sequence[ListedPerson]) -> list[PersonRow]:
+def rows_of(catalogue: Catalogue, found: Sequence[ListedPerson]) -> list[PersonRow]:
     """People of a list, each with a face."""
-    portraits = service.catalogue.portraits([person.id for person in found])
+    portraits = catalogue.portraits([person.id for person in found])
     return [PersonRow.of(person, portraits.get(person.id)) for person in found]
 
 

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import Path
-from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import audited
 from retrieval.api.bodies import NewWebhook
@@ -56,25 +55,21 @@ def delete_webhook(
     openapi_extra=ADMIN,
     dependencies=[Once],
 )
-async def test_webhook(
+def test_webhook(
     context: InContext, caller: By, name: CollectionName, webhook_id: WebhookId
 ) -> Any:
     """Send a test message to an address, signed as those of runs; `problem` says how that went."""
-
-    def work() -> Webhook:
-        store = context.catalogue.webhooks
-        collection = context.catalogue.collection(name)
-        webhook = store.get(collection.id, webhook_id)
-        problem = None
-        try:
-            send(webhook.url, {"test": True, "collection": name}, _secret(context))
-        except RollcallError as error:
-            problem = str(error)
-        with audited(context.catalogue, caller, "test-webhook", name, lambda _: _told(webhook)):
-            store.tried(name, webhook.url, problem)
-        return store.get(collection.id, webhook_id)
-
-    return await run_in_threadpool(work)
+    store = context.catalogue.webhooks
+    collection = context.catalogue.collection(name)
+    webhook = store.get(collection.id, webhook_id)
+    problem = None
+    try:
+        send(webhook.url, {"test": True, "collection": name}, _secret(context))
+    except RollcallError as error:
+        problem = str(error)
+    with audited(context.catalogue, caller, "test-webhook", name, lambda _: _told(webhook)):
+        store.tried(name, webhook.url, problem)
+    return store.get(collection.id, webhook_id)
 
 
 def _told(webhook: Webhook) -> dict[str, Any]:

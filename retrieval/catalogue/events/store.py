@@ -156,6 +156,11 @@ class EventStore:
             for event_id in wanted
         }
 
+    def expected_counts(self, event_ids: Iterable[int]) -> dict[int, int]:
+        """How many people were expected at each event that expects a list."""
+        with self._database.reading() as connection:
+            return _counted(connection, event_people, list(event_ids))
+
     def expected(self, event_id: int) -> tuple[int, ...]:
         """Ids of the people who were expected, of an event that expects a list."""
         query = select(event_people.c.person_id).where(event_people.c.event_id == event_id)

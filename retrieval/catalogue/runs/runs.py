@@ -71,16 +71,21 @@ class Runs:
         with self._database.reading() as connection:
             return run_meant(connection, run_id)
 
-    def newest(self, limit: int = 50, collection: str | None = None) -> list[Run]:
+    def newest(
+        self, limit: int = 50, collection: str | None = None, kind: str | None = None
+    ) -> list[Run]:
         """The newest runs, newest first.
 
         Args:
             limit: how many at most.
             collection: only runs of this one, by name; None for all.
+            kind: only runs of this one; None for all.
         """
         query = RUN.order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
         if collection is not None:
             query = query.where(runs.c.collection == collection)
+        if kind is not None:
+            query = query.where(runs.c.kind == kind)
         with self._database.reading() as connection:
             return [as_run(row) for row in connection.execute(query)]
 

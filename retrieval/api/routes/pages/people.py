@@ -17,6 +17,7 @@ from retrieval.api.routes.people_lists import (
 )
 from retrieval.api.routing import OPERATOR, VIEWER, GuardedRoute, InContext
 from retrieval.api.web.view import InView
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.people_pages import Order, Photos
 from retrieval.identities.health import FEW_PHOTOS
 
@@ -41,9 +42,10 @@ def people_page(
     found, following, letters, total, events = [], None, [], 0, []
     if service is not None:
         people, following = page_of(service, wanted, sort, cursor or None, PAGE_PEOPLE)
-        found = rows_of(service, people)
+        found = rows_of(service.catalogue, people)
         total = service.catalogue.count_people(service.collection.id, wanted)
-        events = [each.event for each in service.events.all()]
+        if view.caller.role.covers(Role.OPERATOR):
+            events = [each.event for each in service.events.all()]
         if sort is Order.NAME and total > _LETTERS_FROM:
             initials = service.catalogue.initials(service.collection.id, wanted)
             letters = [(letter.upper(), cursor_of(_before(first))) for letter, first in initials]
