@@ -18,6 +18,7 @@ from retrieval.api.app import create_app
 from retrieval.api.connections import connection_of
 from retrieval.api.context import Context
 from retrieval.catalogue.http.api_keys import Role
+from retrieval.protocols import JobQueue
 from retrieval.settings import Settings
 from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
 from tests.cli.running import strict_json
@@ -35,11 +36,17 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> FastAPI:
+    return painted_app(settings)
+
+
+def painted_app(settings: Settings, queue: JobQueue | None = None) -> FastAPI:
+    """An application over painted people, on loopback."""
     return create_app(
         settings,
         catalogue_of(settings),
         lambda name: painted_service(settings, name),
         loopback=True,
+        queue=queue,
     )
 
 

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from retrieval.api.app import create_app
 from retrieval.settings import Settings
-from tests.api.conftest import served
-from tests.api.painted import catalogue_of, painted_service
+from tests.api.conftest import painted_app, served
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 UNFINISHED = (
@@ -23,12 +21,7 @@ UNFINISHED = (
 
 def app_of(home: Path, **limits: float) -> FastAPI:
     settings = Settings(home=home, **limits)  # type: ignore[arg-type]
-    return create_app(
-        settings,
-        catalogue_of(settings),
-        lambda name: painted_service(settings, name),
-        loopback=True,
-    )
+    return painted_app(settings)
 
 
 @contextmanager

@@ -11,16 +11,14 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from retrieval.api.app import create_app
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
-from tests.api.conftest import served
+from tests.api.conftest import painted_app, served
 from tests.api.painted import (
     BLUE,
     GREEN,
     PINK,
     RED,
-    catalogue_of,
     enrol_crowd,
     paint,
     painted_service,
@@ -57,13 +55,7 @@ def app(tmp_path: Path) -> FastAPI:
     )
     queue = WorkingQueue()
     queue.tasks = RunTasks(settings, queue, lambda own: painted_service(own, own.collection))
-    return create_app(
-        settings,
-        catalogue_of(settings),
-        lambda name: painted_service(settings, name),
-        loopback=True,
-        queue=queue,
-    )
+    return painted_app(settings, queue)
 
 
 def test_every_operation_has_an_example(app: FastAPI) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from retrieval.api.app import create_app
 from retrieval.api.context import Context
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.collection.enrolments import EnrolItem
@@ -20,7 +19,7 @@ from retrieval.collection.tracks.sightings import Watcher
 from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.settings import Settings
 from tests.api.conftest import served
-from tests.api.painted import BLUE, RED, catalogue_of, paint, painted_service
+from tests.api.painted import BLUE, RED, paint, painted_service
 from tests.made_videos import squares
 
 WAIT_S = 60
@@ -29,16 +28,6 @@ WAIT_S = 60
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home")
-
-
-@pytest.fixture
-def app(settings: Settings) -> FastAPI:
-    return create_app(
-        settings,
-        catalogue_of(settings),
-        lambda name: painted_service(settings, name),
-        loopback=True,
-    )
 
 
 @pytest.fixture

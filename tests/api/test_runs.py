@@ -12,12 +12,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from retrieval.api.app import create_app
 from retrieval.catalogue.schema import now
 from retrieval.collection.bulk import Bulk
 from retrieval.collection.run_files import uploads_below
 from retrieval.protocols import FailedJob
 from retrieval.settings import Settings
+from tests.api.conftest import painted_app
 from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
 from worker.tasks import RunTasks
 
@@ -65,13 +65,7 @@ def queue() -> PatientQueue:
 
 @pytest.fixture
 def app(settings: Settings, queue: PatientQueue) -> FastAPI:
-    return create_app(
-        settings,
-        catalogue_of(settings),
-        lambda name: painted_service(settings, name),
-        loopback=True,
-        queue=queue,
-    )
+    return painted_app(settings, queue)
 
 
 @pytest.fixture

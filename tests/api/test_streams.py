@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from retrieval.api.app import create_app
 from retrieval.api.context import Context
 from retrieval.api.streams import LOOK_S, Streams, changes
 from retrieval.catalogue.http.api_keys import Key, Role
 from retrieval.errors import ServiceBusy, TooManyRequests
 from retrieval.settings import Settings
 from tests.api.conftest import served
-from tests.api.painted import catalogue_of, painted_service
 
 WAIT_S = 120  # bounds a test on a loaded machine; nothing takes that long
 
@@ -23,16 +21,6 @@ WAIT_S = 120  # bounds a test on a loaded machine; nothing takes that long
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home", max_streams=4, max_streams_per_key=3, max_connections=2)
-
-
-@pytest.fixture
-def app(settings: Settings) -> FastAPI:
-    return create_app(
-        settings,
-        catalogue_of(settings),
-        lambda name: painted_service(settings, name),
-        loopback=True,
-    )
 
 
 @pytest.fixture

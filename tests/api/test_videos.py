@@ -3,10 +3,9 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from retrieval.api.app import create_app
 from retrieval.settings import Settings
-from tests.api.conftest import enrol
-from tests.api.painted import GREEN, RED, catalogue_of, paint, painted_service
+from tests.api.conftest import enrol, painted_app
+from tests.api.painted import GREEN, RED, paint, painted_service
 from tests.api.test_runs import PatientQueue
 from tests.made_videos import squares, write_video
 from worker.tasks import RunTasks
@@ -22,13 +21,7 @@ def video(tmp_path):
 def served(tmp_path):
     """A client whose service has a queue, and what works that off."""
     settings, queue = Settings(home=tmp_path / "home"), PatientQueue()
-    app = create_app(
-        settings,
-        catalogue_of(settings),
-        lambda name: painted_service(settings, name),
-        loopback=True,
-        queue=queue,
-    )
+    app = painted_app(settings, queue)
     tasks = RunTasks(settings, queue, lambda own: painted_service(own, own.collection))
 
     def work():

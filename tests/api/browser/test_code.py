@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from retrieval.api.app import create_app
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
 from tests.api.browser.conftest import settled, watched
-from tests.api.conftest import served
-from tests.api.painted import RED, catalogue_of, enrol_crowd, paint, painted_service
+from tests.api.conftest import painted_app, served
+from tests.api.painted import RED, enrol_crowd, paint, painted_service
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -29,12 +28,7 @@ def service(tmp_path: Path) -> Iterator[tuple[str, str, int]]:
     enrol_crowd(settings, "default")
     with painted_service(settings, "default") as own:
         event = own.events.create("It's a party")
-    app = create_app(
-        settings,
-        catalogue_of(settings),
-        lambda name: painted_service(settings, name),
-        loopback=True,
-    )
+    app = painted_app(settings)
     _, key = app.state.context.keys.create("Vera", Role.VIEWER)
     with served(app) as port:
         yield f"http://127.0.0.1:{port}", key, event.id

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi import FastAPI
 
-from retrieval.api.app import create_app
 from retrieval.settings import Settings
 from tests.api.browser.conftest import settled, watched
-from tests.api.conftest import served
-from tests.api.painted import BLUE, GREEN, RED, catalogue_of, paint, painted_service
+from tests.api.conftest import painted_app, served
+from tests.api.painted import BLUE, GREEN, RED, paint, painted_service
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -24,12 +23,7 @@ def app(tmp_path: Path) -> FastAPI:
     settings = Settings(home=tmp_path / "home", max_request_photos=20)
     with painted_service(settings, "default") as service:
         service.ensure_collection()
-    return create_app(
-        settings,
-        catalogue_of(settings),
-        lambda name: painted_service(settings, name),
-        loopback=True,
-    )
+    return painted_app(settings)
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from retrieval.api.app import create_app
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.settings import Settings
 from retrieval.values import Source
 from tests.api.browser.conftest import settled, watched
-from tests.api.conftest import served
-from tests.api.painted import RED, catalogue_of, paint, painted_service
+from tests.api.conftest import painted_app, served
+from tests.api.painted import RED, paint, painted_service
 from tests.made_videos import squares, write_video
 
 if TYPE_CHECKING:
@@ -32,12 +31,7 @@ def event(tmp_path: Path) -> Iterator[str]:
         photo = Source("door.png", paint(RED, seed=9))
         taken = list(service.events.add(made, [Source("door.mp4", video), photo]))
         assert [each.outcome for each in taken] == ["added", "added"]
-    app = create_app(
-        settings,
-        catalogue_of(settings),
-        lambda name: painted_service(settings, name),
-        loopback=True,
-    )
+    app = painted_app(settings)
     with served(app) as port:
         yield f"http://127.0.0.1:{port}/events/{made.id}"
 
