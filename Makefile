@@ -17,11 +17,11 @@ demo: .venv/ready
 	$(BIN)/rollcall demo --home $(DEMO_HOME)
 
 test: check
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # Under a minute on two idle cores: what starts no server, no process and no network of faces.
 test-fast: .venv/ready
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --fast
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --fast
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

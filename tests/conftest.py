@@ -62,8 +62,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark each test by what its fixtures start or load, or by what its file imports."""
+    """Mark each test by what its fixtures start or load, or by what its file imports.
+
+    Files with browsers come first, then what starts or loads anything else, so that of workers side
+    by side none is left with a long file when the others are done.
+    """
     _mark(items)
+    turns: dict[Path, int] = {}
+    for item in items:
+        turn = 0 if item.get_closest_marker("browser") else 2
+        if turn and any(map(item.get_closest_marker, _LANES)):
+            turn = 1
+        turns[item.path] = min(turn, turns.get(item.path, turn))
+    items.sort(key=lambda item: turns[item.path])
     if config.getoption("--fast"):
         left_out = [item for item in items if any(map(item.get_closest_marker, _LANES))]
         config.hook.pytest_deselected(items=left_out)

@@ -119,6 +119,27 @@ def _own(url: str, address: str) -> bool:
     return urlsplit(url).netloc == urlsplit(address).netloc or url.startswith(("blob:", "data:"))
 
 
+def barriers(page: "Page", rules: dict[str, Any] | None = None, *excluded: str) -> list[str]:
+    """What axe-core finds on a page as it is now, each with where; its script is loaded once.
+
+    Args:
+        page: to be asked about.
+        rules: axe's options, which rules it runs; None for those it runs by itself.
+        excluded: selectors of what is not ours.
+    """
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
+    loaded = page.evaluate("'axe' in window")
+    found = (axe("0") if loaded else axe()).run(
+        page,
+        context={"exclude": [[each] for each in excluded]} if excluded else None,
+        options={**(rules or {}), "resultTypes": ["violations"]},
+    )
+    return [
+        f"{each['id']} {[node['target'] for node in each['nodes'][:3]]}"
+        for each in found.response["violations"]
+    ]
+
+
 def settled(page: "Page") -> None:
     """Wait until all scripts of a page have run."""
     page.locator('html[data-awaits=""]').wait_for(state="attached")
