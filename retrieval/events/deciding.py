@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.events.records import (
-    CANDIDATE,
-    Appearances,
     Decided,
     Event,
     Found,
@@ -20,12 +18,10 @@ from retrieval.catalogue.events.records import (
 from retrieval.collection.active_model import CANDIDATES, ActiveModel
 from retrieval.errors import CatalogueUnavailable
 from retrieval.events.host import Host
+from retrieval.events.one_by_one import Own, packed
 from retrieval.events.said import NOBODY, Said
-from retrieval.identities.at_once import Times, decide_stays
-from retrieval.identities.decide import decide
 from retrieval.identities.link import Linked, LinkRule, Seen, link, one_per_photo, standing
-from retrieval.scoring.rule import credit
-from retrieval.values import Decision, Floats, Gate, Ints, PeopleHits, Vectors, found_ids
+from retrieval.values import Decision, Floats, Ints, PeopleHits, Vectors, found_ids
 
 _TRIES = 20  # while photos are added between reading and writing
 _OUTCOMES = {outcome.value: outcome for outcome in Found}
@@ -77,6 +73,11 @@ class Stamp:
             return "there are new verdicts, which may tell more faces"
         return None
 
+    def adds_verdicts_to(self, before: str | None) -> bool:
+        """Whether there are new verdicts since a decision, and nothing else is otherwise."""
+        then = self.read(before)
+        return then is not None and then != self and then == replace(self, said=then.said)
+
 
 def stamp_now(
     catalogue: Catalogue, active_model: ActiveModel, verdicts: Sequence[Verdict]
@@ -112,16 +113,21 @@ def decide_event(host: Host, event: Event) -> Decided:
     return host.steadily(work)
 
 
-def decided_now(host: Host, active_model: ActiveModel, event_id: int) -> tuple[int, Decided, Stamp]:
+def decided_now(
+    host: Host, active_model: ActiveModel, event_id: int, *, whole: bool = False
+) -> tuple[int, Decided, Stamp]:
     """What an event's faces are now: the revision that was read, the decisions, and with what.
 
-    Faces whose vectors are of another model, or gone, are left as they are.
+    Faces whose vectors are of another model, or gone, are left as they are. Where verdicts alone
+    have come since it was decided, what no verdict touches is taken from that decision.
+
+    Args:
+        host, active_model, event_id: whose.
+        whole: whether to take nothing from it.
     """
-    fingerprint = active_model.collection.fingerprint
-    faces = host.catalogue.event_faces
     verdicts = host.catalogue.verdicts.of_event(event_id)
     said = Said.of(verdicts)
-    revision, found, unusable, rows, vectors = faces.to_decide(event_id, fingerprint)
+    given = host.catalogue.event_faces.to_decide(event_id, active_model.collection.fingerprint)
     calibrated = active_model.calibrated
     head = calibrated.gallery.catch_up()
     gate = calibrated.gate()
@@ -136,75 +142,26 @@ def decided_now(host: Host, active_model: ActiveModel, event_id: int) -> tuple[i
         gate.source,
         _count(verdicts),
     )
-    if not len(rows):
-        return revision, _nothing(), stamp
-    own = _Own(found, rows, tuple(unusable[row] for row in rows))
-    hits = calibrated.gallery.search(vectors, CANDIDATES).times(own.credit)
-    hits = hits.among(host.catalogue.names(found_ids(hits.people)))
-    hits = _without_refused(hits, own, said)
-    decisions = own.one_by_one(hits, gate)
-    linked = _linked(host, active_model, own, vectors, hits, decisions, said, rule)
+    if not len(given.rows):
+        return given.revision, _nothing(), stamp
+
+    def search(vectors: Vectors) -> PeopleHits:
+        hits = calibrated.gallery.search(vectors, CANDIDATES)
+        return hits.among(host.catalogue.names(found_ids(hits.people)))
+
+    again = not whole and given.decided == given.revision and stamp.adds_verdicts_to(given.stamp)
+    own = Own(given, verdicts, said)
+    hits = own.hits(search, again=again)
+    decisions = own.decisions(hits, gate, again=again)
+    linked = _linked(host, active_model, own, given.vectors, hits, decisions, said, rule)
     fixed = np.isin(own.ids, list(said.given))
-    return revision, _written(own, hits, decisions, linked, fixed), stamp
-
-
-class _Own:
-    """The appearances that have a vector of the model that decides."""
-
-    def __init__(self, found: Appearances, rows: Ints, unusable: tuple[str | None, ...]) -> None:
-        self.ids, self.photos = found.ids[rows], found.photos[rows]
-        self.times = Times(found.first[rows], found.last[rows])
-        self.credit = credit(found.agreement[rows])
-        self.unusable = unusable
-        self.usable = np.array([reason is None for reason in unusable], bool)
-
-    def one_by_one(self, hits: PeopleHits, gate: Gate) -> list[Decision]:
-        """The decision of each face among those of its photo."""
-        order = np.argsort(self.photos, kind="stable")
-        ends = np.flatnonzero(np.diff(self.photos[order])) + 1
-        decisions: dict[int, Decision] = {}
-        for some in np.split(order, ends):
-            own = PeopleHits(*(getattr(hits, name)[some] for name in PeopleHits.__slots__))
-            reasons = [self.unusable[row] for row in some]
-            times = self.times.take(some)
-            if times.last.any():
-                found = decide_stays(own, reasons, gate, times)
-            else:
-                found = decide(own, reasons, gate)
-            decisions.update(zip(some.tolist(), found, strict=True))
-        return [decisions[row] for row in range(len(order))]
-
-
-def _without_refused(hits: PeopleHits, own: _Own, said: Said) -> PeopleHits:
-    """Without the people whom a human refused for a face; they move behind all others."""
-    refused = _refused(own, said)
-    if not refused:
-        return hits
-    people, scores, faces = hits.people.copy(), hits.scores.copy(), hits.faces.copy()
-    nearest, templates = hits.nearest.copy(), hits.templates.copy()
-    for row, person in refused:
-        order = np.argsort(people[row] == person, kind="stable")
-        gone = int((people[row] == person).sum())
-        for array in (people, scores, faces, nearest, templates):
-            array[row] = array[row][order]
-            array[row, len(order) - gone :] = -1 if array.dtype == np.int64 else -np.inf
-    return PeopleHits(people, scores, faces, nearest, templates)
-
-
-def _refused(own: _Own, said: Said) -> list[tuple[int, int]]:
-    row_of = {appearance: row for row, appearance in enumerate(own.ids.tolist())}
-    return [
-        (row_of[appearance], person)
-        for appearance, persons in said.refused.items()
-        if appearance in row_of
-        for person in sorted(persons)
-    ]
+    return given.revision, _written(own, hits, decisions, linked, fixed), stamp
 
 
 def _linked(
     host: Host,
     active_model: ActiveModel,
-    own: _Own,
+    own: Own,
     vectors: Vectors,
     hits: PeopleHits,
     decisions: Sequence[Decision],
@@ -212,8 +169,10 @@ def _linked(
     rule: LinkRule,
 ) -> Linked:
     people = np.array([-1 if d.person_id is None else d.person_id for d in decisions], np.int64)
-    above = [np.nan if d.score is None else d.score - d.threshold for d in decisions]
-    excess = np.where(people >= 0, np.array(above, np.float32), np.float32(-np.inf))
+    # In the precision in which they are kept: a decision that is read again must not differ.
+    scores = np.array([np.nan if d.score is None else d.score for d in decisions], np.float32)
+    excess = scores - np.array([decision.threshold for decision in decisions], np.float32)
+    excess = np.where(people >= 0, excess, np.float32(-np.inf))
     fixed = np.zeros(len(people), bool)
     for row, appearance in enumerate(own.ids.tolist()):
         person = said.given.get(appearance)
@@ -223,8 +182,7 @@ def _linked(
     one_per_photo(own.photos, people, fixed & (people >= 0), own.times)
     calibrated = active_model.calibrated
     spaced = calibrated.gallery.space.of(vectors)
-    refused = _refused(own, said)
-    _like_refused(spaced, people, fixed, hits, refused, rule)
+    _like_refused(spaced, people, fixed, hits, own.refused, rule)
     present = standing(people, excess, fixed & (people >= 0), rule.lone)
     known, owners = _enrolled(host, active_model, present)
     rivals = np.where(np.isin(hits.people, present) | (hits.people < 0), -1, hits.scores)
@@ -236,7 +194,7 @@ def _linked(
         excess=excess,
         rivals=rivals.max(axis=1).astype(np.float32),
         fixed=fixed,
-        refused=refused,
+        refused=own.refused,
         times=own.times,
         credit=own.credit,
     )
@@ -272,7 +230,7 @@ def _enrolled(host: Host, active_model: ActiveModel, people: Ints) -> tuple[Vect
 
 
 def _written(
-    own: _Own,
+    own: Own,
     hits: PeopleHits,
     decisions: Sequence[Decision],
     linked: Linked,
@@ -311,16 +269,9 @@ def _written(
         margins=margins,
         by_event=given,
         reasons=reasons,
-        candidates=_packed(hits),
+        candidates=packed(hits),
         groups=groups,
     )
-
-
-def _packed(hits: PeopleHits) -> list[bytes]:
-    rows = np.zeros(hits.people.shape, CANDIDATE)
-    rows["person"], rows["score"], rows["face"] = hits.people, hits.scores, hits.faces
-    there = hits.people >= 0
-    return [row[here].tobytes() for row, here in zip(rows, there, strict=True)]
 
 
 def _nothing() -> Decided:

@@ -41,6 +41,8 @@ from retrieval.events.truth import Truth, named
 from retrieval.events.verdicts import Judged, Judgement, judge
 from retrieval.values import Source
 
+_FEW = 32  # faces whose people are looked up rather than everybody of an event
+
 
 class Events:
     """The events of one collection. Safe to share between threads."""
@@ -265,7 +267,8 @@ class Events:
         listed = self._store.expected(event.id)
         everybody = (person.id for person in people.values() if person.faces)
         expected = rolls.expects(event, listed, everybody)
-        lines = rolls.people_of(truth, said, people, expected, album)
+        stays = rolls.Stays(found, album)
+        lines = rolls.people_of(truth, said, people, expected, stays)
         lines += rolls.between(truth, self._doubtful(event, truth), lines, people, expected, album)
         lines += rolls.absent_of(expected or (), lines, people)
         numbers = [FOUND.index(each) for each in (Found.ERASED, Found.FORGOTTEN)]
@@ -284,7 +287,7 @@ class Events:
             rejected=size.rejected,
             appearances=size.appearances,
             lines=rolls.sorted_lines(lines),
-            unknown=tuple(rolls.groups_of(truth, album)),
+            unknown=tuple(rolls.groups_of(truth, stays)),
             unusable=tuple(found.ids[unusable].tolist()),
             gone=int(np.isin(found.found, numbers).sum()),
             save=_write,
@@ -325,11 +328,15 @@ class Events:
         """Faces with who they are by now; see `EventFaces.shown` for which."""
         self.settle(event)
         event = self._store.get(self._collection, event.id)
-        verdicts = self._verdicts.of_event(event.id)
-        said, stamp = Said.of(verdicts), Stamp.read(event.stamp)
-        truth = Truth(self._faces.of_event(event.id), said, 0.0 if stamp is None else stamp.lone)
-        row_of = {face: row for row, face in enumerate(truth.found.ids.tolist())}
         shown = self._faces.shown(event.id, ids, photos=photos, after=after, limit=limit)
+        if len(shown) <= _FEW:
+            found = self._faces.with_kin(event.id, [each.id for each in shown])
+            verdicts = self._verdicts.about(found.ids.tolist())
+        else:
+            found, verdicts = self._faces.of_event(event.id), self._verdicts.of_event(event.id)
+        said, stamp = Said.of(verdicts), Stamp.read(event.stamp)
+        truth = Truth(found, said, 0.0 if stamp is None else stamp.lone)
+        row_of = {face: row for row, face in enumerate(found.ids.tolist())}
         wanted = {person for each in shown for person, _, _ in each.candidates}
         wanted |= people_said(verdicts) | set(truth.people[truth.people >= 0].tolist())
         catalogue = self._host.catalogue

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.catalogue.events.records import Appearance, Event, EventPhoto, Expects
+from retrieval.catalogue.events.records import Appearance, Appearances, Event, EventPhoto, Expects
 from retrieval.catalogue.records import Person
 from retrieval.events.answers import InVideo, RollLine, Standing, UnknownGroup
 from retrieval.events.said import Said
@@ -17,12 +17,52 @@ from retrieval.photos.kinds import has_video_ending
 from retrieval.values import Ints
 
 
+class Stays:
+    """When an event's faces were seen by the cameras' clocks, in a video to the second."""
+
+    def __init__(self, found: Appearances, album: Mapping[int, EventPhoto]) -> None:
+        """Of faces, one row each, on photos of this album, by id."""
+        photos = found.photos.tolist()
+        taken = {photo.id: photo.taken_at for photo in album.values()}
+        # A camera's sightings are told by their moments alone.
+        videos = {p.id: PurePath(p.photo).name for p in album.values() if has_video_ending(p.photo)}
+        self._found = found
+        self._first = [
+            _moment(taken.get(photo), second)
+            for photo, second in zip(photos, found.first.tolist(), strict=True)
+        ]
+        self._last = [
+            _moment(taken.get(photo), second)
+            for photo, second in zip(photos, found.last.tolist(), strict=True)
+        ]
+        self._videos = {row: videos[photo] for row, photo in enumerate(photos) if photo in videos}
+
+    def moments(self, rows: Ints) -> tuple[datetime | None, datetime | None]:
+        """When the first and the last of some faces were seen, None where no camera says it."""
+        first = (moment for row in rows.tolist() if (moment := self._first[row]) is not None)
+        last = (moment for row in rows.tolist() if (moment := self._last[row]) is not None)
+        return min(first, default=None), max(last, default=None)
+
+    def in_videos(self, rows: Ints) -> tuple[InVideo, ...]:
+        """In which videos some faces were seen, and from when to when."""
+        found = [
+            InVideo(video, float(self._found.first[row]), float(self._found.last[row]))
+            for row in (rows.tolist() if self._videos else ())
+            if (video := self._videos.get(row)) is not None
+        ]
+        return tuple(sorted(found, key=lambda each: (each.video, each.first)))
+
+
+def _moment(taken_at: datetime | None, second: float) -> datetime | None:
+    return taken_at if taken_at is None or not second else taken_at + timedelta(seconds=second)
+
+
 def people_of(
     truth: Truth,
     said: Said,
     names: Mapping[int, Person],
     expected: Iterable[int] | None,
-    album: Mapping[int, EventPhoto],
+    stays: Stays,
 ) -> list[RollLine]:
     """The lines of who was seen.
 
@@ -31,11 +71,10 @@ def people_of(
         said: of the event.
         names: of everybody who is on it; others are left out.
         expected: ids of who was, None where nobody in particular was.
-        album: the event's photos by id.
+        stays: of the event's faces.
     """
     wanted = None if expected is None else set(expected)
     present = set(truth.present.tolist())
-    videos = {number: each for number, each in album.items() if has_video_ending(each.photo)}
     lines = []
     for person, rows in _by_person(truth.people):
         if person not in names:
@@ -44,7 +83,7 @@ def people_of(
         rows = rows[np.lexsort((-truth.found.sizes[rows], -rank))]
         best = int(rows[0])
         seen = person in present
-        moments = _moments(truth, rows, album)
+        moments = stays.moments(rows)
         judges = [said.judges.get(int(truth.found.ids[row])) for row in rows if truth.firm[row]]
         lines.append(
             RollLine(
@@ -63,7 +102,7 @@ def people_of(
                 first=moments[0],
                 last=moments[1],
                 confirmed_by=judges[0] if judges else None,
-                videos=_in_videos(truth, rows, videos),
+                videos=stays.in_videos(rows),
             )
         )
     return lines
@@ -125,7 +164,7 @@ def between(
     return lines
 
 
-def groups_of(truth: Truth, album: Mapping[int, EventPhoto]) -> list[UnknownGroup]:
+def groups_of(truth: Truth, stays: Stays) -> list[UnknownGroup]:
     """The faces that are nobody's, in groups, the largest first; what was judged comes last."""
     rows = np.flatnonzero(truth.unknown())
     labels = np.where(
@@ -140,7 +179,7 @@ def groups_of(truth: Truth, album: Mapping[int, EventPhoto]) -> list[UnknownGrou
             continue
         own = rows[some]
         ids = truth.found.ids[own]
-        first, last = _moments(truth, own, album)
+        first, last = stays.moments(own)
         groups.append(
             UnknownGroup(
                 group=int(ids[0]),
@@ -184,31 +223,6 @@ def _why(truth: Truth, rows: Ints) -> str:
         above = float(truth.excess[rows[0]])
         return f"one face only, {above:.3f} above the threshold; alone {truth.lone:.3f} are needed"
     return "no face of its own is above the threshold"
-
-
-def _in_videos(truth: Truth, rows: Ints, videos: Mapping[int, EventPhoto]) -> tuple[InVideo, ...]:
-    """The stays of faces in videos; a camera's sightings are told by their moments."""
-    found = [
-        InVideo(
-            PurePath(photo.photo).name, float(truth.found.first[row]), float(truth.found.last[row])
-        )
-        for row in rows.tolist()
-        if (photo := videos.get(int(truth.found.photos[row]))) is not None
-    ]
-    return tuple(sorted(found, key=lambda each: (each.video, each.first)))
-
-
-def _moments(
-    truth: Truth, rows: Ints, album: Mapping[int, EventPhoto]
-) -> tuple[datetime | None, datetime | None]:
-    """When faces were seen first and last by the cameras' clocks; in a video to the second."""
-    first, last = [], []
-    for row in rows.tolist():
-        photo = album.get(int(truth.found.photos[row]))
-        if photo is not None and photo.taken_at is not None:
-            first.append(photo.taken_at + timedelta(seconds=float(truth.found.first[row])))
-            last.append(photo.taken_at + timedelta(seconds=float(truth.found.last[row])))
-    return min(first, default=None), max(last, default=None)
 
 
 def _number(value: np.floating[Any]) -> float | None:

@@ -78,7 +78,8 @@ def add(catalogue, gallery, event, *photos, rejects=()):
 def decide(catalogue, gallery, event, people):
     """Say of each appearance who it is; None for nobody."""
     faces = catalogue.event_faces
-    revision, found, *_ = faces.to_decide(event.id, "fingerprint")
+    given = faces.to_decide(event.id, "fingerprint")
+    revision, found = given.revision, given.found
     owners = np.array([-1 if person is None else person for person in people], np.int64)
     numbers = np.full(len(found), 0.5, np.float32)
     decided = Decided(
@@ -166,7 +167,7 @@ def test_decisions_come_back_and_hold_for_the_faces_that_they_were_made_of(
     assert first.candidates == ((1, 0.5, 2),)
     assert (second.found, second.reason, second.group) == (Found.UNKNOWN, "why", ids[1])
     assert faces.events_of(gallery, ann) == {party.id: [ids[0]]}
-    revision, *_ = faces.to_decide(party.id, "fingerprint")
+    revision = faces.to_decide(party.id, "fingerprint").revision
     assert store.get(gallery, party.id).decided == revision == 1
     add(catalogue, gallery, party, photo(2, [103]))
     late = Decided(*[[]] * 10)
@@ -356,7 +357,7 @@ def test_encrypting_and_rotating_reach_vectors_and_pictures_of_events(
     from tests.catalogue.user_keys import user_key
 
     ids = add(catalogue, gallery, party, photo(1))
-    before = catalogue.event_faces.to_decide(party.id, "fingerprint")[-1]
+    before = catalogue.event_faces.to_decide(party.id, "fingerprint").vectors
     with Catalogue.open(url, user_key(1), check_key=False) as keyed:
         recoding.begin_encrypting(keyed)
         assert sum(recoding.recode(keyed)) >= 6 + 2 + 2
@@ -369,7 +370,7 @@ def test_encrypting_and_rotating_reach_vectors_and_pictures_of_events(
         recoding.begin_rotating(keyed, None)
         list(recoding.recode(keyed))
         recoding.finish(keyed, user_key(1)())
-        after = keyed.event_faces.to_decide(party.id, "fingerprint")[-1]
+        after = keyed.event_faces.to_decide(party.id, "fingerprint").vectors
         np.testing.assert_array_equal(before, after)
         found = keyed.thumbnails.find(gallery, Of.APPEARANCE, list(ids))
         assert found[ids[1]] == PICTURE + bytes([101])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, select, update
 
 from retrieval.catalogue.changes import check_model, dimension_of, lock_collection
 from retrieval.catalogue.database import Database
@@ -26,6 +26,7 @@ from retrieval.catalogue.events.records import (
     EventPhoto,
     Found,
     Seconds,
+    ToDecide,
 )
 from retrieval.catalogue.events.tables import appearances, event_photos, events, verdicts
 from retrieval.catalogue.records import NewFace
@@ -57,35 +58,57 @@ class EventFaces:
     def of_event(self, event_id: int, person_id: int | None = None) -> Appearances:
         """All appearances of an event, or those that were ever taken for one person, by id."""
         with self._database.reading() as connection:
-            return _read(connection, event_id, person_id)
+            return _read(
+                connection, event_id, None if person_id is None else _taken_for(event_id, person_id)
+            )
 
-    def to_decide(
-        self, event_id: int, fingerprint: str
-    ) -> tuple[int, Appearances, tuple[str | None, ...], Ints, Vectors]:
-        """What deciding an event needs, of one moment.
+    def with_kin(self, event_id: int, ids: Sequence[int]) -> Appearances:
+        """Some appearances of an event, and all that were ever taken for the same people, by id.
 
-        Returns:
-            the event's revision; its appearances; for each why it cannot be used, or None; the
-            rows of those that have a vector of this model, and these vectors (n, d).
+        Nothing else tells who these are by now: whether somebody is there for sure depends on that
+        person's faces alone, and so does whether two of them are in one photo.
+        """
+        decided = select(appearances.c.person_id).where(
+            appearances.c.id.in_(ids), appearances.c.person_id.is_not(None)
+        )
+        said = select(verdicts.c.person_id).where(
+            verdicts.c.appearance_id.in_(ids), verdicts.c.person_id.is_not(None)
+        )
+        with self._database.reading() as connection:
+            people = {*connection.scalars(decided), *connection.scalars(said)}
+            kin = or_(appearances.c.id.in_(ids), _taken_for(event_id, *people))
+            return _read(connection, event_id, kin)
+
+    def to_decide(self, event_id: int, fingerprint: str) -> ToDecide:
+        """What deciding an event by the model of a fingerprint needs, of one moment.
 
         Raises:
             NotFound: no such event (any more).
         """
-        columns = (appearances.c.vector, appearances.c.unusable, appearances.c.collection_id)
-        query = select(*columns, appearances.c.fingerprint == fingerprint).order_by(
-            appearances.c.id
-        )
+        columns = ("vector", "unusable", "margin", "reason", "candidates", "collection_id")
+        query = select(
+            *(appearances.c[name] for name in columns), appearances.c.fingerprint == fingerprint
+        ).where(appearances.c.event_id == event_id)
+        state = select(events.c.revision, events.c.decided, events.c.stamp)
         with self._database.reading() as connection:
-            revision = connection.scalar(select(events.c.revision).where(events.c.id == event_id))
-            if revision is None:
+            event = connection.execute(state.where(events.c.id == event_id)).one_or_none()
+            if event is None:
                 raise NotFound(f"There is no event with id {event_id} any more.")
             found = _read(connection, event_id)
-            rows = connection.execute(query.where(appearances.c.event_id == event_id)).all()
-            usable = [n for n, row in enumerate(rows) if row[3] and row[0] != NO_VECTOR]
-            dimension = dimension_of(connection, rows[0][2]) if rows else 0
+            rows = connection.execute(query.order_by(appearances.c.id)).all()
+            usable = [n for n, row in enumerate(rows) if row[-1] and row[0] != NO_VECTOR]
+            dimension = dimension_of(connection, rows[0].collection_id) if rows else 0
             vectors = decode_vectors(connection, [rows[n][0] for n in usable], dimension)
-        reasons = tuple(row[1] for row in rows)
-        return revision, found, reasons, np.array(usable, np.int64), vectors
+        return ToDecide(
+            *event,
+            found,
+            unusable=[row[1] for row in rows],
+            margins=_floats([row[2] for row in rows]),
+            reasons=[row[3] for row in rows],
+            candidates=[row[4] for row in rows],
+            rows=np.array(usable, np.int64),
+            vectors=vectors,
+        )
 
     def decide(
         self, collection_id: int, event_id: int, revision: int, decided: Decided, stamp: str
@@ -100,23 +123,23 @@ class EventFaces:
             if present != revision:
                 return False
             wanted = np.unique(decided.people[decided.people >= 0]).tolist()
-            known = {
-                person
-                for some in chunks(wanted)
-                for person in connection.scalars(
-                    select(people.c.id).where(
-                        people.c.id.in_(some), people.c.collection_id == collection_id
-                    )
-                )
-            }
-            rows = [row for row in _rows(decided) if row["person_id"] in known | {None}]
+            known: set[int | None] = {None}
+            mine = select(people.c.id).where(people.c.collection_id == collection_id)
+            for some in chunks(wanted):
+                known |= set(connection.scalars(mine.where(people.c.id.in_(some))))
+            before = _decisions(connection, event_id)
+            rows = [
+                row
+                for row in _rows(decided)
+                if row["person_id"] in known and before.get(row["_id"]) != tuple(row.values())
+            ]
             if rows:
-                mine = update(appearances).where(
+                anew = update(appearances).where(
                     appearances.c.id == bindparam("_id"),
                     appearances.c.event_id == event_id,
                     appearances.c.vector != NO_VECTOR,
                 )
-                connection.execute(mine.values({name: bindparam(name) for name in _DECIDED}), rows)
+                connection.execute(anew.values({name: bindparam(name) for name in _DECIDED}), rows)
             settled = update(events).where(events.c.id == event_id)
             connection.execute(settled.values(decided=revision, stamp=stamp))
             self._database.edited(connection, decided)
@@ -250,15 +273,28 @@ _DECIDED = (
 )  # fmt: skip
 
 
-def _read(connection: Connection, event_id: int, person_id: int | None = None) -> Appearances:
+def _decisions(connection: Connection, event_id: int) -> dict[int, tuple[Any, ...]]:
+    """What an event's appearances were decided to be, by id: values as those of `_rows`."""
+    columns = (appearances.c[name] for name in ("id", *_DECIDED))
+    query = select(*columns).where(appearances.c.event_id == event_id)
+    return {row[0]: tuple(row) for row in connection.execute(query)}
+
+
+def _taken_for(event_id: int, *people: int) -> ColumnElement[bool]:
+    """Appearances of an event that were decided or said to be one of these people, ever."""
+    said = select(verdicts.c.appearance_id).where(
+        verdicts.c.person_id.in_(people), verdicts.c.event_id == event_id
+    )
+    return or_(appearances.c.person_id.in_(people), appearances.c.id.in_(said))
+
+
+def _read(
+    connection: Connection, event_id: int, which: ColumnElement[bool] | None = None
+) -> Appearances:
     query = select(*(appearances.c[name] for name in _COLUMNS))
     query = query.where(appearances.c.event_id == event_id).order_by(appearances.c.id)
-    if person_id is not None:
-        said = select(verdicts.c.appearance_id).where(
-            verdicts.c.person_id == person_id, verdicts.c.event_id == event_id
-        )
-        own = appearances.c.person_id == person_id
-        query = query.where(or_(own, appearances.c.id.in_(said)))
+    if which is not None:
+        query = query.where(which)
     # The driver's own tuples: SQLAlchemy's rows would double the time of 40,000 faces.
     cursor = connection.execute(query).cursor
     rows = cursor.fetchall() if cursor is not None else []

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from retrieval.values import Faces, Floats, Ints
+from retrieval.values import Faces, Floats, Ints, Vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -203,6 +203,33 @@ class Appearances:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToDecide:
+    """What deciding an event needs, of one moment.
+
+    Attributes:
+        revision: of the event's faces.
+        decided: the revision that the decision before was of; -1 or another one where it is old.
+        stamp: what that decision was made with, None where there is none.
+        found: its appearances, n of them.
+        unusable: for each why it cannot be used, or None.
+        margins: (n,) float32, reasons, candidates: see `Decided`, as they were decided before.
+        rows: (m,) int64, those that have a vector of the model that decides.
+        vectors: (m, d) float32, theirs.
+    """
+
+    revision: int
+    decided: int
+    stamp: str | None
+    found: Appearances
+    unusable: Sequence[str | None]
+    margins: Floats
+    reasons: Sequence[str | None]
+    candidates: Sequence[bytes]
+    rows: Ints
+    vectors: Vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)

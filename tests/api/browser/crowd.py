@@ -49,8 +49,13 @@ def crowd_service(settings: Settings, collection: str) -> Service:
     return Service(catalogue_of(settings), CrowdParts(settings), collection)
 
 
-def make_crowd(settings: Settings, *, photos: int, seed: int = 0) -> int:
-    """Enrol the people and fill an event; return its id."""
+def make_crowd(settings: Settings, *, photos: int, seed: int = 0, least_alike: float = 0.85) -> int:
+    """Enrol the people and fill an event; return its id.
+
+    Args:
+        settings, photos, seed: of the service, how many, and of the random numbers.
+        least_alike: cosine of faces to their person's, evenly from here to 0.85.
+    """
     rng = np.random.default_rng(seed)
     centres = _unit(rng.normal(size=(PEOPLE + STRANGERS, DIMENSION)))
     with crowd_service(settings, "default") as service:
@@ -61,7 +66,8 @@ def make_crowd(settings: Settings, *, photos: int, seed: int = 0) -> int:
         service.catalogue.enrol(service.collection.id, faces)
         event = service.events.create("Summer party", keep_photos=True)
         who = _attending(photos, rng)
-        likeness = np.where((who >= ATTEND) & (who < ATTEND + LONE), 0.43, 0.85)
+        alike = np.random.default_rng(seed + 1).uniform(least_alike, 0.85, len(who))
+        likeness = np.where((who >= ATTEND) & (who < ATTEND + LONE), 0.43, alike)
         seen = _near(centres[who], likeness, rng)
         album = _Album(rng)
         for start in range(0, photos, 50):
