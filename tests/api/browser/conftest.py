@@ -27,6 +27,12 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+# How pages are looked at: each play is played in each, and must be the same errand.
+LOOKS: dict[str, dict[str, Any]] = {
+    "desktop": {"viewport": {"width": 1280, "height": 860}},
+    "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}},  # one that is touched has its own camera
+}
 
 
 @pytest.fixture(scope="session")

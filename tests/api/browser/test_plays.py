@@ -1,11 +1,12 @@
 """What HR does with people in the web app, each played once: with real photos, in each look.
 
-A play is one errand from the first click to what is there afterwards. Looks change colours and
-sizes, not what is done, so each play has one of them; the weekly album is in test_event_pages.py.
+A play is one errand from the first click to what is there afterwards; each look has a cast of its
+own in the one service. The weekly album is in test_event_pages.py.
 """
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,30 +15,57 @@ import pytest
 from retrieval.building import build_models, build_service
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.settings import Settings
-from tests.api.browser.conftest import FLAGS, settled, watched
+from tests.api.browser.conftest import FLAGS, LOOKS, settled, watched
 from tests.api.browser.test_kiosk import write_camera
 from tests.processes import free_port, rollcall, wait_until_ready
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-LOOKS = {
-    "desktop": {"viewport": {"width": 1280, "height": 860}},
-    "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 844}},
-}
-NEW = "Colin_Powell"  # who comes new; others are enrolled
+
+@dataclass(frozen=True)
+class Cast:
+    """Folders of seven photos of one person each: of who is enrolled by three, and who is not.
+
+    Attributes:
+        namesake, twice, leaver: are enrolled.
+        other, hire: are not.
+    """
+
+    namesake: Path
+    twice: Path
+    leaver: Path
+    other: Path
+    hire: Path
+
+    @property
+    def enrolled(self) -> tuple[Path, ...]:
+        return self.namesake, self.twice, self.leaver
 
 
 @pytest.fixture(scope="module")
-def others(lfw_dir: Path) -> list[Path]:
-    """Folders of people with seven photos; the last one is not enrolled."""
-    return sorted(p for p in lfw_dir.iterdir() if len(list(p.iterdir())) == 7)[:7]
+def casts(lfw_dir: Path) -> dict[str, Cast]:
+    """People of their own for each look."""
+    found = sorted(p for p in lfw_dir.iterdir() if len(list(p.iterdir())) == 7)
+    size = len(fields(Cast))
+    return {look: Cast(*found[n * size : (n + 1) * size]) for n, look in enumerate(LOOKS)}
+
+
+@pytest.fixture(params=LOOKS)
+def look(request: pytest.FixtureRequest) -> str:
+    """How the page is looked at."""
+    return str(request.param)
+
+
+@pytest.fixture
+def cast(casts: dict[str, Cast], look: str) -> Cast:
+    """Who is concerned."""
+    return casts[look]
 
 
 @pytest.fixture(scope="module")
 def address(
-    others: list[Path],
+    casts: dict[str, Cast],
     yunet_file: Path,
     mobilefacenet_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -50,8 +78,9 @@ def address(
     store.pull("mobilefacenet", source=mobilefacenet_file)
     with build_service(settings) as service:
         items = (
-            EnrolItem(folder.name.replace("_", " "), photo.name, photo)
-            for folder in others[:-1]
+            EnrolItem(named(folder), photo.name, photo)
+            for cast in casts.values()
+            for folder in cast.enrolled
             for photo in sorted(folder.iterdir())[:3]
         )
         assert {result.outcome for result in service.enrol(items)} == {"enrolled"}
@@ -62,10 +91,10 @@ def address(
 
 
 @pytest.fixture
-def camera(browser: "Browser", chromium: str, lfw_dir: Path, tmp_path: Path) -> Iterator["Browser"]:
+def camera(browser: "Browser", chromium: str, cast: Cast, tmp_path: Path) -> Iterator["Browser"]:
     """A browser before whose camera somebody stands."""
     film = tmp_path / "camera.mjpeg"
-    write_camera(film, sorted((lfw_dir / NEW).iterdir())[:4])
+    write_camera(film, sorted(cast.hire.iterdir())[:4])
     fake = (
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
@@ -74,6 +103,10 @@ def camera(browser: "Browser", chromium: str, lfw_dir: Path, tmp_path: Path) -> 
     seeing = browser.browser_type.launch(executable_path=chromium, args=[*FLAGS, *fake])
     yield seeing
     seeing.close()
+
+
+def named(folder: Path) -> str:
+    return folder.name.replace("_", " ")
 
 
 def add(page: "Page", name: str, number: str = "") -> None:
@@ -94,10 +127,11 @@ def added(page: "Page", name: str) -> None:
 
 
 def test_a_new_hire_is_enrolled_by_camera_and_known_afterwards(
-    camera: "Browser", address: str, lfw_dir: Path
+    camera: "Browser", address: str, look: str, cast: Cast
 ) -> None:
-    with watched(camera, address, **LOOKS["dark"]) as page:
-        add(page, "Colin Powell", "E-100")
+    name = named(cast.hire)
+    with watched(camera, address, **LOOKS[look]) as page:
+        add(page, name)
         page.get_by_text("Take a photo", exact=True).click()
         taking = page.get_by_role("dialog", name="Take photos")
         for number in (1, 2):
@@ -105,18 +139,18 @@ def test_a_new_hire_is_enrolled_by_camera_and_known_afterwards(
             taking.get_by_text(f"{number} photo").wait_for()
         taking.get_by_role("button", name="Done").click()
         page.locator("#add-thumbs img").nth(1).wait_for()
-        added(page, "Colin Powell")
+        added(page, name)
         page.locator("#faces li").first.wait_for()
         page.goto("/identify")
         settled(page)
-        page.set_input_files("#files", sorted((lfw_dir / NEW).iterdir())[6])
-        page.locator(".box .tag", has_text="Colin Powell").wait_for()
+        page.set_input_files("#files", sorted(cast.hire.iterdir())[6])
+        page.locator(".box .tag", has_text=name).wait_for()
 
 
 def test_a_camera_that_may_not_be_used_says_so_and_photos_are_chosen(
-    browser: "Browser", address: str
+    browser: "Browser", address: str, look: str
 ) -> None:
-    with watched(browser, address) as page:
+    with watched(browser, address, **LOOKS[look]) as page:
         add(page, "Nobody Yet")
         page.locator("#add-camera").press("Enter")
         taking = page.get_by_role("dialog", name="Take photos")
@@ -127,28 +161,28 @@ def test_a_camera_that_may_not_be_used_says_so_and_photos_are_chosen(
 
 
 def test_somebody_with_the_name_of_another_is_a_person_of_their_own(
-    browser: "Browser", address: str, others: list[Path]
+    browser: "Browser", address: str, look: str, cast: Cast
 ) -> None:
-    name = others[0].name.replace("_", " ")
-    with watched(browser, address, **LOOKS["phone"]) as page:
+    name, first, second = named(cast.namesake), f"E-{look}-1", f"E-{look}-2"
+    with watched(browser, address, **LOOKS[look]) as page:
         page.goto("/people")
         page.get_by_role("link", name=name).first.click()
         page.get_by_role("button", name="Name and number").click()
-        page.get_by_role("dialog").get_by_label("Employee number").fill("E-1")
+        page.get_by_role("dialog").get_by_label("Employee number").fill(first)
         page.get_by_role("dialog").get_by_role("button", name="Save").click()
-        page.get_by_text("E-1").first.wait_for()
+        page.get_by_text(first).first.wait_for()
         add(page, name)
         page.get_by_text("these photos go to the same person. Is it somebody else?").wait_for()
-        page.get_by_label("Employee number").fill("E-2")
+        page.get_by_label("Employee number").fill(second)
         page.get_by_text("This becomes a second person of that name.").wait_for()
-        page.set_input_files("#add-files", sorted(others[-1].iterdir())[:2])
+        page.set_input_files("#add-files", sorted(cast.other.iterdir())[:2])
         added(page, name)
-        page.get_by_text("E-2").first.wait_for()
+        page.get_by_text(second).first.wait_for()
         page.goto(f"/people?search={name}")
-        page.locator("#people li", has_text="E-1").wait_for()
-        page.locator("#people li", has_text="E-2").wait_for()
+        page.locator("#people li", has_text=first).wait_for()
+        page.locator("#people li", has_text=second).wait_for()
         # Each is named by the own number where they are seen.
-        for folder, number in ((others[0], "E-1"), (others[-1], "E-2")):
+        for folder, number in ((cast.namesake, first), (cast.other, second)):
             page.goto("/identify")
             settled(page)
             page.set_input_files("#files", sorted(folder.iterdir())[5])
@@ -156,13 +190,13 @@ def test_somebody_with_the_name_of_another_is_a_person_of_their_own(
 
 
 def test_two_entries_of_one_person_become_one_and_part_again(
-    browser: "Browser", address: str, others: list[Path]
+    browser: "Browser", address: str, look: str, cast: Cast
 ) -> None:
-    kept = others[1].name.replace("_", " ")
-    with watched(browser, address, **LOOKS["desktop"]) as page:
-        add(page, "Entered Twice", "E-9")
-        page.set_input_files("#add-files", sorted(others[1].iterdir())[4:6])
-        added(page, "Entered Twice")
+    kept, again = named(cast.twice), f"Entered Twice, {look}"
+    with watched(browser, address, **LOOKS[look]) as page:
+        add(page, again)
+        page.set_input_files("#add-files", sorted(cast.twice.iterdir())[4:6])
+        added(page, again)
         page.get_by_role("button", name="Merge", exact=True).click()
         page.get_by_role("combobox", name="Name or number").fill(kept)
         page.get_by_role("option", name=kept).click()
@@ -175,14 +209,14 @@ def test_two_entries_of_one_person_become_one_and_part_again(
         page.get_by_role("button", name="Undo", exact=True).click()
         page.locator("#undo-bar").wait_for(state="hidden")
         page.goto("/people?search=Entered")
-        page.locator("#people li", has_text="E-9").wait_for()
+        page.locator("#people li", has_text=again).wait_for()
 
 
 def test_a_leaver_is_erased_with_a_receipt_and_found_nowhere(
-    browser: "Browser", address: str, others: list[Path], tmp_path: Path
+    browser: "Browser", address: str, look: str, cast: Cast, tmp_path: Path
 ) -> None:
-    name = others[2].name.replace("_", " ")
-    with watched(browser, address, **LOOKS["phone"]) as page:
+    name = named(cast.leaver)
+    with watched(browser, address, **LOOKS[look]) as page:
         page.goto("/people")
         settled(page)
         page.get_by_role("link", name=name).click()
@@ -200,6 +234,6 @@ def test_a_leaver_is_erased_with_a_receipt_and_found_nowhere(
         assert page.get_by_role("link", name=name).count() == 0
         page.goto("/identify")
         settled(page)
-        page.set_input_files("#files", sorted(others[2].iterdir())[5])
+        page.set_input_files("#files", sorted(cast.leaver.iterdir())[5])
         page.locator(".box .tag", has_text="Unknown").wait_for()
     assert json.loads((tmp_path / "receipt.json").read_text())["traces"] == []
