@@ -390,8 +390,12 @@ class Events:
     def sightings(self, person: str | int) -> list[Sighting]:
         """Where somebody was seen, the latest event first.
 
+        Args:
+            person: a name, a number or an id, as `catalogue.person` takes them; or the id itself.
+
         Raises:
-            NotFound: nobody of that name is enrolled.
+            NotFound: nobody is meant.
+            Ambiguous: several people are.
         """
         catalogue = self._host.catalogue
         if isinstance(person, str):
@@ -410,11 +414,7 @@ class Events:
         return found
 
     def together(self, people: Sequence[str]) -> list[Sighting]:
-        """Photos of events that show all of these people.
-
-        Raises:
-            NotFound: nobody of one of these names is enrolled.
-        """
+        """Photos of events that show all of these people, meant as in `sightings`."""
         return shared_photos([self.sightings(person) for person in people])
 
     def presence(self, first: date | None = None, last: date | None = None) -> Presence:

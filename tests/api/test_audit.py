@@ -262,3 +262,17 @@ def test_a_flood_of_refusals_does_not_fill_the_log(
 def test_enrolling_a_second_time_is_no_edit(client: TestClient, people: dict[str, int]) -> None:
     assert enrol(client, "Rosa", paint(RED, seed=1)) == people["Rosa"]
     assert entries(client, {})[0]["answer"]["outcome"] == "known"
+
+
+def test_the_page_of_the_log_speaks_german_and_its_export_english(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    event = client.post("/v1/events", json={"name": "Fest"}).json()["id"]
+    client.post(f"/v1/events/{event}/photos", files={"photos": ("1.png", paint(BLUE, seed=4))})
+    (face,) = client.get(f"/v1/events/{event}/appearances").json()["faces"]
+    said = {"faces": [face["id"]], "verdict": "nobody"}
+    assert client.post(f"/v1/events/{event}/verdicts", json=said).status_code == 200
+    german = {"Accept-Language": "de", "Accept": "text/html"}
+    page = client.get("/audit", headers=german).text
+    assert f"Anlass {event}, Urteil niemand von uns" in page
+    assert f"event {event}, verdict nobody" in client.get("/audit/export", headers=german).text

@@ -201,11 +201,7 @@ async def follow_event(
     name = service.collection.name
 
     def look() -> dict[str, Any]:
-        own = [
-            run
-            for run in runs.newest(_NEWEST, name, "event")
-            if run.options.get("event") == event.id
-        ]
+        own = runs.newest(_NEWEST, name, "event", event.id)
         now = service.events.find(event.id)
         size = service.events.size(now)
         return {

@@ -328,7 +328,11 @@ async def find_sightings(
     service: InGallery,
     person: Annotated[
         list[Annotated[str, Query(min_length=1, max_length=200)]],
-        Query(min_length=1, max_length=20, description="Names; photos show all of them."),
+        Query(
+            min_length=1,
+            max_length=20,
+            description="Names, numbers or ids; photos show all of them.",
+        ),
     ],
 ) -> Any:
     """Say where somebody was seen, or in which photos several people are together."""

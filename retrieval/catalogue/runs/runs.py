@@ -72,7 +72,11 @@ class Runs:
             return run_meant(connection, run_id)
 
     def newest(
-        self, limit: int = 50, collection: str | None = None, kind: str | None = None
+        self,
+        limit: int = 50,
+        collection: str | None = None,
+        kind: str | None = None,
+        event: int | None = None,
     ) -> list[Run]:
         """The newest runs, newest first.
 
@@ -80,12 +84,15 @@ class Runs:
             limit: how many at most.
             collection: only runs of this one, by name; None for all.
             kind: only runs of this one; None for all.
+            event: only runs that add to the event of this id; None for all.
         """
         query = RUN.order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
         if collection is not None:
             query = query.where(runs.c.collection == collection)
         if kind is not None:
             query = query.where(runs.c.kind == kind)
+        if event is not None:
+            query = query.where(runs.c.options["event"].as_integer() == event)
         with self._database.reading() as connection:
             return [as_run(row) for row in connection.execute(query)]
 

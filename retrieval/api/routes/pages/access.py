@@ -57,7 +57,7 @@ def audit_page(
     return view.page(
         "audit",
         "audit.html",
-        entries=[{**each.document(), "told": _told(each.entry)} for each in page],
+        entries=[{**each.document(), "told": _parts(each.entry)} for each in page],
         actions=context.audit.actions(view.collection, and_of_none=view.caller.collection is None),
         who=who or "",
         action=action or "",
@@ -144,15 +144,22 @@ def _csv(context: Context, view: View, who: str | None, action: str | None) -> I
 
 def _told(entry: AuditEntry) -> str:
     """What an entry tells, in a line: names that were answered, or what was changed."""
+    return ", ".join(f"{name} {value}".strip() for name, value in _parts(entry))
+
+
+def _parts(entry: AuditEntry) -> list[tuple[str, str]]:
+    """What an entry tells: each thing that was changed and to what, or who each face is."""
     answer = entry.answer or {}
     faces = answer.get("faces")
     if isinstance(faces, list) and all(isinstance(face, dict) for face in faces):
-        return ", ".join(map(_face, faces)) or "no face"  # edits name faces by their ids
-    return ", ".join(f"{name} {_value(value)}" for name, value in answer.items() if value)
+        # Edits name faces by their ids, answers by who they are.
+        named = [("", str(face["person"])) if face["person"] else _decided(face) for face in faces]
+        return named or [("no face", "")]
+    return [(name, _value(value)) for name, value in answer.items() if value]
 
 
-def _face(face: dict[str, Any]) -> str:
-    return str(face["person"] or face["decision"])
+def _decided(face: dict[str, Any]) -> tuple[str, str]:
+    return str(face["decision"]), ""
 
 
 def _value(value: Any) -> str:
