@@ -58,7 +58,7 @@ class _Seconds:
 class Within:
     """Tells how far the video is that is looked at among photos: beside their bar, or in lines."""
 
-    def __init__(self, run: Run, advance: Advance) -> None:
+    def __init__(self, run: Run, advance: Advance | None) -> None:
         self._run, self._advance = run, advance
         self._name, self._told = "", 0
 
@@ -72,10 +72,11 @@ class Within:
         from retrieval.photos.videos import clock
 
         of = "" if length is None else f" of {clock(length)}"
-        if sys.stderr.isatty():
+        if self._advance is not None and sys.stderr.isatty():
             self._advance(0, **{self._name: f"{clock(second)}{of}"})
+            return
         tenth = int(second / max((length or 600) / 10, 1))
-        if tenth > self._told and not sys.stderr.isatty():
+        if tenth > self._told:
             self._told = tenth
             self._run.remark(f"{self._name}: seen until {clock(second)}{of}")
 

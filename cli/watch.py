@@ -98,7 +98,7 @@ def _take(
         if event is None:
             outcome, why = _enrol(service, folder, path)
         else:
-            outcome, why = _add(service, event, path)
+            outcome, why = _add(run, service, event, path)
         taken.add(path, mark)
         run.rejected |= outcome == "rejected"
         run.print(
@@ -106,10 +106,13 @@ def _take(
         )
 
 
-def _add(service: "Service", event: int, path: Path) -> tuple[str, str | None]:
+def _add(run: Run, service: "Service", event: int, path: Path) -> tuple[str, str | None]:
+    from cli.videos import Within
     from retrieval.values import Source, counted
 
-    (told,) = service.events.take(service.events.find(event), [Source(str(path), path)])
+    within = Within(run, None)
+    sources = within.passing(iter([Source(str(path), path)]))
+    (told,) = service.events.take(service.events.find(event), sources, within)
     return told.outcome, counted(told.faces, "face") if told.outcome == "added" else told.message
 
 
