@@ -22,6 +22,7 @@ from retrieval.files.output import replacing
 from retrieval.files.private import open_text
 from retrieval.people.traces import Found, Sought, proven, sought_of
 from retrieval.service import Service
+from retrieval.values import counted
 
 WAIT_S = 20.0  # for readers of the catalogue to end
 _NOT_SEARCHED = (
@@ -83,9 +84,10 @@ class Receipt:
     def sentence(self) -> str:
         """In words."""
         count = len(self.faces)
-        gone = "1 face is gone" if count == 1 else f"{count} faces are gone"
+        gone = f"{counted(count, 'face')} {'is' if count == 1 else 'are'} gone"
         if self.events:
-            gone += f", {len(self.event_faces)} of {len(self.events)} events as well"
+            seen, events = len(self.event_faces), len(self.events)
+            gone += f", {counted(seen, 'face')} of {counted(events, 'event')} as well"
         kept = f"; backups that hold them: {', '.join(self.backups)}" if self.backups else ""
         if self.clean:
             return f"{gone}; none of their {self.patterns} byte patterns is in any of" + (

@@ -267,7 +267,7 @@ def test_the_receipt_of_a_deletion_names_the_events_and_finds_no_trace(service, 
     receipt = forget_with_receipt(service, "Red", settings.home)
     assert (receipt.events, len(receipt.event_faces)) == ((party.id,), 2)
     assert receipt.traces == (), "vectors and pictures of the event are gone as well"
-    assert "2 of 1 events" in receipt.sentence()
+    assert "2 faces of 1 event as well" in receipt.sentence()
     assert receipt.document()["events"] == [party.id]
     assert "downloaded" in " ".join(receipt.not_searched)
 
