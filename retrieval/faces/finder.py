@@ -5,6 +5,7 @@ the part of the photo that holds them is looked at once more, larger; where none
 photo is looked at closer and closer.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,12 +30,15 @@ _SMALL_PX = 36
 _WANTED_PX = 48  # what the small faces become in a closer look, if it may take so much
 _NEEDED_PX = 28  # what they become in any case
 _CLOSER_COST = 1.7  # pixels of a closer look in those of the first, unless more is needed
-_TINY_PX = 16  # where faces are so small, those that were missed may be anywhere
+_TINY_PX = 20  # where faces are so small, those that were missed may be anywhere
 _AROUND = 3.0  # sides of a face around the small ones, in which others may be missed
 _CLOSER_STEP = 2.0  # where nothing was found
-_LAST_STEP_PX = 2600  # longer side of the closest look at a photo that shows nothing so far
+_LAST_STEP_PX = 2000  # shorter side of the closest look at a photo that shows nothing so far ...
+_LAST_STEP_MEGAPIXELS = 12.0  # ... and all that it is shown, which panoramas reach first
 _MOST_LOOKS = 4
 _SIDE_PX = 320  # longer side of the looks that decide which side is up
+_FACE_SIDE_PX = 160  # of those at one face ...
+_FACE_SURROUNDINGS = 4.0  # ... and at what is around it, in its sides
 _SIDE_LEAD = 0.02  # scores of upright faces lie this much over those of turned ones
 _TURNED_SCORE = 0.8  # least score of a face for whose sake a photo is turned
 
@@ -104,6 +108,8 @@ class Finder:
             found = _closer(detector, seen, found, scale, _whole(seen), _HIGH_SCALE)
         elif detail == "auto":
             found = _close_enough(detector, seen, found, scale)
+            if degrees == UPRIGHT and scale < 1:
+                degrees, found = _upright_seen_closer(detector, photo, found)
         return Found(turned_back(found, degrees, small.width, small.height), degrees)
 
     def glance(self, pixels: Pixels) -> Found:
@@ -142,7 +148,11 @@ def _upright(detector: Detector, small: Photo, found: Detections) -> tuple[int, 
     for those of an upright one: one face that is clearly upright settles it.
     """
     best = float(found.scores.max(initial=0.0))
-    if best >= detector.clear_score or not small.pixels.size:
+    if not small.pixels.size or best >= detector.clear_score + (1 - detector.clear_score) / 5:
+        return UPRIGHT, found
+    if best >= detector.clear_score and not _side_of_face(
+        detector, small, found, (180,), -_SIDE_LEAD
+    ):
         return UPRIGHT, found
     shown = _shrunk(small.pixels, _SIDE_PX)
     sides = {degrees: detector.detect(turned(shown, degrees)) for degrees in TURNS}
@@ -156,13 +166,57 @@ def _upright(detector: Detector, small: Photo, found: Detections) -> tuple[int, 
     return side, stands
 
 
+def _side_of_face(
+    detector: Detector,
+    photo: Photo,
+    found: Detections,
+    turns: Sequence[int] = TURNS,
+    lead: float = _SIDE_LEAD,
+) -> int:
+    """The turn by which the best face scores more, by looks at nothing but it."""
+    x, y, wide, high = (found.boxes[0] / np.float32(photo.scale)).tolist()
+    reach = _FACE_SURROUNDINGS / 2 * max(wide, high)
+    left, top = max(int(x + wide / 2 - reach), 0), max(int(y + high / 2 - reach), 0)
+    right, bottom = int(x + wide / 2 + reach), int(y + high / 2 + reach)
+    shown = _shrunk(photo.pixels[top:bottom, left:right], _FACE_SIDE_PX)
+    if not shown.size:
+        return UPRIGHT
+    looks = [detector.detect(turned(shown, degrees)).scores for degrees in turns]
+    lies = [float(scores.max(initial=0.0)) for scores in looks]
+    best = int(np.argmax(lies))
+    least = max(float(found.scores[0]) + lead, _TURNED_SCORE)
+    return turns[best] if lies[best] >= least else UPRIGHT
+
+
+def _upright_seen_closer(
+    detector: Detector, photo: PhotoSizes, found: Detections
+) -> tuple[int, Detections]:
+    """The side that is up of a photo whose faces closer looks found, or none in a panorama."""
+    known = photo.at_least(1)
+    sides: tuple[int, ...] = ()
+    if not len(found):
+        longer, shorter = max(known.width, known.height), min(known.width, known.height)
+        sides = TURNS if longer > max(_PANORAMA * shorter, FIRST_PX) else ()
+    elif float(found.scores[0]) < detector.clear_score:
+        sides = tuple(filter(None, (_side_of_face(detector, known, found),)))
+    best = UPRIGHT, found
+    for degrees in sides:
+        lies = TurnedSizes(photo, degrees)
+        first, scale = _first(detector, lies, lies.at_least(FIRST_PX), "auto")
+        stands = _close_enough(detector, lies, first, scale) if len(found) or len(first) else first
+        least = max(float(best[1].scores.max(initial=0.0)) + _SIDE_LEAD, _TURNED_SCORE)
+        if float(stands.scores.max(initial=0.0)) >= least:
+            best = degrees, stands
+    return best
+
+
 def _close_enough(
     detector: Detector, photo: PhotoSizes, found: Detections, scale: float
 ) -> Detections:
     """Look closer until everything that is seen is large enough, or the photo has no more."""
-    first = _shown_px(_whole(photo), scale)
+    first, all_unseen = _shown_px(_whole(photo), scale), not len(found)
     for _ in range(_MOST_LOOKS):
-        step = _next_look(photo, found, scale, first)
+        step = _next_look(photo, found, scale, first, anywhere=all_unseen)
         if step is None:
             break
         area, closer = step
@@ -189,21 +243,26 @@ def _shrunk(pixels: Pixels, longest_px: int) -> Pixels:
 
 
 def _next_look(
-    photo: PhotoSizes, found: Detections, scale: float, first_px: float
+    photo: PhotoSizes, found: Detections, scale: float, first_px: float, *, anywhere: bool
 ) -> tuple[Area, float] | None:
-    """Where to look next and at which scale; None where that would not pay."""
+    """Where to look next and at which scale; None where that would not pay.
+
+    What the first look did not see at all may be `anywhere`.
+    """
     whole = _whole(photo)
     if scale >= 1:
         return None
     if not len(found):
         closer = min(scale * _CLOSER_STEP, 1.0)
-        return (whole, closer) if max(whole.right, whole.bottom) * closer < _LAST_STEP_PX else None
+        shorter, megapixels = min(whole.right, whole.bottom), _shown_px(whole, closer) / 1e6
+        small_enough = shorter * closer < _LAST_STEP_PX and megapixels < _LAST_STEP_MEGAPIXELS
+        return (whole, closer) if small_enough else None
     sizes = found.boxes[:, 2:].min(axis=1)
     small = sizes * np.float32(scale) < _SMALL_PX
     if not small.any():
         return None
     smallest = float(np.percentile(sizes[small], 10))
-    area = whole if smallest * scale < _TINY_PX else _around(found.boxes[small], whole)
+    area = whole if anywhere or smallest * scale < _TINY_PX else _around(found.boxes[small], whole)
     affordable = np.sqrt(_CLOSER_COST * first_px / max(_shown_px(area, 1.0), 1.0))
     closer = max(min(_WANTED_PX / smallest, affordable), _NEEDED_PX / smallest)
     closer = min(closer, _HIGH_SCALE)

@@ -86,6 +86,29 @@ def test_eighty_faces_of_40_px_in_24_megapixels_are_found(yunet: YuNet, lfw_dir:
     assert finds_all(Finder(yunet, "auto").find(InMemory(photo)).detections, truth)
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "face_px", "columns", "quarters"),
+    [
+        pytest.param(9_000, 1_200, 90, 6, 1, id="a panorama on a side"),
+        pytest.param(3_000, 2_000, 60, 3, 3, id="a crowd on a side"),
+        pytest.param(3_000, 2_000, 60, 3, 2, id="a crowd upside down"),
+        pytest.param(3_000, 1_500, 200, 6, 2, id="clear faces upside down"),
+    ],
+)
+def test_small_faces_of_large_photos_that_lie_are_found(
+    yunet: YuNet,
+    lfw_dir: Path,
+    width: int,
+    height: int,
+    face_px: int,
+    columns: int,
+    quarters: int,
+) -> None:
+    photo, truth = composed(portraits(yunet, lfw_dir, 6), width, height, face_px, columns)
+    found = Finder(yunet, "auto").find(InMemory(np.ascontiguousarray(np.rot90(photo, quarters))))
+    assert (found.turned, len(found.detections)) == (90 * quarters, len(truth))
+
+
 @pytest.mark.parametrize("detail", ["auto", "normal", "high"])
 @pytest.mark.parametrize("quarters", [0, 1, 2, 3])
 def test_a_photo_is_looked_at_right_side_up(
