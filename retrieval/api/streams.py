@@ -106,7 +106,8 @@ async def changes(
     Args:
         look: gives the document as it is; NotFound ends the stream.
         is_done: whether nothing will change any more.
-        is_welcome: whether whoever asked would still be let in; asked now and then.
+        is_welcome: whether whoever asked would still be let in; asked now and then, and
+            before anything new is told.
         seconds: after which the stream ends anyway.
     """
     last: Document | None = None
@@ -117,6 +118,8 @@ async def changes(
         except NotFound:
             return
         if document != last:
+            if last is not None and not await run_in_threadpool(is_welcome):
+                return
             last, quiet = document, time.monotonic()
             yield f"data: {json.dumps(document)}\n\n"
         if is_done(document):
@@ -138,7 +141,8 @@ async def arrivals(
     Args:
         look: gives what arrived behind a number, in order; NotFound ends the stream.
         after: the number behind which the stream begins.
-        is_welcome: whether whoever asked would still be let in; asked now and then.
+        is_welcome: whether whoever asked would still be let in; asked now and then, and
+            before anything new is told.
         seconds: after which the stream ends anyway.
     """
     yield _HEARTBEAT  # so that whoever waits knows that it is open
@@ -147,6 +151,8 @@ async def arrivals(
         try:
             found = await look(after)
         except NotFound:
+            return
+        if found and not await run_in_threadpool(is_welcome):
             return
         for number, document in found:
             after, quiet = number, time.monotonic()

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from retrieval.api.context import Context
-from retrieval.api.streams import LOOK_S, Streams, changes
+from retrieval.api.streams import LOOK_S, Streams, arrivals, changes
 from retrieval.catalogue.http.api_keys import Key, Role
 from retrieval.errors import ServiceBusy, TooManyRequests
 from retrieval.settings import Settings
@@ -101,7 +101,17 @@ def events(count: int, is_welcome: bool = True, seconds: float = 60) -> list[str
 def test_a_stream_ends_with_what_it_follows_or_after_its_time() -> None:
     assert len(events(3)) == 3
     assert len(events(1_000, seconds=LOOK_S)) <= 3
-    assert len(events(1_000, is_welcome=False)) < 1_000
+    assert len(events(1_000, is_welcome=False)) == 1, "and nothing new is told"
+
+
+def test_what_arrives_after_a_key_was_revoked_is_not_told() -> None:
+    async def look(after: int) -> list[tuple[int, dict[str, int]]]:
+        return [(after + 1, {"at": after + 1})]
+
+    async def follow() -> list[str]:
+        return [event async for event in arrivals(look, 0, lambda: False, seconds=60)]
+
+    assert len(asyncio.run(follow())) == 1, "the line that says that it is open"
 
 
 def test_a_place_is_given_back_once_however_often_that_is_said() -> None:
