@@ -227,3 +227,20 @@ def test_first_content_and_verdicts_come_in_time(
     (shots / "page-times.json").write_text(json.dumps(told))
     assert content < CONTENT_S
     assert verdict < VERDICT_S
+
+
+def test_how_strict_answers_are_is_chosen_and_taken_back(browser: "Browser", event: str) -> None:
+    with watched(browser, event) as page:
+        page.goto(event.rsplit("/events", 1)[0] + "/quality")
+        settled(page)
+        asked_for = page.locator("#threshold-now")
+        public = asked_for.inner_text()
+        page.get_by_text("Strict", exact=True).click()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Use this").click()
+        page.get_by_text("900 photos").wait_for()
+        assert asked_for.inner_text() != public
+        with page.expect_navigation():
+            page.get_by_role("button", name="Back to what public photos say").click()
+        page.get_by_text("public photos", exact=True).wait_for()
+        assert asked_for.inner_text() == public
