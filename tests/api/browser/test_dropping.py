@@ -58,6 +58,26 @@ def test_200_files_at_once_are_taken_and_the_same_again_are_known(
     home.get_by_text("3 were here before").wait_for()
 
 
+def test_a_folder_is_dragged_in_with_the_folders_in_it(home: "Page", tmp_path: Path) -> None:
+    album = tmp_path / "Summer party"
+    (album / "second day").mkdir(parents=True)
+    (album / ".thumbnails").mkdir()
+    for number, colour in enumerate(COLOURS):
+        folder = album / "second day" if number == 2 else album
+        (folder / f"IMG_{number}.png").write_bytes(paint(colour, seed=number))
+    (album / ".thumbnails" / "IMG_0.png").write_bytes(paint(RED, seed=9))
+    # As the desktop does it: the page gets entries of the file system, which no script can make.
+    session = home.context.new_cdp_session(home)
+    dragged = {"items": [], "files": [str(album)], "dragOperationsMask": 1}
+    for event in ("dragEnter", "dragOver", "drop"):
+        session.send(
+            "Input.dispatchDragEvent", {"type": event, "x": 300, "y": 300, "data": dragged}
+        )
+    home.wait_for_url("**/events/*")
+    home.get_by_role("heading", name="Summer party").wait_for()
+    home.locator("#told", has_text="3 photos · 3 faces").wait_for()
+
+
 def test_an_upload_is_stopped_and_gone_on_with(home: "Page", files: list[Path]) -> None:
     waiting: list[Route] = []
 
