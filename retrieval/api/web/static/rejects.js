@@ -20,17 +20,19 @@ function takeAway(card) {
   speak(list.children.length ? n("{count} left", "{count} left", list.children.length) : t("Nothing waits"));
 }
 
+async function photoOf(card) {
+  return new File([await callForBlob("GET", `${path(card)}/photo`)], card.dataset.photo, { type: "image/*" });
+}
+
 async function choose(card) {
-  const data = await callForBlob("GET", `${path(card)}/photo`);
-  const file = new File([data], card.dataset.photo, { type: "image/*" });
-  if (await chosenFace(fieldsOf(card), file) === null) return;
+  if (await chosenFace(fieldsOf(card), await photoOf(card)) === null) return;
   await settle(card, "mended");
   takeAway(card);
 }
 
-async function another(card, files) {
+async function another(card, files, more = {}) {
   if (!files.length) return;
-  const made = await enrolAsking(fieldsOf(card), files);
+  const made = await enrolAsking({ ...fieldsOf(card), ...more }, files);
   if (!made.enrolled && !made.known) return;
   await settle(card, "mended");
   takeAway(card);
@@ -51,6 +53,7 @@ async function dismiss(card) {
 if (mayEdit) {
   for (const card of list.children) {
     card.querySelector("[data-choose]")?.addEventListener("click", () => acting(() => choose(card)));
+    card.querySelector("[data-same]")?.addEventListener("click", () => acting(async () => another(card, [await photoOf(card)], { same_person: "true" })));
     card.querySelector("[data-other]")?.addEventListener("change", (event) => acting(() => another(card, [...event.target.files])));
     card.querySelector("[data-dismiss]").addEventListener("click", () => acting(() => dismiss(card)));
     droppable(card, (files) => acting(() => another(card, files)));
