@@ -83,6 +83,18 @@ RUN = select(*(runs.c[name] for name in Run.__slots__))
 PHOTO = select(*(run_photos.c[name] for name in RunPhoto.__slots__))
 
 
+def of_runs(
+    collection: str | None, kind: str | None, event: int | None
+) -> list[ColumnElement[bool]]:
+    """Conditions of runs of a collection, by name, of a kind, and into an event; None for all."""
+    wanted = {
+        runs.c.collection: collection,
+        runs.c.kind: kind,
+        runs.c.options["event"].as_integer(): event,
+    }
+    return [column == value for column, value in wanted.items() if value is not None]
+
+
 def as_run(row: Any) -> Run:
     """A run of a row of `RUN`."""
     return Run(**{**row._mapping, "state": RunState(row.state)})

@@ -34,18 +34,14 @@ from retrieval.catalogue.runs.run_rows import (
     is_done,
     is_own,
     known_paths,
+    of_runs,
     row_of,
     run_meant,
     run_photos,
     runs,
     unfinished,
 )
-from retrieval.catalogue.schema import (
-    chunks,
-    days_ago,
-    meta,
-    now,
-)
+from retrieval.catalogue.schema import chunks, days_ago, meta, now
 from retrieval.errors import NotFound
 
 
@@ -86,15 +82,10 @@ class Runs:
             kind: only runs of this one; None for all.
             event: only runs that add to the event of this id; None for all.
         """
-        query = RUN.order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
-        if collection is not None:
-            query = query.where(runs.c.collection == collection)
-        if kind is not None:
-            query = query.where(runs.c.kind == kind)
-        if event is not None:
-            query = query.where(runs.c.options["event"].as_integer() == event)
+        query = RUN.where(*of_runs(collection, kind, event)).limit(limit)
+        newest = query.order_by(runs.c.started_at.desc(), runs.c.id)
         with self._database.reading() as connection:
-            return [as_run(row) for row in connection.execute(query)]
+            return [as_run(row) for row in connection.execute(newest)]
 
     def working(self) -> list[Run]:
         """All runs that work, oldest first."""
