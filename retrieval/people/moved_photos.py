@@ -28,8 +28,10 @@ def check_moved(service: Service, folder: str, to: str, max_bytes: int) -> tuple
 
     Raises:
         NotFound: no enrolled photo is of the old place.
-        SettingInvalid: one that was read is not there, or is another photo.
+        SettingInvalid: both places are one; a photo that was read is not there, or is another one.
     """
+    if folder == to:
+        raise SettingInvalid(f"The photos lie in {to} already: say where they lay before.")
     moved = [
         (after, face)
         for face in service.catalogue.photos(service.collection.id)

@@ -70,6 +70,8 @@ def test_paths_are_not_moved_to_where_the_photos_are_not(
     nowhere = rollcall(home, "photos", "moved", share, tmp_path / "nowhere", "--yes")
     assert nowhere.exit_code == 2
     assert "Nothing was changed" in nowhere.stderr
+    same = rollcall(home, "photos", "moved", share, share, "--yes")
+    assert (same.exit_code, "lie in" in same.stderr) == (2, True)
     other = copytree(share, tmp_path / "other")
     for photo in other.rglob("*.jpg"):
         Image.open(photo).rotate(1).save(photo, quality=70)

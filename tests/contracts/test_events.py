@@ -106,8 +106,11 @@ def test_an_event_comes_back_as_it_was_made(store, gallery, catalogue):
     assert (made.day, made.days, store.expected(made.id)) == (date(2026, 7, 4), 9, (ann,))
     assert store.all(gallery) == [made]
     with pytest.raises(AlreadyExists, match="Büro Süd"):
-        store.create(gallery, "Büro Süd")
-    with pytest.raises(NotFound, match="Büro Süd"):
+        store.create(gallery, "BÜRO  süd")
+    assert store.find(gallery, "büro süd") == made
+    renamed = store.change(gallery, made.id, name="Büro SÜD", day=made.day, days=made.days)
+    assert renamed.name == "Büro SÜD"
+    with pytest.raises(NotFound, match="Büro SÜD"):
         store.find(gallery, "winter")
 
 

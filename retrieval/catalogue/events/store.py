@@ -9,7 +9,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    and_,
     delete,
     func,
     insert,
@@ -36,7 +35,7 @@ from retrieval.catalogue.events.tables import (
     verdicts,
 )
 from retrieval.catalogue.lookups import same_person
-from retrieval.catalogue.names import clean_name
+from retrieval.catalogue.names import clean_name, folded
 from retrieval.catalogue.records import Person
 from retrieval.catalogue.schema import NO_VECTOR, chunks, days_ago, now
 from retrieval.errors import AlreadyExists, InputError, NotFound
@@ -67,7 +66,7 @@ class EventStore:
 
         Args:
             collection_id: whose people are meant.
-            name: unique in the collection.
+            name: unique in the collection, in whatever case.
             day: when it was; None to take it from the photos.
             expects: who was expected.
             people: ids of who, where a list was.
@@ -100,10 +99,12 @@ class EventStore:
             return self._database.edited(connection, made)
 
     def find(self, collection_id: int, name: str) -> Event:
-        """The event of this name; NotFound names those that there are."""
+        """The event of this name, in whatever case; NotFound names those that there are."""
         with self._database.reading() as connection:
             cleaned = clean_name(name, "event's name")
-            return find_event(connection, collection_id, events.c.name == cleaned, name)
+            alike = _alike(connection, collection_id, cleaned)
+            meant = alike.get(cleaned) or (next(iter(alike.values())) if len(alike) == 1 else None)
+            return find_event(connection, collection_id, events.c.id == meant, name)
 
     def get(self, collection_id: int, event_id: int) -> Event:
         """The event with this id, or NotFound."""
@@ -189,7 +190,7 @@ class EventStore:
             lock_collection(connection, collection_id)
             found = find_event(connection, collection_id, events.c.id == event_id)
             if name is not None and (new := clean_name(name, "event's name")) != found.name:
-                _check_free(connection, collection_id, new)
+                _check_free(connection, collection_id, new, but=event_id)
                 changed["name"] = new
             if expects is not None:
                 changed["expects"] = expects.value
@@ -322,12 +323,21 @@ def find_event(connection: Connection, collection_id: int, which: Any, name: str
     return _event(row)
 
 
-def _check_free(connection: Connection, collection_id: int, name: str) -> None:
-    mine = and_(events.c.collection_id == collection_id, events.c.name == name)
-    if connection.scalar(select(events.c.id).where(mine)) is not None:
-        raise AlreadyExists(
-            f"There is an event {name!r} already. Add the photos to it, or take another name."
-        )
+def _alike(connection: Connection, collection_id: int, name: str) -> dict[str, int]:
+    """The events of this name in whatever case, by name."""
+    query = select(events.c.name, events.c.id).where(events.c.collection_id == collection_id)
+    wanted = folded(name)
+    return {row.name: row.id for row in connection.execute(query) if folded(row.name) == wanted}
+
+
+def _check_free(
+    connection: Connection, collection_id: int, name: str, but: int | None = None
+) -> None:
+    for taken, event_id in _alike(connection, collection_id, name).items():
+        if event_id != but:
+            raise AlreadyExists(
+                f"There is an event {taken!r} already. Add the photos to it, or take another name."
+            )
 
 
 def _expect(connection: Connection, event_id: int, people: Iterable[int]) -> None:
