@@ -120,7 +120,9 @@ def listed_folder(
         if found.problem is None:
             yield listed_person(found.person, found.place)
         else:
-            reason = (found.problem.value, _MESSAGES[found.problem].format(found))
+            other = _below(folder, found.other)
+            message = _MESSAGES[found.problem].format(person=found.person, other=other)
+            reason = (found.problem.value, message)
             yield ListedPhoto(str(found.place), found.person, reason=reason)
 
 
@@ -128,10 +130,15 @@ def _is_nested(folder: Location) -> bool:
     found = layout(folder)
     if not found.sure:
         raise FoldersUnclear(
-            f"{_named(found.outer)} in {folder} hold no photos themselves, but folders that do: "
+            f"{_named(found.outer)} hold no photos themselves, but folders that do: "
             f"{_named(found.inner)}. Which are the people?"
         )
     return found.nested
+
+
+def _below(folder: Location, other: Location | None) -> str:
+    """Where another folder lies in the one that was given: its own place may not be told."""
+    return str(other).removeprefix(str(folder)).strip("/\\")
 
 
 def _named(names: Sequence[str]) -> str:
@@ -140,8 +147,8 @@ def _named(names: Sequence[str]) -> str:
 
 _MESSAGES = {
     Problem.LOOSE: "This photo lies in no person's folder. Move it into one.",
-    Problem.EMPTY: "The folder of {0.person!r} has no photo. Put some in, or remove it.",
-    Problem.SAME_NAME: "{0.other} has the same name. Are they one person? Then put the photos into"
+    Problem.EMPTY: "The folder of {person!r} has no photo. Put some in, or remove it.",
+    Problem.SAME_NAME: "{other!r} has the same name. Are they one person? Then put the photos into"
     " one folder. Are they two? Give a list with their employee numbers.",
 }
 

@@ -26,13 +26,14 @@ SHOWN = (
     "upkeep/findings.py", "upkeep/trust.py",
 )  # fmt: skip
 ELSEWHERE = {"ValueError", "HTTPException"}
+MESSAGES = ("message", "_MESSAGES")  # what holds why a photo is not taken
 SIGN_ON = ("api/single_sign_on.py", "api/asked_photos.py", "api/routing.py")  # of programs, issuers
 
 
 def template(node: ast.expr) -> str | None:
     """A text with `{}` where values stand."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
+        return re.sub(r"\{\w+(![rs])?\}", "{}", node.value)
     if not isinstance(node, ast.JoinedStr):
         return None
     return "".join(str(v.value) if isinstance(v, ast.Constant) else "{}" for v in node.values)
@@ -45,13 +46,18 @@ def sentences(text: str) -> Iterator[str]:
 
 
 def raised(path: Path) -> set[str]:
-    """The sentences of the errors that a module raises."""
+    """The sentences of the errors that a module raises, and of why it takes no photo."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     calls = [
         node.exc
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args
     ]
     texts = [template(c.args[0]) for c in calls if ast.unparse(c.func) not in ELSEWHERE]
+    for node in nodes:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in MESSAGES:
+            value = node.value
+            texts += map(template, value.values if isinstance(value, ast.Dict) else [value])
     return {sentence for text in texts if text for sentence in sentences(text)}
 
 

@@ -41,6 +41,7 @@ def test_a_folder_of_a_name_that_another_has_is_said_to_be_the_same_person(
             found: list[str] = []
             check(page, "/rejects, the same name", found, looks=look == "desktop")
             assert found == []
+            page.get_by_text("'Sales/Rosa' has the same name").wait_for()
             page.screenshot(path=shots / f"rejects-same-name-{look}.png")
             page.get_by_role("button", name="The same person").click()
             page.get_by_role("heading", name="Nothing waits").wait_for()
