@@ -66,7 +66,7 @@ class EventPhotoDocument(TypedDict):
     width: int
     height: int
     taken_at: str | None
-    """By the camera's clock."""
+    """By the clock on the wall there, without a zone: 2026-07-04T15:00:00."""
     seconds: float | None
     """How long it is, of a video; null of a photo."""
     reason: str | None

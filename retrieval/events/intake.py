@@ -15,7 +15,7 @@ from retrieval.collection.tracks.sightings import Sighting
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.events.documents import TakenPhoto
 from retrieval.events.host import Host
-from retrieval.photos.moments import taken_at
+from retrieval.photos.moments import taken_at, wall_clock
 from retrieval.photos.video_info import VideoInfo
 from retrieval.photos.videos import is_video, opened
 from retrieval.values import Source
@@ -225,6 +225,7 @@ def take_sighting(host: Host, event: Event, camera: str, sighting: Sighting) -> 
     track = sighting.track
     box = track.best[0].faces.detections.boxes[0]
     length = max(sighting.last - sighting.first, 0.0)
+    began = wall_clock(sighting.began)
     key = hashlib.sha256(f"{camera} {sighting.began.isoformat()} {sighting.number}".encode())
     best = min(max(track.best[0].second - sighting.first, 0.0), length)
 
@@ -233,11 +234,11 @@ def take_sighting(host: Host, event: Event, camera: str, sighting: Sighting) -> 
         picture = track.best[0].picture
         new = NewPhoto(
             sha256=key.hexdigest(),
-            photo=f"{camera} {sighting.began:%Y-%m-%d %H:%M:%S}",
+            photo=f"{camera} {began:%Y-%m-%d %H:%M:%S}",
             location=None,
             width=int(box[0] + box[2]),
             height=int(box[1] + box[3]),
-            taken_at=sighting.began,
+            taken_at=began,
             faces=track.faces(),
             pictures=[picture] if host.keeping.thumbnails and picture else (),
             seconds=length,

@@ -120,7 +120,7 @@ def photo_document(photo: EventPhoto) -> EventPhotoDocument:
         "photo": photo.photo,
         "width": photo.width,
         "height": photo.height,
-        "taken_at": None if photo.taken_at is None else photo.taken_at.isoformat(),
+        "taken_at": moment_of(photo.taken_at),
         "seconds": photo.seconds,
         "reason": photo.code,
         "message": photo.message,
@@ -158,8 +158,8 @@ def rounded(number: float | None) -> float | None:
 
 
 def moment_of(moment: datetime | None) -> str | None:
-    """As JSON tells moments: to the second."""
-    return None if moment is None else moment.isoformat(timespec="seconds")
+    """As JSON tells when photos were taken: by the clock on the wall, to the second, no zone."""
+    return None if moment is None else moment.replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""When a photo was taken, as its camera wrote it."""
+"""When a photo was taken: what the clock on the wall showed, without a zone.
+
+Cameras write that and seldom a zone, so every photo, video and sighting of an event has it, as a
+`datetime` that says UTC; as JSON it says no zone.
+"""
 
 import io
 import warnings
@@ -26,3 +30,8 @@ def taken_at(data: bytes) -> datetime | None:
         return datetime.strptime(str(written).strip("\0 "), _WRITTEN).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def wall_clock(moment: datetime) -> datetime:
+    """What the clock of this machine's zone shows at a moment that is known, as of a photo."""
+    return moment.astimezone().replace(tzinfo=UTC)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from retrieval.photos.moments import wall_clock
+
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
@@ -19,7 +21,7 @@ class VideoInfo:
         seconds: how long it says it is, or None.
         turned: degrees counterclockwise by which its frames are turned to stand upright.
         widened: by what the width of its frames is multiplied, of pixels that are no squares.
-        taken_at: when it was recorded, by its own clock, or None.
+        taken_at: when it was recorded, see `photos.moments`, or None.
     """
 
     width: int
@@ -64,10 +66,11 @@ def _written_length(written: str | None) -> float | None:
 
 
 def _moment(written: str | None) -> datetime | None:
-    """A camera's moment; players that know none write the beginning of 1904 or 1970."""
+    """What the wall's clock showed; players that know none write the beginning of 1904 or 1970."""
     try:
         found = datetime.fromisoformat((written or "").replace("Z", "+00:00"))
     except ValueError:
         return None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return found if found.year > 1980 else None
+    if found.year <= 1980:
+        return None
+    return wall_clock(found) if found.tzinfo else found.replace(tzinfo=UTC)

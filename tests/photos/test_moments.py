@@ -1,12 +1,14 @@
 """When a photo was taken, as its camera wrote it."""
 
 import io
+import time
 from datetime import UTC, datetime
 
 import pytest
 from PIL import ExifTags, Image
 
-from retrieval.photos.moments import taken_at
+from retrieval.events.shown import moment_of
+from retrieval.photos.moments import taken_at, wall_clock
 
 
 def photo(original=None, changed=None):
@@ -34,3 +36,15 @@ def photo(original=None, changed=None):
 )  # fmt: skip
 def test_the_moment_is_the_camera_s_or_none(data, expected):
     assert taken_at(data) == expected
+
+
+def test_what_is_known_in_utc_is_told_as_a_camera_of_this_zone_writes_it(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        seen = wall_clock(datetime(2026, 12, 31, 20, 15, tzinfo=UTC))
+        assert seen == taken_at(photo("2027:01:01 05:15:00"))
+        assert moment_of(seen) == "2027-01-01T05:15:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -104,7 +104,7 @@ class EventPhoto:
         photo: what the user calls it.
         location: where it can be read again, or None.
         width, height: of the upright photo, in pixels.
-        taken_at: by its EXIF, as the camera's clock had it.
+        taken_at: what the clock on the wall showed, see `photos.moments`, or None.
         code, message: why it was not taken, or None.
         seconds: how long it is, of a video; None of a photo.
     """

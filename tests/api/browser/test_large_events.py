@@ -244,3 +244,34 @@ def test_how_strict_answers_are_is_chosen_and_taken_back(browser: "Browser", eve
             page.get_by_role("button", name="Back to what public photos say").click()
         page.get_by_text("public photos", exact=True).wait_for()
         assert asked_for.inner_text() == public
+
+
+def test_what_is_chosen_is_seen_where_colours_are_the_systems_own(
+    browser: "Browser", event: str
+) -> None:
+    def outlined(*selectors: str) -> None:
+        for selector in selectors:
+            style = "(found) => getComputedStyle(found).outlineStyle"
+            assert page.locator(selector).first.evaluate(style) == "solid", selector
+
+    root = event.rsplit("/events", 1)[0]
+    with watched(browser, event, forced_colors="active") as page:
+        opened(page, event)
+        outlined('.tabs button[aria-selected="true"]', ".nav a[aria-current]")
+        page.goto(f"{root}/quality")
+        settled(page)
+        page.locator(".stance").first.wait_for()
+        outlined(".stance:has(:checked)", ".parts a[aria-current]")
+        page.goto(f"{root}/people")
+        settled(page)
+        page.locator("#people input[name=person]").first.check()
+        outlined(".choosable:has(:checked) .tile", ".filters a[aria-current]")
+
+
+def test_a_photo_says_when_it_was_taken_wherever_it_is_looked_at(
+    browser: "Browser", event: str
+) -> None:
+    with watched(browser, event, timezone_id="America/New_York") as page:
+        opened(page, event)
+        page.locator(".tile-photo").first.click()
+        page.get_by_text("4 Jul 2026, 15:00").wait_for()
