@@ -150,9 +150,8 @@ def _upright(detector: Detector, small: Photo, found: Detections) -> tuple[int, 
     best = float(found.scores.max(initial=0.0))
     if not small.pixels.size or best >= detector.clear_score + (1 - detector.clear_score) / 5:
         return UPRIGHT, found
-    if best >= detector.clear_score and not _side_of_face(
-        detector, small, found, (180,), -_SIDE_LEAD
-    ):
+    is_clear = len(found) > 0 and best >= detector.clear_score
+    if is_clear and not _side_of_face(detector, small, found, (180,), -_SIDE_LEAD):
         return UPRIGHT, found
     shown = _shrunk(small.pixels, _SIDE_PX)
     sides = {degrees: detector.detect(turned(shown, degrees)) for degrees in TURNS}
