@@ -93,7 +93,9 @@ def ending(run: Run, camera: "Camera") -> "Iterator[None]":
         run.remark("ending; once more stops at once")
         camera.stop()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = (signal.SIGINT, signal.SIGTERM)
+    ignored = signal.SIG_IGN  # Ctrl-C, by what a script starts in the background
+    before = {n: signal.signal(n, end) for n in heard if signal.getsignal(n) is not ignored}
     try:
         yield
     finally:

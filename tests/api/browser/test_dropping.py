@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from retrieval.settings import Settings
-from tests.api.browser.conftest import settled, watched
+from tests.api.browser.conftest import LOOKS, settled, watched
 from tests.api.conftest import painted_app, served
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service
 
@@ -27,9 +27,10 @@ def app(tmp_path: Path) -> FastAPI:
 
 
 @pytest.fixture
-def home(browser: "Browser", app: FastAPI) -> Iterator["Page"]:
+def home(request: pytest.FixtureRequest, browser: "Browser", app: FastAPI) -> Iterator["Page"]:
     """The home of a service over painted people."""
-    with served(app) as port, watched(browser, f"http://127.0.0.1:{port}") as page:
+    look = LOOKS[getattr(request, "param", "desktop")]
+    with served(app) as port, watched(browser, f"http://127.0.0.1:{port}", **look) as page:
         page.goto("/")
         settled(page)
         yield page
@@ -46,6 +47,7 @@ def files(tmp_path: Path) -> list[Path]:
     return found
 
 
+@pytest.mark.parametrize("home", LOOKS, indirect=True)
 def test_200_files_at_once_are_taken_and_the_same_again_are_known(
     home: "Page", files: list[Path]
 ) -> None:

@@ -10,7 +10,7 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageOps
 
-from tests.api.browser.conftest import settled, watched
+from tests.api.browser.conftest import LOOKS, settled, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -29,9 +29,10 @@ SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 
 
 @pytest.fixture
-def page(browser: "Browser", address: str) -> Iterator["Page"]:
+def page(request: pytest.FixtureRequest, browser: "Browser", address: str) -> Iterator["Page"]:
     """A page that must write no error to the console and ask no other host for anything."""
-    with watched(browser, address) as page:
+    look = getattr(request, "param", "desktop")
+    with watched(browser, address, **LOOKS[look]) as page:
         yield page
 
 
@@ -216,6 +217,7 @@ def test_a_merge_is_previewed_done_and_undone(page: "Page", family: list[str]) -
     assert page.get_by_role("link", name="family2-man").is_visible()
 
 
+@pytest.mark.parametrize("page", LOOKS, indirect=True)
 def test_enrolled_photos_are_reviewed_by_keys_alone(
     page: "Page", family: list[str], people_dir: Path, tmp_path: Path
 ) -> None:

@@ -149,9 +149,16 @@ def test_a_file_that_is_no_video_is_refused_not_watched_in_silence(service, tmp_
         list(service.watch_camera(opened, gap_s=5, pulse_s=60, tell=lambda line: None))
 
 
-def test_ctrl_c_and_sigterm_let_a_camera_end_and_a_second_one_stops():
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as a terminal's processes obey it, also where tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_and_sigterm_let_a_camera_end_and_a_second_one_stops(ctrl_c):
     told, stopped = [], []
-    before = signal.getsignal(signal.SIGINT)
     camera = SimpleNamespace(stop=lambda: stopped.append(1))
     with ending(SimpleNamespace(remark=told.append), camera):
         signal.raise_signal(signal.SIGTERM)
@@ -159,7 +166,7 @@ def test_ctrl_c_and_sigterm_let_a_camera_end_and_a_second_one_stops():
         assert (len(told), len(stopped)) == (2, 2)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_camera_that_is_not_there_is_told_and_its_password_is_not():
