@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from datetime import date
+from itertools import product
 
 import openpyxl
 import pytest
@@ -235,13 +236,13 @@ def test_a_viewer_may_export_but_not_ask_who_was_deleted(
 
 
 @pytest.mark.parametrize("sort", ["name", "number", "newest", "photos", "seen"])
-@pytest.mark.parametrize("value", ["\ud800", "a\udfff", "\0", None, True, 1.5, 10**30, [], {}])
 def test_a_cursor_that_somebody_made_up_is_refused(
-    client: TestClient, staff: dict[str, int], sort: str, value: object
+    client: TestClient, staff: dict[str, int], sort: str
 ) -> None:
     ours = client.get("/v1/people", params={"sort": sort, "limit": 1}).json()["next"]
     key = json.loads(base64.urlsafe_b64decode(ours))
-    for place in range(len(key)):
+    values = ("\ud800", "a\udfff", "\0", None, True, 1.5, 10**30, [], {})
+    for place, value in product(range(len(key)), values):
         made = json.dumps([*key[:place], value, *key[place + 1 :]]).encode()
         cursor = base64.urlsafe_b64encode(made).decode()
         for path in ("/v1/people", "/people"):

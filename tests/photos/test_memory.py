@@ -104,7 +104,9 @@ def test_large_photos_of_a_phone_are_taken_by_the_default_budget() -> None:
 
 
 @contextmanager
-def decoding(budget: MemoryBudget, needed: int) -> Iterator[threading.Event]:
+def decoding(
+    pool: ThreadPoolExecutor, budget: MemoryBudget, needed: int
+) -> Iterator[threading.Event]:
     """Somebody who decodes until the block ends; the event says that the share was got."""
     got, over = threading.Event(), threading.Event()
 
@@ -113,19 +115,18 @@ def decoding(budget: MemoryBudget, needed: int) -> Iterator[threading.Event]:
             got.set()
             over.wait(WAIT_S)
 
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(work)
-        try:
-            yield got
-        finally:
-            over.set()
+    pool.submit(work)
+    try:
+        yield got
+    finally:
+        over.set()
 
 
 def test_huge_photos_take_turns_and_ordinary_ones_do_not_wait_for_them() -> None:
     budget = MemoryBudget(800)
-    with decoding(budget, 600) as first:
+    with ThreadPoolExecutor(3) as pool, decoding(pool, budget, 600) as first:
         assert first.wait(WAIT_S)
-        with decoding(budget, 500) as second, decoding(budget, 90) as ordinary:
+        with decoding(pool, budget, 500) as second, decoding(pool, budget, 90) as ordinary:
             assert ordinary.wait(WAIT_S)
             assert not second.is_set()
             assert budget.taken == 690
