@@ -59,7 +59,7 @@ class Connection(H11Protocol):
         """Begin to wait for the first request; make room if there are too many."""
         assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
-        _end_when_stalled(transport, self.waiting.stall_timeout_s)
+        _set_options(transport, self.waiting.stall_timeout_s)
         most = self.waiting.most
         if len(self.connections) > most:
             if not self.waiting.idle:
@@ -142,10 +142,16 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(scope, receive, send)
 
 
-def _end_when_stalled(transport: asyncio.Transport, timeout_s: float) -> None:
-    """Let the kernel end a connection whose other end is gone or takes no bytes (tcp(7))."""
+def _set_options(transport: asyncio.Transport, stall_timeout_s: float) -> None:
+    """Let the kernel send at once, and end a connection whose other end takes no bytes (tcp(7)).
+
+    An answer's head and body are written one after the other: held back until the head is
+    acknowledged, which clients put off, the body of a kept connection would come 40 ms late.
+    asyncio sees to it, but only for sockets that were made with the protocol's number.
+    """
     connected = transport.get_extra_info("socket")
     if connected is not None and connected.family in (socket.AF_INET, socket.AF_INET6):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
         if option is not None:
-            connected.setsockopt(socket.IPPROTO_TCP, option, int(timeout_s * 1000))
+            connected.setsockopt(socket.IPPROTO_TCP, option, int(stall_timeout_s * 1000))

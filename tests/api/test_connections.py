@@ -1,5 +1,6 @@
 """Connections that owe a request: they end in time, and never keep others from being answered."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from retrieval.api.connections import Connection
 from retrieval.settings import Settings
 from tests.api.conftest import painted_app, served
 
@@ -61,6 +63,23 @@ def drip(slow: socket.socket, data: bytes, pause_s: float = 0.05) -> bytes:
     else:
         pytest.fail("the service took every byte")
     return said
+
+
+def test_the_body_of_an_answer_does_not_wait_until_its_head_is_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Connection.connection_made
+    at_once: list[int] = []
+
+    def spied(connection: Connection, transport: asyncio.Transport) -> None:
+        made(connection, transport)
+        accepted = transport.get_extra_info("socket")
+        at_once.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(Connection, "connection_made", spied)
+    with port_of(tmp_path) as port:
+        ask(port)
+    assert at_once == [1]
 
 
 def test_a_head_that_comes_byte_by_byte_is_refused_and_others_are_answered_meanwhile(

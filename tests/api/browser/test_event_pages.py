@@ -150,7 +150,7 @@ def test_an_album_becomes_a_roll_that_is_corrected_and_exported(
 
         # The HEIC is shown as any other photo.
         turn_to(page, "album")
-        heic = page.get_by_role("button", name="IMG_0000.heic")
+        heic = page.locator("#album").get_by_role("button", name="IMG_0000.heic")
         heic.scroll_into_view_if_needed()
         page.wait_for_function(
             "() => [...document.querySelectorAll('[title=\"IMG_0000.heic\"] img')]"
@@ -187,7 +187,7 @@ def test_an_album_becomes_a_roll_that_is_corrected_and_exported(
         page.locator("#lists .line", has_text="family1-dad").wait_for(state="detached")
         # Fifth: on the photo itself, a face is somebody of ours after all.
         turn_to(page, "album")
-        page.get_by_role("button", name="family1-at-the-beach.jpg").click()
+        page.locator("#album").get_by_role("button", name="family1-at-the-beach.jpg").click()
         page.locator("#viewer .box.unknown").first.click()
         page.locator("#viewer .choice", has_text="family1-dad").or_(
             page.locator("#viewer .choice").first

@@ -21,7 +21,7 @@ from tests.api.conftest import served
 from tests.api.painted import catalogue_of
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 TIMED = os.environ.get("ROLLCALL_PAGE_TIMES") == "1"
 PHOTOS = 500 if TIMED else 24
@@ -156,6 +156,37 @@ def test_the_whole_page_is_worked_by_keyboard(browser: "Browser", event: str) ->
         keys.press("?")
         page.get_by_role("dialog", name="Keys").wait_for()
         keys.press("Escape")
+
+
+def test_a_click_counts_though_the_roll_is_read_anew_meanwhile(
+    browser: "Browser", event: str
+) -> None:
+    with watched(browser, event) as page:
+        opened(page, event)
+        before = to_check(page)
+        for done in (1, 2):
+            page.keyboard.press("1")
+            wait_to_check(page, before - done)
+        page.locator("#tab-present").click()
+
+        def press(button: "Locator") -> None:
+            button.hover()
+            page.mouse.down()
+            with page.expect_response("**/roll?*"):
+                page.keyboard.press("z")
+            page.evaluate("new Promise(requestAnimationFrame)")
+            page.mouse.up()
+
+        line = page.locator("#lists .line").nth(1)
+        line.evaluate("(line) => { line.dataset.same = 1; }")
+        press(line)
+        wait_to_check(page, before - 1)
+        assert page.locator("#lists [data-same]").get_attribute("aria-expanded") == "true"
+        press(page.locator(".line-detail .button", has_text="Not Person").first)
+        page.locator("#undo-text", has_text="Not Person").wait_for()
+        wait_to_check(page, before)
+        page.keyboard.press("z")
+        page.locator("#undo-bar").wait_for(state="hidden")
 
 
 @pytest.mark.parametrize("look", LOOKS)

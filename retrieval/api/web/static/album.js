@@ -4,6 +4,7 @@ import { address, element } from "./api.js";
 import { placed } from "./boxes.js";
 import { nameOf, stateOf, timesOf } from "./judging.js";
 import { clock, n, t } from "./messages.js";
+import { inOrder } from "./redrawing.js";
 import { roving } from "./roving.js";
 import { facePicture } from "./who.js";
 
@@ -35,7 +36,7 @@ export class Album {
 
   draw() {
     const wanted = new Set(this.store.photos.map((photo) => photo.id));
-    for (const [id, tile] of this.tiles) if (!wanted.has(id)) { tile.remove(); this.tiles.delete(id); }
+    for (const id of this.tiles.keys()) if (!wanted.has(id)) this.tiles.delete(id);
     for (const photo of this.store.photos) {
       if (!this.tiles.has(photo.id)) {
         const tile = this.#tile(photo);
@@ -47,11 +48,7 @@ export class Album {
         this.watch.observe(tile);
       }
     }
-    // Into their order, with no move where nothing has changed.
-    this.store.photos.forEach((photo, place) => {
-      const tile = this.tiles.get(photo.id);
-      if (this.list.children[place] !== tile) this.list.insertBefore(tile, this.list.children[place] ?? null);
-    });
+    inOrder(this.list, this.store.photos.map((photo) => this.tiles.get(photo.id)));
   }
 
   #tile(photo) {

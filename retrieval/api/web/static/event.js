@@ -7,6 +7,7 @@ import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
 import { Judging } from "./judging.js";
 import { day, n, number, t } from "./messages.js";
 import { progressCard } from "./progress.js";
+import { whenReleased } from "./redrawing.js";
 import { Cards } from "./rollcards.js";
 import { Lists } from "./rolllists.js";
 import { isCommand, roving } from "./roving.js";
@@ -28,7 +29,7 @@ const failed = (error) => { if (error?.name !== "AbortError") showProblem(by("pr
 const showPhoto = (face) => viewer.open(face.photo_id, face.id);
 const album = new Album(by("album"), store, { open: (photo) => viewer.open(photo), failed });
 const cards = new Cards(by("cards"), store, judging, { showPhoto, failed });
-const lists = new Lists(store, judging, { showPhoto, failed });
+const lists = new Lists(by("lists"), store, judging, { showPhoto, failed });
 const panel = by("panel");
 roving(panel, "[data-rove]");
 
@@ -57,20 +58,16 @@ function showTab(name, { focus = false } = {}) {
   by("lists").hidden = name === "check";
   if (!store.roll) return;
   if (name === "check") cards.show();
-  else {
-    const focused = document.activeElement?.dataset?.key;
-    by("lists").replaceChildren(lists.drawn(name));
-    if (focused) by("lists").querySelector(`[data-key="${focused}"]`)?.focus({ preventScroll: true });
-  }
+  else lists.show(name);
 }
 
 tabs.forEach((each, row) => {
-  each.addEventListener("click", () => { lists.opened = null; showTab(each.dataset.tab); });
+  each.addEventListener("click", () => { lists.opened.clear(); showTab(each.dataset.tab); });
   each.addEventListener("keydown", (event) => {
     const to = { ArrowRight: row + 1, ArrowLeft: row - 1, Home: 0, End: tabs.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    lists.opened = null;
+    lists.opened.clear();
     showTab(tabs[(to + tabs.length) % tabs.length].dataset.tab, { focus: true });
   });
 });
@@ -83,7 +80,9 @@ document.querySelectorAll("[data-side]").forEach((button) => button.addEventList
 
 // The roll as it is by now
 
-store.addEventListener("roll", () => {
+store.addEventListener("roll", () => whenReleased(showRoll));
+
+function showRoll() {
   const { roll } = store;
   const each = counts();
   tabs.forEach((one) => { one.querySelector(".count").textContent = number(each[one.dataset.tab]); });
@@ -95,7 +94,8 @@ store.addEventListener("roll", () => {
   by("body").hidden = roll.counts.photos === 0 && upload === null;
   cards.renew();
   showTab(tab ?? (each.check ? "check" : "present"));
-});
+}
+
 store.addEventListener("failed", ({ detail }) => failed(detail));
 
 // Undo: on the bar for a while, by Z at any time

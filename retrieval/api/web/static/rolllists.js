@@ -3,69 +3,84 @@
 import { element, mayEdit, pageOf, portrait } from "./api.js";
 import { likeness, nameOf, sureness, timesOf, whyOf } from "./judging.js";
 import { moment, n, t } from "./messages.js";
+import { inOrder, whenReleased } from "./redrawing.js";
 import { facePicture } from "./who.js";
 
 const VIDEOS = 2; // of one line
 const FACES = 24; // of one line at first
 const PIECE = 200; // lines or groups at a time: the rest comes when one scrolls there
 
-// Add what a list holds in pieces, so that a long one is there at once.
-function inPieces(list, rows, drawn) {
-  let from = 0;
-  const end = element("li", { class: "piece-end", "aria-hidden": "true" });
-  const more = () => {
-    end.remove();
-    list.append(...rows.slice(from, from + PIECE).map(drawn));
-    from += PIECE;
-    if (from < rows.length) { list.append(end); watch.observe(end); }
-  };
-  const watch = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) { watch.unobserve(end); more(); } }, { rootMargin: "600px" });
-  more();
-}
-
 // From when to when somebody was in the first videos; the rest stands with the faces.
 const inVideos = (line) => line.videos.slice(0, VIDEOS).map((stay) => `${stay.video.split("/").at(-1)} ${timesOf(stay)}`);
 
 export class Lists {
-  constructor(store, judging, { showPhoto, failed }) {
-    Object.assign(this, { store, judging, showPhoto, failed });
-    this.opened = null; // key of the line whose faces are shown
+  constructor(place, store, judging, { showPhoto, failed }) {
+    Object.assign(this, { place, store, judging, showPhoto, failed });
+    this.opened = new Set(); // keys of the lines whose faces are shown
+    this.tab = null; // what the list shows
+    this.places = new Map(); // its lines by key: {made, told}
+    this.end = element("li", { class: "piece-end", "aria-hidden": "true" });
+    new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      this.most += PIECE;
+      this.show(this.tab);
+    }, { rootMargin: "600px" }).observe(this.end);
   }
 
   #button(text, say, { extra = "", label } = {}) {
     return element("button", { class: `button small ${extra}`, type: "button", "aria-label": label, onclick: () => say().catch?.(this.failed) }, text);
   }
 
-  #line(key, { picture, enrolled, title, told, badge, faces, person }) {
-    const detail = element("div", { class: "line-detail", id: `detail-${key}`, hidden: true });
-    const row = element("button", { class: "line", type: "button", "data-rove": true, "data-key": key, "aria-expanded": "false", "aria-controls": detail.id },
-      picture, enrolled,
+  // A line that folds out: its row and its detail stay what they are while what they tell changes.
+  #line(made, { key, picture, enrolled, title, told, badge, faces, person }) {
+    const line = made.line ??= this.#folding(made, key);
+    Object.assign(line, { faces, person });
+    line.row.replaceChildren(picture, ...(enrolled ? [enrolled] : []),
       element("span", { class: "grow" }, element("strong", { class: "clip" }, title), element("span", { class: "small soft clip" }, told)),
-      badge);
-    const open = (on) => {
-      row.setAttribute("aria-expanded", String(on));
-      detail.hidden = !on;
-      if (on && !detail.childElementCount) this.#fill(detail, faces, person);
-    };
-    row.addEventListener("click", () => {
-      const on = row.getAttribute("aria-expanded") !== "true";
-      this.opened = on ? key : null;
-      open(on);
-    });
-    const made = element("li", {}, row, detail);
-    if (this.opened === key) open(true);
+      ...(badge ? [badge] : []));
     return made;
   }
 
-  async #fill(detail, ids, person) {
-    if (mayEdit) detail.append(this.#all(ids, person));
-    const list = element("ul", { class: "line-faces" });
-    detail.append(list);
-    const shown = await this.store.facesOf(ids.slice(0, FACES)).catch(this.failed);
-    list.append(...(shown ?? []).map((face) => this.#face(face, person)));
-    if (ids.length > FACES) detail.append(element("p", { class: "small soft" }, n("and {count} more", "and {count} more", ids.length - FACES)));
-    const [first] = shown ?? [];
-    if (!person && first?.candidates.length && mayEdit) detail.prepend(this.#candidates(ids, first));
+  #folding(made, key) {
+    const detail = element("div", { class: "line-detail", id: `detail-${key}`, hidden: true });
+    const row = element("button", { class: "line", type: "button", "data-rove": true, "data-key": key, "aria-expanded": "false", "aria-controls": detail.id });
+    row.addEventListener("click", () => {
+      if (!this.opened.delete(key)) this.opened.add(key);
+      this.#unfold(made.line);
+    });
+    made.append(row, detail);
+    return { key, row, detail, shown: null };
+  }
+
+  #unfold(line) {
+    const on = this.opened.has(line.key);
+    line.row.setAttribute("aria-expanded", String(on));
+    line.detail.hidden = !on;
+    if (on) this.#fill(line);
+  }
+
+  // All at once, and anew only where it has changed: nothing moves away from under the pointer.
+  async #fill(line) {
+    const { faces: ids, person } = line;
+    const faces = await this.store.facesOf(ids.slice(0, FACES)).catch(this.failed) ?? [];
+    whenReleased(() => {
+      const shown = JSON.stringify([ids, person, faces]);
+      if (line.shown === shown || line.faces !== ids) return;
+      line.shown = shown;
+      const focused = line.detail.contains(document.activeElement);
+      line.detail.replaceChildren(...this.#detail(ids, faces, person));
+      if (focused) line.row.focus({ preventScroll: true });
+    });
+  }
+
+  #detail(ids, faces, person) {
+    const [first] = faces;
+    return [
+      !person && first?.candidates.length && mayEdit ? this.#candidates(ids, first) : "",
+      mayEdit ? this.#all(ids, person) : "",
+      element("ul", { class: "line-faces" }, ...faces.map((face) => this.#face(face, person))),
+      ids.length > FACES ? element("p", { class: "small soft" }, n("and {count} more", "and {count} more", ids.length - FACES)) : "",
+    ];
   }
 
   // What can be said of all faces of a line at once.
@@ -106,10 +121,11 @@ export class Lists {
           element("p", { class: "small soft" }, whyOf(face)))) : null);
   }
 
-  #person(line) {
+  #person(made, line) {
     const told = [line.external_id, n("in {count} photo", "in {count} photos", line.photos), line.expected === false ? t("not expected") : null, ...inVideos(line)];
     const word = line.confirmed_by ? sureness("confirmed") : sureness(line.certainty);
-    return this.#line(`p${line.person_id}`, {
+    return this.#line(made, {
+      key: `p${line.person_id}`,
       picture: facePicture(this.store.event, line.best),
       enrolled: portrait(line.person, line.portrait, "small-picture"),
       title: line.person,
@@ -120,10 +136,10 @@ export class Lists {
     });
   }
 
-  #group(group) {
-    return this.#line(`g${group.group}`, {
+  #group(made, group) {
+    return this.#line(made, {
+      key: `g${group.group}`,
       picture: facePicture(this.store.event, group.best),
-      enrolled: null,
       title: group.nobody_of_ours ? t("Nobody of ours") : n("Seen in {count} photo", "Seen in {count} photos", group.photos),
       told: group.first ? moment(group.first) : n("{count} face", "{count} faces", group.faces.length),
       badge: element("span", { class: `badge ${group.nobody_of_ours ? "unusable" : "unknown"}` }, group.nobody_of_ours ? t("said so") : t("unknown")),
@@ -132,28 +148,54 @@ export class Lists {
     });
   }
 
-  #small(id) {
-    return this.#line(`u${id}`, { picture: facePicture(this.store.event, id), enrolled: null, title: t("Too small to tell"), told: t("Or too blurred, or turned away"), badge: null, faces: [id], person: null });
+  #small(made, id) {
+    return this.#line(made, { key: `u${id}`, picture: facePicture(this.store.event, id), title: t("Too small to tell"), told: t("Or too blurred, or turned away"), faces: [id], person: null });
   }
 
-  #absent(line) {
-    return element("li", { class: "absent-line", tabindex: "0", "data-rove": true }, portrait(line.person, line.portrait, "small-picture"),
+  #absent(made, line) {
+    Object.assign(made, { className: "absent-line" }).dataset.rove = "";
+    made.replaceChildren(portrait(line.person, line.portrait, "small-picture"),
       element("span", { class: "grow" }, element("strong", {}, line.person), element("span", { class: "small soft" }, line.external_id ?? "")),
       element("a", { class: "button small quiet", href: pageOf(`/people/${line.person_id}`), tabindex: "-1", "aria-label": t("To {name}", { name: line.person }) }, "→"));
+    return made;
   }
 
-  // The list of a tab.
-  drawn(tab) {
+  // What a tab lists: of each row its key, and how it is drawn into its place.
+  #listed(tab) {
     const { people, unknown, unusable, event } = this.store.roll;
-    const list = element("ul", { class: "lines" });
-    const [rows, draw, none] = {
-      present: [people.filter((line) => line.standing === "present"), (line) => this.#person(line), t("Nobody was recognised yet.")],
-      unknown: [unknown, (group) => this.#group(group), t("No unknown faces.")],
-      small: [unusable, (id) => this.#small(id), t("No face was too small to tell.")],
-      absent: [people.filter((line) => line.standing === "absent"), (line) => this.#absent(line), event.expects === "nobody" ? t("Nobody in particular was expected, so nobody is absent. Say who was under “Expected”.") : t("Nobody who was expected is absent.")],
+    return {
+      present: [people.filter((line) => line.standing === "present"), (line) => line.person_id, (made, line) => this.#person(made, line), t("Nobody was recognised yet.")],
+      unknown: [unknown, (group) => group.group, (made, group) => this.#group(made, group), t("No unknown faces.")],
+      small: [unusable, (id) => id, (made, id) => this.#small(made, id), t("No face was too small to tell.")],
+      absent: [people.filter((line) => line.standing === "absent"), (line) => line.person_id, (made, line) => this.#absent(made, line), event.expects === "nobody" ? t("Nobody in particular was expected, so nobody is absent. Say who was under “Expected”.") : t("Nobody who was expected is absent.")],
     }[tab];
-    if (!rows.length) return element("p", { class: "empty slim soft" }, none);
-    inPieces(list, rows, draw);
-    return list;
+  }
+
+  // Show the list of a tab as it is by now; what stays the same is not touched.
+  show(tab) {
+    if (tab !== this.tab) {
+      [this.tab, this.most, this.places] = [tab, PIECE, new Map()];
+      this.list = element("ul", { class: "lines" });
+    }
+    const [rows, keyOf, drawn, none] = this.#listed(tab);
+    if (!rows.length) {
+      this.tab = null;
+      return this.place.replaceChildren(element("p", { class: "empty slim soft" }, none));
+    }
+    const before = this.places;
+    this.places = new Map(rows.slice(0, this.most).map((row) => {
+      const key = keyOf(row);
+      const told = JSON.stringify(row);
+      const place = before.get(key) ?? { made: element("li"), told: null };
+      if (place.told !== told) drawn(place.made, row);
+      place.told = told;
+      return [key, place];
+    }));
+    const made = [...this.places.values()].map((place) => place.made);
+    this.end.remove();
+    inOrder(this.list, made);
+    if (rows.length > this.most) this.list.append(this.end);
+    if (this.list.parentElement !== this.place) this.place.replaceChildren(this.list);
+    for (const each of made) if (each.line) this.#unfold(each.line);
   }
 }

@@ -5,6 +5,7 @@ import { describe, fileOf, pictureOf } from "./album.js";
 import { drawn, isFarRight, partTags, placed, placedAt } from "./boxes.js";
 import { likeness, nameOf, stateOf, sureness, timesOf, whyOf } from "./judging.js";
 import { clock, moment, n, t } from "./messages.js";
+import { whenReleased } from "./redrawing.js";
 import { isCommand, roving } from "./roving.js";
 import { facePicture } from "./who.js";
 
@@ -29,7 +30,7 @@ export class Viewer {
     this.parts.draw?.addEventListener("click", () => (this.drawing ? this.#endDrawing() : this.#beginDrawing()));
     dialog.addEventListener("keydown", (event) => this.#key(event));
     dialog.addEventListener("close", () => this.#closed());
-    store.addEventListener("faces", ({ detail }) => { if (this.photo && detail.has(this.photo.id)) this.#faces(); });
+    store.addEventListener("faces", ({ detail }) => { whenReleased(() => { if (this.photo && detail.has(this.photo.id)) this.#faces(); }); });
     this.parts.stage.addEventListener("pointerdown", (event) => this.#press(event));
   }
 
