@@ -70,6 +70,11 @@ def backup(
     }
     sentence = f"{made.path}: {_held(made.contents, made.kept_photos)}, {made.bytes:,} bytes"
     run.emit(document, lambda: run.print(f"{sentence}.", markup=False))
+    if not made.noted:
+        run.remark(
+            "Nothing can be written to the catalogue now, so it does not know of this file:"
+            " receipts of deletions will not name it."
+        )
     if at_rest:
         run.remark("Vectors and kept photos in it are encrypted; it needs the key they have now.")
     if not made.encrypted:
@@ -114,7 +119,7 @@ def restore(
     """
     from retrieval.building import open_catalogue, photos_root, user_key_of
     from retrieval.files.keys import read_key_file
-    from retrieval.upkeep.backup.restoring import check_backup
+    from retrieval.upkeep.backup.restoring import check_backup, verified_backup
     from retrieval.upkeep.backup.restoring import restore as restore_backup
 
     def passphrase() -> str:
@@ -141,20 +146,23 @@ def restore(
         lost.extend(found)
         if found:
             run.remark(_lost(found))
+        elif not catalogue.collections():
+            return True  # nothing is there that could be replaced
         return run.confirm(f"Replace what is in {catalogue.url} by {file}?", yes)
 
-    with open_catalogue(run.settings, lost=True) as catalogue:
+    key = partial(read_key_file, key_file) if key_file else user_key_of(run.settings)
+    with (
+        verified_backup(home, file, passphrase, key, receipt or ()) as verified,
+        open_catalogue(run.settings, lost=True) as catalogue,
+    ):
         done = restore_backup(
+            verified,
             catalogue,
-            home,
-            file,
-            passphrase=passphrase,
-            receipts=receipt or (),
-            user_key=partial(read_key_file, key_file) if key_file else user_key_of(run.settings),
             photos_at=photos_root(run.settings),
             keys_of_backup=keys == "backup",
             proceed=proceed,
         )
+        in_clear = verified.encrypted_at_rest and catalogue.encryptor.active() is None
         if done is not None:
             faces = done.backup.contents.faces
             note(catalogue, [run.entry(file=str(file), faces=faces)])
@@ -185,6 +193,11 @@ def restore(
         ],
     }
     run.emit(document, lambda: run.print(f"{sentence}.", markup=False))
+    if in_clear:
+        run.remark(
+            "Vectors and kept photos were encrypted in the backup and lie in the clear here:"
+            " `rollcall catalogue encrypt` encrypts them."
+        )
     if done.keyed and not done.keys_in_use:
         run.remark("No key opens the HTTP service now. Make one with `rollcall keys create`.")
 

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -261,7 +262,11 @@ class EmbeddedRedis:
 
     def _did_not_start(self, program: Path, said: str) -> QueueUnavailable:
         last = self._last_words()
-        why = f"The embedded Redis ({program}) does not start: {said} {last} See {self._log}."
+        found = " ".join(filter(None, (said, last)))
+        if not found:  # a full disk takes no word of it
+            free = shutil.disk_usage(self._folder).free
+            found = f"it says no reason, and {free:,} bytes are free on its disk."
+        why = f"The embedded Redis ({program}) does not start: {found} See {self._log}."
         if append_only.blames_file(last):
             return QueueDamaged(f"{why} `rollcall doctor --fix` mends its file.")
         return QueueUnavailable(why)

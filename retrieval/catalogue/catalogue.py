@@ -12,6 +12,7 @@ from retrieval.catalogue import enrolment, face_lookups, journal, lookups, photo
 from retrieval.catalogue.changes import LogFeed, check_model, lock_collection, renew_epoch
 from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.database import Database
+from retrieval.catalogue.encrypted.data_keys import is_encrypted
 from retrieval.catalogue.encrypted.encryptor import CatalogueEncryptor
 from retrieval.catalogue.erasing import erasure
 from retrieval.catalogue.erasing.mentions import Mentions
@@ -96,6 +97,16 @@ class Catalogue:
         """Where it is, without a password."""
         return self._database.label
 
+    @property
+    def file_bytes(self) -> int:
+        """Size of its file; 0 on a server."""
+        return self._database.file_bytes
+
+    @property
+    def is_read_as_it_lies(self) -> bool:
+        """Whether nothing can be written to it now: on a full disk, or one mounted for reading."""
+        return self._database.is_read_as_it_lies
+
     @classmethod
     def open(
         cls,
@@ -129,6 +140,17 @@ class Catalogue:
             database.close()
             raise
         return cls(database)
+
+    def check_key(self) -> bool:
+        """See that the user's key opens what is encrypted; returns whether anything is.
+
+        Raises:
+            CatalogueEncrypted: the key is missing or another.
+        """
+        with self._database.reading() as connection:
+            if encrypted := is_encrypted(connection):
+                self._database.keyring.check(connection, self.url)
+            return encrypted
 
     def recorded(
         self, entries: Callable[[Any], Sequence[AuditEntry]]

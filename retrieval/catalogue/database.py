@@ -6,6 +6,9 @@ a power cut an index snapshot could know face ids that the catalogue hands out a
 with BEGIN IMMEDIATE, so writers follow each other and `seq` is committed in its own order. On
 PostgreSQL a writer locks its collection's row first, to the same effect, and a read transaction is
 REPEATABLE READ.
+
+Where no write-ahead log can be made, SQLite's file is read as it lies (`as_it_lies`), until
+somebody can write again.
 """
 
 import logging
@@ -17,12 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from retrieval.catalogue.as_it_lies import AsItLies, can_be_read_alone, is_frozen
 from retrieval.catalogue.database_errors import damaged, primary, translated
 from retrieval.catalogue.encrypted.data_keys import Keyring
 from retrieval.catalogue.encrypted.encoding import CODEC
@@ -75,12 +78,15 @@ class Database:
         self._thread = threading.local()
         self.label = parsed.render_as_string(hide_password=True)
         self.path = Path(parsed.database or "") if _is_sqlite(parsed) else None
-        self._frozen = self.path is not None and _is_frozen(self.path)
-        if self.path is not None and not self._frozen:
+        self.keyring = Keyring(user_key)
+        self._lying: AsItLies | None = None
+        if self.path is not None and is_frozen(self.path):
+            self._lying = AsItLies(self.path, self._of_sqlite)
+        elif self.path is not None:
             _make_private_file(self.path)
         try:
             engine = create_engine(
-                _frozen_url(self.path) if self.path is not None and self._frozen else parsed,
+                parsed,
                 connect_args=_connect_args(parsed, timeout_s),
                 pool_pre_ping=self.path is None,  # a server may have been restarted meanwhile
             )
@@ -89,14 +95,12 @@ class Database:
                 f"No driver for the catalogue {self.label}: {exc}. "
                 "For PostgreSQL install rollcall[postgres]."
             ) from exc
-        self.keyring = Keyring(user_key)
-        engine = engine.execution_options(**{CODEC: self.keyring})
         if self.path is not None:
-            event.listen(engine, "connect", _set_up_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-            self._reader = engine.execution_options(begin="BEGIN")
+            engine = self._of_sqlite(engine)
+            self._reader = engine
             self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
         else:
+            engine = engine.execution_options(**{CODEC: self.keyring})
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
             self._writer = engine.execution_options(isolation_level="READ COMMITTED")
         self._engine = engine
@@ -105,16 +109,40 @@ class Database:
         """Close every connection; the next use opens new ones."""
         self._engine.dispose()
 
+    @property
+    def file_bytes(self) -> int:
+        """Size of SQLite's file and its log; 0 on a server."""
+        if self.path is None:
+            return 0
+        both = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return sum(each.stat().st_size for each in both if each.exists())
+
+    @property
+    def is_read_as_it_lies(self) -> bool:
+        """Whether nothing can be written now, since no log can be made."""
+        return self._lying is not None
+
+    def read_as_it_lies(self) -> bool:
+        """Read SQLite's file without a log from now on, where that shows all; whether it does."""
+        if self.path is None or not can_be_read_alone(self.path):
+            return False
+        self._lying = AsItLies(self.path, self._of_sqlite)
+        return True
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One transaction that sees one state of the database."""
-        with self._errors_translated(), self._reader.begin() as connection:
+        if self.path is not None and self._lying and not can_be_read_alone(self.path):
+            self._lying = None  # somebody writes again
+        transaction = self._lying.reading() if self._lying else self._reader.begin()
+        with self._errors_translated(), transaction as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that is committed at the end, or leaves nothing."""
         with self._errors_translated(), self._writer.begin() as connection:
+            self._lying = None  # it could be begun, so there is a log
             yield connection
 
     @contextmanager
@@ -160,7 +188,7 @@ class Database:
 
     def use_wal(self) -> None:
         """Turn SQLite's write-ahead log on, once in the life of a file."""
-        if self.path is None or self._frozen:
+        if self.path is None or self._lying:
             return
         deadline = time.monotonic() + self._timeout_s
         with self._errors_translated():
@@ -215,15 +243,12 @@ class Database:
             StoreError: it cannot be written.
         """
         _make_private_file(path)
-        connection = self._engine.raw_connection()
         try:
-            with closing(sqlite3.connect(path)) as copy:
-                source: Any = connection.driver_connection
+            with self.reading() as connection, closing(sqlite3.connect(path)) as copy:
+                source: Any = connection.connection.driver_connection
                 source.backup(copy)  # in one step, so from one state
         except sqlite3.Error as exc:
             raise translated(exc, str(path)) from exc
-        finally:
-            connection.close()
 
     def check(self) -> None:
         """Let SQLite look through every page; on a server, see that it answers.
@@ -241,6 +266,11 @@ class Database:
             found = [f"{len(orphans)} rows refer to rows that are not there"]
         if found != ["ok"]:
             raise damaged(self.label, "; ".join(found))
+
+    def _of_sqlite(self, engine: Engine) -> Engine:
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine.execution_options(begin="BEGIN", **{CODEC: self.keyring})
 
     def _pragma(self, pragma: str, timeout_s: float | None = None) -> tuple[Any, ...]:
         connection = self._engine.raw_connection()
@@ -287,27 +317,6 @@ def _parse(url: str | Path) -> URL:
     if parsed.drivername == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     return parsed
-
-
-def _is_frozen(path: Path) -> bool:
-    """Whether nothing can be written beside an SQLite file, and nobody has it open.
-
-    SQLite's write-ahead log needs a file beside the catalogue even to read. Where none can be made,
-    as in a home on a medium that is mounted for reading, the catalogue is read as it lies; a log
-    that is there says that somebody else writes, and then it is not.
-    """
-    return (
-        path.is_file()
-        and not os.access(path.parent, os.W_OK)
-        and not path.with_name(f"{path.name}-wal").exists()
-    )
-
-
-def _frozen_url(path: Path) -> URL:
-    located = f"file:{quote(str(path.absolute()))}"
-    return URL.create(
-        "sqlite", database=located, query={"mode": "ro", "immutable": "1", "uri": "true"}
-    )
 
 
 def _is_sqlite(url: URL) -> bool:

@@ -36,7 +36,7 @@ from retrieval.catalogue.runs.run_rows import run_photos, runs
 from retrieval.catalogue.schema import meta, metadata, now
 from retrieval.catalogue.strangers import unknowns
 from retrieval.catalogue.versions import MIGRATIONS, migrate
-from retrieval.errors import AlreadyExists, CatalogueIncompatible
+from retrieval.errors import AlreadyExists, CatalogueIncompatible, StoreFull
 
 # Every table; importing it here is what makes `schema.metadata` complete.
 TABLES = (
@@ -61,8 +61,12 @@ def prepare(database: Database) -> None:
     Raises:
         CatalogueIncompatible: written by a newer Rollcall, or by something else.
     """
-    with database.reading() as connection:
-        version = _version(connection, database.label)
+    try:
+        version = _version_of(database)
+    except StoreFull:
+        if not database.read_as_it_lies():
+            raise
+        version = _version_of(database)
     database.use_wal()
     if version == VERSION:
         return
@@ -114,6 +118,11 @@ def finish_copy(connection: Connection, epoch: str, source: Connection) -> None:
     copy_mark_key(source, connection)
     for key, value in (("schema", str(VERSION)), ("epoch", epoch)):
         connection.execute(update(meta).where(meta.c.key == key).values(value=value))
+
+
+def _version_of(database: Database) -> int | None:
+    with database.reading() as connection:
+        return _version(connection, database.label)
 
 
 def _version(connection: Connection, label: str) -> int | None:

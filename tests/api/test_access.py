@@ -21,9 +21,9 @@ from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.api_keys import keys as keys_table
 from retrieval.settings import Settings
 from retrieval.upkeep.backup.making import back_up
-from retrieval.upkeep.backup.restoring import restore
 from tests.api.conftest import served
 from tests.api.painted import BLUE, RED, catalogue_of, paint, painted_service
+from tests.upkeep.backup.restored import restore
 
 OPEN = {"/healthz", "/readyz", "/v1/openapi.json"}
 

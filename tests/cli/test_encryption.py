@@ -105,3 +105,26 @@ def test_a_backup_says_what_of_it_is_encrypted_and_is_restored_with_its_key(
     restored = rollcall(used, "restore", file, "--yes", "--key-file", first, **keyed(second))
     assert restored.exit_code == 0, restored.output
     assert names(used, **keyed(second)) == ["Ann", "Bob"]
+
+
+def test_without_its_key_a_backup_leaves_nothing_in_a_fresh_home(
+    used: Path, tmp_path: Path
+) -> None:
+    key, file = tmp_path / "a.key", tmp_path / "a.backup"
+    fresh, made = tmp_path / "fresh", tmp_path / "made"
+    made.mkdir()
+    rollcall(used, "catalogue", "new-key", key)
+    rollcall(used, "catalogue", "encrypt", **keyed(key))
+    assert rollcall(used, "backup", file, **keyed(key)).exit_code == 0
+    for home in (fresh, made):
+        refused = rollcall(home, "restore", file, "--yes")
+        assert refused.exit_code == 4
+        assert "ROLLCALL_DATA_KEY_FILE" in refused.stderr
+        assert "--key-file" in refused.stderr
+        assert not (home / "catalogue.db").exists()
+    assert not fresh.exists()
+    in_clear = rollcall(made, "restore", file, "--key-file", key)
+    assert in_clear.exit_code == 0
+    assert "lie in the clear here" in in_clear.stderr
+    assert rollcall(fresh, "restore", file, **keyed(key)).exit_code == 0
+    assert names(fresh, **keyed(key)) == ["Ann", "Bob"]

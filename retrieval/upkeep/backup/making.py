@@ -38,6 +38,7 @@ class Made:
         bytes: of the file.
         sha256: of all but the file's last 32 bytes, which are this digest.
         encrypted: whether a passphrase is needed.
+        noted: whether the catalogue knows of it; not where nothing can be written to it.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Made:
     bytes: int
     sha256: str
     encrypted: bool
+    noted: bool
 
 
 def back_up(
@@ -61,7 +63,8 @@ def back_up(
 
     That is the catalogue, kept photos and the user's own manifest; indexes are made again from
     the catalogue, models are pulled or exported again. Others go on reading and writing. What is
-    encrypted at rest is so in the file, which then needs the user's key of that time.
+    encrypted at rest is so in the file, which then needs the user's key of that time. A home on a
+    full disk, or one mounted for reading, is backed up as well, to where there is room.
 
     Args:
         catalogue: on SQLite or PostgreSQL.
@@ -86,21 +89,33 @@ def back_up(
             "needed."
         )
     log = catalogue.backups
-    with workspace(home) as folder:
-        recorded = log.begin(file)
+    with workspace(home, file, catalogue.file_bytes) as folder:
+        recorded = _recorded(catalogue, file)
         try:
             root = photos_at or home / PHOTOS
             made, seq = _write(
                 catalogue, home, root, file, folder / CATALOGUE, passphrase, recorded
             )
         except BaseException:
-            with suppress(StoreError):  # what went wrong first is what the user must know
-                log.withdraw(recorded)
+            if recorded is not None:
+                with suppress(StoreError):  # what went wrong first is what the user must know
+                    log.withdraw(recorded)
             raise
-        log.complete(recorded, made.contents.made_at, seq)
+        if recorded is not None:
+            log.complete(recorded, made.contents.made_at, seq)
     faces = made.contents.faces
     logger.info("backup: %d faces, %d photos, %d bytes", faces, made.kept_photos, made.bytes)
     return made
+
+
+def _recorded(catalogue: Catalogue, file: Path) -> str | None:
+    """The id under which the catalogue knows the backup; None where it cannot be written to."""
+    try:
+        return catalogue.backups.begin(file)
+    except StoreError:
+        if not catalogue.is_read_as_it_lies:
+            raise
+        return None
 
 
 def _write(
@@ -110,13 +125,13 @@ def _write(
     file: Path,
     copy: Path,
     passphrase: str | None,
-    recorded: str,
+    recorded: str | None,
 ) -> tuple[Made, int]:
     """Write the file; returns the newest change in it as well."""
     copy_catalogue(catalogue, copy)
     made_at = now()
     with Catalogue.open(copy, check_key=False) as held:
-        seq = held.backups.settle(recorded)
+        seq = held.backups.settle(recorded or held.backups.begin(file))
         contents = Contents.of(held, made_at, strip_for_backup(held))
         kept = photos_of_all(held)
     count = 0
@@ -131,4 +146,13 @@ def _write(
                 archive.add(f"{PHOTOS}/{collection_id}/{sha256}", data)
                 count += 1
     size = file.stat().st_size
-    return Made(file, contents, count, size, archive.sha256, passphrase is not None), seq
+    made = Made(
+        path=file,
+        contents=contents,
+        kept_photos=count,
+        bytes=size,
+        sha256=archive.sha256,
+        encrypted=passphrase is not None,
+        noted=recorded is not None,
+    )
+    return made, seq

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import BinaryIO
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.restoring import LostPerson, lost_people, replace_catalogue
-from retrieval.catalogue.erasing.erasure_log import read_receipt
-from retrieval.errors import DataInvalid, StoreError, StoreFull
+from retrieval.catalogue.erasing.erasure_log import Erasure, read_receipt
+from retrieval.errors import CatalogueEncrypted, DataInvalid, StoreError, StoreFull
 from retrieval.files.encrypted import Encryptor, is_encrypted
 from retrieval.files.keys import UserKeySource
 from retrieval.files.private import open_bytes
@@ -91,76 +92,117 @@ def check_backup(home: Path, file: Path, passphrase: Passphrase | None = None) -
         SettingInvalid: the passphrase is wrong, or there is none.
         CatalogueIncompatible: a newer Rollcall made it.
     """
-    with BackupReader(file, passphrase) as backup, workspace(home) as folder:
+    with (
+        BackupReader(file, passphrase) as backup,
+        workspace(home, file, _size(file)) as folder,
+    ):
         checked = _verify(backup, folder / CATALOGUE)
         with Catalogue.open(folder / CATALOGUE, check_key=False) as held:
             held.check()
         return checked
 
 
-def restore(
-    catalogue: Catalogue,
+@dataclass(frozen=True, slots=True, eq=False)
+class Verified:
+    """A backup of which every byte was verified, and that the key opens it.
+
+    Attributes:
+        checked: what was found.
+        encrypted_at_rest: whether vectors and kept photos in it are.
+        receipts: of deletions that are to be applied to it.
+    """
+
+    checked: Checked
+    encrypted_at_rest: bool
+    receipts: tuple[Erasure, ...]
+    _home: Path
+    _reader: BackupReader
+    _held: Catalogue
+
+
+@contextmanager
+def verified_backup(
     home: Path,
     file: Path,
-    *,
     passphrase: Passphrase | None = None,
-    receipts: Sequence[Path] = (),
     user_key: UserKeySource | None = None,
+    receipts: Sequence[Path] = (),
+) -> Iterator[Verified]:
+    """Verify a backup before anything is made or changed for it.
+
+    Args:
+        home: where the catalogue is unpacked, for as long as the backup is used.
+        file: the backup.
+        passphrase: is called if the file is encrypted.
+        user_key: of vectors and photos in the backup, where they are encrypted.
+        receipts: of deletions, as `rollcall people delete --receipt` writes them.
+
+    Raises:
+        DataInvalid: backup or receipt is damaged, and where; or it is none.
+        SettingInvalid: the passphrase is wrong, or there is none.
+        CatalogueEncrypted: its vectors are encrypted under another key.
+        CatalogueIncompatible: a newer Rollcall made it.
+    """
+    told = tuple(map(read_receipt, receipts))
+    with (
+        BackupReader(file, passphrase) as backup,
+        workspace(home, file, _size(file)) as folder,
+    ):
+        checked = _verify(backup, folder / CATALOGUE)
+        with Catalogue.open(folder / CATALOGUE, user_key, check_key=False) as held:
+            held.check()
+            encrypted = _opened_by_key(held, file)
+            yield Verified(checked, encrypted, told, home, backup, held)
+
+
+def restore(
+    backup: Verified,
+    catalogue: Catalogue,
+    *,
     photos_at: Location | None = None,
     keys_of_backup: bool = False,
     proceed: Callable[[Sequence[LostPerson]], bool] | None = None,
 ) -> Restored | None:
     """Make a backup the truth again; services that run go on with it.
 
-    Nothing changes before every byte was verified. The catalogue then changes in one transaction;
-    kept photos follow. Erasures that came after the backup are applied: those that the catalogue
-    knows of, and those of receipts. Indexes begin anew from the catalogue.
+    The catalogue changes in one transaction; kept photos follow. Erasures that came after the
+    backup are applied: those that the catalogue knows of, and those of receipts. Indexes begin anew
+    from the catalogue.
 
     Args:
-        catalogue: to be replaced: this one at a later time, or an empty one.
-        home: its folder.
-        file: the backup.
-        passphrase: is called if the file is encrypted.
-        receipts: of deletions, as `rollcall people delete --receipt` writes them.
-        user_key: of vectors and photos in the backup, where they are encrypted; they become so as
-            the catalogue is, by its own keys.
+        backup: verified, with the home that is restored.
+        catalogue: to be replaced: the backup's at a later time, or an empty one. Vectors and photos
+            become encrypted, or not, as it is, by its own keys.
         photos_at: where photos are kept; the folder `photos` of the home if None.
         keys_of_backup: take the backup's keys of the HTTP service in place of the catalogue's; a
             catalogue that never had any takes them anyway.
-        proceed: asked, when the backup is verified and nothing is changed yet, with the people who
-            are enrolled now and not in the backup.
+        proceed: asked, when nothing is changed yet, with the people who are enrolled now and not in
+            the backup.
 
     Returns:
         What was done; None where `proceed` said no.
 
     Raises:
-        DataInvalid: backup or receipt is damaged, and where; or it is none.
         InputError: somebody came while `proceed` was asked and would be gone too.
-        CatalogueEncrypted: the backup's vectors are encrypted under another key.
-        SettingInvalid: the passphrase is wrong, or there is none.
-        CatalogueIncompatible: a newer Rollcall made it.
         AlreadyExists: the home is another catalogue's.
         StoreFull: no space is left.
     """
-    told = [read_receipt(path) for path in receipts]
+    home, held, checked = backup._home, backup._held, backup.checked
     root = photos_at or home / PHOTOS
-    with BackupReader(file, passphrase) as backup, workspace(home) as folder:
-        checked = _verify(backup, folder / CATALOGUE)
-        with Catalogue.open(folder / CATALOGUE, user_key, check_key=False) as held:
-            held.check()
-            lost = None if proceed is None else lost_people(held, catalogue)
-            if proceed is not None and lost is not None and not proceed(lost):
-                return None
-            before = list(_lying(root))
-            done = replace_catalogue(
-                held,
-                catalogue,
-                checked.contents.made_at,
-                told,
-                keys_of_backup=keys_of_backup,
-                agreed=lost,
-            )
-            put = _put_back(backup, home, root, done.photos, held.encryptor, catalogue.encryptor)
+    lost = None if proceed is None else lost_people(held, catalogue)
+    if proceed is not None and lost is not None and not proceed(lost):
+        return None
+    before = list(_lying(root))
+    done = replace_catalogue(
+        held,
+        catalogue,
+        checked.contents.made_at,
+        backup.receipts,
+        keys_of_backup=keys_of_backup,
+        agreed=lost,
+    )
+    keys = held.encryptor, catalogue.encryptor
+    put = _put_back(backup._reader, home, root, done.photos, *keys)
     _discard_others(catalogue, root, before)
     _retire_indexes(home)
     catalogue.empty_wal()
@@ -175,6 +217,21 @@ def restore(
         revoked_keys=done.revoked,
         kept_photos=put,
     )
+
+
+def _opened_by_key(held: Catalogue, file: Path) -> bool:
+    """Whether a backup's vectors are encrypted; the user's key then opens them."""
+    try:
+        return held.check_key()
+    except CatalogueEncrypted as error:
+        raise CatalogueEncrypted(
+            f"{file} holds encrypted vectors. {error} With --key-file FILE the backup is read by"
+            " that key, and what it is restored into keeps its own. Nothing was changed."
+        ) from error
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0
 
 
 def _verify(backup: BackupReader, catalogue: Path) -> Checked:

@@ -28,9 +28,10 @@ from retrieval.settings import Settings
 from retrieval.upkeep.backup.archive import BackupReader, writing_backup
 from retrieval.upkeep.backup.contents import kept_photos
 from retrieval.upkeep.backup.making import back_up
-from retrieval.upkeep.backup.restoring import check_backup, restore
+from retrieval.upkeep.backup.restoring import check_backup
 from retrieval.upkeep.backup.workspace import workspace
 from tests.catalogue.made import make_collection, new_face, new_faces, sha256, state, vector
+from tests.upkeep.backup.restored import restore
 
 ROOT = Path(__file__).resolve().parents[3]
 BATCH = 6
@@ -453,10 +454,10 @@ def test_backups_that_hold_somebody_are_named_by_what_is_in_them_whatever_the_cl
         assert names == ["after"], "the file says itself what is in it"
 
 
-def test_one_backup_or_restore_at_a_time(catalogue, home, gallery, file):
+def test_one_backup_or_restore_at_a_time(catalogue, home, gallery, file, tmp_path):
     (home / "backup-work").mkdir()
     (home / "backup-work" / "left by a killed process").write_text("x")
-    with workspace(home) as folder:
+    with workspace(home, tmp_path / "b.backup", 0) as folder:
         assert [path.name for path in folder.iterdir()] == ["lock"]
         with pytest.raises(CatalogueUnavailable, match="Another backup or restore"):
             back_up(catalogue, home, file)

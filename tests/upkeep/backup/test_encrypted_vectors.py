@@ -12,13 +12,14 @@ from retrieval.files.encrypted import is_encrypted
 from retrieval.upkeep.backup.archive import BackupReader
 from retrieval.upkeep.backup.contents import kept_photos
 from retrieval.upkeep.backup.making import back_up
-from retrieval.upkeep.backup.restoring import check_backup, restore
+from retrieval.upkeep.backup.restoring import check_backup
 from retrieval.upkeep.encryption import encrypt, rotate
 from tests.catalogue.copying.test_transfer import fill
 from tests.catalogue.encrypted.test_data_keys import content
 from tests.catalogue.encrypted.test_recoding import active, heads
 from tests.catalogue.made import make_collection, new_face, state
 from tests.catalogue.user_keys import user_key
+from tests.upkeep.backup.restored import restore
 
 pytest.importorskip("cryptography", reason="needs the extra encryption")
 
