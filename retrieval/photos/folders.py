@@ -7,7 +7,7 @@ decoded.
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -178,7 +178,8 @@ def everything_below(
     Args:
         folder: holds one folder per person.
         nested: people's folders may lie below others (departments): a person's folder is then the
-            first on the way down that holds a photo itself.
+            first on the way down that holds a photo itself; where most folders beside it hold
+            several such folders, its own photos are loose ones.
         passed: counts what is passed over.
 
     Raises:
@@ -195,9 +196,10 @@ def everything_below(
         else:
             passed.files[kind_of(entry.name)] += 1
     seen: dict[str, P] = {}
+    departments = _departments(folder, folders)[1] if nested else ()
     for name in folders:
         if nested:
-            yield from _nested(folder / name, passed, seen)
+            yield from _nested(folder / name, passed, seen, name in departments)
         else:
             yield from _persons(name, folder / name, passed)
 
@@ -212,19 +214,43 @@ def layout(folder: Location) -> Layout:
         DataInvalid: the folder cannot be read.
         StorageUnavailable: a URL's server does not answer.
     """
-    outer: list[str] = []
-    inner: list[str] = []
     names = list(islice(_folders_in(folder), _FOLDERS_LOOKED_AT))
+    plain, mixed = _departments(folder, names)
+    outer = [name for name in names if name in plain or name in mixed]
+    inner = [below for name in outer for below in (plain | mixed)[name]]
+    if not outer or _are_albums(inner):
+        return Layout(nested=False)
+    sure = len(names) == 1 and len(inner) > 1 and not mixed
+    return Layout(len(outer) == len(names), sure, tuple(outer[:3]), tuple(inner[:3]))
+
+
+_Departments = dict[str, list[str]]
+
+
+def _departments(folder: Location, names: Sequence[str]) -> tuple[_Departments, _Departments]:
+    """Which of some folders hold people's folders, with their names.
+
+    Returns:
+        those without a photo of their own; those with some, which are people with albums where only
+        few of the folders are like that.
+    """
+    plain: _Departments = {}
+    mixed: _Departments = {}
     for name in names:
         if not _holds_photos(folder / name):
-            below = _people_names(folder / name)
-            if below:
-                outer.append(name)
-                inner += below
-    if not outer or len(set(inner)) <= len(inner) // 2:  # the same folders in each: albums
-        return Layout(nested=False)
-    examples = tuple(outer[:3]), tuple(inner[:3])
-    return Layout(len(outer) == len(names), len(names) == 1 and len(inner) > 1, *examples)
+            if below := _people_names(folder / name):
+                plain[name] = below
+        elif len(below := _people_names(folder / name, 0)) > 1:
+            mixed[name] = below
+    few = 2 * len(plain | mixed) < len(names)
+    if few or _are_albums([below for found in mixed.values() for below in found]):
+        return plain, {}
+    return plain, mixed
+
+
+def _are_albums(names: Sequence[str]) -> bool:
+    """Whether folders of several others are called alike, as no two people are."""
+    return len(set(names)) <= len(names) // 2
 
 
 def _people_names(folder: Location, deepest: int = _DEEPEST) -> list[str]:
@@ -266,11 +292,11 @@ def _persons(name: str, folder: P, passed: PassedOver) -> Iterator[Found[P]]:
 
 
 def _nested(
-    folder: P, passed: PassedOver, seen: dict[str, P], deepest: int = _DEEPEST
+    folder: P, passed: PassedOver, seen: dict[str, P], department: bool, deepest: int = _DEEPEST
 ) -> Iterator[Found[P]]:
     """The people of a department, each in the first folder on the way down that holds a photo."""
     names = list(_folders_in(folder))
-    if _holds_photos(folder) or not names or deepest == 0:
+    if (_holds_photos(folder) and not department) or not names or deepest == 0:
         name = PurePosixPath(str(folder)).name
         other = seen.setdefault(name.casefold(), folder)
         for found in _persons(name, folder, passed):
@@ -280,10 +306,15 @@ def _nested(
                 yield Found(name, found.place, Problem.SAME_NAME, other)
         return
     for entry in _entries(folder, passed):
-        if not entry.is_folder:
+        if entry.is_folder:
+            continue
+        if _is_photo(folder, entry.name):
+            yield Found("", folder / entry.name, Problem.LOOSE)
+        else:
             passed.files[kind_of(entry.name)] += 1
+    departments = _departments(folder, names)[1]
     for name in names:
-        yield from _nested(folder / name, passed, seen, deepest - 1)
+        yield from _nested(folder / name, passed, seen, name in departments, deepest - 1)
 
 
 def _photos_of(folder: P, passed: PassedOver, videos: bool = False) -> Iterator[P]:

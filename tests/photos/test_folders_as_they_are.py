@@ -89,6 +89,13 @@ LAYOUTS = [
     (["HR/Ann/1.jpg", "Sales/Bob/1.jpg", "Sales/Cid/1.jpg"], True, False),
     (["Ann/1.jpg", "Sales/Bob/1.jpg", "Sales/Cid/1.jpg"], False, False),
     (["staff/Ann/1.jpg"], True, False),  # a department of one, or Ann's folder in staff's
+    # a photo of all in the department's folder makes it nobody's
+    (["HR/team.jpg", "HR/Ann/1.jpg", "HR/Bob/1.jpg"], True, False),
+    (["HR/team.jpg", "HR/Ann/1.jpg", "HR/Bob/1.jpg", "Sales/Cid/1.jpg"], True, False),
+    # one of many people with albums
+    (["Ann/1.jpg", "Ann/Rome/1.jpg", "Ann/Oslo/1.jpg", "Bob/1.jpg", "Cid/1.jpg"], False, True),
+    (["Ann/1.jpg", "Ann/Rome/1.jpg", "Bob/1.jpg", "Bob/Oslo/1.jpg"], False, True),
+    (["A/1.jpg", "A/Oslo/1.jpg", "A/Rome/1.jpg", "B/Oslo/1.jpg", "B/Rome/1.jpg"], False, True),
     ([], False, True),
 ]
 
@@ -106,6 +113,29 @@ def test_people_of_departments_are_the_first_folders_that_hold_a_photo(tmp_path:
     make(tmp_path, "HR/Ann/1.jpg", "HR/Ann/old/2.jpg", "Sales/South/Bob/1.jpg", "Cid/1.jpg")
     found = [(f.person, f.place.name) for f in everything_below(tmp_path, nested=True)]
     assert found == [("Cid", "1.jpg"), ("Ann", "1.jpg"), ("Ann", "2.jpg"), ("Bob", "1.jpg")]
+
+
+def test_loose_photos_of_a_department_make_it_no_person(tmp_path: Path) -> None:
+    make(tmp_path, *[f"IT/{name}/{at}1.jpg" for name in ("Fay", "Gil") for at in ("", "A/", "B/")])
+    make(tmp_path, "W/HR/team.jpg", "W/HR/Ann/1.jpg", "W/HR/Bob/1.jpg", "Sales/Cid/1.jpg")
+    make(
+        tmp_path,
+        "Sales/Dan/1.jpg",
+        "Sales/Dan/Rome/2.jpg",
+        "Sales/Dan/Oslo/3.jpg",
+        "Sales/Eve/1.jpg",
+    )
+    found = [(f.person, f.place.name, f.problem) for f in everything_below(tmp_path, nested=True)]
+    assert found == [
+        *[("Fay", "1.jpg", None)] * 3,
+        *[("Gil", "1.jpg", None)] * 3,
+        ("Cid", "1.jpg", None),
+        *[("Dan", name, None) for name in ("1.jpg", "3.jpg", "2.jpg")],
+        ("Eve", "1.jpg", None),
+        ("", "team.jpg", Problem.LOOSE),
+        ("Ann", "1.jpg", None),
+        ("Bob", "1.jpg", None),
+    ]
 
 
 def test_two_folders_of_one_name_are_never_one_person_by_accident(tmp_path: Path) -> None:
