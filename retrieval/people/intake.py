@@ -130,8 +130,8 @@ def _is_nested(folder: Location) -> bool:
     found = layout(folder)
     if not found.sure:
         raise FoldersUnclear(
-            f"Folders with photos lie in {_named(found.outer)}: {_named(found.inner)}. Which are the"
-            " people?"
+            f"Folders with photos lie in {_named(found.outer)}: {_named(found.inner)}."
+            " Which are the people?"
         )
     return found.nested
 

@@ -139,6 +139,21 @@ def test_two_people_of_two_photos_under_one_name_fall_into_groups(people: int) -
     assert (parted.person, sorted(parted.groups)) == (0, [(0, 1), (2 * people, 2 * people + 1)])
 
 
+@pytest.mark.parametrize("photos", [2, 3])
+def test_many_people_under_one_name_do_not_hide_one_another(photos: int) -> None:
+    """Each resembles one of the many more than any of the few whom they are not filed under."""
+    rng = np.random.default_rng(photos)
+    people = np.repeat(np.arange(24), photos)
+    vectors = rng.normal(size=(24, 64))[people] + 0.2 * rng.normal(size=(len(people), 64))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    labels = np.where(people < 16, 0, people)
+    (parted,) = _examine(vectors.astype(np.float32), labels).parted
+    assert (parted.person, sorted(map(set, parted.groups), key=min)) == (
+        0,
+        [set(np.flatnonzero(people == each).tolist()) for each in range(16)],
+    )
+
+
 def test_clean_galleries_have_no_groups_and_hardly_a_photo_of_nobody() -> None:
     photos, unlike = 0, 0
     for seed in range(10):
