@@ -5,10 +5,10 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from uuid import uuid4
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -109,33 +109,9 @@ def create_app(
         docs_url=None,  # its page would ask other hosts for its scripts
         redoc_url=None,
         openapi_url="/v1/openapi.json",
-        generate_unique_id_function=lambda route: route.name,  # stays when a path changes
+        routes=_every_route().routes,
     )
     app.state.context = context
-    for module in (
-        questions,
-        faces,
-        kiosk,
-        staff_lists,
-        people_lists,  # before people: its paths are told from ids of people
-        people,
-        enrolment,
-        unknowns,
-        runs,
-        rejects,
-        event_photos,
-        previews,
-        quality,
-        administration,
-        receipts,
-        users,
-        webhooks,
-        health,
-    ):
-        app.include_router(module.routes)
-    for router in (health.guarded, kiosk.page_routes, *pages.ROUTERS):
-        app.include_router(router)
-    app.include_router(documentation.routes)
     if (files := documentation.swagger_ui()) is not None:
         app.mount("/docs/files", files)
     app.mount("/static", static_files())
@@ -168,6 +144,36 @@ def create_app(
     app.add_middleware(Heads)
     app.add_middleware(Outermost, metrics=context.metrics)
     return app
+
+
+@cache
+def _every_route() -> APIRouter:
+    """What every application answers: its models are built once per process."""
+    routes = APIRouter(generate_unique_id_function=lambda route: route.name)  # not by its path
+    for module in (
+        questions,
+        faces,
+        kiosk,
+        staff_lists,
+        people_lists,  # before people: its paths are told from ids of people
+        people,
+        enrolment,
+        unknowns,
+        runs,
+        rejects,
+        event_photos,
+        previews,
+        quality,
+        administration,
+        receipts,
+        users,
+        webhooks,
+        health,
+    ):
+        routes.include_router(module.routes)
+    for router in (health.guarded, kiosk.page_routes, *pages.ROUTERS, documentation.routes):
+        routes.include_router(router)
+    return routes
 
 
 def make_context(
