@@ -41,11 +41,12 @@ def watch(
     ] = False,
 ) -> None:
     """Take new files of a folder when they are complete, once each, until Ctrl-C."""
-    from retrieval.files.watching import Taken, complete
+    from retrieval.files.watching import Taken, check_folder, complete
 
     if (event is None) == (not enrol):
         raise SettingInvalid("Say what is to be done with the files: --event EVENT, or --enroll.")
     place = folder.resolve()
+    check_folder(place)
     with run.service() as service:
         service.ensure_collection()
         number = None if event is None else service.events.find(event).id

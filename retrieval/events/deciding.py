@@ -179,7 +179,7 @@ def _linked(
         if person is not None:
             people[row], fixed[row] = (-1 if person == NOBODY else person), True
     excess = excess.astype(np.float32)
-    one_per_photo(own.photos, people, fixed & (people >= 0), own.times)
+    one_per_photo(own.footage, people, fixed & (people >= 0), own.times)
     calibrated = active_model.calibrated
     spaced = calibrated.gallery.space.of(vectors)
     _like_refused(spaced, people, fixed, hits, own.refused, rule)
@@ -188,7 +188,7 @@ def _linked(
     rivals = np.where(np.isin(hits.people, present) | (hits.people < 0), -1, hits.scores)
     seen = Seen(
         vectors=spaced,
-        photos=own.photos,
+        photos=own.footage,
         usable=own.usable,
         people=people,
         excess=excess,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from retrieval.catalogue.events.cameras import sighting_name
 from retrieval.catalogue.events.records import Event, NewPhoto, Reject, Seconds
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.photo_faces import PhotoFaces, PhotoFailure
@@ -234,7 +235,7 @@ def take_sighting(host: Host, event: Event, camera: str, sighting: Sighting) -> 
         picture = track.best[0].picture
         new = NewPhoto(
             sha256=key.hexdigest(),
-            photo=f"{camera} {began:%Y-%m-%d %H:%M:%S}",
+            photo=sighting_name(camera, began),
             location=None,
             width=int(box[0] + box[2]),
             height=int(box[1] + box[3]),

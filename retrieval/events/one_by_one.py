@@ -26,7 +26,8 @@ class Own:
     """The appearances that have a vector of the model that decides.
 
     Attributes:
-        ids, photos: (n,) int64 of each.
+        ids: (n,) int64 of each.
+        footage: (n,) int64, what shows it: see `Appearances`.
         times: when each was seen.
         usable: (n,) bool, whether it may be compared.
         credit: (n,) float32, see `scoring.rule.credit`.
@@ -36,8 +37,8 @@ class Own:
     def __init__(self, given: ToDecide, verdicts: Sequence[Verdict], said: Said) -> None:
         found, rows = given.found, given.rows
         self._given = given
-        self.ids, self.photos = found.ids[rows], found.photos[rows]
-        self.times = Times(found.first[rows], found.last[rows])
+        self.ids, self.footage = found.ids[rows], found.footage[rows]
+        self.times = Times(*found.stays).take(rows)
         self.credit = credit(found.agreement[rows])
         self._unusable = tuple(given.unusable[row] for row in rows)
         self.usable = np.array([reason is None for reason in self._unusable], bool)
@@ -80,28 +81,28 @@ class Own:
             gate: of single decisions.
             again: whether people and thresholds are those of the decision before.
         """
-        order = np.argsort(self.photos, kind="stable")
-        ends = np.flatnonzero(np.diff(self.photos[order])) + 1
-        anew = set(self._touched_photos().tolist() if again else self.photos.tolist())
+        order = np.argsort(self.footage, kind="stable")
+        ends = np.flatnonzero(np.diff(self.footage[order])) + 1
+        anew = set(self._touched().tolist() if again else self.footage.tolist())
         decisions: dict[int, Decision] = {}
         for some in np.split(order, ends) if len(order) else ():
-            if int(self.photos[some[0]]) in anew:
+            if int(self.footage[some[0]]) in anew:
                 found = self._decided(hits, some, gate)
             else:
                 found = [self._before(row, gate) for row in some.tolist()]
             decisions.update(zip(some.tolist(), found, strict=True))
         return [decisions[row] for row in range(len(order))]
 
-    def _touched_photos(self) -> Ints:
-        """Photos with a face that was judged, or decided by the event, or that is gone since."""
+    def _touched(self) -> Ints:
+        """Footage with a face that was judged, or decided by the event, or that is gone since."""
         found = self._given.found
         gone = np.ones(len(found), bool)
         gone[self._given.rows] = False
         taken = np.array([reason is None for reason in self._given.reasons], bool)
         taken &= found.found == _NUMBER[Found.UNKNOWN]  # a match that a human's word outdid
         touched = self._judged | gone | found.by_event | taken
-        photos: Ints = np.unique(found.photos[touched])
-        return photos
+        footage: Ints = np.unique(found.footage[touched])
+        return footage
 
     def _decided(self, hits: PeopleHits, rows: Ints, gate: Gate) -> list[Decision]:
         own = PeopleHits(*(getattr(hits, name)[rows] for name in PeopleHits.__slots__))

@@ -39,7 +39,7 @@ class Truth:
             if row is not None and not erased[row]:
                 self.people[row] = person
                 self.firm[row], self.nobodys[row] = person != NOBODY, person == NOBODY
-        one_per_photo(found.photos, self.people, self.firm, Times(found.first, found.last))
+        one_per_photo(found.footage, self.people, self.firm, Times(*found.stays))
         own = found.likeness - found.needed
         self.excess: Floats = np.where(found.by_event, np.nan, own).astype(np.float32)
         self.lone = lone

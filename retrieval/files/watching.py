@@ -93,11 +93,10 @@ def complete(
         once: ends when the folder holds nothing that is not taken.
 
     Raises:
-        DataInvalid: there is no such folder.
+        DataInvalid: see `check_folder`; or the system cannot tell of its changes.
         SettingInvalid: watchdog is not installed.
     """
-    if not folder.is_dir():
-        raise DataInvalid(f"There is no folder {folder} to watch.")
+    check_folder(folder)
     changed = _Changes()
     with changed.of(folder):
         seen: dict[Path, tuple[Mark, float]] = {}
@@ -114,6 +113,20 @@ def complete(
             if once and not seen:
                 return
             stopped.wait(_TICK_S)
+
+
+def check_folder(folder: Path) -> None:
+    """See that a folder can be watched.
+
+    Raises:
+        DataInvalid: it is none, or its files cannot be listed.
+    """
+    if not folder.exists():
+        raise DataInvalid(f"There is no folder {folder} to watch.")
+    if not folder.is_dir():
+        raise DataInvalid(f"{folder} is no folder. Name the folder that files will come into.")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise DataInvalid(f"The folder {folder} cannot be listed: Permission denied.")
 
 
 def _settled(
@@ -195,7 +208,7 @@ class _Changes:
 
         observer = Observer()
         observer.schedule(Handler(), str(folder), recursive=True)
-        return _Observing(observer)
+        return _Observing(observer, folder)
 
     def is_written(self, path: Path) -> bool:
         """Whether a program has changed a file and not closed it yet, where the system tells."""
@@ -222,11 +235,15 @@ class _Changes:
 class _Observing:
     """An observer's thread, for the time of a block."""
 
-    def __init__(self, observer: Any) -> None:
-        self._observer = observer
+    def __init__(self, observer: Any, folder: Path) -> None:
+        self._observer, self._folder = observer, folder
 
     def __enter__(self) -> None:
-        self._observer.start()
+        try:
+            self._observer.start()
+        except OSError as error:  # a folder below it is closed to us, or there are too many
+            why = error.strerror or error
+            raise DataInvalid(f"The folder {self._folder} cannot be watched: {why}.") from error
 
     def __exit__(self, *_: object) -> None:
         self._observer.stop()

@@ -19,6 +19,7 @@ STILL = 4  # largest difference of two such pictures, of 255: a camera's noise s
 # Correlation of two such pictures: across the three cuts of a concert's clip, dark ones among them,
 # 0.01, 0.14 and 0.26; within its scenes, and those of two other clips, 0.65 at least.
 CUT = 0.45
+SAME = 0.6  # and more: surely one scene, though frames lie between
 
 
 def change_of(pixels: Pixels) -> Pixels:

@@ -20,8 +20,9 @@ import numpy as np
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable, SettingInvalid
 from retrieval.photos.decode import read
-from retrieval.photos.frame_change import CUT, STILL, change_in, difference, likeness
+from retrieval.photos.frame_change import STILL, difference
 from retrieval.photos.kinds import has_video_ending
+from retrieval.photos.scenes import scenes
 from retrieval.photos.video_info import VideoInfo, info_of
 from retrieval.photos.video_rules import Pace, VideoLimits
 from retrieval.values import Confined, Pixels, Source, Url
@@ -129,17 +130,15 @@ class Video:
 
         A frame is due when a whole step has passed since the last; where the scene changes it is
         due at once (after a quarter of a step, since a picture may flicker), and where nothing
-        changes only after `still_seconds`.
+        changes only after `still_seconds`. At flashes it is not looked, see `scenes`.
         """
         due, looked = 0.0, -np.inf
         shown: Pixels | None = None  # the frame that was looked at last, small
-        before: Pixels | None = None
         cut_at: float | None = None
-        for second, frame in self.all():
-            small = change_in(frame)
-            if before is not None and likeness(small, before) < CUT:
+        for each in scenes(self.all()):
+            second, small = each.second, each.small
+            if each.begins:
                 cut_at = second
-            before = small
             cut = cut_at is not None
             if second + 1e-6 < (looked + 0.25 / pace.per_second if cut else due):
                 continue
@@ -148,7 +147,7 @@ class Video:
             if still and second - looked < pace.still_seconds:
                 continue
             shown, looked = small, second
-            yield Frame(self.frames - 1, second, self.upright(frame), cut_at)
+            yield Frame(each.number, second, self.upright(each.frame), cut_at)
             cut_at = None
 
     def upright(self, frame: "VideoFrame") -> Pixels:
@@ -292,6 +291,20 @@ def _bytes(content: Confined | Url, name: str, limits: VideoLimits) -> bytes:
 
 
 def _check_file(path: Path, name: str, limits: VideoLimits) -> None:
+    size = size_of(path, name)
+    if size > limits.max_bytes:
+        raise PhotoTooLarge(
+            f"{name}: {size:,} bytes are more than the limit of {limits.max_bytes:,}. Cut"
+            " the video or raise the setting max_video_bytes."
+        )
+
+
+def size_of(path: Path, name: str) -> int:
+    """Bytes of a video's file.
+
+    Raises:
+        PhotoUnreadable: it is missing, empty, closed to us, or no file.
+    """
     try:
         found = path.stat()
     except OSError as error:
@@ -302,11 +315,7 @@ def _check_file(path: Path, name: str, limits: VideoLimits) -> None:
         raise PhotoUnreadable(f"{name} cannot be read: Permission denied.")
     if not found.st_size:
         raise PhotoUnreadable(f"{name} is empty. Copy the video anew.")
-    if found.st_size > limits.max_bytes:
-        raise PhotoTooLarge(
-            f"{name}: {found.st_size:,} bytes are more than the limit of {limits.max_bytes:,}. Cut"
-            " the video or raise the setting max_video_bytes."
-        )
+    return found.st_size
 
 
 def no_video(name: str) -> PhotoUnreadable:

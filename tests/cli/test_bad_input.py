@@ -347,3 +347,12 @@ def test_a_photo_that_vanishes_during_the_run_is_rejected_and_the_others_are_tak
     }  # fmt: skip
     assert results["2.jpg"].code == "unreadable"
     assert "no such file" in str(results["2.jpg"].message)
+
+
+def test_what_is_no_folder_is_not_watched_and_not_said_to_be(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"x")
+    for name, told in (("gone", "There is no folder"), ("photo.jpg", "photo.jpg is no folder")):
+        answer = rollcall(home, "watch", tmp_path / name, "--enroll", "--once")
+        assert answer.exit_code == 2
+        assert told in answer.stderr
+        assert "watching" not in answer.stderr

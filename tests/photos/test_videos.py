@@ -65,6 +65,35 @@ def test_a_new_scene_is_looked_at_at_once_and_said_to_be_one(tmp_path):
     assert [(round(frame.second, 1), frame.cut) for frame in frames if frame.cut] == [(0.7, True)]
 
 
+def flashed(count, *bright):
+    """A scene that moves on, lit by flashes."""
+    frames = moving(count)
+    for number in bright:
+        frames[number] = np.full_like(frames[number], 250)
+        frames[number][::2, : 20 * number % 300] = 255
+    return frames
+
+
+@pytest.mark.parametrize("bright", [(7,), (7, 8), (3, 4, 12, 20, 21)])
+def test_flashes_are_no_cuts_and_are_not_looked_at(tmp_path, bright):
+    path = write_video(tmp_path / "f.mp4", flashed(30, *bright), fps=20)
+    frames, video = sampled(path, Pace(20))
+    assert [frame.number for frame in frames] == [n for n in range(30) if n not in bright]
+    assert not any(frame.cut for frame in frames)
+    assert video.frames == 30
+
+
+def test_what_a_flash_goes_over_to_is_another_scene(tmp_path):
+    shots = [[noise(seed)] * 6 for seed in (1, 2, 3)]
+    white = [np.full((120, 160, 3), 250, np.uint8)]
+    path = write_video(tmp_path / "f.mp4", [*shots[0], *white, *shots[1], *shots[2]], fps=20)
+    frames, _ = sampled(path, Pace(20, 0.01))
+    assert {6, 7, 13} <= {frame.number for frame in frames if frame.cut} <= {6, 7, 8, 13}
+    path = write_video(tmp_path / "end.mp4", [*shots[0], *white], fps=20)
+    frames, _ = sampled(path, Pace(20, 0.01))
+    assert frames[-1].number == 6, "what comes last is no flash"
+
+
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_frames_stand_upright_whatever_side_the_phone_was_on(tmp_path, rotation):
     lying = np.full((96, 160, 3), 128, np.uint8)

@@ -17,6 +17,7 @@ from retrieval.catalogue.encrypted.encoding import (
     from_bytes,
 )
 from retrieval.catalogue.enrolment import part_sha256
+from retrieval.catalogue.events.cameras import Stay, footage
 from retrieval.catalogue.events.records import (
     CANDIDATE,
     FOUND,
@@ -301,6 +302,9 @@ def _read(
     columns: Sequence[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
     ids, photos, found, persons, likeness, needed = columns[:6]
     basis, groups, sizes, first, last, agreement = columns[6:]
+    lasting = any(second is not None for second in first)
+    within = _within(connection, event_id) if lasting else {}
+    shown = [within.get(photo, (photo, 0.0)) for photo in photos]
     return Appearances(
         ids=np.array(ids, np.int64),
         photos=np.array(photos, np.int64),
@@ -314,7 +318,18 @@ def _read(
         first=np.array([second or 0 for second in first], np.float32),
         last=np.array([second or 0 for second in last], np.float32),
         agreement=np.array([1 if each is None else each for each in agreement], np.float32),
+        footage=np.array([first for first, _ in shown], np.int64),
+        begins=np.array([second for _, second in shown], np.float32),
     )
+
+
+def _within(connection: Connection, event_id: int) -> dict[int, tuple[int, float]]:
+    """The footage of an event's sightings, see `cameras.footage`."""
+    columns = (event_photos.c[name] for name in Stay._fields)
+    mine = select(*columns).where(
+        event_photos.c.event_id == event_id, event_photos.c.seconds.is_not(None)
+    )
+    return footage(Stay(*row) for row in connection.execute(mine))
 
 
 def _ints(values: Sequence[int | None]) -> Ints:

@@ -186,6 +186,9 @@ class Appearances:
         sizes: (n,) float32, pixels of the face's shorter side.
         first, last: (n,) float32, seconds of a video; 0 of a photo.
         agreement: (n,) float32, see `scoring.rule.credit`; 1 of a photo.
+        footage: (n,) int64, by which it is told who was seen at once: the photo's id, or that of
+            the first of the sightings of one camera that overlap.
+        begins: (n,) float32, second of the footage at which its photo begins; 0 of most.
     """
 
     ids: Ints
@@ -200,9 +203,16 @@ class Appearances:
     first: Floats
     last: Floats
     agreement: Floats
+    footage: Ints
+    begins: Floats
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def stays(self) -> tuple[Floats, Floats]:
+        """From and to which second of its footage each was seen, (n,) float32 both."""
+        return self.begins + self.first, self.begins + self.last
 
 
 @dataclass(frozen=True, slots=True, eq=False)

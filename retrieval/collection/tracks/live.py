@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from retrieval.errors import PhotoUnreadable
-from retrieval.photos.videos import FORMATS, no_video, pyav
+from retrieval.photos.videos import FORMATS, no_video, pyav, size_of
 from retrieval.values import Pixels
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ Told = Callable[[str], None]
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.5, 10.0
 _OPENING_S = 10.0  # that a camera may take until its first picture
 _LIVE_FORMATS = f"{FORMATS},rtsp,mpjpeg,v4l2,video4linux2,live_flv,rtp,sdp"
+_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtp", "tcp", "udp")
 _PROTOCOLS = "tcp,udp,tls,http,https,rtp,rtsp,httpproxy,crypto"
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
@@ -72,8 +73,7 @@ class Camera:
 
     def __enter__(self) -> "Camera":
         pyav()  # says at once where it is missing
-        if self._is_file and not Path(self._source).is_file():
-            raise PhotoUnreadable(f"There is no camera or file {self.name}.")
+        _check(self._source, self.name)
         self._thread.start()
         return self
 
@@ -127,8 +127,7 @@ class Camera:
         source, form = self._source, None
         options = {"format_whitelist": _LIVE_FORMATS, "flags": "low_delay"}
         if source.isdecimal() or source.startswith("/dev/video"):
-            source = f"/dev/video{source}" if source.isdecimal() else source
-            form = "v4l2"
+            source, form = _device(source), "v4l2"
         elif not self._is_file:
             options |= {"protocol_whitelist": _PROTOCOLS, "rtsp_transport": "tcp"}
             options |= {"probesize": "200000", "analyzeduration": "500000"}
@@ -177,6 +176,29 @@ class Camera:
         with self._changed:
             self.ended = True
             self._changed.notify()
+
+
+def _check(source: str, name: str) -> None:
+    """See that a source can be a camera: that a URL's host is away, or a device busy, may end."""
+    if is_file(source):
+        if not Path(source).exists():
+            raise PhotoUnreadable(f"There is no camera or file {name}.")
+        size_of(Path(source), name)
+    elif "://" not in source:
+        if not Path(_device(source)).exists():
+            there = ", ".join(sorted(map(str, Path("/dev").glob("video*")))) or "none"
+            raise PhotoUnreadable(
+                f"There is no camera {name}; this machine has {there}. Plug it in, or give its URL."
+            )
+    elif urlsplit(source).scheme.lower() not in _SCHEMES or not urlsplit(source).netloc:
+        raise PhotoUnreadable(
+            f"{name} is no camera's URL. It begins with {', '.join(_SCHEMES)}, and names a host:"
+            " rtsp://door/live."
+        )
+
+
+def _device(source: str) -> str:
+    return f"/dev/video{source}" if source.isdecimal() else source
 
 
 def is_file(source: str) -> bool:

@@ -14,8 +14,7 @@ from retrieval.collection.tracks.following import LEAST_SEEN, Follower, Track
 from retrieval.collection.tracks.identifying import answers
 from retrieval.collection.tracks.live import Shot
 from retrieval.collection.tracks.tracker import TrackRule
-from retrieval.photos.frame_change import CUT as CUT_LIKENESS
-from retrieval.photos.frame_change import change_of, likeness
+from retrieval.photos.frame_change import CUT, SAME, change_of, likeness
 from retrieval.photos.videos import Frame
 from retrieval.values import Outcome, Pixels
 
@@ -81,14 +80,24 @@ class Watcher:
         self._of_track: dict[int, Sighting] = {}
         self._left: set[int] = set()  # tracks whose sighting ended: they may come back
         self._before: Pixels | None = None
+        self._odd = False  # whether the picture behind it showed something else
         self._count = 0
         self._opened_at = datetime.now(UTC)
 
     def see(self, active_model: ActiveModel, shot: Shot) -> Iterator[Sighting]:
-        """Look at a picture; gives out sightings that begin, and those that end."""
+        """Look at a picture; gives out sightings that begin, and those that end.
+
+        One that shows something else than the one before is left out: it may be lit by a flash.
+        The next one tells.
+        """
         small = change_of(shot.pixels)
-        cut = self._before is not None and likeness(self._before, small) < CUT_LIKENESS
-        self._before = small
+        like = 1.0 if self._before is None else likeness(self._before, small)
+        if like < CUT and not self._odd:
+            self._odd = True
+            yield from self.ended(shot.second)
+            return
+        cut = self._odd and like < SAME
+        self._before, self._odd = small, False
         frame = Frame(0, shot.second, shot.pixels, shot.second if cut else None)
         (tracks,) = self._follower.look([frame], active_model.pipeline)
         for track in tracks:
@@ -109,8 +118,7 @@ class Watcher:
     def _decided(
         self, active_model: ActiveModel, tracks: Sequence[Track], shot: Shot
     ) -> Iterator[Sighting]:
-        found = answers(active_model, self._catalogue, tracks)
-        for track, answer in zip(tracks, found, strict=True):
+        for track, answer in zip(tracks, self._answers(active_model, tracks), strict=True):
             person = answer.face.person
             if person is None and (
                 track.seen < _UNKNOWN_AFTER or answer.face.decision is Outcome.UNUSABLE
@@ -119,12 +127,32 @@ class Watcher:
             same = next((s for s in self._open if person and s.person == person), None)
             if same is not None:  # a second track of the same stay
                 self._forget_unknown(track)
+                self._part(same, track)
                 same.last, same.track, same.answer = shot.second, track, answer
                 self._of_track[track.number] = same
                 continue
             if person is None and track.number in self._of_track:
                 continue
             yield self._begin(track, answer, shot)
+
+    def _answers(
+        self, active_model: ActiveModel, tracks: Sequence[Track]
+    ) -> tuple[TrackAnswer, ...]:
+        """Whose these tracks are, beside those that were told as somebody and were seen at once."""
+        if not tracks:
+            return ()
+        told = [n for n, sighting in self._of_track.items() if sighting.person is not None]
+        others = [self._follower.tracks[n] for n in told]
+        beside = [track for track in others if track not in tracks]
+        return answers(active_model, self._catalogue, [*tracks, *beside])[: len(tracks)]
+
+    def _part(self, sighting: Sighting, track: Track) -> None:
+        """Somebody is this track rather than those of their sighting that were seen with it."""
+        own = [n for n, told in self._of_track.items() if told is sighting and n != track.number]
+        for other in [self._follower.tracks[n] for n in own]:
+            if other.first <= track.last and track.first <= other.last:
+                del self._of_track[other.number]
+                self._left.add(other.number)
 
     def _forget_unknown(self, track: Track) -> None:
         """Somebody who was told as unknown has a name now."""

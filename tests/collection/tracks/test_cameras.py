@@ -169,7 +169,21 @@ def test_ctrl_c_and_sigterm_let_a_camera_end_and_a_second_one_stops(ctrl_c):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_camera_that_is_not_there_is_told_and_its_password_is_not():
-    with pytest.raises(PhotoUnreadable, match="no camera"), Camera("gone.mp4", lambda line: None):
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("gone.mp4", "no camera or file gone.mp4"),
+        ("/dev", "/dev is no file but a folder"),
+        ("99", "no camera 99; this machine has"),
+        ("/dev/video99", "no camera /dev/video99"),
+        ("ftp://me:secret@host/live", "ftp://host/live is no camera's URL"),
+        ("rtsp://", "names a host"),
+    ],
+)
+def test_what_can_be_no_camera_is_refused_at_once(source, told):
+    with pytest.raises(PhotoUnreadable, match=told), Camera(source, lambda line: None):
         pass
+
+
+def test_a_cameras_password_is_not_told():
     assert shown("rtsp://me:secret@host/live?x=1") == "rtsp://host/live?x=1"

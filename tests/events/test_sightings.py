@@ -1,0 +1,77 @@
+"""Sightings of a camera in an event: whom it saw at once is never one person."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from retrieval.catalogue.events.cameras import Stay, footage, sighting_name
+from retrieval.catalogue.events.records import Kind
+from retrieval.collection.tracks.live import Shot
+from retrieval.collection.tracks.sightings import Watcher
+from retrieval.collection.tracks.tracker import TrackRule
+from retrieval.events.verdicts import Judgement
+from tests.api.painted import BLUE, RED
+from tests.made_videos import squares
+
+
+def watched(service, event, *stays, camera="door", seconds=3, at=0.0):
+    """Put into an event what a camera sees: (colour, left, first and last of its shots) each."""
+    rule = service.steadily(lambda model: TrackRule.of(model.calibrated.gate()))
+    watcher, ended = Watcher(service.catalogue, rule, 1.0), []
+    for n in range(seconds * 5):
+        shown = [(colour, left, 20) for colour, left, a, b in stays if a <= n <= b]
+        shot = Shot(squares(*shown), at + n / 5, 0.0)
+        told = service.steadily(lambda model, shot=shot: list(watcher.see(model, shot)))
+        ended += [each for each in told if each.ended]
+    ended += watcher.ended(np.inf)
+    for sighting in ended:
+        service.events.add_sighting(event, camera, sighting)
+    return ended
+
+
+def test_strangers_who_are_seen_at_once_are_as_many_and_known_again_when_they_come_back(service):
+    event = service.events.create("Door")
+    crowd = [(BLUE, left, 0, 14) for left in (20, 220, 420)]
+    assert len(watched(service, event, *crowd)) == 3
+    watched(service, event, (BLUE, 20, 0, 14), at=60)
+    roll = service.events.roll(service.events.find(event.id))
+    assert sorted(group.photos for group in roll.unknown) == [1, 1, 2]
+
+
+def test_what_another_camera_sees_at_the_same_moment_may_be_the_same_person(service):
+    event = service.events.create("Door")
+    for camera in ("door", "hall"):
+        watched(service, event, (BLUE, 20, 0, 14), camera=camera)
+    roll = service.events.roll(service.events.find(event.id))
+    assert [group.photos for group in roll.unknown] == [2]
+
+
+def test_two_who_look_like_one_person_before_a_camera_are_not_both_named(service):
+    event = service.events.create("Door")
+    told = watched(service, event, (RED, 20, 0, 24), (RED, 420, 9, 24), seconds=5)
+    assert sorted(each.person or "" for each in told) == ["", "Red"]
+    roll = service.events.roll(service.events.find(event.id))
+    assert [(line.person, line.photos) for line in roll.present] == [("Red", 1)]
+
+
+def test_a_verdict_on_a_sighting_keeps_those_who_stood_beside_from_being_that_person(service):
+    event = service.events.create("Door")
+    watched(service, event, (BLUE, 20, 0, 14), (RED, 420, 5, 14))
+    faces = {each.person: each for each in service.events.appearances(event)}
+    blue, red = faces[None].appearance.id, faces["Red"].appearance.id
+    service.events.judge(event, Judgement(Kind.IS, (blue,), person="Red"), "me")
+    by_id = {each.appearance.id: each.person for each in service.events.appearances(event)}
+    assert by_id == {blue: "Red", red: None}
+
+
+def test_sightings_of_a_camera_that_overlap_are_one_footage():
+    noon = datetime(2026, 7, 4, 12, tzinfo=UTC)
+    rows = [("door", 0, 10), ("door", 8, 2), ("door", 10, 5), ("hall", 9, 9), ("door", 16, 3)]
+    stays = [
+        Stay(number, sighting_name(camera, began), began, length)
+        for number, (camera, second, length) in enumerate(rows, 1)
+        for began in [noon + timedelta(seconds=second)]
+    ]
+    video = Stay(6, "door 2026.mp4", noon, 60)
+    found = footage([*reversed(stays), video])
+    assert found == {1: (1, 0), 2: (1, 8), 3: (1, 10), 4: (4, 0), 5: (5, 0)}
