@@ -1,4 +1,4 @@
-"""A camera's sightings in an event: what they are called, and which of them were at once (pure).
+"""A camera's sightings in an event: what they are called, and which of them were at once.
 
 Each is a row of its own, like a photo with one face. People whom one camera saw at the same moment
 are as little one person as two faces of one photo, so sightings that overlap are one footage.
@@ -7,6 +7,10 @@ are as little one person as two faces of one photo, so sightings that overlap ar
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from retrieval.catalogue.events.tables import event_photos
 
 
 class Stay(NamedTuple):
@@ -27,18 +31,27 @@ def sighting_name(camera: str, began: datetime) -> str:
     return f"{camera}{_ending(began)}"
 
 
-def footage(stays: Iterable[Stay]) -> dict[int, tuple[int, float]]:
+def stays(connection: Connection, event_id: int) -> list[Stay]:
+    """The videos and sightings of an event."""
+    columns = (event_photos.c[name] for name in Stay._fields)
+    mine = select(*columns).where(
+        event_photos.c.event_id == event_id, event_photos.c.seconds.is_not(None)
+    )
+    return [Stay(*row) for row in connection.execute(mine)]
+
+
+def footage(lasting: Iterable[Stay]) -> dict[int, tuple[int, float]]:
     """Sightings of one camera that overlap, one after the other, are one footage.
 
     Args:
-        stays: of one event.
+        lasting: what one event has.
 
     Returns:
         of each sighting by id: the id of its footage's first one, and at which of the footage's
         seconds it begins itself.
     """
     by_camera: dict[str, list[tuple[datetime, Stay]]] = {}
-    for stay in stays:
+    for stay in lasting:
         began = stay.taken_at
         if began is not None and stay.photo.endswith(_ending(began)):
             camera = stay.photo.removesuffix(_ending(began))

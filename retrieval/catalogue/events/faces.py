@@ -11,13 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, sel
 
 from retrieval.catalogue.changes import check_model, dimension_of, lock_collection
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.encrypted.encoding import (
-    decode_vectors,
-    encode_vectors,
-    from_bytes,
-)
+from retrieval.catalogue.encrypted.encoding import decode_vectors, encode_vectors, from_bytes
 from retrieval.catalogue.enrolment import part_sha256
-from retrieval.catalogue.events.cameras import Stay, footage
+from retrieval.catalogue.events.cameras import footage, stays
 from retrieval.catalogue.events.records import (
     CANDIDATE,
     FOUND,
@@ -303,7 +299,7 @@ def _read(
     ids, photos, found, persons, likeness, needed = columns[:6]
     basis, groups, sizes, first, last, agreement = columns[6:]
     lasting = any(second is not None for second in first)
-    within = _within(connection, event_id) if lasting else {}
+    within = footage(stays(connection, event_id)) if lasting else {}
     shown = [within.get(photo, (photo, 0.0)) for photo in photos]
     return Appearances(
         ids=np.array(ids, np.int64),
@@ -321,15 +317,6 @@ def _read(
         footage=np.array([first for first, _ in shown], np.int64),
         begins=np.array([second for _, second in shown], np.float32),
     )
-
-
-def _within(connection: Connection, event_id: int) -> dict[int, tuple[int, float]]:
-    """The footage of an event's sightings, see `cameras.footage`."""
-    columns = (event_photos.c[name] for name in Stay._fields)
-    mine = select(*columns).where(
-        event_photos.c.event_id == event_id, event_photos.c.seconds.is_not(None)
-    )
-    return footage(Stay(*row) for row in connection.execute(mine))
 
 
 def _ints(values: Sequence[int | None]) -> Ints:
