@@ -77,8 +77,20 @@ def build_finder(settings: Settings, name: str) -> "Finder":
     """Load a detector, and what decides where it looks; raises as `build_detector` does."""
     from retrieval.faces.finder import Finder
 
+    opinion = None
+    if name == "yunet":  # the others have asked O-Net themselves
+        from retrieval.faces.confirming import SecondOpinion
+        from retrieval.faces.onet import ONet
+
+        def load() -> ONet:
+            return ONet(build_models(settings).detector_files("mtcnn")["onet"])
+
+        opinion = SecondOpinion(load)
     return Finder(
-        build_detector(settings, name, 1), settings.detail, working_px=settings.working_px
+        build_detector(settings, name, 1),
+        settings.detail,
+        working_px=settings.working_px,
+        opinion=opinion,
     )
 
 

@@ -51,14 +51,15 @@ class Corrected:
 
     def detect(self, pixels: Pixels, *, longest_px: int | None = None) -> Detections:
         """Find the faces of one image as `Detector` does; the image itself is not changed."""
-        shown = np.asarray(cv2.LUT(pixels, self.table), np.uint8)
-        return self.detector.detect(shown, longest_px=longest_px)
+        return self.detector.detect(corrected(pixels, self.table), longest_px=longest_px)
 
 
-def in_common_light(detector: Detector, pixels: Pixels) -> Detector:
-    """The detector for a photo (h, w, 3) RGB uint8 and parts of it: as it is, or corrected."""
-    table = correction(pixels)
-    return detector if table is None else Corrected(detector, table)
+def corrected(pixels: Pixels, table: Pixels | None) -> Pixels:
+    """Images (..., w, 3) by a table, if there is one."""
+    if table is None or not pixels.size:
+        return pixels
+    rows = pixels.reshape(-1, *pixels.shape[-2:])
+    return np.asarray(cv2.LUT(rows, table), np.uint8).reshape(pixels.shape)
 
 
 def correction(pixels: Pixels) -> Pixels | None:

