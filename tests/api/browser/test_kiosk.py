@@ -16,6 +16,7 @@ from tests.api.browser.conftest import FLAGS, barriers, watched
 from tests.processes import free_port, rollcall, wait_until_ready
 
 PERSON = "Colin_Powell"
+SOMEBODY_ELSE = {"state": "seen", "sighting": -1, "person": "Somebody Else"}
 WAITING = """JSON.parse(localStorage.getItem("rollcall-kiosk-waiting") ?? "[]").length"""
 
 
@@ -82,7 +83,18 @@ def test_the_kiosk_greets_notes_once_and_takes_back(kiosk, chromium, tmp_path, s
             expect(page.locator("#greeting")).to_have_text(PERSON)
             expect(page.locator("#time")).not_to_be_empty()
             page.screenshot(path=shots / "kiosk.png")
-            page.get_by_role("button", name="Not me").click()
+            # Whoever is seen between press and release is not the one whom the click is about.
+            page.get_by_role("button", name="Not me").hover()
+            page.mouse.down()
+            page.route("**/v1/kiosk/frames", lambda route: route.fulfill(json=SOMEBODY_ELSE))
+            with page.expect_response("**/v1/kiosk/frames") as answered:
+                pass
+            answered.value.finished()
+            page.evaluate("new Promise(requestAnimationFrame)")
+            with page.expect_request("**/v1/kiosk/sightings/*/refuse") as refused:
+                page.mouse.up()
+            page.unroute("**/v1/kiosk/frames")
+            assert "/-1/" not in refused.value.url
             expect(page.locator("#greeting")).to_have_text("Taken back")
             assert barriers(page) == []
             page.get_by_role("button", name="It was me after all").click()

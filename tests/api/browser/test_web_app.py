@@ -307,8 +307,10 @@ def test_a_run_is_followed_to_its_end(
         archive.writestr("Several/strangers.jpg", several)
     page.set_input_files("#archive", tmp_path / "people.zip")
     page.wait_for_url("**/runs/*")
+    page.locator("#run-name").evaluate("(name) => { name.dataset.same = 1; }")
     page.locator("#state.finished").wait_for(timeout=180_000)
     page.locator(".reject").wait_for()
+    assert page.locator("[data-same]").count() == 1, "the page was not loaded anew"
     page.locator("#done", has_text="13 of 13 photos").wait_for()
     assert "3 faces were found" in page.locator(".reject").inner_text()
 

@@ -1,6 +1,7 @@
 // Calls of the API with the session's token and the page's collection.
 
 import { t } from "./messages.js";
+import { released } from "./redrawing.js";
 import { csrf, loggedInAgain, renew } from "./session.js";
 import { inWords } from "./told.js";
 
@@ -137,6 +138,7 @@ export async function acting(act, place = document.getElementById("problem")) {
   try {
     await act();
   } catch (error) {
+    await released();
     showProblem(place, error);
     place.scrollIntoView({ block: "nearest" });
   }

@@ -2,6 +2,7 @@
 
 import { call, element, mayDelete, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem, speak } from "./api.js";
 import { n, t } from "./messages.js";
+import { takenOut, whenReleased } from "./redrawing.js";
 import { isCommand } from "./roving.js";
 
 const by = (id) => document.getElementById(id);
@@ -58,8 +59,7 @@ async function done(made, path) {
   by("problem").hidden = true;
   try {
     const told = await call("POST", path);
-    const next = made.nextElementSibling ?? made.previousElementSibling;
-    made.remove();
+    const next = await takenOut(made);
     const edit = told.entries.at(-1);
     if (edit) rememberUndo({ id: edit.entry, summary: edit.summary });
     document.dispatchEvent(new Event("undo-offered"));
@@ -101,11 +101,11 @@ document.addEventListener("keydown", (event) => {
 });
 
 if (list) {
-  call("GET", "/v1/health/findings").then(({ findings }) => {
+  call("GET", "/v1/health/findings").then(({ findings }) => whenReleased(() => {
     by("examining").hidden = true;
     list.replaceChildren(...findings.map(card));
-    settle(list.firstElementChild);
-  }, (error) => {
+    settle(document.activeElement === document.body ? list.firstElementChild : null);
+  }), (error) => {
     by("examining").hidden = true;
     showProblem(by("problem"), error);
   });

@@ -5,6 +5,7 @@ import { isFarRight, partTags, placed } from "./boxes.js";
 import { showCode } from "./code.js";
 import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
 import { list, n, number as counted, t } from "./messages.js";
+import { released } from "./redrawing.js";
 import { roving } from "./roving.js";
 import { pictured } from "./whichface.js";
 
@@ -33,7 +34,7 @@ function take(files) {
   if (found.photos.length) ask(found.photos);
 }
 
-async function ask(files) {
+async function ask(files, row = 0) {
   by("problem").hidden = true;
   by("working").hidden = false;
   by("drop").hidden = true;
@@ -43,11 +44,13 @@ async function ask(files) {
   try {
     identification = await call("POST", "/v1/identify", { form });
     const urls = await Promise.all(files.map((file, row) => (identification.photos[row].error ? null : pictured(file))));
+    await released();
+    const typed = row === current ? beingTyped() : null;
     shown.forEach(({ url }) => url && URL.revokeObjectURL(url));
     shown = files.map((file, row) => ({ file, url: urls[row], photo: identification.photos[row] }));
     by("outcome").hidden = false;
-    show(0);
-    by("summary").focus({ preventScroll: true });
+    show(row);
+    if (typed === null || !typeOn(typed)) by("summary").focus({ preventScroll: true });
   } catch (error) {
     showProblem(by("problem"), error);
     by("drop").hidden = by("outcome").hidden === false;
@@ -237,10 +240,23 @@ async function enrolFace(face, name, meant) {
   await call("POST", meant ? `/v1/people/${meant}/photos` : "/v1/people", { form });
 }
 
-async function askAgain() {
-  const row = current;
-  await ask(shown.map(({ file }) => file));
-  show(row);
+const askAgain = () => ask(shown.map(({ file }) => file), current);
+
+// The name that somebody is writing for another face while the answer comes: it goes on in the new one.
+function beingTyped() {
+  const input = document.activeElement;
+  return input?.matches(".face-detail input") ? { id: input.id, value: input.value, meant: input.dataset.meant } : null;
+}
+
+function typeOn({ id, value, meant }) {
+  const number = Number(id.split("-").at(-1));
+  if (by(`detail-${number}`)?.hidden) choose(number);
+  const input = by(id);
+  if (!input) return false;
+  input.value = value;
+  if (meant) input.dataset.meant = meant;
+  input.focus({ preventScroll: true });
+  return true;
 }
 
 // A canvas with the square around a box, `around` times as large; `side` pixels, or the photo's own.

@@ -1,6 +1,7 @@
 // A tablet at a door: the camera's picture goes to the service, which says who stands there.
 
 import { t } from "./messages.js";
+import { whenReleased } from "./redrawing.js";
 
 const EVERY_MS = 700;
 const SHOWN_MS = 6000;
@@ -139,7 +140,7 @@ async function look() {
     if (waiting.length) await sendWaiting();
     const answer = await post("/v1/kiosk/frames", form(picture));
     tellNetwork(false);
-    if (answer !== null && document.body.dataset.state !== "judging") show(answer);
+    whenReleased(() => { if (answer !== null && document.body.dataset.state !== "judging") show(answer); });
   } catch {
     keep(picture);
   }

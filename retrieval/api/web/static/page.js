@@ -1,7 +1,7 @@
 // What every page does: choose collection and language, log out, open and close dialogs, undo.
 
 import { call, collection, pageOf, ready, speak } from "./api.js";
-import { moment } from "./messages.js";
+import { putRight } from "./redrawing.js";
 import { takenBack } from "./undo.js";
 
 // The address says which collection is meant, so that it can be shared and kept.
@@ -9,16 +9,11 @@ if (Number(document.body.dataset.collections) > 1 && !new URL(location).searchPa
   history.replaceState(history.state, "", pageOf(location.pathname + location.search) + location.hash);
 }
 
-document.querySelectorAll("time[data-local]").forEach((time) => { time.textContent = moment(time.dateTime); });
+putRight(document);
 
 document.getElementById("language")?.addEventListener("change", (event) => {
   document.cookie = `rollcall_language=${event.target.value}; path=/; samesite=lax; max-age=31536000`;
   location.reload();
-});
-
-document.querySelectorAll("img[data-may-fail]").forEach((image) => {
-  if (image.complete && image.naturalWidth === 0) image.remove();
-  image.addEventListener("error", () => image.remove());
 });
 
 document.getElementById("collection")?.addEventListener("change", (event) => {

@@ -2,6 +2,7 @@
 
 import { address, call, droppable, element, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem } from "./api.js";
 import { moment, n, number, t } from "./messages.js";
+import { whenReleased } from "./redrawing.js";
 import { enrolAsking } from "./whichface.js";
 import { askWho } from "./who.js";
 
@@ -215,10 +216,10 @@ function stranger(each) {
 }
 
 if (by("alike")) {
-  call("GET", `/v1/people/${id}/alike`).then(({ people, strangers }) => {
+  call("GET", `/v1/people/${id}/alike`).then(({ people, strangers }) => whenReleased(() => {
     by("alike-list").replaceChildren(...strangers.map(stranger), ...people.map(person));
     by("alike").hidden = !people.length && !strangers.length;
-  }, tellProblem);
+  }), tellProblem);
 }
 
 ready(import.meta.url);

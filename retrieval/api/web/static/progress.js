@@ -45,7 +45,11 @@ export function progressCard(place, { finished }) {
   }
 
   function show(current) {
-    if (upload !== current) [upload, began, before] = [current, performance.now(), current.done];
+    if (upload !== current) {
+      [upload, began, before] = [current, performance.now(), current.done];
+      rejects.replaceChildren();
+    }
+    const wasAt = [stop, goOn].includes(document.activeElement);
     bar.max = Math.max(upload.total, 1);
     bar.value = upload.done;
     done.textContent = t("{done} of {total} photos", { done: number(upload.done), total: number(upload.total) });
@@ -58,9 +62,10 @@ export function progressCard(place, { finished }) {
     if (upload.problem) showProblem(problem, upload.problem);
     folded.hidden = !upload.rejected.length;
     folded.querySelector("summary").textContent = n("{count} photo was not taken", "{count} photos were not taken", upload.rejected.length);
-    rejects.replaceChildren(...upload.rejected.map((one) => element("li", {}, element("strong", {}, one.photo), " ", reasonOf(one))));
+    rejects.append(...upload.rejected.slice(rejects.childElementCount).map((one) => element("li", {}, element("strong", {}, one.photo), " ", reasonOf(one))));
     close.hidden = !upload.finished;
     bar.hidden = upload.finished;
+    if (wasAt) [stop, goOn, close].find((button) => !button.hidden)?.focus();
     if (upload.finished) {
       speak(n("{count} photo is in", "{count} photos are in", upload.done));
       finished(upload);

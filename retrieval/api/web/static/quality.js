@@ -2,6 +2,7 @@
 
 import { acting, call, element, mayEdit, pageOf, ready, showProblem } from "./api.js";
 import { list, n, number as counted, t } from "./messages.js";
+import { whenReleased } from "./redrawing.js";
 
 const by = (id) => document.getElementById(id);
 const LEFT = 64, RIGHT = 10, TOP = 12, BOTTOM = 30, WIDTH = 720, HEIGHT = 300;
@@ -143,7 +144,7 @@ const change = (method, json) => acting(async () => {
 if (by("measured")) {
   by("forget")?.addEventListener("click", () => change("DELETE"));
   call("POST", "/v1/calibration/measure", { json: { fpir: 0.01 } }).then(
-    (measured) => show(measured, Number(by("threshold-now").textContent)),
+    (measured) => whenReleased(() => show(measured, Number(by("threshold-now").textContent))),
     (error) => {
       by("measuring").hidden = true;
       by("problem").className = "notice";
@@ -192,7 +193,7 @@ function showHealth(report) {
 }
 
 if (by("health")) {
-  call("GET", "/v1/health-report").then(showHealth, (error) => {
+  call("GET", "/v1/health-report").then((report) => whenReleased(() => showHealth(report)), (error) => {
     by("examining").hidden = true;
     showProblem(by("health-problem"), error);
   });

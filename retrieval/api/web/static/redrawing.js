@@ -1,5 +1,7 @@
 // What redraws by itself, while somebody looks at it and points at it.
 
+import { moment } from "./messages.js";
+
 let pressed = false;
 const waiting = [];
 
@@ -14,6 +16,44 @@ function drawAll() {
 export function whenReleased(draw) {
   waiting.push(draw);
   drawAll();
+}
+
+// The same, to be waited for.
+export const released = () => new Promise(whenReleased);
+
+// Take a card out of its list; the neighbour to go on with, where the card was what somebody was at.
+export async function takenOut(card) {
+  await released();
+  const next = card.nextElementSibling ?? card.previousElementSibling;
+  const wasAt = document.activeElement === document.body || card.contains(document.activeElement);
+  card.remove();
+  return wasAt ? next : null;
+}
+
+// What the service has drawn, put right for this browser: times in its zone, no pictures that fail.
+export function putRight(part) {
+  part.querySelectorAll("time[data-local]").forEach((time) => { time.textContent = moment(time.dateTime); });
+  part.querySelectorAll("img[data-may-fail]").forEach((image) => {
+    if (image.complete && image.naturalWidth === 0) image.remove();
+    image.addEventListener("error", () => image.remove());
+  });
+}
+
+// Parts of this page as the service draws them by now; the rest, focus and place stay as they are.
+export async function renewed(...ids) {
+  const answer = await fetch(location, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return location.reload();
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  await released();
+  for (const id of ids) {
+    const [part, now] = [document.getElementById(id), page.getElementById(id)];
+    if (!part || !now) continue;
+    part.hidden = now.hidden;
+    if (part.innerHTML === now.innerHTML) continue;
+    part.replaceChildren(...document.importNode(now, true).childNodes);
+    putRight(part);
+  }
+  return undefined;
 }
 
 // Bring the children of a list into an order, with no move where nothing has changed.

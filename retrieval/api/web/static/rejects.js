@@ -2,6 +2,7 @@
 
 import { acting, call, callForBlob, droppable, mayEdit, ready, speak } from "./api.js";
 import { n, t } from "./messages.js";
+import { takenOut } from "./redrawing.js";
 import { offerUndo } from "./undo.js";
 import { chosenFace, enrolAsking } from "./whichface.js";
 
@@ -12,9 +13,8 @@ const path = (card) => `/v1/runs/${card.dataset.run}/rejects/${card.dataset.id}`
 const settle = (card, now) => call("POST", `${path(card)}/settle`, { json: { now } });
 const fieldsOf = (card) => ({ person: card.dataset.person, external_id: card.dataset.number });
 
-function takeAway(card) {
-  const next = card.nextElementSibling ?? card.previousElementSibling;
-  card.remove();
+async function takeAway(card) {
+  const next = await takenOut(card);
   by("nothing").hidden = list.children.length > 0;
   next?.focus();
   speak(list.children.length ? n("{count} left", "{count} left", list.children.length) : t("Nothing waits"));
@@ -27,7 +27,7 @@ async function photoOf(card) {
 async function choose(card) {
   if (await chosenFace(fieldsOf(card), await photoOf(card)) === null) return;
   await settle(card, "mended");
-  takeAway(card);
+  await takeAway(card);
 }
 
 async function another(card, files, more = {}) {
@@ -35,13 +35,13 @@ async function another(card, files, more = {}) {
   const made = await enrolAsking({ ...fieldsOf(card), ...more }, files);
   if (!made.enrolled && !made.known) return;
   await settle(card, "mended");
-  takeAway(card);
+  await takeAway(card);
 }
 
 async function dismiss(card) {
   await settle(card, "dismissed");
   const place = card.nextElementSibling;
-  takeAway(card);
+  await takeAway(card);
   offerUndo(t("{photo} is left out", { photo: card.dataset.photo }), async () => {
     await settle(card, "open");
     list.insertBefore(card, place?.isConnected ? place : null);

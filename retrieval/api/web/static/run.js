@@ -2,6 +2,7 @@
 
 import { address, call, element, ready, showProblem, speak } from "./api.js";
 import { n, number, t } from "./messages.js";
+import { renewed } from "./redrawing.js";
 
 const by = (id) => document.getElementById(id);
 const { id, state } = by("run").dataset;
@@ -21,8 +22,8 @@ function show(run) {
   by("done").textContent = t("{done} of {found} photos", { done: number(done), found: number(counts.found) });
   by("rate").textContent = run.state === "working" ? rate(done, counts.queued) : "";
   const figures = { [t("Enrolled")]: counts.enrolled, [t("Known before")]: counts.duplicates, [t("Not taken")]: rejected, [t("Failed")]: counts.failed };
-  by("figures").replaceChildren(...Object.entries(figures).map(([name, count]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, number(count)))));
+  if (!by("figures").childElementCount) by("figures").append(...Object.keys(figures).map((name) => element("div", {}, element("dt", {}, name), element("dd"))));
+  Object.values(figures).forEach((count, row) => { by("figures").children[row].lastChild.textContent = number(count); });
 }
 
 function rate(done, queued) {
@@ -41,6 +42,13 @@ async function act(what) {
   }
 }
 
+// What the service shows of a run that has ended: photos that were not taken, and whether it can go on.
+async function ended() {
+  const wasAt = document.activeElement === by("cancel");
+  await renewed("rejects", "cancel", "retry").catch((error) => showProblem(by("problem"), error));
+  if (wasAt && by("cancel").hidden) (by("retry").hidden ? by("run-name") : by("retry")).focus();
+}
+
 by("cancel")?.addEventListener("click", () => act("cancel"));
 by("retry")?.addEventListener("click", () => act("retry"));
 
@@ -52,8 +60,7 @@ if (state === "working") {
     if (run.state === "working") return;
     events.close();
     speak(STATES[run.state] ?? run.state);
-    if (Object.keys(run.counts.rejected).length || run.counts.failed) location.reload();
-    else by("cancel")?.setAttribute("hidden", "");
+    ended();
   });
 } else {
   call("GET", `/v1/runs/${id}`).then(show, (error) => showProblem(by("problem"), error));

@@ -2,14 +2,14 @@
 
 import { acting, call, element, mayEdit, pageOf, ready, speak } from "./api.js";
 import { list, n, t } from "./messages.js";
+import { released, takenOut } from "./redrawing.js";
 import { askWho } from "./who.js";
 
 const by = (id) => document.getElementById(id);
 const facesOf = (tile) => JSON.parse(tile.dataset.faces);
 
-function takeAway(tile) {
-  const next = tile.nextElementSibling ?? tile.previousElementSibling;
-  tile.remove();
+async function takeAway(tile) {
+  const next = await takenOut(tile);
   by("nothing").hidden = by("groups").children.length > 0;
   next?.querySelector("button")?.focus();
 }
@@ -19,10 +19,11 @@ async function name(tile, whose) {
   const named = await call("POST", `/v1/unknowns/${tile.dataset.group}/name`, { json: { ...whose, face_ids: facesOf(tile) } });
   const photos = [...new Set(named.now_known.map((answer) => answer.photo))];
   const told = n("{name} is enrolled with {count} face.", "{name} is enrolled with {count} faces.", named.enrolled.length, { name: named.person });
+  await released();
   by("named").replaceChildren(element("div", { class: "notice" }, element("div", {},
     element("strong", {}, told), " ", element("a", { href: pageOf("/people", { search: named.person }) }, t("Show the person")),
     element("p", { class: "small" }, t("Now known in: {photos}", { photos: list(photos) })))));
-  takeAway(tile);
+  await takeAway(tile);
   speak(told);
 }
 
@@ -39,7 +40,7 @@ function forget(tile) {
     by("forget-dialog").close();
     acting(async () => {
       await call("POST", `/v1/unknowns/${tile.dataset.group}/forget`, { json: { face_ids: facesOf(tile) } });
-      takeAway(tile);
+      await takeAway(tile);
     });
   };
   by("forget-dialog").showModal();

@@ -2,6 +2,7 @@
 
 import { address, call, element, portrait } from "./api.js";
 import { t } from "./messages.js";
+import { released } from "./redrawing.js";
 
 const MOST = 8;
 
@@ -83,6 +84,7 @@ export function askWho({ picture, teach = false, title = t("Who is this?"), go: 
   async function look() {
     const mine = (asked += 1);
     const answer = await call("GET", "/v1/people", { parameters: { search: input.value.trim(), limit: MOST } }).catch(() => null);
+    await released();
     if (mine !== asked || signal.aborted) return;
     found = (answer?.people ?? []).filter((person) => person.id !== except);
     show();
@@ -101,7 +103,8 @@ export function askWho({ picture, teach = false, title = t("Who is this?"), go: 
       });
     };
   });
-  input.addEventListener("input", () => { active = 0; look(); }, { signal });
+  let looking = null; // what is chosen by Enter is found by what was typed until then
+  input.addEventListener("input", () => { active = 0; looking = look(); }, { signal });
   input.addEventListener("keydown", (event) => {
     const rows = options.rows?.length ?? 0;
     if (event.key === "ArrowDown" && rows) choose((active + 1) % rows);
@@ -109,7 +112,11 @@ export function askWho({ picture, teach = false, title = t("Who is this?"), go: 
     else return;
     event.preventDefault();
   }, { signal });
-  form.addEventListener("submit", (event) => { event.preventDefault(); if (!go.disabled) finish(); }, { signal });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    await looking;
+    if (!go.disabled && !signal.aborted) finish();
+  }, { signal });
   cancel.addEventListener("click", () => finish(true), { signal });
   made.addEventListener("cancel", (event) => { event.preventDefault(); finish(true); }, { signal });
   made.showModal();
