@@ -22,11 +22,19 @@ if TYPE_CHECKING:
 
 def people_list(run: Run, manifest: str, columns: str | None) -> "PeopleList":
     """Open the list, and say what was understood of it before anything is done."""
-    from retrieval.photos.people_list import PeopleList, parse_columns
+    from retrieval.photos.list_columns import parse_columns
+    from retrieval.photos.people_list import PeopleList
 
     found = PeopleList(absolute(location_of(manifest)), parse_columns(columns) if columns else None)
     run.remark(f"{manifest}: {found.columns}")
     return found
+
+
+def say_which(error: FoldersUnclear) -> FoldersUnclear:
+    """The error with what to type."""
+    return FoldersUnclear(
+        f"{error} Say --nested if it is the inner ones, --no-nested if it is the outer ones."
+    )
 
 
 @dataclass(slots=True)
@@ -88,10 +96,7 @@ class Source:
             yield from listed(nested=self.nested)
         except FoldersUnclear as error:
             if not sys.stdin.isatty() or run.json:
-                raise FoldersUnclear(
-                    f"{error} Say --nested if it is the inner ones, --no-nested if it is the outer"
-                    " ones."
-                ) from error
+                raise say_which(error) from error
             run.remark(str(error))
             self.nested = typer.confirm("Are the inner ones the people?", err=True)
             yield from listed(nested=self.nested)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.options import ListColumns, Run, Writes, tell_passed, tell_undo
-from retrieval.errors import SettingInvalid
+from retrieval.errors import FoldersUnclear, SettingInvalid
 from retrieval.values import counted
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def sync(
     Who is in the list, by number or name, stays; everybody else leaves for good. Shows what it
     understood and would do, then asks.
     """
-    from cli.enrol_source import people_list  # and what reads photos, which `people list` needs not
+    # and what reads photos, which `people list` needs not
+    from cli.enrol_source import people_list, say_which
     from retrieval.people import sync as syncing
     from retrieval.photos.urls import absolute, location_of
 
@@ -82,9 +83,12 @@ def sync(
     with run.service() as service:
         with run.progress("reading", None) as advance:
             limit = run.settings.max_photo_bytes
-            plan = syncing.plan(
-                service, listing, folder=folder, nested=nested, max_bytes=limit, advance=advance
-            )
+            try:
+                plan = syncing.plan(
+                    service, listing, folder=folder, nested=nested, max_bytes=limit, advance=advance
+                )
+            except FoldersUnclear as error:
+                raise say_which(error) from error
         document: dict[str, Any] = {**plan.document()}
         _check_leavers(plan, leavers, yes=yes and not dry_run)
         if not run.json:

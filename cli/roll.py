@@ -1,8 +1,11 @@
 """`roll`, `presence`, `thumbnails`: the list in one command, over several events, and pictures."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +20,13 @@ from cli.event_photos import (
 )
 from cli.events import Day, Expect, KeepPhotos
 from cli.options import Run, Writes, command
+from retrieval.errors import AlreadyExists
 from retrieval.values import counted
+
+if TYPE_CHECKING:
+    from retrieval.catalogue.events.records import Event
+
+_TRIES = 20  # names that are taken
 
 
 def register(app: typer.Typer) -> None:
@@ -51,16 +60,16 @@ def roll(
     if out is not None:
         form_of(out)
     found = sources(run, photos)
-    named = name or f"Photos of {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
     with run.service() as service:
         service.ensure_collection()
         door = service.events
-        event = door.create(
-            named,
+        create = partial(
+            door.create,
             day=day_of(day),
             expected=expected_of(run, door, expect),
             keep_photos=keep_photos,
         )
+        event = create(name) if name else _called_by_moment(create)
         for each in taken_photos(run, door, event, found):
             if each.outcome == "rejected":
                 run.rejected = True
@@ -132,3 +141,12 @@ def thumbnails(run: Run) -> None:
         run.print(f"{made} pictures were made{gone}.")
 
     run.emit(document, show)
+
+
+def _called_by_moment(create: "Callable[[str], Event]") -> "Event":
+    """Make an event that nobody named; one of the same second gets a number."""
+    moment = f"Photos of {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+    for number in range(1, _TRIES):
+        with suppress(AlreadyExists):
+            return create(moment if number == 1 else f"{moment} ({number})")
+    return create(f"{moment} ({_TRIES})")

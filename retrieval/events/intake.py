@@ -120,15 +120,17 @@ def _take(
         data = todo[row].content
         if event.keep_photos and isinstance(data, bytes):
             host.photos.keep(found.sha256, data)
-    told = [results[row] for row in range(len(batch))]
     rejects = [
         Reject(one.photo, one.code or "", one.message or "", hashes.get(row))
-        for row, one in enumerate(told)
+        for row, one in sorted(results.items())
         if one.outcome == "rejected"
     ]
     collection = active_model.collection
-    albums.add(collection.id, event.id, new, rejects, collection.fingerprint)
-    return told
+    added = albums.add(collection.id, event.id, new, rejects, collection.fingerprint).photos
+    for row in todo:
+        if results[row].outcome == "added" and hashes[row] not in added:  # another was faster
+            results[row] = PhotoTaken(batch[row].name, "known")
+    return [results[row] for row in range(len(batch))]
 
 
 def _new_photo(source: Source, read: Source, found: PhotoFaces) -> NewPhoto:
@@ -182,7 +184,8 @@ def take_video(
         location=None if isinstance(source.content, bytes) else str(source.content),
         pictures=host.keeping.thumbnails,
     )
-    albums.add(collection.id, event.id, [new], [], collection.fingerprint)
+    if not albums.add(collection.id, event.id, [new], [], collection.fingerprint).photos:
+        return PhotoTaken(source.name, "known")
     return PhotoTaken(source.name, "added", len(seen.tracks), message=seen.remark)
 
 

@@ -172,7 +172,7 @@ def plan(
     passed = PassedOver()
     listed = list(listed_list(people_list, (row for row in rows if not _lacks_photo(row))))
     without = [row for row in rows if _lacks_photo(row)]
-    in_folder = [] if folder is None else _from_folder(folder, nested, without, passed)
+    in_folder = [] if folder is None else _from_folder(folder, nested, rows, passed)
     found = []
     for each in prospects(catalogue, name, every := [*listed, *in_folder], max_bytes):
         found.append(each)
@@ -321,7 +321,8 @@ def _lacks_photo(row: ListRow) -> bool:
 def _from_folder(
     folder: Location, nested: bool | None, rows: Sequence[ListRow], passed: PassedOver
 ) -> list[ListedPhoto]:
-    """The photos of a folder's people who are in the list, by name, number or both."""
+    """The photos of a folder's people of whom the list names none, by name, number or both."""
+    rows = [row for row in rows if row.person and row.problem is None]
     by_number = {row.external_id: row for row in rows if row.external_id}
     by_name: dict[str, dict[str | None, ListRow]] = defaultdict(dict)
     for row in rows:
@@ -343,11 +344,14 @@ def _from_folder(
             )
         return f"Nobody in the list is called {name!r}."
 
+    pictured = {(folded(row.person), row.external_id) for row in rows if row.photos}
     found = []
     told: set[str] = set()
     for photo in listed_folder(folder, nested=nested, passed=passed):
         whose = meant(photo.person) if photo.person else None
         if isinstance(whose, ListRow):
+            if (folded(whose.person), whose.external_id) in pictured:
+                continue
             person, number = clean_name(whose.person), clean_external_id(whose.external_id)
             found.append(replace(photo, person=person, external_id=number))
         elif whose is None:

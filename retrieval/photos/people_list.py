@@ -1,96 +1,33 @@
 """Lists that say whom photos show, as offices export them: CSV in any usual form, or XLSX.
 
-Columns are found by their usual names, in English and some other languages, whatever their case,
-spaces and hyphens. A row that cannot be used is named by its line; it never stops the others.
+A row that cannot be used is named by its line; it never stops the others.
 """
 
 import codecs
 import csv
 import io
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from retrieval.errors import DataInvalid, PhotoUnreadable
 from retrieval.files.cells import as_written
 from retrieval.files.sheets import NoText, sheet_rows
+from retrieval.photos.list_columns import columns_of, named_columns
 from retrieval.photos.urls import fetch, location_of
 from retrieval.values import Location
-
-FIELDS = ("person", "external_id", "photo", "face")
 
 _MOST_BYTES = 1 << 29  # of a list, which is read whole if it is XLSX or a URL: some million rows
 _DELIMITERS = ",;\t|"  # spreadsheets of some countries write semicolons
 _FACE = re.compile("[0-9]{1,9}")  # more would be no number of a face
+_LINES_ABOVE = 20  # among which the one that names the columns is: titles stand above it
 _LINES_OF_A_ROW = 20  # a quote that is still open then was never closed
+_AS_FLOAT = re.compile(r"^([0-9]+)[.,]0$")
 _BETWEEN_PHOTOS = re.compile(r"[;|\n]")
-
-# By `_key`: lower case, letters and digits only. First and last name together are a person.
-_USUAL = {
-    "person": "person name fullname displayname personname employee employeename staff staffname"
-    " mitarbeiter mitarbeitername mitarbeiterin vollername nachnamevorname nom nomcomplet nombre"
-    " nombrecompleto nome nomecompleto naam",
-    "external_id": "externalid id employeeid employeenumber employeeno employeenr personnelnumber"
-    " personnelno personnelid personid persnr persno personalnummer personalnr mitarbeiternummer"
-    " mitarbeiternr mitarbeiterid staffid staffnumber staffno number nummer badge badgenumber"
-    " matricule matricola numerodeempleado personeelsnummer",
-    "photo": "photo photos photofile photopath photograph picture pictures image images file"
-    " filename filepath path bild bilder bilddatei foto fotos datei dateiname dateipfad pfad"
-    " fichier imagen immagine afbeelding url photourl",
-    "face": "face facenumber faceno gesicht gesichtnr",
-    "_first": "firstname givenname forename vorname prenom nombredepila nombrepila voornaam",
-    "_last": "lastname surname familyname nachname familienname apellido apellidos cognome"
-    " achternaam nomdefamille",
-}
-_FIELD_OF = {name: field for field, names in _USUAL.items() for name in names.split()}
-_OURS = frozenset({"reason", "whattodo"})  # columns of a list of rejected photos, not worth a word
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which column holds what, as it was understood.
-
-    Attributes:
-        used: columns by field; several where a row has several photos, or a name in two parts.
-        ignored: columns that mean nothing here.
-        repeated: columns for which an earlier one of the same meaning is used.
-        header: all columns.
-        encoding: of a text file.
-    """
-
-    used: Mapping[str, tuple[int, ...]]
-    ignored: tuple[str, ...]
-    repeated: tuple[str, ...]
-    header: tuple[str, ...]
-    encoding: str | None
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "columns": {
-                field: [self.header[column] for column in columns]
-                for field, columns in self.used.items()
-            },
-            "ignored": list(self.ignored),
-            "repeated": list(self.repeated),
-            "encoding": self.encoding,
-        }
-
-    def __str__(self) -> str:
-        """One line for people."""
-        parts = [
-            f"{field} from {' and '.join(repr(self.header[column]) for column in columns)}"
-            for field, columns in self.used.items()
-        ]
-        for word, names in (("ignored", self.ignored), ("repeated, not used", self.repeated)):
-            parts += [f"{word}: {', '.join(map(repr, names))}"] if names else []
-        if self.encoding not in (None, "utf-8-sig"):
-            parts.append(f"read as {self.encoding}")
-        return "; ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +67,20 @@ class PeopleList:
         self.path = path
         self._given = dict(columns or {})
         with self._lines() as (lines, encoding):
-            header = next((cells for _, cells, _ in lines if any(cells)), [])
-        self.columns = _columns(path, header, self._given, encoding)
+            filled = ((line, cells) for line, cells, _ in lines if any(cells))
+            top = list(islice(filled, _LINES_ABOVE))
+        # the first of those that name most columns
+        self._header, header = max(
+            top, key=lambda each: named_columns(each[1], self._given), default=(0, [])
+        )
+        self.columns = columns_of(path, header, self._given, encoding)
 
     def rows(self) -> Iterator[ListRow]:
         """The rows, read as they are needed; empty ones are passed over."""
         with self._lines() as (lines, _):
-            next((cells for _, cells, _ in lines if any(cells)), None)  # the header
             for line, cells, problem in lines:
+                if line <= self._header:
+                    continue
                 if problem is not None:
                     yield ListRow(line, problem=problem)
                 elif any(cells):
@@ -146,9 +89,8 @@ class PeopleList:
     def cells(self) -> Iterator[tuple[ListRow, list[str]]]:
         """The rows that can be used, each with all of its cells as the list has them."""
         with self._lines() as (lines, _):
-            next((cells for _, cells, _ in lines if any(cells)), None)  # the header
             for line, cells, problem in lines:
-                if problem is None and any(cells):
+                if line > self._header and problem is None and any(cells):
                     yield self._row(line, cells), cells
 
     def _row(self, line: int, cells: Sequence[str]) -> ListRow:
@@ -158,7 +100,7 @@ class PeopleList:
             return [cell for cell in found if cell]
 
         person = " ".join(all_of("person"))
-        external_id = next(iter(all_of("external_id")), None)
+        external_id = next(map(_whole, all_of("external_id")), None)
         face = next(iter(all_of("face")), "")
         if any("\0" in cell for cell in cells):  # which no path and no name has
             return ListRow(line, problem="It holds a zero byte. Type it anew.")
@@ -209,7 +151,7 @@ class PeopleList:
                     return
                 encoding = _encoding(self.path, file)
                 text = io.TextIOWrapper(file, encoding, newline="")
-                yield _text_rows(text), encoding
+                yield _text_rows(text, self._given), encoding
         except DataInvalid:
             raise
         except (csv.Error, UnicodeError) as error:
@@ -222,27 +164,14 @@ class PeopleList:
             ) from error
 
 
+def _whole(number: str) -> str:
+    """A number as people write it: 1001.0 is what programs make of 1001."""
+    return _AS_FLOAT.sub(r"\1", number)
+
+
 def is_list(path: Location) -> bool:
     """Whether a file is a list, by its ending."""
     return str(path).lower().endswith((".csv", ".tsv", ".txt", ".xlsx", ".xlsm"))
-
-
-def parse_columns(text: str) -> dict[str, str]:
-    """`person=Name,photo=Bild` as columns by field.
-
-    Raises:
-        DataInvalid: another form, or a field that there is not.
-    """
-    found = {}
-    for part in text.split(","):
-        field, equals, column = (piece.strip() for piece in part.partition("="))
-        if not equals or not column or _field(field) not in FIELDS:
-            raise DataInvalid(
-                f"{part!r} names no column. Write person=NAME,external_id=NUMBER,photo=PHOTO, with"
-                " the list's own columns on the right; the fields are " + ", ".join(FIELDS) + "."
-            )
-        found[str(_field(field))] = column
-    return found
 
 
 @contextmanager
@@ -286,7 +215,9 @@ def _encoding(path: Location, file: IO[bytes]) -> str:
     return "utf-8-sig"
 
 
-def _text_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str], str | None]]:
+def _text_rows(
+    file: Iterable[str], given: Mapping[str, str]
+) -> Iterator[tuple[int, list[str], str | None]]:
     """Rows of a text file; one whose quote is never closed costs its own line only."""
     delimiter, number = "", 0
     waiting: list[str] = []  # lines that were read already
@@ -303,7 +234,8 @@ def _text_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str], str | None
                 continue
             if not line.strip("\r\n \ufeff"):
                 continue
-            delimiter = max(_DELIMITERS, key=line.count)
+            waiting += islice(lines, max(_LINES_ABOVE - 1 - len(waiting), 0))
+            delimiter = _delimiter([line, *waiting], given)
         more: list[str] = []
         while (line + "".join(more)).count('"') % 2 and len(more) < _LINES_OF_A_ROW:
             another = following()
@@ -324,49 +256,13 @@ def _text_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str], str | None
         number += len(more)
 
 
-def _key(column: str) -> str:
-    """A column's name without case, accents, spaces, underscores and hyphens."""
-    letters = unicodedata.normalize("NFKD", column.casefold())
-    return "".join(letter for letter in letters if letter.isalnum())
+def _delimiter(top: Sequence[str], given: Mapping[str, str]) -> str:
+    """What parts the cells: it makes the most columns' names of a line, or parts the first most."""
 
-
-def _field(column: str) -> str | None:
-    """Which field a column of this name is for; photo1 and `Photo 2` are photos too."""
-    key = _key(column)
-    return _FIELD_OF.get(key) or _FIELD_OF.get(key.rstrip("0123456789"))
-
-
-def _columns(
-    path: Location, header: Sequence[str], given: Mapping[str, str], encoding: str | None
-) -> Columns:
-    names = tuple(name.strip() for name in header)
-    used: dict[str, list[int]] = {}
-    ignored, repeated = [], []
-    chosen = {_key(column): field for field, column in given.items()}
-    missing = [column for column in given.values() if _key(column) not in map(_key, names)]
-    if missing:
-        raise DataInvalid(
-            f"{path} has no column {' and no column '.join(missing)}; found: {', '.join(names)}."
+    def columns(delimiter: str) -> int:
+        return max(
+            named_columns([cell.strip('"\r\n \ufeff') for cell in line.split(delimiter)], given)
+            for line in top
         )
-    for number, name in enumerate(names):
-        field = chosen.get(_key(name)) or _field(name)
-        if field is not None and _key(name) != _key(given.get(field, name)):
-            field = None  # another column was chosen for it
-        if field is None:
-            ignored += [name] if name and _key(name) not in _OURS else []
-        elif field in used and field != "photo":
-            repeated.append(name)
-        else:
-            used.setdefault(field, []).append(number)
-    parts = [column for part in ("_first", "_last") for column in used.pop(part, [])]
-    if "person" in used:
-        repeated += [names[column] for column in parts]
-    elif parts:
-        used["person"] = parts
-    if "person" not in used and "external_id" not in used:
-        raise DataInvalid(
-            f"{path} has no column for people's names; found: {', '.join(names) or 'nothing'}. Its"
-            " first line must name the columns: person, photo and, if you have them, external_id."
-        )
-    ordered = {field: tuple(used[field]) for field in FIELDS if field in used}
-    return Columns(ordered, tuple(ignored), tuple(repeated), names, encoding)
+
+    return max(_DELIMITERS, key=lambda each: (columns(each), top[0].count(each)))

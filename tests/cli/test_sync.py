@@ -128,3 +128,23 @@ def test_a_number_under_two_names_deletes_nobody_and_renames_nobody(
     assert f"line 3 gives 'Ann' the number 1 of '{GRACE}'" in " ".join(refused.stderr.split())
     people = document(rollcall(gallery, "people", "list", "--json"))["people"]
     assert [person["person"] for person in people] == ["Ann", "Ben", GRACE]
+
+
+def test_folders_of_people_whose_photos_the_list_names_are_no_fault(
+    gallery: Path, stay: Path, samples: Path
+) -> None:
+    words = ("people", "sync", stay, "--photos", samples / "employees", "--dry-run", "--json")
+    told = document(rollcall(gallery, *words))
+    assert told["rejected"] == []
+    assert [each["person"] for each in told["leavers"]] == ["Ann", "Ben"]
+
+
+def test_departments_are_asked_about_with_what_to_type(
+    gallery: Path, stay: Path, tmp_path: Path
+) -> None:
+    for place in ("HR/Ann", "IT/Ben"):
+        (tmp_path / "share" / place).mkdir(parents=True)
+        (tmp_path / "share" / place / "1.jpg").write_bytes(b"")
+    asked = rollcall(gallery, "people", "sync", stay, "--photos", tmp_path / "share", "--dry-run")
+    assert asked.exit_code == 2
+    assert "Say --nested if it is the inner ones" in asked.stderr

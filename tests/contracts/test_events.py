@@ -72,7 +72,7 @@ def photo(number, faces=(100, 101), taken_at=None, name=None, reasons=None):
 
 def add(catalogue, gallery, event, *photos, rejects=()):
     albums = catalogue.albums
-    return albums.add(gallery, event.id, photos, rejects, "fingerprint")
+    return albums.add(gallery, event.id, photos, rejects, "fingerprint").appearances
 
 
 def decide(catalogue, gallery, event, people):

@@ -1,6 +1,7 @@
 """An album becomes the roll; verdicts correct it, and it stays right."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +9,7 @@ from retrieval.catalogue.events.records import Expects, Found, Kind
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import InputError, NotFound, SettingInvalid
 from retrieval.events.answers import Standing
+from retrieval.events.intake import take
 from retrieval.events.shown import Certainty, Expected
 from retrieval.events.verdicts import Judgement
 from retrieval.people.receipts import forget_with_receipt
@@ -51,6 +53,21 @@ def test_photos_are_taken_once_and_what_cannot_be_taken_says_why(service, party)
     (reject,) = service.events.photos(party, rejected=True)
     assert reject.photo == "empty.png"
     assert names(service.events.roll(party), Standing.PRESENT) == ["Green", "Red"]
+
+
+def test_a_photo_that_another_added_meanwhile_is_counted_as_known(service, party):
+    """Looked up before the other one's photos were there, and stored after them."""
+    albums = service.catalogue.albums
+    before = SimpleNamespace(known=lambda event, hashes: frozenset(), add=albums.add)
+    host = SimpleNamespace(
+        catalogue=SimpleNamespace(albums=before),
+        keeping=service.keeping,
+        photos=service.photos,
+        steadily=service.steadily,
+    )
+    taken = list(take(host, party, iter([*album(), Source("4.png", paint(RED, seed=14))])))
+    assert [each.outcome for each in taken] == ["known", "known", "known", "added"]
+    assert sum(each.faces for each in taken) == 1
 
 
 def test_who_was_expected_and_not_seen_is_absent(service, party):

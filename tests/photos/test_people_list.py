@@ -10,7 +10,8 @@ import pytest
 
 from retrieval.errors import DataInvalid
 from retrieval.files import sheets
-from retrieval.photos.people_list import ListRow, PeopleList, parse_columns
+from retrieval.photos.list_columns import parse_columns
+from retrieval.photos.people_list import ListRow, PeopleList
 
 
 def write(folder: Path, text: str, encoding: str = "utf-8", name: str = "list.csv") -> Path:
@@ -63,6 +64,42 @@ def test_first_and_last_name_are_a_person(tmp_path: Path) -> None:
 
 def test_excels_own_first_line_is_no_header(tmp_path: Path) -> None:
     assert people(write(tmp_path, "sep=;\nperson;photo\nAnn;1.jpg\n")) == [("Ann", None, ["1.jpg"])]
+
+
+TITLES = [
+    "Staff list, as of 28.11.2026\n\n{header}",
+    "Mitarbeiter\n{header}",  # what a column is called as well
+    'sep=;\n"Stand, 28.11.";;;\n;;;\n{header}',
+]
+
+
+@pytest.mark.parametrize("above", TITLES)
+def test_titles_may_stand_above_the_columns(tmp_path: Path, above: str) -> None:
+    header = "Pers.-Nr.;Nachname;Vorname;Eintritt"
+    text = f"{above.format(header=header)}\n1001;Lee, Dr.;Ann;2020\n1002;Ray;Bob;2021\n"
+    path = write(tmp_path, text)
+    assert people(path) == [("Ann Lee, Dr.", "1001", []), ("Bob Ray", "1002", [])]
+    assert [row.line for row in rows(path)] == [text.splitlines().index(header) + n for n in (2, 3)]
+    book = openpyxl.Workbook()
+    for line in text.splitlines():
+        book.worksheets[0].append([cell.strip('"') or None for cell in line.split(";")])
+    book.worksheets[0].merge_cells("A1:D1")
+    book.save(tmp_path / "list.xlsx")
+    assert people(tmp_path / "list.xlsx")[0] == ("Ann Lee, Dr.", "1001", [])
+
+
+@pytest.mark.parametrize("number", ["1001.0", "1001,0", "1001"])
+def test_a_number_that_a_program_wrote_as_a_fraction_is_the_same(
+    tmp_path: Path, number: str
+) -> None:
+    path = write(tmp_path, f"name;number\nAnn;{number}\nBob;1.5\nCid;007\n")
+    assert [row.external_id for row in rows(path)] == ["1001", "1.5", "007"]
+
+
+def test_columns_that_are_chosen_may_have_titles_above(tmp_path: Path) -> None:
+    path = write(tmp_path, "Liste\n\nWer;Nr\nAnn;7\n")
+    (row,) = rows(path, person="Wer", external_id="Nr")
+    assert (row.person, row.external_id, row.line) == ("Ann", "7", 4)
 
 
 def test_ignored_and_repeated_columns_are_named(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Every method is one transaction.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, Select, and_, delete, func, insert, select, update
@@ -34,6 +34,13 @@ _PHOTO = select(*(event_photos.c[name] for name in EventPhoto.__slots__))
 _OF_PHOTO = ("sha256", "width", "height", "taken_at", "seconds")
 
 
+class Added(NamedTuple):
+    """What of photos an event did not have: their SHA-256, and ids of the new appearances."""
+
+    photos: frozenset[str]
+    appearances: tuple[int, ...]
+
+
 class Albums:
     """The photos of a catalogue's events. Safe to share between threads."""
 
@@ -55,7 +62,7 @@ class Albums:
         photos: Sequence[NewPhoto],
         rejects: Sequence[Reject],
         fingerprint: str,
-    ) -> tuple[int, ...]:
+    ) -> Added:
         """Take photos with their faces; those that the event has are passed over.
 
         Args:
@@ -65,7 +72,7 @@ class Albums:
             fingerprint: of the model that made the vectors.
 
         Returns:
-            ids of the new appearances.
+            what is new.
 
         Raises:
             NotFound: no such event (any more).
@@ -89,7 +96,7 @@ class Albums:
                 values["day"] = min(moments).date().isoformat()
             connection.execute(update(events).where(events.c.id == event_id).values(values))
             self._database.edited(connection, PhotosAdded(event_id, len(new), len(rejects)))
-            return tuple(ids)
+            return Added(frozenset(photo.sha256 for photo in new), tuple(ids))
 
     def add_face(
         self,

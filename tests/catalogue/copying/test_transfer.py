@@ -108,7 +108,7 @@ def _event(catalogue, gallery):
     faces = Faces(found, quality, np.stack([vector(7_000), vector(7_001)]))
     photo = NewPhoto(sha256(70), "p/ö.jpg", None, 8, 6, now(), faces, [b"one", b"two"])
     reject = Reject("p/empty.jpg", "unreadable", "It is empty.")
-    ids = catalogue.albums.add(gallery, event.id, [photo], [reject], "fingerprint")
+    ids = catalogue.albums.add(gallery, event.id, [photo], [reject], "fingerprint").appearances
     catalogue.verdicts.say(gallery, event.id, [(ids[0], Kind.IS, second)], "eve")
 
 
