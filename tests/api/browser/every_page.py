@@ -19,14 +19,14 @@ from pydantic import SecretStr
 from retrieval.api.auth import COOKIE
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
-from tests.api.browser.conftest import barriers
+from tests.api.browser.conftest import barriers, watched
 from tests.api.conftest import enrol, painted_app, receipt_of, served
 from tests.api.painted import BLUE, GREEN, PINK, RED, paint
 from tests.api.test_authorisation import operations
 from tests.api.test_runs import PatientQueue, archive
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Locator, Page
 
 # Swagger's own page, which is given out as it came: what it shows is not ours to mend.
 NOT_OURS = "#documentation"
@@ -132,32 +132,65 @@ def _addresses(app: FastAPI, ids: dict[str, str]) -> list[str]:
     return found
 
 
-def look(page: "Page", path: str, found: list[str]) -> None:
-    """A page as it comes, with each of its menus and dialogs open, and without an answer."""
+def look_at_all(
+    browser: "Browser", service: Service, found: list[str], seen: set[str], *, at_least: int
+) -> None:
+    """Every page of a service, to an admin, in each state; at least so many pages."""
+    session = service.log_in()
+    pages = service.pages(session)
+    assert len(pages) >= at_least
+    with watched(browser, service.address, **CALM) as page:
+        page.context.add_cookies([{"name": COOKIE, "value": session, "url": service.address}])
+        for path in pages:
+            look(page, path, found, seen)
+
+
+def look(page: "Page", path: str, found: list[str], seen: set[str]) -> None:
+    """A page as it comes, with each of its menus and dialogs open, and without an answer.
+
+    Args:
+        page, path: which.
+        found: what is added to.
+        seen: the states that were looked at, which are not looked at again: no menu unfolded, or a
+            dialog that is the same on every page.
+    """
     open_page(page, path, found)
-    check(page, path, found, looks=True)
+    whole = page.locator("html")
+    if _is_new(whole, seen):
+        check(page, path, found, looks=True)
     if _choose(page):
         check(page, f"{path}, chosen", found, looks=True)
         page.locator("#choose-none").click()
     for menu in page.locator("main details:not([open]) > summary").all():
         if menu.is_visible():
             menu.click()
-    check(page, f"{path}, unfolded", found)
+    if _is_new(whole, seen):
+        check(page, f"{path}, unfolded", found)
     for name in _dialogs(page):
         dialog = page.locator(f"dialog[id={name}]")
         is_filled = _press(page, name)
         if not is_filled:
             dialog.evaluate("(dialog) => dialog.open || dialog.showModal()")
         rules = EVERYTHING if is_filled else OF_DIALOGS
-        check(page, f"{path}, {name}", found, rules, looks=True)
+        if _is_new(dialog, seen):
+            check(page, f"{path}, {name}", found, rules, looks=True)
         dialog.evaluate("(dialog) => dialog.close()")
     if page.locator("main [id=problem]").count():
         page.route("**/v1/**", lambda route: route.fulfill(status=503, json={"detail": "Not now."}))
         page.reload()
         state = f"{path}, without an answer"
         _await(page, state, found)
-        check(page, state, found)
+        if _is_new(whole, seen):
+            check(page, state, found)
         page.unroute("**/v1/**")
+
+
+def _is_new(shown: "Locator", seen: set[str]) -> bool:
+    """Whether nothing has been seen that was just so; what is shown has been seen from now on."""
+    state: str = shown.evaluate("(element) => element.outerHTML")
+    is_new = state not in seen
+    seen.add(state)
+    return is_new
 
 
 def look_in_german(page: "Page", path: str, found: list[str]) -> None:
