@@ -15,10 +15,17 @@ ROOT = Path(__file__).parents[1]
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens on, and nobody is given but who is told of it.
+
+    It stays bound as long as this process, and does not listen: who connects is refused until a
+    server takes the port, which Linux allows where both say that addresses may be used again.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    port = int(holder.getsockname()[1])
+    holder.detach()  # closed, another would be given the port
+    return port
 
 
 @contextmanager

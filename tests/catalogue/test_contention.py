@@ -16,7 +16,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from tests.catalogue.made import make_collection
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = float(os.environ.get("ROLLCALL_CONTENTION_S", "6"))
+SECONDS = float(os.environ.get("ROLLCALL_CONTENTION_S", "4"))
 WRITERS, READERS = 8, 4
 
 

@@ -175,7 +175,7 @@ def main(home: Path, url: str, seed: int, log: Path) -> None:
         actor.enrol()
         print("begins", flush=True)  # noqa: T201
         threading.Thread(target=wait, daemon=True).start()
-        while not over.is_set():
+        while not over.is_set() or not done["delete"]:  # a slow machine does little until then
             with suppress(CatalogueUnavailable):  # on a machine where much else goes on
                 done[actor.step()] += 1
     print(json.dumps(done))  # noqa: T201

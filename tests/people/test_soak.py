@@ -26,7 +26,7 @@ from tests.worker.small_models import small_service
 from worker.redis_server import EmbeddedRedis, connect
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = float(os.environ.get("ROLLCALL_ERASURE_S", "6"))
+SECONDS = float(os.environ.get("ROLLCALL_ERASURE_S", "3"))
 ACTORS = 4
 
 Forms = dict[str, bytes]  # what stands for somebody, by what it is
@@ -95,7 +95,7 @@ def start(home: Path, url: str, seed: int, log: Path) -> "subprocess.Popen[str]"
 
 
 def end(process: "subprocess.Popen[str]") -> dict[str, int]:
-    output, errors = process.communicate("\n", timeout=120)
+    output, errors = process.communicate("\n", timeout=300)
     assert process.returncode == 0, errors
     done: dict[str, int] = json.loads(output.splitlines()[-1])
     return done

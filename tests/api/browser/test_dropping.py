@@ -118,4 +118,9 @@ def test_a_script_that_does_not_load_is_told(browser: "Browser", app: FastAPI) -
     ):
         page.route("**/drop.js", lambda route: route.abort())
         page.goto("/")
-        page.get_by_text("A part of this page could not be loaded").wait_for()
+        told = page.get_by_text("A part of this page could not be loaded")
+        told.wait_for(state="attached")
+        assert not told.is_visible(), "the script may still come"
+        # As after the seconds that a script is given.
+        told.evaluate("(told) => told.getAnimations().forEach((each) => each.finish())")
+        told.wait_for()
