@@ -95,7 +95,9 @@ class NumberedTrack(TrackDocument):
 class VideoDocument(TypedDict):
     """Who is in one video, from when to when; `error` in place of the rest if it cannot be read.
 
-    `remark` says why it could not be read to its end.
+    `turned` is by how many degrees clockwise its frames were turned to stand upright, beyond what
+    its file says; boxes are of the upright frames. `remark` says so, and why it could not be read
+    to its end.
     """
 
     video: str
@@ -104,6 +106,7 @@ class VideoDocument(TypedDict):
     seconds: NotRequired[float]
     frames: NotRequired[int]
     frames_looked_at: NotRequired[int]
+    turned: NotRequired[int]
     remark: NotRequired[str | None]
     people: NotRequired[list[StayDocument]]
     tracks: NotRequired[list[NumberedTrack]]

@@ -295,6 +295,10 @@ class Pipeline:
             raise InferenceFailed(f"OpenCV failed on a frame: {str(error).strip()}") from error
         return found, self.embed(cut_out)
 
+    def side_up(self, pixels: Pixels, found: Detections) -> int | None:
+        """Which side of a frame is up; see `Finder.side_up`."""
+        return self._finder.side_up(pixels, found)
+
     def _glanced(self, pixels: Pixels) -> Detections:
         found = self._finder.glance(pixels).detections
         return found.take(reading_order(found.boxes))

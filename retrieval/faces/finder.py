@@ -135,6 +135,33 @@ class Finder:
         wanted = longest if longest > FIRST_PX else None
         return Found(self._detector.detect(pixels, longest_px=wanted), UPRIGHT)
 
+    def side_up(self, pixels: Pixels, found: Detections) -> int | None:
+        """By how many degrees clockwise a frame must be turned so that its faces stand upright.
+
+        Args:
+            pixels: of the frame.
+            found: its faces as it is, best score first.
+
+        Returns:
+            0, 90, 180 or 270; None where no face tells.
+
+        Raises:
+            InferenceFailed: the detector failed.
+        """
+        best, clear = float(found.scores.max(initial=0.0)), self._detector.clear_score
+        frame = Photo("", "", pixels.shape[1], pixels.shape[0], pixels)
+        if best >= clear + (1 - clear) / 5:
+            return UPRIGHT
+        is_clear = len(found) > 0 and best >= clear
+        if is_clear and not _side_of_face(self._detector, frame, found, (180,), -_SIDE_LEAD):
+            return UPRIGHT
+        looks = {side: self.glance(turned(pixels, side)).detections.scores for side in TURNS}
+        scores = {side: float(look.max(initial=0.0)) for side, look in looks.items()}
+        side = max(TURNS, key=scores.__getitem__)
+        if scores[side] >= max(best + _SIDE_LEAD, _TURNED_SCORE):
+            return side
+        return UPRIGHT if best >= _TURNED_SCORE else None
+
 
 def _first(
     detector: Confirmed, photo: PhotoSizes, small: Photo, detail: Detail

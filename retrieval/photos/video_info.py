@@ -1,6 +1,6 @@
 """What a video's file says of itself: size, length, which side is up, when it was recorded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ class VideoInfo:
         seconds: how long it says it is, or None.
         turned: degrees counterclockwise by which its frames are turned to stand upright.
         widened: by what the width of its frames is multiplied, of pixels that are no squares.
+        lies: degrees clockwise by which they are turned beyond that, since their faces lie.
         taken_at: when it was recorded, see `photos.moments`, or None.
     """
 
@@ -30,6 +31,15 @@ class VideoInfo:
     turned: int
     taken_at: datetime | None
     widened: float = 1.0
+    lies: int = 0
+
+    def lying(self, degrees: int) -> "VideoInfo":
+        """Of frames that must be turned so many degrees clockwise, which the file does not say."""
+        width, height = self.width, self.height
+        if degrees % 180:
+            width, height = height, width
+        turned = (self.turned - degrees) % 360
+        return replace(self, width=width, height=height, turned=turned, lies=degrees)
 
 
 def info_of(

@@ -70,14 +70,14 @@ class Video:
     """An open video: its frames can be read once.
 
     Attributes:
-        name: what the user calls it.
+        source: what was opened.
         sha256: of its bytes; empty of a stream.
         info: what it says of itself.
         frames: how many were decoded so far.
         ends_early: why it could not be read to its end, or None.
     """
 
-    name: str
+    source: Source
     sha256: str
     info: VideoInfo
     limits: VideoLimits
@@ -88,16 +88,21 @@ class Video:
     _clock: float = 0.0  # what the file's says: of some, their length counts from its 0
     _decoding: "Iterator[VideoFrame]" = field(default_factory=lambda: iter(()))
 
-    def begin(self, container: "InputContainer") -> None:
-        """Decode the first frame, which says what side is up.
+    def begin(self, container: "InputContainer", lies: int) -> None:
+        """Decode the first frame, which says what side is up; `lies`: see `VideoInfo`.
 
         Raises:
             PhotoUnreadable: not one frame can be decoded.
         """
         decoding = self._decoded(container)
         first = next(decoding)  # or it says why there is none
-        self.info = info_of(container, self._stream, first)
+        self.info = info_of(container, self._stream, first).lying(lies)
         self._decoding = chain([first], decoding)
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return self.source.name
 
     @property
     def seconds(self) -> float:
@@ -210,12 +215,13 @@ def is_video(source: Source) -> bool:
 
 
 @contextmanager
-def opened(source: Source, limits: VideoLimits) -> Iterator[Video]:
+def opened(source: Source, limits: VideoLimits, lies: int = 0) -> Iterator[Video]:
     """Open a video.
 
     Args:
         source: a path, a URL (which is read whole first) or the bytes.
         limits: what is refused.
+        lies: degrees clockwise by which it must be turned, which its file does not say.
 
     Raises:
         PhotoUnreadable: missing, broken, without pictures, or of no known format.
@@ -241,8 +247,8 @@ def opened(source: Source, limits: VideoLimits) -> Iterator[Video]:
             # A stream may change the size of its frames: the decoder itself makes none larger.
             stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
             _check(source.name, info_of(container, stream, None), limits)
-            video = Video(source.name, sha256, info_of(container, stream, None), limits, stream)
-            video.begin(container)
+            video = Video(source, sha256, info_of(container, stream, None), limits, stream)
+            video.begin(container, lies)
             yield video
 
 

@@ -107,8 +107,9 @@ class VideoAnswer:
         seconds: how much of it was seen.
         frames: how many frames it has, and `looked` at how many faces were looked for.
         tracks: in the order in which they begin.
-        remark: why it could not be read to its end, or None.
+        remark: why it could not be read to its end, and whether it was turned, or None.
         looks: when was looked, where paths were asked for.
+        turned: degrees clockwise by which it was turned, beyond what its file says.
     """
 
     video: str
@@ -123,6 +124,7 @@ class VideoAnswer:
     error: str | None = None
     error_code: str | None = None
     looks: tuple[Look, ...] = field(default=(), repr=False)
+    turned: int = 0
 
     def people(self) -> list[Stay]:
         """Everybody who was named, with from when to when, in the order in which they came."""
@@ -148,6 +150,7 @@ class VideoAnswer:
             "seconds": round(self.seconds, 2),
             "frames": self.frames,
             "frames_looked_at": self.looked,
+            "turned": self.turned,
             "remark": self.remark,
             "people": [stay.document() for stay in self.people()],
             "tracks": [
@@ -165,7 +168,7 @@ def as_photo(answer: VideoAnswer) -> dict[str, Any]:
         "photo": answer.video,
         "width": answer.width,
         "height": answer.height,
-        "turned": 0,
+        "turned": document["turned"],
         "too_small": 0,
         "seconds": document["seconds"],
         "remark": document["remark"],

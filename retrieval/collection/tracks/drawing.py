@@ -44,7 +44,10 @@ def annotate_video(
     """
     import av
 
-    with opened(source, limits) as video, av.open(str(path), "w", format="mp4") as copy:
+    with (
+        opened(source, limits, answer.turned) as video,
+        av.open(str(path), "w", format="mp4") as copy,
+    ):
         scale = min(_LONGEST_PX / max(video.info.width, video.info.height), 1.0)
         size = [
             max(int(side * scale) // 2 * 2, 2) for side in (video.info.width, video.info.height)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from retrieval.collection.pipeline import Pipeline
 from retrieval.collection.thumbnails import cut as cut_pictures
 from retrieval.collection.tracks.answers import Look
+from retrieval.collection.tracks.sides import Sides
 from retrieval.collection.tracks.sparing import Sparing
 from retrieval.collection.tracks.tracker import KEPT_S, Tracker, TrackRule, unit
 from retrieval.faces.quality import MAX_YAW_DEG
@@ -181,13 +182,21 @@ class Follower:
         rule: see `TrackRule`.
         pictures: whether a picture of each track's best frame is made.
         paths: whether each frame's box is kept, to be drawn.
+        sides: is shown the frames, if it is to be found which side is up.
     """
 
-    def __init__(self, rule: TrackRule, *, pictures: bool = True, paths: bool = False) -> None:
+    def __init__(
+        self,
+        rule: TrackRule,
+        *,
+        pictures: bool = True,
+        paths: bool = False,
+        sides: Sides | None = None,
+    ) -> None:
         self.rule = rule
         self._tracker = Tracker(rule)
         self._sparing = Sparing()
-        self._pictures, self._paths = pictures, paths
+        self._pictures, self._paths, self._sides = pictures, paths, sides
         self.tracks: dict[int, Track] = {}
         self.looks: list[Look] = []
 
@@ -204,6 +213,8 @@ class Follower:
             return rows
 
         found, faces = pipeline.look([frame.pixels for frame in frames], choose)
+        if self._sides is not None:
+            self._sides.look(frames, found, pipeline)
         return [self.step(frames[n], found[n], rows[n], faces[n]) for n in range(len(frames))]
 
     def needed(self, frames: Sequence[Frame], found: Sequence[Detections]) -> list[Ints]:
@@ -266,7 +277,7 @@ class Follower:
             picture = cut_pictures(frame.pixels, one.detections.boxes)[0]
         track.add(Sighted(frame.second, worth, one, picture))
         if better:
-            track.best[1:] = [_bare(each) for each in track.best[1:]]
+            track.best[1:] = [replace(each, picture=b"") for each in track.best[1:]]
 
     def fold_ended(self, second: float) -> None:
         """Keep little of what cannot come back, nothing of what was seen too seldom to count."""
@@ -279,13 +290,6 @@ class Follower:
     def ended(self, second: float) -> list[Track]:
         """Take out the tracks that nobody can come back into."""
         return [self.tracks.pop(number) for number in self._tracker.forgotten(second).tolist()]
-
-
-def _bare(sighted: Sighted) -> Sighted:
-    """Without its picture: only the best frame's is shown."""
-    if not sighted.picture:
-        return sighted
-    return Sighted(sighted.second, sighted.worth, sighted.faces)
 
 
 def worth_of(faces: Faces) -> Floats:

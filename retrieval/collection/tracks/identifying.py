@@ -10,6 +10,7 @@ from retrieval.collection.active_model import CANDIDATES, ActiveModel
 from retrieval.collection.naming import face_answer
 from retrieval.collection.tracks.answers import Look, TrackAnswer, VideoAnswer
 from retrieval.collection.tracks.following import Follower, Track, followed, joined, kept
+from retrieval.collection.tracks.sides import Sides
 from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.identities.at_once import Times, decide_stays
@@ -30,7 +31,7 @@ class FollowedVideo:
         name, sha256, info: of the video.
         seconds, frames, looked: how much was seen, and at how many frames was looked.
         tracks: those that count, in the order in which they began.
-        remark: why it could not be read to its end, or None.
+        remark: why it could not be read to its end, and whether it was turned, or None.
         looks: when was looked, where paths are kept.
     """
 
@@ -81,10 +82,29 @@ def see(
     paths: bool = False,
     advance: Advance | None = None,
 ) -> FollowedVideo:
-    """See an open video to its end; see `follow`."""
-    follower = Follower(
-        TrackRule.of(active_model.calibrated.gate()), pictures=pictures, paths=paths
-    )
+    """See an open video to its end; see `follow`.
+
+    Where its faces lie on a side, which the file does not say, it is opened and seen once more.
+    """
+    sides = Sides()
+    seen = _see(active_model, video, rules, sides, pictures, paths, advance)
+    if video.info.lies or not sides.lies:
+        return seen
+    with opened(video.source, rules.limits, sides.lies) as upright:
+        return _see(active_model, upright, rules, None, pictures, paths, advance)
+
+
+def _see(
+    active_model: ActiveModel,
+    video: Video,
+    rules: VideoRules,
+    sides: Sides | None,
+    pictures: bool,
+    paths: bool,
+    advance: Advance | None,
+) -> FollowedVideo:
+    rule = TrackRule.of(active_model.calibrated.gate())
+    follower = Follower(rule, pictures=pictures, paths=paths, sides=sides)
     looked = 0
     steps = followed(video, active_model.pipeline, follower, rules.pace)
     for second, looked in steps:  # noqa: B007  the last one is told
@@ -98,9 +118,15 @@ def see(
         video.frames,
         looked,
         tuple(kept(list(follower.tracks.values()), follower.rule)),
-        video.ends_early,
+        "; ".join(filter(None, [_turned(video.info.lies), video.ends_early])) or None,
         tuple(follower.looks),
     )
+
+
+def _turned(lies: int) -> str | None:
+    if not lies:
+        return None
+    return f"it lies, which its file does not say: seen turned by {lies} degrees clockwise"
 
 
 def identify(
@@ -136,6 +162,7 @@ def identify(
         answers(active_model, catalogue, seen.tracks, threshold),
         seen.remark,
         looks=seen.looks,
+        turned=seen.info.lies,
     )
 
 

@@ -124,6 +124,7 @@ def test_friends_are_followed_and_only_who_is_there_is_named(staff, videos_dir):
     """Judged frame by frame: six people show their face, and a magazine shows a seventh."""
     answer = seen_in(staff, videos_dir, "friends1.mp4")
     assert len(answer.tracks) == 7
+    assert (answer.turned, answer.remark) == (0, None)
     assert [stay.person for stay in answer.people()] == ["Jennifer_Aniston"]
     assert sum(track.last - track.first > 3 for track in answer.tracks) == 7
 
@@ -164,6 +165,22 @@ def test_people_who_walk_towards_the_camera_keep_their_tracks(staff, videos_dir)
     assert len(whole) == 3
     middles = np.array([track.face.box[0] for track in whole])
     assert np.ptp(middles) > 300
+
+
+@pytest.mark.parametrize("degrees", [90, 180])
+def test_a_clip_that_lies_and_does_not_say_so_shows_the_same_people(
+    staff, videos_dir, tmp_path, degrees
+):
+    with av.open(str(videos_dir / "friends1.mp4")) as clip:
+        half = [each.reformat(640, 360, "rgb24").to_ndarray() for each in clip.decode(video=0)]
+    lying = [np.rot90(frame, degrees // 90) for frame in half[:50:5]]
+    video = write_video(tmp_path / "lies.mp4", lying, fps=5)
+    answer = staff.identify_video(Source("lies.mp4", video))
+    assert answer.turned == degrees
+    assert f"turned by {degrees} degrees" in answer.remark
+    assert (answer.width, answer.height) == (640, 360)
+    assert [stay.person for stay in answer.people()] == ["Jennifer_Aniston"]
+    assert len(answer.tracks) >= 5  # a sixth is barely large enough at half the size
 
 
 def test_a_tracks_score_is_lowered_by_how_much_its_frames_differ(service, tmp_path):
