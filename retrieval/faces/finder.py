@@ -203,7 +203,7 @@ def _upright(detector: Confirmed, small: Photo, found: Detections) -> tuple[int,
 
 
 def _side_of_face(
-    detector: Confirmed,
+    detector: Detector,
     photo: Photo,
     found: Detections,
     turns: Sequence[int] = TURNS,
