@@ -9,7 +9,7 @@ rejected, all others are done.
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from redis.client import Pipeline
@@ -35,10 +35,9 @@ _STUCK_S = 3.0  # between taking a job and beginning it lie milliseconds
 class Recovery:
     """Puts back what dead workers held. One instance a supervisor."""
 
-    def __init__(self, queue: RqJobQueue, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, queue: RqJobQueue) -> None:
         self._queue = queue
         self._connection = queue.connection
-        self._clock = clock
         self._taken_since: dict[str, float] = {}
 
     def worker_died(self, name: str, *, blamed: bool = True) -> int:
@@ -82,7 +81,7 @@ class Recovery:
             queue = self._queue.rq
             started = set(queue.started_job_registry.get_job_ids(cleanup=False))
             taken = queue.intermediate_queue.get_job_ids()
-            now = self._clock()
+            now = time.monotonic()
             self._taken_since = {
                 job_id: self._taken_since.get(job_id, now)
                 for job_id in taken

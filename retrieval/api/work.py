@@ -97,13 +97,13 @@ class Pool:
         """
         return await in_time(self._begun(work, places), self._timeout_s)
 
-    async def run_to_the_end(self, work: Callable[[], T], places: int = 1) -> T:
+    async def run_to_the_end(self, work: Callable[[], T]) -> T:
         """Run a function whose answer may not be given up, however long it takes.
 
         Raises:
             ServiceBusy: no place is free; it was not begun.
         """
-        return await self._begun(work, places)
+        return await self._begun(work, 1)
 
     def _begun(self, work: Callable[[], T], places: int) -> "asyncio.Future[T]":
         self._desk.take(places)

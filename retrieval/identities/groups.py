@@ -55,7 +55,7 @@ def nearest_group(
     return int(owners[best]) if 1 - means[best] < distance else -1
 
 
-def learn_distance(vectors: Vectors, people: Ints, faces: int, seed: int = 0) -> float | None:
+def learn_distance(vectors: Vectors, people: Ints, faces: int) -> float | None:
     """The distance at which known people's faces are grouped best, as many as are to be grouped.
 
     The more faces there are, the nearer strangers come to each other; so it is learned on random
@@ -65,7 +65,6 @@ def learn_distance(vectors: Vectors, people: Ints, faces: int, seed: int = 0) ->
         vectors: (n, d) float32 of enrolled faces.
         people: (n,) int64, whose each is.
         faces: how many are to be grouped.
-        seed: of the people that are taken.
 
     Returns:
         The distance with the best mean pairwise F1; None where too few people have two photos.
@@ -74,7 +73,7 @@ def learn_distance(vectors: Vectors, people: Ints, faces: int, seed: int = 0) ->
     several = owners[sizes > 1]
     if len(several) < LEAST_PEOPLE:
         return None
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     count = int(np.clip(round(faces / sizes.mean()), 3, len(several)))
     distances = np.linspace(0, 1, _DISTANCES + 1)[1:]
     scores = np.zeros(_DISTANCES)

@@ -56,46 +56,41 @@ class Tail:
         tiny = np.finfo(np.float64).tiny
         return float(brentq(lambda s: np.log(max(float(self.rate(s)), tiny) / rate), low, high))
 
-    def threshold_interval(self, rate: float, level: float = 0.9) -> tuple[float, float]:
-        """Where that score lies, with the given confidence."""
-        return _middle(self._quantiles(rate), level)
+    def threshold_interval(self, rate: float) -> tuple[float, float]:
+        """Where that score lies, with a confidence of 90 %."""
+        return _middle(self._quantiles(rate))
 
-    def rate_interval(
-        self, threshold: float, people: int, photos: int, level: float = 0.9, seed: int = 0
-    ) -> tuple[float, float]:
-        """Between which rates the next measurement will lie, with the given probability.
+    def rate_interval(self, threshold: float, people: int, photos: int) -> tuple[float, float]:
+        """Between which rates the next measurement will lie, with a probability of 90 %.
 
         Args:
             threshold: a score.
             people, photos: the measurement: so many strangers, with so many photos each.
-            level: of the interval.
-            seed: of the simulation.
         """
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(0)
         shape = len(self.centres), people, photos
         shared = np.sqrt(self.likeness)[:, None, None] * rng.standard_normal((*shape[:2], 1))
         own = np.sqrt(1 - self.likeness)[:, None, None] * rng.standard_normal(shape)
         limits = ((threshold - self.centres) / self.spreads)[:, None, None]
-        return _middle((shared + own >= limits).mean(axis=(1, 2)), level)
+        return _middle((shared + own >= limits).mean(axis=(1, 2)))
 
     def _quantiles(self, rate: float) -> Numbers:
         quantiles: Numbers = self.centres + self.spreads * _upper_quantiles(rate)
         return quantiles
 
 
-def fit_tail(scores: npt.NDArray[np.floating], people: Ints, seed: int = 0) -> Tail:
+def fit_tail(scores: npt.NDArray[np.floating], people: Ints) -> Tail:
     """Fit the tail of strangers' scores.
 
     Args:
         scores: (n,) a score per face.
         people: (n,) whose face it is; four people or more.
-        seed: of the bootstrap.
     """
     owners, order, starts = grouped(people)
     values = scores[order].astype(np.float64)
     groups = np.repeat(np.arange(len(owners)), np.diff(starts, append=len(values)))
     highest_first = np.argsort(-values, kind="stable")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     share = float(np.clip(_TAIL_SCORES / len(values), _LEAST_SHARE, _MOST_SHARE))
     fits = np.empty((DRAWS, 3))
     for fit in fits:
@@ -140,8 +135,9 @@ def _inflation(people: int, share: float) -> float:
     return float(np.sqrt(people / max(people - 3 / np.sqrt(share), 1)))
 
 
-def _middle(values: Numbers, level: float) -> tuple[float, float]:
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+def _middle(values: Numbers) -> tuple[float, float]:
+    """Between which nine tenths of the values lie."""
+    low, high = np.quantile(values, [0.05, 0.95])
     return float(low), float(high)
 
 

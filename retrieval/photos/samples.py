@@ -51,7 +51,8 @@ def _collins() -> Image.Image:
     return Image.fromarray(np.asarray(astronaut()))
 
 
-def _side_by_side(left: Image.Image, right: Image.Image, height: int = 600) -> Image.Image:
+def _side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
+    height = 600
     scaled = [p.resize((p.width * height // p.height, height)) for p in (left, right)]
     picture = Image.new("RGB", (sum(p.width for p in scaled), height))
     picture.paste(scaled[0], (0, 0))

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from retrieval.errors import IndexFailed, SnapshotInvalid
-from retrieval.index.milvus.leases import LEASE_S, Lease, LeaseLost
+from retrieval.index.milvus.leases import Lease, LeaseLost
 from retrieval.index.milvus.pair import Pair, key_of
 from retrieval.index.milvus.server import CollectionLost, MilvusServer
 from retrieval.index.milvus.training import Making
@@ -41,7 +41,6 @@ class Feeder:
         fingerprint: of the model.
         space: its name.
         wait_s: how long another process that feeds is waited for.
-        lease_s: after a feeder dies, as long nobody else feeds.
     """
 
     def __init__(
@@ -53,7 +52,6 @@ class Feeder:
         space: str,
         *,
         wait_s: float = WAIT_S,
-        lease_s: float = LEASE_S,
     ) -> None:
         self._model = key_of(fingerprint, "")
         self.key = key_of(fingerprint, space)
@@ -61,7 +59,6 @@ class Feeder:
         self._feed = feed
         self._places = places
         self._wait_s = wait_s
-        self._lease_s = lease_s
         self._feeding = self._lease()
 
     def pair(self, place: IndexProgress) -> Pair:
@@ -169,7 +166,7 @@ class Feeder:
 
     def _lease(self, suffix: str = "") -> Lease:
         """One with a holder of its own: it excludes this process's other threads as well."""
-        return Lease(self._places, self.key + suffix, self._lease_s)
+        return Lease(self._places, self.key + suffix)
 
     @contextmanager
     def _only_feeder(self, making: Lease) -> Iterator[None]:

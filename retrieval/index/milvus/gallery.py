@@ -22,7 +22,6 @@ from retrieval.index.exact import check_k, checked
 from retrieval.index.milvus.candidates import search_people
 from retrieval.index.milvus.checking import compared
 from retrieval.index.milvus.feeding import WAIT_S, Feeder, reaches
-from retrieval.index.milvus.leases import LEASE_S
 from retrieval.index.milvus.pair import Pair, roster_of
 from retrieval.index.milvus.server import CollectionLost, MilvusServer
 from retrieval.index.milvus.training import Exam, Making
@@ -63,7 +62,6 @@ class MilvusGallery:
         lists_from: faces from which lists are used instead of exact search.
         background: train lists in a thread when that is due, for processes that live long.
         wait_s: how long another process that feeds the index is waited for.
-        lease_s: after a feeder dies, as long nobody else feeds.
     """
 
     def __init__(
@@ -78,7 +76,6 @@ class MilvusGallery:
         lists_from: int = LISTS_FROM,
         background: bool = False,
         wait_s: float = WAIT_S,
-        lease_s: float = LEASE_S,
     ) -> None:
         self._space = space or Space()
         self._feed = SpacedFeed(feed, self._space)
@@ -90,7 +87,6 @@ class MilvusGallery:
             fingerprint,
             self._space.name,
             wait_s=wait_s,
-            lease_s=lease_s,
         )
         self._goal = goal or Goal()
         self._lists_from = lists_from

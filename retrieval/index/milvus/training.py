@@ -38,8 +38,7 @@ class Making:
         recipe: of its lists; None for none.
     """
 
-    def __init__(self, recipe: Recipe | None = None) -> None:
-        self.recipe = recipe
+    recipe: Recipe | None = None
 
     def keep(self, faces: Changes) -> Changes:
         """What of some faces is written now."""
@@ -94,7 +93,7 @@ class Exam(Making):
             recall_at_10=0.0,
             when="",
         )
-        super().__init__(Recipe(Lists(faces, faces), templates, faces, untold))
+        self.recipe = Recipe(Lists(faces, faces), templates, faces, untold)
         self._feed = feed
         self._goal = goal
         self._progress = progress
