@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from retrieval.upkeep.backup.contents import Contents
 
 _NAMED = 10  # people that a question names
-File = Annotated[Path, typer.Argument(metavar="FILE")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
 
 def register(app: typer.Typer) -> None:

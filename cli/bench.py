@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 @command(bench)
 def pipeline(run: Run, photos: Photos, rounds: Rounds = 5) -> None:
-    """Milliseconds a photo, stage by stage, and what our layers add to the networks."""
+    """Milliseconds per photo, stage by stage, and what our layers add to the networks."""
     from retrieval.benchmarks.pipeline import run as measure
     from retrieval.building import build_models, chosen_precision, threads_of
 

@@ -51,7 +51,7 @@ def split(
 @command(fashion)
 def train(
     run: Run,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures a step.")] = 64,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures per step.")] = 64,
     epochs: Epochs = 20,
     learning_rate: LearningRate = 0.001,
     patience: Annotated[

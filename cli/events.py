@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 @command(events, "create")
 def create_event(
     run: Run,
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the event.")],
     photos: Photos = None,
     day: Day = None,
     expect: Expect = None,

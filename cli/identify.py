@@ -257,7 +257,7 @@ def _crops(run: Run, answers: Sequence[PhotoAnswer], paths: Sequence[Location]) 
 
 def verify(
     run: Run,
-    photo: Annotated[str, typer.Argument(metavar="PHOTO")],
+    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="Whose face is meant.")],
     other: Annotated[str, typer.Argument(metavar="PHOTO|PERSON", help="A photo or a name.")],
     face: Annotated[
         int | None,

@@ -21,7 +21,7 @@ people = typer.Typer(help="Who is enrolled.", no_args_is_help=True)
 photos = typer.Typer(help="The photos that are enrolled.", no_args_is_help=True)
 collections = typer.Typer(help="Galleries with their own people and model.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the collection.")]
 Who = Annotated[
     str, typer.Argument(metavar="PERSON", help="Name, employee number, or the id as id:7.")
 ]
@@ -94,7 +94,7 @@ def show_person(run: Run, name: Who) -> None:
 def rename(
     run: Run,
     name: Who,
-    new_name: Annotated[str, typer.Argument(metavar="NEW-NAME")],
+    new_name: Annotated[str, typer.Argument(metavar="NEW-NAME", help="Of the person from now on.")],
     dry_run: DryRun = False,
 ) -> None:
     """Give a person another name; can be undone."""
@@ -264,7 +264,9 @@ def _tell(run: Run, sentence: str, document: dict[str, Any]) -> None:
 @command(photos, "list")
 def list_photos(
     run: Run,
-    person: Annotated[str | None, typer.Option("--person", metavar="NAME")] = None,
+    person: Annotated[
+        str | None, typer.Option("--person", metavar="NAME", help="Only this person's.")
+    ] = None,
     limit: Limit = None,
 ) -> None:
     """List enrolled photos."""

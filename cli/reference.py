@@ -54,8 +54,9 @@ def _walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     if children is None:
         yield path, command
         return
-    for name in sorted(children):
-        yield from _walk(children[name], f"{path} {name}")
+    for name, child in sorted(children.items()):
+        if not child.hidden:
+            yield from _walk(child, f"{path} {name}")
 
 
 def _row(parameter: Any) -> str:
@@ -65,8 +66,8 @@ def _row(parameter: Any) -> str:
         value = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
         shown = parameter.opts[0] + value
     notes = [parameter.help or ""]
-    if parameter.default not in (None, False, "", ()):
-        notes.append(f"Default: {parameter.default}.")
+    if parameter.default is not True and parameter.default not in (None, False, "", ()):
+        notes.append(f"Default: `{parameter.default}`.")
     return f"| `{shown}` | {' '.join(notes).strip()} |".replace("...`", "…`")
 
 

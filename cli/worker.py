@@ -30,7 +30,9 @@ def worker(
     ] = "start",
     processes: Annotated[
         int | None,
-        typer.Option("--processes", min=1, max=256, help="Worker processes; one a core if unset."),
+        typer.Option(
+            "--processes", min=1, max=256, help="Worker processes; one per core if unset."
+        ),
     ] = None,
     timeout: Annotated[
         int,

@@ -324,7 +324,7 @@ class Service:
             threshold: in place of the collection's own.
 
         Returns:
-            An answer a photo, in order; a photo that cannot be read has an error in it.
+            An answer per photo, in order; a photo that cannot be read has an error in it.
         """
         return self.ask(sources, threshold)[0]
 

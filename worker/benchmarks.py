@@ -75,7 +75,7 @@ class IngestTimes:
         in_process: one process, one thread, no queue.
         one_worker: one worker process of one thread, through the queue.
         workers: as many as `processes`, through the queue.
-        processes: one a core.
+        processes: one per core.
         rivals: those that are installed, by name.
     """
 
@@ -164,7 +164,7 @@ def measure_times(
     rival_photos: int = 20,
     progress: Progress = lambda: None,
 ) -> IngestTimes:
-    """Enrol the photos in-process, through one worker, through one a core, and with the rivals.
+    """Enrol the photos in-process, through one worker, through one per core, and with the rivals.
 
     Args:
         settings: models are looked for under its home; galleries and Redis are temporary.

@@ -33,7 +33,7 @@ _STUCK_S = 3.0  # between taking a job and beginning it lie milliseconds
 
 
 class Recovery:
-    """Puts back what dead workers held. One instance a supervisor."""
+    """Puts back what dead workers held. One instance per supervisor."""
 
     def __init__(self, queue: RqJobQueue) -> None:
         self._queue = queue

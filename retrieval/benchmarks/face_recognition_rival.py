@@ -78,7 +78,7 @@ def _vector(rival: Any, path: Path) -> npt.NDArray[np.float64] | None:
 
 
 def pass_ms(rounds: int = 3) -> float:
-    """Milliseconds a face, once it is found; noise for a photo."""
+    """Milliseconds per face, once it is found; noise for a photo."""
     import face_recognition
 
     image = np.random.default_rng(0).integers(0, 256, (150, 150, 3), np.uint8)

@@ -106,7 +106,7 @@ def kept(
 
 
 def face_ms(embedder: Embedder, rounds: int = 3) -> float:
-    """Milliseconds a face of an embedder, mirror image included, in batches; noise for faces."""
+    """Milliseconds per face of an embedder, mirror image included, in batches; noise for faces."""
     side = [alignment.chip_px for alignment in embedder.alignments]
     shape = (side[0], side[0], 3) if len(side) == 1 else (sum(3 * s * s for s in side),)
     noise = np.random.default_rng(0).integers(0, 256, (_PHOTOS_AT_ONCE, *shape), np.uint8)

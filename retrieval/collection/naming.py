@@ -23,7 +23,7 @@ def photo_answer(
 
     Args:
         photo: the faces.
-        decisions: one a face.
+        decisions: one per face.
         names: of all people among the candidates.
         faces: enrolled faces that decided; a candidate whose face is gone is left out.
         false_matches: to be expected among 1,000 strangers' faces, a decision each.

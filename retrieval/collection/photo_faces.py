@@ -43,7 +43,7 @@ class FoundFaces:
         sha256, width, height: of the photo.
         detections, quality: one row per face, in the order in which faces are counted.
         chips: (n, ...) uint8, cut as the embedder wants them.
-        pictures: JPEG files to show, one a face, or none at all.
+        pictures: JPEG files to show, one per face, or none at all.
         turned: degrees clockwise by which the photo must be turned to stand upright.
     """
 

@@ -142,7 +142,7 @@ class Pipeline:
 
         Args:
             sources: the photos.
-            choose: names the one face to keep of each photo (one for all, or one a photo); None
+            choose: names the one face to keep of each photo (one for all, or one per photo); None
                 keeps all.
             cut: makes a picture of each face that is kept.
             detail: how closely they are looked at, in place of the pipeline's own.

@@ -37,7 +37,7 @@ async def list_unknowns(
     context: InContext,
     service: InGallery,
     days: Annotated[int | None, Query(ge=1, le=36500, description="Only of these last.")] = None,
-    least: Annotated[int, Query(ge=1, le=5000, description="Faces a group at least.")] = 1,
+    least: Annotated[int, Query(ge=1, le=5000, description="Faces per group at least.")] = 1,
 ) -> Any:
     """List unknown faces in groups, largest first: how often, when and in which photos."""
     groups = await context.pool.run(lambda: list_groups(service, days, least=least))

@@ -83,7 +83,7 @@ def run(
 
     Args:
         data: the pictures.
-        recipes: one a batch size, otherwise alike.
+        recipes: one per batch size, otherwise alike.
         folder: from `sweep_folder`; trainings that it holds are not repeated.
         advance: told of each epoch, and at once of those of trainings that are kept.
     """
