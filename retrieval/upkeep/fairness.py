@@ -55,10 +55,12 @@ def fairness_of(service: Service, groups: GroupList) -> Fairness:
     collection = service.active_model.collection
     gate = service.gate
     _, owners, vectors = service.catalogue.vectors(collection.id)
-    if (lacking := missing(owners)) is not None:
-        raise DataInvalid(f"Groups cannot be compared: {lacking}. Enrol more photos and repeat.")
     people = service.catalogue.people(collection.id)
     row_of = {person.id: row for row, person in enumerate(people)}
+    there = np.isin(owners, np.array([*row_of], np.int64))  # the rest was deleted meanwhile
+    owners, vectors = owners[there], vectors[there]
+    if (lacking := missing(owners)) is not None:
+        raise DataInvalid(f"Groups cannot be compared: {lacking}. Enrol more photos and repeat.")
     group_of = [groups.of(person.name, person.external_id) for person in people]
     if len(set(group_of) - {None}) < 2:
         raise DataInvalid(

@@ -262,13 +262,16 @@ class Health:
 def examine_collection(service: Service) -> Health:
     """Look for photos under the wrong name, look-alikes, copies and thin enrolments."""
     ids, people, vectors = service.catalogue.vectors(service.collection.id)
+    faces = service.catalogue.faces(ids.tolist())
+    whose = zip(ids.tolist(), people.tolist(), strict=True)
+    there = [face in faces and faces[face].person_id == person for face, person in whose]
+    ids, people, vectors = ids[there], people[there], vectors[there]  # the rest went meanwhile
+    names = {face.person_id: face.person for face in faces.values()}
     calibrated = service.calibrated
     calibrated.gallery.catch_up()
     found = examine(calibrated.gallery.space.of(vectors), people, gate=calibrated.gate())
     owners, counts = np.unique(people, return_counts=True)
-    names = service.catalogue.names(owners.tolist())
-    faces = service.catalogue.faces(ids.tolist())
-    listed = [faces[face_id] for face_id in ids.tolist() if face_id in faces]
+    listed = [faces[face_id] for face_id in ids.tolist()]
     usable = {face.person for face in listed if face.size_px >= POOR_PX}
     of_person: dict[int, tuple[EnrolledFace, ...]] = {
         person: tuple(group)
@@ -310,7 +313,7 @@ def examine_collection(service: Service) -> Health:
             for c in found.copies
         ),
         few=tuple((names[person], sizes[person]) for person in found.few),
-        poor=tuple(sorted(set(names.values()) - usable)),
+        poor=tuple(sorted({face.person for face in listed} - usable)),
         not_compared=_not_compared(found, len(owners)),
     )
 

@@ -1,19 +1,24 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from retrieval.catalogue.catalogue import Catalogue
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.identities.decide import decide
+from retrieval.photos.group_list import GroupList
 from retrieval.service import Service
+from retrieval.upkeep.fairness import fairness_of
 from retrieval.upkeep.trust import (
     calibrate_collection,
     examine_collection,
     forget_calibration,
 )
-from retrieval.values import Outcome
+from retrieval.values import Ints, Outcome, Vectors
 from tests.identities.made import Crowd, crowd
 from tests.trusted import DEFAULT, enrol, new_face, open_service
 
@@ -167,6 +172,41 @@ def test_strangers_under_one_name_are_said_to_resemble_nobody(
     health = examine_collection(service)
     assert health.misplaced == ()
     assert {found.face.person for found in health.strangers} == {"new 99"}
+
+
+class _Meanwhile:
+    """A catalogue of which others delete a person, and move a photo, once vectors were read."""
+
+    def __init__(self, catalogue: Catalogue, collection: int) -> None:
+        self._catalogue, self._collection = catalogue, collection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._catalogue, name)
+
+    def vectors(self, collection: int) -> tuple[Ints, Ints, Vectors]:
+        found = self._catalogue.vectors(collection)
+        gone, moved, to, *_ = self._catalogue.people(collection)
+        self._catalogue.delete_people(collection, [gone])
+        self._catalogue.merge_people(collection, moved, to)
+        return found
+
+
+def test_health_and_fairness_leave_out_who_goes_while_they_look(service: Service) -> None:
+    enrol(service, crowd(15, 2, seed=1, noise=0.2))
+    seen = SimpleNamespace(
+        catalogue=_Meanwhile(service.catalogue, service.collection.id),
+        collection=service.collection,
+        calibrated=service.calibrated,
+        active_model=service.active_model,
+        gate=service.gate,
+    )
+    health = examine_collection(cast(Service, seen))
+    assert (health.people, health.faces) == (13, 26)
+    left = service.catalogue.people(service.collection.id)
+    assert {name for name, _ in health.few} == {each.name for each in left}
+    groups = GroupList("site", {each.name: "ab"[each.id % 2] for each in left}, {})
+    told = fairness_of(cast(Service, seen), groups)
+    assert sum(row.people for row in told.fnir) == 11
 
 
 def test_what_was_not_compared_is_said(service: Service) -> None:
