@@ -29,7 +29,7 @@ def scene(n):
 
 @pytest.fixture
 def video(tmp_path):
-    return write_video(tmp_path / "party.mp4", [scene(n) for n in range(90)], fps=10)
+    return write_video(tmp_path / "party.mp4", [scene(n) for n in range(0, 90, 2)], fps=5)
 
 
 def test_a_video_gives_an_appearance_per_track_with_its_seconds(service, video):
@@ -73,6 +73,22 @@ def test_a_verdict_on_a_track_keeps_others_of_its_time_from_being_that_person(se
     by_id = {each.appearance.id: each for each in service.events.appearances(event)}
     assert by_id[blue.appearance.id].person == "Red"
     assert by_id[red.appearance.id].person is None
+
+
+def test_a_video_that_was_stopped_in_its_midst_leaves_nothing_and_is_added_once(service, video):
+    event = service.events.create("Party")
+    source = Source("party.mp4", video)
+
+    def stop(second, length):
+        if second > 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(service.events.take(event, iter([source]), stop))
+    assert service.events.photos(event) == []
+    assert service.events.appearances(event) == []
+    assert [t.faces for t in service.events.add(event, [source, source])] == [3, 0]
+    assert len(service.events.appearances(service.events.find(event.id))) == 3
 
 
 def test_a_broken_video_is_listed_with_the_reason_and_stops_nothing(service, tmp_path):
@@ -135,8 +151,8 @@ def test_two_stays_of_one_video_are_grouped_unless_they_overlap():
 
 def test_an_event_scores_a_track_as_identify_does(service, tmp_path):
     """The mean of frames that differ counts less: by one rule, wherever it is decided."""
-    frames = [squares((RED if n % 20 < 10 else (250, 60, 6), 20 + n, 20)) for n in range(40)]
-    video = write_video(tmp_path / "v.mp4", frames, fps=10)
+    frames = [squares((RED if n % 20 < 10 else (250, 60, 6), 20 + n, 20)) for n in range(0, 40, 2)]
+    video = write_video(tmp_path / "v.mp4", frames, fps=5)
     event = service.events.create("Party")
     list(service.events.add(event, [Source("v.mp4", video)]))
     (seen,) = service.events.appearances(event)
