@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from httpx import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from retrieval.api.auth import csrf_token
@@ -83,10 +84,15 @@ def table(app: FastAPI) -> dict[tuple[str, str], Role | None]:
     }
 
 
-def asked(client: TestClient, method: str, path: str, **more: object) -> int:
-    """The status of a request that changes nothing whoever sends it: its ids mean nobody."""
+def answer_to(client: TestClient, method: str, path: str, **more: object) -> Response:
+    """That to a request that changes nothing whoever sends it: its ids mean nobody."""
     place = re.sub(r"\{\w+\}", "999999", path)
-    return client.request(method, place, follow_redirects=False, **more).status_code  # type: ignore[arg-type]
+    return client.request(method, place, follow_redirects=False, **more)  # type: ignore[arg-type]
+
+
+def asked(client: TestClient, method: str, path: str, **more: object) -> int:
+    """The status of such an answer."""
+    return answer_to(client, method, path, **more).status_code
 
 
 def session_of(
@@ -188,7 +194,9 @@ def test_every_operation_by_every_key(
         if needed is None:
             continue
         for headers in nobody:
-            assert asked(client, *operation, headers=headers) == 401, (operation, headers)
+            refused = answer_to(client, *operation, headers=headers)
+            assert refused.status_code == 401, (operation, headers)
+            assert refused.headers["www-authenticate"].startswith("Bearer"), operation
         for role in Role:
             may = role.covers(needed)
             for keys in (everywhere, bound, users, few):

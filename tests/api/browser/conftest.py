@@ -34,6 +34,8 @@ LOOKS: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}},  # one that is touched has its own camera
 }
 
+LONGEST_MS = 180_000  # that a page is waited for: a loaded machine is no failure
+
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
@@ -101,9 +103,12 @@ def watched(
         allowed: part of console messages that are expected.
         options: of the browser's context.
     """
+    from playwright.sync_api import expect
+
     options.setdefault("viewport", {"width": 1280, "height": 860})
     context = browser.new_context(base_url=address, **options)
-    context.set_default_timeout(180_000)  # a loaded machine is no failure
+    context.set_default_timeout(LONGEST_MS)
+    expect.set_options(timeout=LONGEST_MS)  # has five seconds of its own
     troubles: list[str] = []
 
     def hear(text: str) -> None:

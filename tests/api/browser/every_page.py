@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from retrieval.api.auth import COOKIE
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.settings import Settings
-from tests.api.browser.conftest import barriers, watched
+from tests.api.browser.conftest import LONGEST_MS, barriers, watched
 from tests.api.conftest import enrol, painted_app, receipt_of, served
 from tests.api.painted import BLUE, GREEN, PINK, RED, paint
 from tests.api.test_authorisation import operations
@@ -35,7 +35,6 @@ EVERYTHING = {"rules": {"target-size": {"enabled": True}}}
 OF_DIALOGS = {"rules": {"target-size": {"enabled": True}, "empty-heading": {"enabled": False}}}
 COLOURS = {"runOnly": ["color-contrast"]}
 SIZES = {"runOnly": ["target-size", "color-contrast"]}
-LONGEST_MS = 60_000  # that a page may wait for an answer, on a loaded machine
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 # A network that fails is part of it, and browsers write it to the console.
 CALM = {"allowed": "Failed to load resource", "reduced_motion": "reduce"}

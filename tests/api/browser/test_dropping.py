@@ -53,7 +53,7 @@ def test_200_files_at_once_are_taken_and_the_same_again_are_known(
 ) -> None:
     home.set_input_files("#take-files", files)
     home.wait_for_url("**/events/*")
-    home.get_by_text("200 of 200 photos").wait_for(timeout=120_000)
+    home.get_by_text("200 of 200 photos").wait_for()
     home.locator("#told", has_text="200 photos · 200 faces").wait_for()
     home.locator("#tab-unknown .count", has_text="3").wait_for()
     home.set_input_files("#take-files", files[:3])
@@ -93,7 +93,7 @@ def test_an_upload_is_stopped_and_gone_on_with(home: "Page", files: list[Path]) 
     home.set_input_files("#take-files", files[:30])
     home.get_by_role("button", name="Stop").click()
     home.get_by_role("button", name="Go on").click()
-    home.get_by_text("30 of 30 photos").wait_for(timeout=120_000)
+    home.get_by_text("30 of 30 photos").wait_for()
     home.locator("#told", has_text="30 photos").wait_for()
 
 

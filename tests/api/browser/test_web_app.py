@@ -10,7 +10,7 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageOps
 
-from tests.api.browser.conftest import LOOKS, settled, watched
+from tests.api.browser.conftest import LONGEST_MS, LOOKS, settled, watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -73,14 +73,12 @@ def enrol(page: "Page", name: str, *photos: Path) -> None:
 @pytest.fixture(scope="module")
 def family(browser: "Browser", address: str, people_dir: Path) -> list[str]:
     """Six people, enrolled by drag and drop."""
-    context = browser.new_context(base_url=address)
-    page = context.new_page()
     names = []
-    for folder in sorted((people_dir / "employees").iterdir()):
-        enrol(page, folder.name, *sorted(folder.glob("*.jpg")))
-        assert page.locator("#faces li").count() == 2
-        names.append(folder.name)
-    context.close()
+    with watched(browser, address) as page:
+        for folder in sorted((people_dir / "employees").iterdir()):
+            enrol(page, folder.name, *sorted(folder.glob("*.jpg")))
+            assert page.locator("#faces li").count() == 2
+            names.append(folder.name)
     return names
 
 
@@ -308,7 +306,7 @@ def test_a_run_is_followed_to_its_end(
     page.set_input_files("#archive", tmp_path / "people.zip")
     page.wait_for_url("**/runs/*")
     page.locator("#run-name").evaluate("(name) => { name.dataset.same = 1; }")
-    page.locator("#state.finished").wait_for(timeout=180_000)
+    page.locator("#state.finished").wait_for()
     page.locator(".reject").wait_for()
     assert page.locator("[data-same]").count() == 1, "the page was not loaded anew"
     page.locator("#done", has_text="13 of 13 photos").wait_for()
@@ -333,6 +331,7 @@ def test_every_page_is_photographed(
         viewport={"width": width, "height": height},
         color_scheme="dark" if scheme == "dark" else "light",
     )
+    context.set_default_timeout(LONGEST_MS)
     page = context.new_page()
 
     def shoot(name: str) -> None:
