@@ -508,7 +508,7 @@ class Service:
                 or deleted; the next deletion does that.
         """
         found = [self.person(who) for who in people]
-        return self._erase(partial(self.catalogue.delete_people, people=found))
+        return self._erase(partial(self.catalogue.delete_people, meant=found))
 
     def remove_photo(self, photo: str | EnrolledFace) -> Erased:
         """Remove one enrolled photo.

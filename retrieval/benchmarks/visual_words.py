@@ -17,10 +17,10 @@ from retrieval.benchmarks.group_photos import GroupPhoto, compose
 from retrieval.benchmarks.plots import QUIET, canvas, label
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.benchmarks.report import Cell, Report, Table
+from retrieval.benchmarks.word_index import Weights, WordIndex
 from retrieval.collection.photo_faces import PhotoFailure
 from retrieval.collection.pipeline import Pipeline
 from retrieval.errors import DataInvalid
-from retrieval.index.word_index import Weights, WordIndex
 from retrieval.values import Floats, Ints, Pixels, Source, Vectors
 
 COMPANIES = {"even": 0.0, "skewed": 1.0}

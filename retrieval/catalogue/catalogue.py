@@ -8,15 +8,15 @@ from typing import Any, Self
 
 from sqlalchemy import insert, select, update
 
-from retrieval.catalogue import enrolment, face_lookups, journal, lookups, photo_paths
-from retrieval.catalogue.changes import LogFeed, check_model, lock_collection, renew_epoch
+from retrieval.catalogue import enrolment, face_lookups, lookups, people_pages, photo_paths
+from retrieval.catalogue import journal as people_journal
+from retrieval.catalogue.changes import LogFeed, check_model, lock_collection
 from retrieval.catalogue.copying.backup_log import BackupLog
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.data_keys import is_encrypted
 from retrieval.catalogue.encrypted.encryptor import CatalogueEncryptor
-from retrieval.catalogue.erasing import erasure
+from retrieval.catalogue.erasing import erasure, name_search
 from retrieval.catalogue.erasing.mentions import Mentions
-from retrieval.catalogue.erasing.name_search import rows_naming
 from retrieval.catalogue.erasing.receipt_log import Receipts
 from retrieval.catalogue.events.albums import Albums
 from retrieval.catalogue.events.erasing import stored_of_person
@@ -34,15 +34,6 @@ from retrieval.catalogue.migrations import prepare
 from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.catalogue.models.spaces import find_space, put_space
 from retrieval.catalogue.names import clean_name, known_name
-from retrieval.catalogue.people_pages import (
-    Key,
-    ListedPerson,
-    Order,
-    Wanted,
-    count_people,
-    initials,
-    page_of_people,
-)
 from retrieval.catalogue.records import (
     Collection,
     Counts,
@@ -52,24 +43,25 @@ from retrieval.catalogue.records import (
     JournalEntry,
     Move,
     NewFace,
-    Owner,
     Person,
 )
 from retrieval.catalogue.runs.runs import Runs
 from retrieval.catalogue.schema import collections, meta, now
 from retrieval.catalogue.strangers import Strangers
 from retrieval.catalogue.thumbnails import Thumbnails
+from retrieval.catalogue.transactions import edit, question
 from retrieval.errors import AlreadyExists
 from retrieval.files.keys import UserKey, UserKeySource
-from retrieval.values import Floats, Ints, Vectors
+from retrieval.values import Floats
 
 
 class Catalogue:
     """Collections, people, photos, faces, vectors, the change log and the journal.
 
-    Every method is one transaction, so it happens wholly or not at all, and what it returned as
-    done survives a kill and a power cut. Every method may raise CatalogueUnavailable, StoreFull or
-    StoreError. Close it, or use it in a `with` statement.
+    What it asks and edits is written as functions of a connection, which say what they take and
+    raise; here they are methods. Every method is one transaction, so it happens wholly or not at
+    all, and what it returned as done survives a kill and a power cut. Every method may raise
+    CatalogueUnavailable, StoreFull or StoreError. Close it, or use it in a `with` statement.
     """
 
     def __init__(self, database: Database) -> None:
@@ -222,10 +214,7 @@ class Catalogue:
         with self._database.reading() as connection:
             return lookups.find_collection(connection, known_name(name, "collection's name"))
 
-    def collections(self) -> list[Collection]:
-        """All collections, by name."""
-        with self._database.reading() as connection:
-            return lookups.all_collections(connection)
+    collections = question(lookups.all_collections)
 
     def delete_collection(self, meant: str | Collection) -> Counts:
         """Erase a collection with everything in it; return what it held.
@@ -285,10 +274,7 @@ class Catalogue:
             document: dict[str, Any] | None = connection.scalar(query)
             return document
 
-    def seen(self, collection_id: int) -> tuple[Collection, dict[str, Any] | None]:
-        """The collection as it is now, by id, and its calibration's document: asked often."""
-        with self._database.reading() as connection:
-            return lookups.seen(connection, collection_id)
+    seen = question(lookups.seen)
 
     def calibrated(
         self, collection_id: int
@@ -327,10 +313,7 @@ class Catalogue:
             self._database.edited(connection, (fingerprint, list(zip(faces, done, strict=True))))
             return done
 
-    def owners(self, collection_id: int, sha256s: Iterable[str]) -> dict[str, Owner]:
-        """Under whom each of these photos is enrolled; unknown photos are left out."""
-        with self._database.reading() as connection:
-            return enrolment.owners(connection, collection_id, sha256s)
+    owners = question(enrolment.owners)
 
     def wanted(self, collection_id: int, sha256s: Iterable[str]) -> frozenset[str]:
         """Those of the photos of which a kept copy is somebody's: enrolled, or of an event."""
@@ -362,72 +345,23 @@ class Catalogue:
             wanted = lookups.which_people(collection_id, search, external_id)
             return lookups.list_people(connection, wanted, after, limit)
 
-    def page_of_people(
-        self,
-        collection_id: int,
-        wanted: Wanted,
-        order: Order = Order.NAME,
-        after: Key | None = None,
-        limit: int | None = None,
-    ) -> tuple[list[ListedPerson], Key | None]:
-        """People in an order, and where the next page begins; see `people_pages`."""
-        with self._database.reading() as connection:
-            return page_of_people(connection, collection_id, wanted, order, after, limit)
-
-    def count_people(self, collection_id: int, wanted: Wanted) -> int:
-        """How many people are meant."""
-        with self._database.reading() as connection:
-            return count_people(connection, collection_id, wanted)
-
-    def initials(self, collection_id: int, wanted: Wanted) -> list[tuple[str, str]]:
-        """The letters with which names begin, each with its first name as it is sought."""
-        with self._database.reading() as connection:
-            return initials(connection, collection_id, wanted)
+    page_of_people = question(people_pages.page_of_people)
+    count_people = question(people_pages.count_people)
+    initials = question(people_pages.initials)
 
     def person(self, collection_id: int, name: str) -> Person:
         """The person of this name, employee number or id; see `lookups.find_person`."""
         with self._database.reading() as connection:
             return lookups.find_person(connection, collection_id, known_name(name))
 
-    def namesakes(self, collection_id: int, name: str) -> list[Person]:
-        """Everybody of a clean name, however it is written."""
-        with self._database.reading() as connection:
-            return lookups.namesakes(connection, collection_id, name)
-
-    def person_by_id(self, collection_id: int, person_id: int) -> Person:
-        """The person with this id in this collection, or NotFound."""
-        with self._database.reading() as connection:
-            return lookups.person_by_id(connection, collection_id, person_id)
-
-    def people_by_id(self, collection_id: int, person_ids: Iterable[int]) -> list[Person]:
-        """People of a collection by id; those who are gone are left out."""
-        with self._database.reading() as connection:
-            return lookups.people_by_id(connection, collection_id, person_ids)
-
-    def portraits(self, person_ids: Iterable[int]) -> dict[int, int]:
-        """The face that stands for each person; people without one are left out."""
-        with self._database.reading() as connection:
-            return face_lookups.portraits(connection, person_ids)
-
-    def names(self, ids: Iterable[int]) -> dict[int, str]:
-        """Each person's name; people who are gone are left out."""
-        with self._database.reading() as connection:
-            return lookups.names_of(connection, ids)
-
-    def external_ids(self, ids: Iterable[int]) -> dict[int, str]:
-        """Each person's external id; people without one are left out."""
-        with self._database.reading() as connection:
-            return lookups.external_ids_of(connection, ids)
-
-    def faces(self, ids: Iterable[int]) -> dict[int, EnrolledFace]:
-        """Each face by id; faces that are gone are left out."""
-        with self._database.reading() as connection:
-            return face_lookups.faces_by_id(connection, ids)
-
-    def faces_of(self, person_id: int) -> list[EnrolledFace]:
-        """A person's faces, oldest first; none for a person who is gone."""
-        with self._database.reading() as connection:
-            return face_lookups.faces_of(connection, person_id)
+    namesakes = question(lookups.namesakes)
+    person_by_id = question(lookups.person_by_id)
+    people_by_id = question(lookups.people_by_id)
+    portraits = question(face_lookups.portraits)
+    names = question(lookups.names_of)
+    external_ids = question(lookups.external_ids_of)
+    faces = question(face_lookups.faces_by_id)
+    faces_of = question(face_lookups.faces_of)
 
     def photos(
         self,
@@ -451,25 +385,8 @@ class Catalogue:
                 person_id = lookups.find_person(connection, collection_id, known_name(person)).id
             return face_lookups.list_photos(connection, collection_id, person_id, after, limit)
 
-    def counts(self, collection_id: int) -> Counts:
-        """How many people, photos and faces the collection holds."""
-        with self._database.reading() as connection:
-            return lookups.counts(connection, collection_id)
-
-    def vectors(
-        self, collection_id: int, face_ids: Sequence[int] | Ints | None = None
-    ) -> tuple[Ints, Ints, Vectors]:
-        """Vectors of the collection's faces, ascending by id.
-
-        Args:
-            collection_id: whose.
-            face_ids: only these, where they still are; None for all (use the feed for very many).
-
-        Returns:
-            ids (n,) int64; people (n,) int64, whose they are; vectors (n, d) float32.
-        """
-        with self._database.reading() as connection:
-            return face_lookups.vectors(connection, collection_id, face_ids)
+    counts = question(lookups.counts)
+    vectors = question(face_lookups.vectors)
 
     def stored_in_events(self, person_ids: Iterable[int]) -> list[bytes]:
         """Vectors and pictures of people in events as they lie here, to look for their traces."""
@@ -478,124 +395,20 @@ class Catalogue:
                 value for person in person_ids for value in stored_of_person(connection, person)
             ]
 
-    def stored_vectors(self, face_ids: Iterable[int]) -> list[bytes]:
-        """The vectors of faces as they lie in the database, to look for their traces."""
-        with self._database.reading() as connection:
-            return face_lookups.stored_vectors(connection, face_ids)
-
-    def find_photo(self, collection_id: int, photo: str) -> EnrolledFace:
-        """One enrolled photo.
-
-        Args:
-            collection_id: whose.
-            photo: its path as it was enrolled, or 6 to 64 hexadecimal digits of its SHA-256.
-
-        Raises:
-            NotFound: none is meant.
-            InputError: several are meant; the message names them.
-        """
-        with self._database.reading() as connection:
-            return face_lookups.find_photo(connection, collection_id, photo)
+    stored_vectors = question(face_lookups.stored_vectors)
+    find_photo = question(face_lookups.find_photo)
 
     # Edits that can be undone, and deletions. A person is meant by id, or by what was read of them
     # (`Person`): then NotFound is raised, and nothing done, if they are called otherwise by now.
 
-    def rename_person(self, collection_id: int, person: int | Person, new_name: str) -> Person:
-        """Give a person another name; the same name again changes nothing.
-
-        Raises:
-            NotFound: no such person.
-            NameInvalid, AlreadyExists: the name cannot be shown, or is taken.
-        """
-        with self._database.writing() as connection:
-            return self._database.edited(
-                connection, journal.rename(connection, collection_id, person, new_name)
-            )
-
-    def number_person(self, collection_id: int, meant: int | Person, number: str) -> Person:
-        """Give a person an employee number, or another one; can be undone.
-
-        Raises:
-            NotFound: there is no such person, or they are called otherwise now.
-            AlreadyExists: somebody else has the number.
-            InputError, NameInvalid: the number is empty, or cannot be shown.
-        """
-        with self._database.writing() as connection:
-            done = journal.number(connection, collection_id, meant, number)
-            return self._database.edited(connection, done)
-
-    def rename_and_number(
-        self,
-        collection_id: int,
-        names: Iterable[tuple[Person, str]],
-        numbers: Iterable[tuple[Person, str]],
-    ) -> list[JournalEntry]:
-        """Give people other names and numbers, all or none; each edit can be undone.
-
-        Raises:
-            NotFound: somebody is not there, or called otherwise now.
-            NameInvalid, AlreadyExists: a name or a number cannot be shown, or is taken.
-        """
-        with self._database.writing() as connection:
-            done = journal.rename_and_number(connection, collection_id, names, numbers)
-            return self._database.edited(connection, done)
-
-    def choose_cover(self, collection_id: int, meant: int | Person, face_id: int) -> Person:
-        """Let one of a person's faces stand for them.
-
-        Raises:
-            NotFound: there is no such person, they are called otherwise now, or the face is not
-                theirs.
-        """
-        with self._database.writing() as connection:
-            done = journal.cover(connection, collection_id, meant, face_id)
-            return self._database.edited(connection, done)
-
-    def dismiss_finding(
-        self, collection_id: int, finding: str, people: Iterable[int]
-    ) -> JournalEntry:
-        """Say that what was found about people is no fault; can be undone as any edit.
-
-        Raises:
-            NotFound: one of them is not there any more.
-        """
-        with self._database.writing() as connection:
-            done = journal.dismiss(connection, collection_id, finding, people)
-            return self._database.edited(connection, done)
-
-    def dismissed_findings(self, collection_id: int) -> set[str]:
-        """Ids of the findings that were dismissed, and not brought back."""
-        with self._database.reading() as connection:
-            return journal.dismissed(connection, collection_id)
-
-    def merge_people(
-        self, collection_id: int, person: int | Person, into: int | Person
-    ) -> JournalEntry:
-        """Give all faces of a person to another one, who keeps name and external id.
-
-        Raises:
-            NotFound: one of them is not there.
-            InputError: both are the same person.
-        """
-        with self._database.writing() as connection:
-            return self._database.edited(
-                connection, journal.merge(connection, collection_id, person, into)
-            )
-
-    def split_person(
-        self, collection_id: int, person: int | Person, face_ids: Iterable[int], new_name: str
-    ) -> JournalEntry:
-        """Make a new person of some of a person's faces.
-
-        Raises:
-            NotFound: no such person or face.
-            NameInvalid, AlreadyExists: the name cannot be shown, or is taken.
-            InputError: no faces, or somebody else's.
-        """
-        with self._database.writing() as connection:
-            return self._database.edited(
-                connection, journal.split(connection, collection_id, person, face_ids, new_name)
-            )
+    rename_person = edit(people_journal.rename)
+    number_person = edit(people_journal.number)
+    rename_and_number = edit(people_journal.rename_and_number)
+    choose_cover = edit(people_journal.cover)
+    dismiss_finding = edit(people_journal.dismiss)
+    dismissed_findings = question(people_journal.dismissed)
+    merge_people = edit(people_journal.merge)
+    split_person = edit(people_journal.split)
 
     def move_faces(
         self,
@@ -618,41 +431,10 @@ class Catalogue:
         """
         return self.move_all(collection_id, [Move(tuple(face_ids), to, of)])
 
-    def move_all(self, collection_id: int, moves: Iterable[Move]) -> JournalEntry:
-        """Give faces to other people as one edit, which is undone as one.
-
-        Raises:
-            NotFound, InputError: see `move_faces`; nothing is moved.
-        """
-        with self._database.writing() as connection:
-            return self._database.edited(connection, journal.move(connection, collection_id, moves))
-
-    def journal(self, collection_id: int, limit: int | None = None) -> list[JournalEntry]:
-        """The edits of a collection's people, newest first."""
-        with self._database.reading() as connection:
-            return journal.entries(connection, collection_id, limit)
-
-    def newest_edit(self, collection_id: int) -> int:
-        """The newest edit that can be undone; NotFound if there is none."""
-        with self._database.reading() as connection:
-            return journal.newest(connection, collection_id)
-
-    def undo(self, collection_id: int, entry: int | None = None) -> JournalEntry:
-        """Undo an edit, whatever came after it, if what it left still stands.
-
-        Ids, names, external ids and the faces' people are again as before the edit; photos that
-        were removed since stay away.
-
-        Args:
-            collection_id: whose.
-            entry: the edit's id; None for the newest that stands.
-
-        Raises:
-            NotFound: no such edit, or none at all.
-            UndoImpossible: later edits, new enrolments or a deletion are in the way; which.
-        """
-        with self._database.writing() as connection:
-            return self._database.edited(connection, journal.undo(connection, collection_id, entry))
+    move_all = edit(people_journal.move)
+    journal = question(people_journal.entries)
+    newest_edit = question(people_journal.newest)
+    undo = edit(people_journal.undo)
 
     # Deletion
 
@@ -670,39 +452,9 @@ class Catalogue:
         """Erase a person for good, or NotFound; then call `empty_wal` to be rid of the bytes."""
         return self.delete_people(collection_id, [person])
 
-    def delete_people(self, collection_id: int, people: Sequence[int | Person]) -> Erased:
-        """Erase people for good, all or none; see `delete_person`.
-
-        Raises:
-            NotFound: one of them is gone, or called otherwise.
-        """
-        with self._database.writing() as connection:
-            return self._database.edited(
-                connection, erasure.delete_people(connection, collection_id, people)
-            )
-
-    def remove_photo(self, collection_id: int, photo: str | EnrolledFace) -> Erased:
-        """Erase one photo for good.
-
-        Args:
-            collection_id: whose.
-            photo: as `find_photo` takes it; or a face of it as it was read, which must still be
-                the same person's.
-
-        Raises:
-            NotFound: none is meant, or it is somebody else's by now.
-            InputError: several are meant; the message names them.
-        """
-        with self._database.writing() as connection:
-            return self._database.edited(
-                connection, erasure.remove_photo(connection, collection_id, photo)
-            )
-
-    def move_paths(self, collection_id: int, folder: str, to: str) -> int:
-        """Say that all photos below a folder lie below another one now; return how many."""
-        with self._database.writing() as connection:
-            count = photo_paths.move_paths(connection, collection_id, folder, to)
-            return self._database.edited(connection, count)
+    delete_people = edit(erasure.delete_people)
+    remove_photo = edit(erasure.remove_photo)
+    move_paths = edit(photo_paths.move_paths)
 
     def empty_wal(self, timeout_s: float = 5.0) -> bool:
         """Truncate SQLite's write-ahead log, which holds erased bytes until then.
@@ -724,25 +476,10 @@ class Catalogue:
         """Which of the catalogue's files hold one of these byte strings; see `erasure.traces`."""
         return erasure.traces(self.files(), values)
 
-    def still_enrolled(self, stored: Iterable[bytes]) -> frozenset[bytes]:
-        """Which of these stored vectors are still some face's."""
-        with self._database.reading() as connection:
-            return erasure.enrolled_still(connection, stored)
-
-    def photos_elsewhere(self, collection_id: int, sha256s: Iterable[str]) -> frozenset[str]:
-        """Those of the photos that are somebody's in another collection."""
-        with self._database.reading() as connection:
-            return erasure.photos_elsewhere(connection, collection_id, sha256s)
-
-    def mentions_of(self, names: Iterable[str]) -> Mentions:
-        """Mentions of people by these names, which are not those of people who are enrolled."""
-        with self._database.reading() as connection:
-            return erasure.mentions_of(connection, names)
-
-    def photos_naming(self, collection_id: int, mentions: Mentions) -> dict[int, str]:
-        """Enrolled photos whose path names somebody: the id and SHA-256 of each."""
-        with self._database.reading() as connection:
-            return erasure.photos_naming(connection, collection_id, mentions)
+    still_enrolled = question(erasure.enrolled_still)
+    photos_elsewhere = question(erasure.photos_elsewhere)
+    mentions_of = question(erasure.mentions_of)
+    photos_naming = question(erasure.photos_naming)
 
     def take_names_out(
         self, collection_id: int, photo_ids: Iterable[int], mentions: Mentions
@@ -751,10 +488,7 @@ class Catalogue:
         with self._database.writing() as connection:
             erasure.take_names_out(connection, collection_id, photo_ids, mentions)
 
-    def rows_naming(self, collection_id: int, mentions: Mentions) -> list[str]:
-        """Which columns of a collection's rows name somebody: `events.name (2 rows)`."""
-        with self._database.reading() as connection:
-            return rows_naming(connection, collection_id, mentions)
+    rows_naming = question(name_search.rows_naming)
 
     def user_key(self) -> UserKey:
         """The user's key; SettingInvalid where there is none."""
@@ -791,8 +525,3 @@ class Catalogue:
     def orphaned_indexes(self) -> list[IndexLog]:
         """The shared indexes of collections that are gone."""
         return orphans(self._database)
-
-    def new_epoch(self) -> str:
-        """Make every index start anew from the catalogue, as after a restore."""
-        with self._database.writing() as connection:
-            return renew_epoch(connection)

@@ -158,9 +158,18 @@ def stored_vectors(connection: Connection, face_ids: Iterable[int]) -> list[byte
 
 
 def vectors(
-    connection: Connection, collection_id: int, face_ids: Sequence[int] | Ints | None
+    connection: Connection, collection_id: int, face_ids: Sequence[int] | Ints | None = None
 ) -> tuple[Ints, Ints, Vectors]:
-    """Ids, people and vectors of a collection's faces, ascending; all, or those that are asked."""
+    """Vectors of the collection's faces, ascending by id.
+
+    Args:
+        connection: of a transaction.
+        collection_id: whose.
+        face_ids: only these, where they still are; None for all (use the feed for very many).
+
+    Returns:
+        ids (n,) int64; people (n,) int64, whose they are; vectors (n, d) float32.
+    """
     collection = collection_by_id(connection, collection_id)
     dimension = collection.dimension
     query = face_columns(collection).where(faces.c.collection_id == collection_id)

@@ -29,7 +29,12 @@ from retrieval.errors import AlreadyExists, InputError, NotFound, UndoImpossible
 def rename(
     connection: Connection, collection_id: int, meant: int | Person, new_name: str
 ) -> Person:
-    """Give a person another name; see `Catalogue.rename_person`."""
+    """Give a person another name; the same name again changes nothing.
+
+    Raises:
+        NotFound: no such person.
+        NameInvalid, AlreadyExists: the name cannot be shown, or is taken.
+    """
     person, _ = _renamed(connection, collection_id, meant, new_name)
     return person_by_id(connection, collection_id, person.id)
 
@@ -37,7 +42,13 @@ def rename(
 def number(
     connection: Connection, collection_id: int, meant: int | Person, new_number: str
 ) -> Person:
-    """Give a person an employee number; see `Catalogue.number_person`."""
+    """Give a person an employee number, or another one.
+
+    Raises:
+        NotFound: there is no such person, or they are called otherwise now.
+        AlreadyExists: somebody else has the number.
+        InputError, NameInvalid: the number is empty, or cannot be shown.
+    """
     person, _ = _numbered(connection, collection_id, meant, new_number)
     return person_by_id(connection, collection_id, person.id)
 
@@ -48,7 +59,12 @@ def rename_and_number(
     names: Iterable[tuple[Person, str]],
     numbers: Iterable[tuple[Person, str]],
 ) -> list[JournalEntry]:
-    """Give people other names and numbers; see `Catalogue.rename_and_number`."""
+    """Give people other names and numbers, all or none; each edit can be undone.
+
+    Raises:
+        NotFound: somebody is not there, or called otherwise now.
+        NameInvalid, AlreadyExists: a name or a number cannot be shown, or is taken.
+    """
     edits = [_renamed(connection, collection_id, *each) for each in names]
     edits += [_numbered(connection, collection_id, *each) for each in numbers]
     return [entry for _, entry in edits if entry is not None]
@@ -89,7 +105,11 @@ def _numbered(
 
 
 def cover(connection: Connection, collection_id: int, meant: int | Person, face_id: int) -> Person:
-    """Let one of a person's faces stand for them; no entry: another choice undoes it."""
+    """Let one of a person's faces stand for them; no entry: another choice undoes it.
+
+    Raises:
+        NotFound: there is no such person, they are called otherwise now, or the face is not theirs.
+    """
     lock_collection(connection, collection_id)
     person = same_person(connection, collection_id, meant)
     owner = connection.scalar(select(faces.c.person_id).where(faces.c.id == face_id))
@@ -103,7 +123,11 @@ def cover(connection: Connection, collection_id: int, meant: int | Person, face_
 def dismiss(
     connection: Connection, collection_id: int, finding: str, whom: Iterable[int]
 ) -> JournalEntry:
-    """Say that a finding about people is no fault; see `Catalogue.dismiss_finding`."""
+    """Say that what was found about people is no fault.
+
+    Raises:
+        NotFound: one of them is not there any more.
+    """
     lock_collection(connection, collection_id)
     concerned = [person_by_id(connection, collection_id, person_id) for person_id in whom]
     edit = Edit({person.id: person.name for person in concerned}, dismissed=finding)
@@ -124,7 +148,12 @@ def dismissed(connection: Connection, collection_id: int) -> set[str]:
 def merge(
     connection: Connection, collection_id: int, meant: int | Person, meant_into: int | Person
 ) -> JournalEntry:
-    """Make one person of two; see `Catalogue.merge_people`."""
+    """Give all faces of a person to another one, who keeps name and external id.
+
+    Raises:
+        NotFound: one of them is not there.
+        InputError: both are the same person.
+    """
     lock_collection(connection, collection_id)
     merged = same_person(connection, collection_id, meant)
     into = same_person(connection, collection_id, meant_into)
@@ -153,7 +182,13 @@ def split(
     face_ids: Iterable[int],
     new_name: str,
 ) -> JournalEntry:
-    """Make a new person of some of a person's faces; see `Catalogue.split_person`."""
+    """Make a new person of some of a person's faces.
+
+    Raises:
+        NotFound: no such person or face.
+        NameInvalid, AlreadyExists: the name cannot be shown, or is taken.
+        InputError: no faces, or somebody else's.
+    """
     lock_collection(connection, collection_id)
     person = same_person(connection, collection_id, meant)
     person_id = person.id
@@ -169,7 +204,12 @@ def split(
 
 
 def move(connection: Connection, collection_id: int, moves: Iterable[Move]) -> JournalEntry:
-    """Give faces to other people, as one edit; see `Catalogue.move_all`."""
+    """Give faces to other people as one edit, which is undone as one.
+
+    Raises:
+        NotFound: no such person or face; nothing is moved.
+        InputError: no faces, somebody else's, or all are that person's already.
+    """
     lock_collection(connection, collection_id)
     moving: dict[int, tuple[int, int]] = {}
     names: dict[int, str] = {}
@@ -197,7 +237,9 @@ def move(connection: Connection, collection_id: int, moves: Iterable[Move]) -> J
     return _write(connection, collection_id, "move", edit)
 
 
-def entries(connection: Connection, collection_id: int, limit: int | None) -> list[JournalEntry]:
+def entries(
+    connection: Connection, collection_id: int, limit: int | None = None
+) -> list[JournalEntry]:
     """The journal, newest entry first."""
     query = select(journal).where(journal.c.collection_id == collection_id)
     return [
@@ -206,12 +248,25 @@ def entries(connection: Connection, collection_id: int, limit: int | None) -> li
 
 
 def newest(connection: Connection, collection_id: int) -> int:
-    """The newest edit that can be undone; see `Catalogue.newest_edit`."""
+    """The newest edit that can be undone; NotFound if there is none."""
     return int(_undoable(connection, collection_id, None).id)
 
 
-def undo(connection: Connection, collection_id: int, entry_id: int | None) -> JournalEntry:
-    """Put back what an edit changed; see `Catalogue.undo`."""
+def undo(connection: Connection, collection_id: int, entry_id: int | None = None) -> JournalEntry:
+    """Undo an edit, whatever came after it, if what it left still stands.
+
+    Ids, names, external ids and the faces' people are again as before the edit; photos that were
+    removed since stay away.
+
+    Args:
+        connection: of a transaction that writes.
+        collection_id: whose.
+        entry_id: the edit; None for the newest that stands.
+
+    Raises:
+        NotFound: no such edit, or none at all.
+        UndoImpossible: later edits, new enrolments or a deletion are in the way; which.
+    """
     lock_collection(connection, collection_id)
     row = _undoable(connection, collection_id, entry_id)
     edit = read(row.document)

@@ -1,5 +1,6 @@
 """Photos that are alike by whom they show: a photo's words are the clusters of its faces."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -58,16 +59,12 @@ def alike(
     photos: dict[int, list[EnrolledFace]] = {}
     for face in faces.values():
         photos.setdefault(face.photo_id, []).append(face)
-    documents = [np.array([labels[face.id] for face in own]) for own in photos.values()]
-    from retrieval.index.word_index import (
-        Weights,
-        WordIndex,
-    )  # and SciPy, which `identify` needs not
-
-    index = WordIndex(documents, len(clusters.centres), Weights.PRESENCE)
+    asked = frozenset(words.tolist())
     cosines = _cosines(gallery, np.array(sorted(faces), np.int64), probes)
     hits = []
-    for score, own in zip(index.scores(words).tolist(), photos.values(), strict=True):
+    for own in photos.values():
+        shown = {labels[face.id] for face in own}
+        score = len(asked & shown) / math.sqrt(len(asked) * len(shown))  # the sets' cosine
         best = max(own, key=lambda face: cosines.get(face.id, -1.0))
         hits.append((score, cosines.get(best.id, -1.0), best))
     hits.sort(key=lambda hit: (-hit[0], -hit[1]))

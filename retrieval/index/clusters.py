@@ -7,7 +7,7 @@ import numpy as np
 
 from retrieval.errors import SettingInvalid
 from retrieval.index.roster import Roster
-from retrieval.values import Floats, Ints, Vectors
+from retrieval.values import Ints, Vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,14 +18,12 @@ class Clusters:
         faces: (n,) int64 ids.
         people: (n,) int64, the person of each face.
         labels: (n,) int64, the cluster of each face.
-        distances: (n,) float32, Euclidean, of each face to its cluster's centre.
         centres: (k, d) float32.
     """
 
     faces: Ints
     people: Ints
     labels: Ints
-    distances: Floats
     centres: Vectors
 
 
@@ -60,13 +58,12 @@ def _means(vectors: Vectors, k: int) -> Vectors:
 
 def by_centres(roster: Roster, centres: Vectors) -> Clusters:
     """Give each face to the nearest of these centres."""
-    squares, labels = np.zeros((0, 1), np.float32), np.zeros((0, 1), np.int64)
+    labels = np.zeros((0, 1), np.int64)
     if len(roster):
-        squares, labels = faiss.knn(roster.vectors, centres, 1)
+        _, labels = faiss.knn(roster.vectors, centres, 1)
     return Clusters(
         faces=roster.face_ids,
         people=roster.people,
         labels=labels[:, 0],
-        distances=np.sqrt(np.maximum(squares[:, 0], 0)),
         centres=centres,
     )

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from retrieval.catalogue.changes import renew_epoch
 from retrieval.catalogue.events.records import Expects, Found, Kind
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import InputError, NotFound, SettingInvalid
@@ -196,7 +197,8 @@ def test_the_roll_says_what_would_change_and_update_does_it(service, party):
     assert {(each.before, each.after) for each in done.changes} == expected
     roll = service.events.roll(party)
     assert (names(roll), roll.outdated) == (["Blue", "Red"], None)
-    service.catalogue.new_epoch()  # as a restore or a move does
+    with service.catalogue._database.writing() as connection:
+        renew_epoch(connection)  # as a restore or a move does
     restored = service.events.roll(party).outdated
     assert restored is not None
     assert restored.startswith("the catalogue was restored or moved")

@@ -231,8 +231,6 @@ def test_clusters_hold_every_face_once(population: Population) -> None:
     assert by_k.centres.shape == (20, D)
     assert set(by_k.labels.tolist()) <= set(range(20))
     vectors = np.stack([feed.vectors[face] for face in by_k.faces.tolist()])
-    away = np.linalg.norm(vectors - by_k.centres[by_k.labels], axis=1)
-    np.testing.assert_allclose(by_k.distances, away, atol=1e-3)
     gallery.train()
     lists = gallery.clusters()
     assert len(lists.centres) == gallery.status().nlist

@@ -102,7 +102,13 @@ def _delete_collection(connection: Connection, collection_id: int) -> None:
 def delete_people(
     connection: Connection, collection_id: int, meant: Sequence[int | Person]
 ) -> Erased:
-    """Erase people with faces and photos, and their names wherever they stand."""
+    """Erase people with faces and photos, and their names wherever they stand; all or none.
+
+    Call `Catalogue.empty_wal` afterwards to be rid of the bytes.
+
+    Raises:
+        NotFound: one of them is gone, or called otherwise.
+    """
     lock_collection(connection, collection_id)
     found = [same_person(connection, collection_id, each) for each in meant]
     parts = [_delete_person(connection, collection_id, person) for person in found]
@@ -175,7 +181,18 @@ def take_names_out(
 
 
 def remove_photo(connection: Connection, collection_id: int, photo: str | EnrolledFace) -> Erased:
-    """Erase one photo: see `Catalogue.remove_photo`."""
+    """Erase one photo for good.
+
+    Args:
+        connection: of a transaction that writes.
+        collection_id: whose.
+        photo: as `find_photo` takes it; or a face of it as it was read, which must still be the
+            same person's.
+
+    Raises:
+        NotFound: none is meant, or it is somebody else's by now.
+        InputError: several are meant; the message names them.
+    """
     lock_collection(connection, collection_id)
     if isinstance(photo, EnrolledFace):
         found = same_face(connection, collection_id, photo)

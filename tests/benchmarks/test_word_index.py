@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from retrieval.index.word_index import Weights, WordIndex
+from retrieval.benchmarks.word_index import Weights, WordIndex
 
 
 def words(*numbers: int) -> np.ndarray:
@@ -9,19 +9,6 @@ def words(*numbers: int) -> np.ndarray:
 
 
 DOCUMENTS = [words(0, 1), words(0, 2), words(0, 1, 1, 3), words(), words(4)]
-
-
-def test_postings_name_the_documents_of_a_word() -> None:
-    index = WordIndex(DOCUMENTS, 6, Weights.PRESENCE)
-    assert [index.postings(word).tolist() for word in range(6)] == [
-        [0, 1, 2],
-        [0, 2],
-        [1],
-        [2],
-        [4],
-        [],
-    ]
-    assert len(index) == 5
 
 
 def test_presence_is_the_cosine_of_sets() -> None:

@@ -45,11 +45,6 @@ class WordIndex:
     def __len__(self) -> int:
         return int(self._postings.shape[0])
 
-    def postings(self, word: int) -> Ints:
-        """The documents that hold a word, ascending."""
-        start, end = self._postings.indptr[word : word + 2]
-        return np.sort(self._postings.indices[start:end]).astype(np.int64)
-
     def scores(self, words: Ints) -> Floats:
         """Cosine of a document to all that are indexed.
 
