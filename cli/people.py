@@ -98,14 +98,16 @@ def rename(
     dry_run: DryRun = False,
 ) -> None:
     """Give a person another name; can be undone."""
+    from retrieval.catalogue.documents import NamedPerson
+
     with run.service() as service:
         person = service.person(name)
         if dry_run:
-            told = {"id": person.id, "person": person.name}
+            told = asdict(NamedPerson.of(person))
             _tell(run, f"Would rename {person.called} to {new_name}.", told)
             return
         renamed = service.rename(person, new_name)
-    told = {"id": renamed.id, "person": renamed.name}
+    told = asdict(NamedPerson.of(renamed))
     _tell(run, f"{person.called} is now {renamed.called}.", told)
 
 
@@ -175,11 +177,13 @@ def number(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The employee number.")],
 ) -> None:
     """Give a person an employee number, which tells namesakes apart; can be undone."""
+    from retrieval.catalogue.documents import NamedPerson
+
     with run.service() as service:
         person = service.catalogue.number_person(
             service.collection.id, service.person(name), number
         )
-    told = {"id": person.id, "person": person.name, "external_id": person.external_id}
+    told = asdict(NamedPerson.of(person))
     _tell(run, f"{person.name} has the number {person.external_id}.", told)
 
 

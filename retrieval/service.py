@@ -144,7 +144,7 @@ class Service:
 
     @property
     def active_model(self) -> ActiveModel:
-        """Model, index, space and thresholds as they are now, whichever process changed them.
+        """Model, index and thresholds as they are now, whichever process changed them.
 
         What belongs together is asked of one: the next may be of another model.
         """
@@ -153,7 +153,7 @@ class Service:
         if active_model is not None and active_model.is_of(collection, calibration):
             return active_model
         with self._looking:
-            collection, calibration, matrix = self.catalogue.calibrated(collection.id)
+            collection, calibration = self.catalogue.seen(collection.id)
             active_model = self._active_model
             if active_model is None or not active_model.is_of(collection, calibration):
                 feed = self.catalogue.feed_of(collection)
@@ -161,7 +161,6 @@ class Service:
                     self.catalogue,
                     collection,
                     calibration,
-                    matrix,
                     feed,
                     self.pipeline_of,
                 )
@@ -177,13 +176,12 @@ class Service:
             NotFound: it is not the other model (any more).
         """
         other_models, active = self.catalogue.other_models, self.active_model.collection
-        calibration, matrix = other_models.calibrated(active.id, other_model.fingerprint)
+        calibration = other_models.calibration(active.id, other_model.fingerprint)
         feed = other_models.feed(active, other_model.fingerprint)
         return self._parts.active_model(
             self.catalogue,
             other_model.of(active),
             calibration,
-            matrix,
             feed,
             self.pipeline_of,
         )
@@ -230,7 +228,7 @@ class Service:
 
     @property
     def calibrated(self) -> CalibratedGallery:
-        """Index, space and thresholds, of the newest model and calibration of any process."""
+        """Index and thresholds, of the newest model and calibration of any process."""
         return self.active_model.calibrated
 
     @property

@@ -31,7 +31,7 @@ def load_settings(config: Path | None = None, **given: Any) -> Settings:
     the home's own `rollcall.toml` or `.env`.
 
     Args:
-        config: a file of settings, TOML (`embedder = "auto"`) or lines as of the environment
+        config: a file of settings, TOML (`embedder = "auto"`) or lines as in the environment
             (`ROLLCALL_EMBEDDER=auto`).
         given: settings by name; None is not given.
 
@@ -107,7 +107,7 @@ def _tables(text: str) -> dict[str, Any]:
 
 
 def _lines(path: Path) -> dict[str, Any]:
-    """Lines as of the environment; those of other programs are passed over."""
+    """Lines as in the environment; those of other programs are passed over."""
     lines = dotenv_values(path, interpolate=False)
     found = {
         name.upper().removeprefix(PREFIX).lower(): value

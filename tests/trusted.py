@@ -18,7 +18,6 @@ from retrieval.events.host import Host
 from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
 from retrieval.protocols import ChangeFeed
-from retrieval.scoring.space import Space
 from retrieval.service import Service
 from retrieval.values import Floats, Gate, Vectors
 from tests.identities.made import DIMENSION, Crowd
@@ -52,8 +51,8 @@ class VectorParts:
     def pipeline(self, collection: Collection) -> Pipeline:
         raise ModelMissing("This collection's vectors were made up: there is no model of them.")
 
-    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
-        return Gallery(feed, self._home / "index", fingerprint="vectors", space=space)
+    def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
+        return Gallery(feed, self._home / "index", fingerprint="vectors")
 
     def photos(self, collection: Collection) -> PhotoStore:
         return PhotoStore(self._home / "photos", keeps=False)

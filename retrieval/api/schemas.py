@@ -231,13 +231,6 @@ class Enrolment(BaseModel):
     face_ids: list[int] = Field(description="Of the faces that were enrolled now.")
 
 
-class Renamed(BaseModel):
-    """A person's name."""
-
-    id: int
-    person: str
-
-
 class ReceiptsPage(BaseModel):
     """Receipts, newest first."""
 

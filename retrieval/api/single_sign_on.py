@@ -87,7 +87,7 @@ class SingleSignOn:
 
         Raises:
             KeyRefused: the browser did not begin this login, or the issuer vouches for nobody.
-            SettingInvalid, IssuerUnavailable: as of `begin`.
+            SettingInvalid, IssuerUnavailable: see `begin`.
         """
         from authlib.common.errors import AuthlibBaseError
         from httpx import HTTPError

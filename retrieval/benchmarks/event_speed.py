@@ -20,7 +20,6 @@ from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
 from retrieval.photos.video_rules import VideoRules
 from retrieval.protocols import ChangeFeed
-from retrieval.scoring.space import Space
 from retrieval.values import Detections, Faces, Floats, Gate, Ints, Quality, Vectors
 
 T = TypeVar("T")
@@ -50,11 +49,11 @@ class _Host:
         feed = self.catalogue.feed(self.collection.id)
         parts = cast(Parts, self)  # gallery and gate are what is asked of it
         self.active_model = ActiveModel(
-            self.catalogue, parts, self.collection, None, None, feed, _no_models
+            self.catalogue, parts, self.collection, None, feed, _no_models
         )
 
-    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
-        return Gallery(feed, self.photos_home, fingerprint="vectors", space=space)
+    def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
+        return Gallery(feed, self.photos_home, fingerprint="vectors")
 
     @property
     def photos_home(self) -> Path:

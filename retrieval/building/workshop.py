@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from retrieval.inference.store import ModelStore
     from retrieval.photos.store import PhotoStore
     from retrieval.photos.video_rules import VideoRules
-    from retrieval.scoring.space import Space
-    from retrieval.values import Floats
 
 logger = logging.getLogger(__name__)
 Remark = Callable[[str], None]
@@ -69,14 +67,13 @@ class Workshop:
         catalogue: "Catalogue",
         collection: "Collection",
         calibration: Mapping[str, Any] | None,
-        matrix: "Floats | None",
         feed: ChangeFeed,
         load: "Callable[[Collection], Pipeline]",
     ) -> "ActiveModel":
         """What answers for a collection."""
         from retrieval.collection.active_model import ActiveModel
 
-        return ActiveModel(catalogue, self, collection, calibration, matrix, feed, load)
+        return ActiveModel(catalogue, self, collection, calibration, feed, load)
 
     def events(self, host: "Host") -> "Events":
         """The events of a service's collection."""
@@ -115,8 +112,8 @@ class Workshop:
         )
         return build_pipeline(settings, collection.detector, embedder)
 
-    def gallery(self, collection: "Collection", feed: ChangeFeed, space: "Space") -> "PeopleIndex":
-        """Open what searches the collection's faces in a space: of this process, or on a server."""
+    def gallery(self, collection: "Collection", feed: ChangeFeed) -> "PeopleIndex":
+        """Open what searches the collection's faces: of this process, or on a server."""
         from retrieval.index.gallery import Gallery
         from retrieval.index.training import Goal
 
@@ -131,7 +128,6 @@ class Workshop:
                 self._places(collection),
                 server,
                 fingerprint=collection.series,
-                space=space,
                 goal=goal,
                 background=self._lasting,
             )
@@ -140,7 +136,6 @@ class Workshop:
             self._index_folder(collection),
             collection=str(collection.id),
             fingerprint=collection.series,
-            space=space,
             threads=threads_of(self._settings),
             goal=goal,
             background=self._lasting,

@@ -32,7 +32,6 @@ from retrieval.catalogue.http.webhooks import Webhooks
 from retrieval.catalogue.index_registry import IndexLog, orphans
 from retrieval.catalogue.migrations import prepare
 from retrieval.catalogue.models.other_models import OtherModels
-from retrieval.catalogue.models.spaces import find_space, put_space
 from retrieval.catalogue.names import clean_name, known_name
 from retrieval.catalogue.records import (
     Collection,
@@ -52,7 +51,6 @@ from retrieval.catalogue.thumbnails import Thumbnails
 from retrieval.catalogue.transactions import edit, question
 from retrieval.errors import AlreadyExists
 from retrieval.files.keys import UserKey, UserKeySource
-from retrieval.values import Floats
 
 
 class Catalogue:
@@ -243,7 +241,6 @@ class Catalogue:
         self,
         collection_id: int,
         document: dict[str, Any] | None,
-        matrix: Floats | None = None,
         fingerprint: str | None = None,
     ) -> None:
         """Keep calibration's results with a collection, in place of those before.
@@ -251,7 +248,6 @@ class Catalogue:
         Args:
             collection_id: whose.
             document: JSON; None for no calibration.
-            matrix: of the space that was fitted, (d, d) float32; None for the embedder's own.
             fingerprint: of the model whose scores were calibrated; None where there are none.
 
         Raises:
@@ -264,7 +260,6 @@ class Catalogue:
                 check_model(connection, collection_id, fingerprint)
             chosen = update(collections).where(collections.c.id == collection_id)
             connection.execute(chosen.values(calibration=document))
-            put_space(connection, collection_id, matrix)
             self._database.edited(connection, document)
 
     def calibration(self, collection_id: int) -> dict[str, Any] | None:
@@ -275,14 +270,6 @@ class Catalogue:
             return document
 
     seen = question(lookups.seen)
-
-    def calibrated(
-        self, collection_id: int
-    ) -> tuple[Collection, dict[str, Any] | None, Floats | None]:
-        """The collection, and the document and the matrix of `set_calibration`, of one moment."""
-        with self._database.reading() as connection:
-            collection, document = lookups.seen(connection, collection_id)
-            return collection, document, find_space(connection, collection_id)
 
     # Enrolment
 

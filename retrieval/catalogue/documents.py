@@ -46,6 +46,24 @@ class PersonRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPerson:
+    """What a person is called, after an edit.
+
+    Attributes:
+        id, person, external_id: as in a list of people.
+    """
+
+    id: int
+    person: str
+    external_id: str | None
+
+    @classmethod
+    def of(cls, person: Person) -> "NamedPerson":
+        """Of a person in the catalogue."""
+        return cls(person.id, person.name, person.external_id)
+
+
+@dataclass(frozen=True, slots=True)
 class EnrolledPhoto:
     """An enrolled photo, and the face of it that is.
 

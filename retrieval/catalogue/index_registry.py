@@ -39,7 +39,7 @@ indexes = Table(
     Column("id", Id, primary_key=True, autoincrement=True),
     # No reference: a row outlives its collection until the server has dropped the index.
     Column("collection_id", Id, nullable=False),
-    Column("key", Text, nullable=False),  # of the vectors in it: model and space
+    Column("key", Text, nullable=False),  # of the vectors in it: their model
     Column("epoch", Text, nullable=False),
     Column("seq", Id, nullable=False),
     Column("ready", Boolean, nullable=False),  # whether it may be asked

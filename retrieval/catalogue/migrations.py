@@ -29,7 +29,6 @@ from retrieval.catalogue.http.users import users
 from retrieval.catalogue.http.webhooks import webhooks
 from retrieval.catalogue.index_registry import index_leases, indexes
 from retrieval.catalogue.models.other_model_rows import spare_models
-from retrieval.catalogue.models.spaces import spaces
 from retrieval.catalogue.models.vectors import model_vectors
 from retrieval.catalogue.names import sought
 from retrieval.catalogue.runs.run_rows import run_photos, runs
@@ -42,7 +41,7 @@ from retrieval.errors import AlreadyExists, CatalogueIncompatible, StoreFull
 TABLES = (
     *(schema.meta, schema.collections, schema.people, schema.photos, schema.faces),
     *(schema.changes, schema.journal, schema.journal_people),
-    *(runs, run_photos, keys, users, sessions, audit, replies, spaces, erasures, backups),
+    *(runs, run_photos, keys, users, sessions, audit, replies, erasures, backups),
     *(unknowns, receipts, webhooks),
     *(spare_models, model_vectors, data_keys, indexes, index_leases),
     *(events.events, events.event_people, events.event_photos, events.appearances),

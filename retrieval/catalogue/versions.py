@@ -294,6 +294,14 @@ _AGREEMENT = """
 ALTER TABLE appearances ADD COLUMN agreement {double}
 """
 
+# Calibrations once fitted a space to the gallery; a threshold of one means nothing without it.
+_NO_SPACES = """
+UPDATE collections SET calibration = NULL WHERE id IN (SELECT collection_id FROM spaces);
+DROP TABLE spaces;
+UPDATE spare_models SET calibration = NULL WHERE matrix IS NOT NULL;
+ALTER TABLE spare_models DROP COLUMN matrix
+"""
+
 # Each makes its version of the one before; the first makes version 2 of version 1.
 MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _RUNS,
@@ -320,6 +328,7 @@ MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _HOMONYMS,
     _SOUGHT,
     _AGREEMENT,
+    _NO_SPACES,
 )
 
 

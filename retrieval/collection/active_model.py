@@ -1,4 +1,4 @@
-"""What answers for a collection at one moment: its model, index, space and thresholds.
+"""What answers for a collection at one moment: its model, index and thresholds.
 
 They belong together: a vector of one model means nothing to the index of another. A collection may
 change its model or its calibration at any time, so whoever asks takes one and keeps to it from
@@ -46,8 +46,7 @@ from retrieval.index.people_index import PeopleIndex
 from retrieval.photos.store import PhotoStore
 from retrieval.photos.video_rules import VideoRules
 from retrieval.protocols import ChangeFeed
-from retrieval.scoring.space import Space
-from retrieval.values import Detail, Floats, Gate, Source, Vectors, found_ids
+from retrieval.values import Detail, Gate, Source, Vectors, found_ids
 
 UNLIKE = "looks unlike the other photos of this person: does it show somebody else?"
 CANDIDATES = 5  # people that an answer names
@@ -83,7 +82,6 @@ class Parts(Protocol):
         catalogue: Catalogue,
         collection: Collection,
         calibration: Mapping[str, Any] | None,
-        matrix: Floats | None,
         feed: ChangeFeed,
         load: Callable[[Collection], Pipeline],
     ) -> "ActiveModel":
@@ -98,8 +96,8 @@ class Parts(Protocol):
     def pipeline(self, collection: Collection) -> Pipeline:
         """Load the collection's models."""
 
-    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> PeopleIndex:
-        """Open this process's view of the collection's faces, in a space."""
+    def gallery(self, collection: Collection, feed: ChangeFeed) -> PeopleIndex:
+        """Open this process's view of the collection's faces."""
 
     def drop_files(self, collection: Collection, runs: Sequence[Run]) -> None:
         """Delete the index's files and the kept photos of a collection, and what its runs left."""
@@ -133,7 +131,6 @@ class ActiveModel:
         parts: of the service.
         collection: as it is with this model.
         calibration: the document that the catalogue keeps, or None.
-        matrix: of the space that was fitted, or None.
         feed: the change log, with this model's vectors.
         load: gives the collection's pipeline, which outlives a calibration.
     """
@@ -144,7 +141,6 @@ class ActiveModel:
         parts: Parts,
         collection: Collection,
         calibration: Mapping[str, Any] | None,
-        matrix: Floats | None,
         feed: ChangeFeed,
         load: Callable[[Collection], Pipeline],
     ) -> None:
@@ -153,7 +149,6 @@ class ActiveModel:
         self._catalogue = catalogue
         self._parts = parts
         self._stored = None if calibration is None else StoredCalibration.read(calibration)
-        self._space = Space(matrix)
         self._feed = feed
         self._load = load
         self._opening = threading.Lock()
@@ -170,10 +165,10 @@ class ActiveModel:
 
     @property
     def calibrated(self) -> CalibratedGallery:
-        """Index, space and thresholds."""
+        """Index and thresholds."""
         with self._opening:
             if self._calibrated is None:
-                gallery = self._parts.gallery(self.collection, self._feed, self._space)
+                gallery = self._parts.gallery(self.collection, self._feed)
                 self._calibrated = CalibratedGallery(
                     gallery, self._stored, self._parts.gate(self.collection)
                 )
@@ -281,7 +276,7 @@ class ActiveModel:
         ]
 
     def _vectors_of(self, person: str) -> Vectors:
-        """What the enrolled photos of a person show, in the embedder's own space."""
+        """What the enrolled photos of a person show."""
         try:
             known = self._catalogue.person(self.collection.id, clean_name(person)).id
         except (NotFound, NameInvalid):
@@ -388,9 +383,8 @@ class ActiveModel:
             score, against = float(hits.scores[0, 0]), f"person {person.called}"
             threshold = gate.of_person
         else:
-            pair = np.concatenate([probe, self._one(other, enrollable).faces.vectors])
-            first, second = calibrated.gallery.space.of(pair)
-            score, against = float(first @ second), f"photo {other.name}"
+            shown = self._one(other, enrollable).faces.vectors[0]
+            score, against = float(probe[0] @ shown), f"photo {other.name}"
             threshold = gate.of_photos
         model = self.collection.fingerprint
         return Verification(score >= threshold, score, threshold, gate.source, against, model)

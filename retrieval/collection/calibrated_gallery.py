@@ -1,8 +1,4 @@
-"""A gallery with its calibration: index, space and thresholds, which belong together.
-
-A calibration fits a space and a threshold for it; a threshold of one space means nothing in
-another. So they are opened together, and together exchanged when another process calibrates.
-"""
+"""A gallery with its calibration, which are exchanged together when another process calibrates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,10 +42,10 @@ class StoredCalibration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibratedGallery:
-    """The index of a collection in the space of its calibration, or without one.
+    """The index of a collection, and how its scores are judged.
 
     Attributes:
-        gallery: in the calibration's space.
+        gallery: the index.
         stored: the calibration, or None.
         default: the gate where there is none.
     """

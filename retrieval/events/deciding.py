@@ -180,14 +180,12 @@ def _linked(
             people[row], fixed[row] = (-1 if person == NOBODY else person), True
     excess = excess.astype(np.float32)
     one_per_photo(own.footage, people, fixed & (people >= 0), own.times)
-    calibrated = active_model.calibrated
-    spaced = calibrated.gallery.space.of(vectors)
-    _like_refused(spaced, people, fixed, hits, own.refused, rule)
+    _like_refused(vectors, people, fixed, hits, own.refused, rule)
     present = standing(people, excess, fixed & (people >= 0), rule.lone)
     known, owners = _enrolled(host, active_model, present)
     rivals = np.where(np.isin(hits.people, present) | (hits.people < 0), -1, hits.scores)
     seen = Seen(
-        vectors=spaced,
+        vectors=vectors,
         photos=own.footage,
         usable=own.usable,
         people=people,
@@ -221,12 +219,12 @@ def _like_refused(
 
 
 def _enrolled(host: Host, active_model: ActiveModel, people: Ints) -> tuple[Vectors, Ints]:
-    """Vectors of people's enrolled faces in the space of decisions, and whose each is."""
+    """Vectors of people's enrolled faces and whose each is."""
     collection = active_model.collection
     if not len(people):
         return np.zeros((0, collection.dimension), np.float32), np.zeros(0, np.int64)
     found = host.catalogue.feed_of(collection).of_people(people)
-    return active_model.calibrated.gallery.space.of(found.vectors), found.people
+    return found.vectors, found.people
 
 
 def _written(

@@ -201,7 +201,7 @@ class Events:
         """Add photos, each once, then decide the event anew as a whole.
 
         A result is given out when its photo is safely in the catalogue; the same call goes on
-        where it was stopped. `advance` is as of `take`.
+        where it was stopped. `advance`: see `take`.
         """
         yield from self.take(event, sources, advance)
         self.settle(event)

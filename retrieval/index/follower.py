@@ -11,7 +11,7 @@ from retrieval.index.roster import Roster
 from retrieval.index.shelf import Shelf
 from retrieval.index.snapshot import SnapshotOutdated
 from retrieval.index.view import View
-from retrieval.scoring.space import SpacedFeed
+from retrieval.protocols import ChangeFeed
 from retrieval.values import Changes, Ints, Watermark
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Follower:
         changing: held while the view is exchanged; searches need no lock.
     """
 
-    def __init__(self, feed: SpacedFeed, shelf: Shelf) -> None:
+    def __init__(self, feed: ChangeFeed, shelf: Shelf) -> None:
         self.feed = feed
         self.path: Path | None = None
         self.problem: str | None = None

@@ -23,12 +23,9 @@ from retrieval.index.tender import Tender
 from retrieval.index.training import LISTS_FROM, Goal, Progress
 from retrieval.index.view import View
 from retrieval.protocols import ChangeFeed
-from retrieval.scoring.space import Space, SpacedFeed
 from retrieval.values import Ints, PeopleHits, SearchResult, Vectors, Watermark
 
 logger = logging.getLogger(__name__)
-
-_ROUNDING = 1e-6  # a space's products differ by less between a batch and a single vector
 
 
 class Gallery:
@@ -41,7 +38,6 @@ class Gallery:
         *,
         collection: str = "",
         fingerprint: str = "",
-        space: Space | None = None,
         threads: int = 0,
         goal: Goal | None = None,
         lists_from: int = LISTS_FROM,
@@ -55,7 +51,6 @@ class Gallery:
             folder: of its snapshots; None for none.
             collection: its identity, which snapshots must carry.
             fingerprint: its model's, which they must carry too.
-            space: in which vectors and probes are compared; None for the embedder's own.
             threads: of FAISS for batches and for training; 0 for all cores.
             goal: memory and agreement of lists.
             lists_from: faces from which lists are used instead of exact search.
@@ -63,16 +58,14 @@ class Gallery:
                 for processes that live long. Otherwise `train` and `snapshot` do it.
             encryptor: encrypts the snapshots, where it has a key.
         """
-        self._space = space or Space()
-        spaced = SpacedFeed(feed, self._space)
         self._shelf = Shelf(
             folder,
             collection=collection,
-            fingerprint=fingerprint + self._space.name,
-            dimension=spaced.dimension,
+            fingerprint=fingerprint,
+            dimension=feed.dimension,
             encryptor=encryptor,
         )
-        self._follower = Follower(spaced, self._shelf)
+        self._follower = Follower(feed, self._shelf)
         self._tender = Tender(
             self._follower,
             self._shelf,
@@ -120,7 +113,7 @@ class Gallery:
         """
         check_k(k)
         self._tender.use_threads(len(probes))
-        return self._follower.seen().search(self._moved(probes), k, people)
+        return self._follower.seen().search(self._checked(probes), k, people)
 
     def search_faces(self, probes: Vectors, k: int, allowed: Ints | None = None) -> SearchResult:
         """Find the k nearest faces for each probe, among `allowed` ids if given.
@@ -132,7 +125,7 @@ class Gallery:
         """
         check_k(k)
         self._tender.use_threads(len(probes))
-        return self._follower.seen().search_faces(self._moved(probes), k, allowed)
+        return self._follower.seen().search_faces(self._checked(probes), k, allowed)
 
     def status(self) -> IndexStatus:
         """Describe the index as it is now."""
@@ -200,8 +193,7 @@ class Gallery:
         both = np.intersect1d(truth.face_ids, mine.face_ids)
         here, there = mine.rows_or_none(both), truth.rows_or_none(both)
         moved = mine.people_of(here) != truth.people_of(there)
-        apart = np.abs(mine.vectors[here] - truth.vectors[there])
-        altered = (apart > _ROUNDING).any(axis=1)
+        altered = (mine.vectors[here] != truth.vectors[there]).any(axis=1)
         missing = np.setdiff1d(truth.face_ids, both)
         extra = np.setdiff1d(mine.face_ids, both)
         return Check(
@@ -276,17 +268,12 @@ class Gallery:
         return None if self._shelf.folder is None else self._tender.write()
 
     @property
-    def space(self) -> Space:
-        """In which vectors and probes are compared."""
-        return self._space
-
-    @property
     def elsewhere(self) -> tuple[str, ...]:
         """What of deleted faces no search of files can look into: nothing."""
         return ()
 
-    def _moved(self, probes: Vectors) -> Vectors:
-        return self._space.of(checked(probes, self._follower.feed.dimension))
+    def _checked(self, probes: Vectors) -> Vectors:
+        return checked(probes, self._follower.feed.dimension)
 
     def _written(self) -> Iterator[tuple[Path, View]]:
         """The snapshots that fit, each with what it holds."""

@@ -7,16 +7,11 @@ from retrieval.index.clusters import Clusters
 from retrieval.index.encodings import Encodings
 from retrieval.index.status import Check, IndexStatus
 from retrieval.index.training import Goal, Progress
-from retrieval.scoring.space import Space
 from retrieval.values import Ints, PeopleHits, SearchResult, Vectors, Watermark
 
 
 class PeopleIndex(Protocol):
     """One collection's faces and people, searched: in this process's memory, or on a server."""
-
-    @property
-    def space(self) -> Space:
-        """In which vectors and probes are compared."""
 
     @property
     def elsewhere(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class Shelf:
         Args:
             folder: None keeps no snapshots.
             collection: its identity, which snapshots must carry.
-            fingerprint: of its model and space, which they must carry too.
+            fingerprint: of its model, which they must carry too.
             dimension: of its vectors.
             encryptor: encrypts the snapshots, where it has a key.
         """

@@ -70,7 +70,7 @@ class Stamp:
 
 
 class SnapshotOutdated(SnapshotInvalid):
-    """Of the model or space that the collection had before: expected after each change of them."""
+    """Of the model that the collection had before: expected after each change of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,7 +168,7 @@ def load(path: Path, expected: Stamp, encryptor: Encryptor | None = None) -> Sna
         encryptor: decrypts it; where that has a key, the file must be encrypted.
 
     Raises:
-        SnapshotOutdated: sound, but of another model or space.
+        SnapshotOutdated: sound, but of another model.
         SnapshotInvalid: damaged, of another collection, dimension or epoch, ahead of the
             catalogue, in the clear where it should not be, or encrypted by a key that is not there.
     """

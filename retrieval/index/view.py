@@ -30,7 +30,7 @@ class View:
     """A gallery's people at one watermark.
 
     Attributes:
-        frozen: people as of the last fold.
+        frozen: people at the last fold.
         alive: (p,) bool, which of the frozen people have not changed since.
         recent: everybody who has changed since, with all of their faces.
         watermark: how far the change log has been followed.

@@ -191,7 +191,7 @@ class JoinedEntry(_Entry):
 
     Attributes:
         parts: of which embedders; a face is cut out once for each.
-        precisions, decision, lfw: as of an embedder.
+        precisions, decision, lfw: see `EmbedderEntry`.
     """
 
     title: str

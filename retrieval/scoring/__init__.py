@@ -1,1 +1,1 @@
-"""How a person is scored: one rule, and the space in which vectors are compared."""
+"""How a person is scored: one rule."""

@@ -151,8 +151,10 @@ def on_own_photos(service: Service, fpir: float | None) -> OwnPhotos:
     stored = active_model.calibrated.stored
     if fpir is None:
         fpir = FPIR if stored is None else stored.calibration.fpir
-    seen = active_model.calibrated.gallery.space.of(vectors[here])
-    trials = ask_gallery(seen, people[here]), ask_gallery(other_vectors[there], people[here])
+    trials = (
+        ask_gallery(vectors[here], people[here]),
+        ask_gallery(other_vectors[there], people[here]),
+    )
     before, after = (calibrate(each, fpir) for each in trials)
     asked = both[np.sort(trials[0].rows)]  # the same ones under both: one seed, the same people
     found = _agreement(service, asked, _named(trials[0], before), _named(trials[1], after))

@@ -205,7 +205,7 @@ def prepare(
     if both.after is not None and not other_model.former:
         stored = StoredCalibration(uuid4().hex, _now(), both.after)
         fingerprint = other_model.fingerprint
-        other_models.set_calibration(active.id, fingerprint, stored.document(), None)
+        other_models.set_calibration(active.id, fingerprint, stored.document())
     make_index(service, progress)
     sources = recent_queries(service) if queries is None else queries
     asked = None
@@ -273,7 +273,7 @@ def switch(
                 f" {missed[0].message} Bring their photos back, or leave these faces out with"
                 " --without-missing."
             )
-        if not back and other_models.calibrated(collection, other_model.fingerprint)[0] is None:
+        if not back and other_models.calibration(collection, other_model.fingerprint) is None:
             prepare(service, queries=(), progress=progress)
         elif other_models.get(collection).generation is None:
             make_index(service, progress)

@@ -40,8 +40,8 @@ class Status:
     Attributes:
         active: the collection, with the model that answers.
         lacking: faces that have no vector of it, and are not seen.
-        spare: the other model, or None.
-        spare_lacking: faces that have no vector of that one (yet).
+        other_model: or None.
+        other_lacking: faces that have no vector of that one (yet).
         faces: of the collection.
     """
 

@@ -70,7 +70,7 @@ def calibrate_collection(service: Service, fpir: float, *, keep: bool = True) ->
         stamp, moment = uuid4().hex, datetime.now(UTC).isoformat(timespec="seconds")
         stored = StoredCalibration(stamp, moment, result.calibration)
         model = collection.fingerprint
-        service.catalogue.set_calibration(collection.id, stored.document(), None, model)
+        service.catalogue.set_calibration(collection.id, stored.document(), model)
         service.write_index()
     return result
 
@@ -269,7 +269,7 @@ def examine_collection(service: Service) -> Health:
     names = {face.person_id: face.person for face in faces.values()}
     calibrated = service.calibrated
     calibrated.gallery.catch_up()
-    found = examine(calibrated.gallery.space.of(vectors), people, gate=calibrated.gate())
+    found = examine(vectors, people, gate=calibrated.gate())
     owners, counts = np.unique(people, return_counts=True)
     listed = [faces[face_id] for face_id in ids.tolist()]
     usable = {face.person for face in listed if face.size_px >= POOR_PX}

@@ -26,7 +26,6 @@ from retrieval.index.gallery import Gallery
 from retrieval.photos.store import PhotoStore
 from retrieval.photos.video_rules import VideoRules
 from retrieval.protocols import ChangeFeed
-from retrieval.scoring.space import Space
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Alignment, Detections, Gate, Pixels, Vectors
@@ -145,9 +144,9 @@ class PaintedParts:
             min_face_px=self._settings.min_face_px,
         )
 
-    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
+    def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
         folder: Path = self._settings.home / "index" / str(collection.id)
-        return Gallery(feed, folder, collection=collection.name, fingerprint="colours", space=space)
+        return Gallery(feed, folder, collection=collection.name, fingerprint="colours")
 
     def photos(self, collection: Collection) -> PhotoStore:
         folder = self._settings.home / "photos" / str(collection.id)

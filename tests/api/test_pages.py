@@ -17,7 +17,6 @@ from retrieval.catalogue.records import Collection
 from retrieval.index.gallery import Gallery
 from retrieval.index.status import IndexStatus
 from retrieval.protocols import ChangeFeed
-from retrieval.scoring.space import Space
 from retrieval.service import Service
 from retrieval.settings import Settings
 from tests.api.conftest import enrol, receipt_of
@@ -202,8 +201,8 @@ class OnAServer(Gallery):
 
 
 class PartsOnAServer(PaintedParts):
-    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
-        return OnAServer(feed, None, collection=collection.name, fingerprint="colours", space=space)
+    def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
+        return OnAServer(feed, None, collection=collection.name, fingerprint="colours")
 
 
 def test_the_index_page_shows_what_an_index_server_can_say(settings: Settings) -> None:

@@ -96,7 +96,7 @@ def test_photos_are_added_to_a_person_and_removed(
 
 def test_rename_is_seen_in_answers(client: TestClient, people: dict[str, int]) -> None:
     renamed = client.patch(f"/v1/people/{people['Rosa']}", json={"person": "Rosa Rot"})
-    assert renamed.json() == {"id": people["Rosa"], "person": "Rosa Rot"}
+    assert renamed.json() == {"id": people["Rosa"], "person": "Rosa Rot", "external_id": None}
     assert who(client, RED) == ["Rosa Rot"]
     taken = client.patch(f"/v1/people/{people['Rosa']}", json={"person": "Gustav"})
     assert (taken.status_code, taken.json()["code"]) == (409, "already-exists")

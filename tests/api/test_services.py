@@ -19,7 +19,6 @@ from retrieval.errors import ModelMissing, NotFound
 from retrieval.faces.finder import Finder
 from retrieval.index.gallery import Gallery
 from retrieval.protocols import ChangeFeed
-from retrieval.scoring.space import Space
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source
@@ -191,9 +190,9 @@ class CountingParts(PaintedParts):
         super().__init__(settings)
         self.opened: list[ClosableGallery] = []
 
-    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
+    def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
         folder = self._settings.home / "index"
-        self.opened.append(ClosableGallery(feed, folder, fingerprint="colours", space=space))
+        self.opened.append(ClosableGallery(feed, folder, fingerprint="colours"))
         return self.opened[-1]
 
 
@@ -244,9 +243,9 @@ class SwitchedParts(CountingParts):
         self.pipelines.add(made)
         return made
 
-    def gallery(self, collection: Collection, feed: ChangeFeed, space: Space) -> Gallery:
+    def gallery(self, collection: Collection, feed: ChangeFeed) -> Gallery:
         folder = self._settings.home / "index" / collection.fingerprint
-        made = Gallery(feed, folder, fingerprint=collection.fingerprint, space=space)
+        made = Gallery(feed, folder, fingerprint=collection.fingerprint)
         self.galleries.add(made)
         return made
 

@@ -172,3 +172,22 @@ def test_writing_people_anew_keeps_what_refers_to_them_and_never_uses_an_id_twic
         assert [person.faces for person in catalogue.people(gallery)] == [1, 1]
         (done,) = catalogue.enrol(gallery, [new_face("Ann", 3, "E-2")])
         assert done.person_id == 41
+
+
+def test_a_calibration_goes_with_the_space_that_its_threshold_belonged_to(tmp_path):
+    path = tmp_path / "old.db"
+    old = sqlite3.connect(path)
+    with old:
+        old.executescript((DUMPS[0].parent / "version_25.sql").read_text())
+        old.execute('UPDATE collections SET calibration = \'{"stamp": "1"}\'')
+        (collection,) = old.execute("SELECT id FROM collections").fetchone()
+    fitted = tmp_path / "fitted.db"
+    fitted.write_bytes(path.read_bytes())
+    old.close()
+    old = sqlite3.connect(fitted)
+    with old:
+        old.execute("INSERT INTO spaces VALUES (?, ?)", (collection, b"1234"))
+    old.close()
+    for file, kept in ((path, {"stamp": "1"}), (fitted, None)):
+        with Catalogue.open(file) as catalogue:
+            assert catalogue.calibration(collection) == kept

@@ -16,7 +16,6 @@ from retrieval.index.milvus.gallery import MilvusGallery
 from retrieval.index.milvus.pair import Pair, drop_indexes
 from retrieval.index.milvus.server import MilvusServer
 from retrieval.index.milvus.training import Making
-from retrieval.scoring.space import Space
 from retrieval.settings import Settings
 from retrieval.values import Floats, IndexProgress, Ints, PeopleHits
 from tests.fakes import MemoryFeed
@@ -317,17 +316,6 @@ def test_after_a_restore_the_index_is_made_anew_and_the_former_goes_at_a_rebuild
     assert not Pair(small.server, former, D).faces.exists()
     small.assert_same()
     assert len(small.places.places()) == 1
-
-
-def test_a_new_space_has_an_index_of_its_own_and_the_outdated_one_is_dropped(small: World) -> None:
-    small.index.catch_up()
-    matrix = np.diag(np.linspace(1, 2, D)).astype(np.float32)
-    space = Space(matrix)
-    new = MilvusGallery(small.feed, small.places, small.server, fingerprint="f", space=space)
-    new.snapshot()
-    assert [place.watermark for place in small.places.places()] == [small.feed.head()]
-    small.exact = Gallery(small.feed, None, space=space)
-    small.assert_same(new)
 
 
 def test_deleting_does_not_fail_with_a_server_that_is_away(

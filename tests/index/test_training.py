@@ -230,7 +230,6 @@ def test_clusters_hold_every_face_once(population: Population) -> None:
     assert sorted(by_k.faces.tolist()) == sorted(feed.people)
     assert by_k.centres.shape == (20, D)
     assert set(by_k.labels.tolist()) <= set(range(20))
-    vectors = np.stack([feed.vectors[face] for face in by_k.faces.tolist()])
     gallery.train()
     lists = gallery.clusters()
     assert len(lists.centres) == gallery.status().nlist

@@ -73,12 +73,6 @@ def use(service: Service, photos: Path) -> list[Any]:
     items = [EnrolItem(name, str(path), path) for name, path in people_below(photos)]
     answers: list[Any] = [asdict(result) for result in service.enrol(items)]
     calibrated = calibrate_collection(service, 0.1)
-    # As a calibration of earlier days kept it: what is encrypted stays so.
-    gallery, dimension = service.collection.id, service.collection.dimension
-    stored = service.catalogue.calibration(gallery)
-    assert stored is not None
-    matrix = np.random.default_rng(0).normal(size=(dimension, dimension)).astype(np.float32)
-    service.catalogue.set_calibration(gallery, {**stored, "stamp": "old"}, matrix)
     answers.append(calibrated.calibration.document())
     probes = [*strangers(), *(Source(item.photo, Path(item.photo)) for item in items[:4])]
     answers += [asdict(answer) for answer in service.identify(probes)]
@@ -97,7 +91,7 @@ def windows(values: Iterable[bytes], step: int = 1) -> set[bytes]:
     }
 
 
-def secrets(service: Service, photos: Path, *, spaced: bool = True) -> set[bytes]:
+def secrets(service: Service, photos: Path) -> set[bytes]:
     """Pieces of vectors, of what is made of them, and of photos."""
     collection = service.collection.id
     roster = service.gallery.roster()
@@ -108,7 +102,6 @@ def secrets(service: Service, photos: Path, *, spaced: bool = True) -> set[bytes
         *roster.vectors,
         *roster.templates,
         *(face.vector for face in unknown),
-        *(service.gallery.space.matrix if spaced else ()),  # type: ignore[misc]
     ]
     pictures = [path.read_bytes()[64:] for path in photos.rglob("*.png")]
     return windows(vector.tobytes() for vector in vectors) | windows(pictures, WINDOW)

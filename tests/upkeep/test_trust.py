@@ -90,19 +90,6 @@ def test_trying_a_calibration_out_changes_nothing(service: Service) -> None:
     assert service.gate == DEFAULT
 
 
-def test_a_space_of_an_earlier_calibration_stays_until_the_next(service: Service) -> None:
-    enrol(service, crowd(20, 4, seed=1))
-    calibrate_collection(service, 0.01)
-    gallery, dimension = service.collection.id, service.collection.dimension
-    stored = service.catalogue.calibration(gallery)
-    assert stored is not None
-    matrix = np.diag(np.linspace(1, 2, dimension)).astype(np.float32)
-    service.catalogue.set_calibration(gallery, {**stored, "stamp": "old"}, matrix)
-    np.testing.assert_array_equal(service.gallery.space.matrix, matrix)
-    calibrate_collection(service, 0.01)
-    assert service.gallery.space.matrix is None
-
-
 def test_too_few_photos_leave_the_default_and_say_what_is_missing(service: Service) -> None:
     enrol(service, crowd(9, 4, seed=1))
     with pytest.raises(DataInvalid, match=r"needs 10 people.*found 9.*keeps its threshold 0.900"):

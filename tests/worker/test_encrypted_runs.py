@@ -35,7 +35,7 @@ def test_a_run_leaves_no_vector_and_no_photo_in_the_clear(
         with small_service(plan.settings) as service:
             service.identify(strangers())
             service.gallery.snapshot()
-            pieces = secrets(service, photos, spaced=False)
+            pieces = secrets(service, photos)
         assert {"catalogue.db", "index", "photos"} <= {path.name for path in home.iterdir()}
         assert holding(home, pieces) == []
     assert holding(home, pieces) == []

@@ -23,8 +23,7 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.api.schemas import Renamed
-from retrieval.catalogue.documents import Edit, EditsDocument, PersonShown
+from retrieval.catalogue.documents import Edit, EditsDocument, NamedPerson, PersonShown
 from retrieval.catalogue.records import (
     EnrolledFace,
     Erased,
@@ -96,7 +95,7 @@ def list_photos_of_person(service: InGallery, person_id: PersonId) -> Any:
 # Edits that can be undone
 
 
-@routes.patch("/people/{person_id}", response_model=Renamed, openapi_extra=OPERATOR)
+@routes.patch("/people/{person_id}", response_model=NamedPerson, openapi_extra=OPERATOR)
 def rename_person(
     context: InContext,
     caller: By,
@@ -119,7 +118,7 @@ def rename_person(
     if new.cover is not None:
         with _audited(caller, service, "cover", lambda now: {"person_id": now.id}):
             service.catalogue.choose_cover(service.collection.id, person, new.cover)
-    return {"id": person.id, "person": person.name}
+    return NamedPerson.of(person)
 
 
 @routes.post("/people/merge", response_model=Edit, openapi_extra=OPERATOR, dependencies=[Once])

@@ -41,7 +41,7 @@ from retrieval.files.keys import KEY_ID, DataKey, UserKey
 VECTOR_COLUMNS: tuple[Column[Any], ...] = tuple(
     table.columns[name]
     for table in TABLES
-    for name in ("vector", "matrix", "picture")
+    for name in ("vector", "picture")
     if name in table.columns
 )
 ROWS = 1_000  # a transaction: others wait for one on SQLite, 20 ms

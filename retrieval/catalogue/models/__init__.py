@@ -1,1 +1,1 @@
-"""The vectors and spaces of a collection's models."""
+"""The vectors of a collection's models, and which models it has."""

@@ -16,20 +16,16 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Integer,
-    LargeBinary,
     Table,
     Text,
     and_,
-    delete,
     func,
-    insert,
     select,
     update,
 )
 
 from retrieval.catalogue.encrypted.encoding import from_bytes
 from retrieval.catalogue.lookups import collection_by_id
-from retrieval.catalogue.models.spaces import spaces
 from retrieval.catalogue.models.vectors import Model, lacks_vector
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.schema import Id, Moment, collections, faces, metadata, people, photos
@@ -46,7 +42,6 @@ spare_models = Table(
     Column("fingerprint", Text, nullable=False),
     Column("dimension", Integer, nullable=False),
     Column("calibration", JSON(none_as_null=True)),
-    Column("matrix", LargeBinary),  # of the space that calibration fitted, as in spaces
     Column("term", Text, key="generation"),  # as in collections; null without index
     Column("aside", Boolean, nullable=False),  # as in collections
     Column("former", Boolean, nullable=False),  # whether it was active before the swap
@@ -172,29 +167,21 @@ def known_face(row: Any) -> KnownFace:
 def exchange_models(connection: Connection, active: Collection, other_model: OtherModel) -> None:
     """Put the other model into the collection's row, and the active one into its place here."""
     calibration = select(collections.c.calibration).where(collections.c.id == active.id)
-    own_space = spaces.c.collection_id == active.id
     kept: dict[str, Any] = {
         **{name: getattr(active, name) for name in _MODEL},
         "calibration": connection.scalar(calibration),
-        "matrix": connection.scalar(select(spaces.c.matrix).where(own_space)),
         "generation": active.generation,
         "former": not other_model.former,
     }
     mine = spare_models.c.collection_id == active.id
-    coming = connection.execute(
-        select(spare_models.c.calibration, spare_models.c.matrix).where(mine)
-    ).one()
+    coming = connection.scalar(select(spare_models.c.calibration).where(mine))
     connection.execute(update(spare_models).where(mine).values(**kept))
     connection.execute(
         update(collections)
         .where(collections.c.id == active.id)
         .values(
             **{name: getattr(other_model, name) for name in _MODEL},
-            calibration=coming.calibration,
+            calibration=coming,
             generation=uuid4().hex if other_model.generation is None else other_model.generation,
         )
     )
-    connection.execute(delete(spaces).where(own_space))
-    if coming.matrix is not None:
-        row = {"collection_id": active.id, "matrix": coming.matrix}
-        connection.execute(insert(spaces), row)

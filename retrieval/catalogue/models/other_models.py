@@ -16,7 +16,6 @@ from sqlalchemy import delete, insert, select, update
 
 from retrieval.catalogue.changes import LogFeed, lock_collection, log_changes, read_faces
 from retrieval.catalogue.database import Database
-from retrieval.catalogue.encrypted.encoding import decode_vectors, encode_vectors
 from retrieval.catalogue.lookups import collection_by_id
 from retrieval.catalogue.models.other_model_rows import (
     KNOWN_FACES,
@@ -35,7 +34,7 @@ from retrieval.catalogue.models.vectors import face_columns, forget_some, put_ve
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.schema import chunks, faces, now
 from retrieval.errors import AlreadyExists, SwapIncomplete
-from retrieval.values import Floats, Ints, Vectors, check_vectors
+from retrieval.values import Ints, Vectors, check_vectors
 
 _FORGOTTEN = 2_000  # vectors per transaction, so that writers wait for a moment only
 
@@ -60,7 +59,7 @@ class OtherModels:
 
         Raises:
             NotFound: no such collection.
-            AlreadyExists: it is the active model, or there is another spare one.
+            AlreadyExists: it is the active model, or there is an other model already.
         """
         model = {
             "embedder": embedder,
@@ -153,7 +152,7 @@ class OtherModels:
     def put(
         self, collection_id: int, fingerprint: str, face_ids: Sequence[int], vectors: Vectors
     ) -> int:
-        """Keep vectors of a model, the spare or the active one, for faces that lack them.
+        """Keep vectors of a model, the other or the active one, for faces that lack them.
 
         Args:
             collection_id: whose.
@@ -238,7 +237,6 @@ class OtherModels:
         collection_id: int,
         fingerprint: str,
         document: dict[str, Any] | None,
-        matrix: Floats | None,
     ) -> None:
         """Keep the other model's calibration, see `Catalogue.set_calibration`.
 
@@ -249,30 +247,21 @@ class OtherModels:
         with self._database.writing() as connection:
             lock_collection(connection, collection_id)
             check_other(connection, collection_id, fingerprint)
-            stored = None
-            if matrix is not None:
-                (stored,) = encode_vectors(connection, np.reshape(matrix, (1, -1)))
-            chosen = update(spare_models).where(mine)
-            connection.execute(chosen.values(calibration=document, matrix=stored))
+            connection.execute(update(spare_models).where(mine).values(calibration=document))
 
-    def calibrated(
-        self, collection_id: int, fingerprint: str
-    ) -> tuple[dict[str, Any] | None, Floats | None]:
-        """The document and the matrix (d, d) that `set_calibration` keeps.
+    def calibration(self, collection_id: int, fingerprint: str) -> dict[str, Any] | None:
+        """The document that `set_calibration` keeps, or None.
 
         Raises:
             NotFound: that is not the other model (any more).
         """
-        query = select(spare_models.c.calibration, spare_models.c.matrix)
+        mine = spare_models.c.collection_id == collection_id
         with self._database.reading() as connection:
-            side = check_other(connection, collection_id, fingerprint).dimension
-            row = connection.execute(
-                query.where(spare_models.c.collection_id == collection_id)
-            ).one()
-            if row.matrix is None:
-                return row.calibration, None
-            (matrix,) = decode_vectors(connection, [row.matrix], side * side)
-            return row.calibration, matrix.reshape(side, side)
+            check_other(connection, collection_id, fingerprint)
+            document: dict[str, Any] | None = connection.scalar(
+                select(spare_models.c.calibration).where(mine)
+            )
+            return document
 
     def begin_generation(self, collection_id: int) -> str:
         """Name the index that is made of the vectors there are now; the same while none is added.

@@ -38,7 +38,7 @@ model_vectors = Table(
 
 
 class Model(Protocol):
-    """What tells where a model's vectors are; a collection and a spare are both one."""
+    """What tells where a model's vectors are; a collection and an other model are both one."""
 
     @property
     def fingerprint(self) -> str:

@@ -9,7 +9,7 @@ from retrieval.protocols import ChangeFeed
 from retrieval.values import Ints, Vectors
 
 _LAST = 2**63 - 1  # no id is above
-_ROUNDING = 1e-6  # a space's products differ by less between two batches
+_ROUNDING = 1e-6  # templates are sums, in whatever order
 _CHUNK = 10_000
 
 

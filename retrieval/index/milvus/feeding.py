@@ -39,7 +39,6 @@ class Feeder:
         feed: the change log.
         places: how far the indexes are, and the leases.
         fingerprint: of the model.
-        space: its name.
         wait_s: how long another process that feeds is waited for.
     """
 
@@ -49,12 +48,10 @@ class Feeder:
         feed: ChangeFeed,
         places: IndexRegistry,
         fingerprint: str,
-        space: str,
         *,
         wait_s: float = WAIT_S,
     ) -> None:
-        self._model = key_of(fingerprint, "")
-        self.key = key_of(fingerprint, space)
+        self.key = key_of(fingerprint)
         self._server = server
         self._feed = feed
         self._places = places
@@ -145,14 +142,6 @@ class Feeder:
             ) from error
         finally:
             lease.give_back()
-
-    def drop_outdated(self) -> None:
-        """Drop the model's indexes of other spaces, which nobody asks any more."""
-        epoch = self._feed.head().epoch
-        for place in self._places.places():
-            same = place.watermark.epoch == epoch and place.key.startswith(self._model)
-            if place.ready and same and place.key != self.key:
-                self._drop(place)
 
     def drop_former(self) -> None:
         """Drop what is left from before a restore.

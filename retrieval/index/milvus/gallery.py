@@ -29,7 +29,6 @@ from retrieval.index.roster import Roster, joined, no_hits
 from retrieval.index.status import Check, IndexStatus
 from retrieval.index.training import LISTS_FROM, Goal, Progress, nlist_for, outgrown
 from retrieval.protocols import ChangeFeed, IndexRegistry
-from retrieval.scoring.space import Space, SpacedFeed
 from retrieval.values import (
     IndexProgress,
     Ints,
@@ -57,7 +56,6 @@ class MilvusGallery:
         places: how far its indexes are fed.
         server: that holds them.
         fingerprint: of the collection's model.
-        space: in which vectors and probes are compared; None for the embedder's own.
         goal: the agreement of lists; the server has its own limits of memory.
         lists_from: faces from which lists are used instead of exact search.
         background: train lists in a thread when that is due, for processes that live long.
@@ -71,21 +69,18 @@ class MilvusGallery:
         server: MilvusServer,
         *,
         fingerprint: str = "",
-        space: Space | None = None,
         goal: Goal | None = None,
         lists_from: int = LISTS_FROM,
         background: bool = False,
         wait_s: float = WAIT_S,
     ) -> None:
-        self._space = space or Space()
-        self._feed = SpacedFeed(feed, self._space)
+        self._feed = feed
         self._server = server
         self._feeder = Feeder(
             server,
             self._feed,
             places,
             fingerprint,
-            self._space.name,
             wait_s=wait_s,
         )
         self._goal = goal or Goal()
@@ -107,11 +102,6 @@ class MilvusGallery:
         """Wait for what runs in the background."""
         if self._thread is not None:
             self._thread.join()
-
-    @property
-    def space(self) -> Space:
-        """In which vectors and probes are compared."""
-        return self._space
 
     @property
     def elsewhere(self) -> tuple[str, ...]:
@@ -148,7 +138,7 @@ class MilvusGallery:
             IndexFailed: the server does not answer.
         """
         check_k(k)
-        probes = self._moved(probes)
+        probes = self._checked(probes)
         if people is None:
             return self._asked(lambda pair: search_people(pair, self._feed, probes, k))
         parts, chosen = [no_hits(len(probes), k)], np.unique(people)
@@ -167,7 +157,7 @@ class MilvusGallery:
             IndexFailed: the server does not answer.
         """
         check_k(k)
-        probes = self._moved(probes)
+        probes = self._checked(probes)
         return self._asked(lambda pair: pair.faces.search(probes, k, allowed))
 
     def status(self) -> IndexStatus:
@@ -251,13 +241,12 @@ class MilvusGallery:
         return self.status()
 
     def snapshot(self) -> Path | None:
-        """Feed what is new, drop outdated indexes, and ask the server to let go of what is gone.
+        """Feed what is new, and ask the server to let go of what is gone.
 
         A server that does not answer does this when it is next fed.
         """
         try:
             self._follow()
-            self._feeder.drop_outdated()
             self._asked(Pair.compact)
         except IndexFailed as error:  # who is deleted is not named, whatever the server holds
             logger.warning("What is deleted stays on the index server until it is fed: %s", error)
@@ -299,8 +288,8 @@ class MilvusGallery:
         """Nothing: no file of this machine holds vectors of the index."""
         return {}
 
-    def _moved(self, probes: Vectors) -> Vectors:
-        return self._space.of(checked(probes, self._feed.dimension))
+    def _checked(self, probes: Vectors) -> Vectors:
+        return checked(probes, self._feed.dimension)
 
     def _asked(self, ask: Callable[[Pair], T]) -> T:
         """Ask the present index; once more where it was exchanged, or lost, meanwhile."""

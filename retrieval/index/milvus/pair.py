@@ -126,14 +126,9 @@ class Pair:
             self.people.add(roster.person_ids, roster.templates)
 
 
-def key_of(fingerprint: str, space: str) -> str:
-    """Tells the indexes of a collection apart; those of one model begin with `key_of(model, "")`.
-
-    Args:
-        fingerprint: of the model.
-        space: its name; empty for none.
-    """
-    return _short(fingerprint) + (_short(space) if space else "")
+def key_of(fingerprint: str) -> str:
+    """Tells the indexes of a collection apart, by the fingerprint of the model."""
+    return hashlib.sha256(fingerprint.encode()).hexdigest()[:8]
 
 
 def drop_indexes(
@@ -148,7 +143,7 @@ def drop_indexes(
         keep: the fingerprint of the model whose indexes stay.
     """
     for place in places.places():
-        if keep is None or not place.key.startswith(key_of(keep, "")):
+        if keep is None or not place.key.startswith(key_of(keep)):
             Pair(server, place, dimension).drop()
             places.forget(place)
 
@@ -157,10 +152,6 @@ def roster_of(faces: Changes, without: Ints | None = None) -> Roster:
     """People with their faces, grouped."""
     stay = np.isin(faces.added, [] if without is None else without, invert=True)
     return Roster.build(faces.added[stay], faces.people[stay], faces.vectors[stay])
-
-
-def _short(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _name(place: IndexProgress) -> str:

@@ -104,7 +104,7 @@ class MilvusVectors:
         return bool(self._server.ask("has_collection", self.name))
 
     def __len__(self) -> int:
-        """Entries that a search can return, as of now."""
+        """Entries that a search can return now."""
         return self.count(fresh=True)
 
     def count(self, *, fresh: bool) -> int:

@@ -26,7 +26,6 @@ from retrieval.errors import (
 )
 from retrieval.values import Detections, Faces, Quality
 from tests.catalogue.made import (
-    DIMENSION,
     make_collection,
     new_face,
     new_faces,
@@ -73,7 +72,7 @@ def fill(catalogue, faces=40):
     catalogue.rename_person(gallery, third.id, "Zoë Ünlü 李")
     catalogue.undo(gallery)
     document = {"threshold": 0.1 + 0.2, "curve": [[1e-300, None]]}
-    catalogue.set_calibration(gallery, document, np.eye(DIMENSION, dtype=np.float32))
+    catalogue.set_calibration(gallery, document)
     runs = catalogue.runs
     run = runs.create("enrol", "default", "/photos", {"pose": True})
     runs.add(run.id, [ListedPhoto("/photos/\udcff.jpg", "Ann"), ListedPhoto("/b", "Bob", "7")])
@@ -119,7 +118,7 @@ def _embed_anew(other_models, gallery):
     )
     first = [face.id for face in other_models.faces(gallery, limit=5)]
     other_models.put(gallery, "o", first, np.stack([vector(face_id, 5) for face_id in first]))
-    other_models.set_calibration(gallery, "o", {"stamp": "1"}, np.eye(5, dtype=np.float32))
+    other_models.set_calibration(gallery, "o", {"stamp": "1"})
     other_models.begin_generation(gallery)
 
 

@@ -31,7 +31,6 @@ def content(catalogue, gallery):
     return [
         *catalogue.vectors(gallery),
         *(array for part in catalogue.feed(gallery).everything(7) for array in (part.vectors,)),
-        catalogue.calibrated(gallery)[-1],
         *(face.vector for face in unknown),
     ]
 
@@ -61,7 +60,11 @@ def test_every_column_of_bytes_is_encrypted_or_holds_no_vector():
     found = {column for table in metadata.sorted_tables for column in table.columns
              if isinstance(column.type, LargeBinary)}  # fmt: skip
     assert {column.name for column in found - set(VECTOR_COLUMNS)} <= NO_VECTORS
-    assert {column.table.name for column in VECTOR_COLUMNS} >= {"faces", "unknowns", "spaces"}
+    assert {column.table.name for column in VECTOR_COLUMNS} >= {
+        "faces",
+        "unknowns",
+        "model_vectors",
+    }
 
 
 @pytest.mark.parametrize("key", [None, user_key(2)])
