@@ -8,7 +8,14 @@ from typing import Any, Self
 
 from sqlalchemy import insert, select, update
 
-from retrieval.catalogue import enrolment, face_lookups, lookups, people_pages, photo_paths
+from retrieval.catalogue import (
+    enrolment,
+    face_lookups,
+    lookups,
+    people_pages,
+    photo_paths,
+    undoing,
+)
 from retrieval.catalogue import journal as people_journal
 from retrieval.catalogue.changes import LogFeed, check_model, lock_collection
 from retrieval.catalogue.copying.backup_log import BackupLog
@@ -420,8 +427,8 @@ class Catalogue:
 
     move_all = edit(people_journal.move)
     journal = question(people_journal.entries)
-    newest_edit = question(people_journal.newest)
-    undo = edit(people_journal.undo)
+    newest_edit = question(undoing.newest)
+    undo = edit(undoing.undo)
 
     # Deletion
 

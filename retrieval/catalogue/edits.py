@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from retrieval.catalogue.lookups import numbered, taken
+from retrieval.catalogue.records import JournalEntry
 from retrieval.catalogue.schema import chunks, faces, people
 
 
@@ -146,3 +147,35 @@ def read(document: dict[str, Any]) -> Edit:
 def listed(ids: Iterable[int]) -> str:
     shown = sorted(ids)
     return ", ".join(map(str, shown[:5])) + (", ..." if len(shown) > 5 else "")
+
+
+def entry_of(row: Row[Any]) -> JournalEntry:
+    """An entry of the journal, of its row."""
+    edit = Edit({}) if row.document is None else read(row.document)
+    return JournalEntry(
+        id=row.id,
+        kind=row.kind,
+        summary=_summary(row.kind, edit) if edit.names else "concerned a deleted person",
+        people=tuple(sorted(edit.names)),
+        faces=tuple(face_id for face_id, _, _ in edit.moves),
+        created_at=row.created_at,
+        undone_at=row.undone_at,
+        erased=row.document is None,
+    )
+
+
+def _summary(kind: str, edit: Edit) -> str:
+    if edit.renamed is not None:
+        return f"renamed {edit.renamed[1]} to {edit.renamed[2]}"
+    if edit.removed is not None:
+        into = next(name for key, name in edit.names.items() if key != edit.removed["id"])
+        return f"merged {edit.removed['name']} into {into}"
+    if edit.numbered is not None:
+        return f"gave {edit.names[edit.numbered[0]]} the number {edit.numbered[2]}"
+    if edit.dismissed is not None:
+        return f"dismissed {edit.dismissed} about {' and '.join(edit.names.values())}"
+    sources = {owner for _, owner, _ in edit.moves}
+    whose = " and ".join(edit.names[person_id] for person_id in sorted(sources))
+    to = " and ".join(edit.names[to] for to in sorted({to for _, _, to in edit.moves}))
+    faces_moved = f"{len(edit.moves)} face{'s' if len(edit.moves) > 1 else ''}"
+    return f"{'split' if kind == 'split' else 'moved'} {faces_moved} of {whose} to {to}"

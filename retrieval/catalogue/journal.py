@@ -1,29 +1,25 @@
 """Edits of people that can be undone at any later time: rename, merge, split and move.
 
 Each edit is one transaction with one journal entry, whose document says what to put back: faces
-with the person they came from, a name, a person who was merged away or made. An undo checks that
-what the edit left still stands, puts it back, and marks the entry. Photos that were removed since
-stay away; a later edit in the way is named. Deleting a person empties the documents of all entries
-that name them, so what was deleted cannot come back.
+with the person they came from, a name, a person who was merged away or made. Deleting a person
+empties the documents of all entries that name them, so what was deleted cannot come back.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from retrieval.catalogue.changes import lock_collection, log_changes
-from retrieval.catalogue.edits import Edit, listed, obstacle_to_undo, present, read
+from retrieval.catalogue.edits import Edit, entry_of, listed, read
 from retrieval.catalogue.enrolment import insert_person
 from retrieval.catalogue.events import erasing as events
 from retrieval.catalogue.lookups import numbered, person_by_id, same_person, taken
 from retrieval.catalogue.names import clean_external_id, clean_name, spelled
 from retrieval.catalogue.records import JournalEntry, Move, Person
 from retrieval.catalogue.schema import chunks, faces, journal, journal_people, now, people
-from retrieval.errors import AlreadyExists, InputError, NotFound, UndoImpossible
+from retrieval.errors import AlreadyExists, InputError, NotFound
 
 
 def rename(
@@ -80,7 +76,7 @@ def _renamed(
     if new_name == person.name:
         return person, None
     _check_free(connection, collection_id, new_name, person)
-    _set_name(connection, person.id, new_name)
+    set_name(connection, person.id, new_name)
     edit = Edit({person.id: new_name}, renamed=(person.id, person.name, new_name))
     return person, _write(connection, collection_id, "rename", edit)
 
@@ -99,7 +95,7 @@ def _numbered(
     owner = numbered(connection, collection_id, cleaned)
     if owner is not None:
         raise AlreadyExists(f"The number {cleaned} is {owner.name}'s. Nobody else can have it.")
-    _set_number(connection, person.id, cleaned)
+    set_number(connection, person.id, cleaned)
     edit = Edit({person.id: person.name}, numbered=(person.id, person.external_id, cleaned))
     return person, _write(connection, collection_id, "number", edit)
 
@@ -169,7 +165,7 @@ def merge(
         "external_id": merged.external_id,
         "created_at": merged.created_at.isoformat(),
     }
-    _assign(connection, collection_id, dict.fromkeys(moving, into_id))
+    assign(connection, collection_id, dict.fromkeys(moving, into_id))
     edit.seen = events.merge_people(connection, person_id, into_id)
     connection.execute(delete(people).where(people.c.id == person_id))
     return _write(connection, collection_id, "merge", edit)
@@ -199,7 +195,7 @@ def split(
     made = insert_person(connection, collection_id, new_name)
     edit = Edit({person_id: person.name, made: new_name}, made=made)
     edit.moves = [(face_id, person_id, made) for face_id in sorted(owners)]
-    _assign(connection, collection_id, dict.fromkeys(owners, made))
+    assign(connection, collection_id, dict.fromkeys(owners, made))
     return _write(connection, collection_id, "split", edit)
 
 
@@ -233,7 +229,7 @@ def move(connection: Connection, collection_id: int, moves: Iterable[Move]) -> J
     query = select(people.c.id, people.c.name).where(people.c.id.in_(sources))
     edit = Edit(names | {row.id: row.name for row in connection.execute(query)})
     edit.moves = [(face_id, owner, to) for face_id, (owner, to) in sorted(moving.items())]
-    _assign(connection, collection_id, {face_id: to for face_id, (_, to) in moving.items()})
+    assign(connection, collection_id, {face_id: to for face_id, (_, to) in moving.items()})
     return _write(connection, collection_id, "move", edit)
 
 
@@ -243,91 +239,9 @@ def entries(
     """The journal, newest entry first."""
     query = select(journal).where(journal.c.collection_id == collection_id)
     return [
-        _entry(row) for row in connection.execute(query.order_by(journal.c.id.desc()).limit(limit))
+        entry_of(row)
+        for row in connection.execute(query.order_by(journal.c.id.desc()).limit(limit))
     ]
-
-
-def newest(connection: Connection, collection_id: int) -> int:
-    """The newest edit that can be undone; NotFound if there is none."""
-    return int(_undoable(connection, collection_id, None).id)
-
-
-def undo(connection: Connection, collection_id: int, entry_id: int | None = None) -> JournalEntry:
-    """Undo an edit, whatever came after it, if what it left still stands.
-
-    Ids, names, external ids and the faces' people are again as before the edit; photos that were
-    removed since stay away.
-
-    Args:
-        connection: of a transaction that writes.
-        collection_id: whose.
-        entry_id: the edit; None for the newest that stands.
-
-    Raises:
-        NotFound: no such edit, or none at all.
-        UndoImpossible: later edits, new enrolments or a deletion are in the way; which.
-    """
-    lock_collection(connection, collection_id)
-    row = _undoable(connection, collection_id, entry_id)
-    edit = read(row.document)
-    _check_undo(connection, collection_id, row, edit)
-    if edit.removed is not None:
-        _put_back(connection, collection_id, edit.removed)
-        into = next(person for person in edit.names if person != edit.removed["id"])
-        events.unmerge_people(connection, edit.seen, edit.removed["id"], into)
-    before = {face_id: owner for face_id, owner, _ in edit.moves}
-    still = present(connection, before)
-    _assign(connection, collection_id, {face_id: before[face_id] for face_id in still})
-    if edit.made is not None:
-        connection.execute(delete(people).where(people.c.id == edit.made))
-    if edit.renamed is not None:
-        _set_name(connection, edit.renamed[0], edit.renamed[1])
-    if edit.numbered is not None:
-        _set_number(connection, edit.numbered[0], edit.numbered[1])
-    connection.execute(update(journal).where(journal.c.id == row.id).values(undone_at=now()))
-    return _entry(connection.execute(select(journal).where(journal.c.id == row.id)).one())
-
-
-def _undoable(connection: Connection, collection_id: int, entry_id: int | None) -> Row[Any]:
-    """The entry that is meant: the given one, or the newest that was not undone."""
-    query = select(journal).where(journal.c.collection_id == collection_id)
-    if entry_id is None:
-        # JSON null and SQL null are the same here: the column is declared with none_as_null.
-        open_entries = query.where(journal.c.undone_at.is_(None), journal.c.document.is_not(None))
-        row = connection.execute(open_entries.order_by(journal.c.id.desc()).limit(1)).one_or_none()
-        if row is None:
-            raise NotFound("There is no edit that could be undone.")
-        return row
-    row = connection.execute(query.where(journal.c.id == entry_id)).one_or_none()
-    if row is None:
-        raise NotFound(f"There is no edit {entry_id}. See rollcall people history.")
-    if row.document is None:
-        raise UndoImpossible(
-            f"Edit {entry_id} ({row.kind}) cannot be undone: it concerned a person who was "
-            "deleted since, and deletion is final."
-        )
-    if row.undone_at is not None:
-        raise UndoImpossible(f"Edit {entry_id} ({row.kind}) was undone at {row.undone_at}.")
-    return row
-
-
-def _check_undo(connection: Connection, collection_id: int, row: Row[Any], edit: Edit) -> None:
-    """Raise UndoImpossible where what the edit left does not stand any more."""
-    obstacle = obstacle_to_undo(connection, collection_id, edit)
-    if obstacle is None:
-        return
-    reason, concerned = obstacle
-    later = (
-        select(journal.c.id, journal.c.kind)
-        .join(journal_people, journal_people.c.entry_id == journal.c.id)
-        .where(journal.c.id > row.id, journal.c.undone_at.is_(None))
-        .where(journal_people.c.person_id.in_(concerned))
-        .distinct()
-        .order_by(journal.c.id.desc())
-    )
-    edits = [f"{entry.id} ({entry.kind})" for entry in connection.execute(later)]
-    advice = f"Undo edit {', '.join(edits)} first." if edits else "Put that right first."
-    raise UndoImpossible(f"Edit {row.id} ({row.kind}) cannot be undone: {reason}. {advice}")
 
 
 def _check_free(
@@ -343,23 +257,15 @@ def _check_free(
         )
 
 
-def _set_name(connection: Connection, person_id: int, name: str) -> None:
+def set_name(connection: Connection, person_id: int, name: str) -> None:
+    """Write a clean name down."""
     connection.execute(update(people).where(people.c.id == person_id).values(spelled(name)))
 
 
-def _set_number(connection: Connection, person_id: int, number: str | None) -> None:
+def set_number(connection: Connection, person_id: int, number: str | None) -> None:
+    """Write a clean number down."""
     chosen = update(people).where(people.c.id == person_id)
     connection.execute(chosen.values(external_id=number))
-
-
-def _put_back(connection: Connection, collection_id: int, removed: Mapping[str, Any]) -> None:
-    """Insert a person again who was merged away, under the old id."""
-    row = dict(removed) | {
-        "collection_id": collection_id,
-        **spelled(removed["name"]),
-        "created_at": datetime.fromisoformat(removed["created_at"]),
-    }
-    connection.execute(insert(people), row)
 
 
 def _check_owner(owners: Mapping[int, int], person: Person) -> None:
@@ -389,7 +295,7 @@ def _owners(connection: Connection, collection_id: int, face_ids: Iterable[int])
     return owners
 
 
-def _assign(connection: Connection, collection_id: int, owners: Mapping[int, int]) -> None:
+def assign(connection: Connection, collection_id: int, owners: Mapping[int, int]) -> None:
     """Give each face to a person, and tell the indexes."""
     by_person: defaultdict[int, list[int]] = defaultdict(list)
     for face_id, person_id in owners.items():
@@ -411,35 +317,4 @@ def _write(connection: Connection, collection_id: int, kind: str, edit: Edit) ->
     written = connection.execute(insert(journal).returning(journal), row).one()
     concerned = [{"entry_id": written.id, "person_id": person_id} for person_id in edit.names]
     connection.execute(insert(journal_people), concerned)
-    return _entry(written)
-
-
-def _entry(row: Row[Any]) -> JournalEntry:
-    edit = Edit({}) if row.document is None else read(row.document)
-    return JournalEntry(
-        id=row.id,
-        kind=row.kind,
-        summary=_summary(row.kind, edit) if edit.names else "concerned a deleted person",
-        people=tuple(sorted(edit.names)),
-        faces=tuple(face_id for face_id, _, _ in edit.moves),
-        created_at=row.created_at,
-        undone_at=row.undone_at,
-        erased=row.document is None,
-    )
-
-
-def _summary(kind: str, edit: Edit) -> str:
-    if edit.renamed is not None:
-        return f"renamed {edit.renamed[1]} to {edit.renamed[2]}"
-    if edit.removed is not None:
-        into = next(name for key, name in edit.names.items() if key != edit.removed["id"])
-        return f"merged {edit.removed['name']} into {into}"
-    if edit.numbered is not None:
-        return f"gave {edit.names[edit.numbered[0]]} the number {edit.numbered[2]}"
-    if edit.dismissed is not None:
-        return f"dismissed {edit.dismissed} about {' and '.join(edit.names.values())}"
-    sources = {owner for _, owner, _ in edit.moves}
-    whose = " and ".join(edit.names[person_id] for person_id in sorted(sources))
-    to = " and ".join(edit.names[to] for to in sorted({to for _, _, to in edit.moves}))
-    faces_moved = f"{len(edit.moves)} face{'s' if len(edit.moves) > 1 else ''}"
-    return f"{'split' if kind == 'split' else 'moved'} {faces_moved} of {whose} to {to}"
+    return entry_of(written)
