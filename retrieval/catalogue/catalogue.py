@@ -323,21 +323,17 @@ class Catalogue:
         *,
         search: str | None = None,
         external_id: str | None = None,
-        after: str | None = None,
-        limit: int | None = None,
     ) -> list[Person]:
-        """People by name (code point order).
+        """People by name (code point order); see `page_of_people` for pages.
 
         Args:
             collection_id: whose.
             search: only names or numbers that contain this, whatever its case and accents.
             external_id: only who has this number.
-            after: only names behind this one: the last of the page before.
-            limit: people per page, and the namesakes of the last; None for all.
         """
         with self._database.reading() as connection:
             wanted = lookups.which_people(collection_id, search, external_id)
-            return lookups.list_people(connection, wanted, after, limit)
+            return lookups.list_people(connection, wanted)
 
     page_of_people = question(people_pages.page_of_people)
     count_people = question(people_pages.count_people)
@@ -362,7 +358,6 @@ class Catalogue:
         collection_id: int,
         *,
         person: str | None = None,
-        after: int | None = None,
         limit: int | None = None,
     ) -> list[EnrolledFace]:
         """Enrolled faces with their photos, oldest first; NotFound if there is no such person.
@@ -370,14 +365,13 @@ class Catalogue:
         Args:
             collection_id: whose.
             person: only this person's, by name.
-            after: only faces behind the one with this id: the last of the page before.
-            limit: faces per page; None for all.
+            limit: at most so many; None for all.
         """
         with self._database.reading() as connection:
             person_id = None
             if person is not None:
                 person_id = lookups.find_person(connection, collection_id, known_name(person)).id
-            return face_lookups.list_photos(connection, collection_id, person_id, after, limit)
+            return face_lookups.list_photos(connection, collection_id, person_id, limit)
 
     counts = question(lookups.counts)
     vectors = question(face_lookups.vectors)

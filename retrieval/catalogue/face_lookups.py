@@ -121,18 +121,12 @@ def faces_of(connection: Connection, person_id: int) -> list[EnrolledFace]:
 
 
 def list_photos(
-    connection: Connection,
-    collection_id: int,
-    person_id: int | None,
-    after: int | None,
-    limit: int | None,
+    connection: Connection, collection_id: int, person_id: int | None, limit: int | None
 ) -> list[EnrolledFace]:
-    """Enrolled faces with their photos, oldest first, behind the face with id `after`."""
+    """Enrolled faces with their photos, oldest first."""
     query = _FACE.where(faces.c.collection_id == collection_id).order_by(faces.c.id)
     if person_id is not None:
         query = query.where(faces.c.person_id == person_id)
-    if after is not None:
-        query = query.where(faces.c.id > after)
     return _faces(connection, query.limit(limit))
 
 

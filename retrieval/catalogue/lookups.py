@@ -76,22 +76,10 @@ def which_people(
     return wanted
 
 
-def list_people(
-    connection: Connection, wanted: ColumnElement[bool], after: str | None, limit: int | None
-) -> list[Person]:
-    """People by name, from the one after `after`.
-
-    Namesakes stand together: the last of them may go beyond the limit.
-    """
+def list_people(connection: Connection, wanted: ColumnElement[bool]) -> list[Person]:
+    """People by name; namesakes by number."""
     query = PERSON.where(wanted).order_by(people.c.name, people.c.external_id, people.c.id)
-    if after is not None:
-        query = query.where(people.c.name > after)
-    found = [Person(*row) for row in connection.execute(query.limit(limit))]
-    if limit is not None and len(found) == limit:
-        known = [person.id for person in found]
-        rest = query.where(people.c.name == found[-1].name, people.c.id.not_in(known[-limit:]))
-        found += [Person(*row) for row in connection.execute(rest)]
-    return found
+    return [Person(*row) for row in connection.execute(query)]
 
 
 def find_person(connection: Connection, collection_id: int, who: str) -> Person:

@@ -109,13 +109,6 @@ def test_a_name_is_not_put_back_where_somebody_without_a_number_has_it_by_now(ca
         catalogue.undo(gallery, catalogue.newest_edit(gallery))
 
 
-def test_a_page_of_people_parts_no_namesakes(namesakes, gallery):
-    first = namesakes.people(gallery, limit=1)
-    assert [each.external_id for each in first] == ["1001", "1002"]
-    rest = namesakes.people(gallery, after=first[-1].name, limit=1)
-    assert [each.name for each in rest] == ["Bo"]
-
-
 def test_people_are_searched_by_a_part_of_the_number_and_found_by_the_whole(namesakes, gallery):
     assert [each.external_id for each in namesakes.people(gallery, search="002")] == ["1002"]
     assert namesakes.people(gallery, external_id="100") == []

@@ -59,7 +59,7 @@ def show_person_by_external_id(
     external_id: Annotated[str, Path(min_length=1, max_length=200, description="Your own id.")],
 ) -> Any:
     """Show the person with your own number, with all photos."""
-    found = service.catalogue.people(service.collection.id, external_id=external_id, limit=1)
+    found = service.catalogue.people(service.collection.id, external_id=external_id)
     if not found:
         raise NotFound(f"Nobody has the number {external_id!r} in this collection.")
     return show_person(service, found[0].id)
