@@ -48,6 +48,8 @@ def calibrate(
     def show() -> None:
         table = calibration_table(found)
         run.table(table.columns, table.cells(), title=f"Calibration of {name}")
+        if table.caption:
+            run.print(table.caption)
         for path in files:
             run.print(f"wrote {path}", markup=False)
         if dry_run:

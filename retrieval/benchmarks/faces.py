@@ -196,7 +196,7 @@ def _result(
     drawn = [draw(faces, photos, people, np.random.default_rng([seed, n])) for n in range(draws)]
     found = [answers(faces, one, ours) for one in drawn]
     rates = np.array([[fnir_at(one, rate) for rate in FPIRS] for one in found])
-    calibrated, lacking = _calibrated(faces, drawn, found, fpir)
+    calibrated, lacking = _calibrated(contender, drawn, found, fpir)
     comparison: Verification = verify(faces, folder, files, seed)
     return Result(
         name=contender.name,
@@ -296,14 +296,17 @@ def _sweep(
 
 
 def _calibrated(
-    faces: PhotoVectors, drawn: Sequence[Draw], found: Sequence[Answers], fpir: float
+    contender: Contender, drawn: Sequence[Draw], found: Sequence[Answers], fpir: float
 ) -> tuple[Operation | None, str | None]:
     """Each draw's gallery calibrated on its own photos, as the product does it."""
     lacking = missing(drawn[0].owners)
     if lacking is not None:
         return None, lacking
     calibrations = [
-        calibrate(ask_gallery(faces.vectors[one.gallery], one.owners), fpir) for one in drawn
+        calibrate(
+            ask_gallery(contender.faces.vectors[one.gallery], one.owners), fpir, contender.gate
+        )
+        for one in drawn
     ]
     gates = [made.gate(made.people) for made in calibrations]
     operation = _operation(found, drawn, gates)

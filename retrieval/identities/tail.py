@@ -56,6 +56,10 @@ class Tail:
         tiny = np.finfo(np.float64).tiny
         return float(brentq(lambda s: np.log(max(float(self.rate(s)), tiny) / rate), low, high))
 
+    def moved(self, by: float) -> "Tail":
+        """The same tail, higher by so much."""
+        return Tail(self.centres + by, self.spreads, self.likeness)
+
     def threshold_interval(self, rate: float) -> tuple[float, float]:
         """Where that score lies, with a confidence of 90 %."""
         return _middle(self._quantiles(rate))

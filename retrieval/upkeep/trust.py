@@ -65,7 +65,9 @@ def calibrate_collection(service: Service, fpir: float, *, keep: bool = True) ->
             f" {before.threshold:.3f} ({before.source}); enrol more photos and repeat."
         )
     trials = ask_gallery(vectors, people)
-    result = Calibrated(calibrate(trials, fpir), trials, before)
+    result = Calibrated(
+        calibrate(trials, fpir, service.active_model.calibrated.default), trials, before
+    )
     if keep:
         stamp, moment = uuid4().hex, datetime.now(UTC).isoformat(timespec="seconds")
         stored = StoredCalibration(stamp, moment, result.calibration)

@@ -59,6 +59,7 @@ def test_calibrate_writes_a_page_and_its_plots(tmp_path: Path) -> None:
     result = rollcall(tmp_path / "home", "calibrate", "--out", out)
     assert result.exit_code == 0, result.stderr
     assert "threshold (score + half the lead)" in result.stdout
+    assert "15 people place a threshold only roughly" in " ".join(result.stdout.split())
     assert {path.name for path in out.iterdir()} == {
         "calibration.html",
         "calibration.json",

@@ -13,7 +13,7 @@ from retrieval.identities.calibrate import (
 )
 from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.scoring.rule import evidence, fuse, grouped, templates
-from retrieval.values import Floats
+from retrieval.values import Floats, Gate
 from tests.identities.made import Crowd, crowd
 
 NOISE = 0.6  # people overlap: some are missed at any threshold
@@ -169,3 +169,25 @@ def test_a_calibration_of_an_earlier_rule_says_that_it_is_out_of_date() -> None:
     del document["rule"]  # as it was kept then
     gate = Calibration.from_document(document).gate(20)
     assert "stale: scores are made in another way now" in gate.source
+
+
+def test_few_people_are_weighed_against_the_networks_own_threshold_which_only_raises() -> None:
+    trials = ask_gallery(crowd(12, 4, seed=1, noise=NOISE).vectors, crowd(12, 4, seed=1).people)
+    alone = calibrate(trials, 0.01)
+
+    def with_own(threshold: float, of_photos: float) -> float:
+        return calibrate(trials, 0.01, Gate(threshold, 0.0, "own", of_photos)).threshold
+
+    own = alone.threshold + 0.05
+    near, far = with_own(own, own - 0.1), with_own(own, own - 0.4)
+    assert alone.threshold < far < near < own
+    assert with_own(alone.threshold - 0.05, alone.threshold - 0.2) == alone.threshold
+    assert with_own(own, own) == alone.threshold  # how far photos may lie is not known
+
+
+def test_many_people_are_believed() -> None:
+    gallery = crowd(300, 3, seed=2, noise=NOISE)
+    trials = ask_gallery(gallery.vectors, gallery.people)
+    alone = calibrate(trials, 0.01).threshold
+    own = Gate(alone + 0.02, 0.0, "own", alone - 0.3)
+    assert calibrate(trials, 0.01, own).threshold - alone < 0.004
