@@ -27,15 +27,14 @@ def calibrate(
 ) -> None:
     """Choose threshold and margin from the collection's own photos, and say what they are worth."""
     from retrieval.benchmarks.trust_report import calibration_report, calibration_table
-    from retrieval.upkeep.trust import calibrate_collection, forget_calibration
+    from retrieval.upkeep.trust import calibrate_collection, calibration_shown, forget_calibration
 
     with run.service() as service:
         if reset:
             forget_calibration(service)
-            gate = service.gate
-            text = f"The threshold is {gate.threshold:.3f} again ({gate.source})."
-            document = {"threshold": gate.threshold, "source": gate.source}
-            run.emit(document, lambda: run.print(text, markup=False))
+            now = calibration_shown(service)
+            text = f"The threshold is {now['threshold']:.3f} again ({now['source']})."
+            run.emit(now, lambda: run.print(text, markup=False))
             return
         found = calibrate_collection(service, fpir, keep=not dry_run)
         name = service.collection.name

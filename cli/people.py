@@ -337,23 +337,18 @@ def list_collections(run: Run) -> None:
 @command(collections, "show")
 def show_collection(run: Run, name: Name) -> None:
     """Show a collection's models and how much it holds."""
+    from retrieval.catalogue.documents import CollectionRow
 
     with run.service() as service:
         found = service.catalogue.collection(name)
         counts = service.catalogue.counts(found.id)
         other = service.catalogue.other_models.find(found.id)
     document = {
-        "id": found.id,
-        "collection": found.name,
-        "people": counts.people,
+        **asdict(CollectionRow.of(found, counts)),
         "photos": counts.photos,
-        "faces": counts.faces,
-        "detector": found.detector,
-        "model": found.embedder,
         "precision": found.precision,
         "mirror": found.mirror,
         "dimension": found.dimension,
-        "fingerprint": found.fingerprint,
         "other_model": None if other is None else other.fingerprint,
         "created_at": found.created_at,
     }
@@ -367,10 +362,13 @@ def _fields(document: dict[str, Any]) -> list[tuple[str, Any]]:
 @command(collections, "create")
 def create_collection(run: Run, name: Name) -> None:
     """Create a collection with the models that the settings ask for."""
+    from retrieval.catalogue.documents import CollectionRow
+
     with run.service() as service:
         made = service.create_collection(name)
+        holds = service.catalogue.counts(made.id)
     run.emit(
-        {"id": made.id, "collection": made.name, "detector": made.detector, "model": made.embedder},
+        asdict(CollectionRow.of(made, holds)),
         lambda: run.print(f"Created {made.name}: {made.detector}, {made.embedder}."),
     )
 

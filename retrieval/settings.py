@@ -185,9 +185,6 @@ class Settings(BaseSettings):
         100, ge=1, description="Event streams that follow runs over HTTP at a time."
     )
     max_streams_per_key: int = Field(20, ge=1, description="Those of them that one key may have.")
-    stream_minutes: float = Field(
-        15.0, gt=0, description="Minutes after which an event stream ends; browsers open another."
-    )
     head_timeout_s: float = Field(
         10.0, gt=0, description="Seconds in which an HTTP request's head must have arrived."
     )

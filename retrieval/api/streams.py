@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from retrieval.errors import NotFound, ServiceBusy, TooManyRequests
 
 LOOK_S = 0.5
+_OPEN_S = 900.0  # browsers open another
 _ASK_S = 2.0  # so often it is asked whether the caller would still be let in
 _HEARTBEAT_S = 15.0  # a comment so often keeps proxies from closing a quiet stream
 _HEARTBEAT = ": still there\n\n"
@@ -99,7 +100,7 @@ async def changes(
     is_done: Callable[[Document], bool],
     is_welcome: Callable[[], bool],
     *,
-    seconds: float,
+    seconds: float = _OPEN_S,
 ) -> AsyncIterator[str]:
     """A document as an event whenever it has changed, until it is done.
 
@@ -134,7 +135,7 @@ async def arrivals(
     after: int,
     is_welcome: Callable[[], bool],
     *,
-    seconds: float,
+    seconds: float = _OPEN_S,
 ) -> AsyncIterator[str]:
     """Documents that arrive, an event each with its number; whoever comes back names the last.
 

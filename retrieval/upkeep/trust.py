@@ -15,7 +15,7 @@ from retrieval.identities.calibrate import Calibration, calibrate, missing
 from retrieval.identities.health import Findings, examine
 from retrieval.identities.trials import Trials, ask_gallery
 from retrieval.service import Service
-from retrieval.upkeep.documents import FiledPhoto, HealthDocument
+from retrieval.upkeep.documents import CalibrationDocument, FiledPhoto, HealthDocument
 from retrieval.values import Gate
 
 
@@ -81,6 +81,19 @@ def forget_calibration(service: Service) -> None:
     """Let a collection use its model's default threshold again, in all processes."""
     service.catalogue.set_calibration(service.collection.id, None)
     service.write_index()
+
+
+def calibration_shown(service: Service) -> CalibrationDocument:
+    """The gate in use, and the calibration behind it."""
+    calibrated = service.calibrated
+    stored, gate = calibrated.stored, calibrated.gate()
+    return {
+        "threshold": gate.threshold,
+        "margin": gate.margin,
+        "source": gate.source,
+        "measured_at": None if stored is None else stored.measured_at,
+        "calibration": None if stored is None else stored.calibration,
+    }
 
 
 POOR_PX = 40.0  # of a face's box: below a third of a chip, an embedder mostly sees interpolation

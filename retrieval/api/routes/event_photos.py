@@ -218,7 +218,6 @@ async def follow_event(
         lambda: context.streams.look(f"event {event.id}", look),
         lambda document: not document["working"],
         lambda: context.access.is_still(caller),
-        seconds=context.settings.stream_minutes * 60,
     )
     return EventStream(events, context.streams.open(caller.handle or caller.name))
 
@@ -265,7 +264,6 @@ async def follow_sightings(
         arrived,
         begin,
         lambda: context.access.is_still(caller),
-        seconds=context.settings.stream_minutes * 60,
     )
     return EventStream(events, context.streams.open(caller.handle or caller.name))
 

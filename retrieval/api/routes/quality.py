@@ -37,6 +37,7 @@ from retrieval.upkeep.findings import accept, chosen, dismiss, examine_open, ope
 from retrieval.upkeep.trust import (
     Calibrated,
     calibrate_collection,
+    calibration_shown,
     forget_calibration,
 )
 
@@ -50,19 +51,6 @@ BINS = 60
 def show_calibration(service: InGallery) -> Any:
     """Show the threshold that answers use, and the calibration that it comes from, if any."""
     return calibration_shown(service)
-
-
-def calibration_shown(service: Service) -> CalibrationDocument:
-    """The gate in use, and the calibration behind it."""
-    calibrated = service.calibrated
-    stored, gate = calibrated.stored, calibrated.gate()
-    return {
-        "threshold": gate.threshold,
-        "margin": gate.margin,
-        "source": gate.source,
-        "measured_at": None if stored is None else stored.measured_at,
-        "calibration": None if stored is None else stored.calibration,
-    }
 
 
 @routes.post(

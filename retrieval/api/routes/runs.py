@@ -354,7 +354,7 @@ async def follow_run(
 ) -> StreamingResponse:
     """Follow a run by server-sent events: one whenever it has changed, until it has ended.
 
-    A stream ends after a while (ROLLCALL_STREAM_MINUTES), and soon after its key was revoked.
+    A stream ends after a quarter of an hour, and soon after its key was revoked.
     """
     runs = context.catalogue.runs
     run = await run_in_threadpool(own_run, runs, name, run_id)
@@ -363,7 +363,6 @@ async def follow_run(
         lambda: streams.look(run.id, lambda: {**run_document(runs, runs.run(run.id))}),
         lambda document: document["state"] != RunState.WORKING,
         lambda: context.access.is_still(caller),
-        seconds=context.settings.stream_minutes * 60,
     )
     return EventStream(events, streams.open(caller.handle or caller.name))
 

@@ -10,7 +10,6 @@ from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.context import Context
 from retrieval.api.receipts import shown
-from retrieval.api.routes.quality import calibration_shown
 from retrieval.api.routes.runs import RunId, own_run
 from retrieval.api.routing import HR, OPERATOR, VIEWER, By, GuardedRoute, InContext
 from retrieval.api.web.view import InView, places_for
@@ -19,6 +18,7 @@ from retrieval.collection.bulk import run_document
 from retrieval.errors import QueueUnavailable
 from retrieval.identities.calibrate import missing
 from retrieval.upkeep.model_swap import status as status_of_models
+from retrieval.upkeep.trust import calibration_shown
 
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
