@@ -311,14 +311,16 @@ def remove_photo(
 
 def _photo(service: "Service", photo: str) -> "EnrolledFace":
     """The photo that is meant; its path also as seen from the working directory."""
+    from retrieval.photos.urls import absolute
+
     collection = service.collection.id
     try:
         return service.catalogue.find_photo(collection, photo)
     except NotFound:
-        path = Path(photo)
-        if path.is_absolute() or not path.exists():
+        found = str(absolute(Path(photo)))
+        if found == photo or not Path(photo).exists():
             raise
-        return service.catalogue.find_photo(collection, str(path.absolute()))
+        return service.catalogue.find_photo(collection, found)
 
 
 @command(collections, "list")

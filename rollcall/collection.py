@@ -18,7 +18,7 @@ from retrieval.events.shown import Expected
 from retrieval.people.intake import items_of, listed_list, listed_place
 from retrieval.photos.folders import PassedOver, photos_at
 from retrieval.photos.people_list import PeopleList, is_list
-from retrieval.photos.urls import location_of
+from retrieval.photos.urls import absolute, location_of
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.settings_files import load_settings
@@ -145,7 +145,7 @@ class Collection:
     def _listed(
         self, source: str | Path, person: str | None, nested: bool | None, passed: PassedOver
     ) -> Iterator[ListedPhoto]:
-        place = _location(source)
+        place = absolute(_location(source))
         if person is None and is_list(place):
             yield from listed_list(PeopleList(place))
             return
@@ -320,5 +320,7 @@ def _sources(photo: PhotoInput) -> Iterator[Source]:
 
 
 def _pair(person: str, photo: PhotoInput) -> EnrolItem:
-    source = _source(photo)
-    return EnrolItem(person, source.name, source.content)
+    if isinstance(photo, bytes):
+        return EnrolItem(person, "photo", photo)
+    place = absolute(_location(photo))
+    return EnrolItem(person, str(place), place)

@@ -4,6 +4,7 @@ Who may read there is fsspec's configuration or the protocol's own (AWS_*, FSSPE
 ~/.config/fsspec): a URL is stored, shown and logged, so one with a secret in it is refused.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -49,8 +50,19 @@ def location_of(text: str) -> Location:
 
 
 def absolute(location: Location) -> Location:
-    """A path from the root of the file system, so that it means the same file from anywhere."""
-    return location.absolute() if isinstance(location, Path) else location
+    """A path from the root of the file system, so that it means the same file from anywhere.
+
+    It has no `..`: one file is called alike from wherever it is named. Behind a link to a folder,
+    `..` is not what stands before it; there links are followed.
+    """
+    if not isinstance(location, Path):
+        return location
+    if ".." not in location.parts:
+        return location.absolute()
+    plain = Path(os.path.normpath(location.absolute()))
+    with suppress(OSError):
+        return plain if plain.samefile(location) else location.resolve()
+    return location.resolve() if location.exists() else plain
 
 
 def fetch(url: Url, limit: int) -> tuple[bytes, int]:
