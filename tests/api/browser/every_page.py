@@ -178,7 +178,7 @@ def look(page: "Page", path: str, found: list[str], seen: set[str]) -> None:
         page.route("**/v1/**", lambda route: route.fulfill(status=503, json={"detail": "Not now."}))
         page.reload()
         state = f"{path}, without an answer"
-        _await(page, state, found)
+        wait_until_shown(page, state, found)
         if _is_new(whole, seen):
             check(page, state, found)
         page.unroute("**/v1/**")
@@ -211,7 +211,7 @@ def _check_german(page: "Page", state: str, found: list[str]) -> None:
 
 def open_page(page: "Page", path: str, found: list[str]) -> None:
     page.goto(path)
-    _await(page, path, found)
+    wait_until_shown(page, path, found)
 
 
 def _choose(page: "Page") -> bool:
@@ -239,7 +239,7 @@ def _press(page: "Page", name: str) -> bool:
     return True
 
 
-def _await(page: "Page", state: str, found: list[str]) -> None:
+def wait_until_shown(page: "Page", state: str, found: list[str]) -> None:
     """Wait until a page has run its scripts and shows what it asked for, or says that it cannot."""
     page.locator('html:not([data-awaits]), html[data-awaits=""]').wait_for(state="attached")
     from playwright.sync_api import TimeoutError as PlaywrightTimeout

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.api.browser.conftest import LONGEST_MS, LOOKS, settled, watched
+from tests.api.browser.every_page import wait_until_shown
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -334,8 +335,11 @@ def test_every_page_is_photographed(
     context.set_default_timeout(LONGEST_MS)
     page = context.new_page()
 
+    busy: list[str] = []
+
     def shoot(name: str) -> None:
-        page.wait_for_load_state("networkidle")
+        wait_until_shown(page, name, busy)
+        page.wait_for_function("() => [...document.images].every((each) => each.complete)")
         target = shots / f"{name}-{scheme}-{size}.png"
         page.screenshot(path=target)
         assert target.stat().st_size > 5_000
@@ -355,6 +359,7 @@ def test_every_page_is_photographed(
     page.wait_for_url("**/people/*")
     shoot("person")
     context.close()
+    assert busy == []
 
 
 def test_a_face_is_enrolled_by_a_box_drawn_round_it(
