@@ -16,6 +16,7 @@ from retrieval.values import counted
 if TYPE_CHECKING:
     from retrieval.catalogue.copying.restoring import LostPerson
     from retrieval.upkeep.backup.contents import Contents
+    from retrieval.upkeep.backup.restoring import Restored
 
 _NAMED = 10  # people that a question names
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
@@ -168,38 +169,42 @@ def restore(
             note(catalogue, [run.entry(file=str(file), faces=faces)])
     if done is None:
         return
-    contents = done.backup.contents
+    _tell(run, file, done, lost)
+    if in_clear:
+        run.remark(
+            "Vectors and kept photos were encrypted in the backup and lie in the clear here:"
+            " `rollcall catalogue encrypt` encrypts them."
+        )
+    if done.replaced.keyed and not done.replaced.keys_in_use:
+        run.remark("No key opens the HTTP service now. Make one with `rollcall keys create`.")
+
+
+def _tell(run: Run, file: Path, done: "Restored", lost: "Sequence[LostPerson]") -> None:
+    contents, now = done.backup.contents, done.replaced
     sentence = f"Restored {_held(contents, done.kept_photos)}"
-    if done.erasures:
-        sentence += f"; {counted(done.erased_faces, 'face')} deleted since, gone again"
-    if done.revoked_keys:
-        sentence += f"; {counted(done.revoked_keys, 'key')} revoked since, not in use"
-    if done.keyed:
-        whose = "of the backup" if done.keys_of_backup else "of before"
-        sentence += f"; {counted(done.keys_in_use, 'key')} {whose} in use"
+    if now.erasures:
+        sentence += f"; {counted(now.faces, 'face')} deleted since, gone again"
+    if now.revoked:
+        sentence += f"; {counted(now.revoked, 'key')} revoked since, not in use"
+    if now.keyed:
+        whose = "of the backup" if now.keys_of_backup else "of before"
+        sentence += f"; {counted(now.keys_in_use, 'key')} {whose} in use"
     document: dict[str, Any] = {
         "backup": str(file),
         **contents.document(),
         "kept_photos": done.kept_photos,
-        "erasures_applied": done.erasures,
-        "erased_faces": done.erased_faces,
-        "keys": "backup" if done.keys_of_backup else "present",
-        "keys_in_use": done.keys_in_use,
-        "keyed": done.keyed,
-        "revoked_keys": done.revoked_keys,
+        "erasures_applied": now.erasures,
+        "erased_faces": now.faces,
+        "keys": "backup" if now.keys_of_backup else "present",
+        "keys_in_use": now.keys_in_use,
+        "keyed": now.keyed,
+        "revoked_keys": now.revoked,
         "lost": [
             {"collection": each.collection, "person": each.person, "enrolled_again": each.again}
             for each in lost
         ],
     }
     run.emit(document, lambda: run.print(f"{sentence}.", markup=False))
-    if in_clear:
-        run.remark(
-            "Vectors and kept photos were encrypted in the backup and lie in the clear here:"
-            " `rollcall catalogue encrypt` encrypts them."
-        )
-    if done.keyed and not done.keys_in_use:
-        run.remark("No key opens the HTTP service now. Make one with `rollcall keys create`.")
 
 
 def _lost(people: "Sequence[LostPerson]") -> str:

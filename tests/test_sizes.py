@@ -19,9 +19,7 @@ LONG_FUNCTIONS = {
     ("cli/enroll.py", "enroll"),
     ("cli/identify.py", "identify"),
     ("cli/people_sync.py", "sync"),
-    ("retrieval/api/app.py", "create_app"),
     ("retrieval/catalogue/copying/restoring.py", "replace_catalogue"),
-    ("retrieval/upkeep/backup/restoring.py", "restore"),
 }
 
 

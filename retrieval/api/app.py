@@ -119,6 +119,13 @@ def create_app(
     app.add_exception_handler(HTTPException, _shown(problems.on_http_exception))
     app.add_exception_handler(RequestValidationError, _shown(problems.on_invalid))
     app.add_exception_handler(Exception, _shown(problems.on_crash))
+    _enclose(app, context)
+    return app
+
+
+def _enclose(app: FastAPI, context: Context) -> None:
+    """Put around the routes what refuses or packs a request; the last is the outermost."""
+    settings = context.settings
     app.add_middleware(
         Limits,
         max_bytes=settings.max_body_bytes,
@@ -143,7 +150,6 @@ def create_app(
         )
     app.add_middleware(Heads)
     app.add_middleware(Outermost, metrics=context.metrics)
-    return app
 
 
 @cache

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.copying.restoring import LostPerson, lost_people, replace_catalogue
+from retrieval.catalogue.copying.restoring import (
+    LostPerson,
+    Replaced,
+    lost_people,
+    replace_catalogue,
+)
 from retrieval.catalogue.erasing.erasure_log import Erasure, read_receipt
 from retrieval.errors import CatalogueEncrypted, DataInvalid, StoreError, StoreFull
 from retrieval.files.encrypted import Encryptor, is_encrypted
@@ -60,22 +65,12 @@ class Restored:
 
     Attributes:
         backup: what was restored from.
-        erasures: that came after the backup and were applied to it.
-        erased_faces: faces of the backup that they took.
-        keys_of_backup: whether the keys are now those of the backup.
-        keys_in_use: how many keys open the catalogue.
-        keyed: whether the HTTP service asks for a key.
-        revoked_keys: keys of the backup that stay revoked.
+        replaced: what became of the catalogue.
         kept_photos: copies of photos that were put back.
     """
 
     backup: Checked
-    erasures: int
-    erased_faces: int
-    keys_of_backup: bool
-    keys_in_use: int
-    keyed: bool
-    revoked_keys: int
+    replaced: Replaced
     kept_photos: int
 
 
@@ -207,16 +202,7 @@ def restore(
     _retire_indexes(home)
     catalogue.empty_wal()
     logger.info("restore: %d faces, %d photos", checked.contents.faces, put)
-    return Restored(
-        backup=checked,
-        erasures=done.erasures,
-        erased_faces=done.faces,
-        keys_of_backup=done.keys_of_backup,
-        keys_in_use=done.keys_in_use,
-        keyed=done.keyed,
-        revoked_keys=done.revoked,
-        kept_photos=put,
-    )
+    return Restored(checked, done, put)
 
 
 def _opened_by_key(held: Catalogue, file: Path) -> bool:

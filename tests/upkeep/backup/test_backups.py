@@ -138,7 +138,7 @@ def test_everything_that_is_truth_comes_back_and_what_came_later_is_gone(url, ho
         (home / "models.toml").write_text("# changed\n")
         kept_photos(home / "photos", gallery).discard([sha256(1)])
         done = restore(catalogue, home, file)
-        assert (done.kept_photos, done.erasures, done.revoked_keys) == (3, 0, 0)
+        assert (done.kept_photos, done.replaced.erasures, done.replaced.revoked) == (3, 0, 0)
         assert state(catalogue, gallery) == before
         assert [each.name for each in catalogue.collections()] == ["default"]
         assert kept(home) == {sha256(n) for n in range(3)}
@@ -206,7 +206,7 @@ def test_erasures_that_came_after_the_backup_are_applied(url, home, file):
         catalogue.rename_person(gallery, cid.id, "Sid")
         catalogue.delete_collection("doomed")
         done = restore(catalogue, home, file)
-        assert (done.erasures, done.erased_faces) == (3, 6)
+        assert (done.replaced.erasures, done.replaced.faces) == (3, 6)
         assert [person.name for person in catalogue.people(gallery)] == ["Cid", "Dora", "Early"]
         assert [face.sha256 for face in catalogue.photos(gallery)] == [
             sha256(n) for n in (21, 30, 31, 40, 41)
@@ -215,7 +215,7 @@ def test_erasures_that_came_after_the_backup_are_applied(url, home, file):
         assert kept(home) == {sha256(n) for n in (21, 30, 31)} | {sha256(40), sha256(41)}
         assert catalogue.traces([row.tobytes() for row in gone.vectors] + [b"Bob"]) == []
         again = restore(catalogue, home, file)
-        assert again.erasures == 3, "a restore forgets no erasure"
+        assert again.replaced.erasures == 3, "a restore forgets no erasure"
         catalogue.check()
 
 
@@ -224,7 +224,7 @@ def test_a_photo_that_is_enrolled_again_after_its_erasure_stays(catalogue, home,
     catalogue.delete_person(gallery, catalogue.person(gallery, "Ann").id)
     enrol(catalogue, home, gallery, "Ann", [1, 2])
     back_up(catalogue, home, file)
-    assert restore(catalogue, home, file).erasures == 0
+    assert restore(catalogue, home, file).replaced.erasures == 0
     assert catalogue.person(gallery, "Ann").faces == 2
 
 
@@ -248,10 +248,10 @@ def test_a_receipt_tells_an_empty_home_of_an_erasure(catalogue, home, gallery, f
         receipts.append(file.with_name(f"{name}.json"))
         receipts[-1].write_text(json.dumps(document))
     other, fresh = empty
-    assert restore(fresh, other, file).erasures == 0
+    assert restore(fresh, other, file).replaced.erasures == 0
     assert [person.name for person in fresh.people(gallery)] == ["Ann", "Bob"]
     for some in (receipts[:2], receipts[2:]):
-        assert restore(fresh, other, file, receipts=some).erased_faces == 1
+        assert restore(fresh, other, file, receipts=some).replaced.faces == 1
         assert [person.name for person in fresh.people(gallery)] == ["Bob"]
         assert kept(other) == {sha256(3)}
     restore(fresh, other, file)
@@ -281,7 +281,7 @@ def test_a_key_that_was_revoked_since_stays_revoked_and_replies_are_not_kept(
     back_up(catalogue, home, file)
     keys.revoke(gone)
     catalogue.replies.claim("good", "token", "fingerprint")
-    assert restore(catalogue, home, file, keys_of_backup=True).revoked_keys == 1
+    assert restore(catalogue, home, file, keys_of_backup=True).replaced.revoked == 1
     assert keys.check(lost) is None
     assert keys.check(good).name == "good"
     assert catalogue.replies.claim("good", "token", "other") is None
@@ -294,12 +294,12 @@ def test_a_backup_from_before_the_first_key_opens_nothing_and_present_keys_stay(
         keys = catalogue.api_keys
         _, token = keys.create("boss", Role.ADMIN)
         session = catalogue.sessions.open("handle", 1)
-        done = restore(catalogue, home, file)
+        done = restore(catalogue, home, file).replaced
         assert (done.keys_of_backup, done.keys_in_use, done.keyed) == (False, 1, True)
         assert keys.any_made()
         assert keys.check(token).name == "boss"
         assert catalogue.sessions.handle(session) == "handle"
-        done = restore(catalogue, home, file, keys_of_backup=True)
+        done = restore(catalogue, home, file, keys_of_backup=True).replaced
         assert (done.keys_of_backup, done.keys_in_use, done.keyed) == (True, 0, True)
         assert keys.any_made(), "that keys were made once no restore undoes"
         assert keys.check(token) is None
@@ -310,7 +310,7 @@ def test_keys_come_back_into_a_catalogue_that_never_had_any(catalogue, home, gal
     _, token = catalogue.api_keys.create("boss", Role.ADMIN)
     back_up(catalogue, home, file)
     other_home, other = empty
-    done = restore(other, other_home, file)
+    done = restore(other, other_home, file).replaced
     assert (done.keys_of_backup, done.keys_in_use, done.keyed) == (True, 1, True)
     assert other.api_keys.check(token).name == "boss"
 
