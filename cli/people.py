@@ -210,7 +210,7 @@ def undo(
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Take back a rename, merge, move or split, at any later time."""
+    """Take back a rename, merge, move, split or naming of strangers, at any later time."""
     from retrieval.catalogue.documents import Edit
 
     with run.service() as service:

@@ -66,6 +66,7 @@ def name_unknown(
             f"Enrolled {counted(len(found.enrolled), 'face')} as {found.person}.", markup=False
         )
         known = found.document()["now_known"]
+        run.remark(f"`rollcall people undo {found.entry.id}` takes it back.")
         rows = [(answer["photo"], answer["face"], answer["seen_at"]) for answer in known]
         run.table(("photo", "face", "asked"), rows, title="Answers that were unknown, now known")
 

@@ -105,7 +105,7 @@ class Strangers:
         return list_groups(self._service, least=least)
 
     def name(self, group: int, person: str) -> Naming:
-        """Enrol a group's faces under a name.
+        """Enrol a group's faces under a name; `undo` takes it back, by the number of its `entry`.
 
         Raises:
             NotFound: there is no such group (any more).

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, select
 from retrieval.catalogue.lookups import numbered, taken
 from retrieval.catalogue.records import JournalEntry
 from retrieval.catalogue.schema import chunks, faces, people
+from retrieval.values import counted
 
 
 @dataclass(slots=True)
@@ -24,6 +25,8 @@ class Edit:
         seen: rows of events that were the merged person's, by table.
         numbered: (person, number before, number after).
         dismissed: the finding about these people that is no fault, see `upkeep.findings`.
+        named: faces that were enrolled of strangers who got the name; the strangers' own rows
+            wait for the undo, see `Strangers.enrol`.
     """
 
     names: dict[int, str]
@@ -34,6 +37,13 @@ class Edit:
     seen: dict[str, list[int]] = field(default_factory=dict)
     numbered: tuple[int, str | None, str] | None = None
     dismissed: str | None = None
+    named: list[int] | None = None
+
+    @property
+    def gave(self) -> dict[int, int]:
+        """To whom the edit gave each face."""
+        named = next(iter(self.names), 0)
+        return {face: to for face, _, to in self.moves} | dict.fromkeys(self.named or (), named)
 
 
 Obstacle = tuple[str, set[int]]  # what is in the way, and the ids of the people concerned
@@ -52,10 +62,10 @@ def obstacle_to_undo(connection: Connection, collection_id: int, edit: Edit) -> 
 
 def _moved_on(connection: Connection, edit: Edit) -> Obstacle | None:
     """Faces are with another person than the one that the edit gave them to."""
-    found = present(connection, [face_id for face_id, _, _ in edit.moves])
+    found = present(connection, edit.gave)
     moved = {
         face_id: {found[face_id], to}
-        for face_id, _, to in edit.moves
+        for face_id, to in edit.gave.items()
         if face_id in found and found[face_id] != to
     }
     if not moved:
@@ -65,7 +75,7 @@ def _moved_on(connection: Connection, edit: Edit) -> Obstacle | None:
 
 def _source_gone(connection: Connection, edit: Edit) -> Obstacle | None:
     """A person to whom faces, or a name, should go back is not there any more."""
-    needed = {owner for _, owner, _ in edit.moves} | {to for _, _, to in edit.moves}
+    needed = {owner for _, owner, _ in edit.moves} | set(edit.gave.values())
     if edit.renamed is not None:
         needed.add(edit.renamed[0])
     if edit.numbered is not None:
@@ -84,7 +94,7 @@ def _made_has_more(connection: Connection, edit: Edit) -> Obstacle | None:
     """The person whom the edit made has other faces, or another name, by now."""
     if edit.made is None:
         return None
-    own = {face_id for face_id, _, _ in edit.moves}
+    own = set(edit.gave)
     query = select(faces.c.id).where(faces.c.person_id == edit.made)
     more = set(connection.scalars(query)) - own
     name = connection.scalar(select(people.c.name).where(people.c.id == edit.made))
@@ -157,7 +167,7 @@ def entry_of(row: Row[Any]) -> JournalEntry:
         kind=row.kind,
         summary=_summary(row.kind, edit) if edit.names else "concerned a deleted person",
         people=tuple(sorted(edit.names)),
-        faces=tuple(face_id for face_id, _, _ in edit.moves),
+        faces=tuple(edit.gave),
         created_at=row.created_at,
         undone_at=row.undone_at,
         erased=row.document is None,
@@ -170,6 +180,9 @@ def _summary(kind: str, edit: Edit) -> str:
     if edit.removed is not None:
         into = next(name for key, name in edit.names.items() if key != edit.removed["id"])
         return f"merged {edit.removed['name']} into {into}"
+    if edit.named is not None:
+        strangers = counted(len(edit.named), "unknown face")
+        return f"named {strangers} {' and '.join(edit.names.values())}"
     if edit.numbered is not None:
         return f"gave {edit.names[edit.numbered[0]]} the number {edit.numbered[2]}"
     if edit.dismissed is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from retrieval.catalogue.changes import check_model, lock_collection, log_changes
 from retrieval.catalogue.encrypted.encoding import encode_vectors, to_bytes
@@ -201,6 +201,16 @@ def _owned(connection: Connection, collection_id: int, sha256s: Iterable[str]) -
         for sha256, face_id, *owner in rows:
             found[sha256] = _Owned(_Owner(*owner), face_id)
     return found
+
+
+def take_back(connection: Connection, collection_id: int, face_ids: Sequence[int]) -> None:
+    """Take faces out of a collection, and the photos that have none left; indexes are told."""
+    log_changes(connection, collection_id, face_ids)
+    for some in chunks(face_ids):
+        shown = connection.scalars(select(faces.c.photo_id).where(faces.c.id.in_(some))).all()
+        connection.execute(delete(faces).where(faces.c.id.in_(some)))
+        left = select(faces.c.id).where(faces.c.photo_id == photos.c.id).exists()
+        connection.execute(delete(photos).where(photos.c.id.in_(shown), ~left))
 
 
 def _cleaned(face: NewFace) -> NewFace:

@@ -1,4 +1,4 @@
-"""Edits of people that can be undone at any later time: rename, merge, split and move.
+"""Edits of people that can be undone at any later time: rename, merge, split, move, name strangers.
 
 Each edit is one transaction with one journal entry, whose document says what to put back: faces
 with the person they came from, a name, a person who was merged away or made. Deleting a person
@@ -78,7 +78,7 @@ def _renamed(
     _check_free(connection, collection_id, new_name, person)
     set_name(connection, person.id, new_name)
     edit = Edit({person.id: new_name}, renamed=(person.id, person.name, new_name))
-    return person, _write(connection, collection_id, "rename", edit)
+    return person, write(connection, collection_id, "rename", edit)
 
 
 def _numbered(
@@ -97,7 +97,7 @@ def _numbered(
         raise AlreadyExists(f"The number {cleaned} is {owner.name}'s. Nobody else can have it.")
     set_number(connection, person.id, cleaned)
     edit = Edit({person.id: person.name}, numbered=(person.id, person.external_id, cleaned))
-    return person, _write(connection, collection_id, "number", edit)
+    return person, write(connection, collection_id, "number", edit)
 
 
 def cover(connection: Connection, collection_id: int, meant: int | Person, face_id: int) -> Person:
@@ -127,7 +127,7 @@ def dismiss(
     lock_collection(connection, collection_id)
     concerned = [person_by_id(connection, collection_id, person_id) for person_id in whom]
     edit = Edit({person.id: person.name for person in concerned}, dismissed=finding)
-    return _write(connection, collection_id, "dismiss", edit)
+    return write(connection, collection_id, "dismiss", edit)
 
 
 def dismissed(connection: Connection, collection_id: int) -> set[str]:
@@ -168,7 +168,7 @@ def merge(
     assign(connection, collection_id, dict.fromkeys(moving, into_id))
     edit.seen = events.merge_people(connection, person_id, into_id)
     connection.execute(delete(people).where(people.c.id == person_id))
-    return _write(connection, collection_id, "merge", edit)
+    return write(connection, collection_id, "merge", edit)
 
 
 def split(
@@ -196,7 +196,7 @@ def split(
     edit = Edit({person_id: person.name, made: new_name}, made=made)
     edit.moves = [(face_id, person_id, made) for face_id in sorted(owners)]
     assign(connection, collection_id, dict.fromkeys(owners, made))
-    return _write(connection, collection_id, "split", edit)
+    return write(connection, collection_id, "split", edit)
 
 
 def move(connection: Connection, collection_id: int, moves: Iterable[Move]) -> JournalEntry:
@@ -230,7 +230,7 @@ def move(connection: Connection, collection_id: int, moves: Iterable[Move]) -> J
     edit = Edit(names | {row.id: row.name for row in connection.execute(query)})
     edit.moves = [(face_id, owner, to) for face_id, (owner, to) in sorted(moving.items())]
     assign(connection, collection_id, {face_id: to for face_id, (_, to) in moving.items()})
-    return _write(connection, collection_id, "move", edit)
+    return write(connection, collection_id, "move", edit)
 
 
 def entries(
@@ -307,7 +307,8 @@ def assign(connection: Connection, collection_id: int, owners: Mapping[int, int]
     log_changes(connection, collection_id, sorted(owners))
 
 
-def _write(connection: Connection, collection_id: int, kind: str, edit: Edit) -> JournalEntry:
+def write(connection: Connection, collection_id: int, kind: str, edit: Edit) -> JournalEntry:
+    """Write an edit into the journal, in the transaction that made it."""
     row = {
         "collection_id": collection_id,
         "kind": kind,

@@ -277,10 +277,10 @@ class JournalEntry:
 
     Attributes:
         id: the entry's, to undo it by.
-        kind: rename, merge, split or move.
+        kind: rename, number, merge, split, move, dismiss, or name for strangers who were named.
         summary: what was done, in words, with the names of then.
         people: ids of everybody concerned, also of who was merged away.
-        faces: ids of the faces that changed hands.
+        faces: ids of the faces that changed hands, or were enrolled.
         created_at: in UTC.
         undone_at: in UTC, None while it stands.
         erased: somebody concerned was deleted since: it names nobody and cannot be undone.

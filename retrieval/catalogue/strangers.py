@@ -1,6 +1,6 @@
 """Unknown faces that queries met, kept for a time: strangers who come again can be named."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
+    func,
     insert,
     select,
     update,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from retrieval.catalogue import enrolment
 from retrieval.catalogue.changes import dimension_of, lock_collection
 from retrieval.catalogue.database import Database
+from retrieval.catalogue.edits import Edit
 from retrieval.catalogue.encrypted.encoding import (
     decode_vectors,
     encode_vectors,
@@ -33,8 +35,10 @@ from retrieval.catalogue.encrypted.encoding import (
 )
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.same_vectors import rows_with
+from retrieval.catalogue.journal import write
+from retrieval.catalogue.names import clean_external_id, clean_name, folded
 from retrieval.catalogue.picture_rows import Of, insert_pictures
-from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
+from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, JournalEntry, NewFace
 from retrieval.catalogue.schema import (
     Id,
     Moment,
@@ -44,8 +48,9 @@ from retrieval.catalogue.schema import (
     days_ago,
     metadata,
     now,
+    people,
 )
-from retrieval.errors import NotFound
+from retrieval.errors import AlreadyExists, NotFound
 from retrieval.values import Floats, Ints, Vectors
 
 unknowns = Table(
@@ -66,7 +71,8 @@ unknowns = Table(
     Column("box", LargeBinary, nullable=False),  # as in faces
     Column("landmarks", LargeBinary, nullable=False),
     Column("vector", LargeBinary, nullable=False),
-    Column("group_id", Id),  # its group's first face; null until it is grouped
+    # Its group's first face; null until it is grouped; below 0, known since the edit of that number
+    Column("group_id", Id),
     Column("seen_at", Moment, nullable=False),
     Column("fingerprint", Text, nullable=False, server_default=""),  # of the model that saw it
     UniqueConstraint("collection_id", "sha256", "face"),
@@ -175,6 +181,7 @@ class Strangers:
         query = select(unknowns).where(
             unknowns.c.collection_id == collection_id,
             unknowns.c.fingerprint == _model(collection_id).scalar_subquery(),
+            func.coalesce(unknowns.c.group_id, 0) >= 0,
         )
         if days is not None:
             query = query.where(unknowns.c.seen_at >= days_ago(days))
@@ -211,8 +218,10 @@ class Strangers:
         faces: Sequence[NewFace],
         fingerprint: str,
         apart: Callable[[NewFace], NewFace],
-    ) -> list[Enrolment]:
+    ) -> tuple[list[Enrolment], JournalEntry]:
         """Make strangers' faces a person's: enrolled and strangers no more, or nothing at all.
+
+        Until unknown faces as old go, their rows wait for an undo of the edit, which nobody sees.
 
         Args:
             collection_id: whose.
@@ -222,7 +231,11 @@ class Strangers:
             apart: makes of a face one that is known by its part of the photo, for a photo that is
                 enrolled for somebody else.
 
+        Returns:
+            what became of each face, and the edit, to be undone.
+
         Raises:
+            AlreadyExists: the name or the number is somebody else's, or several people's.
             NotFound: one of them is gone, or of another group: somebody else was faster.
             ModelSwitched: the collection has another model now.
         """
@@ -239,6 +252,7 @@ class Strangers:
                     "These unknown faces were named, forgotten or grouped anew meanwhile. Nothing"
                     " was changed; list them again."
                 )
+            before = _numbers(connection, collection_id, faces)
             enrolled = enrolment.enrol(connection, collection_id, faces, fingerprint)
             shared = [
                 row
@@ -249,16 +263,16 @@ class Strangers:
             again = enrolment.enrol(connection, collection_id, parts, fingerprint)
             for row, each in zip(shared, again, strict=True):
                 enrolled[row] = each
-            for some in chunks(ids):
-                connection.execute(delete(unknowns).where(unknowns.c.id.in_(some)))
+            edit = _edit(faces, enrolled, before)
+            entry = write(connection, collection_id, "name", edit)
+            _hide(connection, ids, entry.id)
             self._database.edited(connection, enrolled)
-        return enrolled
+        return enrolled, entry
 
-    def forget(self, ids: Iterable[int]) -> None:
-        """Delete faces for good."""
+    def know(self, ids: Iterable[int], entry: int) -> None:
+        """Say that faces are known since an edit: strangers no more, until it is undone."""
         with self._database.writing() as connection:
-            for some in chunks(ids):
-                connection.execute(delete(unknowns).where(unknowns.c.id.in_(some)))
+            _hide(connection, ids, entry)
 
     def forget_group(self, collection_id: int, group_id: int, seen: Iterable[int]) -> int:
         """Delete the faces of a group for good, as somebody saw it; return how many there were.
@@ -278,10 +292,70 @@ class Strangers:
             return self._database.edited(connection, gone)
 
     def forget_all(self, collection_id: int) -> int:
-        """Delete all unknown faces of a collection for good; return how many there were."""
+        """Delete all unknown faces of a collection for good; return how many strangers' there were.
+
+        Those that are known by now go too: an undo brings no stranger back.
+        """
         with self._database.writing() as connection:
             mine = delete(unknowns).where(unknowns.c.collection_id == collection_id)
+            connection.execute(mine.where(unknowns.c.group_id < 0))
             return self._database.edited(connection, connection.execute(mine).rowcount)
+
+
+def _numbers(
+    connection: Connection, collection_id: int, new: Sequence[NewFace]
+) -> dict[int, str | None]:
+    """The numbers of those who have the name of faces already, by person."""
+    names = {folded(clean_name(face.person)) for face in new}
+    query = select(people.c.id, people.c.external_id).where(
+        people.c.collection_id == collection_id, people.c.folded.in_(names)
+    )
+    return {row.id: row.external_id for row in connection.execute(query)}
+
+
+def _edit(
+    new: Sequence[NewFace], enrolled: Sequence[Enrolment], before: Mapping[int, str | None]
+) -> Edit:
+    """What enrolling strangers did.
+
+    Raises:
+        AlreadyExists: one of them could not be enrolled.
+    """
+    taken = (EnrolmentOutcome.ENROLLED, EnrolmentOutcome.DUPLICATE)
+    for each in enrolled:
+        if each.outcome not in taken or each.person_id is None:
+            raise AlreadyExists(f"Not taken: {each.reason}.")
+    person = int(enrolled[0].person_id or 0)
+    edit = Edit({person: clean_name(new[0].person)}, named=[])
+    edit.named = [
+        int(each.face_id or 0) for each in enrolled if each.outcome is EnrolmentOutcome.ENROLLED
+    ]
+    number = clean_external_id(new[0].external_id)
+    if person not in before:
+        edit.made = person
+    elif number is not None and before[person] is None:
+        edit.numbered = person, None, number
+    return edit
+
+
+def _hide(connection: Connection, ids: Iterable[int], entry: int) -> None:
+    for some in chunks(ids):
+        chosen = update(unknowns).where(unknowns.c.id.in_(some))
+        connection.execute(chosen.values(group_id=-entry))
+
+
+def unname(connection: Connection, collection_id: int, entry: int, enrolled: Iterable[int]) -> None:
+    """Undo a naming: the faces that it enrolled go, and whoever was named is a stranger again."""
+    enrolment.take_back(connection, collection_id, sorted(enrolled))
+    mine = (unknowns.c.collection_id == collection_id) & (unknowns.c.group_id == -entry)
+    connection.execute(update(unknowns).where(mine).values(group_id=None))
+
+
+def erase_named(connection: Connection, collection_id: int, entries: Iterable[int]) -> None:
+    """Delete those who are known since edits that cannot be undone any more."""
+    mine = unknowns.c.collection_id == collection_id
+    for some in chunks([-entry for entry in entries]):
+        connection.execute(delete(unknowns).where(mine, unknowns.c.group_id.in_(some)))
 
 
 def _keep_pictures(

@@ -16,6 +16,7 @@ from retrieval.catalogue.journal import assign, set_name, set_number
 from retrieval.catalogue.names import spelled
 from retrieval.catalogue.records import JournalEntry
 from retrieval.catalogue.schema import journal, journal_people, now, people
+from retrieval.catalogue.strangers import unname
 from retrieval.errors import NotFound, UndoImpossible
 
 
@@ -50,6 +51,8 @@ def undo(connection: Connection, collection_id: int, entry_id: int | None = None
     before = {face_id: owner for face_id, owner, _ in edit.moves}
     still = present(connection, before)
     assign(connection, collection_id, {face_id: before[face_id] for face_id in still})
+    if edit.named is not None:
+        unname(connection, collection_id, row.id, present(connection, edit.named))
     if edit.made is not None:
         connection.execute(delete(people).where(people.c.id == edit.made))
     if edit.renamed is not None:

@@ -68,6 +68,7 @@ class NamingDocument(TypedDict):
     person: str
     enrolled: list[SeenFace]
     now_known: list[SeenFace]
+    edit: EntryDocument
 
 
 class PreviewDocument(TypedDict):

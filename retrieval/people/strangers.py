@@ -8,7 +8,7 @@ import numpy as np
 
 from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.names import clean_external_id, clean_name
-from retrieval.catalogue.records import Enrolment, NewFace
+from retrieval.catalogue.records import Enrolment, JournalEntry, NewFace
 from retrieval.catalogue.strangers import Strangers, UnknownFace
 from retrieval.collection.active_model import CANDIDATES
 from retrieval.errors import NotFound
@@ -66,11 +66,13 @@ class Naming:
         person: the name.
         enrolled: faces of the group that are enrolled now.
         known: other faces, unknown until now, that are named as this person from now on.
+        entry: of the journal; its undo makes all of them unknown again.
     """
 
     person: str
     enrolled: tuple[UnknownFace, ...]
     known: tuple[UnknownFace, ...]
+    entry: JournalEntry
 
     def document(self) -> NamingDocument:
         """As JSON."""
@@ -78,6 +80,7 @@ class Naming:
             "person": self.person,
             "enrolled": [_told(face) for face in self.enrolled],
             "now_known": [_told(face) for face in (*self.enrolled, *self.known)],
+            "edit": {"entry": self.entry.id, "summary": self.entry.summary},
         }
 
 
@@ -117,7 +120,7 @@ def name_group(
     face_ids: Collection[int] | None = None,
     external_id: str | None = None,
 ) -> Naming:
-    """Enrol a group's faces under a name.
+    """Enrol a group's faces under a name, as an edit that can be undone.
 
     Args:
         service: of the collection.
@@ -129,6 +132,7 @@ def name_group(
     Raises:
         NotFound: there is no such group (any more), or one of these faces is not in it.
         NameInvalid: an empty or unprintable name.
+        AlreadyExists: the number is somebody else's, or several people have the name.
     """
     name, number = clean_name(name), clean_external_id(external_id)
     store = service.catalogue.strangers
@@ -148,12 +152,12 @@ def name_group(
         raise NotFound(
             f"There is no group {group_id} of unknown faces. `rollcall unknowns list` shows them."
         )
-    enrolments = _enrol(service, store, faces, (name, number), model)
+    enrolments, entry = _enrol(service, store, faces, (name, number), model)
     taken = {face.id for face in faces}
     others = [face for face in kept if face.id not in taken]
     known = _named(service, others, enrolments, model)
-    store.forget(face.id for face in known)
-    return Naming(name, tuple(faces), tuple(known))
+    store.know((face.id for face in known), entry.id)
+    return Naming(name, tuple(faces), tuple(known), entry)
 
 
 def _distance(service: Service, faces: int) -> float:
@@ -196,7 +200,7 @@ def _enrol(
     faces: Sequence[UnknownFace],
     who: tuple[str, str | None],
     model: str,
-) -> list[Enrolment]:
+) -> tuple[list[Enrolment], JournalEntry]:
     """Enrol faces; a photo that shows somebody enrolled as well is known by its part."""
     new = [_new_face(face, *who) for face in faces]
     return store.enrol(service.collection.id, faces, new, model, _apart)

@@ -35,6 +35,15 @@ def test_a_stranger_who_comes_again_is_one_group_and_is_known_once_named(
     assert len(named.json()["enrolled"]) == 3
     assert who(client, BLUE) == ["Blau"]
     assert len(client.get("/v1/unknowns").json()["groups"]) == 1
+    edit = named.json()["edit"]
+    assert edit["summary"] == "named 3 unknown faces Blau"
+    assert client.post("/v1/undo", json={"edit": edit["entry"]}).status_code == 200
+    again = client.get("/v1/unknowns").json()["groups"]
+    assert [(each["faces"], each["photos"]) for each in again] == [
+        (each["faces"], each["photos"]) for each in groups
+    ]
+    assert who(client, BLUE) == [None]
+    assert "Blau" not in {each["person"] for each in client.get("/v1/people").json()["people"]}
 
 
 def test_a_group_that_is_not_there_cannot_be_named_or_shown(

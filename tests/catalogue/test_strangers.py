@@ -88,13 +88,15 @@ def test_the_newest_are_given_where_there_are_too_many(catalogue: Catalogue) -> 
     assert [face.sha256 for face in store.newest(1, limit=2, days=None)] == ["b", "c"]
 
 
-def test_groups_are_kept_and_faces_forgotten(catalogue: Catalogue) -> None:
+def test_groups_are_kept_and_faces_that_are_known_are_strangers_no_more(
+    catalogue: Catalogue,
+) -> None:
     store = _keep(catalogue, [_face("a"), _face("b"), _face("c")])
     ids = np.array([face.id for face in store.newest(1, limit=10, days=None)])
     store.group(ids, ids[[0, 0, 2]])
     found = store.newest(1, limit=10, days=None)
     assert [face.group for face in found] == ids[[0, 0, 2]].tolist()
-    store.forget(ids[:2].tolist())
+    store.know(ids[:2].tolist(), entry=1)
     assert [face.sha256 for face in store.newest(1, limit=10, days=None)] == ["c"]
     assert store.forget_all(1) == 1
     assert store.newest(1, limit=10, days=None) == []

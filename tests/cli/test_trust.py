@@ -157,6 +157,7 @@ def test_unknown_faces_are_listed_named_and_forgotten(tmp_path: Path) -> None:
     result = rollcall(tmp_path, "unknowns", "name", groups[0]["group"], "Grace")
     assert result.exit_code == 0, result.stderr
     assert "Enrolled 5 faces as Grace." in result.stdout
+    assert "`rollcall people undo 1` takes it back." in result.stderr
     people = document(rollcall(tmp_path, "people", "list", "--json"))["people"]
     assert [each["photos"] for each in people if each["person"] == "Grace"] == [5]
     gone = document(rollcall(tmp_path, "unknowns", "forget", "--yes", "--json"))

@@ -1,16 +1,18 @@
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from retrieval.errors import NameInvalid, NotFound
+from retrieval.errors import AlreadyExists, NameInvalid, NotFound, UndoImpossible
 from retrieval.identities.groups import pairwise_f1
 from retrieval.people.strangers import list_groups, name_group
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service
+from tests.catalogue.made import new_face
 from tests.identities.made import Crowd, crowd
 from tests.trusted import enrol, open_service, unknown_face
 
@@ -90,6 +92,78 @@ def test_other_answers_in_which_the_person_was_unknown_are_told(service: Service
     told = named.document()["now_known"]
     assert {answer["photo"] for answer in told} >= {"query0.jpg", "later0.jpg"}
     assert list_groups(service) == []
+
+
+def test_an_undone_naming_makes_all_of_them_strangers_again(service: Service) -> None:
+    """Those who were known by it too; whoever was made by it goes, whoever was there stays."""
+    enrol(service, crowd(20, 4, seed=1))
+    catalogue, collection = service.catalogue, service.collection.id
+    before = catalogue.people(collection)
+    strangers = crowd(1, 12, seed=2, noise=0.1)
+    _meet(service, Crowd(strangers.vectors[:6], strangers.people[:6]))
+    group = list_groups(service)[0]
+    _meet(service, Crowd(strangers.vectors[6:], strangers.people[6:]), prefix="later")
+    named = name_group(service, group.id, "Grace", external_id="7")
+    assert (named.entry.kind, len(named.entry.faces)) == ("name", 6)
+    assert named.entry.summary == "named 6 unknown faces Grace"
+    assert list_groups(service) == []
+
+    catalogue.undo(collection, named.entry.id)
+    assert catalogue.people(collection) == before
+    (again,) = list_groups(service)
+    assert len(again.faces) == 12
+    service.gallery.catch_up()
+    hits = service.gallery.search(group.faces[0].vector[None], 20)
+    assert hits.people.max() <= max(person.id for person in before)
+
+    there = name_group(service, again.id, before[0].name, external_id="8")
+    assert catalogue.person(collection, before[0].name).external_id == "8"
+    catalogue.undo(collection, there.entry.id)
+    assert catalogue.people(collection) == before
+    assert len(list_groups(service)[0].faces) == 12
+
+
+def test_a_naming_is_not_undone_under_whoever_has_changed_since(service: Service) -> None:
+    catalogue, collection = service.catalogue, service.collection.id
+    enrol(service, crowd(2, 4, seed=1))
+    into = catalogue.people(collection)[0].name
+    _meet(service, crowd(1, 4, seed=2, noise=0.1))
+    named = name_group(service, list_groups(service)[0].id, "Grace")
+    merged = catalogue.merge_people(
+        collection, catalogue.person(collection, "Grace"), catalogue.person(collection, into)
+    )
+    with pytest.raises(UndoImpossible, match=rf"Undo edit {merged.id} \(merge\) first"):
+        catalogue.undo(collection, named.entry.id)
+    catalogue.undo(collection, merged.id)
+    catalogue.undo(collection, named.entry.id)
+    assert "Grace" not in {person.name for person in catalogue.people(collection)}
+
+
+def test_whoever_is_deleted_leaves_no_stranger_who_was_known_by_their_name(
+    service: Service, tmp_path: Path
+) -> None:
+    catalogue, collection = service.catalogue, service.collection.id
+    enrol(service, crowd(20, 4, seed=1))
+    strangers = crowd(1, 8, seed=2, noise=0.1)
+    _meet(service, Crowd(strangers.vectors[:4], strangers.people[:4]))
+    group = list_groups(service)[0]
+    _meet(service, Crowd(strangers.vectors[4:], strangers.people[4:]), prefix="later")
+    name_group(service, group.id, "Grace")
+    catalogue.delete_person(collection, catalogue.person(collection, "Grace"))
+    database = sqlite3.connect(tmp_path / "catalogue.db")
+    assert database.execute("SELECT count(*) FROM unknowns").fetchone() == (0,)
+    database.close()
+
+
+def test_a_name_that_several_have_names_no_stranger(service: Service) -> None:
+    catalogue, collection = service.catalogue, service.collection.id
+    for number in (1, 2):
+        catalogue.enrol(collection, [new_face("Ann", number, str(number), dimension=48)])
+    _meet(service, crowd(1, 4, seed=2, noise=0.1))
+    (group,) = list_groups(service)
+    with pytest.raises(AlreadyExists, match="several people have this name"):
+        name_group(service, group.id, "Ann")
+    assert [left.id for left in list_groups(service)] == [group.id]
 
 
 def test_two_strangers_of_one_photo_can_both_be_named(service: Service) -> None:

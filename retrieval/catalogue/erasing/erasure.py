@@ -151,6 +151,7 @@ def _delete_person(connection: Connection, collection_id: int, person: Person) -
     strangers.take_names_out(connection, collection_id, mentions)
     every = same_people(connection, person_id)
     entries = select(journal_people.c.entry_id).where(journal_people.c.person_id.in_(every))
+    strangers.erase_named(connection, collection_id, connection.scalars(entries))
     connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))
     connection.execute(delete(people).where(people.c.id == person_id))
     return replace(erased, people=(person_id,), names=frozenset(names), seen=seen)

@@ -358,6 +358,12 @@ def test_a_stranger_is_named_as_one_of_two_namesakes_or_forgotten(
     page.wait_for_function(
         "(n) => document.querySelectorAll('#groups > li').length === n", arg=before - 2
     )
+    with page.expect_navigation():
+        page.get_by_role("button", name="Undo", exact=True).click()
+    settled(page)
+    assert tiles.count() == before - 1, "whoever was named is a stranger again"
+    (ann,) = asked(service, "/v1/people?external_id=12")["people"]
+    assert ann["photos"] == 2
 
 
 def test_a_photo_that_was_not_taken_is_mended_and_another_left_out_and_back(

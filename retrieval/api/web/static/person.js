@@ -206,7 +206,8 @@ function stranger(each) {
   picture.append(image);
   const enrol = element("button", { class: "button small", onclick: async () => {
     try {
-      await call("POST", `/v1/unknowns/${each.group}/name`, { json: { person_id: Number(id), called: name, face_ids: each.face_ids } });
+      const { edit } = await call("POST", `/v1/unknowns/${each.group}/name`, { json: { person_id: Number(id), called: name, face_ids: each.face_ids } });
+      rememberUndo({ id: edit.entry, summary: edit.summary });
       location.reload();
     } catch (error) {
       tellProblem(error);

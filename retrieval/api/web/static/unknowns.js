@@ -1,6 +1,6 @@
 // Strangers: a name enrols a group, and earlier answers become known; or it is forgotten.
 
-import { acting, call, element, mayEdit, pageOf, ready, speak } from "./api.js";
+import { acting, call, element, mayEdit, pageOf, ready, rememberUndo, speak } from "./api.js";
 import { list, n, t } from "./messages.js";
 import { released, takenOut } from "./redrawing.js";
 import { askWho } from "./who.js";
@@ -24,6 +24,8 @@ async function name(tile, whose) {
     element("strong", {}, told), " ", element("a", { href: pageOf("/people", { search: named.person }) }, t("Show the person")),
     element("p", { class: "small" }, t("Now known in: {photos}", { photos: list(photos) })))));
   await takeAway(tile);
+  rememberUndo({ id: named.edit.entry, summary: told });
+  document.dispatchEvent(new Event("undo-offered"));
   speak(told);
 }
 
