@@ -16,11 +16,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.names import clean_name
-from retrieval.catalogue.records import Collection, Person
+from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import Run
 from retrieval.catalogue.strangers import UnknownFace
 from retrieval.collection import pictures
+from retrieval.collection.already_enrolled import AlreadyEnrolled
 from retrieval.collection.answers import (
     GalleryState,
     PhotoAnswer,
@@ -37,18 +37,16 @@ from retrieval.collection.naming import photo_answer, unknown_faces
 from retrieval.collection.photo_faces import Choice, PhotoFaces, PhotoFailure
 from retrieval.collection.pipeline import Pipeline
 from retrieval.collection.thumbnails import cut
-from retrieval.errors import NameInvalid, NotFound
+from retrieval.errors import NotFound
 from retrieval.faces.liveness import Liveness
 from retrieval.identities.decide import decide
-from retrieval.identities.outliers import unlike_the_rest
 from retrieval.index.clusters import Clusters
 from retrieval.index.people_index import PeopleIndex
 from retrieval.photos.store import PhotoStore
 from retrieval.photos.video_rules import VideoRules
 from retrieval.protocols import ChangeFeed
-from retrieval.values import Detail, Gate, Source, Vectors, found_ids
+from retrieval.values import Detail, Gate, Source, found_ids
 
-UNLIKE = "looks unlike the other photos of this person: does it show somebody else?"
 CANDIDATES = 5  # people that an answer names
 STRANGER_DAYS = 30  # for faces of events that are nobody's, unless the settings say otherwise
 
@@ -254,18 +252,19 @@ class ActiveModel:
             since: when the enrolment began: who was enrolled before may be another of the name.
         """
         gate = self._parts.gate(self.collection)
+        known = AlreadyEnrolled(self._catalogue, self.collection.id, self._feed)
         taken = Enroller(
             self._catalogue,
             self.collection,
             self.pipeline,
             kept,
             thumbnails=self._parts.keeping.thumbnails,
-            enrolled=self._vectors_of,
+            enrolled=known.vectors_of,
             same_from=gate.of_photos if gate.unlike is None else gate.unlike,
-            namesake=partial(self._namesake, since),
+            namesake=partial(known.namesake, since),
             unlike=gate.unlike,
         ).take(batch)
-        remarks = self._remarks(taken)
+        remarks = known.remarks(taken, gate.unlike)
         return [
             replace(
                 result,
@@ -274,40 +273,6 @@ class ActiveModel:
             )
             for result in taken
         ]
-
-    def _vectors_of(self, person: str) -> Vectors:
-        """What the enrolled photos of a person show."""
-        try:
-            known = self._catalogue.person(self.collection.id, clean_name(person)).id
-        except (NotFound, NameInvalid):
-            return np.zeros((0, self.collection.dimension), np.float32)
-        return self._feed.of_people(np.array([known], np.int64)).vectors
-
-    def _namesake(
-        self, since: datetime, name: str, number: str | None
-    ) -> tuple[Person, Vectors] | None:
-        """Who was enrolled before, and would be taken for somebody by the name alone."""
-        collection = self.collection.id
-        there = self._catalogue.namesakes(collection, clean_name(name))
-        if number is not None and any(each.external_id == number for each in there):
-            return None  # the number says who it is
-        there = [each for each in there if number is None or each.external_id is None]
-        meant = [each for each in there if each.name == clean_name(name)] or there
-        if len(meant) != 1 or meant[0].created_at >= since:
-            return None
-        return meant[0], self._feed.of_people(np.array([meant[0].id], np.int64)).vectors
-
-    def _remarks(self, taken: Sequence[EnrolResult]) -> dict[int, str]:
-        """What is odd about faces that were enrolled now, by face."""
-        threshold = self._parts.gate(self.collection).unlike
-        new = {result.face_id for result in taken if result.outcome == "enrolled"}
-        if threshold is None or not new:
-            return {}
-        found = self._catalogue.faces([face for face in new if face is not None])
-        people = np.unique([face.person_id for face in found.values()])
-        enrolled = self._feed.of_people(people.astype(np.int64))
-        odd = unlike_the_rest(enrolled.vectors, enrolled.people, threshold)
-        return {face: UNLIKE for face in enrolled.added[odd].tolist() if face in new}
 
     # Asking
 
