@@ -33,6 +33,7 @@ from retrieval.catalogue.models.other_model_rows import (
 from retrieval.catalogue.models.vectors import face_columns, forget_some, put_vectors
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.schema import chunks, faces, now
+from retrieval.catalogue.transactions import question
 from retrieval.errors import AlreadyExists, SwapIncomplete
 from retrieval.values import Ints, Vectors, check_vectors
 
@@ -88,15 +89,8 @@ class OtherModels:
                 )
             return the_other(connection, collection_id)
 
-    def find(self, collection_id: int) -> OtherModel | None:
-        """The collection's other model, or None."""
-        with self._database.reading() as connection:
-            return find_other(connection, collection_id)
-
-    def get(self, collection_id: int) -> OtherModel:
-        """The collection's other model, or NotFound."""
-        with self._database.reading() as connection:
-            return the_other(connection, collection_id)
+    find = question(find_other)
+    get = question(the_other)
 
     def model(self, collection_id: int, fingerprint: str) -> Collection:
         """The collection as it is with one of its two models.
@@ -144,10 +138,7 @@ class OtherModels:
             rows = connection.execute(query.order_by(faces.c.id).limit(limit))
             return [known_face(row) for row in rows]
 
-    def lacks(self, collection_id: int, fingerprint: str) -> int:
-        """How many faces have no vector of a model."""
-        with self._database.reading() as connection:
-            return lacking_count(connection, collection_id, fingerprint)
+    lacks = question(lacking_count)
 
     def put(
         self, collection_id: int, fingerprint: str, face_ids: Sequence[int], vectors: Vectors

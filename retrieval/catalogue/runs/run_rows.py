@@ -137,10 +137,10 @@ def created(
     return run_meant(connection, str(row["id"]))
 
 
-def unfinished(
+def newest_unfinished(
     connection: Connection, kind: str, collection: str, source: str, options: Mapping[str, Any]
 ) -> Run | None:
-    """The newest run of just these words that is not finished, or not fetched."""
+    """The newest run of just these words that is not finished, or not fetched; or None."""
     answers = select(run_photos.c.id).where(
         run_photos.c.run_id == runs.c.id, run_photos.c.answer.is_not(None)
     )

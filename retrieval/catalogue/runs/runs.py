@@ -34,14 +34,15 @@ from retrieval.catalogue.runs.run_rows import (
     is_done,
     is_own,
     known_paths,
+    newest_unfinished,
     of_runs,
     row_of,
     run_meant,
     run_photos,
     runs,
-    unfinished,
 )
 from retrieval.catalogue.schema import chunks, days_ago, meta, now
+from retrieval.catalogue.transactions import question
 from retrieval.errors import NotFound
 
 
@@ -57,15 +58,7 @@ class Runs:
             run = created(connection, kind, collection, source, options)
             return self._database.edited(connection, run)
 
-    def run(self, run_id: str) -> Run:
-        """A run, named by its id or the beginning of it.
-
-        Raises:
-            NotFound: there is none.
-            InputError: several begin so.
-        """
-        with self._database.reading() as connection:
-            return run_meant(connection, run_id)
+    run = question(run_meant)
 
     def newest(
         self,
@@ -112,18 +105,13 @@ class Runs:
         """
         with self._database.writing() as connection:
             connection.execute(select(meta.c.key).with_for_update())  # one at a time
-            found = unfinished(connection, kind, collection, source, options)
+            found = newest_unfinished(connection, kind, collection, source, options)
             if found is not None:
                 return found, False
             run = created(connection, kind, collection, source, options)
             return self._database.edited(connection, run), True
 
-    def unfinished(
-        self, kind: str, collection: str, source: str, options: Mapping[str, Any]
-    ) -> Run | None:
-        """The run that `begin` would go on with, or None."""
-        with self._database.reading() as connection:
-            return unfinished(connection, kind, collection, source, options)
+    unfinished = question(newest_unfinished)
 
     # Listing
 
