@@ -90,7 +90,7 @@ class UnknownFace:
         face: its number in the photo, as answers count.
         box: (4,) float32, xywh in pixels of the photo.
         landmarks: (5, 2) float32.
-        score, size_px, sharpness, yaw_deg, cut_off: as of an enrolled face.
+        score, size_px, sharpness, yaw_deg, cut_off: see `NewFace`.
         vector: (d,) float32 of unit length.
         picture: JPEG, kept beside the face; empty for none, and where faces are read.
         id, group, seen_at: given by the catalogue; `group` is None until the face is grouped.
