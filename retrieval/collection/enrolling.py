@@ -24,7 +24,7 @@ from retrieval.collection.photo_faces import (
 )
 from retrieval.collection.pipeline import Pipeline
 from retrieval.collection.thumbnails import cut
-from retrieval.errors import FaceUnusable, NameInvalid, NoFace, SameName, SeveralFaces
+from retrieval.errors import FaceUnusable, NameInvalid, NoFace, SameName
 from retrieval.faces.boxes import overlaps
 from retrieval.faces.quality import dominant
 from retrieval.photos.store import PhotoStore
@@ -113,7 +113,7 @@ class Enroller:
     ) -> tuple[list[PhotoFaces | PhotoFailure], dict[int, str]]:
         """Take the face that a person's photos have in common where a photo has several.
 
-        Those of people of whom there is no other photo are not looked at again.
+        Those of people of whom there is no other photo are not embedded.
 
         Returns:
             what was found, with those photos in place of their failures; a remark of each, by row.
@@ -121,14 +121,18 @@ class Enroller:
         told: dict[int, str] = {}
         chosen: dict[int, PhotoFaces] = {}
         taken = dict(zip(todo, found, strict=True))
-        unclear = [row for row, each in taken.items() if _has_several(each)]
+        unclear = {
+            row: each
+            for row, each in taken.items()
+            if isinstance(each, PhotoFailure) and each.unclear is not None
+        }
         if not unclear or self._same_from is None or self._enrolled is None:
             return list(found), told
         people = Counter(batch[row].person for row in taken)
         known = {batch[row].person: self._enrolled(batch[row].person) for row in unclear}
         others_of = [name for name in known if people[name] > 1 or len(known[name])]
-        unclear = [row for row in unclear if batch[row].person in others_of]
-        all_faces = self.pipeline.process([todo[row] for row in unclear], None, self._cut)
+        unclear = {row: e for row, e in unclear.items() if batch[row].person in others_of}
+        all_faces = self.pipeline.unclear(list(unclear.values()))
         seen = {
             row: f for row, f in zip(unclear, all_faces, strict=True) if isinstance(f, PhotoFaces)
         }
@@ -212,10 +216,6 @@ class Enroller:
             else:
                 todo[row] = entry[0]
         return todo
-
-
-def _has_several(found: PhotoFaces | PhotoFailure) -> bool:
-    return isinstance(found, PhotoFailure) and isinstance(found.error, SeveralFaces)
 
 
 def _same_name(enrolled: Person) -> SameName:

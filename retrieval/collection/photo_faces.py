@@ -7,14 +7,17 @@ import numpy as np
 
 from retrieval.errors import InferenceFailed, InputError
 from retrieval.faces.given import Box
+from retrieval.protocols import PhotoSizes
 from retrieval.values import (
     Detections,
     Faces,
+    Floats,
     Pixels,
     Quality,
     Source,
 )
 
+Cut = Callable[[Pixels, Floats], tuple[bytes, ...]]  # of an image and boxes: a picture a face
 Choose = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises an InputError
 Fault = InputError | InferenceFailed  # what one photo can have: it never stops the others
 
@@ -62,6 +65,14 @@ class FoundFaces:
         kept = self.detections.take(rows), self.quality.take(rows), self.chips[rows]
         return replace(self, detections=kept[0], quality=kept[1], chips=kept[2])
 
+    def pictured(self, photo: PhotoSizes, cut: Cut | None) -> "FoundFaces":
+        """With a picture of each, if there is what cuts them, from the photo as it was decoded."""
+        if cut is None:
+            return self
+        decoded = photo.at_least(1)
+        boxes = self.detections.boxes / np.float32(decoded.scale)
+        return replace(self, pictures=cut(decoded.pixels, boxes))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoFaces:
@@ -82,7 +93,13 @@ class PhotoFaces:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFailure:
-    """A photo that could not be taken, and why."""
+    """A photo that could not be taken, and why.
+
+    Attributes:
+        source, error: which, and what is wrong with it.
+        unclear: its faces, where it has several and none is plainly meant.
+    """
 
     source: Source
     error: Fault
+    unclear: FoundFaces | None = None

@@ -19,13 +19,14 @@ import numpy as np
 
 from retrieval.collection.photo_faces import (
     Choice,
+    Cut,
     Fault,
     FoundFaces,
     InBox,
     PhotoFaces,
     PhotoFailure,
 )
-from retrieval.errors import InferenceFailed, InputError, ModelMissing
+from retrieval.errors import InferenceFailed, InputError, ModelMissing, SeveralFaces
 from retrieval.faces.align import cut, image_px_per_chip_px
 from retrieval.faces.boxes import reading_order
 from retrieval.faces.finder import Finder, Found
@@ -50,7 +51,6 @@ from retrieval.values import (
 _FETCHED_AT_ONCE = 16  # photos by URL: their servers are waited for, not computed with
 
 
-Cut = Callable[[Pixels, Floats], tuple[bytes, ...]]  # of an image and boxes: a picture a face
 ChooseRows = Callable[[Sequence[Detections]], Sequence[Ints]]  # of each frame those that are meant
 
 
@@ -159,10 +159,18 @@ class Pipeline:
         found = list(self._pool.map(prepared, self._fetched(sources), choices))
         embedded = iter(self._embedded([f for f in found if isinstance(f, FoundFaces)]))
         return [
-            PhotoFailure(source, entry)
+            _failure(source, entry)
             if not isinstance(entry, FoundFaces)
             else _joined(source, entry, next(embedded))
             for source, entry in zip(sources, found, strict=True)
+        ]
+
+    def unclear(self, failures: Sequence[PhotoFailure]) -> list[PhotoFaces | PhotoFailure]:
+        """Embed all faces of photos that failed since several were found (`failure.unclear`)."""
+        found = [each.unclear for each in failures if each.unclear is not None]
+        return [
+            _joined(each.source, faces, vectors)
+            for each, faces, vectors in zip(failures, found, self._embedded(found), strict=True)
         ]
 
     def find(
@@ -172,7 +180,7 @@ class Pipeline:
         prepared = partial(self._prepared, choose=None, cut=None, detail=detail)
         found = self._pool.map(prepared, self._fetched(sources))
         return [
-            entry if isinstance(entry, FoundFaces) else PhotoFailure(source, entry)
+            entry if isinstance(entry, FoundFaces) else _failure(source, entry)
             for source, entry in zip(sources, found, strict=True)
         ]
 
@@ -182,7 +190,7 @@ class Pipeline:
         choose: Choice | None,
         cut: Cut | None,
         detail: Detail | None = None,
-    ) -> FoundFaces | Fault:
+    ) -> FoundFaces | PhotoFailure | Fault:
         if isinstance(source, InputError):
             return source
         try:
@@ -194,12 +202,11 @@ class Pipeline:
                 found, choose = self.align(photo, Found(*at)), choose.choose
             else:
                 found = self.align(photo, self.detect(photo, detail))
-            found = found if choose is None else found.only(choose(found))
-            if cut is None:
-                return found
-            decoded = photo.at_least(1)
-            boxes = found.detections.boxes / np.float32(decoded.scale)
-            return replace(found, pictures=cut(decoded.pixels, boxes))
+            try:
+                found = found if choose is None else found.only(choose(found))
+            except SeveralFaces as error:
+                return PhotoFailure(source, error, found.pictured(photo, cut))
+            return found.pictured(photo, cut)
         except (InputError, InferenceFailed) as error:
             return error
         except cv2.error as error:
@@ -375,6 +382,12 @@ class Pipeline:
             Faces(f.detections, f.quality, own)
             for f, own in zip(found, np.split(vectors, ends[:-1]), strict=True)
         ]
+
+
+def _failure(source: Source, entry: PhotoFailure | Fault) -> PhotoFailure:
+    if isinstance(entry, PhotoFailure):
+        return replace(entry, source=source)  # not as it was fetched
+    return PhotoFailure(source, entry)
 
 
 def _joined(

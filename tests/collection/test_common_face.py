@@ -73,7 +73,7 @@ def test_a_photo_of_two_stays_unclear_where_no_other_photo_says_who_is_meant(
     assert [each.code for each in results] == ["several-faces"] * 3
 
 
-def test_a_photo_of_two_is_looked_at_once_where_there_is_no_other_photo_to_compare_with(
+def test_a_photo_of_two_is_looked_at_once_whether_another_photo_says_who_is_meant_or_not(
     tmp_path: Path,
 ) -> None:
     looks = []
@@ -100,6 +100,7 @@ def test_a_photo_of_two_is_looked_at_once_where_there_is_no_other_photo_to_compa
         assert len(looks) == 1
         ann = EnrolItem("Ann", "ann", paint(BLUE, seed=1))
         assert [each.outcome for each in service.enrol([ann, couple])] == ["enrolled"] * 2
+        assert len(looks) == 3, "once at each, though Ann's own photo says who is meant"
 
 
 def test_of_lfw_at_most_one_photo_in_a_hundred_is_rejected_and_no_wrong_face_taken(

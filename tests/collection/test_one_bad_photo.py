@@ -44,7 +44,7 @@ class BadEmbedder(ColourEmbedder):
 class BadDetector(SquareDetector):
     """Fails on yellow, as a network does, and on white, as OpenCV does."""
 
-    def detect(self, pixels: Pixels) -> Detections:
+    def detect(self, pixels: Pixels, *, longest_px: int | None = None) -> Detections:
         centre = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2]
         if (np.abs(centre - np.array(YELLOW)) < 30).all():
             raise InferenceFailed("onet.onnx failed on inputs {}: overflow")
