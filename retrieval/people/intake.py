@@ -246,7 +246,8 @@ def absent(everybody: Iterable[Person], path: Location, rows: Sequence[ListRow])
 
     Raises:
         DataInvalid: the list names nobody, which must be a mistake, a row cannot be read at all,
-            which might be anybody's, or a number stands under two names.
+            which might be anybody's, a number stands under two names, or is written with other
+            zeros before it than the same person's here.
     """
     unread = [row.line for row in rows if row.problem and not row.person and not row.external_id]
     if unread:
@@ -277,7 +278,20 @@ def absent(everybody: Iterable[Person], path: Location, rows: Sequence[ListRow])
         unnumbered = None in names.get(folded(person.name), ())
         return unnumbered or person.external_id in external_ids
 
-    return [person for person in everybody if not stays(person)]
+    leaving = [person for person in everybody if not stays(person)]
+    spelled = {(folded(row.person), _digits(row.external_id)): row for row in rows if row.person}
+    for person in leaving:
+        same = spelled.get((folded(person.name), _digits(person.external_id)))
+        if same is not None:  # a spreadsheet took the zeros off, or another program put them on
+            raise DataInvalid(
+                f"{path}: nobody is deleted, since line {same.line} gives {same.person!r} the"
+                f" number {same.external_id}, and {person.external_id} is enrolled. Write it alike."
+            )
+    return leaving
+
+
+def _digits(number: str | None) -> str | None:
+    return None if number is None else number.lstrip("0")
 
 
 def vanished(

@@ -130,6 +130,18 @@ def test_a_number_under_two_names_deletes_nobody_and_renames_nobody(
     assert [person["person"] for person in people] == ["Ann", "Ben", GRACE]
 
 
+def test_a_number_with_other_zeros_before_it_deletes_nobody(gallery: Path, tmp_path: Path) -> None:
+    assert rollcall(gallery, "people", "number", "Ann", "1001").exit_code == 0
+    path = tmp_path / "padded.csv"
+    path.write_text(f"number;name\n01001;ann\n;Ben\n;{GRACE}\n")
+    refused = rollcall(gallery, "people", "sync", path, "--yes", "--leavers", "3")
+    assert refused.exit_code == 2, refused.output
+    told = " ".join(refused.stderr.split())
+    assert "line 2 gives 'ann' the number 01001, and 1001 is enrolled" in told
+    path.write_text(f"number;name\n1001;ann\n;Ben\n;{GRACE}\n")
+    assert rollcall(gallery, "people", "sync", path, "--yes").exit_code == 0
+
+
 def test_folders_of_people_whose_photos_the_list_names_are_no_fault(
     gallery: Path, stay: Path, samples: Path
 ) -> None:
