@@ -36,7 +36,7 @@ COMMANDS = {
     ),
     "search": (
         "search",
-        "Find the gallery's photos that show the people of a photo, best first.",
+        "Find the enrolled photos that show the people of a photo, best first.",
     ),
     "verify": (
         "identify",
@@ -57,7 +57,7 @@ COMMANDS = {
     ),
     "people": ("people", "Who is enrolled."),
     "photos": ("people", "The photos that are enrolled."),
-    "collections": ("people", "Galleries with their own people and model."),
+    "collections": ("people", "Collections of people, each with a model of its own."),
     "calibrate": (
         "calibrate",
         "Choose threshold and margin from the collection's own photos, and say what they are"

@@ -207,7 +207,7 @@ Home = Annotated[
 ]
 CollectionName = Annotated[
     str | None,
-    typer.Option("--collection", metavar="NAME", help="The gallery to use."),
+    typer.Option("--collection", metavar="NAME", help="The collection to use."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no remarks.")]

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 people = typer.Typer(help="Who is enrolled.", no_args_is_help=True)
 photos = typer.Typer(help="The photos that are enrolled.", no_args_is_help=True)
-collections = typer.Typer(help="Galleries with their own people and model.", no_args_is_help=True)
+collections = typer.Typer(
+    help="Collections of people, each with a model of its own.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the collection.")]
 Who = Annotated[
@@ -297,15 +299,15 @@ def remove_photo(
     ],
     yes: Yes = False,
 ) -> None:
-    """Remove one photo from the gallery; the file itself stays."""
+    """Remove one photo from the collection; the file itself stays."""
     with run.service() as service:
         found = _photo(service, photo)
-        if not run.confirm(f"Remove {found.photo} of {found.called} from the gallery?", yes):
+        if not run.confirm(f"Remove {found.photo} of {found.called} from the collection?", yes):
             return
         erased = service.remove_photo(found)
     run.emit(
         {"photo": found.photo, "sha256": list(erased.photos)},
-        lambda: run.print(f"Removed {found.photo} from the gallery.", markup=False),
+        lambda: run.print(f"Removed {found.photo} from the collection.", markup=False),
     )
 
 

@@ -1,4 +1,4 @@
-"""`people sync`: the gallery brought to the state of a staff list."""
+"""`people sync`: the collection brought to the state of a staff list."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,7 +68,7 @@ def sync(
         bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
     ] = False,
 ) -> None:
-    """Bring the gallery to the state of a staff list: joiners, leavers, new names, new photos.
+    """Bring the collection to the state of a staff list: joiners, leavers, new names, new photos.
 
     Who is in the list, by number or name, stays; everybody else leaves for good. Shows what it
     understood and would do, then asks.
@@ -194,7 +194,7 @@ def _rows(run: Run, title: str, columns: tuple[str, ...], rows: Any) -> None:
 
 def _nothing(run: Run, plan: "Plan", *, dry_run: bool) -> None:
     if not plan.changes:
-        run.print("Nothing to do: the gallery is as the list has it.")
+        run.print("Nothing to do: the collection is as the list has it.")
     elif dry_run:
         run.print("Nothing was changed.")
 

@@ -1,4 +1,4 @@
-"""`search`: the gallery's photos that show the people of photos."""
+"""`search`: the enrolled photos that show the people of photos."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -55,7 +55,7 @@ def search(
     ] = None,
     rejects: Rejects = None,
 ) -> None:
-    """Find the gallery's photos that show the people of a photo, best first."""
+    """Find the enrolled photos that show the people of a photo, best first."""
     check_files(out, rejects, queue=queue)
     if queue and crops is not None:
         raise SettingInvalid("--crops does not go with --queue.")

@@ -425,7 +425,7 @@ class Service:
         return watch(self.steadily, self.catalogue, camera, gap_s=gap_s, pulse_s=pulse_s, tell=tell)
 
     def search(self, source: Source, limit: int = 10) -> list[PhotoHit]:
-        """Find the gallery's photos that show the people of a photo, best first.
+        """Find the enrolled photos that show the people of a photo, best first.
 
         Raises:
             PhotoError: the photo cannot be read or shows no face.

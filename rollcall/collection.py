@@ -190,7 +190,7 @@ class Collection:
         return self._service.identify([_source(photo) for photo in photos], threshold)
 
     def search(self, photo: PhotoInput, limit: int = 10, *, like: bool = False) -> list[PhotoHit]:
-        """Find the gallery's photos that show the people of a photo, best first.
+        """Find the enrolled photos that show the people of a photo, best first.
 
         Args:
             photo: whose people to look for.

@@ -284,7 +284,7 @@ async def _collection(
     caller: By,
     collection: Annotated[
         str | None,
-        Query(description="The gallery; else the key's own, or the service's.", max_length=200),
+        Query(description="The collection; else the key's own, or the service's.", max_length=200),
     ] = None,
 ) -> str:
     name = collection or caller.collection or context.settings.collection

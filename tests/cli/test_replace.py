@@ -27,7 +27,7 @@ def test_a_file_that_changed_replaces_its_photo_and_is_removed_by_number(
         found = [face for face in catalogue.photos(1) if face.photo == str(photo)]
     assert len(found) == 1
     done = rollcall(home, "photos", "remove", f"id:{found[0].id}", "--yes")
-    assert f"Removed {photo} from the gallery" in done.stdout
+    assert f"Removed {photo} from the collection" in done.stdout
     again = rollcall(home, "photos", "remove", photo.relative_to(tmp_path), "--yes")
     assert "There is no photo" in again.stderr
 

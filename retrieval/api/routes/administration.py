@@ -54,7 +54,7 @@ async def show_version(context: InContext, caller: By) -> Any:
 
 @routes.get("/collections", response_model=CollectionsDocument, openapi_extra=VIEWER)
 def list_collections(context: InContext, caller: By) -> Any:
-    """List the galleries that the key opens."""
+    """List the collections that the key opens."""
     catalogue = context.catalogue
     found = [(c, catalogue.counts(c.id)) for c in catalogue.collections()]
     return {
@@ -79,7 +79,7 @@ async def delete_collection(
         str, Query(max_length=200, description="Its name; another one's is not deleted.")
     ],
 ) -> Any:
-    """Delete a gallery with everybody in it for good."""
+    """Delete a collection with everybody in it for good."""
 
     def find() -> Collection:
         for each in context.catalogue.collections():

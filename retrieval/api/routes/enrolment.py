@@ -87,8 +87,8 @@ async def create_person(
     """Enrol a person with at least one photo; under a name that is there, add to that person.
 
     Where none of the photos looks like that person, and no number says who it is, the answer is
-    409 with whoever is enrolled: send `same_person`, or an `external_id`. The gallery is made where
-    it does not exist, if a photo was taken.
+    409 with whoever is enrolled: send `same_person`, or an `external_id`. The collection is made
+    where it does not exist, if a photo was taken.
     """
     name = clean_name(person, "person's name")
     gallery = partial(context.services.made, collection)

@@ -80,7 +80,7 @@ def list_events(service: InGallery) -> Any:
     dependencies=[Once],
 )
 def create_event(context: InContext, caller: By, collection: CollectionName, new: NewEvent) -> Any:
-    """Make an event without photos; the gallery too, where it does not exist."""
+    """Make an event without photos; the collection too, where it does not exist."""
     with context.services.made(collection) as service:
         expected = _expected(service, new.expects, new.expected)
         with edits(caller, service, "create-event", _event):

@@ -1,4 +1,4 @@
-"""/v1/identify, /v1/search, /v1/verify: questions about photos. They change no gallery."""
+"""/v1/identify, /v1/search, /v1/verify: questions about photos. They change no collection."""
 
 import hashlib
 import math
@@ -146,7 +146,7 @@ async def search(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many photos.")] = 10,
 ) -> Any:
-    """Find the gallery's photos that show the people of a photo, best first.
+    """Find the enrolled photos that show the people of a photo, best first.
 
     The photo comes as for `identify`; `limit` may stand in the form as well.
     """
