@@ -165,7 +165,7 @@ class Edit:
 
     Attributes:
         id: to undo it by.
-        kind: rename, merge, split or move.
+        kind: rename, number, merge, split, move, dismiss or name.
         summary: what was done, with the names of then.
         people: ids of everybody concerned.
         faces: ids of the faces that changed hands.

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import Connection, delete, insert, select, update
 
 from retrieval.catalogue.changes import check_model, lock_collection, log_changes
-from retrieval.catalogue.encrypted.encoding import encode_vectors, to_bytes
+from retrieval.catalogue.encrypted.encoding import encode_vectors, from_bytes, to_bytes
 from retrieval.catalogue.models.vectors import model_vectors
 from retrieval.catalogue.names import (
     called,
@@ -38,6 +38,7 @@ class _Owned:
 
     owner: _Owner
     face_id: int | None = None
+    box: bytes = b""
 
 
 @dataclass(slots=True)
@@ -181,7 +182,7 @@ def part_sha256(photo: str, box: Floats) -> str:
 def owners(connection: Connection, collection_id: int, sha256s: Iterable[str]) -> dict[str, Owner]:
     """Under whom each of these photos is enrolled; others are left out."""
     return {
-        sha256: Owner(face.owner.name, face.owner.number)
+        sha256: Owner(face.owner.name, face.owner.number, from_bytes(face.box))
         for sha256, face in _owned(connection, collection_id, sha256s).items()
     }
 
@@ -191,15 +192,18 @@ def _owned(connection: Connection, collection_id: int, sha256s: Iterable[str]) -
         people, people.c.id == faces.c.person_id
     )
     query = (
-        select(photos.c.sha256, faces.c.id, people.c.id, people.c.name, people.c.external_id)
+        select(
+            *(photos.c.sha256, faces.c.id, faces.c.box),
+            *(people.c.id, people.c.name, people.c.external_id),
+        )
         .select_from(joined)
         .where(photos.c.collection_id == collection_id)
     )
     found = {}
     for some in chunks(sha256s):
         rows = connection.execute(query.where(photos.c.sha256.in_(some)))
-        for sha256, face_id, *owner in rows:
-            found[sha256] = _Owned(_Owner(*owner), face_id)
+        for sha256, face_id, box, *owner in rows:
+            found[sha256] = _Owned(_Owner(*owner), face_id, box)
     return found
 
 

@@ -139,10 +139,13 @@ class Owner:
 
     Attributes:
         name, external_id: see `Person`.
+        box: (4,) float32, xywh in pixels of the photo, of the face that is enrolled; None for a
+            photo that is to be enrolled.
     """
 
     name: str
     external_id: str | None = None
+    box: Floats | None = field(default=None, compare=False, repr=False)
 
     @property
     def called(self) -> str:

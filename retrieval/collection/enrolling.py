@@ -11,7 +11,14 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.names import clean_name, folded
 from retrieval.catalogue.picture_rows import Of
-from retrieval.catalogue.records import Collection, Enrolment, EnrolmentOutcome, NewFace, Person
+from retrieval.catalogue.records import (
+    Collection,
+    Enrolment,
+    EnrolmentOutcome,
+    NewFace,
+    Owner,
+    Person,
+)
 from retrieval.collection.common_face import common_face, only
 from retrieval.collection.enrolments import EnrolItem, EnrolResult, FaceBox
 from retrieval.collection.photo_faces import (
@@ -32,6 +39,8 @@ from retrieval.values import Source, Vectors
 
 # Programs draw regions from the chin to the hair or around the head, detectors around the face.
 _TAGGED_IOU = 0.15
+# From here on two boxes mean one face, as detection is scored in WIDER FACE and PASCAL VOC.
+_SAME_FACE_IOU = 0.5
 
 
 class Enroller:
@@ -75,7 +84,8 @@ class Enroller:
     def take(self, batch: Sequence[EnrolItem]) -> list[EnrolResult]:
         """Enrol a batch in one transaction; a result per item, in order."""
         results: dict[int, EnrolResult] = {}
-        todo = self._unknown(batch, results)
+        todo, owners = self._unknown(batch, results)
+        batch = [replace(item, part=True) if n in owners else item for n, item in enumerate(batch)]
         choices = [_choice(batch[row]) for row in todo]
         found = self.pipeline.process(list(todo.values()), choices, self._cut)
         found, remarks = self._commonly(batch, todo, found)
@@ -86,6 +96,8 @@ class Enroller:
         for row, entry in zip(todo, found, strict=True):
             if isinstance(entry, PhotoFailure):
                 results[row] = _rejected(batch[row], entry.error)
+            elif row in owners and _is_face_of(owners[row], entry):
+                results[row] = _same_face(batch[row], entry.sha256, owners[row].called)
             else:
                 new[row], shown[row] = _new_face(batch[row], entry), entry.pictures
         collection = self.collection
@@ -191,12 +203,17 @@ class Enroller:
 
     def _unknown(
         self, batch: Sequence[EnrolItem], results: dict[int, EnrolResult]
-    ) -> dict[int, Source]:
-        """The photos to decode, by row; the results of those that need not be are filled in."""
+    ) -> tuple[dict[int, Source], dict[int, Owner]]:
+        """The photos to decode, by row; the results of those that need not be are filled in.
+
+        Of those that are enrolled for somebody else, only a face that is chosen is looked for: also
+        by whom they are enrolled.
+        """
         read = self.pipeline.read([Source(item.photo, item.content) for item in batch])
         hashes = [entry[1] for entry in read if isinstance(entry, tuple)]
         owners = self.catalogue.owners(self.collection.id, hashes)
         todo: dict[int, Source] = {}
+        others: dict[int, Owner] = {}
         for row, (item, entry) in enumerate(zip(batch, read, strict=True)):
             try:
                 person = clean_name(item.person)
@@ -205,17 +222,23 @@ class Enroller:
                 continue
             if isinstance(entry, PhotoFailure):
                 results[row] = _rejected(item, entry.error)
-            elif (
-                (owner := owners.get(entry[1]))
-                and not item.part
-                and not owner.may_be(person, item.external_id)
-            ):
-                results[row] = _other_person(item, entry[1], owner.called)
-            elif owner and owner.may_be(person, item.external_id):
-                results[row] = EnrolResult(item.person, item.photo, "known", sha256=entry[1])
-            else:
+            elif (owner := owners.get(entry[1])) is None:
                 todo[row] = entry[0]
-        return todo
+            elif owner.may_be(person, item.external_id):
+                results[row] = EnrolResult(item.person, item.photo, "known", sha256=entry[1])
+            elif item.part or item.face is not None or item.box is not None:
+                todo[row], others[row] = entry[0], owner
+            else:
+                results[row] = _other_person(item, entry[1], owner.called)
+        return todo, others
+
+
+def _is_face_of(owner: Owner, entry: PhotoFaces) -> bool:
+    """Whether the face that was chosen is the one for which the photo is enrolled already."""
+    if owner.box is None:
+        return False
+    shared = overlaps(entry.faces.detections.boxes[:1], owner.box[None])
+    return float(shared.max()) >= _SAME_FACE_IOU
 
 
 def _same_name(enrolled: Person) -> SameName:
@@ -287,9 +310,15 @@ def _rejected(item: EnrolItem, error: Fault) -> EnrolResult:
 
 def _other_person(item: EnrolItem, sha256: str, owner: str) -> EnrolResult:
     message = (
-        f"The same photo is enrolled under {owner!r}. If it shows {item.person!r}, remove it there:"
-        f" rollcall photos remove {sha256[:12]}"
+        f"The same photo is enrolled under {owner!r}. If it shows {item.person!r} as well, choose"
+        f" the face. If it shows {item.person!r} alone, remove it there: rollcall photos remove"
+        f" {sha256[:12]}"
     )
+    return EnrolResult(item.person, item.photo, "rejected", "other-person", message, sha256=sha256)
+
+
+def _same_face(item: EnrolItem, sha256: str, owner: str) -> EnrolResult:
+    message = f"This face of the photo is enrolled under {owner!r}. Choose another one."
     return EnrolResult(item.person, item.photo, "rejected", "other-person", message, sha256=sha256)
 
 

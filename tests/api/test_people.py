@@ -1,6 +1,7 @@
 """People over HTTP: list, enrol, edit, undo, delete."""
 
 import io
+from typing import Any
 
 from fastapi.testclient import TestClient
 from httpx import Response
@@ -211,6 +212,28 @@ def test_a_face_has_a_picture_where_photos_are_kept(
     red, green, blue = Image.open(io.BytesIO(shown.content)).resize((1, 1)).getpixel((0, 0))
     assert red > 150 < blue
     assert green < 150
+
+
+def test_another_face_of_a_photo_that_is_enrolled_whole_is_somebody_elses(
+    client: TestClient,
+) -> None:
+    def enrolled(person: str, **chosen: str) -> dict[str, Any]:
+        files = {"photos": ("both.png", paint(RED, BLUE))}
+        told = client.post("/v1/people", data={"person": person, **chosen}, files=files).json()
+        return dict(told)
+
+    assert enrolled("Rosa", face="1")["enrolled"] == 1
+    (asked,) = enrolled("Blau")["rejected"]
+    assert asked["reason"] == "other-person"
+    assert "If it shows 'Blau' as well, choose the face." in asked["message"]
+    for chosen in ({"face": "1"}, {"box": FIRST}):
+        (refused,) = enrolled("Blau", **chosen)["rejected"]
+        assert refused["message"].startswith("This face of the photo is enrolled under 'Rosa'.")
+    assert enrolled("Blau", face="2")["enrolled"] == 1
+    assert enrolled("Blau", face="2")["known"] == 1
+    assert who(client, RED, BLUE) == ["Rosa", "Blau"]
+    found = client.get("/v1/people").json()["people"]
+    assert {each["person"]: each["photos"] for each in found} == {"Rosa": 1, "Blau": 1}
 
 
 def test_a_face_of_several_is_enrolled_by_the_box_round_it(client: TestClient) -> None:

@@ -135,6 +135,20 @@ def test_people_of_a_group_photo_are_enrolled_each_by_their_own_face(
     assert not document(rollcall(home, "verify", both, bob, "--face", "1", "--json"))["same"]
 
 
+def test_of_a_photo_that_is_enrolled_for_one_another_face_is_named_and_the_same_one_is_not(
+    home: Path, tmp_path: Path, lfw: dict[str, list[Path]]
+) -> None:
+    (ann, hers), (bob, his) = list(lfw.items())[3:5]
+    both = beside(hers[0], his[1], tmp_path / "both.png")
+    told = document(rollcall(home, "enroll", both, "--person", ann, "--face", "1", "--json"))
+    assert (told["enrolled"], told["rejected"]) == (1, [])
+    named = ("--face", f"1={bob}"), ("--face", f"2={bob}")
+    same, other = (document(rollcall(home, "enroll", both, *face, "--json")) for face in named)
+    assert same["rejected"][0]["reason"] == "other-person"
+    assert f"is enrolled under {ann!r}" in same["rejected"][0]["message"]
+    assert (other["enrolled"], other["rejected"]) == (1, [])
+
+
 @pytest.mark.parametrize(
     "words",
     [["--face", "x=Ann"], ["--face", "1", "--face", "2=Ann"], ["--face", "1=A", "--face", "1=B"]],

@@ -112,7 +112,7 @@ function isSamePerson(problem, name) {
   });
 }
 
-const ASKED = new Set(["several-faces", "no-face"]); // reasons that a person can settle by a click
+const ASKED = new Set(["several-faces", "no-face", "other-person"]); // reasons that a person can settle by a click
 
 // Enrol photos of one person; where it is not clear which face is meant, somebody is asked.
 // `path` says to whom they go, by default to whom the fields name.
