@@ -39,6 +39,8 @@ _POLL_S = 0.1  # each look costs this process some milliseconds of a core
 _SMALL_PX = 32
 
 # Each rival in a process of its own: what it loads and how many threads it takes is its own affair.
+_RIVAL_PHOTOS = 20  # of the photos: rivals are slower
+_MEMORY_RUNS = 1_000, 20_000  # photos of the runs, one after the other
 _RIVALS = {
     "face_recognition": """
 import json, sys, time
@@ -161,7 +163,6 @@ def measure_times(
     paths: Sequence[Path],
     *,
     rounds: int = 3,
-    rival_photos: int = 20,
     progress: Progress = lambda: None,
 ) -> IngestTimes:
     """Enrol the photos in-process, through one worker, through one per core, and with the rivals.
@@ -170,7 +171,6 @@ def measure_times(
         settings: models are looked for under its home; galleries and Redis are temporary.
         paths: photos, whoever they show; different files.
         rounds: of ours; medians are over so many.
-        rival_photos: how many of the photos a rival, which is slower, has to do.
         progress: called after each contender's turn.
     """
     processes = len(os.sched_getaffinity(0))
@@ -187,7 +187,7 @@ def measure_times(
                 seconds[name].append(enrol(paths) / len(paths))
                 progress()
     rivals = {
-        name: _rival(script, paths[:rival_photos])
+        name: _rival(script, paths[:_RIVAL_PHOTOS])
         for name, script in _RIVALS.items()
         if find_spec(name) is not None
     }
@@ -197,14 +197,11 @@ def measure_times(
     )
 
 
-def measure_memory(
-    settings: Settings, counts: Sequence[int] = (1_000, 20_000), progress: Progress = lambda: None
-) -> list[IngestMemory]:
+def measure_memory(settings: Settings, progress: Progress = lambda: None) -> list[IngestMemory]:
     """Resident memory of the producer (this process) and of a worker after runs of small photos.
 
     Args:
         settings: as for `measure_times`.
-        counts: photos of the runs, one after the other.
         progress: called after each run.
     """
     with (
@@ -212,7 +209,7 @@ def measure_memory(
         _ingest(settings, 1) as ingest,
     ):
         figures = []
-        for count in counts:
+        for count in _MEMORY_RUNS:
             photos = _small_photos(Path(folder) / str(count), count)
             ingest.run(str(count), photos)
             (pid,) = ingest.supervisor.pids

@@ -26,6 +26,8 @@ LEAST_KNOWN = 12
 _LEAST_STRANGERS = 20
 _FEW_STRANGERS = 500  # where there are fewer, each is asked about with more than one photo
 _KNOWN_SHARE = 0.75  # of a folder where everybody has photos enough to be known
+_ENDS = 0.025, 0.975  # of a confidence interval of 95 %
+_MOST_ALIKE = 5  # pairs that are shown
 _RESAMPLES = 200
 _BLOCK_ROWS = 2048
 
@@ -236,9 +238,9 @@ def det_curve(found: Answers, fpirs: npt.NDArray[np.float64]) -> Floats:
 
 
 def fnir_interval(
-    found: list[Answers], draws: list[Draw], fpir: float, level: float = 0.95, seed: int = 0
+    found: list[Answers], draws: list[Draw], fpir: float, seed: int = 0
 ) -> tuple[float, float]:
-    """Confidence interval of the mean FNIR over the draws, by a bootstrap over people.
+    """95 % confidence interval of the mean FNIR over the draws, by a bootstrap over people.
 
     Known people and strangers are drawn anew, each with all photos; the threshold follows.
     """
@@ -253,20 +255,16 @@ def fnir_interval(
         weights = _times(rng, int(drawn.asked_owners.max()) + 1)[:, drawn.asked_owners]
         named = one.right & (one.known > limits[:, None])
         totals += 1 - (weights * named).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
-    low, high = np.quantile(totals / len(found), [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(totals / len(found), _ENDS)
     return float(low), float(high)
 
 
-def fpir_interval(
-    named: Sequence[Bools], draws: Sequence[Draw], level: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    """Confidence interval of the mean FPIR over the draws, by a bootstrap over strangers.
+def fpir_interval(named: Sequence[Bools], draws: Sequence[Draw]) -> tuple[float, float]:
+    """95 % confidence interval of the mean FPIR over the draws, by a bootstrap over strangers.
 
     Args:
         named: which of each draw's strangers' photos are given a name.
         draws: as many.
-        level: of the interval.
-        seed: of the bootstrap.
     """
     people = 1 + max(int(drawn.stranger_owners.max()) for drawn in draws)
     asked, passed = np.zeros((2, people))
@@ -274,15 +272,13 @@ def fpir_interval(
         asked += np.bincount(drawn.stranger_owners, minlength=people) / len(one)
         passed += np.bincount(drawn.stranger_owners, one, minlength=people) / len(one)
     there = np.flatnonzero(asked)
-    times = _times(np.random.default_rng(seed), len(there))
-    low, high = np.quantile(
-        (times @ passed[there]) / (times @ asked[there]), [(1 - level) / 2, (1 + level) / 2]
-    )
+    times = _times(np.random.default_rng(0), len(there))
+    low, high = np.quantile((times @ passed[there]) / (times @ asked[there]), _ENDS)
     return float(low), float(high)
 
 
 def most_alike(
-    faces: PhotoVectors, found: Sequence[Answers], draws: Sequence[Draw], most: int = 5
+    faces: PhotoVectors, found: Sequence[Answers], draws: Sequence[Draw]
 ) -> list[tuple[str, str, float]]:
     """Strangers who look like one known person in every draw: perhaps one under two names.
 
@@ -298,7 +294,7 @@ def most_alike(
         if number == 0:
             least = here
         least = {pair: min(least[pair], here[pair]) for pair in least.keys() & here.keys()}
-    order = sorted(least.items(), key=lambda item: -item[1])[:most]
+    order = sorted(least.items(), key=lambda item: -item[1])[:_MOST_ALIKE]
     return [(faces.names[a], faces.names[b], evidence) for (a, b), evidence in order]
 
 

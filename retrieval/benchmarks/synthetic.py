@@ -52,21 +52,19 @@ ORL = Fit(
 class Population:
     """People whose photos can be drawn again and again."""
 
-    def __init__(self, people: int, *, dimension: int = 128, seed: int = 0, fit: Fit = ORL) -> None:
+    def __init__(self, people: int, *, dimension: int = 128, seed: int = 0) -> None:
         """Draw the people.
 
         Args:
             people: how many; their ids are 1 to `people`.
             dimension: numbers per vector.
             seed: of everything that is drawn.
-            fit: what the vectors are like.
         """
         self._random = np.random.default_rng(seed)
-        self._fit = fit
         rotation = np.linalg.qr(self._random.standard_normal((dimension, dimension)))[0]
         self._basis = rotation.astype(np.float32)
-        self._common = self._basis[:, -1] * np.float32(np.sqrt(fit.common))
-        self._own = self._normal(people, fit.between, fit.between_decay)
+        self._common = self._basis[:, -1] * np.float32(np.sqrt(ORL.common))
+        self._own = self._normal(people, ORL.between, ORL.between_decay)
 
     def photos(self, people: Ints) -> Vectors:
         """Draw a new photo of each of the given people.
@@ -84,7 +82,7 @@ class Population:
         return vectors
 
     def _draw(self, people: Ints) -> Vectors:
-        fit, n = self._fit, len(people)
+        fit, n = ORL, len(people)
         spread = self._random.normal(-(fit.photo_spread**2) / 2, fit.photo_spread, (n, 1))
         photo = self._normal(n, fit.within, fit.within_decay)
         photo *= np.exp(spread / 2, dtype=np.float32, casting="same_kind")
