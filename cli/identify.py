@@ -163,6 +163,7 @@ def identify(
     run.remark(
         f"{counted(state.people, 'person', 'people')} enrolled; model {state.model}; threshold"
         f" {threshold if threshold is not None else state.threshold:.3f}"
+        " for the score plus half its lead over the second person"
         f" ({'given' if threshold is not None else state.threshold_source})"
     )
     tell_passed(run, passed)
