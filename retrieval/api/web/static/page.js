@@ -11,6 +11,10 @@ if (Number(document.body.dataset.collections) > 1 && !new URL(location).searchPa
 
 putRight(document);
 
+// The part of a place that is shown, where their row is wider than a phone.
+const part = document.querySelector(".parts [aria-current=page]");
+if (part) part.parentElement.scrollLeft = part.offsetLeft - part.parentElement.offsetLeft - (part.parentElement.clientWidth - part.offsetWidth) / 2;
+
 document.getElementById("language")?.addEventListener("change", (event) => {
   document.cookie = `rollcall_language=${event.target.value}; path=/; samesite=lax; max-age=31536000`;
   location.reload();
