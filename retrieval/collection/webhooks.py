@@ -3,6 +3,9 @@
 The receiver checks `X-Rollcall-Signature: t=<seconds>,v1=<hex>`: HMAC-SHA256, under the shared
 secret, of the seconds, a full stop and the body. Old seconds mean a replay. A receiver may be told
 twice; the run's id tells it so.
+
+Receivers mostly stand in the same house, so addresses of the inner network and of this machine are
+allowed. Refused are link-local ones, where clouds hand a machine its credentials, and multicast.
 """
 
 import asyncio
@@ -11,6 +14,8 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +29,8 @@ def check_webhook(url: str, secret: str | None) -> None:
     """Check what a run would need to call a webhook, before it begins.
 
     Raises:
-        SettingInvalid: not http or https, no host, a password, or no secret to sign with.
+        SettingInvalid: not http or https, no host, a link-local address, a password, or no secret
+            to sign with.
     """
     try:
         parts = urlsplit(url)
@@ -38,10 +44,23 @@ def check_webhook(url: str, secret: str | None) -> None:
             "The webhook's URL holds a user or a password, which would be shown and stored. Leave"
             " them out: the receiver knows the message by its signature."
         )
+    with suppress(ValueError):  # a name; where that leads is seen when it is called
+        _check_address(str(parts.hostname), str(parts.hostname))
     if not secret:
         raise SettingInvalid(
             "A webhook is signed: set ROLLCALL_WEBHOOK_SECRET for the workers and for whoever asks"
             " for it, and give it to the receiver."
+        )
+
+
+def _check_address(host: str, address: str) -> None:
+    found = ip_address(address.partition("%")[0])  # a zone
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or found
+    if found.is_link_local or found.is_multicast or found.is_unspecified:
+        raise SettingInvalid(
+            f"A webhook may not go to {host}: it is at {found}, where no receiver of messages is."
+            " Give its address in your network."
         )
 
 
@@ -90,6 +109,15 @@ async def _posted(url: str, body: bytes, headers: Mapping[str, str]) -> int:
     """
     import httpx
 
+    parts = urlsplit(url)
+    async with asyncio.timeout(_TIMEOUT_S):
+        try:
+            asked = asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port)
+            found = [str(address[0]) for *_, address in await asked]
+        except OSError as exc:
+            raise httpx.ConnectError(str(exc)) from exc
+    for address in found:
+        _check_address(str(parts.hostname), address)
     async with (
         asyncio.timeout(_TIMEOUT_S),
         httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client,

@@ -76,7 +76,7 @@ def test_an_address_is_added_tested_and_removed(
     [
         "ftp://example.com", "file:///etc/passwd", "nowhere", "http://", "http://[::1", "http://a:x/",
         "http://a:99999/", "http://a/\0", "http://a b/", "http://a/\n", "http://\u202ea/",
-        "https://user:password@a.example.com/",
+        "https://user:password@a.example.com/", "http://169.254.169.254/latest", "http://[fe80::1]/",
     ],
 )  # fmt: skip
 def test_only_http_and_https_are_told(client: TestClient, people: dict[str, int], url: str) -> None:

@@ -110,6 +110,27 @@ def test_only_http_and_https_are_webhooks(url: str) -> None:
         check_webhook(url, SECRET)
 
 
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[::ffff:169.254.1.1]", "[ff02::1]", "0.0.0.0"]
+)
+def test_a_webhook_goes_to_no_link_local_address(host: str) -> None:
+    with pytest.raises(SettingInvalid, match="may not go to"):
+        check_webhook(f"http://{host}/hook", SECRET)
+
+
+def test_a_name_that_leads_to_a_link_local_address_is_not_told() -> None:
+    check_webhook(
+        "http://2852039166/", SECRET
+    )  # what resolves it knows that this is 169.254.169.254
+    with pytest.raises(SettingInvalid, match=r"2852039166: it is at 169\.254\.169\.254"):
+        send("http://2852039166/", {}, SECRET)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "[fd00::1]", "hooks.example.org"])
+def test_receivers_of_the_inner_network_may_be_told(host: str) -> None:
+    check_webhook(f"http://{host}/hook", SECRET)
+
+
 def test_a_webhook_without_a_secret_is_refused_before_the_run() -> None:
     with pytest.raises(SettingInvalid, match="ROLLCALL_WEBHOOK_SECRET"):
         check_webhook("https://example.org/hook", None)
