@@ -32,6 +32,8 @@ _LARGER = 2.0  # times the area of the next face that whoever is meant has at le
 _OLDEST = timedelta(days=7)  # that a tablet may have been without a network
 _EXIF_MOMENT = 0x9003  # DateTimeOriginal
 
+SightingId = Annotated[int, InPath(ge=1, le=2**62)]
+
 
 class KioskAnswer(BaseModel):
     """Who stands before the kiosk; `state` says what came of it."""
@@ -74,7 +76,7 @@ async def refuse(
     context: InContext,
     caller: By,
     service: InLoadedGallery,
-    sighting: Annotated[int, InPath(ge=1, le=2**62)],
+    sighting: SightingId,
 ) -> Any:
     """Take a sighting back: whoever stands there says that it is not them."""
     return await context.pool.run(lambda: _judged(service, caller, sighting, Kind.NOT))
@@ -85,7 +87,7 @@ async def confirm(
     context: InContext,
     caller: By,
     service: InLoadedGallery,
-    sighting: Annotated[int, InPath(ge=1, le=2**62)],
+    sighting: SightingId,
 ) -> Any:
     """Confirm a sighting."""
     return await context.pool.run(lambda: _judged(service, caller, sighting, Kind.RIGHT))
@@ -96,7 +98,7 @@ async def undo(
     context: InContext,
     caller: By,
     service: InLoadedGallery,
-    sighting: Annotated[int, InPath(ge=1, le=2**62)],
+    sighting: SightingId,
 ) -> Any:
     """Take back what was said of a sighting of today."""
 

@@ -264,6 +264,30 @@ def test_enrolled_photos_are_reviewed_by_keys_alone(
     page.get_by_role("heading", name="His Double is deleted").wait_for()
 
 
+def test_what_can_be_undone_is_said_in_the_pages_language(browser: "Browser", address: str) -> None:
+    with watched(browser, address, locale="de-DE") as page:
+        page.goto("/people")
+        settled(page)
+        told = page.evaluate(
+            """async () => {
+                const page = document.querySelector('script[src*="page.js"]').src;
+                const { inWords } = await import(new URL("told.js", page));
+                const answer = {
+                    summary: "renamed Ada to Grace",
+                    edit: { summary: "named 2 unknown faces Ada" },
+                    edits: [{ summary: "merged Ada into Grace" }],
+                };
+                const { summary, edit, edits } = await inWords(answer);
+                return [summary, edit.summary, edits[0].summary];
+            }"""
+        )
+    assert told == [
+        "Ada heißt jetzt Grace",
+        "2 unbekannte Gesichter sind jetzt Ada",
+        "Ada mit Grace zusammengeführt",
+    ]
+
+
 def test_a_photo_is_moved_to_a_new_person_and_back(page: "Page", family: list[str]) -> None:
     page.goto("/people")
     follow(page, "family2-lady")

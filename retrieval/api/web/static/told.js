@@ -23,13 +23,13 @@ function worded(message, pairs) {
   return translated(message, pairs) ?? message; // a value may hold sentences
 }
 
-const LISTS = ["rejected", "photos"]; // of a document: what was not taken, with a message each
-const FIELDS = ["detail", "message", "error", "problem"];
+const LISTS = ["rejected", "photos", "edits", "entries"]; // of a document: what was not taken or was edited, with a message each
+const FIELDS = ["detail", "message", "error", "problem", "summary"];
 
 // The messages of an answer in the page's language; nothing where the page speaks English.
 export async function inWords(answer) {
   if (!address || answer === null || typeof answer !== "object") return answer;
-  const rows = [answer, ...LISTS.flatMap((name) => (Array.isArray(answer[name]) ? answer[name] : []))];
+  const rows = [answer, answer.edit, ...LISTS.flatMap((name) => (Array.isArray(answer[name]) ? answer[name] : []))];
   const told = rows.flatMap((row) => FIELDS.filter((field) => typeof row?.[field] === "string").map((field) => [row, field]));
   if (!told.length) return answer;
   const pairs = await known();
