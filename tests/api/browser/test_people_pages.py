@@ -306,6 +306,22 @@ def test_a_staff_list_is_shown_then_applied_and_leavers_go_only_if_asked(
     assert "New Joiner (2001)" in told
     assert "not in the list" in told
     before = asked(service, "/v1/people")["total"]
+    held: list[Route] = []
+
+    def hold(route: "Route") -> None:
+        held.append(route)
+
+    page.route("**/v1/staff-lists/*/apply*", hold)
+    with page.expect_request("**/v1/staff-lists/*/apply*"):
+        page.get_by_role("button", name="Do this").click()
+    page.get_by_text("0 of 1 photos").wait_for()
+    goto(page, "/people/import")
+    page.locator("#left", has_text="Personal.xlsx was being applied").wait_for()
+    page.get_by_role("button", name="Close").click()
+    page.unroute_all(behavior="ignoreErrors")
+    page.set_input_files("#file", tmp_path / "Personal.xlsx")
+    page.set_input_files("#photos", tmp_path / "photos.zip")
+    page.get_by_role("button", name="Show what it would change").click()
     page.get_by_role("button", name="Do this").click()
     page.get_by_role("heading", name="Done").wait_for()
     if page.locator("#done-run").is_visible():

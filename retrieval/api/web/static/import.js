@@ -1,14 +1,35 @@
 // A staff list: what it was understood as, what it would change, and then doing it.
 
-import { call, element, pageOf, ready, showProblem, speak } from "./api.js";
+import { call, collection, element, pageOf, ready, showProblem, speak } from "./api.js";
 import { list, n, number, t } from "./messages.js";
+import { whenReleased } from "./redrawing.js";
 
 const by = (id) => document.getElementById(id);
 const SHOWN = 200; // rows of a part; the rest is counted
+const EVERY_MS = 1500;
+const DOING = `list-being-applied ${collection}`; // kept should the page be left meanwhile
 const IS_LIST = /\.(xlsx|xlsm|csv|tsv|txt)$/i;
 
 const chosen = { file: null, photos: null };
 let seen = null;
+let sending = false;
+
+addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); }); // else it is sent in vain
+
+const pause = () => new Promise((done) => setTimeout(done, EVERY_MS));
+
+// Tell how many of a list's photos are in by now, until all are or `ended` says so.
+async function follow({ photos, before }, ended, tell) {
+  for (;;) {
+    const found = await call("GET", "/v1/collections").catch(() => null);
+    if (ended()) return;
+    const own = found?.collections.find((each) => each.collection === collection);
+    const done = Math.min(Math.max((own?.faces ?? 0) - before, 0), photos);
+    if (own) tell(done);
+    if (done === photos) return;
+    await pause();
+  }
+}
 
 function choose(what, file) {
   chosen[what] = file;
@@ -35,12 +56,17 @@ by("list-form").addEventListener("submit", async (event) => {
   by("problem").hidden = true;
   by("reading").hidden = false;
   by("look").disabled = true;
+  const { file, photos } = chosen;
+  sending = true;
   try {
-    seen = await call("POST", "/v1/staff-lists", { form });
-    show(seen);
+    const plan = await call("POST", "/v1/staff-lists", { form });
+    if (file !== chosen.file || photos !== chosen.photos) return; // others were chosen meanwhile
+    seen = plan;
+    whenReleased(() => show(plan));
   } catch (error) {
     showProblem(by("problem"), error);
   } finally {
+    sending = false;
     by("reading").hidden = true;
     by("look").disabled = false;
   }
@@ -96,15 +122,57 @@ by("apply").addEventListener("click", async () => {
   by("apply").disabled = true;
   by("working").hidden = false;
   by("apply-problem").hidden = true;
+  let ended = false;
   try {
-    done(await call("POST", `/v1/staff-lists/${seen.id}/apply`, { json }));
+    const own = (await call("GET", "/v1/collections")).collections.find((each) => each.collection === collection);
+    const leaving = json.leavers ? seen.leavers.reduce((sum, each) => sum + each.photos, 0) : 0;
+    const doing = { name: seen.source, photos: seen.photos, before: (own?.faces ?? 0) - leaving };
+    sessionStorage.setItem(DOING, JSON.stringify(doing));
+    if (doing.photos) {
+      Object.assign(by("in"), { hidden: false, max: doing.photos, value: 0 });
+      follow(doing, () => ended, (count) => {
+        by("in").value = count;
+        by("working-text").textContent = t("{done} of {found} photos", { done: number(count), found: number(doing.photos) });
+      });
+    }
+    const answer = await call("POST", `/v1/staff-lists/${seen.id}/apply`, { json });
+    if (answer.run) sessionStorage.setItem(DOING, JSON.stringify({ name: seen.source, run: answer.run }));
+    else sessionStorage.removeItem(DOING);
+    whenReleased(() => done(answer));
   } catch (error) {
+    if (error.document?.code !== "unreachable") sessionStorage.removeItem(DOING); // else it may go on
     showProblem(by("apply-problem"), error);
     by("apply").disabled = false;
   } finally {
+    ended = true;
     by("working").hidden = true;
+    by("in").hidden = true;
   }
 });
+
+// A list that was being applied when the page was left: the service does it to its end.
+function tellLeft({ name, run, photos, before }) {
+  by("left").hidden = false;
+  if (run) {
+    by("left-text").textContent = t("The photos of {name} are enrolled as bulk work.", { name });
+    by("left-run").href = pageOf(`/runs/${run}`);
+    by("left-run").hidden = false;
+    return;
+  }
+  const told = t("{name} was being applied when this page was left, and is done to its end. Sent again, a list does only what is still to do.", { name });
+  by("left-text").textContent = told;
+  if (!photos) return;
+  follow({ photos, before }, () => by("left").hidden, (done) => {
+    by("left-text").textContent = `${told} ${t("{done} of {found} photos", { done: number(done), found: number(photos) })}`;
+  });
+}
+
+by("left-close").addEventListener("click", () => {
+  sessionStorage.removeItem(DOING);
+  by("left").hidden = true;
+});
+const left = sessionStorage.getItem(DOING);
+if (left) tellLeft(JSON.parse(left));
 
 function done({ edits, receipts, run, report }) {
   const lines = [
