@@ -14,7 +14,7 @@ from tests.api.browser.conftest import LONGEST_MS, LOOKS, settled, watched
 from tests.api.browser.every_page import wait_until_shown
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 PAGES = {
     "events": "/",
@@ -190,6 +190,26 @@ def test_an_unknown_is_named_right_there(page: "Page", family: list[str], people
     assert page.locator(".box .tag").inner_text() == "New Colleague"
     page.goto("/people?search=colleague")
     assert page.locator("#people li").count() == 1
+
+
+def test_a_name_that_is_being_typed_outlives_the_answer_to_the_one_before(
+    page: "Page", family: list[str], people_dir: Path
+) -> None:
+    names_in_photo(page, people_dir / "queries" / "strangers-3.jpg")
+    rows, held = page.locator(".face-row"), list["Route"]()
+    rows.nth(0).click()
+    page.locator("#name-0").fill("First")
+    page.route("**/v1/people?*", lambda route: route.fulfill(status=201, json={}))
+    page.route("**/v1/identify?*", lambda route: held.append(route))
+    with page.expect_request("**/v1/identify?*"):
+        page.locator("#detail-0").get_by_role("button", name="Enrol").click()
+    rows.nth(1).click()
+    page.locator("#name-1").fill("Sec")
+    rows.nth(0).evaluate("(row) => { row.dataset.before = 1; }")
+    held[0].continue_()
+    page.locator("[data-before]").wait_for(state="detached")
+    page.keyboard.type("ond")
+    assert page.locator("#name-1").input_value() == "Second"
 
 
 def test_a_stranger_who_comes_again_is_named_from_the_page_of_unknowns(
