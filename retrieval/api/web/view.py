@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from urllib.parse import quote
 
 from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -235,6 +236,7 @@ def _templates(language: str) -> Environment:
         day=lambda day: format_date(_date(day), "long", locale=formats),
         told=lambda message: told(message, language),
         moment=lambda moment: _moment(moment, formats),
+        number=lambda number, digits="#,##0": format_decimal(number, digits, locale=formats),
     )
     return environment
 
