@@ -19,6 +19,7 @@ const canvas = document.createElement("canvas");
 let key = sessionStorage.getItem("rollcall-kiosk-key") ?? "";
 let current = null;
 let until = 0;
+let judged = 0; // how often: an answer to a look before the last of it is out of date
 let kept = null; // the last picture that was kept, small and grey, and when
 let waiting = JSON.parse(localStorage.getItem(KEPT) ?? "[]");
 
@@ -136,11 +137,12 @@ async function look() {
   canvas.height = Math.round(video.videoHeight * scale);
   canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
   const picture = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.9));
+  const before = judged;
   try {
     if (waiting.length) await sendWaiting();
     const answer = await post("/v1/kiosk/frames", form(picture));
     tellNetwork(false);
-    whenReleased(() => { if (answer !== null && document.body.dataset.state !== "judging") show(answer); });
+    whenReleased(() => { if (answer !== null && judged === before) show(answer); });
   } catch {
     keep(picture);
   }
@@ -149,6 +151,7 @@ async function look() {
 async function judge(what) {
   const sighting = current;
   if (sighting === null) return;
+  judged += 1;
   document.body.dataset.state = "judging";
   try {
     const answer = await post(`/v1/kiosk/sightings/${sighting}/${what}`);
