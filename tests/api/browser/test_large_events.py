@@ -21,7 +21,7 @@ from tests.api.conftest import served
 from tests.api.painted import catalogue_of
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 TIMED = os.environ.get("ROLLCALL_PAGE_TIMES") == "1"
 PHOTOS = 500 if TIMED else 24
@@ -187,6 +187,28 @@ def test_a_click_counts_though_the_roll_is_read_anew_meanwhile(
         wait_to_check(page, before)
         page.keyboard.press("z")
         page.locator("#undo-bar").wait_for(state="hidden")
+
+
+def test_a_late_answer_chooses_nobody_else_for_whom_somebody_went_to(
+    browser: "Browser", event: str
+) -> None:
+    with watched(browser, event) as page:
+        opened(page, event)
+        held: list[Route] = []
+        page.keyboard.press("w")
+        options = page.locator("#who-list [role=option]")
+        options.nth(1).wait_for()
+        page.route("**/v1/people?*search=Person*", lambda route: held.append(route))
+        with page.expect_request("**/v1/people?*search=Person*"):
+            page.get_by_role("combobox", name="Name or number").fill("Person 2")
+        page.keyboard.press("ArrowDown")
+        went_to = page.locator("#who-list [aria-selected=true]").inner_text()
+        held[0].continue_()
+        options.filter(has_text="New person").wait_for()
+        chosen = page.locator("#who-list [aria-selected=true]").all_inner_texts()
+        assert chosen in ([], [went_to])
+        assert page.get_by_role("button", name="That is who it is").is_enabled() == bool(chosen)
+        page.keyboard.press("Escape")
 
 
 @pytest.mark.parametrize("look", LOOKS)

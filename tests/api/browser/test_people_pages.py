@@ -346,6 +346,7 @@ def test_a_stranger_is_named_as_one_of_two_namesakes_or_forgotten(
     before = tiles.count()
     tiles.first.get_by_role("button", name="Who is this?").click()
     page.get_by_role("combobox", name="Name or number").fill("ann")
+    page.get_by_role("option", name="New person “ann”").wait_for()
     # A click counts, though others are found between press and release.
     page.get_by_role("option", name="Ann Lee 12").hover()
     page.mouse.down()

@@ -38,6 +38,7 @@ export function askWho({ picture, teach = false, title = t("Who is this?"), go: 
   const { signal } = controller;
   let found = [];
   let active = -1;
+  let picked = null; // the row that somebody went to
   let asked = 0;
   dialog.picture.replaceChildren(picture);
   input.value = "";
@@ -52,11 +53,16 @@ export function askWho({ picture, teach = false, title = t("Who is this?"), go: 
     const exact = found.some((person) => person.person.toLowerCase() === wanted.toLowerCase());
     const rows = found.map((person) => ({ person_id: person.id, person: person.person, external_id: person.external_id, face: person.face_id }));
     if (wanted && !exact && !knownOnly) rows.push({ isNew: true, person: wanted });
-    if (active >= rows.length || active < 0) active = rows.length ? 0 : -1;
     options.replaceChildren(...rows.map((row, number) => option(row, number)));
     options.rows = rows;
     input.setAttribute("aria-expanded", String(rows.length > 0));
-    choose(active);
+    // Whom somebody went to stays chosen, or nobody is; another who came into that place is not meant.
+    choose(picked ? rows.findIndex((row) => (picked.isNew ? row.isNew : row.person_id === picked.person_id)) : Math.min(0, rows.length - 1));
+  }
+
+  function pick(number) {
+    picked = options.rows[number];
+    choose(number);
   }
 
   function option(row, number) {
@@ -65,8 +71,8 @@ export function askWho({ picture, teach = false, title = t("Who is this?"), go: 
       element("span", { class: "grow" },
         element("strong", {}, row.isNew ? t("New person “{name}”", { name: row.person }) : row.person),
         row.external_id ? element("span", { class: "small soft" }, row.external_id) : null));
-    made.addEventListener("pointerdown", (event) => { event.preventDefault(); choose(number); });
-    made.addEventListener("click", () => { choose(number); if (!row.isNew) finish(); else dialog.number.focus(); });
+    made.addEventListener("pointerdown", (event) => { event.preventDefault(); pick(number); });
+    made.addEventListener("click", () => { pick(number); if (!row.isNew) finish(); else dialog.number.focus(); });
     return made;
   }
 
@@ -104,11 +110,11 @@ export function askWho({ picture, teach = false, title = t("Who is this?"), go: 
     };
   });
   let looking = null; // what is chosen by Enter is found by what was typed until then
-  input.addEventListener("input", () => { active = 0; looking = look(); }, { signal });
+  input.addEventListener("input", () => { picked = null; looking = look(); }, { signal });
   input.addEventListener("keydown", (event) => {
     const rows = options.rows?.length ?? 0;
-    if (event.key === "ArrowDown" && rows) choose((active + 1) % rows);
-    else if (event.key === "ArrowUp" && rows) choose((active - 1 + rows) % rows);
+    if (event.key === "ArrowDown" && rows) pick((active + 1) % rows);
+    else if (event.key === "ArrowUp" && rows) pick((Math.max(active, 0) - 1 + rows) % rows);
     else return;
     event.preventDefault();
   }, { signal });
