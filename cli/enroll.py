@@ -291,9 +291,9 @@ def _replace(
     replacing: bool | None,
 ) -> dict[str, Any]:
     """Remove photos whose files hold another picture by now, where that is wanted."""
-    from retrieval.people.intake import outdated
+    from retrieval.people.changed_photos import outdated
 
-    old = outdated(before, results)
+    old = outdated(before, results, run.settings.max_photo_bytes)
     for face in old:
         run.remark(f"{face.photo} of {face.called} is another picture than was enrolled from it")
     if old and replacing is None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 from sqlalchemy import Connection, delete, insert, select, update
@@ -177,6 +178,18 @@ def insert_person(
 def part_sha256(photo: str, box: Floats) -> str:
     """The identity of a part of a photo: a photo itself is enrolled for one person only."""
     return hashlib.sha256(f"{photo} {box.tolist()}".encode()).hexdigest()
+
+
+class _FromPhoto(Protocol):
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def box(self) -> Floats | tuple[float, float, float, float]: ...
+
+
+def is_of(face: _FromPhoto, photo: str) -> bool:
+    """Whether a face is enrolled from the photo of a SHA-256, for itself or as a part of it."""
+    return face.sha256 in (photo, part_sha256(photo, np.asarray(face.box, np.float32)))
 
 
 def owners(connection: Connection, collection_id: int, sha256s: Iterable[str]) -> dict[str, Owner]:

@@ -1,14 +1,12 @@
 """What an enrolment would take: photos listed from folders or a list, looked at in advance."""
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.names import clean_external_id, clean_name, folded
-from retrieval.catalogue.records import EnrolledFace, Owner, Person
+from retrieval.catalogue.records import Owner, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.enrolments import EnrolItem, EnrolReport, EnrolResult, FaceBox
 from retrieval.errors import (
@@ -17,10 +15,9 @@ from retrieval.errors import (
     InputError,
     NameInvalid,
     NotFound,
-    PhotoError,
     SettingInvalid,
 )
-from retrieval.photos.decode import read
+from retrieval.people.changed_photos import sha256_of
 from retrieval.photos.folders import (
     PassedOver,
     Problem,
@@ -32,7 +29,7 @@ from retrieval.photos.folders import (
 )
 from retrieval.photos.people_list import ListRow, PeopleList
 from retrieval.photos.urls import location_of
-from retrieval.values import Location, Url
+from retrieval.values import Location
 
 _LOOKED_UP_AT_ONCE = 500
 
@@ -223,7 +220,7 @@ def prospects(
     owners: dict[str, Owner] = {}  # of the photos before it, which would be enrolled by then
     remaining = iter(photos)
     while chunk := list(islice(remaining, _LOOKED_UP_AT_ONCE)):
-        hashes = [None if photo.reason else _sha256(photo, max_bytes) for photo in chunk]
+        hashes = [None if photo.reason else sha256_of(photo.path, max_bytes) for photo in chunk]
         try:
             collection_id = catalogue.collection(collection).id
             owners |= catalogue.owners(collection_id, [sha for sha in hashes if sha])
@@ -292,90 +289,6 @@ def absent(everybody: Iterable[Person], path: Location, rows: Sequence[ListRow])
 
 def _digits(number: str | None) -> str | None:
     return None if number is None else number.lstrip("0")
-
-
-def vanished(
-    enrolled: Iterable[EnrolledFace],
-    path: Location,
-    listed: Sequence[ListedPhoto],
-    hashes: Mapping[str, str | None],
-) -> list[EnrolledFace]:
-    """Enrolled photos from the list's folder, of people who are in the list, that it has no more.
-
-    A photo is there by its content or by its path, so one that was moved or changed is not gone.
-
-    Args:
-        enrolled: in the collection.
-        path: of the list, on this machine's disk; a list at a URL has no folder.
-        listed: the list's photos that can be used.
-        hashes: of the listed photos, by path.
-    """
-    if not isinstance(path, Path):
-        return []
-    paths = {photo.path for photo in listed}
-    people = {folded(photo.person) for photo in listed}
-    there = {hashes[photo.path] for photo in listed}
-    return [
-        face
-        for face in enrolled
-        if folded(face.person) in people
-        and Path(face.photo).is_relative_to(path.parent)
-        and face.photo not in paths
-        and face.sha256 not in there
-    ]
-
-
-def replaced(
-    enrolled: Iterable[EnrolledFace],
-    photos: Iterable[ListedPhoto],
-    hashes: Mapping[str, str | None],
-) -> list[EnrolledFace]:
-    """Enrolled photos whose file, listed for the same person, holds another picture by now.
-
-    A picture that another of the listed files holds was moved, and is none.
-
-    Args:
-        enrolled: in the collection.
-        photos: listed, that can be used.
-        hashes: of the listed photos, by path.
-    """
-    listed = {photo.path: photo for photo in photos}
-    there = [face for face in enrolled if face.photo in listed]
-    held = {hashes[face.photo] for face in there}
-    return [
-        face
-        for face in there
-        if hashes[face.photo] is not None
-        and face.sha256 not in held
-        and Owner(face.person, face.external_id).may_be(
-            listed[face.photo].person, listed[face.photo].external_id
-        )
-    ]
-
-
-def outdated(
-    enrolled: Iterable[EnrolledFace], results: Iterable[EnrolResult]
-) -> list[EnrolledFace]:
-    """Faces enrolled before, whose file another picture was enrolled from now.
-
-    Args:
-        enrolled: before the enrolment.
-        results: of the enrolment; a picture that is among them under another path was moved.
-    """
-    taken = {result.photo for result in results if result.outcome == "enrolled"}
-    held = {result.sha256 for result in results}
-    return [face for face in enrolled if face.photo in taken and face.sha256 not in held]
-
-
-def _sha256(photo: ListedPhoto, max_bytes: int) -> str | None:
-    place = location_of(photo.path)
-    try:
-        if isinstance(place, Url):
-            return hashlib.sha256(read(place, photo.path, max_bytes)).hexdigest()
-        with place.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, PhotoError):
-        return None
 
 
 def _prospect(photo: ListedPhoto, sha256: str | None, owners: dict[str, Owner]) -> Prospect:

@@ -2,9 +2,7 @@
 
 import hashlib
 
-import numpy as np
-
-from retrieval.catalogue.enrolment import part_sha256
+from retrieval.catalogue.enrolment import is_of
 from retrieval.catalogue.photo_paths import moved_path
 from retrieval.catalogue.records import EnrolledFace
 from retrieval.errors import NotFound, PhotoError, SettingInvalid
@@ -53,7 +51,7 @@ def _check_same(face: EnrolledFace, path: str, max_bytes: int) -> None:
     except PhotoError as error:
         raise SettingInvalid(f"Nothing was changed: {error}") from error
     sha256 = hashlib.sha256(data).hexdigest()
-    if face.sha256 not in (sha256, part_sha256(sha256, np.array(face.box, np.float32))):
+    if not is_of(face, sha256):
         raise SettingInvalid(
             f"Nothing was changed: {path} is another photo than was enrolled. Check the folders."
         )

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from retrieval.catalogue.enrolment import is_of
 from retrieval.catalogue.names import called, clean_external_id, clean_name, folded
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.enrolments import EnrolReport
 from retrieval.errors import NameInvalid
+from retrieval.people.changed_photos import replaced, vanished
 from retrieval.people.documents import EnrolledOfList, PhotoOfList, PlanDocument
 from retrieval.people.intake import (
     Prospect,
@@ -19,8 +21,6 @@ from retrieval.people.intake import (
     listed_folder,
     listed_list,
     prospects,
-    replaced,
-    vanished,
 )
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.people_list import ListRow, PeopleList
@@ -254,7 +254,7 @@ def enrol(service: Service, plan: Plan) -> Iterator[EnrolReport]:
         report.add(result)
         before = old.get(result.photo)
         taken = result.outcome in ("enrolled", "known")  # known: of a sync that was stopped
-        if before is not None and taken and result.sha256 != before.sha256:
+        if before is not None and taken and not is_of(before, str(result.sha256)):
             service.remove_photo(before)
         yield report
 

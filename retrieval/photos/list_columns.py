@@ -117,6 +117,17 @@ def _field(column: str) -> str | None:
 def columns_of(
     path: Location, header: Sequence[str], given: Mapping[str, str], encoding: str | None
 ) -> Columns:
+    """Understand a list's header.
+
+    Args:
+        path: of the list, for messages.
+        header: the columns' names.
+        given: columns that somebody chose, by field.
+        encoding: of a text file; None of a workbook.
+
+    Raises:
+        DataInvalid: a chosen column is not there, or none is for names or numbers.
+    """
     names = tuple(name.strip() for name in header)
     used: dict[str, list[int]] = {}
     ignored, repeated = [], []

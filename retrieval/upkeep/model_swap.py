@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from retrieval.catalogue.enrolment import part_sha256
+from retrieval.catalogue.enrolment import is_of
 from retrieval.catalogue.models.other_model_rows import KnownFace, OtherModel
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import ListedPhoto
@@ -353,7 +353,7 @@ def _verified(face: KnownFace, entry: tuple[Source, str] | PhotoFailure) -> Sour
     if isinstance(entry, PhotoFailure):
         return _missed(face, entry.error)
     source, sha256 = entry
-    if face.sha256 in (sha256, part_sha256(sha256, face.box)):
+    if is_of(face, sha256):
         return source
     return _missed(
         face,

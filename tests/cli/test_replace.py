@@ -32,6 +32,20 @@ def test_a_file_that_changed_replaces_its_photo_and_is_removed_by_number(
     assert "There is no photo" in again.stderr
 
 
+def test_parts_of_a_photo_are_the_picture_that_its_file_holds(
+    home: Path, samples: Path, tmp_path: Path
+) -> None:
+    group = copy(samples / "queries" / "group.jpg", tmp_path / "group.jpg")
+    assert rollcall(home, "enroll", group, "--face", "1=Eileen").exit_code == 0
+    whole = document(rollcall(home, "enroll", group, "--person", "Grace", "--face", 2, "--json"))
+    assert (whole["enrolled"], whole.get("outdated", [])) == (1, [])
+    for person, face in (("Ann", 1), ("Grace", 2)):
+        words = ("enroll", group, "--person", person, "--face", face, "--replace", "--json")
+        assert document(rollcall(home, *words)).get("replaced", []) == []
+    with Catalogue.open(home / "catalogue.db") as catalogue:
+        assert {face.person for face in catalogue.photos(1)} >= {"Eileen", "Grace"}
+
+
 def _paths(home: Path) -> list[str]:
     return [
         each["photo"] for each in document(rollcall(home, "photos", "list", "--json"))["photos"]
