@@ -26,8 +26,12 @@ def calibrate(
     out: Out = None,
 ) -> None:
     """Choose threshold and margin from the collection's own photos, and say what they are worth."""
-    from retrieval.benchmarks.trust_report import calibration_report, calibration_table
-    from retrieval.upkeep.trust import calibrate_collection, calibration_shown, forget_calibration
+    from retrieval.benchmarks.quality_report import calibration_report, calibration_table
+    from retrieval.upkeep.calibration import (
+        calibrate_collection,
+        calibration_shown,
+        forget_calibration,
+    )
 
     with run.service() as service:
         if reset:

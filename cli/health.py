@@ -1,6 +1,7 @@
 """`health`: photos under the wrong name, look-alikes, copies, thin enrolments."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
@@ -15,10 +16,10 @@ from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.benchmarks.report import Table
-    from retrieval.catalogue.records import EnrolledFace, JournalEntry
+    from retrieval.catalogue.documents import EnrolledPhoto
     from retrieval.service import Service
-    from retrieval.upkeep.findings import Accepted, Finding
-    from retrieval.upkeep.trust import Health
+    from retrieval.upkeep.findings import FindingDone
+    from retrieval.upkeep.health import Health
     from retrieval.values import Pixels
 
 
@@ -76,42 +77,36 @@ def health(
         return
     from retrieval.photos.group_list import read_groups
     from retrieval.upkeep.fairness import fairness_of
-    from retrieval.upkeep.findings import examine_open
+    from retrieval.upkeep.health import examine_collection
 
     listed = None if groups is None else read_groups(groups)
     with run.service() as service:
-        found, findings = examine_open(service)
-        document: dict[str, Any] = {
-            **found.document(),
-            "findings": [each.document() for each in findings],
-            "collection": service.collection.name,
-        }
+        found = examine_collection(service)
+        document: dict[str, Any] = {**asdict(found), "collection": service.collection.name}
         if listed is not None:
-            document["groups"] = fairness_of(service, listed).document()
+            document["groups"] = asdict(fairness_of(service, listed))
         if out is not None:
             document["files"] = _write(run, service, found, out, document)
-    run.emit(document, lambda: _show(run, found, document, findings))
+    run.emit(document, lambda: _show(run, found, document))
 
 
 def _act(run: Run, action: Action, ids: Sequence[str], *, every: bool, yes: bool) -> None:
     """Accept or dismiss findings."""
-    from retrieval.upkeep.findings import accept, chosen, dismiss, open_findings
+    from retrieval.upkeep.findings import FindingDone, accept, chosen, dismiss
+    from retrieval.upkeep.health import examine_collection
 
     with run.service() as service:
         if action is Action.DISMISS:
             if every or not ids:
                 raise SettingInvalid("Name findings that are none; `rollcall health` lists them.")
-            meant = chosen(open_findings(service), ids)
-            entries = dismiss(service, meant)
-            told: dict[str, Any] = {
-                "dismissed": [each.id for each in meant],
-                "entries": [e.id for e in entries],
-            }
-            run.emit(told, lambda: _say_entries(run, entries))
+            meant = chosen(examine_collection(service).findings, ids)
+            entries = zip(meant, dismiss(service, meant), strict=True)
+            done = [FindingDone.of(each, entry) for each, entry in entries]
+            run.emit({"dismissed": done}, lambda: _say_done(run, done))
             return
         if every == bool(ids):
             raise SettingInvalid("Name findings, or --all; `rollcall health` lists them.")
-        found = open_findings(service)
+        found = examine_collection(service).findings
         plain = (each for each in found if each.accepting and not (each.final or each.doubtful))
         wanted = list(plain) if every else chosen(found, ids)
         for each in wanted:
@@ -123,21 +118,17 @@ def _act(run: Run, action: Action, ids: Sequence[str], *, every: bool, yes: bool
             run.emit({"accepted": []}, lambda: None)
             return
         done = accept(service, wanted)
-    run.emit({"accepted": [each.document() for each in done]}, lambda: _say_done(run, done))
+    run.emit({"accepted": done}, lambda: _say_done(run, done))
 
 
-def _say_done(run: Run, done: "Sequence[Accepted]") -> None:
+def _say_done(run: Run, done: "Sequence[FindingDone]") -> None:
     for each in done:
-        _say_entries(run, each.entries)
+        for entry in each.entries:
+            tell_undo(run, entry["entry"], entry["summary"])
         if each.removed:
             run.print(f"Removed {counted(len(each.removed), 'photo')} for good.")
     if not done:
         run.print("There is nothing to accept.")
-
-
-def _say_entries(run: Run, entries: "Sequence[JournalEntry]") -> None:
-    for entry in entries:
-        tell_undo(run, entry.id, entry.summary)
 
 
 def _write(
@@ -148,15 +139,18 @@ def _write(
 
     from retrieval.api.pictures import Pictures
     from retrieval.benchmarks.group_rates import ABOUT_GROUPS
-    from retrieval.benchmarks.trust_report import health_report
+    from retrieval.benchmarks.quality_report import health_report
     from retrieval.errors import RollcallError
 
     pictures = Pictures(run.settings)
 
-    def crop(face: "EnrolledFace") -> "Pixels | None":
+    def crop(photo: "EnrolledPhoto") -> "Pixels | None":
+        face = service.catalogue.faces([photo.face_id]).get(photo.face_id)
         try:
-            picture = Image.open(BytesIO(pictures.cut(service, face)))
+            picture = None if face is None else Image.open(BytesIO(pictures.cut(service, face)))
         except RollcallError:
+            return None
+        if picture is None:
             return None
         return np.asarray(picture.convert("RGB"))
 
@@ -173,18 +167,13 @@ def _groups(rates: dict[str, Any]) -> "Table":
     return groups_table(rates, judged)
 
 
-def _show(
-    run: Run, found: "Health", document: dict[str, Any], findings: "Sequence[Finding]"
-) -> None:
-    from retrieval.benchmarks.trust_report import health_tables
+def _show(run: Run, found: "Health", document: dict[str, Any]) -> None:
+    from retrieval.benchmarks.quality_report import health_tables
 
-    if findings:
-        rows = [(f.id, f.what, f.accepting or "nothing: decide by hand") for f in findings]
-        run.table(("finding", "what", "accepting it would"), rows, title="Findings")
-        run.print("`rollcall health accept ID` does that, `dismiss ID` never shows it again.")
-        run.print()
     for table in health_tables(found):
         run.table(table.columns, table.cells(), title=table.caption)
+        if table.caption == "Findings":
+            run.print("`rollcall health accept ID` does that, `dismiss ID` never shows it again.")
         run.print()
     if found.sound:
         run.print(

@@ -28,6 +28,8 @@ from retrieval.files.logs import log_to, note_end
 from retrieval.files.private import UMASK
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from retrieval.catalogue.catalogue import Catalogue
     from retrieval.catalogue.http.audit import AuditEntry
     from retrieval.photos.folders import PassedOver
@@ -113,7 +115,9 @@ class Run:
 
         return entry_of(self.action, self.settings.collection, **answer)
 
-    def emit(self, document: Mapping[str, Any], show: Callable[[], None]) -> None:
+    def emit(
+        self, document: "Mapping[str, Any] | DataclassInstance", show: Callable[[], None]
+    ) -> None:
         """Print the result: the document as JSON with `--json`, otherwise what `show` prints."""
         if self.json:
             sys.stdout.write(as_json(document) + "\n")

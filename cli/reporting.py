@@ -8,13 +8,17 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from cli.hints import as_typed
 from retrieval.errors import RollcallError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # What would move a terminal's cursor, colour it or turn its text round: names of files may hold it.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -44,7 +48,7 @@ def report_fault(error: Exception, json_wanted: bool) -> None:
     sys.stderr.write("This is a fault of Rollcall. Please report it with the lines above.\n")
 
 
-def as_json(document: Mapping[str, Any]) -> str:
+def as_json(document: "Mapping[str, Any] | DataclassInstance") -> str:
     """JSON as RFC 8259 has it: a number that is none, as a rate of nothing would be, is null."""
     return json.dumps(_finite(document), ensure_ascii=False, indent=2, allow_nan=False)
 
@@ -52,6 +56,10 @@ def as_json(document: Mapping[str, Any]) -> str:
 def _finite(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _finite(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

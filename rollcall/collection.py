@@ -22,7 +22,8 @@ from retrieval.photos.urls import absolute, location_of
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.settings_files import load_settings
-from retrieval.upkeep.trust import Calibrated, Health, calibrate_collection, examine_collection
+from retrieval.upkeep.calibration import Calibrated, calibrate_collection
+from retrieval.upkeep.health import Health, examine_collection
 from retrieval.values import Location, Source
 from rollcall.people import People, Strangers
 

@@ -70,7 +70,7 @@ class EnrolledPhoto:
     Attributes:
         photo: as it was named when it was enrolled.
         sha256: of its bytes.
-        person, person_id: whose it is.
+        person, person_id, external_id: whose it is.
         face_id: of the face.
         box: left, top, width, height of the face in pixels of the upright photo.
         width, height: of the photo.
@@ -81,6 +81,7 @@ class EnrolledPhoto:
     sha256: str
     person: str
     person_id: int
+    external_id: str | None
     face_id: int
     box: tuple[float, float, float, float]
     width: int
@@ -96,6 +97,7 @@ class EnrolledPhoto:
             sha256=face.sha256,
             person=face.person,
             person_id=face.person_id,
+            external_id=face.external_id,
             face_id=face.id,
             box=(left, top, width, height),
             width=face.width,

@@ -34,17 +34,6 @@ class Fairness:
     threshold: float
     source: str
 
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "column": self.column,
-            "fnir": [rate.document() for rate in self.fnir],
-            "fpir": [rate.document() for rate in self.fpir],
-            "ungrouped": self.ungrouped,
-            "threshold": self.threshold,
-            "source": self.source,
-        }
-
 
 def fairness_of(service: Service, groups: GroupList) -> Fairness:
     """Ask a collection about its own photos, and count by group.

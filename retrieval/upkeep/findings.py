@@ -5,39 +5,37 @@ an edit of people, dismissing one an entry of the same journal: `undo` takes bac
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
 
+from retrieval.catalogue.documents import EnrolledPhoto, EntryDocument
 from retrieval.catalogue.names import folded
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Move
 from retrieval.errors import InputError, NotFound
+from retrieval.identities.health import Findings
 from retrieval.service import Service
-from retrieval.upkeep.documents import FindingDocument, FindingDone
-from retrieval.upkeep.trust import (
-    CopyGroup,
-    Health,
-    Misplaced,
-    OnePerson,
-    Parts,
-    Stranger,
-    examine_collection,
-    filed,
-)
-
-T = TypeVar("T")
 
 
 class Kind(StrEnum):
     """What may be wrong."""
 
-    MISPLACED = "looks-like-another"
-    STRANGER = "resembles-nobody"
-    PARTS = "several-people"
-    TWICE = "under-two-names"
-    COPIES = "copies"
+    MISPLACED = "looks-like-another"  # a photo that would be another person's match
+    TWICE = "under-two-names"  # half of the photos of each would be the other's match
+    PARTS = "several-people"  # photos under one name in groups that are not alike
+    STRANGER = "resembles-nobody"  # neither its person's others nor anybody else
+    COPIES = "copies"  # of one person
     SHARED = "copies-of-several-people"
+
+
+_FEW_WORDS = {
+    Kind.MISPLACED: "photos under the wrong name",
+    Kind.TWICE: "people under two names",
+    Kind.PARTS: "people in groups",
+    Kind.STRANGER: "photos that resemble nobody",
+    Kind.COPIES: "groups of copies",
+    Kind.SHARED: "photos under several names",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,130 +45,150 @@ class Finding:
     Attributes:
         id: eight hexadecimal digits.
         kind: what may be wrong.
-        sides: faces to be compared: of one and of the other, or of each group.
         what: in a sentence.
-        accepting: what accepting it does; None where somebody must decide by hand.
+        accepting: what accepting it does; null where somebody must decide by hand.
         final: accepting it cannot be undone.
         doubtful: it may as well be no fault (a poor photo, two employee numbers), so it is never
             accepted among all.
+        score: a cosine: how much nearer a misplaced photo is to its own person (negative), how
+            like two names or copies are, how like a photo that resembles nobody is to the others
+            of its person; null of groups.
+        sides: photos to be compared: of one and of the other, or of each group.
     """
 
     id: str
     kind: Kind
-    sides: tuple[tuple[EnrolledFace, ...], ...]
     what: str
     accepting: str | None
-    final: bool = False
-    doubtful: bool = False
+    final: bool
+    doubtful: bool
+    score: float | None
+    sides: tuple[tuple[EnrolledPhoto, ...], ...]
 
     @property
     def people(self) -> tuple[int, ...]:
         """Ids of the people concerned."""
         return tuple(dict.fromkeys(face.person_id for side in self.sides for face in side))
 
-    def document(self) -> FindingDocument:
-        """As JSON."""
-        return {
-            "finding": self.id,
-            "kind": self.kind.value,
-            "what": self.what,
-            "accepting": self.accepting,
-            "final": self.final,
-            "doubtful": self.doubtful,
-            "sides": [
-                [{**filed(face), "external_id": face.external_id} for face in side]
-                for side in self.sides
-            ],
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """What accepting a finding did: edits that can be undone, or photos that are gone."""
+class FindingDone:
+    """What was done about a finding: edits that can be undone, or photos that are gone.
 
-    finding: Finding
-    entries: tuple[JournalEntry, ...] = ()
+    Attributes:
+        finding: its id.
+        entries: of the journal.
+        removed: photos that were removed for good.
+    """
+
+    finding: str
+    entries: tuple[EntryDocument, ...] = ()
     removed: tuple[str, ...] = ()
 
-    def document(self) -> FindingDone:
-        """As JSON."""
-        return {
-            "finding": self.finding.id,
-            "entries": [{"entry": each.id, "summary": each.summary} for each in self.entries],
-            "removed": list(self.removed),
-        }
+    @classmethod
+    def of(cls, found: Finding, *entries: JournalEntry) -> "FindingDone":
+        """Of edits."""
+        return cls(found.id, tuple({"entry": e.id, "summary": e.summary} for e in entries))
 
 
-def open_findings(service: Service) -> list[Finding]:
-    """What was found and not dismissed, the worst first."""
-    return examine_open(service)[1]
+def kinds_counted(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many there are of each kind, in words."""
+    counts = dict.fromkeys(_FEW_WORDS.values(), 0)
+    for each in findings:
+        counts[_FEW_WORDS[each.kind]] += 1
+    return counts
 
 
-def examine_open(service: Service) -> tuple[Health, list[Finding]]:
-    """Examine a collection; the report and its findings, without what was dismissed."""
-    health = examine_collection(service)
-    dismissed = service.catalogue.dismissed_findings(service.collection.id)
+def findings_of(found: Findings, faces: Sequence[EnrolledFace]) -> Iterator[Finding]:
+    """What was found in a gallery as findings, the worst first.
 
-    def kept(items: Iterable[T], worded: Callable[[T], Finding]) -> tuple[T, ...]:
-        return tuple(item for item in items if worded(item).id not in dismissed)
+    Args:
+        found: rows and people of the gallery.
+        faces: the gallery's, one per row.
+    """
+    of_person: dict[int, list[EnrolledFace]] = {}
+    for face in faces:
+        of_person.setdefault(face.person_id, []).append(face)
+    for wrong in found.mislabelled:
+        yield _misplaced(faces[wrong.row], of_person[wrong.looks_like][0], wrong.lead)
+    for pair in found.twice:
+        yield _twice(of_person[pair.person], of_person[pair.other], pair.score)
+    for person in found.parted:
+        yield _parts([[faces[row] for row in group] for group in person.groups])
+    for strange in found.unlike:
+        yield _stranger(faces[strange.row], strange.score)
+    for copies in found.copies:
+        alike = sorted((faces[row] for row in copies.rows), key=lambda face: -face.size_px)
+        yield _copies(alike, copies.cosine)
 
-    health = replace(
-        health,
-        misplaced=kept(health.misplaced, _misplaced),
-        twice=kept(health.twice, _twice),
-        parts=kept(health.parts, _parts),
-        strangers=kept(health.strangers, _stranger),
-        copies=kept(health.copies, _copies),
+
+def _misplaced(face: EnrolledFace, other: EnrolledFace, lead: float) -> Finding:
+    what = f"A photo of {face.called} looks like {other.called}"
+    key = [face.id, face.person_id, other.person_id]
+    done = f"move it to {other.called}"
+    return _finding(Kind.MISPLACED, key, [[face], [other]], what, done, score=lead)
+
+
+def _twice(ours: Sequence[EnrolledFace], theirs: Sequence[EnrolledFace], score: float) -> Finding:
+    both = ours[0].external_id is not None and theirs[0].external_id is not None
+    what = f"{ours[0].called} and {theirs[0].called} look like one person"
+    # Who has a number keeps the name, else who has more photos, else who came first.
+    keeps, leaves = sorted(
+        (ours, theirs), key=lambda s: (s[0].external_id is None, -len(s), s[0].person_id)
     )
-    return health, list(findings_of(health))
-
-
-def findings_of(health: Health) -> Iterator[Finding]:
-    """Each part of a report as a finding."""
-    yield from map(_misplaced, health.misplaced)
-    yield from map(_twice, health.twice)
-    yield from map(_parts, health.parts)
-    yield from map(_stranger, health.strangers)
-    yield from map(_copies, health.copies)
-
-
-def _misplaced(wrong: Misplaced) -> Finding:
-    sides = ((wrong.face,), *(((wrong.other,),) if wrong.other else ()))
-    to = wrong.other.called if wrong.other else wrong.looks_like
-    what = f"A photo of {wrong.face.called} looks like {to}"
-    return _finding(Kind.MISPLACED, sides, what, f"move it to {to}", wrong.looks_like_id)
-
-
-def _twice(pair: OnePerson) -> Finding:
-    ours, theirs = (side[0] for side in pair.faces)
-    keeps, leaves = _kept(pair.faces)
-    both = ours.external_id is not None and theirs.external_id is not None
-    what = f"{ours.called} and {theirs.called} look like one person"
+    key = sorted((ours[0].person_id, theirs[0].person_id))  # whatever photos they get
     done = f"give the photos of {leaves[0].called} to {keeps[0].called}"
-    return _finding(Kind.TWICE, (keeps, leaves), what, done, doubtful=both)
+    return _finding(Kind.TWICE, key, [keeps, leaves], what, done, doubtful=both, score=score)
 
 
-def _parts(parts: Parts) -> Finding:
-    sizes = " and ".join(str(len(group)) for group in parts.groups)
-    what = f"The photos of {parts.groups[0][0].called} fall into groups of {sizes}"
+def _parts(groups: Sequence[Sequence[EnrolledFace]]) -> Finding:
+    sizes = " and ".join(str(len(group)) for group in groups)
+    what = f"The photos of {groups[0][0].called} fall into groups of {sizes}"
     done = "make the smaller groups people of their own"
-    return _finding(Kind.PARTS, parts.groups, what, done, doubtful=True)
+    return _finding(Kind.PARTS, _ids(groups), groups, what, done, doubtful=True)
 
 
-def _stranger(strange: Stranger) -> Finding:
-    what = f"A photo of {strange.face.called} resembles nobody here"
+def _stranger(face: EnrolledFace, score: float) -> Finding:
+    what = f"A photo of {face.called} resembles nobody here"
     done = "make it a person of its own"
-    return _finding(Kind.STRANGER, ((strange.face,),), what, done, doubtful=True)
+    return _finding(Kind.STRANGER, [face.id], [[face]], what, done, doubtful=True, score=score)
 
 
-def _copies(copies: CopyGroup) -> Finding:
-    what = f"{len(copies.faces)} photos of {copies.whose} are copies"
-    first, *rest = copies.faces
-    sides = ((first,), tuple(rest))
-    if not copies.one_person:
-        return _finding(Kind.SHARED, sides, what, None)
+def _copies(faces: Sequence[EnrolledFace], cosine: float) -> Finding:
+    whose = dict.fromkeys(face.called for face in faces)
+    what = f"{len(faces)} photos of {' and '.join(whose)} are copies"
+    sides = [faces[:1], faces[1:]]
+    if len({face.person_id for face in faces}) > 1:
+        return _finding(Kind.SHARED, _ids(sides), sides, what, None, score=cosine)
     done = "keep the largest and remove the others for good"
-    return _finding(Kind.COPIES, sides, what, done, final=True)
+    return _finding(Kind.COPIES, _ids(sides), sides, what, done, final=True, score=cosine)
+
+
+def _ids(sides: Sequence[Sequence[EnrolledFace]]) -> list[int]:
+    return sorted(face.id for side in sides for face in side)
+
+
+def _finding(
+    kind: Kind,
+    key: list[int],
+    sides: Sequence[Sequence[EnrolledFace]],
+    what: str,
+    accepting: str | None,
+    *,
+    final: bool = False,
+    doubtful: bool = False,
+    score: float | None = None,
+) -> Finding:
+    return Finding(
+        id=hashlib.sha256(f"{kind.value} {key}".encode()).hexdigest()[:8],
+        kind=kind,
+        what=what,
+        accepting=accepting,
+        final=final,
+        doubtful=doubtful,
+        score=None if score is None else round(score, 4),
+        sides=tuple(tuple(map(EnrolledPhoto.of, side)) for side in sides),
+    )
 
 
 def chosen(findings: Sequence[Finding], ids: Iterable[str]) -> list[Finding]:
@@ -191,7 +209,7 @@ def chosen(findings: Sequence[Finding], ids: Iterable[str]) -> list[Finding]:
     return list(meant.values())
 
 
-def accept(service: Service, findings: Sequence[Finding]) -> list[Accepted]:
+def accept(service: Service, findings: Sequence[Finding]) -> list[FindingDone]:
     """Do what findings propose, one after the other.
 
     What is not as it was found (a face that another finding moved, a person who was merged) is left
@@ -218,7 +236,7 @@ def accept(service: Service, findings: Sequence[Finding]) -> list[Accepted]:
 
 def _stands(service: Service, found: Finding) -> bool:
     """Whether all faces of a finding are still whose they were."""
-    then = {face.id: face.person_id for side in found.sides for face in side}
+    then = {face.face_id: face.person_id for side in found.sides for face in side}
     there = service.catalogue.faces(then)
     return then == {face.id: face.person_id for face in there.values()}
 
@@ -231,77 +249,55 @@ def dismiss(service: Service, findings: Iterable[Finding]) -> list[JournalEntry]
     ]
 
 
-def _finding(
-    kind: Kind,
-    sides: tuple[tuple[EnrolledFace, ...], ...],
-    what: str,
-    accepting: str | None,
-    *more: int,
-    final: bool = False,
-    doubtful: bool = False,
-) -> Finding:
-    if kind is Kind.TWICE:  # about the people, whatever photos they get
-        parts = sorted({face.person_id for side in sides for face in side})
-    elif kind is Kind.MISPLACED:
-        parts = [sides[0][0].id, sides[0][0].person_id, *more]
-    else:
-        parts = sorted(face.id for side in sides for face in side)
-    digest = hashlib.sha256(f"{kind.value} {parts}".encode()).hexdigest()[:8]
-    return Finding(digest, kind, sides, what, accepting, final, doubtful)
-
-
-def _kept(
-    sides: tuple[tuple[EnrolledFace, ...], tuple[EnrolledFace, ...]],
-) -> tuple[tuple[EnrolledFace, ...], tuple[EnrolledFace, ...]]:
-    """Who keeps the name: who has a number, else who has more photos, else who came first."""
-    order = sorted(sides, key=lambda s: (s[0].external_id is None, -len(s), s[0].person_id))
-    return order[0], order[1]
-
-
-def _move(service: Service, found: Finding) -> Accepted:
+def _move(service: Service, found: Finding) -> FindingDone:
     face, other = found.sides[0][0], found.sides[1][0]
     move = Move(
-        (face.id,),
+        (face.face_id,),
         service.person_by_id(other.person_id, other.person),
         service.person_by_id(face.person_id, face.person),
     )
-    return Accepted(found, (service.catalogue.move_all(service.collection.id, [move]),))
+    return FindingDone.of(found, service.catalogue.move_all(service.collection.id, [move]))
 
 
-def _merge(service: Service, found: Finding) -> Accepted:
+def _merge(service: Service, found: Finding) -> FindingDone:
     keeps, leaves = (
         service.person_by_id(side[0].person_id, side[0].person) for side in found.sides
     )
-    return Accepted(found, (service.catalogue.merge_people(service.collection.id, leaves, keeps),))
+    entry = service.catalogue.merge_people(service.collection.id, leaves, keeps)
+    return FindingDone.of(found, entry)
 
 
-def _split(service: Service, found: Finding) -> Accepted:
+def _split(service: Service, found: Finding) -> FindingDone:
     """Make people of their own of all groups but the largest, or of a single face."""
-    groups = found.sides[1:] or found.sides
     catalogue, collection = service.catalogue, service.collection.id
     entries = []
-    for group in groups:
+    for group in found.sides[1:] or found.sides:
         person = service.person_by_id(group[0].person_id, group[0].person)
-        name = _free_name(service, group[0])
-        ids = [face.id for face in group]
+        name = _free_name(service, person.name)
+        ids = [face.face_id for face in group]
         entries.append(catalogue.split_person(collection, person, ids, name))
-    return Accepted(found, tuple(entries))
+    return FindingDone.of(found, *entries)
 
 
-def _free_name(service: Service, face: EnrolledFace) -> str:
+def _free_name(service: Service, beside: str) -> str:
     """A name for somebody of whom it is only known whose photos they were among."""
-    there = service.catalogue.people(service.collection.id, search=face.person)
+    there = service.catalogue.people(service.collection.id, search=beside)
     taken = {folded(person.name) for person in there}
     number = 2
-    while folded(name := f"{face.person}, other {number}") in taken:
+    while folded(name := f"{beside}, other {number}") in taken:
         number += 1
     return name
 
 
-def _remove(service: Service, found: Finding) -> Accepted:
-    for face in found.sides[1]:
+def _remove(service: Service, found: Finding) -> FindingDone:
+    copies = found.sides[1]
+    faces = service.catalogue.faces(copy.face_id for copy in copies)
+    for copy in copies:
+        face = faces.get(copy.face_id)
+        if face is None or face.person_id != copy.person_id:
+            raise NotFound(f"The finding {found.id!r} was dealt with meanwhile.")
         service.remove_photo(face)
-    return Accepted(found, removed=tuple(face.photo for face in found.sides[1]))
+    return FindingDone(found.id, removed=tuple(copy.photo for copy in copies))
 
 
 _ACCEPT = {

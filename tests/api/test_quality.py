@@ -55,13 +55,16 @@ def test_calibrating_changes_the_threshold_until_it_is_forgotten(
 def test_the_health_report_names_what_can_be_acted_on(
     client: TestClient, crowd: None, settings: Settings
 ) -> None:
-    clean = client.get("/v1/health-report").json()
-    assert (clean["people"], clean["faces"], clean["mislabelled"]) == (12, 48, [])
+    clean = client.get("/v1/health").json()
+    assert (clean["people"], clean["faces"], clean["sound"]) == (12, 48, False)
+    assert {each["kind"] for each in clean["findings"]} == {"copies"}
     with painted_service(settings, "default") as service:
         catalogue, collection = service.catalogue, service.collection.id
         people = catalogue.people(collection)
         face = catalogue.faces_of(people[0].id)[0]
         catalogue.move_faces(collection, [face.id], people[5].id)
-    (found,) = client.get("/v1/health-report").json()["mislabelled"]
-    assert (found["face_id"], found["person"]) == (face.id, people[5].name)
-    assert found["looks_like_id"] == people[0].id
+    found = client.get("/v1/health").json()["findings"][0]
+    assert found["kind"] == "looks-like-another"
+    ((wrong,), (other,)) = found["sides"]
+    assert (wrong["face_id"], wrong["person"]) == (face.id, people[5].name)
+    assert other["person_id"] == people[0].id

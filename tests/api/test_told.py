@@ -23,7 +23,7 @@ SHOWN = (
     "catalogue/people_pages.py", "catalogue/strangers.py", "collection/enrolling.py",
     "collection/webhooks.py", "events/album.py", "events/verdicts.py", "faces/given.py",
     "faces/quality.py", "people/*.py", "photos/decode.py", "photos/people_list.py",
-    "upkeep/findings.py", "upkeep/trust.py",
+    "upkeep/findings.py", "upkeep/calibration.py",
 )  # fmt: skip
 ELSEWHERE = {"ValueError", "HTTPException"}
 MESSAGES = ("message", "_MESSAGES")  # what holds why a photo is not taken

@@ -22,8 +22,8 @@ from retrieval.photos.folders import people_below
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.upkeep.backup.making import back_up
+from retrieval.upkeep.calibration import calibrate_collection
 from retrieval.upkeep.encryption import decrypt, encrypt, lying_otherwise, rotate
-from retrieval.upkeep.trust import calibrate_collection
 from retrieval.values import Source
 from tests.worker.small_models import SIDE_PX, small_service, write_photos
 

@@ -9,7 +9,8 @@ import pytest
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.errors import InputError, NotFound
 from retrieval.service import Service
-from retrieval.upkeep.findings import Finding, Kind, accept, chosen, dismiss, open_findings
+from retrieval.upkeep.findings import Finding, Kind, accept, chosen, dismiss
+from retrieval.upkeep.health import examine_collection
 from tests.identities.made import Crowd, crowd
 from tests.trusted import enrol, open_service
 
@@ -20,8 +21,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield opened
 
 
+def _findings(service: Service) -> list[Finding]:
+    return list(examine_collection(service).findings)
+
+
 def _one(service: Service, kind: Kind) -> Finding:
-    (found,) = [each for each in open_findings(service) if each.kind is kind]
+    (found,) = [each for each in _findings(service) if each.kind is kind]
     return found
 
 
@@ -37,22 +42,22 @@ def test_a_mixed_up_photo_is_shown_beside_the_other_persons_and_moved(service: S
     assert found.what == "A photo of 9 looks like 1"
     assert [[face.person for face in side] for side in found.sides] == [["9"], ["1"]]
     (done,) = accept(service, [found])
-    assert open_findings(service) == []
-    service.catalogue.undo(service.collection.id, done.entries[0].id)
+    assert _findings(service) == []
+    service.catalogue.undo(service.collection.id, done.entries[0]["entry"])
     assert _one(service, Kind.MISPLACED).id == found.id
 
 
 def test_what_was_dismissed_is_never_proposed_again_until_that_is_undone(service: Service) -> None:
     _mixed_up(service)
     found = _one(service, Kind.MISPLACED)
-    (entry,) = dismiss(service, chosen(open_findings(service), [found.id[:4], found.id]))
+    (entry,) = dismiss(service, chosen(_findings(service), [found.id[:4], found.id]))
     assert entry.summary == f"dismissed {found.id} about 9 and 1"
     enrol(service, crowd(3, 3, seed=5, noise=0.2), prefix="new ")
-    assert open_findings(service) == []
+    assert _findings(service) == []
     with pytest.raises(NotFound, match=r"no finding .* \(any more\). There are: none"):
-        chosen(open_findings(service), [found.id])
+        chosen(_findings(service), [found.id])
     service.catalogue.undo(service.collection.id, entry.id)
-    assert [each.id for each in open_findings(service)] == [found.id]
+    assert [each.id for each in _findings(service)] == [found.id]
 
 
 def test_one_person_under_two_names_is_merged_into_the_one_with_a_number(service: Service) -> None:
@@ -74,10 +79,10 @@ def test_a_strangers_photo_is_made_a_person_of_its_own(service: Service) -> None
     enrol(service, crowd(15, 4, seed=1, noise=0.2))
     strangers = crowd(2, 1, seed=40, noise=0.2)
     enrol(service, Crowd(strangers.vectors, np.array([99, 99])), prefix="new ")
-    found = [each for each in open_findings(service) if each.kind is Kind.STRANGER]
+    found = [each for each in _findings(service) if each.kind is Kind.STRANGER]
     assert [each.doubtful for each in found] == [True, True]
     (done,) = accept(service, found[:1])
-    assert done.entries[0].summary == "split 1 face of new 99 to new 99, other 2"
+    assert done.entries[0]["summary"] == "split 1 face of new 99 to new 99, other 2"
 
 
 def test_a_burst_is_one_finding_that_keeps_the_best_photo(service: Service) -> None:
@@ -122,22 +127,22 @@ def test_all_findings_of_one_examination_are_accepted_each_with_an_undo_of_its_o
     people[[6, 21]] = [9, 2]
     enrol(service, Crowd(gallery.vectors, people))
     before = service.catalogue.photos(1)
-    done = accept(service, open_findings(service))
-    assert {entry.summary for each in done for entry in each.entries} == {
+    done = accept(service, _findings(service))
+    assert {entry["summary"] for each in done for entry in each.entries} == {
         "moved 1 face of 9 to 1",
         "moved 1 face of 2 to 5",
     }
-    assert open_findings(service) == []
+    assert _findings(service) == []
     for each in done:
-        service.catalogue.undo(1, each.entries[0].id)
+        service.catalogue.undo(1, each.entries[0]["entry"])
     assert service.catalogue.photos(1) == before
 
 
 def test_a_finding_whose_face_is_anothers_by_now_is_left_alone(service: Service) -> None:
     _mixed_up(service)
-    found = open_findings(service)
+    found = _findings(service)
     face = found[0].sides[0][0]
-    service.catalogue.move_faces(1, [face.id], service.person("3"), service.person("9"))
+    service.catalogue.move_faces(1, [face.face_id], service.person("3"), service.person("9"))
     before = service.catalogue.photos(1)
     assert accept(service, found) == []
     assert service.catalogue.photos(1) == before
@@ -145,7 +150,7 @@ def test_a_finding_whose_face_is_anothers_by_now_is_left_alone(service: Service)
 
 def test_nothing_is_moved_to_whoever_is_called_otherwise_by_then(service: Service) -> None:
     _mixed_up(service)
-    found = open_findings(service)
+    found = _findings(service)
     with Catalogue.open(service.catalogue.url) as another:
         another.rename_person(1, another.person(1, "1").id, "one")
     before = service.catalogue.photos(1)

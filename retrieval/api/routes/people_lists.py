@@ -27,7 +27,7 @@ from retrieval.events.exports import MEDIA_TYPES
 from retrieval.files.tables import table_bytes
 from retrieval.identities.health import FEW_PHOTOS
 from retrieval.service import Service
-from retrieval.upkeep.trust import POOR_PX
+from retrieval.upkeep.health import POOR_PX
 
 routes = router("people")
 

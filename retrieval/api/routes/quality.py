@@ -1,4 +1,4 @@
-"""/v1/calibration, /v1/health-report: what answers are worth, and what is wrong with the photos."""
+"""/v1/calibration, /v1/health: what answers are worth, and what is wrong with the photos."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,25 +21,19 @@ from retrieval.api.routing import (
     router,
 )
 from retrieval.api.schemas import Curves, Measured
-from retrieval.catalogue.documents import EntryDocument
 from retrieval.errors import NotFound
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
 from retrieval.service import Service
-from retrieval.upkeep.documents import (
-    CalibrationDocument,
-    FindingDone,
-    FindingsDocument,
-    HealthDocument,
-    ThresholdDocument,
-)
-from retrieval.upkeep.findings import accept, chosen, dismiss, examine_open, open_findings
-from retrieval.upkeep.trust import (
+from retrieval.upkeep.calibration import (
     Calibrated,
     calibrate_collection,
     calibration_shown,
     forget_calibration,
 )
+from retrieval.upkeep.documents import CalibrationDocument, ThresholdDocument
+from retrieval.upkeep.findings import FindingDone, accept, chosen, dismiss
+from retrieval.upkeep.health import Health, examine_collection
 
 routes = router("quality")
 
@@ -88,17 +82,10 @@ async def drop_calibration(context: InContext, caller: By, service: InGallery) -
     return await context.pool.run(work)
 
 
-@routes.get("/health-report", response_model=HealthDocument, openapi_extra=VIEWER)
-async def report_health(context: InContext, service: InGallery) -> Any:
-    """Photos under the wrong name, look-alikes, copies, and people with few or poor photos."""
-    return await context.pool.run(lambda: examine_open(service)[0].document())
-
-
-@routes.get("/health/findings", response_model=FindingsDocument, openapi_extra=VIEWER)
-async def list_findings(context: InContext, service: InGallery) -> Any:
-    """List what may be wrong and was not dismissed, each finding with an id."""
-    found = await context.pool.run(lambda: open_findings(service))
-    return {"findings": [each.document() for each in found]}
+@routes.get("/health", response_model=Health, openapi_extra=VIEWER)
+async def show_health(context: InContext, service: InGallery) -> Any:
+    """Say what is wrong with the enrolled photos: findings to decide, and whom answers confuse."""
+    return await context.pool.run(lambda: examine_collection(service))
 
 
 @routes.post("/health/findings/{finding}/accept", response_model=FindingDone, openapi_extra=HR)
@@ -106,12 +93,12 @@ async def accept_finding(context: InContext, caller: By, service: InGallery, fin
     """Do what a finding proposes; the edits can be undone unless the finding is final."""
 
     def work() -> FindingDone:
-        found = chosen(open_findings(service), [finding])
+        found = chosen(examine_collection(service).findings, [finding])
         with _audited(caller, service, "accept-finding", lambda _: {"finding": finding}):
             done = accept(service, found)
         if not done:
             raise NotFound(f"The finding {finding!r} was dealt with meanwhile.")
-        return done[0].document()
+        return done[0]
 
     return await context.pool.run(work)
 
@@ -123,11 +110,10 @@ async def dismiss_finding(context: InContext, caller: By, service: InGallery, fi
     """Never propose a finding again; undone as every edit."""
 
     def work() -> FindingDone:
-        found = chosen(open_findings(service), [finding])
+        found = chosen(examine_collection(service).findings, [finding])
         with _audited(caller, service, "dismiss-finding", lambda _: {"finding": finding}):
             (entry,) = dismiss(service, found)
-        edit: EntryDocument = {"entry": entry.id, "summary": entry.summary}
-        return {"finding": finding, "entries": [edit], "removed": []}
+        return FindingDone.of(found[0], entry)
 
     return await context.pool.run(work)
 

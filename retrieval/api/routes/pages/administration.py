@@ -17,8 +17,8 @@ from retrieval.catalogue.records import Deleted
 from retrieval.collection.bulk import run_document
 from retrieval.errors import QueueUnavailable
 from retrieval.identities.calibrate import missing
+from retrieval.upkeep.calibration import calibration_shown
 from retrieval.upkeep.model_swap import status as status_of_models
-from retrieval.upkeep.trust import calibration_shown
 
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 

@@ -69,9 +69,9 @@ async function done(made, path) {
   }
 }
 
-const dismissed = (made, { finding }) => done(made, `/v1/health/findings/${finding}/dismiss`);
-function accepted(made, { finding, final }, act) {
-  const accept = () => done(made, `/v1/health/findings/${finding}/accept`);
+const dismissed = (made, { id }) => done(made, `/v1/health/findings/${id}/dismiss`);
+function accepted(made, { id, final }, act) {
+  const accept = () => done(made, `/v1/health/findings/${id}/accept`);
   if (!final) return accept();
   by("final-what").textContent = act;
   by("final-form").onsubmit = (event) => { event.preventDefault(); by("final-dialog").close(); accept(); };
@@ -101,7 +101,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 if (list) {
-  call("GET", "/v1/health/findings").then(({ findings }) => whenReleased(() => {
+  call("GET", "/v1/health").then(({ findings }) => whenReleased(() => {
     by("examining").hidden = true;
     list.replaceChildren(...findings.map(card));
     settle(document.activeElement === document.body ? list.firstElementChild : null);

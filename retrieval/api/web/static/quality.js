@@ -169,8 +169,7 @@ const words = (...parts) => element("span", { class: "grow" }, ...parts);
 
 // What somebody must look at is decided on a page of its own, faces side by side.
 function toDecide(report) {
-  const { mislabelled, resembling_nobody: strangers, in_groups: groups, under_two_names: twice, copies } = report;
-  const count = [mislabelled, strangers, groups, twice, copies].flat().length;
+  const count = report.findings.length;
   if (!count) return null;
   const told = n("{count} finding waits for a decision", "{count} findings wait for a decision", count);
   return element("p", {}, mayEdit ? element("a", { href: pageOf("/findings") }, told) : told);
@@ -193,7 +192,7 @@ function showHealth(report) {
 }
 
 if (by("health")) {
-  call("GET", "/v1/health-report").then((report) => whenReleased(() => showHealth(report)), (error) => {
+  call("GET", "/v1/health").then((report) => whenReleased(() => showHealth(report)), (error) => {
     by("examining").hidden = true;
     showProblem(by("health-problem"), error);
   });

@@ -7,13 +7,16 @@ from matplotlib.figure import Figure
 
 from retrieval.benchmarks.plots import PALETTE, canvas, label
 from retrieval.benchmarks.report import Cell, Report, Table
-from retrieval.catalogue.records import EnrolledFace
+from retrieval.catalogue.documents import EnrolledPhoto
 from retrieval.identities.calibrate import VERIFY_FMR, named_rightly, strangers_tail
-from retrieval.upkeep.trust import Calibrated, Health
+from retrieval.upkeep.calibration import Calibrated
+from retrieval.upkeep.findings import kinds_counted
+from retrieval.upkeep.health import Health
 from retrieval.values import Pixels
 
 _SHOWN = 12  # pairs of crops on a page
-Crop = Callable[[EnrolledFace], Pixels | None]
+_NAMED = 3  # photos of each side in a table
+Crop = Callable[[EnrolledPhoto], Pixels | None]
 
 FEW_PEOPLE = 100  # 30 named 0.9 to 1.2 % of strangers where 1 % was wanted, one in ten above 2 %
 
@@ -112,67 +115,39 @@ def health_report(health: Health, collection: str, crop: Crop) -> Report:
         + "".join(f" Not compared: {what}." for what in health.not_compared),
     ).tiles(
         {
-            "photos under the wrong name": str(len(health.misplaced)),
-            "photos that resemble nobody": str(len(health.strangers)),
-            "people in groups": str(len(health.parts)),
+            **{kind: str(count) for kind, count in kinds_counted(health.findings).items()},
             "pairs of look-alikes": str(len(health.look_alikes)),
-            "people under two names": str(len(health.twice)),
-            "groups of copies": str(len(health.copies)),
-            "people with few or poor photos": str(len(health.few) + len(health.poor)),
+            "people with few or poor photos": str(len(health.few_photos) + len(health.poor_photos)),
         }
     )
     for table in health_tables(health):
         report.table(table)
-    pairs: list[tuple[str, Pixels | None, Pixels | None]] = [
-        *(
-            (f"{m.face.person}? {m.looks_like}?", crop(m.face), crop(m.other) if m.other else None)
-            for m in health.misplaced
-        ),
-        *((f"{s.face.person}?", crop(s.face), None) for s in health.strangers),
+    pairs = [
+        (" / ".join(dict.fromkeys(face.person for face in one)), [crop(face) for face in one])
+        for one in ([side[0] for side in found.sides[:2]] for found in health.findings[:_SHOWN])
     ]
-    pairs += [
-        (f"{p.person}? one, two", crop(p.groups[0][0]), crop(p.groups[1][0])) for p in health.parts
-    ]
-    pairs += [
-        (f"{ours[0].called} / {theirs[0].called}", crop(ours[0]), crop(theirs[0]))
-        for ours, theirs in (found.faces for found in health.twice)
-    ]
-    pairs += [(c.whose, crop(c.faces[0]), crop(c.faces[1])) for c in health.copies]
-    shown = [pair for pair in pairs if pair[1] is not None][:_SHOWN]
+    cut = [(names, [face for face in faces if face is not None]) for names, faces in pairs]
+    shown = [(names, faces) for names, faces in cut if faces]
     return (
         report.figure("crops", _crops_figure(shown), "The faces in question.") if shown else report
     )
 
 
 def health_tables(health: Health) -> list[Table]:
-    """A table a kind of finding, none for a kind without any."""
+    """A table per kind of what is wrong, none for a kind without any."""
     tables = [
         Table(
-            ("photo", "filed under", "looks like", "lead"),
-            [[m.face.photo, m.face.person, m.looks_like, m.lead] for m in health.misplaced],
-            "Photos that look like another person",
-            {"lead": ".3f"},
-        ),
-        Table(
-            ("photo", "filed under", "score"),
-            [[s.face.photo, s.face.person, s.score] for s in health.strangers],
-            "Photos that resemble nobody here, their own person's others neither",
-            {"score": ".3f"},
-        ),
-        Table(
-            ("person", "group", "photos"),
+            ("finding", "what", "photos", "accepting it would"),
             [
-                [p.person, number, ", ".join(face.photo for face in group)]
-                for p in health.parts
-                for number, group in enumerate(p.groups, 1)
+                [
+                    each.id,
+                    each.what,
+                    ", ".join(face.photo for side in each.sides for face in side[:_NAMED]),
+                    each.accepting or "nothing: decide by hand",
+                ]
+                for each in health.findings
             ],
-            "People whose photos fall into groups: perhaps several people",
-        ),
-        Table(
-            ("person", "and", "score"),
-            [[*(face.called for face, *_ in t.faces), t.score] for t in health.twice],
-            "One person under two names",
-            {"score": ".3f"},
+            "Findings",
         ),
         Table(
             ("person", "looks like", "share of photos"),
@@ -181,37 +156,23 @@ def health_tables(health: Health) -> list[Table]:
             {"share of photos": ".0%"},
         ),
         Table(
-            ("of", "photos", "which", "cosine"),
-            [
-                [c.whose, len(c.faces), ", ".join(face.photo for face in c.faces), c.cosine]
-                for c in health.copies
-            ],
-            "Photos that are copies of each other",
-            {"cosine": ".4f"},
-        ),
-        Table(
             ("person", "photos"),
-            [[name, count] for name, count in health.few],
+            [[few.person, few.photos] for few in health.few_photos],
             "People with fewer than three photos",
         ),
-        Table(
-            ("person",),
-            [[name] for name in health.poor],
-            "People with small faces only",
-        ),
+        Table(("person",), [[name] for name in health.poor_photos], "People with small faces only"),
     ]
     return [table for table in tables if table.rows]
 
 
-def _crops_figure(pairs: Sequence[tuple[str, Pixels | None, Pixels | None]]) -> Figure:
-    figure, axes = canvas(2.0 * min(len(pairs), 6), 2.6 * -(-len(pairs) // 6), columns=1)
+def _crops_figure(shown: Sequence[tuple[str, list[Pixels]]]) -> Figure:
+    figure, axes = canvas(2.0 * min(len(shown), 6), 2.6 * -(-len(shown) // 6), columns=1)
     axes[0].remove()
-    for number, (title, first, second) in enumerate(pairs):
-        ax = figure.add_subplot(-(-len(pairs) // 6), min(len(pairs), 6), number + 1)
-        both = [pixels for pixels in (first, second) if pixels is not None]
-        side = min(len(pixels) for pixels in both)
-        ax.imshow(np.concatenate([pixels[:side, :side] for pixels in both], axis=1))
-        ax.set_title(title, fontsize=8)
+    for number, (names, faces) in enumerate(shown):
+        ax = figure.add_subplot(-(-len(shown) // 6), min(len(shown), 6), number + 1)
+        side = min(len(pixels) for pixels in faces)
+        ax.imshow(np.concatenate([pixels[:side, :side] for pixels in faces], axis=1))
+        ax.set_title(names, fontsize=8)
         ax.axis("off")
     return figure
 

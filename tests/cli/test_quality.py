@@ -101,9 +101,10 @@ def _mislabelled() -> Crowd:
 def test_health_lists_findings_and_changes_nothing(tmp_path: Path) -> None:
     _enrol(tmp_path, _mislabelled())
     found = document(rollcall(tmp_path, "health", "--json"))
-    (wrong,) = found["mislabelled"]
-    assert (wrong["photo"], wrong["person"], wrong["looks_like"]) == ("p9/6.jpg", "p9", "p1")
-    assert [each["accepting"] for each in found["findings"]] == ["move it to p1"]
+    (wrong,) = found["findings"]
+    assert (wrong["kind"], wrong["accepting"]) == ("looks-like-another", "move it to p1")
+    ((photo,), (other,)) = wrong["sides"]
+    assert (photo["photo"], photo["person"], other["person"]) == ("p9/6.jpg", "p9", "p1")
     assert document(rollcall(tmp_path, "health", "--json")) == found
 
 
@@ -112,18 +113,18 @@ def test_health_moves_what_is_misplaced_and_undo_takes_it_back(tmp_path: Path) -
     result = rollcall(tmp_path, "health", "accept", "--all", "--yes")
     assert result.exit_code == 0, result.stderr
     assert "Moved 1 face of p9 to p1; `rollcall people undo 1` takes it back." in result.stdout
-    assert document(rollcall(tmp_path, "health", "--json"))["mislabelled"] == []
+    assert document(rollcall(tmp_path, "health", "--json"))["findings"] == []
     assert rollcall(tmp_path, "people", "undo").exit_code == 0
-    assert len(document(rollcall(tmp_path, "health", "--json"))["mislabelled"]) == 1
+    assert len(document(rollcall(tmp_path, "health", "--json"))["findings"]) == 1
 
 
 def test_a_finding_that_there_is_not_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     _enrol(tmp_path, _mislabelled())
-    known = document(rollcall(tmp_path, "health", "--json"))["findings"][0]["finding"]
+    known = document(rollcall(tmp_path, "health", "--json"))["findings"][0]["id"]
     result = rollcall(tmp_path, "health", "accept", known, "00000000", "--yes")
     assert result.exit_code == 2
     assert "There is no finding '00000000' (any more)" in result.stderr
-    assert len(document(rollcall(tmp_path, "health", "--json"))["mislabelled"]) == 1
+    assert len(document(rollcall(tmp_path, "health", "--json"))["findings"]) == 1
 
 
 def test_a_healthy_collection_is_called_so(tmp_path: Path) -> None:

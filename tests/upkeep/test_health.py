@@ -12,12 +12,10 @@ from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.identities.decide import decide
 from retrieval.photos.group_list import GroupList
 from retrieval.service import Service
+from retrieval.upkeep.calibration import calibrate_collection, forget_calibration
 from retrieval.upkeep.fairness import fairness_of
-from retrieval.upkeep.trust import (
-    calibrate_collection,
-    examine_collection,
-    forget_calibration,
-)
+from retrieval.upkeep.findings import Kind
+from retrieval.upkeep.health import FewPhotos, examine_collection
 from retrieval.values import Ints, Outcome, Vectors
 from tests.identities.made import Crowd, crowd
 from tests.trusted import DEFAULT, enrol, new_face, open_service
@@ -140,14 +138,14 @@ def test_health_names_photos_people_and_copies(service: Service) -> None:
     health = examine_collection(service)
     assert not health.sound
     assert (health.people, health.faces) == (16, 62)
-    (wrong,) = health.misplaced
-    assert (wrong.face.photo, wrong.face.person, wrong.looks_like) == ("9/6.jpg", "9", "1")
-    (copies,) = health.copies
-    assert {face.photo for face in copies.faces} == {"5/20.jpg", "5/21.jpg"}
-    assert copies.one_person
-    assert health.few == (("new 0", 2),)
-    assert health.document()["few_photos"] == [{"person": "new 0", "photos": 2}]
-    assert (health.strangers, health.parts, health.not_compared) == ((), (), ())
+    wrong, copies = health.findings
+    ((photo,), _) = wrong.sides
+    assert photo.photo == "9/6.jpg"
+    assert wrong.what == "A photo of 9 looks like 1"
+    assert copies.kind is Kind.COPIES
+    assert {face.photo for side in copies.sides for face in side} == {"5/20.jpg", "5/21.jpg"}
+    assert health.few_photos == (FewPhotos("new 0", 2),)
+    assert health.not_compared == ()
 
 
 def test_strangers_under_one_name_are_said_to_resemble_nobody(
@@ -157,8 +155,8 @@ def test_strangers_under_one_name_are_said_to_resemble_nobody(
     strangers = crowd(2, 1, seed=40, noise=0.2)
     enrol(service, Crowd(strangers.vectors, np.array([99, 99])), prefix="new ")
     health = examine_collection(service)
-    assert health.misplaced == ()
-    assert {found.face.person for found in health.strangers} == {"new 99"}
+    assert {found.kind for found in health.findings} == {Kind.STRANGER}
+    assert {found.sides[0][0].person for found in health.findings} == {"new 99"}
 
 
 class _Meanwhile:
@@ -190,7 +188,7 @@ def test_health_and_fairness_leave_out_who_goes_while_they_look(service: Service
     health = examine_collection(cast(Service, seen))
     assert (health.people, health.faces) == (13, 26)
     left = service.catalogue.people(service.collection.id)
-    assert {name for name, _ in health.few} == {each.name for each in left}
+    assert {few.person for few in health.few_photos} == {each.name for each in left}
     groups = GroupList("site", {each.name: "ab"[each.id % 2] for each in left}, {})
     told = fairness_of(cast(Service, seen), groups)
     assert sum(row.people for row in told.fnir) == 11
@@ -203,14 +201,13 @@ def test_what_was_not_compared_is_said(service: Service) -> None:
     assert "that takes four people" in across
     assert "there are 2" in across
     assert alone == "2 people have one photo, which was compared with no other of theirs"
-    assert health.document()["not_compared"] == [across, alone]
 
 
 def test_people_with_small_faces_only_are_named(service: Service) -> None:
     enrol(service, crowd(4, 3, seed=1))
     face = replace(new_face("far away", "far.jpg", crowd(1, 1, seed=2).vectors[0]), size_px=30.0)
     service.catalogue.enrol(service.collection.id, [face])
-    assert examine_collection(service).poor == ("far away",)
+    assert examine_collection(service).poor_photos == ("far away",)
 
 
 def test_an_empty_collection_is_healthy(service: Service) -> None:
