@@ -61,8 +61,8 @@ class Pictures:
         Raises:
             NotFound: no copy of its photo is kept, and the file is not there any more.
         """
-        data = service.photos.read(face.sha256)
-        data = data or _original(face.photo, face.sha256, self._settings)
+        data = service.photos.read(face.photo_sha256)
+        data = data or _original(face.photo, face.photo_sha256, self._settings)
         if data is None:
             thumbnail = self.thumbnail(service, face.id)
             if thumbnail is not None:

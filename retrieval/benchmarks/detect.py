@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from retrieval.benchmarks import opencv_yunet, plots
+from retrieval.boxes import overlaps
 from retrieval.building import build_finder
 from retrieval.errors import DataInvalid
-from retrieval.faces.boxes import overlaps
 from retrieval.photos.decode import StoredPhoto
 from retrieval.photos.folders import photos_at
 from retrieval.settings import Settings

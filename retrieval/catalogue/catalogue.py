@@ -308,12 +308,13 @@ class Catalogue:
             return done
 
     owners = question(enrolment.owners)
+    _enrolled_whole = question(enrolment.enrolled_whole)
 
     def wanted(self, collection_id: int, sha256s: Iterable[str]) -> frozenset[str]:
         """Those of the photos of which a kept copy is somebody's: enrolled, or of an event."""
         asked = list(sha256s)
         kept = self.events.kept(collection_id, asked)
-        return kept | self.owners(collection_id, asked).keys()
+        return kept | self._enrolled_whole(collection_id, asked)
 
     # People, photos, faces
 

@@ -1,13 +1,14 @@
 """Taking faces into a collection: a batch is one transaction, people are made on demand."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 from sqlalchemy import Connection, delete, insert, select, update
 
+from retrieval.boxes import same_face
 from retrieval.catalogue.changes import check_model, lock_collection, log_changes
 from retrieval.catalogue.encrypted.encoding import encode_vectors, from_bytes, to_bytes
 from retrieval.catalogue.models.vectors import model_vectors
@@ -19,7 +20,13 @@ from retrieval.catalogue.names import (
     spelled,
     storable_path,
 )
-from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace, Owner
+from retrieval.catalogue.records import (
+    Enrolment,
+    EnrolmentOutcome,
+    NewFace,
+    Owner,
+    part_sha256,
+)
 from retrieval.catalogue.schema import NO_VECTOR, chunks, collections, faces, now, people, photos
 from retrieval.values import Floats, check_vectors
 
@@ -35,11 +42,16 @@ class _Owner:
 
 @dataclass(slots=True)
 class _Owned:
-    """A photo's face and whose it is; a new face has no id until it is inserted."""
+    """A face of a photo and whose it is; a new face has no id until it is inserted."""
 
     owner: _Owner
+    identity: str
+    box: Floats
     face_id: int | None = None
-    box: bytes = b""
+
+    def is_face(self, face: NewFace) -> bool:
+        """Whether a face to be enrolled is this one, known by itself or by its place."""
+        return bool(same_face(self.box[None], face.box[None]).any())
 
 
 @dataclass(slots=True)
@@ -126,18 +138,21 @@ def enrol(
     cleaned = [_cleaned(face) for face in batch]
     everybody = People(connection, collection_id)
     everybody.load((face.person, face.external_id) for face in cleaned)
-    owned = _owned(connection, collection_id, {face.sha256 for face in cleaned})
+    photo_of = {face.sha256: face.sha256 for face in cleaned}
+    photo_of |= {face.identity: face.sha256 for face in cleaned}
+    owned = _owned(connection, collection_id, photo_of)
     answers: list[Enrolment | tuple[EnrolmentOutcome, _Owned, str | None]] = []
     new: list[tuple[int, _Owned]] = []
     for row, face in enumerate(cleaned):
-        present = owned.get(face.sha256)
+        present = _present(owned[face.sha256], face)
         meant = everybody.meant(face.person, face.external_id)
         if isinstance(meant, str):
             answers.append(Enrolment(EnrolmentOutcome.CONFLICT, None, None, meant))
             continue
         if present is not None and (meant is None or present.owner.person_id != meant.person_id):
             theirs = called(present.owner.name, present.owner.number)
-            reason = f"the same photo is enrolled under {theirs}"
+            what = "the same photo" if present.identity == face.sha256 else "this face of the photo"
+            reason = f"{what} is enrolled under {theirs}"
             other = EnrolmentOutcome.OTHER_PERSON
             answers.append(Enrolment(other, present.owner.person_id, present.face_id, reason))
             continue
@@ -146,7 +161,8 @@ def enrol(
         if present is not None:
             answers.append((EnrolmentOutcome.DUPLICATE, present, remark))
         else:
-            taken = owned[face.sha256] = _Owned(owner)
+            taken = _Owned(owner, face.identity, face.box)
+            owned[face.sha256].append(taken)
             new.append((row, taken))
             answers.append((EnrolmentOutcome.ENROLLED, taken, remark))
     _insert(connection, collection_id, [(cleaned[row], vectors[row], to) for row, to in new])
@@ -175,48 +191,83 @@ def insert_person(
     return int(connection.execute(insert(people).returning(people.c.id), row).scalar_one())
 
 
-def part_sha256(photo: str, box: Floats) -> str:
-    """The identity of a part of a photo: a photo itself is enrolled for one person only."""
-    return hashlib.sha256(f"{photo} {box.tolist()}".encode()).hexdigest()
-
-
 class _FromPhoto(Protocol):
     @property
     def sha256(self) -> str: ...
+    @property
+    def photo_sha256(self) -> str: ...
     @property
     def box(self) -> Floats | tuple[float, float, float, float]: ...
 
 
 def is_of(face: _FromPhoto, photo: str) -> bool:
-    """Whether a face is enrolled from the photo of a SHA-256, for itself or as a part of it."""
-    return face.sha256 in (photo, part_sha256(photo, np.asarray(face.box, np.float32)))
+    """Whether a face is enrolled from the photo of a SHA-256, for itself or as a part of it.
+
+    Of parts that catalogues before schema 27 hold, the photo is not always known.
+    """
+    box = np.asarray(face.box, np.float32)
+    return face.photo_sha256 == photo or face.sha256 == part_sha256(photo, box)
 
 
-def owners(connection: Connection, collection_id: int, sha256s: Iterable[str]) -> dict[str, Owner]:
-    """Under whom each of these photos is enrolled; others are left out."""
+def owners(
+    connection: Connection, collection_id: int, sha256s: Iterable[str]
+) -> dict[str, tuple[Owner, ...]]:
+    """Under whom each of these photos, or parts of it, are enrolled, oldest first.
+
+    Photos of which nothing is enrolled are left out.
+    """
     return {
-        sha256: Owner(face.owner.name, face.owner.number, from_bytes(face.box))
-        for sha256, face in _owned(connection, collection_id, sha256s).items()
+        sha256: tuple(Owner(each.owner.name, each.owner.number, each.box) for each in found)
+        for sha256, found in _owned(connection, collection_id, {s: s for s in sha256s}).items()
     }
 
 
-def _owned(connection: Connection, collection_id: int, sha256s: Iterable[str]) -> dict[str, _Owned]:
+def enrolled_whole(
+    connection: Connection, collection_id: int, sha256s: Iterable[str]
+) -> frozenset[str]:
+    """Those of the photos that are one person's as a whole: copies of them may be kept."""
+    query = select(photos.c.sha256).where(photos.c.collection_id == collection_id)
+    return frozenset(
+        sha256
+        for some in chunks(sha256s)
+        for sha256 in connection.scalars(query.where(photos.c.sha256.in_(some)))
+    )
+
+
+def _present(there: Sequence[_Owned], face: NewFace) -> _Owned | None:
+    """What is enrolled already of a face to be enrolled: the very same, or the face as a part."""
+    same = (each for each in there if each.identity == face.identity)
+    return next(same, None) or next((each for each in there if each.is_face(face)), None)
+
+
+def _owned(
+    connection: Connection, collection_id: int, photo_of: Mapping[str, str]
+) -> defaultdict[str, list[_Owned]]:
+    """The faces that are enrolled from each photo.
+
+    Args:
+        connection: of the transaction.
+        collection_id: whose.
+        photo_of: the photo of each identity that is asked about; of a whole one, itself.
+    """
     joined = photos.join(faces, faces.c.photo_id == photos.c.id).join(
         people, people.c.id == faces.c.person_id
     )
     query = (
         select(
-            *(photos.c.sha256, faces.c.id, faces.c.box),
+            *(photos.c.photo_sha256, photos.c.sha256, faces.c.id, faces.c.box),
             *(people.c.id, people.c.name, people.c.external_id),
         )
         .select_from(joined)
         .where(photos.c.collection_id == collection_id)
+        .order_by(faces.c.id)
     )
-    found = {}
-    for some in chunks(sha256s):
-        rows = connection.execute(query.where(photos.c.sha256.in_(some)))
-        for sha256, face_id, box, *owner in rows:
-            found[sha256] = _Owned(_Owner(*owner), face_id, box)
+    found: defaultdict[str, list[_Owned]] = defaultdict(list)
+    for some in chunks(photo_of):
+        meant = photos.c.photo_sha256.in_(some) | photos.c.sha256.in_(some)
+        for photo, identity, face_id, box, *owner in connection.execute(query.where(meant)):
+            each = _Owned(_Owner(*owner), identity, from_bytes(box), face_id)
+            found[photo_of.get(identity, photo)].append(each)
     return found
 
 
@@ -251,7 +302,9 @@ def _insert(
     aside = _aside(connection, collection_id)
     common = {"collection_id": collection_id, "created_at": now()}
     photo_rows = [
-        common | {name: getattr(face, name) for name in ("sha256", "photo", "width", "height")}
+        common
+        | {name: getattr(face, name) for name in ("photo", "width", "height")}
+        | {"sha256": face.identity, "photo_sha256": face.sha256}
         for face, _, _ in new
     ]
     returning = insert(photos).returning(photos.c.id, sort_by_parameter_order=True)

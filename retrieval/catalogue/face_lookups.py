@@ -27,6 +27,7 @@ _FACE = select(
     faces.c.photo_id,
     photos.c.photo,
     photos.c.sha256,
+    photos.c.photo_sha256,
     photos.c.width,
     photos.c.height,
     faces.c.box,
@@ -50,7 +51,8 @@ def find_photo(connection: Connection, collection_id: int, photo: str) -> Enroll
     """
     chosen = photos.c.photo == storable_path(photo)
     if _HASH_PREFIX.fullmatch(photo):
-        chosen |= photos.c.sha256.between(photo, photo.ljust(64, "f"))
+        for digest in (photos.c.sha256, photos.c.photo_sha256):
+            chosen |= digest.between(photo, photo.ljust(64, "f"))
     query = _FACE.where(photos.c.collection_id == collection_id, chosen).order_by(faces.c.id)
     by_photo = {face.photo_id: face for face in reversed(_faces(connection, query.limit(9)))}
     if not by_photo and ID.fullmatch(photo):

@@ -10,6 +10,7 @@ change to an existing catalogue to `versions.MIGRATIONS`; (3) write
 Tests hold a catalogue of each released version, migrated, to the tables of a new one.
 """
 
+from collections import defaultdict
 from uuid import uuid4
 
 from sqlalchemy import Connection, insert, inspect, select, text, update
@@ -18,6 +19,7 @@ from retrieval.catalogue import schema
 from retrieval.catalogue.copying.backup_log import backups
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.data_keys import Keyring, data_keys
+from retrieval.catalogue.encrypted.encoding import from_bytes
 from retrieval.catalogue.erasing.erasure_log import erasures
 from retrieval.catalogue.erasing.receipt_log import copy_mark_key, receipts
 from retrieval.catalogue.events import tables as events
@@ -31,6 +33,7 @@ from retrieval.catalogue.index_registry import index_leases, indexes
 from retrieval.catalogue.models.other_model_rows import spare_models
 from retrieval.catalogue.models.vectors import model_vectors
 from retrieval.catalogue.names import sought
+from retrieval.catalogue.records import part_sha256
 from retrieval.catalogue.runs.run_rows import run_photos, runs
 from retrieval.catalogue.schema import meta, metadata, now
 from retrieval.catalogue.strangers import unknowns
@@ -51,6 +54,7 @@ VERSION = 1 + len(MIGRATIONS)
 COPYING = "copying-"  # in place of the version, while rows of another catalogue come in
 
 _SOUGHT_SINCE = 24  # the version that spells names for search, which no statement of SQL can
+_PARTS_SINCE = 27  # the version that knows of which photo a part is, where it can be told
 _LOCK = 0x526F6C6C63616C6C  # "Rollcall": PostgreSQL's advisory lock for making and migrating
 
 
@@ -166,9 +170,33 @@ def _spell(connection: Connection) -> None:
         connection.execute(text("UPDATE people SET sought = :sought WHERE id = :id"), changed)
 
 
+def _find_parts(connection: Connection) -> None:
+    """Write down of which photos parts are: of one that lies at the same path, as far as is known.
+
+    A part's hash is made of its photo's and its box, so a photo is known by trying.
+    """
+    held: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
+    for table in ("photos", "event_photos", "unknowns"):
+        rows = connection.execute(text(f"SELECT collection_id, photo, sha256 FROM {table}"))
+        for collection_id, path, sha256 in rows:
+            held[collection_id, path].add(sha256)
+    query = "SELECT photos.id, photos.collection_id, photo, sha256, box FROM photos"
+    faces = connection.execute(text(f"{query} JOIN faces ON faces.photo_id = photos.id"))
+    found = [
+        {"id": row.id, "photo": photo}
+        for row in faces
+        for photo in held[row.collection_id, row.photo] - {row.sha256, None}
+        if part_sha256(photo, from_bytes(row.box)) == row.sha256
+    ]
+    if found:
+        connection.execute(text("UPDATE photos SET photo_sha256 = :photo WHERE id = :id"), found)
+
+
 def _migrate(connection: Connection, version: int) -> None:
     for migration in MIGRATIONS[version - 1 :]:
         migrate(connection, migration, now())
     if version < _SOUGHT_SINCE:
         _spell(connection)
+    if version < _PARTS_SINCE:
+        _find_parts(connection)
     connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(VERSION)))

@@ -1,5 +1,6 @@
 """What goes into the catalogue and what comes out of it, as values."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -8,6 +9,11 @@ from typing import Any
 from retrieval.catalogue.events.records import ErasedAppearances
 from retrieval.catalogue.names import called, folded
 from retrieval.values import Floats, Vectors, check_rows
+
+
+def part_sha256(photo: str, box: Floats) -> str:
+    """The identity of a part of a photo: a whole photo is enrolled for one person only."""
+    return hashlib.sha256(f"{photo} {box.tolist()}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class NewFace:
         sha256: hexadecimal digest of the photo's bytes.
         photo: its path or an upload's file name.
         width, height: of the upright photo, in pixels.
+        part: whether others may be enrolled from the same photo, each by their own face.
         box: (4,) float32, xywh in pixels of the photo.
         landmarks: (5, 2) float32.
         score: the detector's, in [0, 1].
@@ -74,6 +81,12 @@ class NewFace:
     yaw_deg: float
     cut_off: float
     vector: Floats
+    part: bool = False
+
+    @property
+    def identity(self) -> str:
+        """The digest of what is enrolled: once of a whole photo, or once of each part."""
+        return part_sha256(self.sha256, self.box) if self.part else self.sha256
 
     def __post_init__(self) -> None:
         check_rows("box", self.box, (4,))
@@ -86,7 +99,7 @@ class EnrolmentOutcome(StrEnum):
 
     ENROLLED = "enrolled"
     DUPLICATE = "duplicate"  # the same photo is enrolled under the same person
-    OTHER_PERSON = "other-person"  # the same photo is enrolled under somebody else: not taken
+    OTHER_PERSON = "other-person"  # the same photo, or this face of it, is somebody else's
     CONFLICT = "conflict"  # name and external id belong to different people: not taken
 
 
@@ -135,7 +148,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Under whom a photo is enrolled.
+    """Under whom a photo, or a part of it, is enrolled.
 
     Attributes:
         name, external_id: see `Person`.
@@ -181,7 +194,9 @@ class EnrolledFace:
     Attributes:
         id: also its id in every index.
         person_id, person: whose it is now.
-        photo_id, photo, sha256, width, height: of the photo that it is from.
+        photo_id, photo, width, height: of the photo that it is from.
+        sha256: of what is enrolled: the photo, or a part of it.
+        photo_sha256: of the photo, also where a part of it is enrolled.
         box: xywh in pixels of the photo.
         score, size_px, sharpness: the detector's score and the quality when it was enrolled.
         created_at: in UTC.
@@ -194,6 +209,7 @@ class EnrolledFace:
     photo_id: int
     photo: str
     sha256: str
+    photo_sha256: str
     width: int
     height: int
     box: tuple[float, float, float, float]

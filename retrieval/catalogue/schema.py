@@ -147,12 +147,14 @@ photos = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     collection_column(),
-    Column("sha256", Text, nullable=False),
+    Column("sha256", Text, nullable=False),  # of what is enrolled once: a photo, or a part of one
     Column("photo", Text, nullable=False),  # its path or an upload's file name
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("photo_sha256", Text, nullable=False, server_default=""),  # of the whole photo
     UniqueConstraint("collection_id", "sha256"),
+    Index("photos_by_photo", "collection_id", "photo_sha256"),
     sqlite_autoincrement=True,
 )
 

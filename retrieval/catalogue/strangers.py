@@ -1,7 +1,7 @@
 """Unknown faces that queries met, kept for a time: strangers who come again can be named."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -17,7 +17,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
-    func,
     insert,
     select,
     update,
@@ -71,10 +70,10 @@ unknowns = Table(
     Column("box", LargeBinary, nullable=False),  # as in faces
     Column("landmarks", LargeBinary, nullable=False),
     Column("vector", LargeBinary, nullable=False),
-    # Its group's first face; null until it is grouped; below 0, known since the edit of that number
-    Column("group_id", Id),
+    Column("group_id", Id),  # its group's first face; null until it is grouped
     Column("seen_at", Moment, nullable=False),
     Column("fingerprint", Text, nullable=False, server_default=""),  # of the model that saw it
+    Column("known_since", Id),  # the edit of the journal that named it; null for a stranger
     UniqueConstraint("collection_id", "sha256", "face"),
     Index("unknowns_by_moment", "collection_id", "seen_at"),
     sqlite_autoincrement=True,
@@ -115,6 +114,7 @@ class UnknownFace:
     seen_at: datetime | None = None
 
 
+_NOBODY = unknowns.c.known_since.is_(None)
 _KEPT = ("photo", "sha256", "width", "height", "face", "score", "size_px", "sharpness", "yaw_deg",
          "cut_off")  # fmt: skip
 
@@ -181,7 +181,7 @@ class Strangers:
         query = select(unknowns).where(
             unknowns.c.collection_id == collection_id,
             unknowns.c.fingerprint == _model(collection_id).scalar_subquery(),
-            func.coalesce(unknowns.c.group_id, 0) >= 0,
+            _NOBODY,
         )
         if days is not None:
             query = query.where(unknowns.c.seen_at >= days_ago(days))
@@ -208,7 +208,7 @@ class Strangers:
         with self._database.writing() as connection:
             for number in np.unique(groups).tolist():
                 for some in chunks(ids[groups == number].tolist()):
-                    chosen = update(unknowns).where(unknowns.c.id.in_(some))
+                    chosen = update(unknowns).where(unknowns.c.id.in_(some), _NOBODY)
                     connection.execute(chosen.values(group_id=number))
 
     def enrol(
@@ -217,7 +217,6 @@ class Strangers:
         strangers: Sequence[UnknownFace],
         faces: Sequence[NewFace],
         fingerprint: str,
-        apart: Callable[[NewFace], NewFace],
     ) -> tuple[list[Enrolment], JournalEntry]:
         """Make strangers' faces a person's: enrolled and strangers no more, or nothing at all.
 
@@ -226,10 +225,9 @@ class Strangers:
         Args:
             collection_id: whose.
             strangers: of one group, as they were read.
-            faces: the same ones, as they are to be enrolled.
+            faces: the same ones, as they are to be enrolled; of a photo that is enrolled for
+                somebody else, as parts of it.
             fingerprint: of the model that saw them.
-            apart: makes of a face one that is known by its part of the photo, for a photo that is
-                enrolled for somebody else.
 
         Returns:
             what became of each face, and the edit, to be undone.
@@ -242,7 +240,7 @@ class Strangers:
         ids = [face.id for face in strangers]
         with self._database.writing() as connection:
             lock_collection(connection, collection_id)
-            query = select(unknowns.c.id, unknowns.c.group_id).with_for_update()
+            query = select(unknowns.c.id, unknowns.c.group_id).where(_NOBODY).with_for_update()
             groups: dict[int, int | None] = {}
             for some in chunks(ids):
                 rows = connection.execute(query.where(unknowns.c.id.in_(some)))
@@ -259,7 +257,7 @@ class Strangers:
                 for row, each in enumerate(enrolled)
                 if each.outcome is EnrolmentOutcome.OTHER_PERSON
             ]
-            parts = [apart(faces[row]) for row in shared]
+            parts = [replace(faces[row], part=True) for row in shared]
             again = enrolment.enrol(connection, collection_id, parts, fingerprint)
             for row, each in zip(shared, again, strict=True):
                 enrolled[row] = each
@@ -281,6 +279,7 @@ class Strangers:
             NotFound: the group has other faces by now. Nothing deleted.
         """
         mine = (unknowns.c.collection_id == collection_id) & (unknowns.c.group_id == group_id)
+        mine &= _NOBODY
         with self._database.writing() as connection:
             lock_collection(connection, collection_id)
             if set(connection.scalars(select(unknowns.c.id).where(mine))) != set(seen):
@@ -298,7 +297,7 @@ class Strangers:
         """
         with self._database.writing() as connection:
             mine = delete(unknowns).where(unknowns.c.collection_id == collection_id)
-            connection.execute(mine.where(unknowns.c.group_id < 0))
+            connection.execute(mine.where(unknowns.c.known_since.is_not(None)))
             return self._database.edited(connection, connection.execute(mine).rowcount)
 
 
@@ -341,21 +340,21 @@ def _edit(
 def _hide(connection: Connection, ids: Iterable[int], entry: int) -> None:
     for some in chunks(ids):
         chosen = update(unknowns).where(unknowns.c.id.in_(some))
-        connection.execute(chosen.values(group_id=-entry))
+        connection.execute(chosen.values(group_id=None, known_since=entry))
 
 
 def unname(connection: Connection, collection_id: int, entry: int, enrolled: Iterable[int]) -> None:
     """Undo a naming: the faces that it enrolled go, and whoever was named is a stranger again."""
     enrolment.take_back(connection, collection_id, sorted(enrolled))
-    mine = (unknowns.c.collection_id == collection_id) & (unknowns.c.group_id == -entry)
-    connection.execute(update(unknowns).where(mine).values(group_id=None))
+    mine = (unknowns.c.collection_id == collection_id) & (unknowns.c.known_since == entry)
+    connection.execute(update(unknowns).where(mine).values(known_since=None))
 
 
 def erase_named(connection: Connection, collection_id: int, entries: Iterable[int]) -> None:
     """Delete those who are known since edits that cannot be undone any more."""
     mine = unknowns.c.collection_id == collection_id
-    for some in chunks([-entry for entry in entries]):
-        connection.execute(delete(unknowns).where(mine, unknowns.c.group_id.in_(some)))
+    for some in chunks(entries):
+        connection.execute(delete(unknowns).where(mine, unknowns.c.known_since.in_(some)))
 
 
 def _keep_pictures(

@@ -302,6 +302,15 @@ UPDATE spare_models SET calibration = NULL WHERE matrix IS NOT NULL;
 ALTER TABLE spare_models DROP COLUMN matrix
 """
 
+# Until `migrations` finds them, parts of photos are taken for photos.
+_PARTS = """
+ALTER TABLE photos ADD COLUMN photo_sha256 TEXT NOT NULL DEFAULT '';
+UPDATE photos SET photo_sha256 = sha256;
+CREATE INDEX photos_by_photo ON photos (collection_id, photo_sha256);
+ALTER TABLE unknowns ADD COLUMN known_since {ref};
+UPDATE unknowns SET known_since = -group_id, group_id = NULL WHERE group_id < 0
+"""
+
 # Each makes its version of the one before; the first makes version 2 of version 1.
 MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _RUNS,
@@ -329,6 +338,7 @@ MIGRATIONS: tuple[str | Mapping[str, str], ...] = (
     _SOUGHT,
     _AGREEMENT,
     _NO_SPACES,
+    _PARTS,
 )
 
 

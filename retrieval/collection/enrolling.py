@@ -1,14 +1,14 @@
 """Taking photos in: what each photo of a batch becomes, and one transaction for those that stay."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
+from retrieval.boxes import overlaps, same_face
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.names import clean_name, folded
 from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import (
@@ -32,15 +32,12 @@ from retrieval.collection.photo_faces import (
 from retrieval.collection.pipeline import Pipeline
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import FaceUnusable, NameInvalid, NoFace, SameName
-from retrieval.faces.boxes import overlaps
 from retrieval.faces.quality import dominant
 from retrieval.photos.store import PhotoStore
 from retrieval.values import Source, Vectors
 
 # Programs draw regions from the chin to the hair or around the head, detectors around the face.
 _TAGGED_IOU = 0.15
-# From here on two boxes mean one face, as detection is scored in WIDER FACE and PASCAL VOC.
-_SAME_FACE_IOU = 0.5
 
 
 class Enroller:
@@ -96,8 +93,8 @@ class Enroller:
         for row, entry in zip(todo, found, strict=True):
             if isinstance(entry, PhotoFailure):
                 results[row] = _rejected(batch[row], entry.error)
-            elif row in owners and _is_face_of(owners[row], entry):
-                results[row] = _same_face(batch[row], entry.sha256, owners[row].called)
+            elif row in owners and (owner := _owner_of(owners[row], entry)) is not None:
+                results[row] = _same_face(batch[row], entry.sha256, owner.called)
             else:
                 new[row], shown[row] = _new_face(batch[row], entry), entry.pictures
         collection = self.collection
@@ -203,17 +200,18 @@ class Enroller:
 
     def _unknown(
         self, batch: Sequence[EnrolItem], results: dict[int, EnrolResult]
-    ) -> tuple[dict[int, Source], dict[int, Owner]]:
+    ) -> tuple[dict[int, Source], dict[int, tuple[Owner, ...]]]:
         """The photos to decode, by row; the results of those that need not be are filled in.
 
-        Of those that are enrolled for somebody else, only a face that is chosen is looked for: also
-        by whom they are enrolled.
+        Of those of which a face is enrolled for somebody else, only a face that is chosen is looked
+        for: also by whom they are enrolled.
         """
         read = self.pipeline.read([Source(item.photo, item.content) for item in batch])
         hashes = [entry[1] for entry in read if isinstance(entry, tuple)]
         owners = self.catalogue.owners(self.collection.id, hashes)
         todo: dict[int, Source] = {}
-        others: dict[int, Owner] = {}
+        others: dict[int, tuple[Owner, ...]] = {}
+        before: set[str] = set()  # hashes of the batch's photos
         for row, (item, entry) in enumerate(zip(batch, read, strict=True)):
             try:
                 person = clean_name(item.person)
@@ -222,23 +220,33 @@ class Enroller:
                 continue
             if isinstance(entry, PhotoFailure):
                 results[row] = _rejected(item, entry.error)
-            elif (owner := owners.get(entry[1])) is None:
+            elif not (there := owners.get(entry[1], ())):
                 todo[row] = entry[0]
-            elif owner.may_be(person, item.external_id):
+                if entry[1] in before and _is_chosen(item):
+                    others[row] = ()
+                before.add(entry[1])
+            elif any(owner.may_be(person, item.external_id) for owner in there):
                 results[row] = EnrolResult(item.person, item.photo, "known", sha256=entry[1])
-            elif item.part or item.face is not None or item.box is not None:
-                todo[row], others[row] = entry[0], owner
+            elif _is_chosen(item):
+                todo[row], others[row] = entry[0], there
             else:
-                results[row] = _other_person(item, entry[1], owner.called)
+                whose = " and ".join(repr(owner.called) for owner in there)
+                results[row] = _other_person(item, entry[1], whose)
         return todo, others
 
 
-def _is_face_of(owner: Owner, entry: PhotoFaces) -> bool:
-    """Whether the face that was chosen is the one for which the photo is enrolled already."""
-    if owner.box is None:
-        return False
-    shared = overlaps(entry.faces.detections.boxes[:1], owner.box[None])
-    return float(shared.max()) >= _SAME_FACE_IOU
+def _is_chosen(item: EnrolItem) -> bool:
+    """Whether somebody said which face of the photo is meant."""
+    return item.part or item.face is not None or item.box is not None
+
+
+def _owner_of(owners: Iterable[Owner], entry: PhotoFaces) -> Owner | None:
+    """Under whom the face that was chosen is enrolled already, if it is."""
+    chosen = entry.faces.detections.boxes[:1]
+    for owner in owners:
+        if owner.box is not None and same_face(chosen, owner.box[None]).any():
+            return owner
+    return None
 
 
 def _same_name(enrolled: Person) -> SameName:
@@ -289,7 +297,7 @@ def _new_face(item: EnrolItem, entry: PhotoFaces) -> NewFace:
     return NewFace(
         person=item.person,
         external_id=item.external_id,
-        sha256=part_sha256(entry.sha256, detections.boxes[0]) if item.part else entry.sha256,
+        sha256=entry.sha256,
         photo=item.photo,
         width=entry.width,
         height=entry.height,
@@ -301,6 +309,7 @@ def _new_face(item: EnrolItem, entry: PhotoFaces) -> NewFace:
         yaw_deg=float(quality.yaw_deg[0]),
         cut_off=float(quality.cut_off[0]),
         vector=entry.faces.vectors[0],
+        part=item.part,
     )
 
 
@@ -310,7 +319,7 @@ def _rejected(item: EnrolItem, error: Fault) -> EnrolResult:
 
 def _other_person(item: EnrolItem, sha256: str, owner: str) -> EnrolResult:
     message = (
-        f"The same photo is enrolled under {owner!r}. If it shows {item.person!r} as well, choose"
+        f"The same photo is enrolled under {owner}. If it shows {item.person!r} as well, choose"
         f" the face. If it shows {item.person!r} alone, remove it there: rollcall photos remove"
         f" {sha256[:12]}"
     )

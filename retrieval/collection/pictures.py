@@ -46,7 +46,7 @@ def fill(
 def _photo(face: EnrolledFace, photos: PhotoStore, max_bytes: int) -> bytes | None:
     """The photo's bytes, if they are still what was enrolled."""
     try:
-        kept = photos.read(face.sha256)
+        kept = photos.read(face.photo_sha256)
         if kept is not None:
             return kept
         place = location_of(face.photo)
@@ -55,7 +55,7 @@ def _photo(face: EnrolledFace, photos: PhotoStore, max_bytes: int) -> bytes | No
         data = read(place, face.photo, max_bytes)
     except (InputError, StoreError):
         return None
-    return data if hashlib.sha256(data).hexdigest() == face.sha256 else None
+    return data if hashlib.sha256(data).hexdigest() == face.photo_sha256 else None
 
 
 def _picture(face: EnrolledFace, data: bytes, max_pixels: int, max_bytes: int) -> bytes | None:

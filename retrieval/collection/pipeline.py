@@ -17,6 +17,7 @@ from functools import partial
 import cv2
 import numpy as np
 
+from retrieval.boxes import reading_order
 from retrieval.collection.photo_faces import (
     Choice,
     Cut,
@@ -28,7 +29,6 @@ from retrieval.collection.photo_faces import (
 )
 from retrieval.errors import InferenceFailed, InputError, ModelMissing, SeveralFaces
 from retrieval.faces.align import cut, image_px_per_chip_px
-from retrieval.faces.boxes import reading_order
 from retrieval.faces.finder import Finder, Found
 from retrieval.faces.given import GivenFace
 from retrieval.faces.quality import assess

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from retrieval.boxes import same_face
 from retrieval.catalogue.erasing.erasure_log import is_of
 from retrieval.catalogue.events.records import Event, EventPhoto
 from retrieval.collection.active_model import ActiveModel
@@ -12,11 +13,8 @@ from retrieval.collection.photo_faces import FoundFaces, InBox, PhotoFailure
 from retrieval.collection.thumbnails import cut
 from retrieval.errors import AlreadyExists, InputError, NotFound
 from retrieval.events.host import Host
-from retrieval.faces.boxes import overlaps
 from retrieval.photos.urls import location_of
 from retrieval.values import Source
-
-_SAME_FACE = 0.5  # of two boxes' union that they share
 
 
 def photo_of(host: Host, event: Event, photo_id: int) -> EventPhoto:
@@ -80,7 +78,7 @@ def add_face(host: Host, event: Event, photo_id: int, box: FaceBox) -> int:
             raise NotFound(f"{photo.photo} is another photo by now where it lay.")
         taken = host.catalogue.event_faces.shown(event.id, photos=[photo_id])
         boxes = np.array([each.box for each in taken], np.float32).reshape(-1, 4)
-        if (overlaps(found.faces.detections.boxes, boxes) > _SAME_FACE).any():
+        if same_face(found.faces.detections.boxes, boxes).any():
             raise AlreadyExists(f"{photo.photo} has a face there already.")
         collection = active_model.collection
         return host.catalogue.albums.add_face(

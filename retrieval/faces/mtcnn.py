@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from retrieval.faces.boxes import overlaps, suppress
+from retrieval.boxes import overlaps, suppress
 from retrieval.faces.onet import ONet, best_first, crops, normalised, shifted, squared, turn
 from retrieval.faces.scaling import Sight, view
 from retrieval.inference.prelu import without_prelu

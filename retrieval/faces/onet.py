@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.faces.boxes import covers, suppress
+from retrieval.boxes import covers, suppress
 from retrieval.faces.sampling import squares
 from retrieval.inference.prelu import without_prelu
 from retrieval.inference.session import Session

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
+from retrieval.boxes import areas, intersections
 from retrieval.errors import NoFace, NotFound, SeveralFaces
 from retrieval.faces.align import chips
-from retrieval.faces.boxes import areas, intersections
 from retrieval.values import Detections, Floats, Pixels, Quality
 
 # Measured with three detectors on data/orl and data/people, all of whose faces stay usable: there

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.faces.boxes import covers, suppress
+from retrieval.boxes import covers, suppress
 from retrieval.faces.scaling import resized
 from retrieval.protocols import Detector, PhotoSizes
 from retrieval.values import Detections, Floats

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from retrieval.faces.boxes import overlaps, suppress
+from retrieval.boxes import overlaps, suppress
 from retrieval.faces.scaling import Sight, view
 from retrieval.inference.session import Session
 from retrieval.values import Detections, Floats, Pixels

@@ -42,7 +42,7 @@ def vanished(
         if folded(face.person) in people
         and Path(face.photo).is_relative_to(path.parent)
         and face.photo not in paths
-        and face.sha256 not in there
+        and face.photo_sha256 not in there
     ]
 
 
@@ -67,7 +67,7 @@ def replaced(
         face
         for face in there
         if (now := hashes[face.photo]) is not None
-        and face.sha256 not in held
+        and face.photo_sha256 not in held
         and not is_of(face, now)
         and Owner(face.person, face.external_id).may_be(
             listed[face.photo].person, listed[face.photo].external_id
@@ -88,8 +88,8 @@ def outdated(
     results = list(results)
     taken = {result.photo for result in results if result.outcome == "enrolled"}
     held = {result.sha256 for result in results}
-    others = [face for face in enrolled if face.photo in taken and face.sha256 not in held]
-    # A part's hash is not its photo's: the file itself tells.
+    others = [face for face in enrolled if face.photo in taken and face.photo_sha256 not in held]
+    # Of an old part its photo is not always known: the file itself tells.
     hashes = {path: sha256_of(path, max_bytes) for path in {face.photo for face in others}}
     return [
         face for face in others if (now := hashes[face.photo]) is not None and not is_of(face, now)

@@ -217,7 +217,8 @@ def prospects(
     Raises:
         StorageUnavailable: a URL's server does not answer.
     """
-    owners: dict[str, Owner] = {}  # of the photos before it, which would be enrolled by then
+    # Also of the photos before it, which would be enrolled by then.
+    owners: dict[str, tuple[Owner, ...]] = {}
     remaining = iter(photos)
     while chunk := list(islice(remaining, _LOOKED_UP_AT_ONCE)):
         hashes = [None if photo.reason else sha256_of(photo.path, max_bytes) for photo in chunk]
@@ -291,16 +292,19 @@ def _digits(number: str | None) -> str | None:
     return None if number is None else number.lstrip("0")
 
 
-def _prospect(photo: ListedPhoto, sha256: str | None, owners: dict[str, Owner]) -> Prospect:
+def _prospect(
+    photo: ListedPhoto, sha256: str | None, owners: dict[str, tuple[Owner, ...]]
+) -> Prospect:
     if photo.reason is not None:
         return Prospect(photo, "rejected", *photo.reason)
     if sha256 is None:
         return Prospect(photo, "rejected", "unreadable", f"{photo.path} cannot be read.")
-    owner = owners.get(sha256)
-    owners.setdefault(sha256, Owner(photo.person, photo.external_id))
-    if owner is None:
-        return Prospect(photo, "new")
-    if owner.may_be(photo.person, photo.external_id):
+    there = owners.get(sha256, ())
+    if any(owner.may_be(photo.person, photo.external_id) for owner in there):
         return Prospect(photo, "known")
-    message = f"The same photo is enrolled, or listed before, under {owner.called!r}."
+    if not there or photo.face is not None:  # which face it is, only the photo's faces tell
+        owners[sha256] = (*there, Owner(photo.person, photo.external_id))
+        return Prospect(photo, "new")
+    whose = " and ".join(repr(owner.called) for owner in there)
+    message = f"The same photo is enrolled, or listed before, under {whose}."
     return Prospect(photo, "rejected", "other-person", message)

@@ -1,12 +1,11 @@
 """Strangers who come again: their faces in groups, and a name for a group."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
-from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.names import clean_external_id, clean_name
 from retrieval.catalogue.records import Enrolment, JournalEntry, NewFace
 from retrieval.catalogue.strangers import Strangers, UnknownFace
@@ -203,11 +202,7 @@ def _enrol(
 ) -> tuple[list[Enrolment], JournalEntry]:
     """Enrol faces; a photo that shows somebody enrolled as well is known by its part."""
     new = [_new_face(face, *who) for face in faces]
-    return store.enrol(service.collection.id, faces, new, model, _apart)
-
-
-def _apart(face: NewFace) -> NewFace:
-    return replace(face, sha256=part_sha256(face.sha256, face.box))
+    return store.enrol(service.collection.id, faces, new, model)
 
 
 def _new_face(face: UnknownFace, name: str, number: str | None) -> NewFace:

@@ -339,7 +339,7 @@ def _originals(service: Service, faces: Sequence[KnownFace], base: Path) -> list
 
 
 def _original(service: Service, face: KnownFace, base: Path) -> Source | Missed:
-    kept = service.photos.read(face.sha256)
+    kept = service.photos.read(face.photo_sha256)
     if kept is not None:
         return Source(face.photo, kept)
     try:
@@ -359,7 +359,7 @@ def _verified(face: KnownFace, entry: tuple[Source, str] | PhotoFailure) -> Sour
         face,
         PhotoUnreadable(
             f"{face.photo} has other bytes than when it was enrolled (its SHA-256 begins with"
-            f" {sha256[:12]}, not {face.sha256[:12]})."
+            f" {sha256[:12]}, not {face.photo_sha256[:12]})."
         ),
     )
 

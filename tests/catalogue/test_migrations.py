@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from sqlalchemy import create_engine, inspect, text
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.migrations import TABLES, VERSION
-from retrieval.catalogue.records import Owner
+from retrieval.catalogue.records import EnrolmentOutcome, Owner, part_sha256
 from retrieval.catalogue.schema import metadata
 from retrieval.catalogue.versions import TYPES
 from tests.catalogue.made import new_face, sha256, vector
@@ -112,8 +113,8 @@ def test_a_migrated_catalogue_keeps_what_it_held_and_goes_on(old):
         assert catalogue.calibration(gallery) == {"threshold": 0.5}
         assert [person.external_id for person in catalogue.people(gallery)] == ["E-1", None]
         assert catalogue.owners(gallery, [sha256(1), sha256(2)]) == {
-            sha256(1): Owner("Ann", "E-1"),
-            sha256(2): Owner("Bob"),
+            sha256(1): (Owner("Ann", "E-1"),),
+            sha256(2): (Owner("Bob"),),
         }
         np.testing.assert_array_equal(catalogue.vectors(gallery)[2], [vector(1), vector(2)])
         (answer,) = catalogue.enrol(gallery, [new_face("Cid", 3)])
@@ -191,3 +192,36 @@ def test_a_calibration_goes_with_the_space_that_its_threshold_belonged_to(tmp_pa
     for file, kept in ((path, {"stamp": "1"}), (fitted, None)):
         with Catalogue.open(file) as catalogue:
             assert catalogue.calibration(collection) == kept
+
+
+def test_a_part_of_a_photo_gets_to_know_it_and_one_of_a_photo_that_is_gone_is_found_by_itself(
+    tmp_path,
+):
+    path = tmp_path / "old.db"
+    old = sqlite3.connect(path)
+    old.executescript((DUMPS[0].parent / "version_26.sql").read_text())
+    (box,) = old.execute("SELECT box FROM faces WHERE id = 2").fetchone()
+    part = part_sha256(sha256(1), np.frombuffer(box, "<f4"))
+    with old:  # Bob's photo is a part of Ann's
+        old.execute("UPDATE photos SET photo = (SELECT photo FROM photos WHERE id = 1)")
+        old.execute("UPDATE photos SET sha256 = ? WHERE id = 2", (part,))
+        old.execute("UPDATE unknowns SET group_id = -7")
+    alone = tmp_path / "alone.db"
+    alone.write_bytes(path.read_bytes())
+    old.close()
+    old = sqlite3.connect(alone)
+    with old:
+        old.execute("UPDATE photos SET sha256 = 'another' WHERE id = 1")
+    old.close()
+    for file, known in ((path, sha256(1)), (alone, part)):
+        with Catalogue.open(file) as catalogue:
+            gallery = catalogue.collection("default").id
+            assert catalogue.strangers.newest(gallery, 9, None) == []
+            assert [face.photo_sha256 for face in catalogue.photos(gallery)][1] == known
+            same = replace(new_face("Bob", 1), box=np.frombuffer(box, "<f4"), part=True)
+            (answer,) = catalogue.enrol(gallery, [same])
+            assert (answer.outcome, answer.face_id) == (EnrolmentOutcome.DUPLICATE, 2)
+        connection = sqlite3.connect(file)
+        found = connection.execute("SELECT group_id, known_since FROM unknowns").fetchall()
+        connection.close()
+        assert found == [(None, 7)]

@@ -14,6 +14,7 @@ from PIL import Image
 from typer.testing import Result
 
 from retrieval.building import build_service
+from retrieval.catalogue.catalogue import Catalogue
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.photos.folders import photos_below
 from retrieval.settings import Settings
@@ -237,6 +238,31 @@ def test_the_same_photo_under_two_people_is_reported_not_taken(
     assert (result.exit_code, found["enrolled"]) == (1, 1)
     assert found["rejected"][0]["reason"] == "other-person"
     assert "Ada" in found["rejected"][0]["message"]
+
+
+def test_a_face_that_is_enrolled_as_a_part_is_nobody_elses_as_a_whole(
+    home: Path, tmp_path: Path, portrait: Image.Image
+) -> None:
+    photo = tmp_path / "both.png"
+    _save_twice(portrait, photo)
+    assert rollcall(home, "enroll", photo, "--face", "1=Ann").exit_code == 0
+    with Catalogue.open(home / "catalogue.db") as catalogue:
+        (face,) = catalogue.photos(1)
+    x, y, width, height = face.box
+    around = (x - width * 0.3, max(y - height * 0.3, 0), width * 1.6, height * 1.6)
+    drawn = ",".join(f"{side:.0f}" for side in around)
+    for which in (("--face", 1), ("--box", drawn), ()):
+        told = document(rollcall(home, "enroll", photo, "--person", "Bob", *which, "--json"))
+        (rejected,) = told["rejected"]
+        assert (told["enrolled"], rejected["reason"]) == (0, "other-person"), which
+        assert "'Ann'" in rejected["message"]
+    known = document(rollcall(home, "enroll", photo, "--person", "Ann", "--json"))
+    assert (known["enrolled"], known["known"]) == (0, 1)
+    other = document(rollcall(home, "enroll", photo, "--person", "Bob", "--face", 2, "--json"))
+    assert other["enrolled"] == 1
+    with Catalogue.open(home / "catalogue.db") as catalogue:
+        assert sorted(face.person for face in catalogue.photos(1)) == ["Ann", "Bob"]
+    assert rollcall(home, "photos", "remove", face.photo_sha256[:12], "--yes").exit_code == 2
 
 
 USAGE = [

@@ -1,6 +1,7 @@
 """What every catalogue does, whatever database is under it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,7 +137,38 @@ def test_an_external_id_is_set_once_and_conflicts_are_reported_one_by_one(catalo
 def test_owners_tells_known_photos_from_unknown_ones_in_any_number(catalogue, gallery):
     catalogue.enrol(gallery, new_faces("Ann", range(5)))
     owners = catalogue.owners(gallery, [sha256(number) for number in range(3_000)])
-    assert owners == {sha256(number): Owner("Ann") for number in range(5)}
+    assert owners == {sha256(number): (Owner("Ann"),) for number in range(5)}
+
+
+def test_a_face_of_a_photo_is_one_persons_as_a_part_and_as_a_whole(catalogue, gallery):
+    """Whoever comes first, and whatever box the others drew around it."""
+    face = new_face("Ann", 1)
+    right = replace(face, box=face.box + np.float32([200, 0, 0, 0]))
+    drawn = replace(face, box=face.box + np.float32([-30, -30, 60, 60]))
+    first, same, whole, within, other = catalogue.enrol(
+        gallery,
+        [
+            replace(face, part=True),
+            replace(drawn, part=True),
+            replace(drawn, person="Bob"),
+            replace(drawn, person="Bob", part=True),
+            replace(right, person="Bob", part=True),
+        ],
+    )
+    assert [each.outcome.value for each in (first, same, whole, within, other)] == [
+        "enrolled", "duplicate", "other-person", "other-person", "enrolled",
+    ]  # fmt: skip
+    assert same.face_id == first.face_id
+    assert within.reason == "this face of the photo is enrolled under Ann"
+    assert catalogue.owners(gallery, [sha256(1)]) == {sha256(1): (Owner("Ann"), Owner("Bob"))}
+    found = catalogue.photos(gallery)
+    assert {(face.person, face.photo_sha256) for face in found} == {
+        ("Ann", sha256(1)),
+        ("Bob", sha256(1)),
+    }
+    assert catalogue.wanted(gallery, [sha256(1)]) == frozenset(), "copies are kept of whole photos"
+    (again,) = catalogue.enrol(gallery, [replace(right, person="Cid")])
+    assert (again.outcome, again.person_id) == (EnrolmentOutcome.OTHER_PERSON, other.person_id)
 
 
 def test_vectors_that_do_not_fit_are_refused(catalogue, gallery):
@@ -188,7 +220,7 @@ def test_collections_know_nothing_of_each_other(catalogue):
     catalogue.enrol(north, [new_face("Ann", 1)])
     (answer,) = catalogue.enrol(south, [new_face("Bob", 1)])
     assert answer.outcome is EnrolmentOutcome.ENROLLED
-    assert catalogue.owners(north, [sha256(1)]) == {sha256(1): Owner("Ann")}
+    assert catalogue.owners(north, [sha256(1)]) == {sha256(1): (Owner("Ann"),)}
     assert len(catalogue.vectors(north)[0]) == 1
     assert catalogue.delete_collection("south") == Counts(1, 1, 1)
     assert [each.name for each in catalogue.collections()] == ["north"]

@@ -34,7 +34,7 @@ def test_two_people_share_a_name_if_their_numbers_differ(namesakes, gallery):
         ("Ann Lee", "1002", 1),
         ("Bo", None, 1),
     ]
-    assert namesakes.owners(gallery, [sha256(2)]) == {sha256(2): Owner("Ann Lee", "1002")}
+    assert namesakes.owners(gallery, [sha256(2)]) == {sha256(2): (Owner("Ann Lee", "1002"),)}
 
 
 @pytest.mark.parametrize("who", ["1002", "Ann Lee (1002)", "ann  lee (1002)", "id:2"])

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from retrieval.faces.boxes import overlaps
+from retrieval.boxes import overlaps
 from retrieval.faces.confirming import Confirmed, SecondOpinion
 from retrieval.faces.finder import Finder
 from retrieval.faces.onet import ONet, turn

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.faces.boxes import overlaps
+from retrieval.boxes import overlaps
 from retrieval.faces.finder import Finder
 from retrieval.faces.yunet import YuNet
 from retrieval.values import Detail, Detections, Floats, Pixels

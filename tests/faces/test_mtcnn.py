@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from retrieval.boxes import overlaps
 from retrieval.errors import ModelError
-from retrieval.faces.boxes import overlaps
 from retrieval.faces.mtcnn import Mtcnn
 from retrieval.faces.scaling import Sight
 from retrieval.photos.decode import decode

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from retrieval.faces.boxes import overlaps
+from retrieval.boxes import overlaps
 from retrieval.faces.finder import Finder
 from retrieval.faces.tiles import Area, agreed, look
 from retrieval.faces.yunet import YuNet

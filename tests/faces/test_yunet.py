@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from retrieval.boxes import overlaps
 from retrieval.errors import ModelError
-from retrieval.faces.boxes import overlaps
 from retrieval.faces.scaling import view
 from retrieval.faces.yunet import MIN_SCORE, NMS_LIMIT, SIGHT, YuNet
 from retrieval.photos.decode import decode

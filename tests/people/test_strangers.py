@@ -1,5 +1,6 @@
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,7 +169,10 @@ def test_a_name_that_several_have_names_no_stranger(service: Service) -> None:
 
 def test_two_strangers_of_one_photo_can_both_be_named(service: Service) -> None:
     axes = np.eye(48, dtype=np.float32)
-    faces = [unknown_face("both.jpg", axes[0], 1), unknown_face("both.jpg", axes[1], 2)]
+    faces = [
+        replace(unknown_face("both.jpg", axes[row], row + 1), box=np.float32([90 * row, 0, 80, 80]))
+        for row in (0, 1)
+    ]
     store = service.catalogue.strangers
     store.keep(service.collection.id, {faces[0].sha256}, faces, days=30)
     first, second = list_groups(service)

@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, sel
 from retrieval.catalogue.changes import check_model, dimension_of, lock_collection
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.encrypted.encoding import decode_vectors, encode_vectors, from_bytes
-from retrieval.catalogue.enrolment import part_sha256
 from retrieval.catalogue.events.cameras import footage, stays
 from retrieval.catalogue.events.records import (
     CANDIDATE,
@@ -26,7 +25,7 @@ from retrieval.catalogue.events.records import (
     ToDecide,
 )
 from retrieval.catalogue.events.tables import appearances, event_photos, events, verdicts
-from retrieval.catalogue.records import NewFace
+from retrieval.catalogue.records import NewFace, part_sha256
 from retrieval.catalogue.schema import NO_VECTOR, chunks, people
 from retrieval.errors import NotFound
 from retrieval.values import Floats, Ints, Vectors
@@ -240,7 +239,8 @@ class EventFaces:
     ) -> tuple[dict[int, NewFace], dict[int, str]]:
         """Appearances as faces to be enrolled, under no name yet, and why others cannot be.
 
-        A photo shows several people, so it is known by its part.
+        A photo shows several people, so they are parts of it. Of a video each track is a photo of
+        its own: where one face is, another one is later.
         """
         query = select(
             appearances,
@@ -354,12 +354,12 @@ def _rows(decided: Decided) -> list[dict[str, Any]]:
 
 
 def _new_face(connection: Connection, row: Row[Any]) -> NewFace:
-    box = from_bytes(row.box)
+    box, of_video = from_bytes(row.box), row.first_s is not None
     dimension = dimension_of(connection, row.collection_id)
     return NewFace(
         person="",
         external_id=None,
-        sha256=part_sha256(row.sha256, box),
+        sha256=part_sha256(row.sha256, box) if of_video else row.sha256,
         photo=row.photo,
         width=row.width,
         height=row.height,
@@ -371,6 +371,7 @@ def _new_face(connection: Connection, row: Row[Any]) -> NewFace:
         yaw_deg=row.yaw_deg,
         cut_off=row.cut_off,
         vector=decode_vectors(connection, [row.vector], dimension)[0],
+        part=not of_video,
     )
 
 

@@ -85,7 +85,7 @@ class KnownFace:
 
     Attributes:
         id, person: whose it is.
-        photo, sha256: the photo that it is from.
+        photo, sha256, photo_sha256: see `EnrolledFace`.
         box: (4,) float32, xywh in pixels of the photo.
         landmarks: (5, 2) float32, x and y in pixels of the photo.
     """
@@ -94,6 +94,7 @@ class KnownFace:
     person: str
     photo: str
     sha256: str
+    photo_sha256: str
     box: Floats
     landmarks: Floats
 
@@ -104,6 +105,7 @@ KNOWN_FACES = select(
     people.c.name.label("person"),
     photos.c.photo,
     photos.c.sha256,
+    photos.c.photo_sha256,
     faces.c.box,
     faces.c.landmarks,
 ).select_from(
@@ -161,7 +163,7 @@ def lacking_count(connection: Connection, collection_id: int, fingerprint: str) 
 def known_face(row: Any) -> KnownFace:
     """A face of the columns of `KNOWN_FACES`."""
     box, landmarks = from_bytes(row.box), from_bytes(row.landmarks).reshape(5, 2)
-    return KnownFace(row.id, row.person, row.photo, row.sha256, box, landmarks)
+    return KnownFace(row.id, row.person, row.photo, row.sha256, row.photo_sha256, box, landmarks)
 
 
 def exchange_models(connection: Connection, active: Collection, other_model: OtherModel) -> None:

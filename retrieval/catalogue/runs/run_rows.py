@@ -203,7 +203,7 @@ def is_own(connection: Connection, run_id: str, outcome: PhotoOutcome) -> bool:
         return False
     query = select(photos.c.id).where(
         photos.c.collection_id == listed.id,
-        photos.c.sha256 == outcome.sha256,
+        photos.c.photo_sha256 == outcome.sha256,
         photos.c.photo == storable_path(os.fsdecode(listed.path)),
         photos.c.created_at >= listed.started_at,
     )

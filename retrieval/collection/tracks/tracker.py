@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from retrieval.faces.boxes import overlaps
+from retrieval.boxes import overlaps
 from retrieval.values import Floats, Gate, Ints, Vectors
 
 FOLLOWED_S = 1.5  # for how long a face that is not seen is expected where it would be by now

@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retrieval.faces.boxes import areas, covers, intersections, overlaps, reading_order, suppress
+from retrieval.boxes import (
+    areas,
+    covers,
+    intersections,
+    overlaps,
+    reading_order,
+    same_face,
+    suppress,
+)
 from retrieval.values import Floats
 
 
@@ -45,6 +53,24 @@ def greedy(overlap: Floats, limit: float) -> list[int]:
         if all(overlap[row, other] <= limit for other in kept):
             kept.append(row)
     return kept
+
+
+@pytest.mark.parametrize(
+    ("box", "same"),
+    [
+        ((10, 10, 40, 40), True),
+        ((-5, -5, 70, 70), True),  # drawn around the head
+        ((25, 10, 40, 40), True),  # drawn beside it
+        ((40, 10, 40, 40), False),  # a neighbour who overlaps
+        ((10, 40, 20, 20), False),  # a child before them
+    ],
+)
+def test_two_boxes_are_one_face_where_each_holds_the_others_middle(
+    box: tuple[float, ...], same: bool
+) -> None:
+    face, other = np.float32([[10, 10, 40, 40]]), np.float32([box, [900, 900, 40, 40]])
+    assert same_face(face, other).tolist() == [[same, False]]
+    assert same_face(other, face).tolist() == [[same], [False]]
 
 
 @given(

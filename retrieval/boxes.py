@@ -1,6 +1,7 @@
 """Geometry of boxes `xywh`: areas, overlaps, suppression of doubles. Pure functions."""
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.values import Floats, Ints
 
@@ -34,6 +35,18 @@ def covers(first: Floats, second: Floats) -> Floats:
     common = intersections(first, second)
     smaller = np.minimum(areas(first)[:, None], areas(second)[None, :])
     return np.asarray(common / np.maximum(smaller, _TINY), np.float32)
+
+
+def same_face(first: Floats, second: Floats) -> npt.NDArray[np.bool_]:
+    """Whether boxes (n, 4) and (m, 4) of one photo mean one face (n, m).
+
+    They do where each holds the other's middle: also a box that somebody drew larger or smaller
+    than the detector's, or beside it. Neighbours in a crowd overlap less than that.
+    """
+    middles = [boxes[:, :2] + boxes[:, 2:] / 2 for boxes in (first, second)]
+    apart = np.abs(middles[0][:, None] - middles[1][None])
+    reach = np.minimum(first[:, None, 2:], second[None, :, 2:]) / 2
+    return np.asarray((apart < reach).all(axis=2), np.bool_)
 
 
 def reading_order(boxes: Floats) -> Ints:
