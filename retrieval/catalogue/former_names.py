@@ -1,9 +1,19 @@
 """Whom a person was before: the names that they had, and the people who were merged into them."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from sqlalchemy import Connection, select
 
-from retrieval.catalogue.edits import read
-from retrieval.catalogue.schema import journal, journal_people, people
+from retrieval.catalogue.edits import Edit, read
+from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.schema import chunks, journal, journal_people, people
+
+_STANDING_MERGE = (
+    journal.c.kind == "merge",
+    journal.c.undone_at.is_(None),
+    journal.c.document.is_not(None),
+)
 
 
 def names_of(connection: Connection, collection_id: int, person_id: int) -> set[str]:
@@ -17,12 +27,7 @@ def names_of(connection: Connection, collection_id: int, person_id: int) -> set[
     for document in connection.scalars(select(journal.c.document).where(journal.c.id.in_(entries))):
         if document is None:
             continue
-        edit = read(document)
-        found.update(name for each, name in edit.names.items() if each in every)
-        if edit.renamed is not None:
-            found.update(edit.renamed[1:])
-        if edit.removed is not None:
-            found.add(edit.removed["name"])
+        found.update(name for each, name in _called(read(document)) if each in every)
     others = select(people.c.name).where(
         people.c.collection_id == collection_id,
         people.c.id != person_id,
@@ -38,12 +43,7 @@ def same_people(connection: Connection, person_id: int) -> set[int]:
     while new:
         every |= new
         entries = select(journal_people.c.entry_id).where(journal_people.c.person_id.in_(new))
-        query = select(journal.c.document).where(
-            journal.c.id.in_(entries),
-            journal.c.kind == "merge",
-            journal.c.undone_at.is_(None),
-            journal.c.document.is_not(None),
-        )
+        query = select(journal.c.document).where(journal.c.id.in_(entries), *_STANDING_MERGE)
         edits = [read(document) for document in connection.scalars(query)]
         merged = {
             edit.removed["id"]
@@ -52,3 +52,54 @@ def same_people(connection: Connection, person_id: int) -> set[int]:
         }
         new = merged - every
     return every
+
+
+def edits_naming(
+    connection: Connection, collection_id: int, mentions: Mentions
+) -> dict[int, dict[str, Any]]:
+    """Edits of others that name whoever is deleted: their documents without the names, by entry.
+
+    Somebody who was made and unmade under the same name is in none of the person's own entries. An
+    edit that stands keeps the names of people who are there, or come back where it is undone: they
+    are those people's own.
+    """
+    query = select(journal.c.id, journal.c.document, journal.c.undone_at).where(
+        journal.c.collection_id == collection_id,
+        journal.c.document.is_not(None),
+        mentions.possible(journal.c.document),
+    )
+    rows = connection.execute(query).all()
+    standing = {row.id: _called(read(row.document)) for row in rows if row.undone_at is None}
+    there = _there(connection, {each for called in standing.values() for each, _ in called})
+    found = {}
+    for row in rows:
+        own = {name for each, name in standing.get(row.id, ()) if each in there}
+        left = mentions.but(own).taken_out_of_words(row.document)
+        if left != row.document:
+            found[row.id] = left
+    return found
+
+
+def _called(edit: Edit) -> list[tuple[int, str]]:
+    """The people of an edit, each by every name that it has of them."""
+    called = list(edit.names.items())
+    if edit.renamed is not None:
+        called += [(edit.renamed[0], name) for name in edit.renamed[1:]]
+    if edit.removed is not None:
+        called.append((edit.removed["id"], edit.removed["name"]))
+    return called
+
+
+def _there(connection: Connection, person_ids: Iterable[int]) -> set[int]:
+    """Those of people who are enrolled, or were merged into others and can be put back."""
+    there: set[int] = set()
+    for some in chunks(person_ids):
+        there.update(connection.scalars(select(people.c.id).where(people.c.id.in_(some))))
+        merged = (
+            select(journal.c.document)
+            .join(journal_people, journal_people.c.entry_id == journal.c.id)
+            .where(journal_people.c.person_id.in_(some), *_STANDING_MERGE)
+        )
+        edits = [read(document) for document in connection.scalars(merged)]
+        there.update(edit.removed["id"] for edit in edits if edit.removed is not None)
+    return there

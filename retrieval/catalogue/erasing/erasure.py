@@ -21,7 +21,7 @@ from retrieval.catalogue.events.records import ErasedAppearances
 from retrieval.catalogue.events.tables import appearances, thumbnails
 from retrieval.catalogue.events.tables import events as event_table
 from retrieval.catalogue.face_lookups import find_photo, same_face, vectors
-from retrieval.catalogue.former_names import names_of, same_people
+from retrieval.catalogue.former_names import edits_naming, names_of, same_people
 from retrieval.catalogue.http import audit, replies
 from retrieval.catalogue.lookups import counts, person_by_id, same_person
 from retrieval.catalogue.models.vectors import model_vectors
@@ -154,6 +154,8 @@ def _delete_person(connection: Connection, collection_id: int, person: Person) -
     strangers.erase_named(connection, collection_id, connection.scalars(entries))
     connection.execute(update(journal).where(journal.c.id.in_(entries)).values(document=None))
     connection.execute(delete(people).where(people.c.id == person_id))
+    for entry, left in edits_naming(connection, collection_id, mentions).items():
+        connection.execute(update(journal).where(journal.c.id == entry).values(document=left))
     return replace(erased, people=(person_id,), names=frozenset(names), seen=seen)
 
 

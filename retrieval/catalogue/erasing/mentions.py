@@ -30,12 +30,17 @@ class Mentions:
     """
 
     def __init__(self, names: Iterable[str], others: Iterable[str] = ()) -> None:
-        self.names = frozenset(names)
+        self.names, self._others = frozenset(names), frozenset(others)
         whole = _any_of(self.names)
         self._pattern = re.compile(rf"(?:(?<=^)|(?<={_QUOTE}))(?:{whole})(?=$|{_QUOTE})")
-        words = _any_of(self.names | frozenset(others))
+        words = _any_of(self.names | self._others)
         self._words = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
         self._texts = Texts(self.forms())
+
+    def but(self, own: Iterable[str]) -> "Mentions":
+        """The same of all names but those, which are others' own."""
+        kept = frozenset(own)
+        return Mentions(self.names - kept, self._others | kept) if kept else self
 
     def possible(self, column: Column[Any]) -> ColumnElement[bool]:
         """Rows whose document or text may mention the person; a look at it decides."""

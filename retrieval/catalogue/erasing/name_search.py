@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,11 @@ from sqlalchemy import (
 
 from retrieval.catalogue.erasing.erasure import traces
 from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.former_names import edits_naming
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.runs.run_rows import run_photos, runs
-from retrieval.catalogue.schema import collections, metadata
+from retrieval.catalogue.schema import collections, journal, metadata
+from retrieval.values import counted
 
 # Where names of others stand: of people who are still enrolled, of keys, of models.
 _NOT_THEIRS = {
@@ -37,6 +39,7 @@ _NOT_THEIRS = {
     ("sessions", "*"),
     ("audit", "who"),
     ("replies", "who"),
+    ("photos", "photo_sha256"),  # of a part, which is another person
 }
 _TEXT_IN_BYTES = (run_photos.c.path, replies.c.body)
 _MOST_BYTES = 1 << 28  # of a file that may be read as text
@@ -51,19 +54,23 @@ def rows_naming(connection: Connection, collection_id: int, mentions: Mentions) 
     found = []
     for table in metadata.sorted_tables:
         columns = [column for column in table.columns if _has_text(column)]
-        if columns:
-            naming = or_(*(_possible(connection, mentions, column) for column in columns))
-            query = select(*columns).where(naming, _of_collection(table, collection_id))
-            counts = dict.fromkeys(columns, 0)
+        if table is journal:
+            found += _told(
+                {"journal.document": len(edits_naming(connection, collection_id, mentions))}
+            )
+        elif columns:
+            any_of = or_(*(_possible(connection, mentions, column) for column in columns))
+            query = select(*columns).where(any_of, _of_collection(table, collection_id))
+            counts = {f"{table.name}.{column.name}": 0 for column in columns}
             for row in connection.execute(query.execution_options(yield_per=500)):
-                for column, value in zip(columns, row, strict=True):
-                    counts[column] += value is not None and mentions.stand_in(_text(value))
-            found += [
-                f"{table.name}.{column.name} ({count} row{'s'[: count - 1]})"
-                for column, count in counts.items()
-                if count
-            ]
+                for name, value in zip(counts, row, strict=True):
+                    counts[name] += value is not None and mentions.stand_in(_text(value))
+            found += _told(counts)
     return found
+
+
+def _told(counts: Mapping[str, int]) -> list[str]:
+    return [f"{name} ({counted(count, 'row')})" for name, count in counts.items() if count]
 
 
 def files_naming(files: Iterable[Path], home: Path, mentions: Mentions) -> list[Path]:
