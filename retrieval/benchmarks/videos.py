@@ -18,12 +18,14 @@ from retrieval.benchmarks.face_folder import photos_of_people
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.collection.active_model import CANDIDATES, ActiveModel
 from retrieval.collection.enrolments import EnrolItem
-from retrieval.collection.tracks.following import BATCH, Follower, Track, kept
+from retrieval.collection.tracks.following import BATCH, Follower, kept
 from retrieval.collection.tracks.identifying import answers
+from retrieval.collection.tracks.track import Track
 from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.errors import DataInvalid
 from retrieval.events.intake import new_video
 from retrieval.identities.decide import decide
+from retrieval.photos.camera_motion import CameraMotion
 from retrieval.photos.decode import decode
 from retrieval.photos.video_info import VideoInfo
 from retrieval.photos.videos import Frame
@@ -187,10 +189,11 @@ def draw(walkers: Sequence[Walker], second: float) -> tuple[Pixels, list[tuple[i
 
 def frames(walkers: Sequence[Walker]) -> Iterator[tuple[Frame, list[tuple[int, Any]]]]:
     """The frames that are looked at."""
+    camera = CameraMotion()
     for number in range(int(SECONDS * FPS)):
         second = number / FPS
         picture, placed = draw(walkers, second)
-        yield Frame(number, second, picture), placed
+        yield Frame(number, second, picture, moved=camera.moved(picture)), placed
 
 
 def owners(faces: Faces, placed: Sequence[tuple[int, Any]]) -> list[int]:

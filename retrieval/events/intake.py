@@ -10,9 +10,10 @@ from retrieval.catalogue.events.records import Event, NewPhoto, Reject, Seconds
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.photo_faces import PhotoFaces, PhotoFailure
 from retrieval.collection.thumbnails import cut
-from retrieval.collection.tracks.following import Track, joined
+from retrieval.collection.tracks.following import joined
 from retrieval.collection.tracks.identifying import Advance, see
 from retrieval.collection.tracks.sightings import Sighting
+from retrieval.collection.tracks.track import Track
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.events.documents import TakenPhoto
 from retrieval.events.host import Host

@@ -19,13 +19,14 @@ import cv2
 import numpy as np
 
 from retrieval.errors import PhotoTooLarge, PhotoUnreadable, SettingInvalid
+from retrieval.photos.camera_motion import STANDS, CameraMotion
 from retrieval.photos.decode import read
 from retrieval.photos.frame_change import STILL, difference
 from retrieval.photos.kinds import has_video_ending
 from retrieval.photos.scenes import scenes
 from retrieval.photos.video_info import VideoInfo, info_of
 from retrieval.photos.video_rules import Pace, VideoLimits
-from retrieval.values import Confined, Pixels, Source, Url
+from retrieval.values import Confined, Floats, Pixels, Source, Url
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -52,12 +53,15 @@ class Frame:
         pixels: (h, w, 3) RGB uint8, upright.
         cut_at: the second at which the scene began that it shows, where that is another one than
             that of the frame before; else None.
+        moved: (2, 3) float32, by which what stands still came here from where it was in the frame
+            that was looked at before, see `camera_motion`; None where that cannot be told.
     """
 
     number: int
     second: float
     pixels: Pixels
     cut_at: float | None = None
+    moved: Floats | None = field(default_factory=lambda: STANDS)
 
     @property
     def cut(self) -> bool:
@@ -140,6 +144,7 @@ class Video:
         due, looked = 0.0, -np.inf
         shown: Pixels | None = None  # the frame that was looked at last, small
         cut_at: float | None = None
+        camera = CameraMotion()
         for each in scenes(self.all()):
             second, small = each.second, each.small
             if each.begins:
@@ -152,7 +157,9 @@ class Video:
             if still and second - looked < pace.still_seconds:
                 continue
             shown, looked = small, second
-            yield Frame(each.number, second, self.upright(each.frame), cut_at)
+            pixels = self.upright(each.frame)
+            moved = camera.moved(pixels, cut=cut)
+            yield Frame(each.number, second, pixels, cut_at if moved is None else None, moved)
             cut_at = None
 
     def upright(self, frame: "VideoFrame") -> Pixels:

@@ -1,11 +1,7 @@
-"""From frames to tracks: faces are found in each frame, followed, and the best of each track kept.
-
-What is kept of a track does not grow with its length, so that a video of hours needs no more memory
-than a short one.
-"""
+"""From frames to tracks: faces are found in each frame and followed, the best of each are kept."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,164 +11,16 @@ from retrieval.collection.thumbnails import cut as cut_pictures
 from retrieval.collection.tracks.answers import Look
 from retrieval.collection.tracks.sides import Sides
 from retrieval.collection.tracks.sparing import Sparing
-from retrieval.collection.tracks.tracker import KEPT_S, Tracker, TrackRule, unit
+from retrieval.collection.tracks.track import CLEAR_SCORE, Sighted, Track
+from retrieval.collection.tracks.tracker import KEPT_S, Tracker, TrackRule
 from retrieval.faces.quality import MAX_YAW_DEG
 from retrieval.photos.video_rules import Pace
 from retrieval.photos.videos import Frame, Video
 from retrieval.values import Detections, Faces, Floats, Ints, Quality, Vectors
 
-BEST = 12  # frames of a track that decide whose it is
-LEAST_SEEN = 3  # frames in which a face must be seen: one or two are mostly no face
-SPLIT_S = 1.5  # a stay that was not seen for so long is told as two
-# Of YuNet, on the faces of data/videos: those that a human can tell have 0.85 or more; what is in
-# the dark, out of focus or no face at all 0.69 to 0.83. Of 438 faces of LFW made small, blurred or
-# dark, 22 scored less, and none of them is named; of the others 46 % are. Other detectors score
-# faces higher.
-CLEAR_SCORE = 0.85
 BATCH = 8  # frames that are looked at together
 _BATCH_PIXELS = 16_600_000  # of all of them: eight of 1080p, two of 4K, one of the largest
 _ENOUGH_PX, _ENOUGH_SHARPNESS = 112.0, 40.0  # more makes a face no better to compare
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sighted:
-    """A face in one frame of a track.
-
-    Attributes:
-        second: of the frame.
-        worth: how well it can be compared, in [0, 1]; 0 of a face that cannot be.
-        faces: one row: where, how good, and its vector.
-        picture: JPEG of 112 px, or empty.
-    """
-
-    second: float
-    worth: float
-    faces: Faces
-    picture: bytes = b""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Together:
-    """What frames of a track say together.
-
-    Attributes:
-        total: (d,) float32, the sum of their vectors, each as long as its frame is worth.
-        worth: the sum of what they are worth; 0 where none can be compared.
-        clear: whether most of those that can be compared surely show a face.
-        surest: the detector's highest score of those that can be compared; 0 where none can.
-    """
-
-    total: Floats
-    worth: float
-    clear: bool
-    surest: float
-
-    @classmethod
-    def of(cls, frames: Sequence[Sighted]) -> "Together":
-        """Of one frame or more."""
-        usable = [each for each in frames if each.worth > 0]
-        weights = np.array([each.worth for each in usable], np.float32)
-        vectors = [each.faces.vectors[0] for each in usable] or [frames[0].faces.vectors[0] * 0]
-        total = weights @ np.stack(vectors) if usable else vectors[0]
-        scores = [each.faces.detections.scores[0] for each in usable]
-        clear = bool(usable) and float(np.median(scores)) >= CLEAR_SCORE
-        surest = float(max(scores, default=0.0))
-        return cls(np.asarray(total, np.float32), float(weights.sum()), clear, surest)
-
-    def also(self, other: "Together") -> "Together":
-        """With other frames of the same person."""
-        clear = self.clear or other.clear
-        surest = max(self.surest, other.surest)
-        return Together(self.total + other.total, self.worth + other.worth, clear, surest)
-
-
-@dataclass(slots=True, eq=False)
-class Track:
-    """One face, followed.
-
-    Attributes:
-        number: from 0, in the order in which tracks began.
-        spans: from and to which second it was seen, in order.
-        seen: in how many frames.
-        best: the frames that decide, best first, `BEST` at most.
-        path: (second, box xywh) of each frame, where that is kept.
-        taken: numbers of later tracks of the same person that it goes on with.
-        folded: what its best frames say together, where no more is kept of them than the best.
-    """
-
-    number: int
-    spans: list[tuple[float, float]]
-    seen: int = 0
-    best: list[Sighted] = field(default_factory=list)
-    path: list[tuple[float, Floats]] = field(default_factory=list)
-    taken: list[int] = field(default_factory=list)
-    folded: Together | None = None
-
-    @property
-    def first(self) -> float:
-        """Second at which it was seen first."""
-        return self.spans[0][0]
-
-    @property
-    def last(self) -> float:
-        """Second at which it was seen last."""
-        return self.spans[-1][1]
-
-    def go_on(self, second: float) -> None:
-        """It is seen in another frame."""
-        self.seen += 1
-        start, end = self.spans[-1]
-        if second - end > SPLIT_S:
-            self.spans.append((second, second))
-        else:
-            self.spans[-1] = (start, second)
-
-    def add(self, sighted: Sighted) -> None:
-        """Keep a face with its vector, if it is one of the best."""
-        self.best.append(sighted)
-        self.best.sort(key=lambda each: -each.worth)
-        del self.best[BEST:]
-
-    @property
-    def together(self) -> Together:
-        """What its best frames say together."""
-        return self.folded or Together.of(self.best)
-
-    def fold(self) -> None:
-        """Keep the best frame, and of the others what they say together: it has ended."""
-        self.folded = self.together
-        del self.best[1:]
-
-    def take(self, later: "Track") -> None:
-        """Go on with a later track of the same person."""
-        self.taken += [later.number, *later.taken]
-        self.seen += later.seen
-        self.spans += later.spans
-        self.path += later.path
-        self.folded = self.together.also(later.together)
-        self.best = [max(self.best[0], later.best[0], key=lambda each: each.worth)]
-
-    @property
-    def agreement(self) -> float:
-        """How much its best frames' vectors agree: length of their mean, 1 where they are one."""
-        found = self.together
-        return float(np.linalg.norm(found.total)) / found.worth if found.worth else 1.0
-
-    def faces(self) -> Faces:
-        """The best frame's face, one row, with the vector of all the best together.
-
-        A face that was never good enough to be compared keeps the reason of its best frame. What no
-        frame surely shows as a face, as a pattern on a wall or somebody in the dark, is unusable.
-        """
-        top, found = self.best[0].faces, self.together
-        if not found.worth:
-            return top
-        quality = top.quality
-        if found.surest < CLEAR_SCORE:
-            at_best = int(found.surest * 100) / 100
-            why = f"hardly a face: found with {at_best} at best, at least {CLEAR_SCORE} is needed"
-            quality = replace(quality, reasons=(why,))
-        return Faces(top.detections, quality, unit(found.total)[None])
 
 
 class Follower:
@@ -220,7 +68,7 @@ class Follower:
     def needed(self, frames: Sequence[Frame], found: Sequence[Detections]) -> list[Ints]:
         """Which faces of the next frames need a vector: rows of each frame's detections."""
         return [
-            self._sparing.choose(frame.second, each.boxes, cut=frame.cut)
+            self._sparing.choose(frame.second, each.boxes, moved=frame.moved)
             for frame, each in zip(frames, found, strict=True)
         ]
 
@@ -238,7 +86,7 @@ class Follower:
         """
         worth, clear, vectors = self._spread(len(detections), rows, faces)
         boxes = detections.boxes
-        labels = self._tracker.step(frame.second, boxes, vectors, worth, clear, cut=frame.cut)
+        labels = self._tracker.step(frame.second, boxes, vectors, worth, clear, moved=frame.moved)
         place = dict(zip(rows.tolist(), range(len(rows)), strict=True))
         if self._paths:
             self.looks.append(Look(frame.second, frame.cut_at))
@@ -282,10 +130,10 @@ class Follower:
     def fold_ended(self, second: float) -> None:
         """Keep little of what cannot come back, nothing of what was seen too seldom to count."""
         for number in self._tracker.forgotten(second).tolist():
-            if self.tracks[number].seen < LEAST_SEEN:
-                del self.tracks[number]
-            else:
+            if self.tracks[number].counts:
                 self.tracks[number].fold()
+            else:
+                del self.tracks[number]
 
     def ended(self, second: float) -> list[Track]:
         """Take out the tracks that nobody can come back into."""
@@ -338,7 +186,7 @@ def kept(tracks: Sequence[Track], rule: TrackRule) -> list[Track]:
     What a frame could not tell, whole tracks can: two that follow each other within `KEPT_S`, and
     are as alike as a search asks for, are one; the most alike first.
     """
-    found = sorted((t for t in tracks if t.seen >= LEAST_SEEN), key=lambda t: (t.first, t.number))
+    found = sorted((t for t in tracks if t.counts), key=lambda t: (t.first, t.number))
     clear = [track for track in found if track.together.clear]
     if len(clear) < 2:
         return found

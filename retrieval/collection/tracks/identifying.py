@@ -9,8 +9,9 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.collection.active_model import CANDIDATES, ActiveModel
 from retrieval.collection.naming import face_answer
 from retrieval.collection.tracks.answers import Look, TrackAnswer, VideoAnswer
-from retrieval.collection.tracks.following import Follower, Track, followed, joined, kept
+from retrieval.collection.tracks.following import Follower, followed, joined, kept
 from retrieval.collection.tracks.sides import Sides
+from retrieval.collection.tracks.track import Track
 from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.errors import InferenceFailed, PhotoError
 from retrieval.identities.at_once import Times, decide_stays

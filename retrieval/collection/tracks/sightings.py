@@ -10,10 +10,12 @@ import numpy as np
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.tracks.answers import TrackAnswer
-from retrieval.collection.tracks.following import LEAST_SEEN, Follower, Track
+from retrieval.collection.tracks.following import Follower
 from retrieval.collection.tracks.identifying import answers
 from retrieval.collection.tracks.live import Shot
+from retrieval.collection.tracks.track import LEAST_SEEN, Track
 from retrieval.collection.tracks.tracker import TrackRule
+from retrieval.photos.camera_motion import CameraMotion
 from retrieval.photos.frame_change import CUT, SAME, change_of, likeness
 from retrieval.photos.videos import Frame
 from retrieval.values import Outcome, Pixels
@@ -80,6 +82,7 @@ class Watcher:
         self._of_track: dict[int, Sighting] = {}
         self._left: set[int] = set()  # tracks whose sighting ended: they may come back
         self._before: Pixels | None = None
+        self._camera = CameraMotion()
         self._odd = False  # whether the picture behind it showed something else
         self._count = 0
         self._opened_at = datetime.now(UTC)
@@ -98,7 +101,9 @@ class Watcher:
             return
         cut = self._odd and like < SAME
         self._before, self._odd = small, False
-        frame = Frame(0, shot.second, shot.pixels, shot.second if cut else None)
+        moved = self._camera.moved(shot.pixels, cut=cut)
+        cut_at = shot.second if cut and moved is None else None
+        frame = Frame(0, shot.second, shot.pixels, cut_at, moved)
         (tracks,) = self._follower.look([frame], active_model.pipeline)
         for track in tracks:
             if track.number in self._of_track:
@@ -113,7 +118,7 @@ class Watcher:
 
     def _may_be_told(self, track: Track) -> bool:
         told = self._of_track.get(track.number)
-        return told is None or told.person is None
+        return bool(track.best) and (told is None or told.person is None)
 
     def _decided(
         self, active_model: ActiveModel, tracks: Sequence[Track], shot: Shot

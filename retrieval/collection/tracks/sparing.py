@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.collection.tracks.tracker import NEAR, Motion, nearness
+from retrieval.photos.camera_motion import STANDS
 from retrieval.values import Floats, Ints
 
 EVERY_S = 0.5  # between two vectors of a face that goes on; docs/video.md has what it costs
@@ -41,9 +42,17 @@ class Sparing:
     def __init__(self) -> None:
         self._chains: list[_Chain] = []
 
-    def choose(self, second: float, boxes: Floats, *, cut: bool = False) -> Ints:
-        """Rows (m,) of boxes (n, 4) xywh, ascending, that need a vector in this frame."""
-        known = [] if cut else [c for c in self._chains if second - c.motion.second <= _LOST_S]
+    def choose(self, second: float, boxes: Floats, *, moved: Floats | None = STANDS) -> Ints:
+        """Rows (m,) of boxes (n, 4) xywh, ascending, that need a vector in this frame.
+
+        `moved`: how the camera did since the last one, see `Frame.moved`.
+        """
+        known = [c for c in self._chains if second - c.motion.second <= _LOST_S]
+        if moved is None:
+            known = []
+        else:
+            for chain in known:
+                chain.motion.carry(moved)
         near, sure = _nearest(known, second, boxes)
         chosen, chains = [], []
         for row, box in enumerate(boxes):

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from retrieval.boxes import overlaps
+from retrieval.photos.camera_motion import STANDS
 from retrieval.values import Floats, Gate, Ints, Vectors
 
 FOLLOWED_S = 1.5  # for how long a face that is not seen is expected where it would be by now
@@ -86,6 +87,14 @@ class Motion:
             self.velocity = np.zeros(2, np.float32)
         self.box, self.second = box, second
 
+    def carry(self, moved: Floats) -> None:
+        """The camera moved: what stands still is elsewhere in the picture, see `Frame.moved`."""
+        turn, shift = moved[:, :2], moved[:, 2]
+        size = self.box[2:] * np.float32(np.hypot(*turn[:, 0]))
+        middle = turn @ (self.box[:2] + self.box[2:] / 2) + shift
+        self.box = np.asarray(np.concatenate([middle - size / 2, size]), np.float32)
+        self.velocity = np.asarray(turn @ self.velocity, np.float32)
+
 
 @dataclass(slots=True, eq=False)
 class _Line:
@@ -142,7 +151,7 @@ class Tracker:
         weights: Floats,
         clear: npt.NDArray[np.bool_],
         *,
-        cut: bool = False,
+        moved: Floats | None = STANDS,
     ) -> Ints:
         """Put the faces of the next frame on tracks.
 
@@ -154,14 +163,18 @@ class Tracker:
                 cannot be compared, or have no vector in this frame.
             clear: (n,) which are surely faces that can be compared: only these are known again by
                 their vector alone. Those of blurred and dark faces are all alike.
-            cut: another scene begins: where faces were says nothing any more.
+            moved: how the camera moved since the last one, see `Frame.moved`; None where another
+                scene begins or that cannot be told: where faces were says nothing any more.
 
         Returns:
             (n,) int64, the number of each face's track; new tracks get new numbers.
         """
         self._let_go(second)
+        if moved is not None:
+            for line in self._lines:
+                line.motion.carry(moved)
         labels = np.full(len(boxes), -1, np.int64)
-        score = self._scores(second, boxes, vectors, weights > 0, clear, cut)
+        score = self._scores(second, boxes, vectors, weights > 0, clear, moved is None)
         if score.size:
             rows, columns = linear_sum_assignment(-score)
             for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
@@ -195,7 +208,7 @@ class Tracker:
         vectors: Vectors,
         usable: npt.NDArray[np.bool_],
         clear: npt.NDArray[np.bool_],
-        cut: bool,
+        lost: bool,
     ) -> Floats:
         """(tracks, faces): how well each face goes on each track; 0 where it cannot."""
         if not self._lines or not len(boxes):
@@ -203,7 +216,7 @@ class Tracker:
         expected = np.stack([line.motion.expected(second) for line in self._lines])
         since = np.array([second - line.second for line in self._lines], np.float32)
         fading = np.where(since <= FOLLOWED_S, 1 - _FADES * since / FOLLOWED_S, 0)
-        near = nearness(expected, boxes) * (np.float32(0) if cut else fading[:, None])
+        near = nearness(expected, boxes) * (np.float32(0) if lost else fading[:, None])
         known = np.array([line.mean is not None for line in self._lines])
         means = np.stack(
             [np.zeros_like(vectors[0]) if line.mean is None else line.mean for line in self._lines]

@@ -12,6 +12,7 @@ from retrieval.building import build_models, build_service
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.collection.tracks.drawing import timeline
 from retrieval.collection.tracks.identifying import follow
+from retrieval.collection.tracks.track import BEST
 from retrieval.scoring.rule import AGREEMENT_POWER
 from retrieval.settings import Settings
 from retrieval.values import Source
@@ -71,6 +72,24 @@ def test_two_who_look_like_one_person_at_once_are_not_both_named(service, tmp_pa
     assert {track.face.decision for track in answer.tracks} == {"match", "ambiguous"}
 
 
+def test_three_who_are_too_small_to_be_compared_keep_their_tracks_while_the_camera_moves(tmp_path):
+    """They stand 150 pixels apart in a picture that moves by up to 65 a frame, as if cut."""
+    coarse = np.random.default_rng(5).integers(90, 166, (20, 120), np.uint8)
+    world = cv2.resize(coarse, (1440, 240), interpolation=cv2.INTER_CUBIC)
+    world = np.repeat(world[..., None], 3, axis=2)
+    for left in (500, 650, 800):
+        world[80:150, left : left + 70] = RED
+    left = [round(380 + 110 * np.sin(n / 1.7)) for n in range(30)]
+    video = write_video(tmp_path / "pan.mp4", [world[:, x : x + 640] for x in left])
+    with painted_service(Settings(home=tmp_path / "home", min_face_px=90), "default") as service:
+        list(service.enrol([EnrolItem("Red", "Red.png", paint(RED))]))
+        answer = service.identify_video(Source("pan.mp4", video), paths=True)
+    assert answer.error is None
+    assert [track.face.decision for track in answer.tracks] == ["unusable"] * 3
+    for track in answer.tracks:
+        assert np.ptp([box[0] + left[round(second * 10)] for second, box in track.path]) < 20
+
+
 def test_a_video_that_cannot_be_read_has_an_error_in_its_answer(service, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"broken")
@@ -82,8 +101,6 @@ def test_a_video_that_cannot_be_read_has_an_error_in_its_answer(service, tmp_pat
 def test_a_long_video_keeps_no_more_of_a_track_than_a_short_one(service, tmp_path):
     frames = [squares((RED, 20 + 3 * (n % 60), 20)) for n in range(0, 240, 2)]
     video = write_video(tmp_path / "long.mp4", frames, fps=5)
-    from retrieval.collection.tracks.following import BEST
-
     seen = service.steadily(lambda m: follow(m, Source("l", video), service.video_rules))
     (track,) = seen.tracks
     assert track.seen > 100

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from retrieval.collection.tracks.following import BEST, Follower, kept
+from retrieval.collection.tracks.following import Follower, kept
 from retrieval.collection.tracks.sparing import FIRST, Sparing
+from retrieval.collection.tracks.track import BEST
 from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.photos.videos import Frame
 from retrieval.values import Detections, Faces, Quality
@@ -38,7 +39,7 @@ def test_behind_a_cut_and_after_a_jump_a_face_begins_anew():
     for n in range(6):
         sparing.choose(n / 5, boxes((0, 0)))
     assert sparing.choose(1.2, boxes((0, 0))).tolist() == []
-    assert sparing.choose(1.4, boxes((0, 0)), cut=True).tolist() == [0]
+    assert sparing.choose(1.4, boxes((0, 0)), moved=None).tolist() == [0]
     assert sparing.choose(1.6, boxes((300, 0))).tolist() == [0]
     assert sparing.choose(9.0, boxes((300, 0))).tolist() == [0]  # it was gone
 
@@ -130,6 +131,18 @@ def test_what_is_seen_once_is_dropped_when_it_cannot_come_back():
     stays(follower, [0, 1, 0], 60.0)
     follower.fold_ended(60.4)
     assert [track.first for track in follower.tracks.values()] == [60.0]
+
+
+def test_a_track_that_never_had_a_vector_is_none():
+    follower = Follower(RULE, pictures=False)
+    each = faces([[1, 0, 0]])
+    for n in range(5):
+        follower.step(
+            Frame(n, n / 5, NOTHING), each.detections, np.zeros(0, np.int64), each.take([])
+        )
+    assert kept(list(follower.tracks.values()), RULE) == []
+    follower.fold_ended(60.0)
+    assert not follower.tracks
 
 
 def test_frames_that_differ_agree_less_than_frames_that_are_alike():

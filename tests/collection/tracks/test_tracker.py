@@ -3,6 +3,7 @@
 import numpy as np
 
 from retrieval.collection.tracks.tracker import Tracker, TrackRule
+from retrieval.photos.camera_motion import STANDS
 
 RULE = TrackRule(same=0.8, alike=0.6, unlike=0.4)
 
@@ -12,7 +13,7 @@ def person(seed):
     return vector / np.linalg.norm(vector)
 
 
-def step(tracker, second, *faces, cut=False, weights=None, clear=True):
+def step(tracker, second, *faces, moved=STANDS, weights=None, clear=True):
     """Faces are (person, left, top)."""
     boxes = np.array([[x, y, 50, 60] for _, x, y in faces], np.float32).reshape(-1, 4)
     rng = np.random.default_rng(int(second * 100))
@@ -20,7 +21,7 @@ def step(tracker, second, *faces, cut=False, weights=None, clear=True):
     vectors = np.array([v / np.linalg.norm(v) for v in vectors], np.float32).reshape(-1, 64)
     weights = np.ones(len(faces), np.float32) if weights is None else np.float32(weights)
     sure = np.full(len(faces), clear)
-    return tracker.step(second, boxes, vectors, weights, sure, cut=cut).tolist()
+    return tracker.step(second, boxes, vectors, weights, sure, moved=moved).tolist()
 
 
 def test_a_face_that_moves_stays_on_its_track():
@@ -72,7 +73,31 @@ def test_one_clear_frame_among_dark_ones_is_not_known_again_by_its_vector():
 def test_behind_a_cut_places_say_nothing():
     tracker = Tracker(RULE)
     step(tracker, 0, (1, 0, 0), (2, 100, 0))
-    assert step(tracker, 0.2, (3, 0, 0), (1, 100, 0), cut=True) == [2, 0]
+    assert step(tracker, 0.2, (3, 0, 0), (1, 100, 0), moved=None) == [2, 0]
+
+
+def test_where_a_camera_pans_faces_that_cannot_be_compared_stay_on_their_tracks():
+    tracker, pan = Tracker(RULE), np.float32([[1, 0, -70], [0, 1, 0]])
+    for n in range(8):
+        faces = [(9, left - 70 * n, 0) for left in (0, 70, 140)]
+        moved = pan if n else STANDS
+        assert step(tracker, n / 5, *faces, moved=moved, weights=[0] * 3, clear=False) == [0, 1, 2]
+
+
+def test_a_face_that_keeps_still_while_a_camera_zooms_stays_on_its_track():
+    tracker, zoom = Tracker(RULE), np.float32([[1.3, 0, 0], [0, 1.3, 0]])
+    place = np.array([400.0, 200.0])
+    for n in range(5):
+        (label,) = tracker.step(
+            n / 5,
+            np.float32([[*place, 50, 60]]),
+            np.float32([person(9)]),
+            np.zeros(1, np.float32),
+            np.array([False]),
+            moved=zoom if n else STANDS,
+        )
+        assert label == 0
+        place = place * 1.3
 
 
 def test_tracks_that_nobody_can_come_back_into_are_told():
