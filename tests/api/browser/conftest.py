@@ -39,10 +39,10 @@ LONGEST_MS = 180_000  # that a page is waited for: a loaded machine is no failur
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Chromium's program."""
-    found = shutil.which("chromium")
+    """Chromium's program, where it can be had without what draws windows: a fifth less work."""
+    found = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if found is None:
-        pytest.skip("needs a browser: apt-get install chromium")
+        pytest.skip("needs a browser: apt-get install chromium-headless-shell")
     pytest.importorskip("playwright", reason="needs Playwright: pip install playwright")
     return found
 
