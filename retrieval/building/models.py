@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from retrieval.faces.finder import Finder
     from retrieval.faces.given import GivenFace
     from retrieval.faces.liveness import Liveness
+    from retrieval.faces.onet import ONet
     from retrieval.inference.manifest import EmbedderEntry, Manifest, Precision
     from retrieval.inference.store import ModelStore
     from retrieval.photos.video_rules import VideoRules
@@ -80,9 +81,10 @@ def build_finder(settings: Settings, name: str) -> "Finder":
     opinion = None
     if name == "yunet":  # the others have asked O-Net themselves
         from retrieval.faces.confirming import SecondOpinion
-        from retrieval.faces.onet import ONet
 
-        def load() -> ONet:
+        def load() -> "ONet":
+            from retrieval.faces.onet import ONet
+
             return ONet(build_models(settings).detector_files("mtcnn")["onet"])
 
         opinion = SecondOpinion(load)

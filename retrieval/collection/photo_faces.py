@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retrieval.errors import InferenceFailed, InputError
-from retrieval.faces.given import Box
 from retrieval.protocols import PhotoSizes
 from retrieval.values import (
     Detections,
@@ -16,6 +16,9 @@ from retrieval.values import (
     Quality,
     Source,
 )
+
+if TYPE_CHECKING:
+    from retrieval.faces.given import Box
 
 Cut = Callable[[Pixels, Floats], tuple[bytes, ...]]  # of an image and boxes: a picture a face
 Choose = Callable[["FoundFaces"], int]  # which face of a photo is meant; raises an InputError
@@ -31,7 +34,7 @@ class InBox:
         choose: asked whether that face will do.
     """
 
-    box: Box
+    box: "Box"
     choose: Choose
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -30,7 +31,6 @@ from retrieval.collection.photo_faces import (
 from retrieval.errors import InferenceFailed, InputError, ModelMissing, SeveralFaces
 from retrieval.faces.align import cut, image_px_per_chip_px
 from retrieval.faces.finder import Finder, Found
-from retrieval.faces.given import GivenFace
 from retrieval.faces.quality import assess
 from retrieval.photos.decode import OneSize, StoredPhoto, read
 from retrieval.photos.memory import MEMORY_BYTES
@@ -48,8 +48,10 @@ from retrieval.values import (
     Vectors,
 )
 
-_FETCHED_AT_ONCE = 16  # photos by URL: their servers are waited for, not computed with
+if TYPE_CHECKING:
+    from retrieval.faces.given import GivenFace
 
+_FETCHED_AT_ONCE = 16  # photos by URL: their servers are waited for, not computed with
 
 ChooseRows = Callable[[Sequence[Detections]], Sequence[Ints]]  # of each frame those that are meant
 
@@ -72,7 +74,7 @@ class Pipeline:
         embedder: Embedder,
         *,
         threads: int,
-        load_given_face: Callable[[], GivenFace] | None = None,
+        load_given_face: "Callable[[], GivenFace] | None" = None,
         max_pixels: int,
         max_bytes: int,
         min_face_px: int,
@@ -222,12 +224,11 @@ class Pipeline:
             return [entry for each in found for entry in self._embedded([each])]
 
     @property
-    def _given_face(self) -> GivenFace:
+    def _given_face(self) -> "GivenFace":
         with self._loading:
             if self._load_given_face is None:
                 raise ModelMissing("This pipeline has no network for faces in given boxes.")
-            if self._loaded_given_face is None:
-                self._loaded_given_face = self._load_given_face()
+            self._loaded_given_face = self._loaded_given_face or self._load_given_face()
             return self._loaded_given_face
 
     def embed_at(
@@ -369,8 +370,7 @@ class Pipeline:
 
     def _chips(self, photo: Photo, landmarks: Floats) -> Pixels:
         """The chips of faces whose landmarks are in pixels of the original."""
-        scaled = landmarks / np.float32(photo.scale)
-        return cut(photo.pixels, scaled, self.embedder.alignments)
+        return cut(photo.pixels, landmarks / np.float32(photo.scale), self.embedder.alignments)
 
     def embed(self, found: Sequence[FoundFaces]) -> list[Faces]:
         """Embed the chips of several photos together."""

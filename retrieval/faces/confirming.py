@@ -7,13 +7,16 @@ a fold of cloth, the other seldom does. So a find counts by both scores, where i
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retrieval.faces.exposure import corrected
-from retrieval.faces.onet import ONet
 from retrieval.protocols import Detector, PhotoSizes
 from retrieval.values import Detections, Floats, Pixels
+
+if TYPE_CHECKING:  # what rewrites networks takes 40 ms to import, and most photos need no O-Net
+    from retrieval.faces.onet import ONet
 
 # Measured with YuNet on data/groups in 25 sizes, mirrored, grey, dark and compressed, and on 340
 # photos without a face (docs/tuning.md). O-Net's score counts by so much beside the detector's; one
@@ -27,7 +30,7 @@ _OF_ONE_LOOK = 0.86  # ... and so much where a second look should have seen the 
 class SecondOpinion:
     """O-Net, loaded when it is first asked. Safe to share between threads."""
 
-    def __init__(self, load: Callable[[], ONet]) -> None:
+    def __init__(self, load: "Callable[[], ONet]") -> None:
         """Take how the network is loaded; see `ONet` for errors."""
         self._load = load
         self._onet: ONet | None = None

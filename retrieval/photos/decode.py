@@ -13,8 +13,9 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,13 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }  # by EXIF orientation: Exif 2.32, tag 0x0112
 
-Image.init()  # formats are looked up by name, so all readers must be known
+Image.preinit()  # readers of BMP, GIF, JPEG, PNM and PNG; thirty more would be imported by `init`
+for _module in ("WebP", "Tiff", "Avif", "Jpeg2K"):
+    with suppress(ModuleNotFoundError):  # Pillow 11.0 has no AVIF
+        import_module(f"PIL.{_module}ImagePlugin")
 pillow_heif.register_heif_opener()
 _WANTED = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
-FORMATS = [format_ for format_ in _WANTED if format_ in Image.OPEN]  # Pillow 11.0 has no AVIF
+FORMATS = [format_ for format_ in _WANTED if format_ in Image.OPEN]
 Image.MAX_IMAGE_PIXELS = None  # max_pixels is checked here, from the header, for every photo
 
 _warnings_lock = threading.Lock()

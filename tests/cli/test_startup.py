@@ -68,3 +68,17 @@ def test_identifying_loads_no_scipy_and_nothing_that_trains_or_draws(
     photo = next((samples / "employees").rglob("*.jpg"))
     loaded = _loaded(home, "identify", str(photo))
     assert not loaded & {"scipy", "sklearn", "matplotlib", "fastapi", "redis", "rq"}
+
+
+def test_what_rewrites_networks_is_loaded_for_a_doubtful_find_alone(
+    home: Path, samples: Path, yunet_file: Path
+) -> None:
+    """With YuNet, whose finds O-Net confirms: it is rewritten at each start."""
+    shared = (home / "models").resolve()
+    (home / "models").unlink()
+    (home / "models" / "yunet").mkdir(parents=True)
+    (home / "models" / "yunet" / yunet_file.name).symlink_to(yunet_file)
+    (home / "models" / "dlib-resnet").symlink_to(shared / "dlib-resnet")
+    assert rollcall(home, "enroll", samples / "employees").exit_code == 0
+    photo = next((samples / "employees").rglob("*.jpg"))
+    assert "onnx" not in _loaded(home, "identify", str(photo))
