@@ -189,7 +189,10 @@ class Settings(BaseSettings):
         10.0, gt=0, description="Seconds in which an HTTP request's head must have arrived."
     )
     body_timeout_s: float = Field(
-        30.0, gt=0, description="Seconds in which an HTTP request must have arrived."
+        30.0,
+        gt=0,
+        description="Seconds in which an HTTP request must have arrived; one more for each 25,000"
+        " bytes of it.",
     )
     request_timeout_s: float = Field(
         60.0, gt=0, description="Seconds after which an HTTP request is given up."

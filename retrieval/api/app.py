@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
@@ -118,6 +118,7 @@ def create_app(
     app.add_exception_handler(RollcallError, _on_error)
     app.add_exception_handler(HTTPException, _shown(problems.on_http_exception))
     app.add_exception_handler(RequestValidationError, _shown(problems.on_invalid))
+    app.add_exception_handler(ClientDisconnect, problems.on_leaving)
     app.add_exception_handler(Exception, _shown(problems.on_crash))
     _enclose(app, context)
     return app

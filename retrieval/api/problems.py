@@ -9,7 +9,7 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from retrieval import errors
 from retrieval.errors import RollcallError
@@ -164,6 +164,11 @@ async def on_invalid(request: Request, error: Exception) -> JSONResponse:
     ]
     detail = "; ".join(f"{each['where']}: {each['message']}" for each in found)
     return problem(422, "invalid", "The request does not fit its schema", detail, {}, errors=found)
+
+
+async def on_leaving(request: Request, error: Exception) -> Response:
+    """Handle a client that left while it sent: no fault of ours, and nobody is there to be told."""
+    return Response(status_code=400)
 
 
 async def on_crash(request: Request, error: Exception) -> JSONResponse:

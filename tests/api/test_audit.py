@@ -13,6 +13,7 @@ from sqlalchemy import text
 from retrieval.api.context import Context
 from retrieval.api.routing import GuardedRoute
 from retrieval.catalogue.http.api_keys import Role
+from retrieval.catalogue.http.audit import AuditEntry
 from tests.api.conftest import enrol
 from tests.api.painted import BLUE, RED, paint
 from tests.api.test_authorisation import operations
@@ -274,5 +275,23 @@ def test_the_page_of_the_log_speaks_german_and_its_export_english(
     assert client.post(f"/v1/events/{event}/verdicts", json=said).status_code == 200
     german = {"Accept-Language": "de", "Accept": "text/html"}
     page = client.get("/audit", headers=german).text
-    assert f"Anlass {event}, Urteil niemand von uns" in page
+    assert f">Anlass {event}</a>, Urteil niemand von uns" in page
     assert f"event {event}, verdict nobody" in client.get("/audit/export", headers=german).text
+
+
+def test_the_page_of_the_log_tells_people_and_leaves_fingerprints_to_its_export(
+    client: TestClient, people: dict[str, int], context: Context
+) -> None:
+    strict = {"threshold": 0.87515247}
+    context.audit.record([AuditEntry("Ada", "calibrate", "default", answer=strict)])
+    made = client.post("/v1/keys", json={"name": "Payroll", "role": "kiosk"}).json()
+    german = {"Accept-Language": "de", "Accept": "text/html"}
+    german["Authorization"] = f"Bearer {context.keys.create('Ada', Role.ADMIN)[1]}"
+    client.post("/v1/identify", files={"photos": ("1.png", paint(RED, seed=3))}, headers=german)
+    page = client.get("/audit", headers=german).text
+    assert "Schwelle 0,875" in page
+    assert "Schlüssel Payroll, Rolle Kiosk" in page
+    assert made["handle"] not in page
+    fingerprint = next(each["photo"] for each in entries(client, german) if each["photo"])
+    assert fingerprint[:8] not in page
+    assert fingerprint in client.get("/audit/export", headers=german).text

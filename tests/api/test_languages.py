@@ -50,6 +50,12 @@ def test_no_text_of_a_script_is_passed_over() -> None:
         assert said <= found, path.name
 
 
+def test_no_page_writes_a_number_as_one_language_does() -> None:
+    # `number` and `decimal` do it in the page's; the figures of a drawing are rounded.
+    for path in (*(WEB / "static").glob("*.js"), *(WEB / "templates").glob("*.html")):
+        assert not re.findall(r"\.toFixed\(|%\.\d+f", path.read_text()), path.name
+
+
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 def test_translations_keep_what_is_filled_in_and_the_marks_of_html(language: str) -> None:
     blank = re.compile(r"%\(\w+\)s|\{\w+\}|</?\w+")

@@ -10,8 +10,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from retrieval.api.context import Context
+from retrieval.api.limits import Limits
 from retrieval.settings import Settings
 from tests.api.conftest import served
 from tests.api.painted import RED, paint
@@ -72,6 +76,40 @@ def test_a_slow_client_is_refused_and_others_are_answered_meanwhile(app: FastAPI
         assert b" 200 " in refusal(port, other, iter(()))
         slow.join()
     assert b" 408 " in lines[0]
+
+
+def test_a_body_that_arrives_steadily_may_take_longer_than_one_that_stands_still() -> None:
+    def taken(first: int) -> int:
+        """Send so many bytes, and after twice the limit the last one; the status."""
+
+        async def send() -> int:
+            pieces = [bytes(first), b"-"]
+            status = []
+
+            async def receive() -> Message:
+                if len(pieces) == 1:
+                    await asyncio.sleep(0.2)
+                return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+
+            async def answer(message: Message) -> None:
+                status.append(message.get("status"))
+
+            async def read(scope: Scope, receive: Receive, send: Send) -> None:
+                try:
+                    while (await receive())["more_body"]:
+                        pass
+                    await Response()(scope, receive, send)
+                except HTTPException as error:
+                    await Response(status_code=error.status_code)(scope, receive, send)
+
+            scope = {"type": "http", "headers": [(b"content-type", b"multipart/form-data")]}
+            await Limits(read, 10**9, 1, 1, timeout_s=0.1)(scope, receive, answer)
+            return int(status[0])
+
+        return asyncio.run(send())
+
+    assert taken(first=1) == 408
+    assert taken(first=1_000_000) == 200, "40 s more"
 
 
 def test_a_photo_bomb_is_refused_before_it_is_decoded(

@@ -117,6 +117,21 @@ def test_no_translation_is_of_a_sentence_that_nobody_says(language: str) -> None
             "There is no picture: {2}. There is no (such) thing.",
             "Es gibt kein Bild: {2}. There is no (such) thing.",
         ),
+        (
+            "the photo: 2 faces were found and the largest has only 1.1 times the area of the next,"
+            " 2 times are needed.",
+            "Das Foto: 2 Gesichter wurden gefunden, und das größte hat nur die 1,1-fache Fläche des"
+            " nächsten, nötig ist die 2-fache.",
+        ),
+        (
+            "calibrated for FPIR 0.01 on 82 people; stale: now there are 200: calibrate again",
+            "kalibriert auf FPIR 0,01 an 82 Personen; veraltet: Inzwischen sind es 200, kalibrieren"
+            " Sie neu",
+        ),
+        (
+            "1 person has one photo, which was compared with no other of theirs",
+            "1 Person hat nur ein Foto, das mit keinem eigenen verglichen wurde",
+        ),
         ("What nobody foresaw.", "What nobody foresaw."),
     ],
 )

@@ -178,7 +178,8 @@ class View:
             "picture": f"/v1/faces/{{}}/picture?optional=1&collection={quote(self.collection)}",
             "url": self.url,
         }
-        return rendered(template, {**common, **values}, self.language, http_status)
+        # One name for two things is a TypeError: a page never shows its own in place of these.
+        return rendered(template, dict(**common, **values), self.language, http_status)
 
 
 def _view(request: Request, context: InContext, caller: By) -> Iterator[View]:

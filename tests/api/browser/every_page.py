@@ -38,6 +38,8 @@ SIZES = {"runOnly": ["target-size", "color-contrast"]}
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 # A network that fails is part of it, and browsers write it to the console.
 CALM = {"allowed": "Failed to load resource", "reduced_motion": "reduce"}
+# What people call things, long enough to leave any screen.
+LONG = "Betriebsversammlung der Donaudampfschifffahrtselektrizitätenhauptbetriebswerke"
 # What its script fills, or a button of another name opens.
 OPENERS = {"add-dialog": "#add"}
 
@@ -98,13 +100,14 @@ def _filled(app: FastAPI) -> dict[str, str]:
     with TestClient(app, base_url="http://127.0.0.1") as client:
         rosa = enrol(client, "Rosa", paint(RED, seed=1), paint(RED, seed=2))
         enrol(client, "Gustav", paint(GREEN, seed=1), paint(GREEN, seed=2))
-        enrol(client, "His Double", paint(GREEN, seed=3))
-        event = client.post("/v1/events", json={"name": "Summer party", "day": "2026-07-04"}).json()
+        enrol(client, f"His Double, {LONG}", paint(GREEN, seed=3))
+        event = client.post("/v1/events", json={"name": LONG, "day": "2026-07-04"}).json()
         photos = [paint(RED, BLUE, seed=5), paint(GREEN, seed=6), b"no photo"]
         files = [("photos", (f"IMG_{n}.png", data)) for n, data in enumerate(photos)]
         client.post(f"/v1/events/{event['id']}/photos", files=files)
         client.post("/v1/identify", files={"photos": ("blue.png", paint(BLUE, seed=9))})
         people = archive(**{"Rosa/3.png": paint(RED, seed=3)})
+        people["archive"] = (f"{LONG}.zip", people["archive"][1])
         run = client.post("/v1/runs", files=people).json()
         leaver = enrol(client, "Leaver", paint(PINK, seed=4))
         deleted = client.delete(f"/v1/people/{leaver}")
@@ -197,6 +200,7 @@ def look_in_german(page: "Page", path: str, found: list[str]) -> None:
     open_page(page, path, found)
     _choose(page)
     _check_german(page, path, found)
+    _unfold_menus(page, path, found)
     for name in _dialogs(page):
         if _press(page, name):
             _check_german(page, f"{path}, {name}", found)
@@ -207,6 +211,18 @@ def _check_german(page: "Page", state: str, found: list[str]) -> None:
     for look, size in (("phone", PHONE), ("wide", WIDE)):
         page.set_viewport_size(size)
         _ask_axe(page, f"{state}, German, dark, {look}", SIZES, found)
+
+
+def _unfold_menus(page: "Page", path: str, found: list[str]) -> None:
+    """Each menu, on a phone: what leaves the screen at its left cannot be scrolled to."""
+    page.set_viewport_size(PHONE)
+    for menu in page.locator("main .menu:visible").all():
+        menu.locator("summary").click()
+        room = menu.locator(".menu-list").bounding_box()
+        if room is None or room["x"] < 0 or room["x"] + room["width"] > PHONE["width"]:
+            found.append(f"{path}: a menu leaves the screen: {room}")
+        menu.locator("summary").click()
+    page.set_viewport_size(WIDE)
 
 
 def open_page(page: "Page", path: str, found: list[str]) -> None:

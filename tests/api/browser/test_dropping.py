@@ -1,5 +1,10 @@
 """What people drop: many files at once, what is no photo, and an upload that is stopped."""
 
+import contextlib
+import re
+import socket
+import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +16,7 @@ from retrieval.settings import Settings
 from tests.api.browser.conftest import LOOKS, settled, watched
 from tests.api.conftest import painted_app, served
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service
+from tests.api.test_runs import PatientQueue
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -45,6 +51,53 @@ def files(tmp_path: Path) -> list[Path]:
         path.write_bytes(paint(COLOURS[number % 3], seed=number))
         found.append(path)
     return found
+
+
+class Line:
+    """A line to a service that can be cut, as networks are: whoever is on it is thrown off."""
+
+    def __init__(self, port: int) -> None:
+        self._to = ("127.0.0.1", port)
+        self._open: set[socket.socket] = set()
+        self._is_cut = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                if self._is_cut:
+                    near.close()
+                    continue
+                far = socket.create_connection(self._to)
+                self._open |= {near, far}
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _carry(near: socket.socket, far: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while piece := near.recv(65_536):
+                far.sendall(piece)
+            far.shutdown(socket.SHUT_WR)
+
+    def cut(self) -> None:
+        """Throw off whoever is on it, and whoever comes, until it is mended."""
+        self._is_cut = True
+        for each in self._open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self.cut()
+        for each in (self._listener, *self._open):
+            each.close()
 
 
 @pytest.mark.parametrize("home", LOOKS, indirect=True)
@@ -108,6 +161,49 @@ def test_what_is_no_photo_is_passed_over_with_the_reason(home: "Page", tmp_path:
     home.set_input_files("#take-files", [tmp_path / "album.zip"])
     told.get_by_text("unpack the archive, and drop the folder").wait_for()
     assert home.url.endswith("/")
+
+
+def test_an_archive_tells_how_far_it_is_and_goes_on_where_the_line_breaks(
+    browser: "Browser", tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(home=tmp_path / "home", max_body_bytes=2_000_000)
+    with painted_service(settings, "default") as service:
+        service.ensure_collection()
+    small, album = tmp_path / "small.png", tmp_path / "Summer party.zip"
+    small.write_bytes(paint(RED))
+    for name in ("huge.png", "huge.mp4"):
+        (tmp_path / name).write_bytes(bytes(2_100_000))
+    with zipfile.ZipFile(album, "w") as packed:
+        packed.write(small, "small.png")
+        packed.writestr("minutes.txt", bytes(1_500_000))
+    with (
+        served(painted_app(settings, PatientQueue())) as port,
+        contextlib.closing(Line(port)) as line,
+        watched(browser, f"http://127.0.0.1:{line.port}", allowed="Failed to load") as page,
+    ):
+        page.goto("/")
+        settled(page)
+        browsers = page.context.new_cdp_session(page)
+        slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 9e4}
+        browsers.send("Network.enable")
+        browsers.send("Network.emulateNetworkConditions", slow)
+        page.set_input_files("#take-files", album)
+        page.get_by_role("heading", name="Summer party").wait_for()
+        page.locator("#sending").get_by_text(re.compile(r"0\.[1-9] of 1\.5 MB")).wait_for()
+        line.cut()
+        page.get_by_text("The connection broke after").wait_for()
+        line.mend()
+        browsers.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
+        page.get_by_role("button", name="Send it again").press("Enter")
+        page.locator("#following").wait_for()
+        page.locator("#sending").wait_for(state="hidden")
+        # What no request may carry stops nothing that comes with it.
+        page.set_input_files("#take-files", [tmp_path / "huge.png", tmp_path / "huge.mp4", small])
+        page.get_by_text("huge.mp4 is too large to be sent: it may have 2 MB.").wait_for()
+        page.get_by_text("2 of 2 photos").wait_for()
+        page.get_by_text("1 photo was not taken").click()
+        page.locator(".rejects", has_text="huge.png is too large").wait_for()
+    assert "crashed" not in caplog.text, "whoever leaves is no fault of the service"
 
 
 def test_a_script_that_does_not_load_is_told(browser: "Browser", app: FastAPI) -> None:

@@ -1,7 +1,7 @@
 """Pages of who may come in, what they did, and how the service is set."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -59,8 +59,8 @@ def audit_page(
         "audit.html",
         entries=[{**each.document(), "told": _parts(each.entry)} for each in page],
         actions=context.audit.actions(view.collection, and_of_none=view.caller.collection is None),
-        who=who or "",
-        action=action or "",
+        asked_who=who or "",
+        asked_what=action or "",
         next=page[-1].id if len(found) > PAGE_ENTRIES else None,
     )
 
@@ -147,7 +147,7 @@ def _told(entry: AuditEntry) -> str:
     return ", ".join(f"{name} {value}".strip() for name, value in _parts(entry))
 
 
-def _parts(entry: AuditEntry) -> list[tuple[str, str]]:
+def _parts(entry: AuditEntry) -> Sequence[tuple[str, str | int | float]]:
     """What an entry tells: each thing that was changed and to what, or who each face is."""
     answer = entry.answer or {}
     faces = answer.get("faces")
@@ -162,8 +162,10 @@ def _decided(face: dict[str, Any]) -> tuple[str, str]:
     return str(face["decision"]), ""
 
 
-def _value(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _value(value: Any) -> str | int | float:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, int | float) else str(value)
 
 
 def _shown(value: Any) -> str:

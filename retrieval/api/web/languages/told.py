@@ -9,6 +9,7 @@ import re
 from functools import cache
 
 from babel.messages.pofile import read_po
+from babel.numbers import get_decimal_symbol
 
 from retrieval.api.web.languages import catalogue_path
 
@@ -32,22 +33,29 @@ def service_words(language: str) -> Words:
 
 def told(message: str, language: str) -> str:
     """A message in a language, as far as all of its sentences are known."""
-    words = service_words(language)
-    parts = [_translated(part, words) for part in _BETWEEN.split(message)]
+    words, point = service_words(language), get_decimal_symbol(language)
+    parts = [_translated(part, words, point) for part in _BETWEEN.split(message)]
     if None not in parts:
         return " ".join(map(str, parts))
-    return _translated(message, words) or message  # a value may hold sentences
+    return _translated(message, words, point) or message  # a value may hold sentences
 
 
-def _translated(sentence: str, words: Words) -> str | None:
+def _translated(sentence: str, words: Words, point: str) -> str | None:
     for expression, translation in words:
         found = _compiled(expression).fullmatch(sentence)
         if found is not None:
-            values = [_translated(value, words) or value for value in found.groups()]
+            values = [
+                _translated(each, words, point) or _figure(each, point) for each in found.groups()
+            ]
             parts = _PLACE.split(translation)  # text and numbers of values in turn
             parts[1::2] = [values[int(number) - 1] for number in parts[1::2]]
             return "".join(parts)
     return None
+
+
+def _figure(value: str, point: str) -> str:
+    """A value; what was measured has the language's point."""
+    return value.replace(".", point) if re.fullmatch(r"\d+\.\d+", value) else value
 
 
 @cache

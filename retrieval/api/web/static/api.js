@@ -34,13 +34,34 @@ export const pageOf = (path, parameters = {}) => address(path, parameters).pathn
 
 const unreachable = () => new Problem({ code: "unreachable", detail: t("The service cannot be reached. Check the network and try again.") });
 
-async function send(method, path, { form, json, parameters, signal, accept }) {
-  const headers = { "X-CSRF-Token": csrf() };
+// As `fetch` does it, which does not say how much is sent: `progress(sent, total)` in bytes.
+function sentTelling(url, { method, headers, body, signal }, progress) {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    request.open(method, url);
+    request.responseType = "blob";
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", ({ loaded, total }) => progress(loaded, total));
+    request.addEventListener("error", () => failed(new TypeError("the connection broke")));
+    request.addEventListener("abort", () => failed(new DOMException("stopped", "AbortError")));
+    request.addEventListener("load", () => done(new Response(request.response, {
+      status: request.status,
+      headers: request.getAllResponseHeaders().trim().split("\r\n").map((line) => line.split(/: (.*)/s).slice(0, 2)),
+    })));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(body);
+  });
+}
+
+async function send(method, path, { form, json, parameters, signal, accept, headers: more, progress }) {
+  const headers = { "X-CSRF-Token": csrf(), ...more };
   if (json !== undefined) headers["Content-Type"] = "application/json";
   if (accept) headers.Accept = accept;
   const body = form ?? (json === undefined ? undefined : JSON.stringify(json));
   try {
-    return await fetch(address(path, parameters), { method, headers, body, signal });
+    const options = { method, headers, body, signal };
+    const url = address(path, parameters);
+    return await (progress ? sentTelling(url, options, progress) : fetch(url, options));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw unreachable();

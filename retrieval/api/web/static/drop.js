@@ -1,6 +1,6 @@
 // What people drop or choose: photos, folders, archives, videos; what is none of these says why.
 
-import { n, t } from "./messages.js";
+import { n, number, t } from "./messages.js";
 
 const PHOTO = /\.(jpe?g|jpe|jfif|jfi|jif|mpo|a?png|webp|heics?|heifs?|hif|avifs?|tiff?|bmp|dib|gif|p[npgb]m|jp2|j2k|j2c|jpc|jpf|jpx)$/i;
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz|tar\.bz2|tar\.xz)$/i;
@@ -18,14 +18,17 @@ const kindOf = (file) => {
 };
 
 // Files sorted by what they are, with the name of the folder that they came in, if it is one.
-export function sorted(files) {
-  const found = { photos: [], archives: [], videos: [], others: [], folder: null };
+// `most`: bytes that a request may have.
+export function sorted(files, most = Infinity) {
+  const found = { photos: [], archives: [], videos: [], others: [], tooLarge: [], folder: null };
   const folders = new Set();
   for (const file of files) {
     const path = file.path ?? (file.webkitRelativePath || file.name);
     if (HIDDEN.test(path)) continue;
     folders.add(path.includes("/") ? path.split("/")[0] : "");
-    found[kindOf(file)].push(file);
+    const kind = kindOf(file);
+    const whole = kind === "archives" || kind === "videos"; // sent in one request
+    found[whole && file.size >= most ? "tooLarge" : kind].push(file);
   }
   const [only] = folders;
   if (folders.size === 1 && only) found.folder = only;
@@ -33,8 +36,8 @@ export function sorted(files) {
 }
 
 // Why files cannot be taken, in a sentence; null where all can.
-export function whyNot({ photos, archives, videos, others }, { queue, video }) {
-  const told = [];
+export function whyNot({ photos, archives, videos, others, tooLarge }, { queue, video, most }) {
+  const told = tooLarge.map(({ name }) => t("{name} is too large to be sent: it may have {most} MB. Unpack an archive and drop its folder, or cut a video.", { name, most: number(Math.floor(most / 1e6)) }));
   const pdfs = others.filter((file) => PDF.test(file.name));
   if (pdfs.length) told.push(t("{name} is a PDF, not a photo. Save its pages or pictures as JPEG or PNG, and drop those.", { name: pdfs[0].name }));
   const rest = others.length - pdfs.length;

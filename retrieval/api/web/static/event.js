@@ -11,6 +11,7 @@ import { whenReleased } from "./redrawing.js";
 import { Cards } from "./rollcards.js";
 import { Lists } from "./rolllists.js";
 import { isCommand, roving } from "./roving.js";
+import { sendFile } from "./sending.js";
 import { Store } from "./store.js";
 import { Upload } from "./uploads.js";
 import { Viewer } from "./viewer.js";
@@ -174,8 +175,8 @@ async function nameByDay() {
 }
 
 export async function take(files) {
-  const found = sorted(files);
-  const limits = { queue: own.queue === "true", video: own.video === "true" };
+  const found = sorted(files, Number(own.mostBytes));
+  const limits = { queue: own.queue === "true", video: own.video === "true", most: Number(own.mostBytes) };
   const told = whyNot(found, limits);
   by("passed").hidden = !told;
   by("passed").textContent = told ?? "";
@@ -197,7 +198,7 @@ export async function take(files) {
     for (const file of some) {
       const form = new FormData();
       form.append(name, file, file.name);
-      await call("POST", `${store.path}/${what}`, { form }).then(follow, failed);
+      await sendFile(by("sending"), { path: `${store.path}/${what}`, form, name: file.name }).then((run) => run && follow(), failed);
     }
   }
 }

@@ -45,9 +45,9 @@ let busy = false;
 
 async function take(files) {
   if (busy) return;
-  const found = sorted(files);
   const own = by("drop").dataset;
-  const limits = { queue: own.queue === "true", video: own.video === "true" };
+  const found = sorted(files, Number(own.mostBytes));
+  const limits = { queue: own.queue === "true", video: own.video === "true", most: Number(own.mostBytes) };
   const told = whyNot(found, limits);
   by("passed").hidden = !told;
   by("passed").textContent = told ?? "";

@@ -4,7 +4,7 @@ import { call, element, mayEdit, pageOf, portrait, ready, showProblem, speak, su
 import { isFarRight, partTags, placed } from "./boxes.js";
 import { showCode } from "./code.js";
 import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
-import { list, n, number as counted, t } from "./messages.js";
+import { decimal, list, n, number as counted, t } from "./messages.js";
 import { released } from "./redrawing.js";
 import { roving } from "./roving.js";
 import { pictured } from "./whichface.js";
@@ -166,7 +166,7 @@ function details(face, number) {
   if (mayEdit && (face.decision === "unknown" || face.decision === "ambiguous")) parts.push(nameForm(face, number));
   const why = [];
   if (face.reason) why.push(element("p", { class: "soft" }, `${face.reason[0].toUpperCase()}${face.reason.slice(1)}.`));
-  if (face.score !== null) why.push(element("p", { class: "soft" }, t("Likeness {likeness}; {needed} is needed.", { likeness: face.score.toFixed(3), needed: face.threshold.toFixed(3) })));
+  if (face.score !== null) why.push(element("p", { class: "soft" }, t("Likeness {likeness}; {needed} is needed.", { likeness: decimal(face.score), needed: decimal(face.threshold) })));
   if (typeof face.false_matches_in_1000 === "number") {
     why.push(element("p", { class: "soft" }, t("Of 1,000 strangers, {count} would look as much like somebody here.", { count: counted(Number(face.false_matches_in_1000.toPrecision(2))) })));
   }
@@ -186,7 +186,7 @@ function candidateRow(candidate, threshold, open) {
   const told = {
     class: "candidate",
     title: t("Decided by {photo}", { photo: candidate.photo }),
-    "aria-label": t("{name}, likeness {likeness}, {needed} is needed", { name: candidate.person, likeness: candidate.score.toFixed(3), needed: threshold.toFixed(3) }),
+    "aria-label": t("{name}, likeness {likeness}, {needed} is needed", { name: candidate.person, likeness: decimal(candidate.score), needed: decimal(threshold) }),
   };
   const choose = () => {
     const input = by(`name-${open}`);
@@ -198,7 +198,7 @@ function candidateRow(candidate, threshold, open) {
   return element(open === null ? "a" : "button", { ...told, ...way },
     portrait(candidate.person, candidate.face_id, "small-picture"),
     element("span", { class: "clip" }, element("strong", {}, candidate.person), candidate.external_id ? element("span", { class: "small soft" }, ` ${candidate.external_id}`) : null),
-    element("span", { class: "number" }, candidate.score.toFixed(3)),
+    element("span", { class: "number" }, decimal(candidate.score)),
     element("span", { class: "meter", "aria-hidden": "true" }, fill, mark));
 }
 

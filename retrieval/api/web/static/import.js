@@ -3,6 +3,7 @@
 import { call, collection, element, pageOf, ready, showProblem, speak } from "./api.js";
 import { list, n, number, t } from "./messages.js";
 import { whenReleased } from "./redrawing.js";
+import { sendFile } from "./sending.js";
 
 const by = (id) => document.getElementById(id);
 const SHOWN = 200; // rows of a part; the rest is counted
@@ -12,9 +13,6 @@ const IS_LIST = /\.(xlsx|xlsm|csv|tsv|txt)$/i;
 
 const chosen = { file: null, photos: null };
 let seen = null;
-let sending = false;
-
-addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); }); // else it is sent in vain
 
 const pause = () => new Promise((done) => setTimeout(done, EVERY_MS));
 
@@ -54,20 +52,17 @@ by("list-form").addEventListener("submit", async (event) => {
   form.append("file", chosen.file, chosen.file.name);
   if (chosen.photos) form.append("photos", chosen.photos, chosen.photos.name);
   by("problem").hidden = true;
-  by("reading").hidden = false;
   by("look").disabled = true;
   const { file, photos } = chosen;
-  sending = true;
   try {
-    const plan = await call("POST", "/v1/staff-lists", { form });
+    const plan = await sendFile(by("sending"), { path: "/v1/staff-lists", form, name: [file, photos].filter(Boolean).map((each) => each.name).join(", ") });
+    if (plan === null) return;
     if (file !== chosen.file || photos !== chosen.photos) return; // others were chosen meanwhile
     seen = plan;
     whenReleased(() => show(plan));
   } catch (error) {
     showProblem(by("problem"), error);
   } finally {
-    sending = false;
-    by("reading").hidden = true;
     by("look").disabled = false;
   }
 });

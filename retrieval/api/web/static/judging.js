@@ -1,7 +1,7 @@
 // What can be said of faces, in one place: words, and what each button sends.
 
 import { element } from "./api.js";
-import { n, t } from "./messages.js";
+import { decimal, n, t } from "./messages.js";
 import { askWho, facePicture } from "./who.js";
 
 // How sure a name is, in a word.
@@ -38,7 +38,7 @@ export function whyOf(face) {
   if (face.decision === "unusable") words.push(t("The face is {size} pixels across: too small, too blurred or turned too far away to compare.", { size: Math.round(face.size_px) }));
   else if (face.by_event) words.push(t("It is like other faces of that person at this event."));
   else if (face.decision === "ambiguous") words.push(t("Two people are about equally like it."));
-  if (face.likeness !== null) words.push(t("Likeness {likeness}; {needed} is needed.", { likeness: face.likeness.toFixed(3), needed: face.needed.toFixed(3) }));
+  if (face.likeness !== null) words.push(t("Likeness {likeness}; {needed} is needed.", { likeness: decimal(face.likeness), needed: decimal(face.needed) }));
   return words.join(" ");
 }
 
@@ -72,5 +72,5 @@ export class Judging {
 // Under a candidate's name: the own number, which tells people of one name apart, and how like the face is.
 export function likeness(candidate, needed) {
   const word = needed !== null && candidate.score >= needed ? t("likely") : t("not sure");
-  return element("span", { class: "soft small" }, candidate.external_id ? `${candidate.external_id} · ` : "", word, " ", element("span", { class: "number" }, candidate.score.toFixed(2)));
+  return element("span", { class: "soft small" }, candidate.external_id ? `${candidate.external_id} · ` : "", word, " ", element("span", { class: "number" }, decimal(candidate.score, 2)));
 }

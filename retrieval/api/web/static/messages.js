@@ -29,6 +29,9 @@ export function n(one, many, count, values = {}) {
 
 const numbers = new Intl.NumberFormat(language);
 export const number = (count) => numbers.format(count);
+// A likeness, say: always so many digits behind the comma.
+export const decimal = (value, digits = 3) =>
+  new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 export const percent = (share, digits = 2) =>
   new Intl.NumberFormat(language, { style: "percent", maximumSignificantDigits: digits }).format(share);
 export const list = (names) => new Intl.ListFormat(language).format(names);

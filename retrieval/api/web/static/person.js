@@ -1,7 +1,7 @@
 // One person: add, move and remove photos, rename, merge with preview, delete with receipt.
 
 import { address, call, droppable, element, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem } from "./api.js";
-import { moment, n, number, t } from "./messages.js";
+import { decimal, moment, n, number, t } from "./messages.js";
 import { whenReleased } from "./redrawing.js";
 import { enrolAsking } from "./whichface.js";
 import { askWho } from "./who.js";
@@ -191,7 +191,7 @@ function resembling(picture, label, detail, { likeness, sure }, ...actions) {
   return element("li", { class: "row wrap spread" },
     element("span", { class: "row grow" }, element("span", { class: "row" }, portrait(name, ownFace, "small-picture"), picture),
       element("span", { class: "grow stack tight" }, element("strong", {}, label), element("span", { class: "small soft" }, detail))),
-    element("span", { class: `badge ${badge}`, title: `${t("Likeness")} ${likeness.toFixed(3)}` }, word),
+    element("span", { class: `badge ${badge}`, title: `${t("Likeness")} ${decimal(likeness)}` }, word),
     element("span", { class: "actions" }, ...actions));
 }
 

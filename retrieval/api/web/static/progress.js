@@ -2,6 +2,7 @@
 
 import { element, showProblem, speak } from "./api.js";
 import { n, number, t } from "./messages.js";
+import { megabytes } from "./sending.js";
 
 // Reasons of rejected photos in plain words, by the code of the error.
 const REASONS = {
@@ -38,22 +39,22 @@ export function progressCard(place, { finished }) {
 
   function remaining() {
     const seconds = (performance.now() - began) / 1000;
-    const pace = (upload.done - before) / seconds;
+    const pace = (upload.sent - before) / seconds;
     if (!upload.running || pace <= 0 || seconds < 3) return "";
-    const left = (upload.total - upload.done) / pace;
+    const left = (upload.bytes - upload.sent) / pace;
     return left < 90 ? n("about {count} second left", "about {count} seconds left", Math.ceil(left)) : n("about {count} minute left", "about {count} minutes left", Math.ceil(left / 60));
   }
 
   function show(current) {
     if (upload !== current) {
-      [upload, began, before] = [current, performance.now(), current.done];
+      [upload, began, before] = [current, performance.now(), current.sent];
       rejects.replaceChildren();
     }
     const wasAt = [stop, goOn].includes(document.activeElement);
-    bar.max = Math.max(upload.total, 1);
-    bar.value = upload.done;
+    bar.max = Math.max(upload.bytes, 1);
+    bar.value = upload.sent;
     done.textContent = t("{done} of {total} photos", { done: number(upload.done), total: number(upload.total) });
-    const told = [remaining()];
+    const told = [upload.finished ? "" : t("{much} sent", { much: megabytes(upload.sent, upload.bytes) }), remaining()];
     if (upload.known) told.push(n("{count} was here before", "{count} were here before", upload.known));
     rest.textContent = told.filter(Boolean).join(" · ");
     stop.hidden = !upload.running;

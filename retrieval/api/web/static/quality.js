@@ -1,7 +1,7 @@
 // How strict answers shall be, what that is worth, and the plots and numbers behind it.
 
 import { acting, call, element, mayEdit, pageOf, ready, showProblem } from "./api.js";
-import { list, n, number as counted, t } from "./messages.js";
+import { decimal, list, n, number as counted, percent, t } from "./messages.js";
 import { whenReleased } from "./redrawing.js";
 
 const by = (id) => document.getElementById(id);
@@ -17,7 +17,6 @@ function draw(tag, attributes, text) {
 
 const TABLE_ROWS = 25;
 const MOST_STRANGERS = 0.5; // of strangers named: from here on most of them would be
-const percent = (rate) => `${Number((rate * 100).toPrecision(2))} %`;
 
 function axis(curves) {
   const low = curves.thresholds[0];
@@ -32,7 +31,7 @@ function drawFrame(svg, curves, height) {
   const high = curves.thresholds.at(-1);
   for (let tick = 0; tick <= 5; tick += 1) {
     const at = low + ((high - low) * tick) / 5;
-    parts.push(draw("text", { x: x(at), y: height - 8, "text-anchor": tick === 0 ? "start" : tick === 5 ? "end" : "middle" }, at.toFixed(2)));
+    parts.push(draw("text", { x: x(at), y: height - 8, "text-anchor": tick === 0 ? "start" : tick === 5 ? "end" : "middle" }, decimal(at, 2)));
   }
   svg.replaceChildren(...parts);
 }
@@ -70,7 +69,7 @@ function drawRates(curves) {
     svg.append(draw("text", { x: LEFT - 6, y: y(rate) + 4, "text-anchor": "end" }, percent(rate)));
   }
   for (const kind of ["fpir", "fnir"]) {
-    const points = curves.thresholds.map((threshold, row) => `${x(threshold).toFixed(1)},${y(curves[kind][row]).toFixed(1)}`);
+    const points = curves.thresholds.map((threshold, row) => `${Math.round(x(threshold) * 10) / 10},${Math.round(y(curves[kind][row]) * 10) / 10}`);
     svg.append(draw("polyline", { class: `curve ${kind}`, points: points.join(" ") }));
   }
   svg.append(draw("line", { class: "threshold", y1: TOP, y2: height - BOTTOM }));
@@ -83,14 +82,15 @@ function rowFor(curves, fpir) {
 }
 
 function worth(curves, row) {
-  const strangers = Number((curves.fpir[row] * 1000).toPrecision(2));
+  const rate = curves.fpir[row] * 1000;
+  const strangers = rate < 1 ? Number(rate.toPrecision(1)) : Math.round(rate);
   return t("Of 1,000 strangers {strangers} would get a name; of 1,000 photos of people of ours {missed} would get none.", { strangers: counted(strangers), missed: counted(Math.round(curves.fnir[row] * 1000)) });
 }
 
 function fillTable(curves) {
   const step = Math.max(Math.ceil(curves.thresholds.length / TABLE_ROWS), 1);
   const cell = (text) => element("td", { class: "number" }, text);
-  const rows = curves.thresholds.flatMap((at, row) => (row % step ? [] : [element("tr", {}, cell(at.toFixed(3)), cell(percent(curves.fpir[row])), cell(percent(curves.fnir[row])))]));
+  const rows = curves.thresholds.flatMap((at, row) => (row % step ? [] : [element("tr", {}, cell(decimal(at)), cell(percent(curves.fpir[row])), cell(percent(curves.fnir[row])))]));
   by("rates-table").querySelector("tbody").replaceChildren(...rows);
 }
 
@@ -119,7 +119,7 @@ function show(measured, threshold) {
       line.setAttribute("x1", axis(curves)(at));
       line.setAttribute("x2", axis(curves)(at));
     });
-    by("slider-value").textContent = at.toFixed(3);
+    by("slider-value").textContent = decimal(at);
     slider.setAttribute("aria-valuetext", worth(curves, row));
     by("worth").textContent = own ? worth(curves, row) : "";
     by("warning").hidden = curves.fpir[row] < MOST_STRANGERS;
@@ -144,7 +144,7 @@ const change = (method, json) => acting(async () => {
 if (by("measured")) {
   by("forget")?.addEventListener("click", () => change("DELETE"));
   call("POST", "/v1/calibration/measure", { json: { fpir: 0.01 } }).then(
-    (measured) => whenReleased(() => show(measured, Number(by("threshold-now").textContent))),
+    (measured) => whenReleased(() => show(measured, Number(by("threshold-now").dataset.value))),
     (error) => {
       by("measuring").hidden = true;
       by("problem").className = "notice";
@@ -157,9 +157,10 @@ if (by("measured")) {
 
 const SHOWN = 12; // of each kind; the document of the API has all
 
-function section(title, remark, rows) {
+function section(title, remark, rows, all = null) {
   if (!rows.length) return null;
-  const more = rows.length > SHOWN ? [element("p", { class: "small soft" }, n("and {count} more", "and {count} more", rows.length - SHOWN))] : [];
+  const left = n("and {count} more", "and {count} more", rows.length - SHOWN);
+  const more = rows.length > SHOWN ? [element("p", { class: "small soft" }, all ? element("a", { href: pageOf("/people", { photos: all }) }, left) : left)] : [];
   return element("section", {}, element("h3", {}, `${title} (${rows.length})`), element("p", { class: "small soft" }, remark),
     element("ul", {}, ...rows.slice(0, SHOWN)), ...more);
 }
@@ -177,14 +178,14 @@ function toDecide(report) {
 
 function showHealth(report) {
   by("examining").hidden = true;
-  const strong = (name) => element("strong", {}, name);
+  const person = (name) => element("a", { href: pageOf("/people", { search: name }) }, name);
   const sections = [
     toDecide(report),
     section(t("Hard to tell apart"), t("Answers about these people may be ambiguous."), report.look_alikes.map((found) =>
       row(words(list([found.person, found.other])), element("span", { class: "number soft" }, percent(found.share))))),
     section(t("Few photos"), t("Three and more make answers surer."), report.few_photos.map((found) =>
-      row(words(strong(found.person)), element("span", { class: "number soft" }, n("{count} photo", "{count} photos", found.photos))))),
-    section(t("Only small faces"), t("Larger photos make answers surer."), report.poor_photos.map((name) => row(words(strong(name))))),
+      row(words(person(found.person)), element("span", { class: "number soft" }, n("{count} photo", "{count} photos", found.photos)))), "few"),
+    section(t("Only small faces"), t("Larger photos make answers surer."), report.poor_photos.map((name) => row(words(person(name)))), "poor"),
   ].filter(Boolean);
   const rest = report.not_compared.map((what) => element("p", { class: "small soft" }, t("Not compared: {what}.", { what })));
   by("health").replaceChildren(...(sections.length ? sections :

@@ -1,7 +1,7 @@
 // One run, live: server-sent events move the bar and the figures.
 
 import { address, call, element, ready, showProblem, speak } from "./api.js";
-import { n, number, t } from "./messages.js";
+import { decimal, n, number, t } from "./messages.js";
 import { renewed } from "./redrawing.js";
 
 const by = (id) => document.getElementById(id);
@@ -30,7 +30,7 @@ function rate(done, queued) {
   const seconds = (performance.now() - began) / 1000;
   const aSecond = (done - doneAtFirst) / seconds;
   if (aSecond <= 0) return t("waiting for a worker");
-  return n("{rate} photos per second, {count} second left", "{rate} photos per second, {count} seconds left", Math.ceil(queued / aSecond), { rate: number(Number(aSecond.toFixed(1))) });
+  return n("{rate} photos per second, {count} second left", "{rate} photos per second, {count} seconds left", Math.ceil(queued / aSecond), { rate: decimal(aSecond, 1) });
 }
 
 async function act(what) {

@@ -1,31 +1,37 @@
 // Start a run from an archive or a folder on the server.
 
-import { call, mayEdit, pageOf, ready, showProblem } from "./api.js";
+import { mayEdit, pageOf, ready, showProblem } from "./api.js";
+import { sendFile } from "./sending.js";
 
 const by = (id) => document.getElementById(id);
 
-async function start(form) {
+let busy = false;
+
+async function start(form, name) {
+  if (busy) return;
+  busy = true;
   by("problem").hidden = true;
-  by("working").hidden = false;
   try {
-    const run = await call("POST", "/v1/runs", { form });
-    location.assign(pageOf(`/runs/${run.run}`));
+    const run = await sendFile(by("sending"), { path: "/v1/runs", form, name });
+    if (run) location.assign(pageOf(`/runs/${run.run}`));
   } catch (error) {
     showProblem(by("problem"), error);
   } finally {
-    by("working").hidden = true;
+    busy = false;
   }
 }
 
 function startArchive(file) {
   const form = new FormData();
   form.append("archive", file);
-  by("archive-name").textContent = file.name;
-  start(form);
+  start(form, file.name);
 }
 
 if (mayEdit && by("archive-form")) {
-  by("archive").addEventListener("change", (event) => startArchive(event.target.files[0]));
+  by("archive").addEventListener("change", (event) => {
+    if (event.target.files.length) startArchive(event.target.files[0]);
+    event.target.value = ""; // so that the same file can be chosen again
+  });
   document.body.addEventListener("dragover", (event) => event.preventDefault());
   document.body.addEventListener("drop", (event) => {
     event.preventDefault();
@@ -35,7 +41,7 @@ if (mayEdit && by("archive-form")) {
     event.preventDefault();
     const form = new FormData();
     form.append("folder", by("folder").value.trim());
-    start(form);
+    start(form, by("folder").value.trim());
   });
 }
 

@@ -2,6 +2,7 @@
 
 const address = document.documentElement.dataset.service;
 
+const point = new Intl.NumberFormat(document.documentElement.lang).formatToParts(0.5).find((part) => part.type === "decimal").value;
 let words = null;
 
 function known() {
@@ -9,10 +10,13 @@ function known() {
   return words;
 }
 
+// What was measured has this language's point.
+const figure = (value) => (/^\d+\.\d+$/.test(value) ? value.replace(".", point) : value);
+
 function translated(sentence, pairs) {
   for (const [expression, text] of pairs) {
     const found = expression.exec(sentence);
-    if (found) return text.replace(/\{(\d+)\}/g, (place, number) => translated(found[number], pairs) ?? found[number]);
+    if (found) return text.replace(/\{(\d+)\}/g, (place, number) => translated(found[number], pairs) ?? figure(found[number]));
   }
   return null;
 }
@@ -24,11 +28,15 @@ function worded(message, pairs) {
 }
 
 const LISTS = ["rejected", "photos", "edits", "entries"]; // of a document: what was not taken or was edited, with a message each
+const SENTENCES = ["not_compared"]; // of a document: plain texts
 const FIELDS = ["detail", "message", "error", "problem", "summary"];
 
 // The messages of an answer in the page's language; nothing where the page speaks English.
 export async function inWords(answer) {
   if (!address || answer === null || typeof answer !== "object") return answer;
+  for (const name of SENTENCES) {
+    if (Array.isArray(answer[name]) && answer[name].length) answer[name] = await known().then((pairs) => answer[name].map((each) => worded(each, pairs)));
+  }
   const rows = [answer, answer.edit, ...LISTS.flatMap((name) => (Array.isArray(answer[name]) ? answer[name] : []))];
   const told = rows.flatMap((row) => FIELDS.filter((field) => typeof row?.[field] === "string").map((field) => [row, field]));
   if (!told.length) return answer;

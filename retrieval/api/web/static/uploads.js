@@ -7,16 +7,21 @@ const SHARE = 0.5; // of what a request may have
 const AT_ONCE = 2; // the service decodes the next while it embeds the last
 const TRIES = 5;
 
+const bytesOf = (files) => files.reduce((sum, file) => sum + file.size, 0);
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
 export class Upload {
   // limits: {photos, bytes} of a request; told: called whenever something has changed.
   constructor(event, limits, told) {
     this.event = event;
+    this.most = limits.bytes;
     this.limits = { photos: Math.min(PER_CHUNK, limits.photos), bytes: limits.bytes * SHARE };
     this.told = told;
     this.waiting = [];
     this.total = 0;
+    this.bytes = 0; // of all photos
+    this.taken = 0; // bytes of those that were answered
+    this.flying = new Map(); // bytes that are sent of each request that is not
     this.added = 0;
     this.known = 0;
     this.rejected = []; // {photo, reason, message}
@@ -26,11 +31,20 @@ export class Upload {
   }
 
   get done() { return this.added + this.known + this.rejected.length; }
+  get sent() { return [...this.flying.values()].reduce((sum, bytes) => sum + bytes, this.taken); }
   get running() { return this.working > 0; }
   get finished() { return !this.running && !this.waiting.length && this.problem === null; }
 
   add(files) {
-    this.waiting.push(...files);
+    for (const file of files) {
+      this.bytes += file.size;
+      // One that no request may carry would hold up all behind it.
+      if (file.size < this.most) this.waiting.push(file);
+      else {
+        this.rejected.push({ photo: file.name, reason: "too-large" });
+        this.taken += file.size;
+      }
+    }
     this.total += files.length;
     return this.goOn();
   }
@@ -57,6 +71,7 @@ export class Upload {
         const chunk = this.#next();
         try {
           this.#count(await this.#send(chunk, signal));
+          this.taken += bytesOf(chunk);
         } catch (error) {
           this.waiting.unshift(...chunk);
           if (error.name !== "AbortError") this.problem ??= error;
@@ -81,13 +96,20 @@ export class Upload {
   async #send(chunk, signal) {
     const form = new FormData();
     for (const file of chunk) form.append("photos", file, file.name);
+    const bytes = bytesOf(chunk);
+    const progress = (sent, total) => {
+      this.flying.set(form, (bytes * sent) / total);
+      this.told(this);
+    };
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await call("POST", `/v1/events/${this.event}/photos`, { form, signal, parameters: { more: true } });
+        return await call("POST", `/v1/events/${this.event}/photos`, { form, signal, progress, parameters: { more: true } });
       } catch (error) {
         const busy = error instanceof Problem && [429, 503].includes(error.status);
         if (!busy || attempt === TRIES) throw error;
         await pause(error.retryAfter || attempt);
+      } finally {
+        this.flying.delete(form);
       }
     }
   }
