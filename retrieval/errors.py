@@ -267,7 +267,7 @@ class ExportFailed(ModelError):
 
 
 class InferenceFailed(ModelError):
-    """ONNX Runtime or OpenCV failed on an input that passed all checks."""
+    """ONNX Runtime or OpenCV failed on an input that passed all checks, or gave NaN."""
 
     code = "inference"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from retrieval.errors import VectorInvalid
+from retrieval.errors import InferenceFailed, VectorInvalid
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -48,6 +48,16 @@ def check_rows(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...]
     if not fits:
         wanted = tuple("any" if length is None else length for length in shape)
         raise ValueError(f"{name}: expected shape {wanted}, found {array.shape}")
+
+
+def check_finite(name: str, array: npt.NDArray[Any]) -> None:
+    """Check that an array of geometry holds numbers that can be measured with.
+
+    Raises:
+        InferenceFailed: it has NaN or infinities, at which image libraries break off.
+    """
+    if not np.isfinite(array).all():
+        raise InferenceFailed(f"{name} must be finite; found NaN or infinity. Check the detector.")
 
 
 def check_vectors(vectors: npt.NDArray[Any], dimension: int | None = None) -> Vectors:
@@ -167,6 +177,9 @@ class Detections:
         boxes: (n, 4) float32, xywh; may reach over the image's border.
         landmarks: (n, 5, 2) float32, see the module's docstring for the order.
         scores: (n,) float32 in [0, 1].
+
+    Raises:
+        InferenceFailed: a box or a landmark is not finite.
     """
 
     boxes: Floats
@@ -177,6 +190,8 @@ class Detections:
         check_rows("boxes", self.boxes, (len(self.scores), 4))
         check_rows("landmarks", self.landmarks, (len(self.scores), 5, 2))
         check_rows("scores", self.scores, (None,))
+        check_finite("Boxes", self.boxes)
+        check_finite("Landmarks", self.landmarks)
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -18,7 +18,7 @@ from retrieval.boxes import covers, suppress
 from retrieval.faces.sampling import squares
 from retrieval.inference.prelu import without_prelu
 from retrieval.inference.session import Session
-from retrieval.values import Detections, Floats, Pixels
+from retrieval.values import Detections, Floats, Pixels, check_finite
 
 MIN_SCORE = 0.7  # the paper's published code
 _CROP_PX = 48
@@ -94,7 +94,12 @@ def _squares(pixels: Pixels, boxes: Floats, side_px: int) -> Pixels:
 
 
 def squared(boxes: Floats) -> Floats:
-    """The squares around the same centres with the boxes' longer sides."""
+    """The squares around the same centres with the boxes' longer sides.
+
+    Raises:
+        InferenceFailed: a box is not finite.
+    """
+    check_finite("Boxes", boxes)
     sides = boxes[:, 2:].max(axis=1, keepdims=True)
     corners = boxes[:, :2] + (boxes[:, 2:] - sides) / 2
     return np.concatenate([corners, sides, sides], axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from retrieval.boxes import overlaps
+from retrieval.errors import InferenceFailed
 from retrieval.faces.confirming import Confirmed, SecondOpinion
 from retrieval.faces.finder import Finder
 from retrieval.faces.onet import ONet, turn
@@ -114,3 +115,17 @@ def test_in_copies_of_group_photos_fewer_faces_are_invented_and_as_many_found(
     assert invented[1] / finds[1] <= 0.02
     assert invented[1] < invented[0]
     assert hits[1] >= 0.99 * hits[0]
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_boxes_that_are_no_numbers_are_refused_at_the_door(
+    opinion: SecondOpinion, broken: float
+) -> None:
+    box, points = np.array([[10, 10, broken, 40]], np.float32), np.zeros((1, 5, 2), np.float32)
+    score = np.ones(1, np.float32)
+    with pytest.raises(InferenceFailed, match="Boxes must be finite"):
+        opinion.of(PHOTO.at_least(1).pixels, box, None)
+    with pytest.raises(InferenceFailed, match="Boxes must be finite"):
+        Detections(box, points, score)
+    with pytest.raises(InferenceFailed, match="Landmarks must be finite"):
+        Detections(np.ones((1, 4), np.float32), points + np.float32(broken), score)
