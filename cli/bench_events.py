@@ -36,8 +36,9 @@ def events(
             with run.progress("photos", None) as advance:
                 looks = look(service.pipeline, folder, advance)
             document["model"] = service.collection.fingerprint
+            own = service.own_gate(service.collection)
         with run.progress("events", albums) as advance:
-            document |= measure(looks, albums, fpir, seed, advance)
+            document |= measure(looks, albums, fpir, seed, own, advance)
     if faces:
         from retrieval.benchmarks.event_speed import time_event
 

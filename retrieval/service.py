@@ -186,6 +186,10 @@ class Service:
             self.pipeline_of,
         )
 
+    def own_gate(self, collection: Collection) -> Gate:
+        """What decisions of a collection's network ask for where nothing is calibrated."""
+        return self._parts.gate(collection)
+
     def steadily(self, work: Callable[[ActiveModel], T]) -> T:
         """Do what one model must do from beginning to end; anew where it was changed meanwhile."""
         with self.using():

@@ -227,15 +227,16 @@ def measure(
     events: int,
     fpir: float,
     seed: int,
+    own: Gate,
     advance: Advance = silent,
 ) -> dict[str, Any]:
-    """The figures of each rule over some events."""
+    """The figures of each rule over some events, `own` being the network's own thresholds."""
     tallies: dict[str, list[dict[str, float]]] = {}
     faces, unusable, thresholds = 0, 0, []
     for number in range(events):
         album = compose(looks, seed + number)
         trials = ask_gallery(album.known, album.owners, seed=seed + number)
-        gate = calibrate(trials, fpir).gate(len(np.unique(album.owners)))
+        gate = calibrate(trials, fpir, own).gate(len(np.unique(album.owners)))
         thresholds.append(gate.threshold)
         for rule, tally in _decided(album, gate).items():
             tallies.setdefault(rule, []).append(tally)

@@ -141,7 +141,7 @@ def strangers_tail(trials: Trials) -> Tail:
     return fit_tail(trials.strangers, trials.people)
 
 
-def calibrate(trials: Trials, fpir: float, default: Gate | None = None) -> Calibration:
+def calibrate(trials: Trials, fpir: float, default: Gate) -> Calibration:
     """Choose threshold and margin for a wanted FPIR, and say how good they are.
 
     Args:
@@ -150,8 +150,7 @@ def calibrate(trials: Trials, fpir: float, default: Gate | None = None) -> Calib
         default: the network's own thresholds, which few people's photos are weighed against.
     """
     tail = strangers_tail(trials)
-    if default is not None:
-        tail = tail.moved(_too_low_by(tail, default))
+    tail = tail.moved(_too_low_by(tail, default))
     threshold = tail.threshold(fpir)
     margin = _margin(trials, threshold)
     fnir, fnir_interval = _fnir(trials, threshold, margin)

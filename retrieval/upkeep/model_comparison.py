@@ -155,7 +155,11 @@ def on_own_photos(service: Service, fpir: float | None) -> OwnPhotos:
         ask_gallery(vectors[here], people[here]),
         ask_gallery(other_vectors[there], people[here]),
     )
-    before, after = (calibrate(each, fpir) for each in trials)
+    other_model = service.catalogue.other_models.get(active_model.collection.id)
+    gates = map(
+        service.own_gate, (active_model.collection, other_model.of(active_model.collection))
+    )
+    before, after = (calibrate(each, fpir, gate) for each, gate in zip(trials, gates, strict=True))
     asked = both[np.sort(trials[0].rows)]  # the same ones under both: one seed, the same people
     found = _agreement(service, asked, _named(trials[0], before), _named(trials[1], after))
     return OwnPhotos(None, before, after, found)

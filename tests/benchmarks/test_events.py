@@ -7,6 +7,7 @@ from retrieval.benchmarks import events as benchmark
 from retrieval.benchmarks.event_speed import time_event
 from retrieval.benchmarks.events import Look, compose, measure, worse
 from retrieval.errors import DataInvalid
+from retrieval.values import Gate
 
 
 def looks(people=120, each=8, spread=0.05, bad=0.15):
@@ -46,7 +47,7 @@ def test_the_same_seed_gives_the_same_album():
 
 
 def test_the_event_misses_fewer_faces_than_one_by_one():
-    found = measure(looks(), 2, 0.01, 0)
+    found = measure(looks(), 2, 0.01, 0, Gate(0.0, 0.0, "nothing known"))
     alone, _, whole = found["rules"]
     assert (alone["rule"], whole["rule"]) == ("one by one", "decided as a whole")
     assert whole["missed"] <= alone["missed"]

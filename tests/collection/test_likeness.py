@@ -37,6 +37,7 @@ def enrolled(face: int, photo: int) -> EnrolledFace:
         photo_id=photo,
         photo=f"{photo}.jpg",
         sha256="",
+        photo_sha256="",
         width=1,
         height=1,
         box=(0.0, 0.0, 1.0, 1.0),

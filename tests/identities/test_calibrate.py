@@ -17,10 +17,11 @@ from retrieval.values import Floats, Gate
 from tests.identities.made import Crowd, crowd
 
 NOISE = 0.6  # people overlap: some are missed at any threshold
+UNKNOWN = Gate(0.0, 0.0, "a network's of which nothing is known")
 
 
 def _calibrated(gallery: Crowd, fpir: float = 0.01) -> Calibration:
-    return calibrate(ask_gallery(gallery.vectors, gallery.people), fpir)
+    return calibrate(ask_gallery(gallery.vectors, gallery.people), fpir, UNKNOWN)
 
 
 def _evidence(gallery: Crowd, probes: Floats) -> Floats:
@@ -71,7 +72,7 @@ def test_a_stricter_wish_raises_the_threshold_and_misses_more() -> None:
 def test_the_stated_fnir_is_that_of_the_searches_and_lies_in_its_interval() -> None:
     gallery = crowd(30, 5, seed=2, noise=NOISE)
     trials = ask_gallery(gallery.vectors, gallery.people)
-    calibration = calibrate(trials, 0.01)
+    calibration = calibrate(trials, 0.01, UNKNOWN)
     right = named_rightly(trials, calibration.threshold, calibration.margin)
     assert calibration.fnir == pytest.approx(1 - right.mean())
     low, high = calibration.fnir_interval
@@ -88,14 +89,14 @@ def _with_wrong_names(leads: list[float]) -> Trials:
 
 
 def test_people_who_are_named_wrongly_by_a_little_widen_the_margin() -> None:
-    assert calibrate(_with_wrong_names([]), 0.01).margin == 0
-    margin = calibrate(_with_wrong_names([0.001, 0.002, 0.0005]), 0.01).margin
+    assert calibrate(_with_wrong_names([]), 0.01, UNKNOWN).margin == 0
+    margin = calibrate(_with_wrong_names([0.001, 0.002, 0.0005]), 0.01, UNKNOWN).margin
     assert margin == pytest.approx(0.002, abs=1e-6)
     assert margin > 0.002
 
 
 def test_a_mislabelled_photo_does_not_widen_the_margin_until_nobody_is_named() -> None:
-    assert calibrate(_with_wrong_names([0.5]), 0.01).margin == 0
+    assert calibrate(_with_wrong_names([0.5]), 0.01, UNKNOWN).margin == 0
 
 
 def test_expected_false_matches_are_the_wanted_share_at_the_threshold_and_fall_above() -> None:
@@ -173,7 +174,7 @@ def test_a_calibration_of_an_earlier_rule_says_that_it_is_out_of_date() -> None:
 
 def test_few_people_are_weighed_against_the_networks_own_threshold_which_only_raises() -> None:
     trials = ask_gallery(crowd(12, 4, seed=1, noise=NOISE).vectors, crowd(12, 4, seed=1).people)
-    alone = calibrate(trials, 0.01)
+    alone = calibrate(trials, 0.01, UNKNOWN)
 
     def with_own(threshold: float, of_photos: float) -> float:
         return calibrate(trials, 0.01, Gate(threshold, 0.0, "own", of_photos)).threshold
@@ -188,6 +189,6 @@ def test_few_people_are_weighed_against_the_networks_own_threshold_which_only_ra
 def test_many_people_are_believed() -> None:
     gallery = crowd(300, 3, seed=2, noise=NOISE)
     trials = ask_gallery(gallery.vectors, gallery.people)
-    alone = calibrate(trials, 0.01).threshold
+    alone = calibrate(trials, 0.01, UNKNOWN).threshold
     own = Gate(alone + 0.02, 0.0, "own", alone - 0.3)
     assert calibrate(trials, 0.01, own).threshold - alone < 0.004

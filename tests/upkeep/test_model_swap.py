@@ -28,6 +28,7 @@ from retrieval.people.receipts import forget_with_receipt
 from retrieval.people.strangers import list_groups
 from retrieval.service import Service
 from retrieval.settings import Settings
+from retrieval.upkeep.calibration import calibrate_collection
 from retrieval.upkeep.model_comparison import recent_queries
 from retrieval.upkeep.model_swap import (
     begin,
@@ -265,6 +266,7 @@ def test_the_comparison_says_what_each_model_is_worth_and_where_they_differ(
     assert own.after is not None
     assert own.agreement is not None
     assert (own.before.fpir, own.after.fpir) == (0.05, 0.05)
+    assert own.before == calibrate_collection(service, 0.05, keep=False).calibration
     assert own.agreement.asked == len(faces)
     assert own.agreement.named[0] > own.agreement.named[1], "dlib's network is the better one"
     assert own.before.fnir < own.after.fnir
