@@ -241,7 +241,7 @@ def delete(
     dry_run: DryRun = False,
 ) -> None:
     """Delete a person for good: faces, vectors, and the index's entries. Cannot be undone."""
-    from retrieval.people.receipts import forget_with_receipt
+    from retrieval.people.receipts import forget_with_receipt, write_receipt
 
     with run.service() as service:
         person = service.person(name)
@@ -254,9 +254,9 @@ def delete(
             return
         proof = forget_with_receipt(service, person, run.settings.home)
     if receipt is not None:
-        proof.write(receipt)
+        write_receipt(proof, receipt)
         run.remark(f"receipt: {receipt}")
-    _tell(run, f"Deleted {person.called}: {proof.sentence()}.", {**document, **proof.document()})
+    _tell(run, f"Deleted {person.called}: {proof.summary}.", {**document, **asdict(proof)})
     run.rejected = not proof.clean
 
 

@@ -142,16 +142,16 @@ def _apply(
     """Leavers first, so that their names and numbers are free; then names, then photos."""
     from retrieval.collection.enrolments import EnrolReport
     from retrieval.people import sync as syncing
-    from retrieval.people.receipts import forget_with_receipt
+    from retrieval.people.receipts import forget_with_receipt, write_receipt
 
     done: dict[str, Any] = {}
     if plan.leavers:
         proof = forget_with_receipt(service, plan.leavers, run.settings.home)
-        done["receipt"] = proof.document()
-        done["erased"] = proof.sentence()
+        done["receipt"] = proof
+        done["erased"] = proof.summary
         run.rejected = not proof.clean
         if receipt is not None:
-            proof.write(receipt)
+            write_receipt(proof, receipt)
             run.remark(f"receipt: {receipt}")
     service.ensure_collection()
     entries = syncing.rename(service, plan)

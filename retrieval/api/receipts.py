@@ -9,7 +9,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from retrieval.api.context import Context
-from retrieval.catalogue.records import KeptReceipt
+from retrieval.catalogue.records import Counts, KeptReceipt
 from retrieval.people.deletions import Deletion
 from retrieval.people.documents import ReceiptDocument
 from retrieval.service import Service
@@ -28,40 +28,24 @@ async def accepted(
 
     # Not under the request's time: rows would be gone, and nobody told where the receipt is.
     document = await context.pool.run_to_the_end(work)
-    response.headers["Location"] = document["url"]
+    response.headers["Location"] = document.url
     return document
 
 
 def shown(kept: KeptReceipt) -> ReceiptDocument:
     """A receipt as the API tells it."""
-    told = kept.document
-    counts = told["counts"]
-    done = kept.finished_at is not None
-    return {
-        "id": kept.id,
-        "url": f"/v1/receipts/{kept.id}?collection={quote(kept.collection, safe='')}",
-        "kind": kept.kind.value,
-        "deleted_id": kept.deleted_id,
-        "state": "done" if done else "working",
-        "collection": kept.collection,
-        "erased_at": kept.erased_at,
-        "finished_at": kept.finished_at,
-        "erasure": told.get("erasure"),
-        "counts": counts,
-        "erased_faces": told.get("faces", []),
-        "erased_photo_marks": told.get("photo_marks", []),
-        "events": told.get("events", []),
-        "erased_event_faces": told.get("event_faces", []),
-        "searched": told.get("searched", {}),
-        "searched_patterns": told.get("patterns", 0),
-        "traces": told.get("traces", []),
-        "open": told.get("open", []),
-        "not_searched": told.get("not_searched", []),
-        "backups": told.get("backups", []),
-        "mentions": told.get("mentions", []),
-        "clean": told.get("clean"),
-        "summary": told.get("summary") or _summary(kept),
-    }
+    told = {name: value for name, value in kept.document.items() if name != "marks"}
+    return ReceiptDocument(
+        id=kept.id,
+        url=f"/v1/receipts/{kept.id}?collection={quote(kept.collection, safe='')}",
+        kind=kept.kind,
+        deleted_id=kept.deleted_id,
+        state="working" if kept.finished_at is None else "done",
+        collection=kept.collection,
+        erased_at=kept.erased_at,
+        finished_at=kept.finished_at,
+        **{"summary": _summary(kept), **told, "counts": Counts(**told["counts"])},
+    )
 
 
 def _summary(kept: KeptReceipt) -> str:

@@ -256,6 +256,11 @@ class Erased:
     seen: ErasedAppearances = field(default_factory=ErasedAppearances)
     names: frozenset[str] = frozenset()
 
+    @property
+    def counts(self) -> Counts:
+        """How much went."""
+        return Counts(len(self.people), len(self.photos), len(self.faces))
+
 
 class Deleted(StrEnum):
     """What was deleted."""

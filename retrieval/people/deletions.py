@@ -4,9 +4,7 @@ Between the two a receipt is kept in the catalogue, which whoever asked can fetc
 part is done. Where the process ends between them, `finish_interrupted` does what can still be done.
 """
 
-import re
 import shutil
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -14,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from retrieval.catalogue.erasing.erasure_log import mark_of
 from retrieval.catalogue.erasing.receipt_log import new_id
 from retrieval.catalogue.events.records import Event
 from retrieval.catalogue.records import (
@@ -26,13 +23,11 @@ from retrieval.catalogue.records import (
     KeptReceipt,
     Person,
 )
-from retrieval.people.receipts import WAIT_S, Receipt, forget, tried
+from retrieval.people.receipts import WAIT_S, forget, told_of, tried
 from retrieval.service import Service
 
 Document = dict[str, Any]
 
-_HASH = re.compile(r"[0-9a-f]{64}")
-_SHOWN_DIGITS = 8  # of a hash that is a file's name: it finds the file, and is no hash any more
 _INTERRUPTED = (
     "the service ended before files were searched: its index was written anew and kept photos that"
     " are nobody's were deleted afterwards, but whether other files hold bytes is not known"
@@ -70,7 +65,7 @@ def delete_person(service: Service, person: Person, home: Path) -> Deletion:
     marks = service.catalogue.receipts.marks_of(person.name, person.external_id)
 
     def told(erased: Erased) -> Document:
-        return {**_erased(erased), "marks": marks}
+        return {**told_of(erased), "marks": marks}
 
     with _begun(service, receipt, Deleted.PERSON, person.id, told):
         gone = forget(service, person, home)
@@ -78,7 +73,7 @@ def delete_person(service: Service, person: Person, home: Path) -> Deletion:
     begun = told(gone.erased)
 
     def finish() -> Document:
-        return {**begun, **_found(gone.proven())}
+        return {**begun, **gone.found()}
 
     return Deletion(receipt, gone.erased.faces, _photos(gone.erased), begun, finish)
 
@@ -90,7 +85,7 @@ def delete_photo(service: Service, face: EnrolledFace) -> Deletion:
         NotFound: it is gone, or somebody else's by now.
     """
     receipt, catalogue, collection = new_id(), service.catalogue, service.collection
-    with _begun(service, receipt, Deleted.PHOTO, face.id, _erased):
+    with _begun(service, receipt, Deleted.PHOTO, face.id, told_of):
         unfinished = catalogue.begin_erasure(collection.id)
         erased = catalogue.remove_photo(collection.id, face)
 
@@ -98,7 +93,7 @@ def delete_photo(service: Service, face: EnrolledFace) -> Deletion:
         left = tried(partial(service.finish_erasure, set(_photos(erased)), unfinished))
         return _unsearched(begun, left)
 
-    begun = _erased(erased)
+    begun = told_of(erased)
     return Deletion(receipt, erased.faces, _photos(erased), begun, finish)
 
 
@@ -190,55 +185,6 @@ def _photos(erased: Erased) -> frozenset[str]:
     return frozenset((*erased.photos, *erased.seen.photos))
 
 
-def _erased(erased: Erased) -> Document:
-    """What a receipt tells of rows that are gone: ids, and marks in place of hashes."""
-    return {
-        "erasure": erased.erasure,
-        "faces": list(erased.faces),
-        "photo_marks": [mark_of(sha256) for sha256 in erased.photos],
-        "events": list(erased.seen.events),
-        "event_faces": list(erased.seen.appearances),
-        "counts": {
-            "people": len(erased.people),
-            "photos": len(erased.photos),
-            "faces": len(erased.faces),
-        },
-    }
-
-
-def _found(receipt: Receipt) -> Document:
-    """What was found, without names of kept photos, which are hashes of anybody's photos."""
-    searched = Counter(map(_folder_of, map(Path, receipt.searched)))
-    told = {
-        "searched": dict(searched),
-        "patterns": receipt.patterns,
-        "traces": list(receipt.traces),
-        "open": list(receipt.open),
-        "not_searched": list(receipt.not_searched),
-        "backups": list(receipt.backups),
-        "mentions": list(receipt.mentions),
-        "clean": receipt.clean,
-        "summary": receipt.sentence(),
-    }
-    found: Document = _without_hashes(told)
-    return found
-
-
-def _folder_of(path: Path) -> str:
-    """A folder of the home folder, or a file of it; others lie elsewhere."""
-    return "elsewhere" if path.is_absolute() else path.parts[0]
-
-
 def _unsearched(begun: Document, left: Sequence[str]) -> Document:
     """The end of a deletion after which no file was searched."""
     return {**begun, "open": list(left), "clean": False if left else None}
-
-
-def _without_hashes(value: Any) -> Any:
-    if isinstance(value, str):
-        return _HASH.sub(lambda found: f"{found.group()[:_SHOWN_DIGITS]}...", value)
-    if isinstance(value, list):
-        return [_without_hashes(each) for each in value]
-    if isinstance(value, dict):
-        return {key: _without_hashes(each) for key, each in value.items()}
-    return value

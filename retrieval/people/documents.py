@@ -1,11 +1,13 @@
 """The JSON of strangers, staff lists and deletions: of command line and HTTP alike."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from typing_extensions import TypedDict  # Pydantic asks for this one below Python 3.12
 
 from retrieval.catalogue.documents import EntryDocument
+from retrieval.catalogue.records import Counts, Deleted
 from retrieval.collection.documents import EnrolReportDocument
 
 
@@ -186,51 +188,66 @@ class ListApplied(TypedDict):
     """Of photos enrolled at once."""
 
 
-class DeletedCounts(TypedDict):
-    """How much went."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a deletion erased, and what the search for traces found: no name, no hash, no vector.
 
-    people: int
-    photos: int
-    faces: int
+    Attributes:
+        collection: where it was, or what was deleted.
+        erased_at: in UTC.
+        erasure: its id in the log of erasures: a restore with this receipt applies it.
+        counts: how much went.
+        erased_faces: their ids.
+        erased_photo_marks: SHA-256 of `erased ` and the photo's own SHA-256 in hexadecimal: whoever
+            has the photo can tell that it was meant, nobody else.
+        events: ids of events that the person was in, or that was deleted.
+        erased_event_faces: ids of the faces there: name, vector and picture are gone.
+        searched: how many files of each folder were searched.
+        searched_patterns: that were looked for: vectors, the index's codes, kept photos.
+        traces: files in which bytes of them were still found.
+        open: what could not be done, or keeps bytes until it ends.
+        not_searched: where nobody looked.
+        backups: that were made while the person was enrolled, and hold them still.
+        mentions: where a name of theirs, or a photo's hash, still stands: columns, files, folders.
+        clean: whether nothing is left; null while it works, and where nothing is searched.
+        summary: all this in a sentence.
+    """
+
+    collection: str
+    erased_at: datetime
+    erasure: str | None = None
+    counts: Counts
+    erased_faces: list[int] = field(default_factory=list)
+    erased_photo_marks: list[str] = field(default_factory=list)
+    events: list[int] = field(default_factory=list)
+    erased_event_faces: list[int] = field(default_factory=list)
+    searched: dict[str, int] = field(default_factory=dict)
+    searched_patterns: int = 0
+    traces: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    not_searched: list[str] = field(default_factory=list)
+    backups: list[str] = field(default_factory=list)
+    mentions: list[str] = field(default_factory=list)
+    clean: bool | None = None
+    summary: str = ""
 
 
-class ReceiptDocument(TypedDict):
-    """What a deletion erased, and what the search for traces found."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptDocument(Receipt):
+    """A receipt that the service keeps; its fields are those of every receipt, and these.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        url: where it can be fetched again.
+        kind: what was deleted.
+        deleted_id: of the person, the face, the event or the collection.
+        state: rows are gone at once; `working` while files are cleaned and searched.
+        finished_at: in UTC, null while it works.
+    """
 
     id: str
     url: str
-    """Where it can be fetched again."""
-    kind: Literal["person", "photo", "event", "collection"]
+    kind: Deleted
     deleted_id: int
-    """Of the person, the face, the event or the collection."""
     state: Literal["working", "done"]
-    """Rows are gone at once; `working` while files are cleaned and searched."""
-    collection: str
-    erased_at: datetime
     finished_at: datetime | None
-    erasure: str | None
-    """Its id in the log of erasures."""
-    counts: DeletedCounts
-    erased_faces: list[int]
-    erased_photo_marks: list[str]
-    """SHA-256 of `erased ` and the photo's own SHA-256 in hexadecimal: whoever has the photo can
-    tell that it was meant, nobody else."""
-    events: list[int]
-    """Events that the person was in, or that was deleted."""
-    erased_event_faces: list[int]
-    searched: dict[str, int]
-    """How many files of each folder were searched."""
-    searched_patterns: int
-    traces: list[str]
-    """Files in which bytes of them were still found."""
-    open: list[str]
-    """What could not be done, or kept bytes until it ends."""
-    not_searched: list[str]
-    """Where nobody looked."""
-    backups: list[str]
-    """Backups that were made while the person was enrolled."""
-    mentions: list[str]
-    """Where a name of theirs still stands: columns, files and folders."""
-    clean: bool | None
-    """Null while it works, and where nothing is searched."""
-    summary: str

@@ -6,13 +6,16 @@ somebody else, as a copy of the same photo does, is no trace.
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from retrieval.catalogue.erasing.erasure_log import mark_of
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.name_search import files_naming, folders_naming
 from retrieval.catalogue.records import Erased, Person
@@ -20,9 +23,12 @@ from retrieval.collection.run_files import discard_lists, discard_person
 from retrieval.errors import StoreError
 from retrieval.files.output import replacing
 from retrieval.files.private import open_text
+from retrieval.people.documents import Receipt
 from retrieval.people.traces import Found, Sought, proven, sought_of
 from retrieval.service import Service
 from retrieval.values import counted
+
+T = TypeVar("T")
 
 WAIT_S = 20.0  # for readers of the catalogue to end
 _NOT_SEARCHED = (
@@ -36,100 +42,9 @@ _SERVER = (
     " until VACUUM, and in its write-ahead log until that is recycled"
 )
 
+_HASH = re.compile(r"[0-9a-f]{64}")
+_SHOWN_DIGITS = 8  # of a hash that is a file's name: it finds the file, and is no hash any more
 _SHELF = "kept photos at {}: their copies are deleted; what the server keeps of them is its own"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a deletion erased, and what the search for traces found.
-
-    Attributes:
-        collection: where the person was.
-        faces: ids of the faces that are gone.
-        photos: SHA-256 of the photos that were enrolled.
-        erased_at: in UTC.
-        searched: files that were looked through, below the home folder.
-        patterns: that were looked for: vectors, the index's codes, kept photos.
-        traces: files in which one of them was found; none when all is gone.
-        open: what still holds on to erased bytes, and what to do about it.
-        not_searched: what no search can look into.
-        erasure: its id in the log of erasures: a restore with this receipt applies it.
-        backups: files that were made while the person was enrolled, and hold them still.
-        mentions: where a name of theirs, or a hash of their photos, still stands: columns of the
-            catalogue, files and folders.
-        events: ids of the events in which the person was found.
-        event_faces: ids of the faces there: name, vector and picture are gone.
-    """
-
-    collection: str
-    faces: tuple[int, ...]
-    photos: tuple[str, ...]
-    erased_at: datetime
-    searched: tuple[str, ...]
-    patterns: int
-    traces: tuple[str, ...]
-    open: tuple[str, ...]
-    not_searched: tuple[str, ...]
-    erasure: str
-    backups: tuple[str, ...]
-    mentions: tuple[str, ...] = ()
-    events: tuple[int, ...] = ()
-    event_faces: tuple[int, ...] = ()
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing was found, and nothing holds on to what was erased."""
-        return not self.traces and not self.open and not self.mentions
-
-    def sentence(self) -> str:
-        """In words."""
-        count = len(self.faces)
-        gone = f"{counted(count, 'face')} {'is' if count == 1 else 'are'} gone"
-        if self.events:
-            seen, events = len(self.event_faces), len(self.events)
-            gone += f", {counted(seen, 'face')} of {counted(events, 'event')} as well"
-        kept = f"; backups that hold them: {', '.join(self.backups)}" if self.backups else ""
-        if self.clean:
-            return f"{gone}; none of their {self.patterns} byte patterns is in any of" + (
-                f" {len(self.searched)} files{kept}"
-            )
-        left = f"bytes of them are still in {', '.join(self.traces)}" if self.traces else ""
-        named = f"a name of theirs still stands in {', '.join(self.mentions)}"
-        told = filter(None, (left, *self.open, named if self.mentions else ""))
-        return f"{gone}, but {'; '.join(told)}{kept}"
-
-    def document(self) -> dict[str, Any]:
-        """As JSON: no name, no vectors."""
-        return {
-            "collection": self.collection,
-            "erased_at": self.erased_at.isoformat(timespec="seconds"),
-            "erased_faces": list(self.faces),
-            "erased_photos": list(self.photos),
-            "searched_files": list(self.searched),
-            "searched_patterns": self.patterns,
-            "traces": list(self.traces),
-            "open": list(self.open),
-            "not_searched": list(self.not_searched),
-            "erasure": self.erasure,
-            "backups": list(self.backups),
-            "mentions": list(self.mentions),
-            "events": list(self.events),
-            "erased_event_faces": list(self.event_faces),
-        }
-
-    def write(self, path: Path) -> None:
-        """Write it as a JSON file.
-
-        Raises:
-            StoreError: the file cannot be written; see `check_writable`, to be asked before.
-        """
-        try:
-            with replacing(path) as part, open_text(part) as file:
-                file.write(json.dumps(self.document(), indent=2) + "\n")
-        except StoreError as error:
-            raise type(error)(f"Who was meant is deleted, but the receipt is lost: {error}") from (
-                error
-            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,11 +70,19 @@ class Forgotten:
     left: tuple[str, ...]
 
     def proven(self, wait_s: float = WAIT_S) -> Receipt:
-        """Clean the files, and search them for what could be left.
+        """Clean the files, search them for what could be left, and tell of both.
 
         Args:
             wait_s: how long to wait for readers of the catalogue to end.
         """
+        gone = {**told_of(self.erased), "counts": self.erased.counts}
+        collection = self.service.collection.name
+        return Receipt(
+            collection=collection, erased_at=self.erased_at, **gone, **self.found(wait_s)
+        )
+
+    def found(self, wait_s: float = WAIT_S) -> dict[str, Any]:
+        """Clean the files, and search them for what could be left; see `proven`."""
         service, home, erased, sought = self.service, self.home, self.erased, self.sought
         photos = {*erased.photos, *erased.seen.photos}
         left = [*self.left, *tried(partial(service.finish_erasure, photos, self.unfinished))]
@@ -172,26 +95,91 @@ class Forgotten:
             left.append(f"{error} Files were not searched to the end")
         mentions = service.catalogue.mentions_of(erased.names)
         left += tried(partial(_take_names_out, service, mentions))
-        held = service.catalogue.backups.holding(erased.faces)
-        return Receipt(
-            collection=service.collection.name,
-            faces=erased.faces,
-            photos=erased.photos,
-            erased_at=self.erased_at,
-            searched=_named(found.files, home, mentions),
-            patterns=len(sought),
-            traces=_named(found.traces, home, mentions),
-            open=tuple(left),
-            not_searched=_not_searched(service),
-            erasure=erased.erasure,
-            backups=tuple(backup.path for backup in held),
-            mentions=(
-                *_naming(service, home, mentions, found.files),
-                *_hashes_left(service, erased.photos),
-            ),
-            events=erased.seen.events,
-            event_faces=erased.seen.appearances,
-        )
+        traces = _named(found.traces, home, mentions)
+        named = [*_naming(service, home, mentions, found.files)]
+        named += _hashes_left(service, erased.photos)
+        backups = [each.path for each in service.catalogue.backups.holding(erased.faces)]
+        clean = not (traces or left or named)
+        files = _named(found.files, home, mentions)
+        told = {
+            "searched": dict(Counter(map(_folder_of, map(Path, files)))),
+            "searched_patterns": len(sought),
+            "traces": traces,
+            "open": left,
+            "not_searched": _not_searched(service),
+            "backups": backups,
+            "mentions": named,
+            "clean": clean,
+            "summary": _summary(erased, len(sought), len(files), traces, left, named, backups),
+        }
+        return _without_hashes(told)
+
+
+def told_of(erased: Erased) -> dict[str, Any]:
+    """What went, as JSON: ids, and marks in place of photos' hashes."""
+    return {
+        "erasure": erased.erasure,
+        "erased_faces": list(erased.faces),
+        "erased_photo_marks": [mark_of(sha256) for sha256 in erased.photos],
+        "events": list(erased.seen.events),
+        "erased_event_faces": list(erased.seen.appearances),
+        "counts": asdict(erased.counts),
+    }
+
+
+def write_receipt(receipt: Receipt, path: Path) -> None:
+    """Write a receipt as a JSON file.
+
+    Raises:
+        StoreError: the file cannot be written; see `check_writable`, to be asked before.
+    """
+    told = {**asdict(receipt), "erased_at": receipt.erased_at.isoformat(timespec="seconds")}
+    try:
+        with replacing(path) as part, open_text(part) as file:
+            file.write(json.dumps(told, indent=2) + "\n")
+    except StoreError as error:
+        raise type(error)(f"Who was meant is deleted, but the receipt is lost: {error}") from error
+
+
+def _summary(
+    erased: Erased,
+    patterns: int,
+    files: int,
+    traces: Sequence[str],
+    left: Sequence[str],
+    named: Sequence[str],
+    backups: Sequence[str],
+) -> str:
+    """A receipt in words."""
+    count = len(erased.faces)
+    gone = f"{counted(count, 'face')} {'is' if count == 1 else 'are'} gone"
+    if erased.seen.events:
+        seen, events = len(erased.seen.appearances), len(erased.seen.events)
+        gone += f", {counted(seen, 'face')} of {counted(events, 'event')} as well"
+    kept = f"; backups that hold them: {', '.join(backups)}" if backups else ""
+    if not (traces or left or named):
+        return f"{gone}; none of their {patterns} byte patterns is in any of {files} files{kept}"
+    still = f"bytes of them are still in {', '.join(traces)}" if traces else ""
+    stands = f"a name of theirs still stands in {', '.join(named)}" if named else ""
+    return f"{gone}, but {'; '.join(filter(None, (still, *left, stands)))}{kept}"
+
+
+def _folder_of(path: Path) -> str:
+    """A folder of the home folder, or a file of it; others lie elsewhere."""
+    return "elsewhere" if path.is_absolute() else path.parts[0]
+
+
+def _without_hashes(value: T) -> T:
+    """Without names of kept photos, which are hashes of anybody's photos."""
+    short: Any = value
+    if isinstance(value, str):
+        short = _HASH.sub(lambda found: f"{found.group()[:_SHOWN_DIGITS]}...", value)
+    elif isinstance(value, list):
+        short = [_without_hashes(each) for each in value]
+    elif isinstance(value, dict):
+        short = {key: _without_hashes(each) for key, each in value.items()}
+    found: T = short
+    return found
 
 
 def forget(service: Service, who: str | Person | Sequence[Person], home: Path) -> Forgotten:
@@ -223,18 +211,17 @@ def forget(service: Service, who: str | Person | Sequence[Person], home: Path) -
 
 
 def forget_with_receipt(
-    service: Service, who: str | Person | Sequence[Person], home: Path, wait_s: float = WAIT_S
+    service: Service, who: str | Person | Sequence[Person], home: Path
 ) -> Receipt:
     """Delete people for good, then look for what could be left of the vectors.
 
     Args:
         service, who, home: see `forget`.
-        wait_s: how long to wait for readers of the catalogue to end.
 
     Raises:
         NotFound: nobody of that name is enrolled, or somebody is called otherwise by now.
     """
-    return forget(service, who, home).proven(wait_s)
+    return forget(service, who, home).proven()
 
 
 def tried(step: Callable[[], object], more: str = "") -> list[str]:
@@ -269,9 +256,7 @@ def _hashes_left(service: Service, sha256s: Iterable[str]) -> list[str]:
     return [f"{row} by a photo's hash" for row in rows]
 
 
-def _naming(
-    service: Service, home: Path, mentions: Mentions, files: Iterable[Path]
-) -> tuple[str, ...]:
+def _naming(service: Service, home: Path, mentions: Mentions, files: Iterable[Path]) -> list[str]:
     """Where one of the names still stands, told without it."""
     rows = service.catalogue.rows_naming(service.collection.id, mentions)
     shelves = (*service.catalogue.files(), home / "index", home / "photos")
@@ -281,24 +266,24 @@ def _naming(
         if path.is_relative_to(home) and not any(path.is_relative_to(each) for each in shelves)
     ]
     named = {*files_naming(texts, home, mentions), *folders_naming(home, mentions)}
-    return (*rows, *dict.fromkeys(_named(sorted(named), home, mentions)))
+    return [*rows, *dict.fromkeys(_named(sorted(named), home, mentions))]
 
 
-def _not_searched(service: Service) -> tuple[str, ...]:
+def _not_searched(service: Service) -> list[str]:
     server = () if service.catalogue.files() else (_SERVER,)
     photos = service.photos.folder
     shelf = () if isinstance(photos, Path) else (_SHELF.format(photos),)
-    return (*server, *shelf, *service.gallery.elsewhere, *_NOT_SEARCHED)
+    return [*server, *shelf, *service.gallery.elsewhere, *_NOT_SEARCHED]
 
 
-def _named(paths: Iterable[Path], home: Path, mentions: Mentions) -> tuple[str, ...]:
+def _named(paths: Iterable[Path], home: Path, mentions: Mentions) -> list[str]:
     """Paths as they are told: a receipt names nobody."""
-    return tuple(
+    return [
         mentions.taken_out_of_words(
             str(path.relative_to(home) if path.is_relative_to(home) else path)
         )
         for path in paths
-    )
+    ]
 
 
 def _still_open(wait_s: float) -> str:

@@ -179,7 +179,7 @@ def test_a_deleted_person_is_not_named_and_the_receipt_says_that_nothing_is_left
     proof = json.loads(receipt.read_text())
     assert len(proof["erased_faces"]) == 4
     assert proof["traces"] == []
-    assert any("catalogue.db" in name for name in proof["searched_files"])
+    assert any("catalogue.db" in name for name in proof["searched"])
     assert GRACE not in receipt.read_text()
     answer = document(rollcall(gallery, "identify", group, "--json"))
     assert {face["person"] for face in answer["photos"][0]["faces"]} == {None}

@@ -284,10 +284,9 @@ def test_no_painted_person_is_somebody_else(service):
 def test_the_receipt_of_a_deletion_names_the_events_and_finds_no_trace(service, party, settings):
     assert len(service.events.roll(party).present[0].faces) == 2
     receipt = forget_with_receipt(service, "Red", settings.home)
-    assert (receipt.events, len(receipt.event_faces)) == ((party.id,), 2)
-    assert receipt.traces == (), "vectors and pictures of the event are gone as well"
-    assert "2 faces of 1 event as well" in receipt.sentence()
-    assert receipt.document()["events"] == [party.id]
+    assert (receipt.events, len(receipt.erased_event_faces)) == ([party.id], 2)
+    assert receipt.traces == [], "vectors and pictures of the event are gone as well"
+    assert "2 faces of 1 event as well" in receipt.summary
     assert "downloaded" in " ".join(receipt.not_searched)
 
 

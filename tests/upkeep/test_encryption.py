@@ -237,7 +237,7 @@ def test_a_receipt_looks_for_what_lay_encrypted_as_well(home: Path, photos: Path
         left = home / "a copy of a row"
         left.write_bytes(b"before" + stored + b"after")
         receipt = forget_with_receipt(service, name, home)
-        assert receipt.traces == (left.name,)
+        assert receipt.traces == [left.name]
         left.unlink()
         assert forget_with_receipt(service, "person 004", home).clean
 

@@ -454,8 +454,8 @@ def test_a_deleted_person_leaves_no_bytes_in_either_model(
     (index,) = (settings.home / "index" / str(service.collection.id)).glob("*/*.snapshot")
     assert service.catalogue.traces([others[0].tobytes()])
     receipt = forget_with_receipt(service, "s1", settings.home)
-    assert receipt.clean, receipt.sentence()
-    assert receipt.patterns > 2 * ENROLLED
+    assert receipt.clean, receipt.summary
+    assert receipt.searched_patterns > 2 * ENROLLED
     assert not index.exists()
     assert status(service).document()["other"]["index"] == "not made yet"
     service.catalogue.empty_wal()

@@ -152,7 +152,7 @@ def read_receipt(path: Path) -> Erasure:
             collection=str(told["collection"]),
             rows=(),
             faces=tuple(int(face) for face in told["erased_faces"]),
-            marks=tuple(mark_of(str(photo)) for photo in told["erased_photos"]),
+            marks=tuple(map(str, told["erased_photo_marks"])),
         )
     except OSError as error:
         raise DataInvalid(f"The receipt {path} cannot be read: {error.strerror}.") from error

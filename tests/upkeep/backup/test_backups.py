@@ -12,6 +12,7 @@ from sqlalchemy import text, update
 
 from retrieval.building import Workshop
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.erasing.erasure_log import mark_of
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.schema import meta
 from retrieval.errors import (
@@ -240,7 +241,7 @@ def test_a_receipt_tells_an_empty_home_of_an_erasure(catalogue, home, gallery, f
             "collection": "default",
             "erased_at": (made.contents.made_at + timedelta(seconds=later)).isoformat(),
             "erased_faces": list(erased.faces),
-            "erased_photos": list(erased.photos),
+            "erased_photo_marks": [mark_of(photo) for photo in erased.photos],
             "erasure": erased.erasure,
         }
         if name == "before the log":
