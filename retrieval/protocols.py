@@ -1,25 +1,30 @@
-"""The seams of Rollcall: what stands behind each can be exchanged without the rest noticing.
+"""The seams of Rollcall, and what passes through them: what stands behind each can be exchanged.
 
 An implementation inherits nothing; it has these members and passes the contract tests under
 tests/contracts/.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from retrieval.values import (
     Alignment,
-    Changes,
     Detections,
-    FailedJob,
-    IndexProgress,
+    Floats,
     Ints,
     Photo,
     Pixels,
-    SearchResult,
     Vectors,
-    Watermark,
+    check_rows,
 )
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class PhotoSizes(Protocol):
@@ -74,6 +79,47 @@ class Embedder(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Watermark:
+    """How far a view has followed the change log.
+
+    Attributes:
+        epoch: the catalogue's UUID; another one after a restore, when a view must be rebuilt.
+        seq: the last change that was applied, 0 for none.
+    """
+
+    epoch: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """What happened to a collection's faces after a watermark, already folded to the net effect.
+
+    A face that was enrolled, moved and removed again within the span is only in `removed`.
+
+    Attributes:
+        removed: (r,) int64, ids of faces that are gone (they may never have been seen).
+        added: (a,) int64, ids of faces that are new or now belong to another person, ascending.
+        people: (a,) int64, the person that each of `added` belongs to.
+        vectors: (a, d) float32, their vectors.
+        watermark: how far this reaches.
+        complete: whether this reaches the end of the log; if not, ask again.
+    """
+
+    removed: Ints
+    added: Ints
+    people: Ints
+    vectors: Vectors
+    watermark: Watermark
+    complete: bool
+
+    def __post_init__(self) -> None:
+        check_rows("added", self.added, (None,))
+        check_rows("people", self.people, (len(self.added),))
+        check_rows("vectors", self.vectors, (len(self.added), None))
+
+
 class ChangeFeed(Protocol):
     """One collection's change log, as an index reads it."""
 
@@ -95,6 +141,30 @@ class ChangeFeed(Protocol):
 
     def of_people(self, people: Ints) -> Changes:
         """All faces that some people have now; nothing of people who are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """Where an index that several processes share stands.
+
+    Attributes:
+        id: of the index; never used twice.
+        collection_id: whose faces it holds.
+        key: tells the collection's indexes apart, by model and space.
+        watermark: how far it is fed.
+        ready: whether it may be asked; otherwise it is being made.
+        faces, people: in it.
+        recipe: of its lists, as JSON; None while it is searched exactly.
+    """
+
+    id: int
+    collection_id: int
+    key: str
+    watermark: Watermark
+    ready: bool
+    faces: int
+    people: int
+    recipe: dict[str, Any] | None
 
 
 class IndexRegistry(Protocol):
@@ -122,6 +192,83 @@ class IndexRegistry(Protocol):
         """Strike out an index that is lost or dropped."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchResult:
+    """The nearest entries of an index for each probe.
+
+    Attributes:
+        ids: (q, k) int64, best first, -1 where fewer exist.
+        scores: (q, k) float32, cosine in [-1, 1]; -inf where the id is -1.
+    """
+
+    ids: Ints
+    scores: Floats
+
+    def __post_init__(self) -> None:
+        check_rows("ids", self.ids, (None, None))
+        check_rows("scores", self.scores, tuple(self.ids.shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeopleHits:
+    """The best people of a gallery for each probe, by the fused score.
+
+    Attributes:
+        people: (q, k) int64 ids of people, best first, each once a row, -1 where fewer exist.
+        scores: (q, k) float32, (nearest + template) / 2; -inf where the id is -1.
+        faces: (q, k) int64, that person's face nearest to the probe.
+        nearest: (q, k) float32, cosine to that face.
+        templates: (q, k) float32, cosine to that person's template.
+    """
+
+    people: Ints
+    scores: Floats
+    faces: Ints
+    nearest: Floats
+    templates: Floats
+
+    def __post_init__(self) -> None:
+        for name in ("scores", "faces", "nearest", "templates"):
+            check_rows(name, getattr(self, name), tuple(self.people.shape))
+
+    def rows(self, rows: slice) -> PeopleHits:
+        """Only the probes of these rows."""
+        return PeopleHits(
+            self.people[rows],
+            self.scores[rows],
+            self.faces[rows],
+            self.nearest[rows],
+            self.templates[rows],
+        )
+
+    def times(self, factors: Floats) -> PeopleHits:
+        """With the scores of each probe multiplied by a factor (q,)."""
+        scores = np.asarray(self.scores * factors[:, None], np.float32)
+        return PeopleHits(self.people, scores, self.faces, self.nearest, self.templates)
+
+    def among(self, known: Iterable[int]) -> PeopleHits:
+        """Without people who are not known: whom another process deleted since the search.
+
+        Others move up, so that the lead over the second person is one over somebody.
+        """
+        gone = ~np.isin(self.people, np.fromiter(known, np.int64))
+        if not gone.any():
+            return self
+        order = np.argsort(gone, axis=1, kind="stable")
+        left = np.take_along_axis(~gone, order, 1)
+
+        def moved(values: npt.NDArray[Any], nothing: float) -> npt.NDArray[Any]:
+            return np.where(left, np.take_along_axis(values, order, 1), values.dtype.type(nothing))
+
+        return PeopleHits(
+            moved(self.people, -1),
+            moved(self.scores, -np.inf),
+            moved(self.faces, -1),
+            moved(self.nearest, -np.inf),
+            moved(self.templates, -np.inf),
+        )
+
+
 class VectorIndex(Protocol):
     """Searches vectors by cosine. Ids are the caller's and are never used twice."""
 
@@ -136,6 +283,21 @@ class VectorIndex(Protocol):
 
     def search(self, probes: Vectors, k: int, allowed: Ints | None = None) -> SearchResult:
         """Find the k most similar entries for each probe, among `allowed` ids if given."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A job of bulk work that was given up.
+
+    Attributes:
+        id: of the job.
+        kind: what it should have done.
+        error: the last line of what went wrong.
+    """
+
+    id: str
+    kind: str
+    error: str
 
 
 class JobQueue(Protocol):

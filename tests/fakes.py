@@ -6,7 +6,8 @@ import numpy as np
 
 from retrieval.errors import CatalogueEncrypted
 from retrieval.files.keys import DataKey
-from retrieval.values import Changes, Ints, Vectors, Watermark
+from retrieval.protocols import Changes, Watermark
+from retrieval.values import Ints, Vectors
 
 
 class MemoryFeed:

@@ -11,7 +11,6 @@ LONG_FILES = {
     "retrieval/catalogue/catalogue.py",
     "retrieval/events/events.py",
     "retrieval/service.py",
-    "retrieval/values.py",
 }
 LONG_FUNCTIONS = {
     ("cli/backup.py", "restore"),

@@ -18,7 +18,7 @@ from rq.job import Job
 from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
-from retrieval.values import FailedJob
+from retrieval.protocols import FailedJob
 from worker.redis_server import redis_errors
 from worker.rq_internals import workers_key
 

@@ -25,8 +25,9 @@ from retrieval.identities.decide import decide
 from retrieval.identities.groups import pairwise_f1
 from retrieval.identities.link import Linked, LinkRule, Seen, link, standing
 from retrieval.identities.trials import ask_gallery
+from retrieval.protocols import PeopleHits
 from retrieval.scoring.rule import fuse, grouped, templates
-from retrieval.values import Floats, Gate, Ints, PeopleHits, Pixels, Source, Vectors
+from retrieval.values import Floats, Gate, Ints, Pixels, Source, Vectors
 
 ENROLLED, ATTENDING, STRANGERS, PHOTOS = 300, 60, 20, 100
 PHOTOS_EACH = 3  # enrolled a person

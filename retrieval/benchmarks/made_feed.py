@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from retrieval.values import Changes, Ints, Vectors, Watermark
+from retrieval.protocols import Changes, Watermark
+from retrieval.values import Ints, Vectors
 
 
 class Feed:

@@ -24,7 +24,8 @@ from retrieval.index.gallery import Gallery
 from retrieval.index.recall import agreement, exact_people, recall
 from retrieval.index.roster import Roster
 from retrieval.index.training import Goal, nlist_for, train
-from retrieval.values import Gate, Ints, PeopleHits, SearchResult, Vectors
+from retrieval.protocols import PeopleHits, SearchResult
+from retrieval.values import Gate, Ints, Vectors
 
 Progress = Callable[[str], None]
 Result = dict[str, Any]

@@ -25,7 +25,8 @@ from retrieval.catalogue.models.vectors import face_columns
 from retrieval.catalogue.records import Collection
 from retrieval.catalogue.schema import changes, chunks, collections, faces, meta, photos
 from retrieval.errors import ModelSwitched, NotFound, SnapshotInvalid, VectorDamaged
-from retrieval.values import Changes, Ints, Vectors, Watermark
+from retrieval.protocols import Changes, Watermark
+from retrieval.values import Ints, Vectors
 
 _NAMED = 5  # photos that a message names
 

@@ -31,7 +31,7 @@ from sqlalchemy.exc import IntegrityError
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.schema import Id, Moment, collections, meta, metadata, now
-from retrieval.values import IndexProgress, Watermark
+from retrieval.protocols import IndexProgress, Watermark
 
 indexes = Table(
     "indexes",

@@ -21,7 +21,8 @@ from retrieval.events.host import Host
 from retrieval.events.one_by_one import Own, packed
 from retrieval.events.said import NOBODY, Said
 from retrieval.identities.link import Linked, LinkRule, Seen, link, one_per_photo, standing
-from retrieval.values import Decision, Floats, Ints, PeopleHits, Vectors, found_ids
+from retrieval.protocols import PeopleHits
+from retrieval.values import Decision, Floats, Ints, Vectors, found_ids
 
 _TRIES = 20  # while photos are added between reading and writing
 _OUTCOMES = {outcome.value: outcome for outcome in Found}

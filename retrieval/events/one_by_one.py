@@ -15,8 +15,9 @@ from retrieval.collection.active_model import CANDIDATES
 from retrieval.events.said import Said
 from retrieval.identities.at_once import Times, decide_stays
 from retrieval.identities.decide import decide
+from retrieval.protocols import PeopleHits
 from retrieval.scoring.rule import credit
-from retrieval.values import Decision, Gate, Ints, Outcome, PeopleHits, Vectors
+from retrieval.values import Decision, Gate, Ints, Outcome, Vectors
 
 Search = Callable[[Vectors], PeopleHits]
 _NUMBER = {found: number for number, found in enumerate(FOUND)}

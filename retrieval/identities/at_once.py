@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from retrieval.identities.decide import decide
-from retrieval.values import Decision, Floats, Gate, Ints, PeopleHits
+from retrieval.protocols import PeopleHits
+from retrieval.values import Decision, Floats, Gate, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.identities.assign import assign
+from retrieval.protocols import PeopleHits
 from retrieval.scoring.rule import evidence
-from retrieval.values import Candidate, Decision, Floats, Gate, Ints, Outcome, PeopleHits
+from retrieval.values import Candidate, Decision, Floats, Gate, Ints, Outcome
 
 
 def decide(hits: PeopleHits, unusable: Sequence[str | None], gate: Gate) -> list[Decision]:

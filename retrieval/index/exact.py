@@ -5,7 +5,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import DimensionMismatch, SettingInvalid
-from retrieval.values import Floats, Ints, SearchResult, Vectors, check_vectors
+from retrieval.protocols import SearchResult
+from retrieval.values import Floats, Ints, Vectors, check_vectors
 
 # As many probes are one photo's, and are compared by one thread: others would save half of a
 # millisecond on an idle machine and cost fifty where other processes compute (docs/tuning.md).

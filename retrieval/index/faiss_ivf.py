@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from retrieval.errors import IndexFailed, SettingInvalid
 from retrieval.index.exact import check_k, checked, cosines, last_of_each, select
-from retrieval.values import Floats, Ints, SearchResult, Vectors
+from retrieval.protocols import SearchResult
+from retrieval.values import Floats, Ints, Vectors
 
 Codes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]

@@ -11,8 +11,8 @@ from retrieval.index.roster import Roster
 from retrieval.index.shelf import Shelf
 from retrieval.index.snapshot import SnapshotOutdated
 from retrieval.index.view import View
-from retrieval.protocols import ChangeFeed
-from retrieval.values import Changes, Ints, Watermark
+from retrieval.protocols import ChangeFeed, Changes, Watermark
+from retrieval.values import Ints
 
 logger = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from retrieval.index.status import Check, IndexStatus
 from retrieval.index.tender import Tender
 from retrieval.index.training import LISTS_FROM, Goal, Progress
 from retrieval.index.view import View
-from retrieval.protocols import ChangeFeed
-from retrieval.values import Ints, PeopleHits, SearchResult, Vectors, Watermark
+from retrieval.protocols import ChangeFeed, PeopleHits, SearchResult, Watermark
+from retrieval.values import Ints, Vectors
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from retrieval.index.faiss_ivf import Coding, FaissIvf, Recipe
 from retrieval.index.roster import Roster
 from retrieval.index.status import Trained
-from retrieval.values import Ints, PeopleHits, SearchResult, Vectors
+from retrieval.protocols import PeopleHits, SearchResult
+from retrieval.values import Ints, Vectors
 
 Mask = npt.NDArray[np.bool_]
 

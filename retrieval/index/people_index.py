@@ -7,7 +7,8 @@ from retrieval.index.clusters import Clusters
 from retrieval.index.encodings import Encodings
 from retrieval.index.status import Check, IndexStatus
 from retrieval.index.training import Goal, Progress
-from retrieval.values import Ints, PeopleHits, SearchResult, Vectors, Watermark
+from retrieval.protocols import PeopleHits, SearchResult, Watermark
+from retrieval.values import Ints, Vectors
 
 
 class PeopleIndex(Protocol):

@@ -4,8 +4,9 @@ import numpy as np
 
 from retrieval.index.exact import nearest
 from retrieval.index.roster import Roster
+from retrieval.protocols import PeopleHits, SearchResult
 from retrieval.scoring.rule import fuse
-from retrieval.values import Ints, PeopleHits, SearchResult, Vectors
+from retrieval.values import Ints, Vectors
 
 _BOUND_AT = 64  # nearest faces and templates that usually suffice to prove who is best
 _TIE = 1e-5  # cosines of float32 vectors that differ by less count as equal

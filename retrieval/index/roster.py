@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.index.exact import best, blocks, cosines, products
+from retrieval.protocols import PeopleHits
 from retrieval.scoring.rule import fuse, templates_of_groups
-from retrieval.values import Floats, Ints, PeopleHits, Vectors, check_rows
+from retrieval.values import Floats, Ints, Vectors, check_rows
 
 Mask = npt.NDArray[np.bool_]
 Rows32 = npt.NDArray[np.int32]

@@ -9,7 +9,7 @@ from retrieval.files.encrypted import Encryptor
 from retrieval.index import snapshot
 from retrieval.index.snapshot import Stamp
 from retrieval.index.view import View
-from retrieval.values import Watermark
+from retrieval.protocols import Watermark
 
 
 class Shelf:

@@ -34,7 +34,7 @@ from retrieval.files.encrypted import HEAD, EncryptingFile, Encryptor, decrypt, 
 from retrieval.files.keys import DataKey, DecryptionFailed
 from retrieval.files.output import is_disk_full, sync_folder
 from retrieval.files.private import make_folder, open_bytes
-from retrieval.values import Watermark
+from retrieval.protocols import Watermark
 
 Array = npt.NDArray[Any]
 

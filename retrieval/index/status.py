@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from retrieval.values import Ints, Watermark
+from retrieval.protocols import Watermark
+from retrieval.values import Ints
 
 
 @dataclass(frozen=True, slots=True)

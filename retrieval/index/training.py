@@ -22,7 +22,8 @@ from retrieval.index.recall import agreement, exact_people, recall
 from retrieval.index.roster import Roster
 from retrieval.index.status import Trained
 from retrieval.index.view import View
-from retrieval.values import Ints, SearchResult, Vectors
+from retrieval.protocols import SearchResult
+from retrieval.values import Ints, Vectors
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from retrieval.index.exact import merged, nearest
 from retrieval.index.lists import Lists
 from retrieval.index.roster import Roster, joined
-from retrieval.values import Changes, Ints, PeopleHits, SearchResult, Vectors, Watermark
+from retrieval.protocols import Changes, PeopleHits, SearchResult, Watermark
+from retrieval.values import Ints, Vectors
 
 Mask = npt.NDArray[np.bool_]
 

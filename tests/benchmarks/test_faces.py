@@ -30,7 +30,8 @@ from retrieval.benchmarks.planted import planted
 from retrieval.benchmarks.verification import verify
 from retrieval.errors import DataInvalid, NoFace
 from retrieval.identities.decide import decide
-from retrieval.values import Gate, Outcome, PeopleHits
+from retrieval.protocols import PeopleHits
+from retrieval.values import Gate, Outcome
 
 GATE = Gate(0.5, 0.01, "a test")
 Make = Callable[[int, int, float], FaceFolder]

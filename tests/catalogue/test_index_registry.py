@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.values import Watermark
+from retrieval.protocols import Watermark
 from tests.catalogue.made import make_collection, new_faces
 
 KEY = "model-space"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.values import Watermark
+from retrieval.protocols import Watermark
 from tests.catalogue.made import make_collection, new_faces, sha256
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,7 +22,7 @@ from retrieval.errors import (
     UndoImpossible,
     VectorInvalid,
 )
-from retrieval.values import Watermark
+from retrieval.protocols import Watermark
 from tests.catalogue.made import (
     DIMENSION,
     make_collection,

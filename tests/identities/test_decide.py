@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from retrieval.identities.decide import decide
-from retrieval.values import Gate, Outcome, PeopleHits
+from retrieval.protocols import PeopleHits
+from retrieval.values import Gate, Outcome
 
 A, B, C = 1, 2, 3
 GATE = Gate(threshold=0.90, margin=0.01, source="manifest: a test")

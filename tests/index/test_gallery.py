@@ -9,7 +9,8 @@ import pytest
 
 from retrieval.errors import DimensionMismatch, SettingInvalid, VectorInvalid
 from retrieval.index.gallery import Gallery
-from retrieval.values import Changes, Ints, PeopleHits, Vectors, Watermark
+from retrieval.protocols import Changes, PeopleHits, Watermark
+from retrieval.values import Ints, Vectors
 from tests.fakes import MemoryFeed
 
 D = 16

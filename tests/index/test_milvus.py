@@ -16,8 +16,9 @@ from retrieval.index.milvus.gallery import MilvusGallery
 from retrieval.index.milvus.pair import Pair, drop_indexes
 from retrieval.index.milvus.server import MilvusServer
 from retrieval.index.milvus.training import Making
+from retrieval.protocols import IndexProgress, PeopleHits
 from retrieval.settings import Settings
-from retrieval.values import Floats, IndexProgress, Ints, PeopleHits
+from retrieval.values import Floats, Ints
 from tests.fakes import MemoryFeed
 from tests.milvus_server import RunningMilvus, running_milvus
 

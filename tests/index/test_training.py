@@ -11,7 +11,7 @@ from retrieval.index.gallery import Gallery
 from retrieval.index.recall import agreement, exact_people, recall
 from retrieval.index.roster import Roster
 from retrieval.index.training import Goal, index_bytes, nlist_for, train
-from retrieval.values import SearchResult
+from retrieval.protocols import SearchResult
 from tests.fakes import MemoryFeed
 
 PEOPLE, PHOTOS, D = 600, 5, 32

@@ -12,8 +12,8 @@ import numpy as np
 from retrieval.index.milvus.pair import Pair, roster_of
 from retrieval.index.milvus.vectors import Hits
 from retrieval.index.roster import Roster, no_hits, stacked
-from retrieval.protocols import ChangeFeed
-from retrieval.values import Floats, Ints, PeopleHits, Vectors
+from retrieval.protocols import ChangeFeed, PeopleHits
+from retrieval.values import Floats, Ints, Vectors
 
 FETCH = 64  # faces, and templates, that the server names for a probe
 _SCORED = (

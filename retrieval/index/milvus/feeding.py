@@ -19,8 +19,8 @@ from retrieval.index.milvus.leases import Lease, LeaseLost
 from retrieval.index.milvus.pair import Pair, key_of
 from retrieval.index.milvus.server import CollectionLost, MilvusServer
 from retrieval.index.milvus.training import Making
-from retrieval.protocols import ChangeFeed, IndexRegistry
-from retrieval.values import IndexProgress, Ints, Watermark
+from retrieval.protocols import ChangeFeed, IndexProgress, IndexRegistry, Watermark
+from retrieval.values import Ints
 
 logger = logging.getLogger(__name__)
 

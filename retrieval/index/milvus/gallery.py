@@ -28,15 +28,15 @@ from retrieval.index.milvus.training import Exam, Making
 from retrieval.index.roster import Roster, joined, no_hits
 from retrieval.index.status import Check, IndexStatus
 from retrieval.index.training import LISTS_FROM, Goal, Progress, nlist_for, outgrown
-from retrieval.protocols import ChangeFeed, IndexRegistry
-from retrieval.values import (
+from retrieval.protocols import (
+    ChangeFeed,
     IndexProgress,
-    Ints,
+    IndexRegistry,
     PeopleHits,
     SearchResult,
-    Vectors,
     Watermark,
 )
+from retrieval.values import Ints, Vectors
 
 logger = logging.getLogger(__name__)
 

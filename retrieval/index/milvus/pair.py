@@ -12,8 +12,8 @@ from retrieval.index.milvus.server import MilvusServer
 from retrieval.index.milvus.vectors import Lists, MilvusVectors
 from retrieval.index.roster import Roster
 from retrieval.index.status import Trained
-from retrieval.protocols import ChangeFeed, IndexRegistry
-from retrieval.values import Changes, IndexProgress, Ints
+from retrieval.protocols import ChangeFeed, Changes, IndexProgress, IndexRegistry
+from retrieval.values import Ints
 
 _PEOPLE_AT_ONCE = 5_000  # whose faces are read to make their templates
 

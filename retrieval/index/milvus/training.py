@@ -25,8 +25,8 @@ from retrieval.index.training import (
     nlist_for,
     visits,
 )
-from retrieval.protocols import ChangeFeed
-from retrieval.values import Changes, IndexProgress, Ints
+from retrieval.protocols import ChangeFeed, Changes, IndexProgress
+from retrieval.values import Ints
 
 _SEALED_FROM = 5_000  # faces; what Milvus still collects it searches several times as slowly
 

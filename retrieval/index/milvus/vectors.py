@@ -15,7 +15,8 @@ from pymilvus import DataType, MilvusClient
 from retrieval.errors import IndexFailed
 from retrieval.index.exact import check_k, checked, last_of_each, merged
 from retrieval.index.milvus.server import MilvusServer
-from retrieval.values import Floats, Ints, SearchResult, Vectors
+from retrieval.protocols import SearchResult
+from retrieval.values import Floats, Ints, Vectors
 
 _MESSAGE_BYTES = 4 << 20  # of vectors a call; Milvus takes 64 MB, its message queues like less
 _IDS_A_FILTER = 10_000  # parsed in about 0.1 s
