@@ -71,25 +71,23 @@ def list_people(
 @command(people, "show")
 def show_person(run: Run, name: Who) -> None:
     """Show a person's photos, and at which events the person was seen."""
-    from retrieval.catalogue.documents import PersonShown
+    from retrieval.people.showing import shown
 
     with run.service() as service:
         person = service.person(name)
-        faces = service.catalogue.faces_of(person.id)
-        seen = service.events.sightings(person.id)
-    rows = [(f.photo, f"{f.size_px:.0f}", f"{f.score:.2f}", f.sha256[:12]) for f in faces]
-    document = {
-        **asdict(PersonShown.of(person, faces)),
-        "seen": [each.document() for each in seen],
-    }
+        found = shown(service, person)
+    rows = [(f.photo, f"{f.size_px:.0f}", f"{f.score:.2f}", f.sha256[:12]) for f in found.photos]
 
     def show() -> None:
         run.table(("photo", "face px", "detection", "sha256"), rows, title=person.called)
-        if seen:
-            where = [(s.event.name, s.event.day, len(s.photos), ", ".join(s.photos)) for s in seen]
+        if found.seen:
+            where = [
+                (each["event"], each["day"], len(each["photos"]), ", ".join(each["photos"]))
+                for each in found.seen
+            ]
             run.table(("event", "day", "photos", "which"), where, title="Seen")
 
-    run.emit(document, show)
+    run.emit(found, show)
 
 
 @command(people, "rename")

@@ -192,29 +192,25 @@ def make_context(
     queue: JobQueue | None,
 ) -> Context:
     """Make the parts of an application."""
-    keys, audit, metrics = catalogue.api_keys, catalogue.audit, Metrics()
-    sessions = catalogue.sessions
+    metrics = Metrics()
     desk = Desk(settings.max_waiting_photos)
     metrics.watch(lambda: desk.taken)
 
     return Context(
         settings=settings,
         catalogue=catalogue,
-        keys=keys,
-        audit=audit,
-        replies=catalogue.replies,
-        sessions=sessions,
         sign_on=SingleSignOn(settings),
-        access=Access(keys, catalogue.users, sessions, settings, loopback=loopback),
+        access=Access(
+            catalogue.api_keys, catalogue.users, catalogue.sessions, settings, loopback=loopback
+        ),
         services=Services(open_service),
-        desk=desk,
         bodies=Bodies(settings.max_uploading_bytes),
         streams=Streams(settings.max_streams, settings.max_streams_per_key),
         pool=Pool(desk, WORKERS, settings.request_timeout_s),
         unpackers=Pool(desk, UNPACKERS, settings.request_timeout_s),
         previewers=Pool(Desk(MOST_PREVIEWS), PREVIEWERS, settings.request_timeout_s),
         batcher=Batcher(
-            partial(identify, audit=audit, metrics=metrics),
+            partial(identify, audit=catalogue.audit, metrics=metrics),
             desk,
             threads=BATCHES,
             largest=LARGEST_BATCH,
@@ -244,9 +240,9 @@ async def _every_day(context: Context) -> None:
     """Forget what was kept for its time: audit, receipts, replies, sessions, files of runs."""
     while True:
         try:
-            await run_in_threadpool(context.audit.purge, context.settings.audit_days)
-            await run_in_threadpool(context.replies.purge)
-            await run_in_threadpool(context.sessions.purge)
+            await run_in_threadpool(context.catalogue.audit.purge, context.settings.audit_days)
+            await run_in_threadpool(context.catalogue.replies.purge)
+            await run_in_threadpool(context.catalogue.sessions.purge)
             await run_in_threadpool(
                 context.catalogue.runs.forget_answers, context.settings.upload_days
             )
@@ -262,7 +258,7 @@ async def _put_claims_off(context: Context) -> None:
     while True:
         await asyncio.sleep(CLAIM_S / 3)
         try:
-            await run_in_threadpool(context.replies.put_off)
+            await run_in_threadpool(context.catalogue.replies.put_off)
             await run_in_threadpool(context.deletions.put_off)
             await run_in_threadpool(context.deletions.take_over, context.services)
         except StoreError as error:

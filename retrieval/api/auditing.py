@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from retrieval.api.context import Context
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.errors import RollcallError, StoreError, TooManyRequests
+from retrieval.service import Service
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,16 @@ def audited(
         yield
 
 
+def edited(
+    service: Service,
+    caller: Caller,
+    action: Callable[[Any], str] | str,
+    told: Callable[[Any], Told | None],
+) -> AbstractContextManager[None]:
+    """Write down each edit of a collection that this thread makes meanwhile; see `audited`."""
+    return audited(service.catalogue, caller, action, service.collection.name, told)
+
+
 def note_refusal(context: Context, request: Request, error: RollcallError) -> None:
     """Write down that somebody was refused, but not so often that it would be an attack of its own.
 
@@ -65,6 +76,6 @@ def note_refusal(context: Context, request: Request, error: RollcallError) -> No
     handle = None if caller is None else caller.handle
     entry = AuditEntry(who, "refused", collection, answer=told, key=handle)
     try:
-        context.audit.record([entry])
+        context.catalogue.audit.record([entry])
     except StoreError as trouble:
         logger.warning("A refusal is not in the audit log: %s", trouble)

@@ -10,12 +10,9 @@ from retrieval.api.pictures import Pictures
 from retrieval.api.services import Services
 from retrieval.api.single_sign_on import SingleSignOn
 from retrieval.api.streams import Streams
-from retrieval.api.work import Batcher, Bodies, Desk, Pool
+from retrieval.api.work import Batcher, Bodies, Pool
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.http.api_keys import Keys
 from retrieval.catalogue.http.audit import Audit, AuditEntry
-from retrieval.catalogue.http.replies import Replies
-from retrieval.catalogue.http.sessions import Sessions
 from retrieval.collection.answers import GalleryState, PhotoAnswer
 from retrieval.collection.questions import identified
 from retrieval.errors import (
@@ -70,11 +67,10 @@ class Context:
     Attributes:
         settings: from the entry point.
         catalogue: for what belongs to no collection.
-        keys, audit, replies, sessions: see retrieval/catalogue/.
         access: who is let in.
         sign_on: logging in by an issuer.
         services: the collections.
-        desk, pool, batcher: where work is done.
+        pool, batcher: where work is done.
         bodies: what is read of requests.
         streams: of events.
         unpackers: where archives are unpacked, so that nobody's question waits for one.
@@ -87,14 +83,9 @@ class Context:
 
     settings: Settings
     catalogue: Catalogue
-    keys: Keys
-    audit: Audit
-    replies: Replies
-    sessions: Sessions
     access: Access
     sign_on: SingleSignOn
     services: Services
-    desk: Desk
     pool: Pool
     unpackers: Pool
     previewers: Pool

@@ -158,19 +158,19 @@ async def _once(
     who = caller.handle or caller.name
     fingerprint = await _fingerprint(request)
     await _still_admitted(request)
-    first = await run_in_threadpool(context.replies.claim, who, token, fingerprint)
+    first = await run_in_threadpool(context.catalogue.replies.claim, who, token, fingerprint)
     if first is not None:
         return _replayed(first, fingerprint)
     try:
         response = await handler(request)
     except BaseException:
-        await run_in_threadpool(context.replies.release, who, token)
+        await run_in_threadpool(context.catalogue.replies.release, who, token)
         raise
     if isinstance(response, StreamingResponse) or response.status_code >= 400:
-        await run_in_threadpool(context.replies.release, who, token)
+        await run_in_threadpool(context.catalogue.replies.release, who, token)
         return response
     await run_in_threadpool(
-        context.replies.keep,
+        context.catalogue.replies.keep,
         who,
         token,
         response.status_code,

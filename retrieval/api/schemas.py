@@ -26,7 +26,6 @@ from retrieval.collection.documents import (
     IdentificationDocument,
     NumberedFace,
     PhotoDocument,
-    RejectedPhoto,
     VerificationDocument,
 )
 from retrieval.identities.calibrate import Calibration
@@ -238,32 +237,6 @@ class WebhookList(BaseModel):
     webhooks: list[Webhook]
 
 
-class Enrolment(BaseModel):
-    """What became of photos that were to be enrolled."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": 7,
-                    "person": "Grace Hopper",
-                    "enrolled": 2,
-                    "known": 0,
-                    "rejected": [],
-                    "face_ids": [12, 13],
-                }
-            ]
-        }
-    )
-
-    id: int
-    person: str
-    enrolled: int
-    known: int = Field(description="Photos of this person that were there already.")
-    rejected: list[RejectedPhoto]
-    face_ids: list[int] = Field(description="Of the faces that were enrolled now.")
-
-
 class ReceiptsPage(BaseModel):
     """Receipts, newest first."""
 
@@ -336,7 +309,7 @@ class AuditPage(BaseModel):
     next: int | None = Field(description="`before` of the next page; null on the last.")
 
 
-class Health(BaseModel):
+class Alive(BaseModel):
     """Whether the process lives."""
 
     status: Literal["ok"]

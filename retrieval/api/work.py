@@ -81,7 +81,7 @@ class Pool:
     """Runs functions in a few threads; what finds no place at the desk is refused at once."""
 
     def __init__(self, desk: Desk, threads: int, timeout_s: float) -> None:
-        self._desk = desk
+        self.desk = desk
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="work")
 
@@ -106,9 +106,9 @@ class Pool:
         return await self._begun(work, 1)
 
     def _begun(self, work: Callable[[], T], places: int) -> "asyncio.Future[T]":
-        self._desk.take(places)
+        self.desk.take(places)
         done = self._threads.submit(work)
-        done.add_done_callback(lambda _: self._desk.give_back(places))
+        done.add_done_callback(lambda _: self.desk.give_back(places))
         return asyncio.wrap_future(done)
 
 

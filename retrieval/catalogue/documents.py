@@ -75,6 +75,7 @@ class EnrolledPhoto:
         box: left, top, width, height of the face in pixels of the upright photo.
         width, height: of the photo.
         size_px: the shorter side of the face.
+        score: the detector's, in [0, 1].
     """
 
     photo: str
@@ -87,6 +88,7 @@ class EnrolledPhoto:
     width: int
     height: int
     size_px: float
+    score: float
 
     @classmethod
     def of(cls, face: EnrolledFace) -> "EnrolledPhoto":
@@ -103,28 +105,8 @@ class EnrolledPhoto:
             width=face.width,
             height=face.height,
             size_px=face.size_px,
+            score=face.score,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class PersonShown:
-    """A person with all photos.
-
-    Attributes:
-        id, person, external_id: as in a list of people.
-        photos: oldest first.
-    """
-
-    id: int
-    person: str
-    external_id: str | None
-    photos: list[EnrolledPhoto]
-
-    @classmethod
-    def of(cls, person: Person, faces: list[EnrolledFace]) -> "PersonShown":
-        """Of a person who has these faces."""
-        photos = [EnrolledPhoto.of(face) for face in faces]
-        return cls(person.id, person.name, person.external_id, photos)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,14 @@ class EnrolReportDocument(TypedDict):
     to_look_over: list[OddPhoto]
 
 
+class PersonEnrolled(EnrolReportDocument):
+    """What became of photos of one person: who it is, and the faces that were enrolled now."""
+
+    id: int
+    person: str
+    face_ids: list[int]
+
+
 class RunTally(TypedDict):
     """How far a run is, in photos; `rejected` by reason."""
 

@@ -75,7 +75,7 @@ def _check_json(answer: Response) -> None:
 def keys(client: TestClient, context: Context) -> dict[Role, dict[str, str]]:
     """Headers with a key of each role; from now on nobody is let in without one."""
     return {
-        role: {"Authorization": f"Bearer {context.keys.create(role.value, role)[1]}"}
+        role: {"Authorization": f"Bearer {context.catalogue.api_keys.create(role.value, role)[1]}"}
         for role in Role
     }
 

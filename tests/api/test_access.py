@@ -49,7 +49,7 @@ def test_every_operation_but_the_watchers_asks_for_a_role(app: FastAPI) -> None:
 def test_a_key_of_one_collection_opens_no_other(
     client: TestClient, people: dict[str, int], context: Context
 ) -> None:
-    _, token = context.keys.create("berlin", Role.ADMIN, "berlin")
+    _, token = context.catalogue.api_keys.create("berlin", Role.ADMIN, "berlin")
     headers = {"Authorization": f"Bearer {token}"}
     own = client.get("/v1/people", headers=headers)
     other = client.get("/v1/people?collection=default", headers=headers)
@@ -66,11 +66,13 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(
     new = {"name": "door", "role": "viewer"}
     made = client.post("/v1/keys", json=new, headers={"Idempotency-Key": "once"}).json()
     secret = made["key"].split("_", 2)[2].encode()
-    assert context.keys.check(made["key"]) is not None
-    assert context.keys.check(made["key"][:-1]) is None
+    assert context.catalogue.api_keys.check(made["key"]) is not None
+    assert context.catalogue.api_keys.check(made["key"][:-1]) is None
     for file in settings.home.glob("catalogue.db*"):
         assert secret not in file.read_bytes()
-    headers = {"Authorization": f"Bearer {context.keys.create('boss', Role.ADMIN)[1]}"}
+    headers = {
+        "Authorization": f"Bearer {context.catalogue.api_keys.create('boss', Role.ADMIN)[1]}"
+    }
     listed = client.get("/v1/keys", headers=headers).json()["keys"]
     assert {key["name"] for key in listed} == {"door", "boss"}
     assert not any("key" in key or "sha256" in key for key in listed)
@@ -89,7 +91,7 @@ def test_a_revoked_key_is_refused_at_once(
 def test_a_key_has_so_many_requests_a_minute(
     client: TestClient, people: dict[str, int], context: Context
 ) -> None:
-    _, token = context.keys.create("slow", Role.VIEWER, requests_per_minute=3)
+    _, token = context.catalogue.api_keys.create("slow", Role.VIEWER, requests_per_minute=3)
     headers = {"Authorization": f"Bearer {token}"}
     statuses = [client.get("/v1/people", headers=headers).status_code for _ in range(4)]
     assert statuses == [200, 200, 200, 429]
@@ -139,40 +141,42 @@ def test_without_keys_a_service_on_the_network_lets_nobody_in(settings: Settings
 @pytest.fixture
 def bound(context: Context) -> dict[str, str]:
     """Headers with the key of an admin of the collection "berlin"."""
-    _, token = context.keys.create("boss", Role.ADMIN, "berlin", requests_per_minute=100)
+    _, token = context.catalogue.api_keys.create(
+        "boss", Role.ADMIN, "berlin", requests_per_minute=100
+    )
     return {"Authorization": f"Bearer {token}"}
 
 
 def test_an_admin_of_one_collection_cannot_end_another_key_by_a_name_that_is_its_handle(
     client: TestClient, context: Context, bound: dict[str, str]
 ) -> None:
-    boss, token = context.keys.create("global", Role.ADMIN)
+    boss, token = context.catalogue.api_keys.create("global", Role.ADMIN)
     new = {"name": boss.handle, "role": "viewer", "collection": "berlin"}
     refused = client.post("/v1/keys", headers=bound, json=new)
     assert (refused.status_code, refused.json()["code"]) == (422, "name")
     assert client.delete(f"/v1/keys/{boss.handle}", headers=bound).status_code == 404
     assert client.delete("/v1/keys/global", headers=bound).status_code == 404
-    assert context.keys.check(token) is not None
+    assert context.catalogue.api_keys.check(token) is not None
 
 
 def test_a_stolen_key_finds_no_shield_in_a_name(client: TestClient, context: Context) -> None:
     """A key that is called as the one to be ended, in a catalogue from before this was refused."""
-    stolen, token = context.keys.create("stolen", Role.ADMIN)
-    shield, _ = context.keys.create("shield", Role.VIEWER)
+    stolen, token = context.catalogue.api_keys.create("stolen", Role.ADMIN)
+    shield, _ = context.catalogue.api_keys.create("shield", Role.VIEWER)
     with context.catalogue._database.writing() as connection:
         named = update(keys_table).where(keys_table.c.handle == shield.handle)
         connection.execute(named.values(name=stolen.handle))
-    boss = {"Authorization": f"Bearer {context.keys.create('boss', Role.ADMIN)[1]}"}
+    boss = {"Authorization": f"Bearer {context.catalogue.api_keys.create('boss', Role.ADMIN)[1]}"}
     ended = client.delete(f"/v1/keys/{stolen.handle}", headers=boss)
     assert (ended.status_code, ended.json()["handle"]) == (200, stolen.handle)
-    assert context.keys.check(token) is None
+    assert context.catalogue.api_keys.check(token) is None
 
 
 def test_names_of_keys_tell_nothing_of_other_collections(
     client: TestClient, context: Context, bound: dict[str, str]
 ) -> None:
     for collection in (None, "paris"):
-        context.keys.create("door", Role.VIEWER, collection)
+        context.catalogue.api_keys.create("door", Role.VIEWER, collection)
     new = {"name": "door", "role": "viewer", "collection": "berlin"}
     assert client.post("/v1/keys", headers=bound, json=new).status_code == 201
     assert client.post("/v1/keys", headers=bound, json=new).status_code == 409
@@ -192,7 +196,7 @@ def test_an_admin_of_one_collection_gives_no_key_more_requests_than_its_own(
 def test_requests_that_are_refused_count_for_the_key_and_for_the_address(
     client: TestClient, people: dict[str, int], context: Context, settings: Settings
 ) -> None:
-    _, token = context.keys.create("slow", Role.VIEWER, requests_per_minute=3)
+    _, token = context.catalogue.api_keys.create("slow", Role.VIEWER, requests_per_minute=3)
     headers = {"Authorization": f"Bearer {token}"}
     statuses = [client.get("/v1/keys", headers=headers).status_code for _ in range(4)]
     assert statuses == [403, 403, 403, 429]
@@ -201,7 +205,7 @@ def test_requests_that_are_refused_count_for_the_key_and_for_the_address(
         context.access._buckets._buckets.clear()
         statuses = [client.get("/v1/people", headers=wrong).status_code for _ in range(4)]
         assert statuses == [401, 401, 401, 429]
-    _, good = context.keys.create("good", Role.VIEWER)
+    _, good = context.catalogue.api_keys.create("good", Role.VIEWER)
     answer = client.get("/v1/people", headers={"Authorization": f"Bearer {good}"})
     assert answer.status_code == 200, "a good key is never kept out by wrong ones"
 
@@ -211,7 +215,7 @@ def test_a_restore_under_a_running_service_lets_nobody_in_without_a_key(
 ) -> None:
     file = tmp_path / "before.backup"
     back_up(context.catalogue, settings.home, file)
-    _, token = context.keys.create("boss", Role.ADMIN)
+    _, token = context.catalogue.api_keys.create("boss", Role.ADMIN)
     headers = {"Authorization": f"Bearer {token}"}
     assert client.get("/v1/people").status_code == 401
     for keys_of_backup, status in ((False, 200), (True, 401)):
@@ -248,7 +252,7 @@ def test_a_key_that_is_revoked_while_a_request_arrives_does_nothing(
     own = settings.model_copy(update={"body_timeout_s": 60.0})
     app = create_app(own, catalogue_of(own), lambda name: painted_service(own, name), loopback=True)
     bodies = app.state.context.bodies
-    key, token = context.keys.create("leaver", Role.OPERATOR)
+    key, token = context.catalogue.api_keys.create("leaver", Role.OPERATOR)
     if what == "json":
         body, kind = b'{"face_ids": [1], "person": "Ros"}', "application/json"
         path = f"/v1/people/{people['Rosa']}/split"
@@ -270,11 +274,11 @@ def test_a_key_that_is_revoked_while_a_request_arrives_does_nothing(
         until = time.monotonic() + 120
         while not bodies._held and time.monotonic() < until:
             time.sleep(0.01)  # until the key was let in
-        context.keys.revoke(key)
+        context.catalogue.api_keys.revoke(key)
         connection.sendall(body[20:])
         status = connection.makefile("rb").readline()
     assert b" 401 " in status
-    _, boss = context.keys.create("boss", Role.ADMIN)
+    _, boss = context.catalogue.api_keys.create("boss", Role.ADMIN)
     shown = client.get("/v1/people", headers={"Authorization": f"Bearer {boss}"}).json()
     assert [each["person"] for each in shown["people"]] == ["Gustav", "Rosa"]
 

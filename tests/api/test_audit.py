@@ -23,7 +23,7 @@ from tests.processes import free_port
 @pytest.fixture
 def boss(client: TestClient, people: dict[str, int], context: Context) -> dict[str, str]:
     """Headers with the key of an admin of all collections."""
-    return {"Authorization": f"Bearer {context.keys.create('boss', Role.ADMIN)[1]}"}
+    return {"Authorization": f"Bearer {context.catalogue.api_keys.create('boss', Role.ADMIN)[1]}"}
 
 
 def entries(client: TestClient, headers: dict[str, str], **query: object) -> list[dict[str, Any]]:
@@ -117,9 +117,9 @@ def test_an_edit_that_cannot_be_written_down_is_not_made(
     app: FastAPI, client: TestClient, people: dict[str, int], context: Context
 ) -> None:
     people["Double"] = enrol(client, "Double", paint(BLUE))
-    _, token = context.keys.create("boss", Role.ADMIN)
+    _, token = context.catalogue.api_keys.create("boss", Role.ADMIN)
     boss = {"Authorization": f"Bearer {token}"}
-    other, _ = context.keys.create("other", Role.VIEWER)
+    other, _ = context.catalogue.api_keys.create("other", Role.VIEWER)
     shown = client.get(f"/v1/people/{people['Rosa']}", headers=boss).json()
     face = shown["photos"][0]["face_id"]
     database = context.catalogue._database
@@ -176,7 +176,10 @@ def test_an_edit_that_cannot_be_written_down_is_not_made(
             )
         )
         newest = entries(client, boss, everywhere=True)[0]
-        assert (newest["who"], newest["key"]) == ("boss", context.keys.all()[0].handle)
+        assert (newest["who"], newest["key"]) == (
+            "boss",
+            context.catalogue.api_keys.all()[0].handle,
+        )
         told.add(newest["action"])
     same = "two ways to add photos are one act, as are two of enrolling and of changing an event"
     assert len(told) >= len(done) - 3, same
@@ -203,8 +206,8 @@ def test_what_was_enrolled_and_what_was_not_are_both_written_down(
 def test_logins_failed_logins_and_refusals_are_written_down(
     app: FastAPI, client: TestClient, people: dict[str, int], context: Context
 ) -> None:
-    _, token = context.keys.create("boss", Role.ADMIN)
-    _, weak = context.keys.create("berlin", Role.VIEWER, "berlin")
+    _, token = context.catalogue.api_keys.create("boss", Role.ADMIN)
+    _, weak = context.catalogue.api_keys.create("berlin", Role.VIEWER, "berlin")
     browser = TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
     browser.post("/login", data={"key": "rollcall_000000000000_wrong"})
     browser.post("/login", data={"key": token})
@@ -238,7 +241,7 @@ def test_logins_failed_logins_and_refusals_are_written_down(
 def test_whoever_reads_for_all_collections_sees_keys_for_all_and_others_do_not(
     client: TestClient, context: Context, boss: dict[str, str]
 ) -> None:
-    _, bound = context.keys.create("bound", Role.ADMIN, "default")
+    _, bound = context.catalogue.api_keys.create("bound", Role.ADMIN, "default")
     new = {"name": "door", "role": "viewer"}
     client.post("/v1/keys", headers=boss, json=new)
     client.post("/v1/keys", headers=boss, json={**new, "collection": "berlin"})

@@ -172,23 +172,27 @@ def test_every_operation_by_every_key(
     context: Context,
     table: dict[tuple[str, str], Role | None],
 ) -> None:
-    gone, revoked = context.keys.create("gone", Role.ADMIN)
-    context.keys.revoke(gone)
+    gone, revoked = context.catalogue.api_keys.create("gone", Role.ADMIN)
+    context.catalogue.api_keys.revoke(gone)
     nobody: list[dict[str, str]] = [
         {},
         bearer("nonsense"),
         bearer("rollcall_000000000000_wrong"),
         bearer(revoked),
-        bearer(context.keys.create("cut", Role.ADMIN)[1][:-1]),
+        bearer(context.catalogue.api_keys.create("cut", Role.ADMIN)[1][:-1]),
         {"Authorization": "Basic Zm9vOmJhcg=="},
         {"Cookie": f"rollcall_session={gone.handle}.99999999999.{'0' * 64}"},
         session_of(context, "leaver", Role.ADMIN, ended=True),
     ]
-    everywhere = {role: bearer(context.keys.create(role, role)[1]) for role in Role}
-    bound = {role: bearer(context.keys.create(role, role, "default")[1]) for role in Role}
+    everywhere = {role: bearer(context.catalogue.api_keys.create(role, role)[1]) for role in Role}
+    bound = {
+        role: bearer(context.catalogue.api_keys.create(role, role, "default")[1]) for role in Role
+    }
     users = {role: session_of(context, f"{role}.everywhere", role) for role in Role}
     few = {role: session_of(context, f"{role}.default", role, "default") for role in Role}
-    foreign = {role: bearer(context.keys.create(role, role, "berlin")[1]) for role in Role}
+    foreign = {
+        role: bearer(context.catalogue.api_keys.create(role, role, "berlin")[1]) for role in Role
+    }
     guests = {role: session_of(context, f"{role}.berlin", role, "berlin") for role in Role}
     for operation, needed in table.items():
         if needed is None:
@@ -219,7 +223,7 @@ def test_a_page_shows_nothing_of_a_collection_that_the_key_does_not_open(
     context: Context,
     table: dict[tuple[str, str], Role | None],
 ) -> None:
-    headers = bearer(context.keys.create("stranger", Role.ADMIN, "berlin")[1])
+    headers = bearer(context.catalogue.api_keys.create("stranger", Role.ADMIN, "berlin")[1])
     pages = [path for method, path in table if method == "GET" and "/v1/" not in path]
     for path in pages:
         place = re.sub(r"\{\w+\}", str(people["Rosa"]), path)

@@ -55,8 +55,8 @@ def test_a_collection_that_somebody_made_empty_stays(client: TestClient, context
 def test_an_admin_deletes_a_collection_by_its_id_and_its_name(
     client: TestClient, app: FastAPI, people: dict[str, int], context: Context
 ) -> None:
-    _, token = context.keys.create("boss", Role.ADMIN)
-    _, bound = context.keys.create("berlin", Role.ADMIN, "berlin")
+    _, token = context.catalogue.api_keys.create("boss", Role.ADMIN)
+    _, bound = context.catalogue.api_keys.create("berlin", Role.ADMIN, "berlin")
     boss = {"Authorization": f"Bearer {token}"}
     berlin = {"Authorization": f"Bearer {bound}"}
     number = names(client, boss)["default"]

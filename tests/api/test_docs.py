@@ -86,7 +86,7 @@ def test_every_example_works_as_it_stands(app: FastAPI, tmp_path: Path) -> None:
     frames = [squares((RED, 20 + n, 20)) for n in range(10)]
     write_video(photos / "door.mp4", frames, fps=10)
     (photos / "people.zip").write_bytes(packed.getvalue())
-    _, key = app.state.context.keys.create("admin", Role.ADMIN)
+    _, key = app.state.context.catalogue.api_keys.create("admin", Role.ADMIN)
     environment = {"PATH": "/usr/bin:/bin", "KEY": key}
     before, after = PAGE.split("\n## Quality\n")
     with served(app) as port:

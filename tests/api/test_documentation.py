@@ -84,7 +84,7 @@ def test_json_is_compressed_and_pages_are_not(client: TestClient, people: dict[s
 
 
 def test_answers_say_how_often_one_may_ask(client: TestClient, context: Context) -> None:
-    _, token = context.keys.create("few", Role.VIEWER, requests_per_minute=3)
+    _, token = context.catalogue.api_keys.create("few", Role.VIEWER, requests_per_minute=3)
     headers = {"Authorization": f"Bearer {token}"}
     left = []
     for _ in range(4):

@@ -95,7 +95,7 @@ def test_viewers_may_follow_and_kiosks_may_not(app: FastAPI, camera):
     with served(app) as port:
         address = f"http://127.0.0.1:{port}/v1/events/{event.id}/sightings?after=0"
         viewer, kiosk = (
-            {"Authorization": f"Bearer {context.keys.create(role.value, role)[1]}"}
+            {"Authorization": f"Bearer {context.catalogue.api_keys.create(role.value, role)[1]}"}
             for role in (Role.VIEWER, Role.KIOSK)
         )
         for headers, status in ((viewer, 200), (kiosk, 403)):

@@ -194,7 +194,7 @@ def test_viewers_read_operators_judge_and_admins_delete(client, party, keys):
 
 def test_what_is_done_stands_in_the_audit_log(client, party, context):
     client.post(f"/v1/events/{party}/verdicts", json={"verdict": "nobody", "faces": [1]})
-    actions = {record.entry.action for record in context.audit.entries()}
+    actions = {record.entry.action for record in context.catalogue.audit.entries()}
     assert {"create-event", "add-photos", "judge"} <= actions
 
 

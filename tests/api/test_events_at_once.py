@@ -75,7 +75,7 @@ class Storms(RuleBasedStateMachine):
     def begin(self) -> None:
         home = Path(self._held.enter_context(tempfile.TemporaryDirectory()))
         app = built(home)
-        made = app.state.context.keys.create
+        made = app.state.context.catalogue.api_keys.create
         keys = {name: made(name, Role.ADMIN)[1] for name in (*JUDGES, "hr", "worker")}
         port = self._held.enter_context(served(app))
         self._clients = {

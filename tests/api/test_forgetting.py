@@ -21,12 +21,12 @@ LONG_AGO = now() - timedelta(days=400)
 def test_audit_entries_replies_and_files_of_runs_go_when_their_time_is_over(
     app: FastAPI, context: Context, settings: Settings
 ) -> None:
-    context.audit.record([AuditEntry("door", "identify")])
-    context.replies.claim("door", "old", "fingerprint")
+    context.catalogue.audit.record([AuditEntry("door", "identify")])
+    context.catalogue.replies.claim("door", "old", "fingerprint")
     with context.catalogue._database.writing() as connection:
         connection.execute(update(audit).values(at=LONG_AGO))
         connection.execute(update(replies).values(created_at=LONG_AGO))
-    context.audit.record([AuditEntry("door", "verify")])
+    context.catalogue.audit.record([AuditEntry("door", "verify")])
     upload, rejects = uploads_below(settings.home) / "old", rejects_of(settings.home, "0ld")
     upload.mkdir(parents=True)
     rejects.parent.mkdir()
@@ -37,7 +37,7 @@ def test_audit_entries_replies_and_files_of_runs_go_when_their_time_is_over(
         until = time.monotonic() + 120
         while (rejects.exists() or upload.exists()) and time.monotonic() < until:
             time.sleep(0.02)
-        assert [each.entry.action for each in context.audit.entries()] == ["verify"]
+        assert [each.entry.action for each in context.catalogue.audit.entries()] == ["verify"]
         with context.catalogue._database.reading() as connection:
             assert connection.execute(select(replies)).all() == []
         assert not rejects.exists()

@@ -74,6 +74,6 @@ def test_a_change_of_model_after_the_answer_is_not_written_down_as_the_one_that_
         assert another.collection("default").fingerprint == "others:1"
         held.on.set()
         assert answering.result(WAIT_S).status_code in (200, 201)
-    (newest, *_) = context.audit.entries()
+    (newest, *_) = context.catalogue.audit.entries()
     assert newest.entry.model == "colours"
     assert newest.entry.threshold == (None if path == "/v1/people" else 0.9)

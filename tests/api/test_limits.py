@@ -145,12 +145,12 @@ def test_many_malformed_photos_are_refused_one_by_one_and_the_service_goes_on(
 def test_a_full_service_answers_503_with_retry_after_at_once(
     client: TestClient, people: dict[str, int], context: Context
 ) -> None:
-    context.desk.take(context.desk.places)
+    context.pool.desk.take(context.pool.desk.places)
     busy = client.post("/v1/identify", files={"photos": ("a.png", paint(RED))})
     assert (busy.status_code, busy.json()["code"]) == (503, "busy")
     assert int(busy.headers["retry-after"]) >= 1
     assert client.get("/v1/people").status_code == 200
-    context.desk.give_back(context.desk.places)
+    context.pool.desk.give_back(context.pool.desk.places)
     assert client.post("/v1/identify", files={"photos": ("a.png", paint(RED))}).status_code == 200
 
 

@@ -34,7 +34,7 @@ def test_an_outage_of_postgresql_is_told_and_passes(
     headers = {}
     enrol(client, "Rosa", paint(RED, seed=1), paint(RED, seed=2))
     if with_key:
-        key = context.keys.create("operator", Role.OPERATOR)[1]
+        key = context.catalogue.api_keys.create("operator", Role.OPERATOR)[1]
         headers = {"Authorization": f"Bearer {key}"}
     question = {"files": [("photos", ("party.png", paint(RED, seed=9)))], "headers": headers}
 

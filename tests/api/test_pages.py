@@ -28,7 +28,7 @@ HTML = {"Accept": "text/html"}
 @pytest.fixture
 def tokens(client: TestClient, people: dict[str, int], context: Context) -> dict[Role, str]:
     """A key of each role."""
-    return {role: context.keys.create(role.value, role)[1] for role in Role}
+    return {role: context.catalogue.api_keys.create(role.value, role)[1] for role in Role}
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_session_ends_with_its_key_with_its_time_and_by_logging_out(
     assert visitor.get("/v1/people").status_code == 401, "it ended on the server"
     visitor.cookies.clear()
     log_in(visitor, tokens[Role.OPERATOR])
-    context.keys.revoke(meant(context.keys.all(), "operator"))
+    context.catalogue.api_keys.revoke(meant(context.catalogue.api_keys.all(), "operator"))
     assert visitor.get("/v1/people").status_code == 401
     settings.session_hours = -1
     visitor.post("/login", data={"key": tokens[Role.ADMIN]})
@@ -262,9 +262,9 @@ def test_the_settings_page_shows_no_secret(client: TestClient, context: Context)
 def test_an_admin_of_one_collection_sees_its_users_and_keys_alone(
     client: TestClient, context: Context, people: dict[str, int]
 ) -> None:
-    context.keys.create("door of Rome", Role.VIEWER, "rome")
-    context.keys.create("door of all", Role.VIEWER)
-    _, bound = context.keys.create("keeper", Role.ADMIN, "default")
+    context.catalogue.api_keys.create("door of Rome", Role.VIEWER, "rome")
+    context.catalogue.api_keys.create("door of all", Role.VIEWER)
+    _, bound = context.catalogue.api_keys.create("keeper", Role.ADMIN, "default")
     headers = {**HTML, "Authorization": f"Bearer {bound}"}
     page = client.get("/access", headers=headers).text
     assert "keeper" in page
@@ -297,8 +297,8 @@ def test_people_of_few_photos_are_listed_alone(client: TestClient, people: dict[
 def test_the_audit_page_tells_an_admin_of_one_collection_nothing_of_others(
     client: TestClient, context: Context, people: dict[str, int]
 ) -> None:
-    context.audit.record([AuditEntry("eve", "delete-collection", "rome")])
-    _, bound = context.keys.create("keeper", Role.ADMIN, "default")
+    context.catalogue.audit.record([AuditEntry("eve", "delete-collection", "rome")])
+    _, bound = context.catalogue.api_keys.create("keeper", Role.ADMIN, "default")
     headers = {**HTML, "Authorization": f"Bearer {bound}"}
     page = client.get("/audit", headers=headers).text
     assert ">enrolled a photo</option>" in page

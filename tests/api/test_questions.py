@@ -81,7 +81,7 @@ def test_the_audit_log_keeps_who_asked_and_what_was_answered_but_no_vectors(
     client: TestClient, people: dict[str, int], context: Context
 ) -> None:
     client.post("/v1/identify", files=photos(party=paint(RED, seed=9)), data={"threshold": "0.5"})
-    (entry,) = context.audit.entries(limit=1)
+    (entry,) = context.catalogue.audit.entries(limit=1)
     told = entry.entry
     assert (told.who, told.action, told.threshold, told.model) == (
         "local",

@@ -112,7 +112,7 @@ def test_a_receipt_is_shown_to_its_own_collection_only(
     client: TestClient, people: dict[str, int], context: Context
 ) -> None:
     place = client.delete(f"/v1/people/{people['Rosa']}").headers["location"]
-    _, foreign = context.keys.create("berlin", Role.ADMIN, "berlin")
+    _, foreign = context.catalogue.api_keys.create("berlin", Role.ADMIN, "berlin")
     headers = {"Authorization": f"Bearer {foreign}"}
     assert client.get(place, headers=headers).status_code == 403
     assert client.get(place.partition("?")[0], headers=headers).status_code == 404

@@ -37,7 +37,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         people = {"Rosa": RED, "Gustav": GREEN}
         items = [EnrolItem(name, f"{name}.png", paint(c)) for name, c in people.items()]
         assert [result.outcome for result in service.enrol(items)] == ["enrolled"] * 2
-    _, token = app.state.context.keys.create("admin", Role.ADMIN)
+    _, token = app.state.context.catalogue.api_keys.create("admin", Role.ADMIN)
     with served(app) as port:
         schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/v1/openapi.json")
         yield Asked(schema, {"Authorization": f"Bearer {token}"})

@@ -175,7 +175,7 @@ def test_what_is_no_list_or_not_there_any_more_is_refused(
 def test_an_operator_applies_a_list_but_deletes_nobody(
     client: TestClient, app: FastAPI, people: dict[str, int], context: Context
 ) -> None:
-    keys = {role: context.keys.create(role.value, role)[1] for role in Role}
+    keys = {role: context.catalogue.api_keys.create(role.value, role)[1] for role in Role}
     client.headers["Authorization"] = f"Bearer {keys[Role.OPERATOR]}"
     seen = sent(client, "name;number\nRosa;7\n")
     refused = applied(client, seen, leavers=1)
@@ -193,7 +193,7 @@ def test_the_audit_log_tells_of_a_list(
 ) -> None:
     enrol(client, "Rosa", paint(RED, seed=3))
     applied(client, sent(client, "name;number\nRosa;7\nGustav;8\n"))
-    (newest,) = context.audit.entries(limit=1)
+    (newest,) = context.catalogue.audit.entries(limit=1)
     assert newest.entry.action == "apply-list"
     assert newest.entry.answer == {"edits": [1, 2]}, "no names"
 

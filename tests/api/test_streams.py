@@ -30,7 +30,7 @@ def run(context: Context) -> str:
 
 @pytest.fixture
 def viewer(context: Context) -> tuple[Key, str]:
-    return context.keys.create("viewer", Role.VIEWER)
+    return context.catalogue.api_keys.create("viewer", Role.VIEWER)
 
 
 def begin(opened: ExitStack, port: int, path: str, token: str) -> tuple[socket.socket, bytes]:
@@ -57,7 +57,7 @@ def test_streams_are_bounded_and_keep_nobody_else_out(
     app: FastAPI, context: Context, run: str, viewer: tuple[Key, str]
 ) -> None:
     path = f"/v1/runs/{run}/events"
-    _, other = context.keys.create("other", Role.VIEWER)
+    _, other = context.catalogue.api_keys.create("other", Role.VIEWER)
     with served(app) as port, ExitStack() as opened:
         lines = [begin(opened, port, path, viewer[1])[1] for _ in range(4)]
         assert [line.split()[1] for line in lines] == [b"200", b"200", b"200", b"429"]
@@ -78,7 +78,7 @@ def test_a_revoked_key_and_a_session_that_ended_lose_their_streams(
     with served(app) as port, ExitStack() as opened:
         connection, line = begin(opened, port, f"/v1/runs/{run}/events", viewer[1])
         assert b" 200 " in line
-        context.keys.revoke(viewer[0])
+        context.catalogue.api_keys.revoke(viewer[0])
         assert rest(connection).endswith(b"0\r\n\r\n")
 
 

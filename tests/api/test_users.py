@@ -117,7 +117,9 @@ def test_a_new_password_needs_the_present_one_and_ends_all_sessions(
 def test_an_admin_of_one_collection_manages_users_of_that_one_alone(
     client: TestClient, keys: dict[Role, dict[str, str]], context: Context
 ) -> None:
-    bound = {"Authorization": f"Bearer {context.keys.create('b', Role.ADMIN, 'berlin')[1]}"}
+    bound = {
+        "Authorization": f"Bearer {context.catalogue.api_keys.create('b', Role.ADMIN, 'berlin')[1]}"
+    }
     made(client, keys[Role.ADMIN], name="all")
     own = made(client, bound, name="own", collection="berlin")
     assert [u["name"] for u in client.get("/v1/users", headers=bound).json()["users"]] == ["own"]

@@ -108,7 +108,7 @@ def test_webhooks_are_an_admins_and_go_with_their_collection(
     client: TestClient, people: dict[str, int], context: Context
 ) -> None:
     client.post("/v1/webhooks", json={"url": "https://one.example.com/"})
-    keys = {role: context.keys.create(role.value, role)[1] for role in Role}
+    keys = {role: context.catalogue.api_keys.create(role.value, role)[1] for role in Role}
     operator = {"Authorization": f"Bearer {keys[Role.HR]}"}
     assert client.get("/v1/webhooks", headers=operator).status_code == 403
     context.catalogue.delete_collection("default")

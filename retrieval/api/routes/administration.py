@@ -124,7 +124,7 @@ def create_key(context: InContext, caller: By, new: NewKey) -> Any:
         raise NotAllowed(f"This key makes keys of the collection {caller.collection!r} only.")
     limit = _limit_of(context, caller, new.requests_per_minute)
     with audited(context.catalogue, caller, "create-key", new.collection, _told):
-        key, token = context.keys.create(new.name, new.role, new.collection, limit)
+        key, token = context.catalogue.api_keys.create(new.name, new.role, new.collection, limit)
     return MadeKey(**asdict(key), key=token)
 
 
@@ -140,7 +140,7 @@ def revoke_key(
     """End a key at once and for good."""
     key = meant(_own(context, caller), handle)
     with audited(context.catalogue, caller, "revoke-key", key.collection, _told):
-        return context.keys.revoke(key)
+        return context.catalogue.api_keys.revoke(key)
 
 
 def _limit_of(context: Context, caller: By, wanted: int | None) -> int | None:
@@ -154,7 +154,7 @@ def _limit_of(context: Context, caller: By, wanted: int | None) -> int | None:
 
 
 def _own(context: Context, caller: By) -> list[Key]:
-    every = context.keys.all()
+    every = context.catalogue.api_keys.all()
     return [key for key in every if caller.collection in (None, key.collection)]
 
 
@@ -180,7 +180,7 @@ def read_audit(
     """
     if everywhere and caller.collection is not None:
         raise NotAllowed(f"This key reads the audit log of {caller.collection!r} only.")
-    entries = context.audit.entries(
+    entries = context.catalogue.audit.entries(
         collection=None if everywhere else name,
         and_of_none=caller.collection is None,
         who=who,

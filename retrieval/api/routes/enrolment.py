@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import File, Form, UploadFile
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.auditing import entry_of
@@ -21,15 +22,11 @@ from retrieval.api.routing import (
     Once,
     router,
 )
-from retrieval.api.schemas import Enrolment
 from retrieval.api.uploads import check_count, photo_sources
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.names import clean_name
-from retrieval.catalogue.records import Enrolment as EnrolmentEnd
-from retrieval.catalogue.records import (
-    EnrolmentOutcome,
-    NewFace,
-)
+from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
+from retrieval.collection.documents import PersonEnrolled
 from retrieval.collection.enrolments import EnrolItem, EnrolReport, EnrolResult, box_of
 from retrieval.errors import DataInvalid, SameName
 from retrieval.service import Service
@@ -54,7 +51,7 @@ Box = Annotated[
 ]
 
 
-Taken = tuple[str | None, list[tuple[NewFace, EnrolmentEnd]]]  # what an enrolment tells
+Taken = tuple[str | None, list[tuple[NewFace, Enrolment]]]  # what an enrolment tells
 
 
 class NothingEnrolled(DataInvalid):
@@ -65,7 +62,7 @@ class NothingEnrolled(DataInvalid):
 
 @routes.post(
     "/people",
-    response_model=Enrolment,
+    response_model=PersonEnrolled,
     status_code=201,
     openapi_extra=OPERATOR,
     dependencies=[Once],
@@ -99,7 +96,7 @@ async def create_person(
 
 @routes.post(
     "/people/{person_id}/photos",
-    response_model=Enrolment,
+    response_model=PersonEnrolled,
     status_code=201,
     openapi_extra=OPERATOR,
     dependencies=[Once],
@@ -160,7 +157,7 @@ async def _enrol(
 
 def _enrolment(
     service: Service, name: str, external_id: str | None, results: Sequence[EnrolResult]
-) -> Any:
+) -> PersonEnrolled | JSONResponse:
     report = EnrolReport()
     for result in results:
         report.add(result)
@@ -177,11 +174,9 @@ def _enrolment(
         return of_error(NothingEnrolled(f"Nothing was enrolled. {reasons}"), rejected=rejected)
     person = service.person(name if external_id is None else external_id)
     return {
+        **report.document(),
         "id": person.id,
         "person": person.name,
-        "enrolled": report.enrolled,
-        "known": report.known,
-        "rejected": rejected,
         "face_ids": [result.face_id for result in results if result.face_id is not None],
     }
 
@@ -203,7 +198,7 @@ def _enrolled(
 
     with service.catalogue.recorded(entries):
         results = list(service.enrol(items))
-    context.audit.record(  # what changed nothing has no transaction of its own
+    context.catalogue.audit.record(  # what changed nothing has no transaction of its own
         [
             entry(
                 photo=result.sha256,

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from retrieval.api.asked_photos import decoded
-from retrieval.api.auditing import audited
+from retrieval.api.auditing import audited, edited
 from retrieval.api.auth import Caller
 from retrieval.api.bodies import (
     InlinePhoto,
@@ -19,7 +19,7 @@ from retrieval.api.bodies import (
     MissedFace,
 )
 from retrieval.api.context import Context
-from retrieval.api.routes.events import EventId, edits, routes
+from retrieval.api.routes.events import EventId, routes
 from retrieval.api.routes.runs import (
     NewRun,
     any_photos_below,
@@ -130,7 +130,7 @@ async def add_face(
 
     def work() -> AddedFace:
         event = service.events.find(event_id)
-        with edits(caller, service, "add-face", told):
+        with edited(service, caller, "add-face", told):
             return {"face": service.events.add_face(event, photo_id, box).document()}
 
     return await context.pool.run(work)
@@ -304,7 +304,7 @@ def _taken(
         """Of photos that came in; the decision that follows is the event's own."""
         return asdict(edit) if isinstance(edit, PhotosAdded) else None
 
-    with edits(caller, service, "add-photos", told):
+    with edited(service, caller, "add-photos", told):
         taken = list(add(event, sources))
     became = Counter(each.outcome for each in taken)
     return {

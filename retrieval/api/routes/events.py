@@ -1,7 +1,6 @@
 """/v1/events: events, their roll, faces and verdicts; and questions over several events."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -10,8 +9,7 @@ from fastapi import Header, Query, Response
 from fastapi import Path as InPath
 from starlette.concurrency import run_in_threadpool
 
-from retrieval.api.auditing import audited
-from retrieval.api.auth import Caller
+from retrieval.api.auditing import edited
 from retrieval.api.bodies import (
     AlsoExpected,
     ChangedEvent,
@@ -83,7 +81,7 @@ def create_event(context: InContext, caller: By, collection: CollectionName, new
     """Make an event without photos; the collection too, where it does not exist."""
     with context.services.made(collection) as service:
         expected = _expected(service, new.expects, new.expected)
-        with edits(caller, service, "create-event", _event):
+        with edited(service, caller, "create-event", _event):
             event = service.events.create(
                 new.name, day=new.day, expected=expected, keep_photos=new.keep_photos, days=new.days
             )
@@ -103,7 +101,7 @@ def change_event(
     """Change an event's name, day, retention or who was expected."""
     expected = None if new.expects is None else _expected(service, new.expects, new.expected)
     event = service.events.find(event_id)
-    with edits(caller, service, "change-event", _event):
+    with edited(service, caller, "change-event", _event):
         event = service.events.change(
             event, name=new.name, day=new.day, expected=expected, days=new.days
         )
@@ -123,7 +121,7 @@ def expect_people(
     """Add people to those who are expected at an event; all of them, or nobody."""
     event = service.events.find(event_id)
     meant = [service.person_by_id(each.id, each.called) for each in also.people]
-    with edits(caller, service, "change-event", _event):
+    with edited(service, caller, "change-event", _event):
         event = service.events.expect_also(event, meant)
     return service.events.show(event).document()
 
@@ -141,7 +139,7 @@ async def delete_event(
         return {"event": event_id, "photos": len(photos)}
 
     def delete() -> deletions.Deletion:
-        with edits(caller, service, "delete-event", told):
+        with edited(service, caller, "delete-event", told):
             return deletions.delete_event(service, event)
 
     return await accepted(context, service, response, delete)
@@ -262,7 +260,7 @@ async def judge_faces(
 
     def work() -> JudgedDocument:
         event = service.events.find(event_id)
-        with edits(caller, service, "judge", done):
+        with edited(service, caller, "judge", done):
             return service.events.judge(event, told, caller.name).document()
 
     return await context.pool.run(work)
@@ -283,7 +281,7 @@ def undo_verdict(
     def told(undone: Sequence[Verdict]) -> dict[str, Any]:
         return {"event": event_id, "act": undone[0].act}
 
-    with edits(caller, service, "undo-verdict", told):
+    with edited(service, caller, "undo-verdict", told):
         undone = service.events.undo(event, which.act, caller.name)
     return undone_document(undone)
 
@@ -313,7 +311,7 @@ async def update_event(
 
     def work() -> ChangesDocument:
         event = service.events.find(event_id)
-        with edits(caller, service, "update-event", told):
+        with edited(service, caller, "update-event", told):
             return service.events.update(event).document()
 
     return await context.pool.run(work)
@@ -379,16 +377,6 @@ def _file(data: bytes, form: str, name: str) -> Response:
     if form in ("csv", "xlsx"):
         headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
     return Response(data, media_type=MEDIA_TYPES[form], headers=headers)
-
-
-def edits(
-    caller: Caller,
-    service: Service,
-    action: str,
-    told: Callable[[Any], dict[str, Any] | None],
-) -> AbstractContextManager[None]:
-    """Write what this thread edits of an event meanwhile into the audit log, as `audited`."""
-    return audited(service.catalogue, caller, action, service.collection.name, told)
 
 
 def _event(event: Event) -> dict[str, Any]:

@@ -191,4 +191,4 @@ def _note(
     """Write down that somebody asked, and how many faces there were; never what they are."""
     told = {"photos": len(photos), "faces": sum(len(each.faces or ()) for each in photos)}
     entry = entry_of(caller, action, service.collection.name, answer=told)
-    context.audit.record([entry])
+    context.catalogue.audit.record([entry])

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from retrieval.api.problems import problem
 from retrieval.api.routing import PROBLEMS, VIEWER, GuardedRoute, InContext
-from retrieval.api.schemas import Health, Readiness
+from retrieval.api.schemas import Alive, Readiness
 from retrieval.errors import NotFound
 
 routes = APIRouter(tags=["health"])
@@ -15,7 +15,7 @@ guarded = APIRouter(tags=["health"], route_class=GuardedRoute, responses=PROBLEM
 
 
 @routes.head("/healthz", include_in_schema=False)
-@routes.get("/healthz", response_model=Health)
+@routes.get("/healthz", response_model=Alive)
 async def healthz() -> Any:
     """Say that the process lives."""
     return {"status": "ok"}

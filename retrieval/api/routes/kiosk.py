@@ -143,7 +143,7 @@ def _noted(
         list(service.events.add(event, [Source(name, _cut(service, source, face, moment))]))
         event = service.events.find(event.id)
         before = _sighting_of(service, event, face.person_id)
-        context.audit.record(
+        context.catalogue.audit.record(
             [
                 entry_of(
                     caller,

@@ -1,14 +1,12 @@
 """/v1/people: who is enrolled, and edits of them."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from retrieval.api.auditing import audited
+from retrieval.api.auditing import edited
 from retrieval.api.bodies import Merge, Move, NewName, Split, Undo
 from retrieval.api.pictures import CACHED, jpeg_or_nothing
 from retrieval.api.receipts import accepted
@@ -23,7 +21,7 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.catalogue.documents import Edit, EditsDocument, NamedPerson, PersonShown
+from retrieval.catalogue.documents import Edit, EditsDocument, NamedPerson
 from retrieval.catalogue.records import (
     EnrolledFace,
     Erased,
@@ -35,6 +33,7 @@ from retrieval.people import deletions
 from retrieval.people.documents import AlikeDocument, PreviewDocument, ReceiptDocument
 from retrieval.people.editing import plan_merge
 from retrieval.people.resembling import people_like, strangers_like
+from retrieval.people.showing import PersonShown, shown
 from retrieval.service import Service
 
 routes = router("people")
@@ -54,22 +53,26 @@ Called = Annotated[
 @routes.get(
     "/people/by-external-id/{external_id:path}", response_model=PersonShown, openapi_extra=VIEWER
 )
-def show_person_by_external_id(
+async def show_person_by_external_id(
+    context: InContext,
     service: InGallery,
     external_id: Annotated[str, Path(min_length=1, max_length=200, description="Your own id.")],
 ) -> Any:
     """Show the person with your own number, with all photos."""
-    found = service.catalogue.people(service.collection.id, external_id=external_id)
-    if not found:
-        raise NotFound(f"Nobody has the number {external_id!r} in this collection.")
-    return show_person(service, found[0].id)
+
+    def work() -> PersonShown:
+        found = service.catalogue.people(service.collection.id, external_id=external_id)
+        if not found:
+            raise NotFound(f"Nobody has the number {external_id!r} in this collection.")
+        return shown(service, found[0])
+
+    return await context.pool.run(work)
 
 
 @routes.get("/people/{person_id}", response_model=PersonShown, openapi_extra=VIEWER)
-def show_person(service: InGallery, person_id: PersonId) -> Any:
-    """Show a person with all photos."""
-    person = service.catalogue.person_by_id(service.collection.id, person_id)
-    return PersonShown.of(person, service.catalogue.faces_of(person.id))
+async def show_person(context: InContext, service: InGallery, person_id: PersonId) -> Any:
+    """Show a person with all photos, and where they were seen."""
+    return await context.pool.run(lambda: shown(service, service.person_by_id(person_id)))
 
 
 @routes.get("/people/{person_id}/alike", response_model=AlikeDocument, openapi_extra=OPERATOR)
@@ -84,12 +87,6 @@ async def show_alike(context: InContext, service: InGallery, person_id: PersonId
         }
 
     return await context.pool.run(work)
-
-
-@routes.get("/people/{person_id}/photos", response_model=PersonShown, openapi_extra=VIEWER)
-def list_photos_of_person(service: InGallery, person_id: PersonId) -> Any:
-    """List a person's photos."""
-    return show_person(service, person_id)
 
 
 # Edits that can be undone
@@ -109,14 +106,14 @@ def rename_person(
     person = before = service.person_by_id(person_id, called)
     if new.external_id is not None and new.external_id != before.external_id:
         numbered = {"person": before.name, "number": new.external_id}
-        with _audited(caller, service, "number", lambda now: numbered):
+        with edited(service, caller, "number", lambda now: numbered):
             person = service.catalogue.number_person(service.collection.id, before, new.external_id)
     if new.person is not None:
         renamed = {"person": before.name, "now": new.person}
-        with _audited(caller, service, "rename", lambda now: renamed):
+        with edited(service, caller, "rename", lambda now: renamed):
             person = service.rename(person, new.person)
     if new.cover is not None:
-        with _audited(caller, service, "cover", lambda now: {"person_id": now.id}):
+        with edited(service, caller, "cover", lambda now: {"person_id": now.id}):
             service.catalogue.choose_cover(service.collection.id, person, new.cover)
     return NamedPerson.of(person)
 
@@ -126,7 +123,7 @@ def merge_people(context: InContext, caller: By, service: InGallery, merge: Merg
     """Give all faces of a person to another one, who keeps name and external id."""
     person = service.person_by_id(merge.person_id, merge.called)
     into = service.person_by_id(merge.into_id, merge.into_called)
-    with _audited(caller, service, _kind, _ids):
+    with edited(service, caller, _kind, _ids):
         return Edit.of(service.catalogue.merge_people(service.collection.id, person, into))
 
 
@@ -149,7 +146,7 @@ def move_faces(context: InContext, caller: By, service: InGallery, move: Move) -
     """Give faces to another person."""
     to = service.person_by_id(move.to_id, move.to_called)
     of = None if move.person_id is None else service.person_by_id(move.person_id, move.called)
-    with _audited(caller, service, _kind, _ids):
+    with edited(service, caller, _kind, _ids):
         return Edit.of(service.catalogue.move_faces(service.collection.id, move.face_ids, to, of))
 
 
@@ -161,7 +158,7 @@ def split_person(
 ) -> Any:
     """Make a new person of some of a person's faces."""
     person = service.person_by_id(person_id, split.called)
-    with _audited(caller, service, _kind, _ids):
+    with edited(service, caller, _kind, _ids):
         entry = service.catalogue.split_person(
             service.collection.id, person, split.face_ids, split.person
         )
@@ -180,7 +177,7 @@ def undo_edit(context: InContext, caller: By, service: InGallery, which: Undo) -
     """Undo an edit, whatever came after it, if what it left still stands."""
     collection = service.collection.id
     edit = service.catalogue.newest_edit(collection) if which.edit is None else which.edit
-    with _audited(caller, service, "undo", _ids):
+    with edited(service, caller, "undo", _ids):
         return Edit.of(service.catalogue.undo(collection, edit))
 
 
@@ -214,7 +211,7 @@ async def delete_person(
     person = await run_in_threadpool(service.person_by_id, person_id, called)
 
     def delete() -> deletions.Deletion:
-        with _audited(caller, service, "delete", partial(erased_of, person)):
+        with edited(service, caller, "delete", partial(erased_of, person)):
             return deletions.delete_person(service, person, context.settings.home)
 
     return await accepted(context, service, response, delete)
@@ -242,7 +239,7 @@ async def remove_photo(
         raise NotFound(f"{person.name} has no photo with the face {face_id}.")
 
     def delete() -> deletions.Deletion:
-        with _audited(caller, service, "remove-photo", partial(erased_of, person)):
+        with edited(service, caller, "remove-photo", partial(erased_of, person)):
             return deletions.delete_photo(service, face)
 
     return await accepted(context, service, response, delete)
@@ -295,12 +292,3 @@ def _face(service: Service, face_id: int) -> EnrolledFace:
         raise NotFound(f"There is no face {face_id} any more.")
     service.catalogue.person_by_id(service.collection.id, face.person_id)  # of this collection
     return face
-
-
-def _audited(
-    caller: By,
-    service: Service,
-    action: Callable[[Any], str] | str,
-    told: Callable[[Any], dict[str, Any]],
-) -> AbstractContextManager[None]:
-    return audited(service.catalogue, caller, action, service.collection.name, told)

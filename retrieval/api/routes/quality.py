@@ -1,13 +1,11 @@
 """/v1/calibration, /v1/health: what answers are worth, and what is wrong with the photos."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from retrieval.api.auditing import audited
+from retrieval.api.auditing import edited
 from retrieval.api.bodies import WantedRate
 from retrieval.api.routing import (
     ADMIN,
@@ -24,7 +22,6 @@ from retrieval.api.schemas import Curves, Measured
 from retrieval.errors import NotFound
 from retrieval.identities.calibrate import Calibration, named_rightly
 from retrieval.identities.trials import Trials
-from retrieval.service import Service
 from retrieval.upkeep.calibration import (
     Calibrated,
     calibrate_collection,
@@ -64,7 +61,7 @@ async def calibrate(context: InContext, caller: By, service: InGallery, wanted: 
     """Choose the threshold for a wanted FPIR from the collection's own photos, and use it."""
 
     def work() -> Measured:
-        with _audited(caller, service, "calibrate", partial(_calibrated, wanted.fpir)):
+        with edited(service, caller, "calibrate", partial(_calibrated, wanted.fpir)):
             return _measured(calibrate_collection(service, wanted.fpir))
 
     return await context.pool.run(work)
@@ -75,7 +72,7 @@ async def drop_calibration(context: InContext, caller: By, service: InGallery) -
     """Use the model's default threshold again."""
 
     def work() -> CalibrationDocument:
-        with _audited(caller, service, "forget-calibration", lambda document: {}):
+        with edited(service, caller, "forget-calibration", lambda document: {}):
             forget_calibration(service)
         return calibration_shown(service)
 
@@ -94,7 +91,7 @@ async def accept_finding(context: InContext, caller: By, service: InGallery, fin
 
     def work() -> FindingDone:
         found = chosen(examine_collection(service).findings, [finding])
-        with _audited(caller, service, "accept-finding", lambda _: {"finding": finding}):
+        with edited(service, caller, "accept-finding", lambda _: {"finding": finding}):
             done = accept(service, found)
         if not done:
             raise NotFound(f"The finding {finding!r} was dealt with meanwhile.")
@@ -111,7 +108,7 @@ async def dismiss_finding(context: InContext, caller: By, service: InGallery, fi
 
     def work() -> FindingDone:
         found = chosen(examine_collection(service).findings, [finding])
-        with _audited(caller, service, "dismiss-finding", lambda _: {"finding": finding}):
+        with edited(service, caller, "dismiss-finding", lambda _: {"finding": finding}):
             (entry,) = dismiss(service, found)
         return FindingDone.of(found[0], entry)
 
@@ -120,12 +117,6 @@ async def dismiss_finding(context: InContext, caller: By, service: InGallery, fi
 
 def _calibrated(fpir: float, document: dict[str, Any]) -> dict[str, Any]:
     return {"fpir": fpir, "threshold": document["calibration"]["threshold"]}
-
-
-def _audited(
-    caller: By, service: Service, action: str, told: Callable[[Any], dict[str, Any]]
-) -> AbstractContextManager[None]:
-    return audited(service.catalogue, caller, action, service.collection.name, told)
 
 
 def _measured(found: Calibrated) -> Measured:

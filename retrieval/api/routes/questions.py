@@ -115,7 +115,7 @@ async def identify_video(
             raise answer.failure()
         document = answer.document()
         state = service.state()
-        context.audit.record(
+        context.catalogue.audit.record(
             [
                 entry_of(
                     caller,
@@ -157,7 +157,7 @@ async def search(
     def work() -> dict[str, Any]:
         found = service.look_up(source, limit)
         document = {"hits": [hit.document() for hit in found.hits]}
-        context.audit.record([_asked(caller, service, "search", source, document, found)])
+        context.catalogue.audit.record([_asked(caller, service, "search", source, document, found)])
         return {"photo": source.name, **document}
 
     return await context.pool.run(work)
@@ -183,7 +183,9 @@ async def verify(
     def work() -> VerificationDocument:
         verdict = service.verify(source, against)
         document = verdict.document()
-        context.audit.record([_asked(caller, service, "verify", source, document, verdict)])
+        context.catalogue.audit.record(
+            [_asked(caller, service, "verify", source, document, verdict)]
+        )
         return document
 
     return await context.pool.run(work, places=1 if isinstance(against, str) else 2)

@@ -126,7 +126,7 @@ async def apply_list(
             if context.queue is None and photos:
                 report = enrol(service, photos, kept.staff.folder)
                 told = {"list": kept.staff.name, "enrolled": report.enrolled}
-                context.audit.record([entry_of(caller, "apply-list", name, answer=told)])
+                context.catalogue.audit.record([entry_of(caller, "apply-list", name, answer=told)])
                 done["report"] = report.document()
             return done, seen, kept
 

@@ -29,7 +29,7 @@ def service(tmp_path: Path) -> Iterator[tuple[str, str, int]]:
     with painted_service(settings, "default") as own:
         event = own.events.create("It's a party")
     app = painted_app(settings)
-    _, key = app.state.context.keys.create("Vera", Role.VIEWER)
+    _, key = app.state.context.catalogue.api_keys.create("Vera", Role.VIEWER)
     with served(app) as port:
         yield f"http://127.0.0.1:{port}", key, event.id
 

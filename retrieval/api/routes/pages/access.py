@@ -32,7 +32,7 @@ def access_page(view: InView, context: InContext, caller: By) -> Response:
     """Users, who log in, and keys, which programs send."""
     own = caller.collection
     users = [each for each in context.catalogue.users.all() if own in (None, each.collection)]
-    keys = [each for each in context.keys.all() if own in (None, each.collection)]
+    keys = [each for each in context.catalogue.api_keys.all() if own in (None, each.collection)]
     return view.page(
         "access",
         "access.html",
@@ -58,7 +58,9 @@ def audit_page(
         "audit",
         "audit.html",
         entries=[{**each.document(), "told": _parts(each.entry)} for each in page],
-        actions=context.audit.actions(view.collection, and_of_none=view.caller.collection is None),
+        actions=context.catalogue.audit.actions(
+            view.collection, and_of_none=view.caller.collection is None
+        ),
         asked_who=who or "",
         asked_what=action or "",
         next=page[-1].id if len(found) > PAGE_ENTRIES else None,
@@ -114,7 +116,7 @@ def _entries(
     before: int | None,
     limit: int,
 ) -> list[AuditRecord]:
-    return context.audit.entries(
+    return context.catalogue.audit.entries(
         collection=view.collection,
         and_of_none=view.caller.collection is None,
         who=who or None,
