@@ -89,14 +89,14 @@ def _answers(
     run: Run, service: "Service", asked: Sequence[Source], limit: int, *, like: bool, one: bool
 ) -> list[dict[str, Any]]:
     """What is found of each photo; one photo that cannot be looked for is an error."""
-    ask = service.like if like else service.search
+    ask = partial(service.search, limit=limit, like=like)
     if one:
-        hits = ask(asked[0], limit)
+        hits = ask(asked[0]).hits
         return [{"photo": asked[0].name, "hits": [hit.document() for hit in hits]}]
     answers = []
     with run.progress("searching", len(asked)) as advance:
         for source in asked:
-            answers.append(hits_of(ask, source, limit))
+            answers.append(hits_of(ask, source))
             advance()
     return answers
 

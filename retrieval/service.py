@@ -6,247 +6,46 @@ opened when they are first needed, so that listing people loads no network.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import datetime
 from functools import cached_property, partial
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.lookups import called_otherwise
-from retrieval.catalogue.models.other_model_rows import OtherModel
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
 from retrieval.catalogue.schema import now
-from retrieval.collection.leases import Leases
-from retrieval.errors import (
-    AlreadyExists,
-    ModelMismatch,
-    ModelSwitched,
-    NotFound,
-    StoreError,
-    try_each,
-)
-from retrieval.photos.store import PhotoStore
-from retrieval.values import Detail, Gate, Source
+from retrieval.collection.enrolments import batches
+from retrieval.collection.open_collection import OpenCollection
+from retrieval.errors import StoreError, try_each
+from retrieval.values import Detail, Source
 
 if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people needs none of them
     from retrieval.catalogue.runs.run_records import Run
-    from retrieval.collection.active_model import ActiveModel, Keeping, Parts
     from retrieval.collection.answers import (
         GalleryState,
         PhotoAnswer,
-        PhotoHit,
         PhotoHits,
         Verification,
     )
-    from retrieval.collection.calibrated_gallery import CalibratedGallery
     from retrieval.collection.enrolments import EnrolItem, EnrolResult
-    from retrieval.collection.photo_faces import FoundFaces, PhotoFaces, PhotoFailure
-    from retrieval.collection.pipeline import Pipeline
+    from retrieval.collection.photo_faces import PhotoFaces, PhotoFailure
     from retrieval.collection.tracks.answers import VideoAnswer
     from retrieval.collection.tracks.live import Camera
     from retrieval.collection.tracks.sightings import Sighting
     from retrieval.collection.tracks.watching import Pulse
     from retrieval.events.events import Events
     from retrieval.faces.liveness import Liveness
-    from retrieval.index.people_index import PeopleIndex
     from retrieval.photos.video_rules import VideoRules
 
-T = TypeVar("T")
 
-BATCH_PHOTOS = 32  # photos per transaction when enrolling; bounds the memory of a batch as well
-_MOST_SWITCHES = 5  # changes of model that one request may meet; each takes a second and more
-
-
-class Service:
-    """One collection's people and photos, and the questions about them."""
-
-    def __init__(self, catalogue: Catalogue, parts: Parts, collection: str) -> None:
-        self.catalogue = catalogue
-        self.collection_name = collection
-        self._parts = parts
-        self._found: Collection | None = None
-        self._active_model: ActiveModel | None = None
-        self._pipelines: dict[str, Pipeline] = {}
-        self._looking = threading.Lock()
-        self._loading = threading.Lock()
-        self._leases = Leases()
-        self._opened = ExitStack()
-
-    def __enter__(self) -> Service:
-        self._opened.enter_context(self.using())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def using(self) -> AbstractContextManager[None]:
-        """Use the service until the end of the block: what is replaced meanwhile stays open."""
-        return self._leases.use()
-
-    @property
-    def users(self) -> int:
-        """How many use it just now."""
-        return self._leases.users
-
-    def retire(self) -> None:
-        """Close it when the last who uses it now has gone; nobody may begin to use it any more."""
-        self._leases.retire(self.close)
-
-    def close(self) -> None:
-        """Let go of models, index and catalogue, whoever uses them."""
-        active_model, self._active_model = self._active_model, None
-        pipelines, self._pipelines = self._pipelines, {}
-        try_each(
-            self._opened.close,
-            self._leases.close,
-            *(pipeline.close for pipeline in pipelines.values()),
-            *([] if active_model is None else [active_model.close]),
-            self.catalogue.close,
-        )
-
-    def load(self) -> None:
-        """Load the models and open the index, so that the first question need not.
-
-        Raises:
-            NotFound: nobody was enrolled yet.
-            ModelError: the models are not on this machine, or are others.
-            StoreError: the index cannot be opened.
-        """
-        active_model = self.active_model
-        _ = active_model.pipeline, active_model.calibrated
-
-    def is_loaded(self) -> bool:
-        """Whether models and index of the active model are loaded.
-
-        Raises:
-            NotFound: nobody was enrolled yet.
-        """
-        active_model = self.active_model
-        return active_model.is_open and active_model.collection.fingerprint in self._pipelines
-
-    # What it is made of, opened when first needed
-
-    @property
-    def collection(self) -> Collection:
-        """The collection, with the model that it had when it was last asked.
-
-        Raises:
-            NotFound: nobody was enrolled in it yet.
-        """
-        if self._active_model is not None:
-            return self._active_model.collection
-        if self._found is None:
-            self._found = self.catalogue.collection(self.collection_name)
-        return self._found
-
-    @property
-    def active_model(self) -> ActiveModel:
-        """Model, index and thresholds as they are now, whichever process changed them.
-
-        What belongs together is asked of one: the next may be of another model.
-        """
-        collection, calibration = self.catalogue.seen(self.collection.id)
-        active_model = self._active_model
-        if active_model is not None and active_model.is_of(collection, calibration):
-            return active_model
-        with self._looking:
-            collection, calibration = self.catalogue.seen(collection.id)
-            active_model = self._active_model
-            if active_model is None or not active_model.is_of(collection, calibration):
-                feed = self.catalogue.feed_of(collection)
-                active_model = self._parts.active_model(
-                    self.catalogue,
-                    collection,
-                    calibration,
-                    feed,
-                    self.pipeline_of,
-                )
-                replaced, self._active_model = self._active_model, active_model
-                if replaced is not None:
-                    self._leases.retire(replaced.close)
-            return active_model
-
-    def other_active_model(self, other_model: OtherModel) -> ActiveModel:
-        """The collection's other model, to prepare it; it is asked by nobody else.
-
-        Raises:
-            NotFound: it is not the other model (any more).
-        """
-        other_models, active = self.catalogue.other_models, self.active_model.collection
-        calibration = other_models.calibration(active.id, other_model.fingerprint)
-        feed = other_models.feed(active, other_model.fingerprint)
-        return self._parts.active_model(
-            self.catalogue,
-            other_model.of(active),
-            calibration,
-            feed,
-            self.pipeline_of,
-        )
-
-    def own_gate(self, collection: Collection) -> Gate:
-        """What decisions of a collection's network ask for where nothing is calibrated."""
-        return self._parts.gate(collection)
-
-    def steadily(self, work: Callable[[ActiveModel], T]) -> T:
-        """Do what one model must do from beginning to end; anew where it was changed meanwhile."""
-        with self.using():
-            for _ in range(_MOST_SWITCHES):
-                with suppress(ModelSwitched):
-                    return work(self.active_model)
-            return work(self.active_model)
-
-    def pipeline_of(self, collection: Collection) -> Pipeline:
-        """The models that a collection has, or had: loaded once.
-
-        Raises:
-            ModelMismatch: this machine has other weights.
-        """
-        with self._loading:
-            pipeline = self._pipelines.get(collection.fingerprint)
-            if pipeline is None:
-                pipeline = self._loaded(collection)
-                kept = {self.collection.fingerprint, collection.fingerprint}
-                for name in self._pipelines.keys() - kept:
-                    self._leases.retire(self._pipelines.pop(name).close)
-                self._pipelines[collection.fingerprint] = pipeline
-            return pipeline
-
-    def _loaded(self, collection: Collection) -> Pipeline:
-        pipeline = self._parts.pipeline(collection)
-        if pipeline.embedder.fingerprint != collection.fingerprint:
-            raise ModelMismatch(
-                f"Collection {collection.name!r} was made with"
-                f" {collection.fingerprint}, but this machine has"
-                f" {pipeline.embedder.fingerprint}. Vectors of two models cannot be compared: run"
-                " `rollcall models verify`, or enrol into another --collection."
-            )
-        return pipeline
-
-    @property
-    def pipeline(self) -> Pipeline:
-        """The collection's models, as it has them now."""
-        return self.active_model.pipeline
-
-    @property
-    def calibrated(self) -> CalibratedGallery:
-        """Index and thresholds, of the newest model and calibration of any process."""
-        return self.active_model.calibrated
-
-    @property
-    def gallery(self) -> PeopleIndex:
-        """This process's view of the collection's faces."""
-        return self.calibrated.gallery
+class Service(OpenCollection):
+    """What is done with a collection's people and photos, and the questions about them."""
 
     @cached_property
-    def photos(self) -> PhotoStore:
-        """Kept copies of the collection's photos, without what killed processes left unfinished."""
-        photos = self._parts.photos(self.collection)
-        if isinstance(photos.folder, Path):  # elsewhere it takes long: when something is erased
-            photos.drop_drafts()
-        return photos
+    def events(self) -> Events:
+        """The collection's events: photos of an occasion, and who was there."""
+        found: Events = self._parts.events(self)
+        return found
 
     def fill_pictures(
         self, advance: Callable[[int], None], *, max_pixels: int, max_bytes: int
@@ -259,31 +58,6 @@ class Service:
         return self.active_model.fill_pictures(
             self.photos, advance, max_pixels=max_pixels, max_bytes=max_bytes
         )
-
-    @property
-    def keeping(self) -> Keeping:
-        """What is kept of what comes in, and for how long."""
-        return self._parts.keeping
-
-    @cached_property
-    def events(self) -> Events:
-        """The collection's events: photos of an occasion, and who was there."""
-        found: Events = self._parts.events(self)
-        return found
-
-    @property
-    def gate(self) -> Gate:
-        """The threshold and margin that decisions use."""
-        return self.calibrated.gate()
-
-    def ensure_collection(self) -> Collection:
-        """Return the collection; create it with the settings' models where it does not exist."""
-        try:
-            return self.collection
-        except NotFound:
-            with suppress(AlreadyExists):  # another process was faster
-                self._parts.new_collection(self.catalogue, self.collection_name)
-            return self.collection
 
     def state(self) -> GalleryState:
         """Against what questions are asked now."""
@@ -311,8 +85,11 @@ class Service:
         """
         begun = now()
         self.ensure_collection()
-        for batch in _batches(items):
-            yield from self.steadily(partial(_take, batch, self.photos, since or begun))
+        for batch in batches(items):
+            yield from self._taken(batch, since or begun)
+
+    def _taken(self, batch: Sequence[EnrolItem], since: datetime) -> list[EnrolResult]:
+        return self.steadily(lambda model: model.take(batch, self.photos, since))
 
     # Asking
 
@@ -347,12 +124,6 @@ class Service:
             candidates: people that are named for each face at most; five if None.
         """
         return self.steadily(lambda model: model.ask(sources, threshold, detail, candidates))
-
-    def find_faces(
-        self, sources: Sequence[Source], detail: Detail | None = None
-    ) -> list[FoundFaces | PhotoFailure]:
-        """Find the faces of photos, and say whether they are good enough; embeds none."""
-        return self.pipeline.find(sources, detail)
 
     def embed_faces(
         self, sources: Sequence[Source], detail: Detail | None = None
@@ -428,27 +199,21 @@ class Service:
 
         return watch(self.steadily, self.catalogue, camera, gap_s=gap_s, pulse_s=pulse_s, tell=tell)
 
-    def search(self, source: Source, limit: int = 10) -> list[PhotoHit]:
+    def search(self, source: Source, limit: int = 10, *, like: bool = False) -> PhotoHits:
         """Find the enrolled photos that show the people of a photo, best first.
 
-        Raises:
-            PhotoError: the photo cannot be read or shows no face.
-        """
-        return list(self.look_up(source, limit).hits)
-
-    def look_up(self, source: Source, limit: int = 10) -> PhotoHits:
-        """Find photos as `search`, and say by which model and threshold: of one moment."""
-        return self.steadily(lambda model: model.search(source, limit))
-
-    def like(self, source: Source, limit: int = 10) -> list[PhotoHit]:
-        """Find the gallery's photos that are most like a photo, by whom they show.
-
-        Faces that look like nobody enrolled say nothing.
+        Args:
+            source: the photo.
+            limit: how many are found at most.
+            like: rank by how many of the photo's people they show; faces that look like nobody
+                enrolled say nothing.
 
         Raises:
             PhotoError: the photo cannot be read or shows no face.
         """
-        return self.steadily(lambda model: model.like(source, limit))
+        return self.steadily(
+            lambda model: model.like(source, limit) if like else model.search(source, limit)
+        )
 
     def verify(self, source: Source, other: Source | str, face: int | None = None) -> Verification:
         """Say whether a photo shows the same person as another photo, or as an enrolled person.
@@ -630,22 +395,3 @@ class Service:
         collection = self.active_model.collection
         self.catalogue.other_models.forget_index(collection.id)
         self._parts.drop_other_indexes(collection)
-
-
-def _batches(items: Iterable[EnrolItem]) -> Iterator[list[EnrolItem]]:
-    """Items in batches that part no person's photos, which tell together whom they show."""
-    batch: list[EnrolItem] = []
-    for item in items:
-        full = len(batch) >= BATCH_PHOTOS and item.person != batch[-1].person
-        if full or len(batch) >= 2 * BATCH_PHOTOS:
-            yield batch
-            batch = []
-        batch.append(item)
-    if batch:
-        yield batch
-
-
-def _take(
-    batch: Sequence[EnrolItem], photos: PhotoStore, since: datetime, model: ActiveModel
-) -> list[EnrolResult]:
-    return model.take(batch, photos, since)

@@ -201,8 +201,7 @@ class Collection:
         Raises:
             PhotoError: the photo cannot be read or shows no face.
         """
-        ask = self._service.like if like else self._service.search
-        return ask(_source(photo), limit)
+        return list(self._service.search(_source(photo), limit, like=like).hits)
 
     def verify(
         self, photo: PhotoInput, other: PhotoInput | None = None, *, person: str | None = None

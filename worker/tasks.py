@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -161,10 +162,11 @@ class RunTasks:
         photos = self._runs.to_do(run.id, payload["photos"])
         if photos:
             service = self._service(run.collection, self._settings.detail)
-            ask = service.like if run.options.get("like") else service.search
+            limit, like = run.options.get("limit", 10), bool(run.options.get("like"))
+            ask = partial(service.search, limit=limit, like=like)
             for photo in photos:
                 source = Source(photo.path, content_of(run, photo.path))
-                answer = hits_of(ask, source, run.options.get("limit", 10))
+                answer = hits_of(ask, source)
                 taken = Taken.REJECTED if "error" in answer else Taken.ANSWERED
                 code, error = answer.get("error_code"), answer.get("error")
                 self._record(run.id, [PhotoOutcome(photo.id, taken, code, error, answer)])

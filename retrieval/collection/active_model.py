@@ -24,7 +24,6 @@ from retrieval.collection.already_enrolled import AlreadyEnrolled
 from retrieval.collection.answers import (
     GalleryState,
     PhotoAnswer,
-    PhotoHit,
     PhotoHits,
     Verification,
     photo_hit,
@@ -321,16 +320,18 @@ class ActiveModel:
         )
         return PhotoHits(hits, threshold, self.collection.fingerprint)
 
-    def like(self, source: Source, limit: int) -> list[PhotoHit]:
-        """Find the gallery's photos that are most like a photo; see `Service.like`."""
+    def like(self, source: Source, limit: int) -> PhotoHits:
+        """Find the gallery's photos that are most like a photo; see `Service.search`."""
         probes = self._one(source, None).faces.vectors
         calibrated = self.calibrated
         calibrated.gallery.catch_up()
         clusters = calibrated.gallery.clusters()
-        words = words_of(calibrated.gallery, clusters, probes, calibrated.gate().of_photos)
+        threshold = calibrated.gate().of_photos
+        words = words_of(calibrated.gallery, clusters, probes, threshold)
         sharing = clusters.faces[np.isin(clusters.labels, words)]
         faces = self._catalogue.faces(sharing.tolist())
-        return alike(calibrated.gallery, clusters, words, faces, probes)[:limit]
+        hits = alike(calibrated.gallery, clusters, words, faces, probes)[:limit]
+        return PhotoHits(tuple(hits), threshold, self.collection.fingerprint)
 
     def verify(self, source: Source, other: Source | str, face: int | None = None) -> Verification:
         """Say whether two photos, or a photo and a person, are of one; see `Service.verify`."""

@@ -243,12 +243,10 @@ class PhotoHits:
     fingerprint: str
 
 
-def hits_of(
-    ask: Callable[[Source, int], Sequence[PhotoHit]], source: Source, limit: int
-) -> dict[str, Any]:
+def hits_of(ask: Callable[[Source], PhotoHits], source: Source) -> dict[str, Any]:
     """What a search finds of a photo, as JSON, or why the photo cannot be looked for."""
     try:
-        return {"photo": source.name, "hits": [hit.document() for hit in ask(source, limit)]}
+        return {"photo": source.name, "hits": [hit.document() for hit in ask(source).hits]}
     except (PhotoError, InferenceFailed) as error:
         return {"photo": source.name, "error": str(error), "error_code": error.code}
 

@@ -1,5 +1,6 @@
 """What is to be enrolled, and what became of it: one photo each, and the sum."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from retrieval.collection.documents import EnrolReportDocument, RejectedPhoto
 from retrieval.errors import DataInvalid
 from retrieval.photos.folders import PassedOver
+
+BATCH_PHOTOS = 32  # photos per transaction when enrolling; bounds the memory of a batch as well
 
 FaceBox = tuple[float, float, float, float]  # xywh, in pixels of the upright original
 
@@ -59,6 +62,19 @@ class EnrolItem:
     part: bool = False
     regions: tuple[FaceBox, ...] = ()
     same_person: bool = False
+
+
+def batches(items: Iterable[EnrolItem]) -> Iterator[list[EnrolItem]]:
+    """Items in batches that part no person's photos, which tell together whom they show."""
+    batch: list[EnrolItem] = []
+    for item in items:
+        full = len(batch) >= BATCH_PHOTOS and item.person != batch[-1].person
+        if full or len(batch) >= 2 * BATCH_PHOTOS:
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,10 +286,11 @@ def test_the_page_of_the_log_tells_people_and_leaves_fingerprints_to_its_export(
     client: TestClient, people: dict[str, int], context: Context
 ) -> None:
     strict = {"threshold": 0.87515247}
-    context.audit.record([AuditEntry("Ada", "calibrate", "default", answer=strict)])
+    context.catalogue.audit.record([AuditEntry("Ada", "calibrate", "default", answer=strict)])
     made = client.post("/v1/keys", json={"name": "Payroll", "role": "kiosk"}).json()
     german = {"Accept-Language": "de", "Accept": "text/html"}
-    german["Authorization"] = f"Bearer {context.keys.create('Ada', Role.ADMIN)[1]}"
+    _, token = context.catalogue.api_keys.create("Ada", Role.ADMIN)
+    german["Authorization"] = f"Bearer {token}"
     client.post("/v1/identify", files={"photos": ("1.png", paint(RED, seed=3))}, headers=german)
     page = client.get("/audit", headers=german).text
     assert "Schwelle 0,875" in page

@@ -76,7 +76,7 @@ def use(service: Service, photos: Path) -> list[Any]:
     answers.append(calibrated.calibration.document())
     probes = [*strangers(), *(Source(item.photo, Path(item.photo)) for item in items[:4])]
     answers += [asdict(answer) for answer in service.identify(probes)]
-    answers += [asdict(hit) for hit in service.search(probes[-1])]
+    answers += [asdict(hit) for hit in service.search(probes[-1]).hits]
     service.rename(items[0].person, "renamed")
     service.gallery.snapshot()
     answers.append(service.gallery.check().sound)

@@ -106,7 +106,7 @@ async def detect_faces(
     sources, _ = await asked_photos(request, context.settings)
 
     def work() -> DetectedFaces:
-        found = service.find_faces(sources, detail)
+        found = service.pipeline.find(sources, detail)
         photos = _photos(sources, found, lambda entry: _faces(entry.detections, entry.quality))
         _note(context, caller, service, "detect", photos)
         return DetectedFaces(photos)

@@ -155,7 +155,7 @@ async def search(
         limit = _count(fields["limit"])
 
     def work() -> dict[str, Any]:
-        found = service.look_up(source, limit)
+        found = service.search(source, limit)
         document = {"hits": [hit.document() for hit in found.hits]}
         context.catalogue.audit.record([_asked(caller, service, "search", source, document, found)])
         return {"photo": source.name, **document}
