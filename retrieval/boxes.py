@@ -1,11 +1,17 @@
 """Geometry of boxes `xywh`: areas, overlaps, suppression of doubles. Pure functions."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
 
 from retrieval.values import Floats, Ints
 
-_TINY = np.float32(1e-30)  # keeps empty boxes from a division by zero
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_TINY = 1e-30  # keeps empty boxes from a division by zero
 
 
 def areas(boxes: Floats) -> Floats:

@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import re
 import sys
+from dataclasses import is_dataclass
 from datetime import datetime
 from functools import cache
 from itertools import pairwise
@@ -16,7 +18,10 @@ import retrieval.catalogue.http.audit
 import retrieval.collection.documents
 import retrieval.events.documents
 import retrieval.people.documents
+import retrieval.people.showing
 import retrieval.upkeep.documents
+import retrieval.upkeep.findings
+import retrieval.upkeep.health
 from retrieval.catalogue.documents import Edit, PersonRow
 from retrieval.catalogue.http.api_keys import Key
 from retrieval.catalogue.http.audit import AuditDocument
@@ -129,14 +134,17 @@ _EXAMPLES: dict[type[Any], dict[str, Any]] = {
         "summary": "2 faces are gone; none of their 4 byte patterns is in any of 3 files",
     },
 }
+# An attribute of a docstring, with what is said of it: indented deeper, where it goes on.
+_ATTRIBUTE = re.compile(r"^ {4}(\w[\w, ]*): (.+(?:\n {8}.+)*)", re.MULTILINE)
 # A video of a run stands among its photos, with one face per track.
 _WITH_MORE: tuple[type[Any], ...] = (PhotoDocument, NumberedFace)
 
 
 def _describe(document: type[Any]) -> None:
-    """Say where Pydantic looks for it: what stands below a field is told of it, with an example.
+    """Say where Pydantic looks for it what a document's fields are, with an example.
 
-    Pydantic's own `use_attribute_docstrings` reads and parses a room's file once per document, at
+    Of a typed dictionary it is what stands below each field, of a dataclass its docstring's
+    "Attributes". Pydantic's own `use_attribute_docstrings` reads and parses a room's file once per document, at
     each start; here it is parsed once, when somebody asks for the OpenAPI document.
     """
 
@@ -145,6 +153,8 @@ def _describe(document: type[Any]) -> None:
             schema["properties"][field]["description"] = text
         if document in _EXAMPLES:
             schema["examples"] = [_EXAMPLES[document]]
+        if is_dataclass(document):
+            _tell_attributes(schema, document)
 
     config = ConfigDict(json_schema_extra=told)
     if document in _WITH_MORE:
@@ -171,16 +181,31 @@ def _texts(module: str) -> dict[str, dict[str, str]]:
     }
 
 
+def _tell_attributes(schema: dict[str, Any], document: type[Any]) -> None:
+    """Tell of each field what docstrings say of it, the document's own and those of its bases."""
+    said = [inspect.getdoc(each) or "" for each in reversed(document.__mro__[:-1])]
+    for text in said:
+        for names, what in _ATTRIBUTE.findall(text.partition("\nAttributes:\n")[2]):
+            told = " ".join(what.split())
+            for name in schema["properties"].keys() & names.split(", "):
+                schema["properties"][name]["description"] = f"{told[0].upper()}{told[1:]}"
+    schema["description"] = said[-1].partition("\n\nAttributes:\n")[0]
+
+
 for _room in (
     retrieval.catalogue.documents,
     retrieval.catalogue.http.audit,
     retrieval.collection.documents,
     retrieval.events.documents,
     retrieval.people.documents,
+    retrieval.people.showing,
     retrieval.upkeep.documents,
+    retrieval.upkeep.findings,
+    retrieval.upkeep.health,
 ):
     for _document in vars(_room).values():
-        if is_typeddict(_document) or (isinstance(_document, type) and _document in _EXAMPLES):
+        own = getattr(_document, "__module__", "") == _room.__name__
+        if own and (is_typeddict(_document) or is_dataclass(_document)):
             _describe(_document)
 
 
