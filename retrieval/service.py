@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from retrieval.catalogue.lookups import called_otherwise
 from retrieval.catalogue.records import Collection, Counts, EnrolledFace, Erased, Person
 from retrieval.catalogue.schema import now
-from retrieval.collection.enrolments import batches
 from retrieval.collection.open_collection import OpenCollection
 from retrieval.errors import StoreError, try_each
 from retrieval.values import Detail, Source
@@ -83,6 +82,8 @@ class Service(OpenCollection):
         Yields:
             a result per item, in order.
         """
+        from retrieval.collection.enrolments import batches
+
         begun = now()
         self.ensure_collection()
         for batch in batches(items):
