@@ -144,8 +144,8 @@ def _describe(document: type[Any]) -> None:
     """Say where Pydantic looks for it what a document's fields are, with an example.
 
     Of a typed dictionary it is what stands below each field, of a dataclass its docstring's
-    "Attributes". Pydantic's own `use_attribute_docstrings` reads and parses a room's file once per document, at
-    each start; here it is parsed once, when somebody asks for the OpenAPI document.
+    "Attributes". Pydantic's own `use_attribute_docstrings` reads and parses a room's file once per
+    document, at each start; here it is parsed once, when somebody asks for the OpenAPI document.
     """
 
     def told(schema: dict[str, Any]) -> None:
