@@ -353,16 +353,17 @@ class Service(OpenCollection):
         self.finish_erasure({*erased.photos, *erased.seen.photos}, unfinished)
         return erased
 
-    def finish_erasure(self, photos: set[str], unfinished: bool) -> None:
+    def finish_erasure(self, photos: set[str], unfinished: bool, wait_s: float = 5.0) -> None:
         """Leave nothing of erased rows in the index's files, SQLite's log or kept photos.
 
         Args:
             photos, unfinished: see `discard`.
+            wait_s: how long to wait for readers of the log to end.
         """
         try_each(
             self.write_index,
             self.drop_other_indexes,
-            self.catalogue.empty_wal,
+            partial(self.catalogue.empty_wal, wait_s),
             partial(self.discard, photos, unfinished),  # may be far away: the last
         )
 

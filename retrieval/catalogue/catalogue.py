@@ -461,9 +461,9 @@ class Catalogue:
             return ()
         return (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
 
-    def traces(self, values: Iterable[bytes]) -> list[Path]:
+    def traces(self, values: Sequence[bytes]) -> list[Path]:
         """Which of the catalogue's files hold one of these byte strings; see `erasure.traces`."""
-        return erasure.traces(self.files(), values)
+        return erasure.traces(erasure.Look(self.files(), values))
 
     still_enrolled = question(erasure.enrolled_still)
     photos_elsewhere = question(erasure.photos_elsewhere)

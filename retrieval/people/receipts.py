@@ -85,16 +85,19 @@ class Forgotten:
         """Clean the files, and search them for what could be left; see `proven`."""
         service, home, erased, sought = self.service, self.home, self.erased, self.sought
         photos = {*erased.photos, *erased.seen.photos}
-        left = [*self.left, *tried(partial(service.finish_erasure, photos, self.unfinished))]
-        if not service.catalogue.empty_wal(wait_s):
+        ended = service.catalogue.empty_wal(wait_s)
+        rest_s = wait_s if ended else 0.0  # who reads for so long is not waited for once more
+        finish = partial(service.finish_erasure, photos, self.unfinished, rest_s)
+        left = [*self.left, *tried(finish)]
+        if not service.catalogue.empty_wal(rest_s):
             left.append(_still_open(wait_s))
         found = Found((), ())
         try:
-            found, sought = proven(service, home, sought)
+            found, sought = proven(service, home, sought, rest_s)
         except StoreError as error:
             left.append(f"{error} Files were not searched to the end")
         mentions = service.catalogue.mentions_of(erased.names)
-        left += tried(partial(_take_names_out, service, mentions))
+        left += tried(partial(_take_names_out, service, mentions, rest_s))
         traces = _named(found.traces, home, mentions)
         named = [*_naming(service, home, mentions, found.files)]
         named += _hashes_left(service, erased.photos)
@@ -237,7 +240,7 @@ def tried(step: Callable[[], object], more: str = "") -> list[str]:
     return []
 
 
-def _take_names_out(service: Service, mentions: Mentions) -> None:
+def _take_names_out(service: Service, mentions: Mentions, wait_s: float) -> None:
     """Take names out of paths of others' photos, as after a split, where copies of them are kept.
 
     A photo that is not kept is read again where it lies, so its path stays, and the receipt says.
@@ -247,7 +250,7 @@ def _take_names_out(service: Service, mentions: Mentions) -> None:
     kept = [photo for photo, sha256 in naming.items() if service.photos.has(sha256)]
     if kept:
         catalogue.take_names_out(collection, kept, mentions)
-        catalogue.empty_wal()
+        catalogue.empty_wal(wait_s)
 
 
 def _hashes_left(service: Service, sha256s: Iterable[str]) -> list[str]:

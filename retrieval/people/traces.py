@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.catalogue.erasing.erasure import copies, traces
+from retrieval.catalogue.erasing.erasure import Look, traces
 from retrieval.errors import StoreError
 from retrieval.service import Service
 from retrieval.values import Ints
@@ -90,34 +90,36 @@ def search(service: Service, home: Path, sought: Sought) -> Found:
     indexes = {path for path in files if path.is_relative_to(home / "index")}
     own = home / "index" / str(service.collection.id)
     others = {path for path in indexes if not path.is_relative_to(own)}
-    found = {*traces(set(files) - others, sought.vectors | sought.plain)}  # each file read once
-    found |= {*traces(others, sought.vectors)}
-    found |= {*_photos_left(service, files, sought.sha256s)}
+    sha256s = sought.sha256s - service.catalogue.photos_elsewhere(
+        service.collection.id, sought.sha256s
+    )
+    kept = {path for path in files if _KEPT.fullmatch(path.name)}  # called by their photo's hash
+    catalogue = {*service.catalogue.files()}
+    pictures = [
+        path
+        for path in files
+        if path not in kept and path not in catalogue and path.suffix != ".snapshot"
+    ]
+    looks = (
+        Look(set(files) - others, sought.vectors | sought.plain),  # each file read once
+        Look(others, sought.vectors),
+        Look(pictures, sha256s=sha256s),
+    )
+    found = {*traces(*looks), *(path for path in kept if path.name in sha256s)}
     found |= {*service.gallery.left_packed(sought.faces, sought.people, sought.packed)}
     return Found(tuple(files), tuple(sorted(found)))
 
 
-def _photos_left(
-    service: Service, files: Iterable[Path], sha256s: frozenset[str]
-) -> Iterable[Path]:
-    """Files that hold one of the photos: kept copies, called by their hash, and any others."""
-    sha256s -= service.catalogue.photos_elsewhere(service.collection.id, sha256s)
-    catalogue, others = {*service.catalogue.files()}, []
-    for path in files:
-        if _KEPT.fullmatch(path.name):
-            if path.name in sha256s:
-                yield path
-        elif path not in catalogue and path.suffix != ".snapshot":
-            others.append(path)
-    yield from copies(others, sha256s)
-
-
-def proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought]:
+def proven(service: Service, home: Path, sought: Sought, wait_s: float) -> tuple[Found, Sought]:
     """Search; where something is found, see whether it is somebody else's or can be driven out.
 
     The centre of a cluster of one is that one's vector, and stays in the lists until they are
     trained anew. SQLite overwrites what is freed; should a vector stand in its file all the same,
     the file is written anew.
+
+    Args:
+        service, home, sought: see `search`.
+        wait_s: how long to wait for readers of the catalogue to end.
     """
     found = search(service, home, sought)
     if found.traces:
@@ -130,7 +132,7 @@ def proven(service: Service, home: Path, sought: Sought) -> tuple[Found, Sought]
     if not {*found.traces}.isdisjoint(service.catalogue.files()):
         try:
             service.catalogue.compact()
-            service.catalogue.empty_wal()
+            service.catalogue.empty_wal(wait_s)
         except StoreError as error:  # no space, or others write all the time: the trace is told
             logger.warning("The catalogue's file was not written anew: %s", error)
         found = search(service, home, sought)

@@ -15,7 +15,7 @@ from threading import Timer
 import numpy as np
 import pytest
 
-from retrieval.catalogue.erasing.erasure import traces
+from retrieval.catalogue.erasing.erasure import Look, traces
 from retrieval.catalogue.http.audit import Audit, AuditEntry
 from retrieval.catalogue.http.replies import Replies
 from retrieval.catalogue.records import NewFace
@@ -244,7 +244,7 @@ def test_bytes_that_the_catalogues_file_left_lying_are_driven_out(
     service.catalogue.empty_wal()
     receipt = forget_with_receipt(service, "person 03", home)
     assert receipt.clean, receipt.summary
-    assert not traces([home / "catalogue.db"], [vector.tobytes()])
+    assert not traces(Look([home / "catalogue.db"], [vector.tobytes()]))
     assert len(_ids(service, "person 04")) == PHOTOS
 
 
@@ -398,7 +398,7 @@ def test_the_names_of_a_deleted_person_are_taken_out_wherever_they_stand(
 
     forms = [form for name in names for form in (name.encode(), json.dumps(name)[1:-1].encode())]
     files = [*service.catalogue.files(), rejects]
-    assert {*traces(files, forms)} >= {rejects}
+    assert {*traces(Look(files, forms))} >= {rejects}
     assert forget_with_receipt(service, names[0], home).clean
 
     newest = audit.entries(collection="default")
@@ -422,7 +422,7 @@ def test_the_names_of_a_deleted_person_are_taken_out_wherever_they_stand(
     # What stands in another collection's entry is about somebody else of that name.
     audit.purge(0)
     assert service.catalogue.empty_wal()
-    assert traces([*service.catalogue.files(), rejects], forms) == []
+    assert traces(Look([*service.catalogue.files(), rejects], forms)) == []
 
 
 def test_a_catalogue_that_lies_elsewhere_is_searched_too(home: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.erasing.erasure import copies, traces
+from retrieval.catalogue.erasing.erasure import Look, traces
 from retrieval.catalogue.schema import metadata
 from retrieval.people.receipts import forget_with_receipt
 from tests.people.soaking import Actor, settings_of
@@ -35,7 +35,7 @@ Forms = dict[str, bytes]  # what stands for somebody, by what it is
 def in_files(home: Path, url: str, forms: Forms) -> set[str]:
     """Which of them stand in a file below the home folder."""
     files = [path for path in home.rglob("*") if path.is_file()]
-    held = {path: path.read_bytes() for path in traces(files, forms.values())}
+    held = {path: path.read_bytes() for path in traces(Look(files, forms.values()))}
     return {
         f"{what} in {path.relative_to(home)}"
         for what, form in forms.items()
@@ -48,8 +48,10 @@ def as_files(home: Path, url: str, forms: Forms) -> set[str]:
     """Which photos lie there, whatever the file is called; and which files are called so."""
     files = [path for path in home.rglob("*") if path.is_file()]
     hashes = {what: form.decode() for what, form in forms.items() if what.startswith("photo")}
-    found = "".join(map(str, copies(files, hashes.values()))) + "".join(map(str, home.rglob("*")))
-    left = bool(copies(files, hashes.values()))
+    found = "".join(map(str, traces(Look(files, sha256s=hashes.values())))) + "".join(
+        map(str, home.rglob("*"))
+    )
+    left = bool(traces(Look(files, sha256s=hashes.values())))
     return {what for what, name in hashes.items() if name in found or left}
 
 

@@ -3,9 +3,9 @@
 SQLite's locks on its files belong to the process, and closing any descriptor of such a file drops
 them all; so nobody who has a catalogue open may open its files once more. A child process may.
 
-Reads {"files": [path, ...], "patterns": [hex, ...], "sha256s": [hex, ...]} from standard input, and
-writes the list of those files that hold a pattern or have such a hash. It is a program of its own,
-and imports nothing of Rollcall's.
+Reads [{"files": [path, ...], "patterns": [hex, ...], "sha256s": [hex, ...]}, ...] from standard
+input, and writes the list of those files that hold a pattern or have such a hash. It is a program
+of its own, and imports nothing of Rollcall's.
 
 Each file is read once, however many patterns there are: every eight bytes of it are hashed to 16
 bits, as Rabin and Karp do (1987), and only where a pattern begins with the same hash are bytes
@@ -66,16 +66,18 @@ def _hashes(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 def main() -> None:
-    """Answer the question on standard input."""
-    asked = json.load(sys.stdin)
+    """Answer the questions on standard input."""
+    json.dump([path for asked in json.load(sys.stdin) for path in _found(asked)], sys.stdout)
+
+
+def _found(asked: dict[str, list[str]]) -> list[str]:
     patterns = Patterns([bytes.fromhex(pattern) for pattern in asked["patterns"]])
     hashes = set(asked["sha256s"])
-    found = [
+    return [
         path
         for path in asked["files"]
         if _holds_any(path, patterns) or (hashes and _sha256(path) in hashes)
     ]
-    json.dump(found, sys.stdout)
 
 
 def _holds_any(path: str, patterns: Patterns) -> bool:

@@ -3,9 +3,9 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -316,49 +316,50 @@ def photos_elsewhere(
     )
 
 
-def traces(files: Iterable[Path], values: Iterable[bytes]) -> list[Path]:
-    """The files in which one of these values occurs, whole or in a piece of 256 bytes.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Files, and what is looked for in them.
 
-    A file that is not there holds none. The search runs in a process of its own, see `bytesearch`.
+    Attributes:
+        files: one that is not there holds nothing.
+        values: for example erased vectors as they were stored: a file holds one whole or in a piece
+            of 256 bytes. Empty ones are ignored.
+        sha256s: that the content of a whole file may have, whatever it is called.
+    """
 
-    Args:
-        files: what to look through.
-        values: for example erased vectors as they were stored; empty ones are ignored.
+    files: Collection[Path]
+    values: Collection[bytes] = ()
+    sha256s: Collection[str] = ()
+
+    def question(self) -> dict[str, list[str]]:
+        """As `bytesearch` reads it."""
+        pieces = {
+            value[start : start + _PIECE_BYTES].hex()
+            for value in self.values
+            for start in range(0, len(value), _PIECE_BYTES)
+        }
+        return {
+            "files": [str(path) for path in self.files],
+            "patterns": sorted(pieces),
+            "sha256s": sorted(self.sha256s),
+        }
+
+
+def traces(*looks: Look) -> list[Path]:
+    """The files in which something of what is looked for occurs.
+
+    All is looked for by one process beside this one, see `bytesearch`.
 
     Raises:
         StoreError: a file cannot be read.
     """
-    pieces = {
-        value[start : start + _PIECE_BYTES]
-        for value in values
-        for start in range(0, len(value), _PIECE_BYTES)
-    }
-    return _found(files, patterns=sorted(piece.hex() for piece in pieces))
-
-
-def copies(files: Iterable[Path], sha256s: Iterable[str]) -> list[Path]:
-    """The files whose content has one of these hashes, whatever they are called.
-
-    Raises:
-        StoreError: a file cannot be read.
-    """
-    return _found(files, sha256s=sorted(sha256s))
-
-
-def _found(
-    files: Iterable[Path], patterns: Sequence[str] = (), sha256s: Sequence[str] = ()
-) -> list[Path]:
-    if not patterns and not sha256s:
+    asked = [look.question() for look in looks if look.files and (look.values or look.sha256s)]
+    if not asked:
         return []
-    question = {
-        "files": [str(path) for path in files],
-        "patterns": list(patterns),
-        "sha256s": list(sha256s),
-    }
     command = [sys.executable, str(Path(__file__).with_name("bytesearch.py"))]
     try:
         found = subprocess.run(
-            command, input=json.dumps(question), capture_output=True, text=True, check=True
+            command, input=json.dumps(asked), capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError) as error:
         raise StoreError(f"The search for traces of what was erased failed: {error}.") from error

@@ -20,7 +20,7 @@ from sqlalchemy import (
     true,
 )
 
-from retrieval.catalogue.erasing.erasure import traces
+from retrieval.catalogue.erasing.erasure import Look, traces
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.former_names import edits_naming
 from retrieval.catalogue.http.replies import replies
@@ -85,7 +85,7 @@ def files_naming(files: Iterable[Path], home: Path, mentions: Mentions) -> list[
     named = {path for path in every if mentions.stand_in(str(path.relative_to(home)))}
     forms = [form.encode("utf-8", "surrogateescape") for form in mentions.forms()]
     texts = [path for path in every if path not in named and _is_text(path, home)]
-    for path in traces(texts, forms):
+    for path in traces(Look(texts, forms)):
         if path.stat().st_size <= _MOST_BYTES:
             text = path.read_bytes().decode("utf-8", "replace")
             if mentions.stand_in(text) or mentions.stand_in(_unescaped(text)):
