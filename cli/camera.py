@@ -3,24 +3,29 @@
 import json
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from queue import Empty, Full, Queue
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import Run, command
+from cli.outlet import Outlet
 from retrieval.errors import NotFound
 
 if TYPE_CHECKING:
+    from retrieval.catalogue.events.records import Event
     from retrieval.collection.tracks.live import Camera
     from retrieval.collection.tracks.sightings import Sighting
     from retrieval.collection.tracks.watching import Pulse
+    from retrieval.service import Service
 
-_WAITING = 100  # messages to a webhook that does not answer; further ones are dropped, and told
+# Messages to a webhook, and sightings for an event, that wait at most; a sighting is some 10 kB.
+_MESSAGES, _SIGHTINGS = 100, 10_000
+# For what still waits at the end: a receiver's answer; a catalogue that another process writes.
+_LAST_MESSAGES_S, _LAST_SIGHTINGS_S = 10.0, 60.0
 
 
 def register(app: typer.Typer) -> None:
@@ -60,28 +65,51 @@ def camera(
     from retrieval.collection.tracks.live import Camera
     from retrieval.collection.tracks.watching import Pulse
 
-    told = _Webhook(run, webhook) if webhook is not None else None
+    post = None if webhook is None else _poster(run, webhook)
     with run.service() as service:
         made = None if event is None else service.events.find(event)
-        try:
-            with Camera(source, run.remark, stall_s=stall) as opened, ending(run, opened):
-                for each in service.watch_camera(opened, gap_s=gap, pulse_s=every, tell=run.remark):
-                    if isinstance(each, Pulse):
-                        _show_pulse(run, each)
-                        continue
-                    _show(run, each)
-                    if told is not None:
-                        told.post({"camera": opened.name, **each.document()})
-                    if made is not None and each.ended:
-                        service.events.add_sighting(made, opened.name, each)
-        except NotFound as error:
-            raise NotFound(f"Watching ends: {event!r} was deleted meanwhile.") from error
-        finally:
+        with Camera(source, run.remark, stall_s=stall) as opened, ending(run, opened):
+            told = None if post is None else Outlet("the webhook", post, run.remark, _MESSAGES)
+            noted = None
             if made is not None:
-                with suppress(NotFound):  # it was deleted
-                    service.events.settle(made)
-            if told is not None:
-                told.close()
+                note = partial(service.events.add_sighting, made, opened.name)
+                noted = Outlet(f"event {made.name!r}", note, run.remark, _SIGHTINGS)
+            for each in service.watch_camera(opened, gap_s=gap, pulse_s=every, tell=run.remark):
+                if noted is not None and noted.gone is not None:
+                    break
+                if isinstance(each, Pulse):
+                    _show_pulse(run, each)
+                    continue
+                _show(run, each)
+                if told is not None:
+                    told.put({"camera": opened.name, **each.document()})
+                if noted is not None and each.ended:
+                    noted.put(each)
+        if told is not None:
+            told.close(_LAST_MESSAGES_S)
+        if made is not None and noted is not None:
+            _settle(service, made, noted)
+
+
+def _settle(service: "Service", event: "Event", noted: "Outlet[Sighting]") -> None:
+    """Decide an event when all sightings are in it."""
+    noted.close(_LAST_SIGHTINGS_S)
+    try:
+        if noted.gone is not None:
+            raise noted.gone
+        service.events.settle(event)
+    except NotFound as error:
+        raise NotFound(f"Watching ends: {event.name!r} was deleted meanwhile.") from error
+
+
+def _poster(run: Run, url: str) -> Callable[[dict[str, Any]], None]:
+    """What posts a message there, signed."""
+    from retrieval.collection.webhooks import check_webhook, send
+
+    secret = run.settings.webhook_secret
+    plain = None if secret is None else secret.get_secret_value()
+    check_webhook(url, plain)
+    return lambda document: send(url, document, plain)
 
 
 @contextmanager
@@ -123,47 +151,3 @@ def _show_pulse(run: Run, pulse: "Pulse") -> None:
         f"{pulse.looked_per_s:.1f} pictures per second looked at of {pulse.received_per_s:.1f};"
         f" {pulse.latency_ms:.0f} ms each; {pulse.dropped} dropped so far"
     )
-
-
-class _Webhook:
-    """Posts sightings in a thread: a receiver that is slow or away holds no camera up."""
-
-    def __init__(self, run: Run, url: str) -> None:
-        from retrieval.collection.webhooks import check_webhook
-
-        secret = run.settings.webhook_secret
-        self._secret = None if secret is None else secret.get_secret_value()
-        check_webhook(url, self._secret)
-        self._run, self._url = run, url
-        self._waiting: Queue[dict[str, Any] | None] = Queue(_WAITING)
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-
-    def post(self, document: dict[str, Any]) -> None:
-        """Queue a message; dropped where too many wait."""
-        try:
-            self._waiting.put_nowait(document)
-        except Full:
-            self._run.remark(f"the webhook does not keep up: a message to {self._url} was dropped")
-
-    def close(self) -> None:
-        """Send what waits, for a few seconds."""
-        with suppress(Full):
-            self._waiting.put_nowait(None)
-            self._thread.join(10)
-
-    def _work(self) -> None:
-        from retrieval.collection.webhooks import send
-        from retrieval.errors import RollcallError
-
-        while True:
-            try:
-                document = self._waiting.get(timeout=60)
-            except Empty:
-                continue
-            if document is None:
-                return
-            try:
-                send(self._url, document, self._secret)
-            except RollcallError as error:
-                self._run.remark(str(error))

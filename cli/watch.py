@@ -1,20 +1,24 @@
 """`watch`: a folder whose new photos and videos are taken as they come."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import Run, command
-from retrieval.errors import NotFound, SettingInvalid
+from retrieval.errors import NotFound, SettingInvalid, StoreError
 from retrieval.photos.kinds import has_photo_ending, has_video_ending
 
 if TYPE_CHECKING:
     from retrieval.files.watching import Mark, Taken
     from retrieval.service import Service
+
+_FIRST_PAUSE_S, _MOST_PAUSE_S = 1.0, 30.0  # before a file is tried again
 
 
 def register(app: typer.Typer) -> None:
@@ -58,10 +62,13 @@ def watch(
             threading.Event(),
             settled_s=settled,
             once=once,
+            tell=run.remark,
         )
         try:
             run.remark(f"watching {place}; Ctrl-C ends")
-            _take(run, service, place, number, taken, found)
+            for path, mark in found:
+                take = partial(_take, run, service, place, number, taken, path, mark)
+                take() if once else _in_time(run, take)
         except NotFound as error:
             if number is None:
                 raise
@@ -92,19 +99,34 @@ def _take(
     folder: Path,
     event: int | None,
     taken: "Taken",
-    found: "Iterator[tuple[Path, Mark]]",
+    path: Path,
+    mark: "Mark",
 ) -> None:
-    """Take each file, and write down that it was taken once that is so."""
-    for path, mark in found:
-        if event is None:
-            outcome, why = _enrol(service, folder, path)
-        else:
-            outcome, why = _add(run, service, event, path)
-        taken.add(path, mark)
-        run.rejected |= outcome == "rejected"
-        run.print(
-            f"{path.relative_to(folder)}: {outcome}{f' ({why})' if why else ''}", markup=False
-        )
+    """Take a file, and write down that it was taken once that is so."""
+    if event is None:
+        outcome, why = _enrol(service, folder, path)
+    else:
+        outcome, why = _add(run, service, event, path)
+    taken.add(path, mark)
+    run.rejected |= outcome == "rejected"
+    run.print(f"{path.relative_to(folder)}: {outcome}{f' ({why})' if why else ''}", markup=False)
+
+
+def _in_time(run: Run, take: Callable[[], None]) -> None:
+    """Take a file as soon as the catalogue can: a backup, or a full disk, ends no watching."""
+    pause = 0.0
+    while True:
+        try:
+            take()
+        except StoreError as error:
+            if not pause:
+                run.remark(f"{error} The folder's files wait meanwhile.")
+            pause = min(2 * pause or _FIRST_PAUSE_S, _MOST_PAUSE_S)
+            time.sleep(pause)
+            continue
+        if pause:
+            run.remark("it goes on")
+        return
 
 
 def _add(run: Run, service: "Service", event: int, path: Path) -> tuple[str, str | None]:

@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from retrieval.catalogue.events.cameras import sighting_name
 from retrieval.catalogue.events.records import Event, NewPhoto, Reject, Seconds
@@ -14,13 +16,13 @@ from retrieval.collection.tracks.following import joined
 from retrieval.collection.tracks.identifying import Advance, see
 from retrieval.collection.tracks.sightings import Sighting
 from retrieval.collection.tracks.track import Track
-from retrieval.errors import InferenceFailed, PhotoError
+from retrieval.errors import FaceUnusable, InferenceFailed, PhotoError
 from retrieval.events.documents import TakenPhoto
 from retrieval.events.host import Host
 from retrieval.photos.moments import taken_at, wall_clock
 from retrieval.photos.video_info import VideoInfo
 from retrieval.photos.videos import is_video, opened
-from retrieval.values import Source
+from retrieval.values import Faces, Source
 
 BATCH_PHOTOS = 16  # photos per transaction; bounds the memory of a batch as well
 
@@ -226,7 +228,12 @@ def new_video(
 
 
 def take_sighting(host: Host, event: Event, camera: str, sighting: Sighting) -> None:
-    """Add a camera's sighting: one appearance, with when it began and how long it was."""
+    """Add a camera's sighting: one appearance, with when it began and how long it was.
+
+    Raises:
+        FaceUnusable: the collection changed its model meanwhile, and the new one finds no face in
+            the sighting's picture.
+    """
     track = sighting.track
     box = track.best[0].faces.detections.boxes[0]
     length = max(sighting.last - sighting.first, 0.0)
@@ -244,7 +251,7 @@ def take_sighting(host: Host, event: Event, camera: str, sighting: Sighting) -> 
             width=int(box[0] + box[2]),
             height=int(box[1] + box[3]),
             taken_at=began,
-            faces=track.faces(),
+            faces=_faces_of(active_model, sighting),
             pictures=[picture] if host.keeping.thumbnails and picture else (),
             seconds=length,
             times=[Seconds(0.0, length, best)],
@@ -253,6 +260,24 @@ def take_sighting(host: Host, event: Event, camera: str, sighting: Sighting) -> 
         host.catalogue.albums.add(collection.id, event.id, [new], [], collection.fingerprint)
 
     host.steadily(work)
+
+
+def _faces_of(active_model: ActiveModel, sighting: Sighting) -> Faces:
+    """The sighting's face with a vector of the collection's model: where it was changed, anew."""
+    faces, collection = sighting.track.faces(), active_model.collection
+    if sighting.fingerprint == collection.fingerprint:
+        return faces
+    picture = Source("sighting.jpg", sighting.track.best[0].picture)
+    (found,) = active_model.pipeline.process([picture])
+    if isinstance(found, PhotoFailure) or not len(found.faces):
+        who, at = sighting.person or "Somebody unknown", sighting.began.astimezone()
+        raise FaceUnusable(
+            f"{who}, seen from {at:%H:%M:%S}, is left out: the collection's"
+            " model was changed meanwhile, and the new one finds no face in the picture."
+        )
+    boxes = found.faces.detections.boxes
+    largest = int(np.argmax(boxes[:, 2] * boxes[:, 3]))
+    return replace(faces, vectors=found.faces.vectors[largest : largest + 1])
 
 
 def _rejected(source: Source, failure: PhotoFailure) -> PhotoTaken:

@@ -4,7 +4,8 @@ A file is complete when neither its size nor its time of change has changed for 
 it open for writing as far as the system tells, and it is no longer called as a program calls what
 it still writes. Changes are told by the system (watchdog); the folder is also listed now and then,
 since network drives tell nothing and a queue of changes may overflow. What was taken is written
-down by path, size and time, so that a restart takes nothing twice.
+down by path, size and time, so that a restart takes nothing twice. A folder that goes away
+(deleted, renamed, unmounted, closed to us) is waited for, and watched anew when one stands there.
 """
 
 import json
@@ -13,11 +14,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from retrieval.errors import DataInvalid, SettingInvalid
+from retrieval.files.output import cannot_write
 from retrieval.files.private import make_folder, open_text
 
 SETTLED_S = 2.0  # without a change: most programs that write pause for less
@@ -60,11 +62,18 @@ class Taken:
         return self._marks.get(str(path)) == mark
 
     def add(self, path: Path, mark: Mark) -> None:
-        """Write down that a file was taken."""
+        """Write down that a file was taken.
+
+        Raises:
+            StoreError: it cannot be written down.
+        """
+        try:
+            self._file.write(json.dumps([str(path), *mark]) + "\n")  # also a name that is no UTF-8
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
         self._marks[str(path)] = mark
-        self._file.write(json.dumps([str(path), *mark]) + "\n")  # also a name that is no UTF-8
-        self._file.flush()
-        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the list."""
@@ -79,6 +88,7 @@ def complete(
     *,
     settled_s: float = SETTLED_S,
     once: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Iterator[tuple[Path, Mark]]:
     """Give out files below a folder when they are complete, in the order in which they are.
 
@@ -91,20 +101,53 @@ def complete(
         stopped: ends it.
         settled_s: without a change, after which a file is complete.
         once: ends when the folder holds nothing that is not taken.
+        tell: is told that the folder is away, that one is there again, and that the system does not
+            tell of its changes.
 
     Raises:
-        DataInvalid: see `check_folder`; or the system cannot tell of its changes.
+        DataInvalid: see `check_folder`; with `once` also where the folder goes away.
         SettingInvalid: watchdog is not installed.
     """
     check_folder(folder)
+    away = False
+    while not stopped.is_set():
+        which = _identity(folder)
+        if once:
+            check_folder(folder)
+        if which is None:
+            if not away:
+                tell(f"{folder} is away (deleted, renamed, unmounted or closed); waiting for it")
+            away = True
+            stopped.wait(_TICK_S)
+            continue
+        if away:
+            tell(f"{folder} is there again")
+        away = False
+        yield from _while_there(folder, which, taken, wanted, stopped, settled_s, once, tell)
+        if once and _identity(folder) == which:
+            return
+
+
+def _while_there(
+    folder: Path,
+    which: "_Identity",
+    taken: Taken,
+    wanted: Callable[[str], bool],
+    stopped: threading.Event,
+    settled_s: float,
+    once: bool,
+    tell: Callable[[str], None],
+) -> Iterator[tuple[Path, Mark]]:
+    """As `complete`, as long as this very folder stands there."""
     changed = _Changes()
-    with changed.of(folder):
-        seen: dict[Path, tuple[Mark, float]] = {}
-        listed = -_LISTED_EVERY_S
-        while not stopped.is_set():
+    seen: dict[Path, tuple[Mark, float]] = {}
+    listed = -_LISTED_EVERY_S
+    with changed.of(folder, tell) as fails:
+        while not stopped.is_set() and _identity(folder) == which:
             now = time.monotonic()
             names = changed.take()
             if now - listed >= _LISTED_EVERY_S or names is None:
+                fails()
                 names, listed = _below(folder), now
             for path in names:
                 if wanted(path.name) and not _unfinished(path, folder) and path not in seen:
@@ -113,6 +156,19 @@ def complete(
             if once and not seen:
                 return
             stopped.wait(_TICK_S)
+
+
+_Identity = tuple[int, int]  # device and inode
+
+
+def _identity(folder: Path) -> _Identity | None:
+    """Which folder stands there; None where there is none that can be listed."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    listable = folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+    return (found.st_dev, found.st_ino) if listable else None
 
 
 def check_folder(folder: Path) -> None:
@@ -187,8 +243,12 @@ class _Changes:
             found, self._paths = self._paths, set()
         return found
 
-    def of(self, folder: Path) -> Any:
-        """Watch a folder until the end of the block."""
+    @contextmanager
+    def of(self, folder: Path, tell: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+        """Watch a folder until the end of the block; gives what sees whether it still is watched.
+
+        Where the system does not tell of changes, the folder is listed alone, which is told.
+        """
         try:
             from watchdog.events import FileSystemEvent, FileSystemEventHandler
             from watchdog.observers import Observer
@@ -206,9 +266,33 @@ class _Changes:
                 paths = [Path(str(each)) for each in (event.src_path, event.dest_path) if each]
                 changes.note(event.event_type, event.is_directory, *paths)
 
-        observer = Observer()
-        observer.schedule(Handler(), str(folder), recursive=True)
-        return _Observing(observer, folder)
+        def not_told(why: object) -> None:
+            tell(
+                f"the system does not tell of changes in {folder} ({why}): it is listed every"
+                f" {_LISTED_EVERY_S:g} seconds"
+            )
+
+        observing: list[Any] = []
+
+        def look() -> None:
+            if any(not each.is_alive() for one in observing for each in one.emitters):
+                observing.pop().stop()
+                not_told("it watches too many folders")
+
+        try:
+            observer = Observer()
+            observing.append(observer)
+            observer.schedule(Handler(), str(folder), recursive=True)
+            observer.start()
+        except OSError as error:  # a folder below it is closed to us, or there are too many
+            observing.clear()
+            not_told(error.strerror or error)
+        try:
+            yield look
+        finally:
+            for one in observing:
+                one.stop()
+                one.join(5)
 
     def is_written(self, path: Path) -> bool:
         """Whether a program has changed a file and not closed it yet, where the system tells."""
@@ -230,21 +314,3 @@ class _Changes:
                 self._written.update(paths[1:])
             elif what in ("closed", "deleted"):
                 self._written.discard(paths[0])
-
-
-class _Observing:
-    """An observer's thread, for the time of a block."""
-
-    def __init__(self, observer: Any, folder: Path) -> None:
-        self._observer, self._folder = observer, folder
-
-    def __enter__(self) -> None:
-        try:
-            self._observer.start()
-        except OSError as error:  # a folder below it is closed to us, or there are too many
-            why = error.strerror or error
-            raise DataInvalid(f"The folder {self._folder} cannot be watched: {why}.") from error
-
-    def __exit__(self, *_: object) -> None:
-        self._observer.stop()
-        self._observer.join(5)

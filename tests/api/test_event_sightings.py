@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,6 @@ from retrieval.catalogue.http.api_keys import Role
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.collection.tracks.live import Shot
 from retrieval.collection.tracks.sightings import Watcher
-from retrieval.collection.tracks.tracker import TrackRule
 from retrieval.settings import Settings
 from tests.api.conftest import served
 from tests.api.painted import BLUE, RED, paint, painted_service
@@ -39,10 +39,11 @@ def camera(settings: Settings):
         event = service.events.create("Front door")
 
         def see(colour):
-            rule = service.steadily(lambda model: TrackRule.of(model.calibrated.gate()))
-            watcher, found = Watcher(service.catalogue, rule, 1.0), []
+            watcher, found, begun = Watcher(service.catalogue, 1.0), [], datetime.now(UTC)
             for n in range(12):
-                shot = Shot(squares((colour, 20 + n, 20)), n / 5, 0.0)
+                shot = Shot(
+                    squares((colour, 20 + n, 20)), n / 5, 0.0, begun + timedelta(seconds=n / 5)
+                )
                 found += service.steadily(lambda model, s=shot: list(watcher.see(model, s)))
             found += list(watcher.ended(np.inf))
             sighting = found[-1]

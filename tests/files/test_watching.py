@@ -1,6 +1,7 @@
 """A watched folder: files written slowly by another process, renamed, left half, or killed in."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -144,6 +145,54 @@ def test_links_hidden_and_other_files_are_left_alone(tmp_path):
 def test_a_folder_that_is_not_there_says_so(tmp_path):
     with pytest.raises(DataInvalid, match="no folder"):
         watch(Path(tmp_path / "gone"), tmp_path / "list.jsonl", threading.Event())
+
+
+@pytest.mark.parametrize("leaves", ["renamed", "deleted"])
+def test_a_folder_that_goes_away_is_waited_for_and_watched_when_it_is_back(tmp_path, leaves):
+    folder, told = tmp_path / "in", []
+    folder.mkdir()
+    (folder / "first.jpg").write_bytes(b"first")
+
+    def tell(line):
+        told.append(line)
+        if "waiting for it" in line:  # whoever took it away brings one back
+            (folder / "new").mkdir(parents=True)
+            (folder / "new" / "second.jpg").write_bytes(b"second")
+
+    with closing(Taken(tmp_path / "list.jsonl")) as taken:
+        stopped = threading.Event()
+        given = complete(folder, taken, has_photo_ending, stopped, settled_s=0.2, tell=tell)
+        path, mark = next(given)
+        taken.add(path, mark)
+        folder.rename(tmp_path / "old") if leaves == "renamed" else shutil.rmtree(folder)
+        path, mark = next(given)
+        assert path.read_bytes() == b"second"
+        assert [line.removeprefix(str(folder)).split(" (")[0] for line in told] == [
+            " is away",
+            " is there again",
+        ]
+        taken.add(path, mark)
+        # Another one in its place, without a moment in between: its changes are told as well.
+        folder.rename(tmp_path / "older")
+        folder.mkdir()
+        (folder / "third.jpg").write_bytes(b"third")
+        assert next(given)[0].name == "third.jpg"
+        given.close()
+
+
+def test_a_folder_that_goes_away_ends_what_was_to_be_done_once(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("first.jpg", "second.jpg"):
+        (folder / name).write_bytes(b"photo")
+    with closing(Taken(tmp_path / "list.jsonl")) as taken:
+        given = complete(
+            folder, taken, has_photo_ending, threading.Event(), settled_s=0.2, once=True
+        )
+        next(given)
+        shutil.rmtree(folder)
+        with pytest.raises(DataInvalid, match="no folder"):
+            list(given)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -42,11 +43,13 @@ class Shot:
         pixels: (h, w, 3) RGB uint8, upright.
         second: since the camera was first opened, by this machine's clock.
         arrived: when it came, by `time.monotonic`.
+        at: the same in UTC: a clock that is set meanwhile is right from the next picture on.
     """
 
     pixels: Pixels
     second: float
     arrived: float
+    at: datetime
 
 
 class Camera:
@@ -64,7 +67,7 @@ class Camera:
         self._is_file = is_file(source)
         self._begun = time.monotonic()
         self._changed = threading.Condition()
-        self._frame: tuple[VideoFrame, float] | None = None
+        self._frame: tuple[VideoFrame, float, datetime] | None = None
         self._stopped = threading.Event()
         self.ended = False  # a file was played to its end, or it was stopped
         self.unreadable: PhotoUnreadable | None = None  # why a file showed nothing
@@ -86,6 +89,11 @@ class Camera:
         self._stopped.set()
         self._thread.join(self._stall_s + 1)
 
+    @property
+    def second(self) -> float:
+        """Now, in seconds since it was first opened."""
+        return time.monotonic() - self._begun
+
     def newest(self, wait_s: float) -> Shot | None:
         """The newest picture that nobody has taken; None where none comes in that time."""
         with self._changed:
@@ -94,11 +102,11 @@ class Camera:
             taken, self._frame = self._frame, None
         if taken is None:
             return None
-        frame, arrived = taken
+        frame, arrived, at = taken
         pixels = frame.to_ndarray(format="rgb24")
         turn = _TURNS.get(round(frame.rotation / 90) * 90 % 360)
         upright = pixels if turn is None else np.ascontiguousarray(cv2.rotate(pixels, turn))
-        return Shot(upright, arrived - self._begun, arrived)
+        return Shot(upright, arrived - self._begun, arrived, at)
 
     def _read(self) -> None:
         av = pyav()
@@ -109,7 +117,7 @@ class Camera:
                 with self._opened(av) as container:
                     self._play(container)
                 why = "it ended"
-            except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
+            except (av.error.FFmpegError, OSError, ValueError) as error:
                 why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             if self._is_file:
                 if not self.received:
@@ -141,6 +149,8 @@ class Camera:
         return opened
 
     def _play(self, container: "InputContainer") -> None:
+        if not container.streams.video:
+            raise ValueError("it sends no video")
         stream = container.streams.video[0]
         stream.thread_type = "NONE"  # threads of a decoder hold pictures back
         began, first, well = time.monotonic(), None, False
@@ -169,7 +179,7 @@ class Camera:
         with self._changed:
             self.received += 1
             self.dropped += self._frame is not None
-            self._frame = (frame, time.monotonic())
+            self._frame = (frame, time.monotonic(), datetime.now(UTC))
             self._changed.notify()
 
     def _finish(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Sighting:
         first, last: seconds since the camera was opened.
         answer: the decision, from the track as a whole.
         track: the last one of them.
+        fingerprint: of the model that made the track's vectors.
         latency_s: from the picture's arrival until this was told.
         ended: whether nobody was seen for the gap.
     """
@@ -46,6 +47,7 @@ class Sighting:
     last: float
     answer: TrackAnswer
     track: Track
+    fingerprint: str
     latency_s: float = 0.0
     ended: bool = False
 
@@ -70,14 +72,18 @@ class Sighting:
 class Watcher:
     """Follows a camera's pictures and says who comes and goes.
 
+    Where the collection changes its model, tracks begin anew: those of the other model cannot be
+    compared with them. Whoever has a name goes on by it.
+
     Args:
         catalogue: for names.
         gap_s: a sighting ends when its person was not seen for so long.
     """
 
-    def __init__(self, catalogue: Catalogue, rule: TrackRule, gap_s: float) -> None:
+    def __init__(self, catalogue: Catalogue, gap_s: float) -> None:
         self._catalogue, self._gap_s = catalogue, gap_s
-        self._follower = Follower(rule)
+        self._follower: Follower | None = None
+        self._fingerprint = ""
         self._open: list[Sighting] = []
         self._of_track: dict[int, Sighting] = {}
         self._left: set[int] = set()  # tracks whose sighting ended: they may come back
@@ -85,7 +91,6 @@ class Watcher:
         self._camera = CameraMotion()
         self._odd = False  # whether the picture behind it showed something else
         self._count = 0
-        self._opened_at = datetime.now(UTC)
 
     def see(self, active_model: ActiveModel, shot: Shot) -> Iterator[Sighting]:
         """Look at a picture; gives out sightings that begin, and those that end.
@@ -104,7 +109,7 @@ class Watcher:
         moved = self._camera.moved(shot.pixels, cut=cut)
         cut_at = shot.second if cut and moved is None else None
         frame = Frame(0, shot.second, shot.pixels, cut_at, moved)
-        (tracks,) = self._follower.look([frame], active_model.pipeline)
+        (tracks,) = self._follower_of(active_model).look([frame], active_model.pipeline)
         for track in tracks:
             if track.number in self._of_track:
                 self._of_track[track.number].last = shot.second
@@ -115,6 +120,15 @@ class Watcher:
         ]
         yield from self._decided(active_model, waiting, shot)
         yield from self.ended(shot.second)
+
+    def _follower_of(self, active_model: ActiveModel) -> Follower:
+        fingerprint = active_model.collection.fingerprint
+        if self._follower is None or fingerprint != self._fingerprint:
+            self._follower = Follower(TrackRule.of(active_model.calibrated.gate()))
+            self._fingerprint = fingerprint
+            self._of_track.clear()
+            self._left.clear()
+        return self._follower
 
     def _may_be_told(self, track: Track) -> bool:
         told = self._of_track.get(track.number)
@@ -134,6 +148,7 @@ class Watcher:
                 self._forget_unknown(track)
                 self._part(same, track)
                 same.last, same.track, same.answer = shot.second, track, answer
+                same.fingerprint = self._fingerprint
                 self._of_track[track.number] = same
                 continue
             if person is None and track.number in self._of_track:
@@ -147,14 +162,18 @@ class Watcher:
         if not tracks:
             return ()
         told = [n for n, sighting in self._of_track.items() if sighting.person is not None]
-        others = [self._follower.tracks[n] for n in told]
+        others = [self._tracks[n] for n in told]
         beside = [track for track in others if track not in tracks]
         return answers(active_model, self._catalogue, [*tracks, *beside])[: len(tracks)]
+
+    @property
+    def _tracks(self) -> dict[int, Track]:
+        return {} if self._follower is None else self._follower.tracks
 
     def _part(self, sighting: Sighting, track: Track) -> None:
         """Somebody is this track rather than those of their sighting that were seen with it."""
         own = [n for n, told in self._of_track.items() if told is sighting and n != track.number]
-        for other in [self._follower.tracks[n] for n in own]:
+        for other in [self._tracks[n] for n in own]:
             if other.first <= track.last and track.first <= other.last:
                 del self._of_track[other.number]
                 self._left.add(other.number)
@@ -170,9 +189,15 @@ class Watcher:
         self._count += 1
         first = shot.second if track.number in self._left else track.first
         self._left.discard(track.number)
-        began = self._opened_at + timedelta(seconds=first)
         sighting = Sighting(
-            self._count, answer.face.person, began, first, shot.second, answer, track
+            self._count,
+            answer.face.person,
+            shot.at - timedelta(seconds=shot.second - first),
+            first,
+            shot.second,
+            answer,
+            track,
+            self._fingerprint,
         )
         self._open.append(sighting)
         self._of_track[track.number] = sighting
@@ -188,6 +213,8 @@ class Watcher:
             for number in own:
                 del self._of_track[number]
             yield sighting
-        for track in self._follower.ended(second) if np.isfinite(second) else ():
+        if self._follower is None or not np.isfinite(second):
+            return
+        for track in self._follower.ended(second):
             self._of_track.pop(track.number, None)
             self._left.discard(track.number)

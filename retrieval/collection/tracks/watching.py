@@ -10,8 +10,7 @@ from retrieval.catalogue.catalogue import Catalogue
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.tracks.live import Camera, Shot, Told
 from retrieval.collection.tracks.sightings import Sighting, Watcher
-from retrieval.collection.tracks.tracker import TrackRule
-from retrieval.errors import InferenceFailed
+from retrieval.errors import InferenceFailed, StoreError
 
 _WAIT_S = 0.25  # for a picture, before it is looked whether a sighting has ended
 
@@ -87,15 +86,16 @@ def watch(
         camera: what is watched; its pictures are dropped while one is looked at.
         gap_s: a sighting ends when its person was not seen for so long.
         pulse_s: how often it is said how watching goes.
-        tell: is told of a picture on which a network failed; the next one is looked at.
+        tell: is told of a picture on which a network failed, and of a catalogue that cannot be
+            asked; the next one is looked at.
         most_per_s: pictures that are looked at.
 
     Raises:
         PhotoUnreadable: the camera is a file, and no video.
     """
-    rule = steadily(lambda model: TrackRule.of(model.calibrated.gate()))
-    watcher, meter = Watcher(catalogue, rule, gap_s), _Meter(camera, pulse_s)
-    begun, looked_at = time.monotonic(), 0.0
+    steadily(lambda model: model.calibrated.gate())  # loaded before the first picture
+    watcher, meter = Watcher(catalogue, gap_s), _Meter(camera, pulse_s)
+    looked_at, last_told = 0.0, ""
     while not camera.ended:
         rest = looked_at + 1 / most_per_s - time.monotonic()
         if rest > 0:
@@ -103,13 +103,16 @@ def watch(
         shot = camera.newest(_WAIT_S)
         found: list[Sighting] = []
         if shot is None:
-            found = list(watcher.ended(time.monotonic() - begun))
+            found = list(watcher.ended(camera.second))
         else:
             looked_at = time.monotonic()
             try:
-                found = steadily(partial(_seen, watcher, shot))
-            except InferenceFailed as error:
-                tell(str(error))
+                found, told = steadily(partial(_seen, watcher, shot)), ""
+            except (InferenceFailed, StoreError) as error:
+                told = str(error)
+                if told != last_told:  # once, not for each picture
+                    tell(told)
+            last_told = told
             meter.looked(shot)
         for sighting in found:
             if shot is not None and not sighting.ended:

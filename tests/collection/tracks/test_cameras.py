@@ -12,8 +12,8 @@ import pytest
 
 from cli.camera import ending
 from retrieval.collection.tracks.live import Camera, shown
-from retrieval.collection.tracks.watching import Pulse
-from retrieval.errors import PhotoUnreadable
+from retrieval.collection.tracks.watching import Pulse, watch
+from retrieval.errors import CatalogueUnavailable, PhotoUnreadable
 from tests.api.painted import BLUE, GREEN, RED
 from tests.events.conftest import service, settings  # noqa: F401  Red and Green are enrolled
 from tests.made_videos import squares, write_video
@@ -111,6 +111,37 @@ def test_pictures_are_dropped_and_never_queued(tmp_path):
         assert opened.newest(0) is not None
         assert opened.newest(0) is None
         assert (opened.received, opened.dropped) == (20, 19)
+
+
+def test_a_catalogue_that_is_locked_for_a_while_ends_no_watching(service, tmp_path):  # noqa: F811
+    frames = [squares((RED, 20 + n, 20)) for n in range(60)]
+    video = write_video(tmp_path / "door.mp4", frames, fps=20)
+    asked, told = [], []
+
+    def steadily(work):
+        asked.append(work)
+        if 1 < len(asked) < 5:  # the first look for thresholds goes well
+            raise CatalogueUnavailable("The catalogue is locked.")
+        return service.steadily(work)
+
+    with Camera(str(video), lambda line: None) as opened:
+        found = watch(steadily, service.catalogue, opened, gap_s=5, pulse_s=60, tell=told.append)
+        states = [(each.person, each.document()["state"]) for each in found]
+    assert states == [("Red", "began"), ("Red", "ended")]
+    assert told == ["The catalogue is locked."]
+
+
+def test_a_stream_of_sound_alone_says_so(tmp_path):
+    sound = write_video(tmp_path / "sound.ts", [], sound=True).read_bytes()
+    camera, told = LoopbackCamera(sound, ["whole"]), []
+    try:
+        with Camera(camera.url, told.append):
+            deadline = time.monotonic() + 60
+            while not told and time.monotonic() < deadline:
+                time.sleep(0.01)
+    finally:
+        camera.close()
+    assert "no picture (it sends no video)" in told[0]
 
 
 def test_sightings_go_into_an_event_with_their_moments(service, tmp_path):  # noqa: F811
