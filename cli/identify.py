@@ -266,13 +266,17 @@ def verify(
             "--face", metavar="N", min=1, help="Which face of the first photo, as identify counts."
         ),
     ] = None,
+    other_face: Annotated[
+        int | None,
+        typer.Option("--other-face", metavar="N", min=1, help="Which face of the second photo."),
+    ] = None,
 ) -> None:
     """Say whether a photo shows the same person as another photo, or as somebody enrolled."""
     place = location_of(other)
     is_photo = isinstance(place, Url) or place.is_file()
     against = Source(other, place) if is_photo else other
     with run.service() as service:
-        verdict = service.verify(Source(photo, location_of(photo)), against, face)
+        verdict = service.verify(Source(photo, location_of(photo)), against, face, other_face)
         entry = run.entry(photo=photo, **verdict.document())
         note(service.catalogue, [entry])
     word = "the same person" if verdict.same else "not shown to be the same person"

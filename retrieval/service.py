@@ -216,19 +216,26 @@ class Service(OpenCollection):
             lambda model: model.like(source, limit) if like else model.search(source, limit)
         )
 
-    def verify(self, source: Source, other: Source | str, face: int | None = None) -> Verification:
+    def verify(
+        self,
+        source: Source,
+        other: Source | str,
+        face: int | None = None,
+        other_face: int | None = None,
+    ) -> Verification:
         """Say whether a photo shows the same person as another photo, or as an enrolled person.
 
         Args:
             source: a photo with one dominant face.
             other: such a photo, or a person's name.
-            face: number of the face of `source` that is meant, as `identify` counts.
+            face, other_face: numbers of the faces that are meant, as `identify` counts; None for
+                the dominant one.
 
         Raises:
             PhotoError: a photo cannot be read, or shows no face or several.
             NotFound: nobody of that name is enrolled, or they have no photo.
         """
-        return self.steadily(lambda model: model.verify(source, other, face))
+        return self.steadily(lambda model: model.verify(source, other, face, other_face))
 
     # People and photos
 

@@ -204,7 +204,13 @@ class Collection:
         return list(self._service.search(_source(photo), limit, like=like).hits)
 
     def verify(
-        self, photo: PhotoInput, other: PhotoInput | None = None, *, person: str | None = None
+        self,
+        photo: PhotoInput,
+        other: PhotoInput | None = None,
+        *,
+        person: str | None = None,
+        face: int | None = None,
+        other_face: int | None = None,
     ) -> Verification:
         """Say whether a photo shows the same person as another photo, or as somebody enrolled.
 
@@ -212,6 +218,7 @@ class Collection:
             photo: with one dominant face.
             other: such a photo, or None where a person is named.
             person: the name of somebody enrolled.
+            face, other_face: which face of each photo is meant, by number as `identify` counts.
 
         Raises:
             InputError: neither or both are given.
@@ -221,7 +228,7 @@ class Collection:
         if (other is None) == (person is None):
             raise InputError("Give another photo, or person='NAME': one of the two.")
         against = _source(other) if other is not None else person or ""
-        return self._service.verify(_source(photo), against)
+        return self._service.verify(_source(photo), against, face, other_face)
 
     # Events
 

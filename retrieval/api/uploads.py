@@ -5,7 +5,7 @@ from collections.abc import Sequence, Sized
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from fastapi import File, UploadFile
+from fastapi import File, Form, UploadFile
 from pydantic import AfterValidator
 from starlette.datastructures import UploadFile as Upload
 
@@ -16,6 +16,12 @@ from retrieval.settings import Settings
 from retrieval.values import Source
 
 Photo = Annotated[UploadFile, File(description="A photo.")]
+FaceNumber = Annotated[
+    int | None,
+    Form(
+        ge=1, le=1000, description="Number of the face that is meant, as an identification counts."
+    ),
+]
 
 # Control characters and halves of surrogate pairs: no line shows them, and PostgreSQL keeps no NUL.
 _UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")

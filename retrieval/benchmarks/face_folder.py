@@ -100,7 +100,7 @@ def read(
 
 
 def _clear(found: FoundFaces) -> int:
-    return dominant(found.detections.boxes)
+    return dominant(found.detections.boxes, name=found.name)
 
 
 def _batches(photos: Sequence[tuple[str, Path]]) -> list[Sequence[tuple[str, Path]]]:

@@ -333,7 +333,13 @@ class ActiveModel:
         hits = alike(calibrated.gallery, clusters, words, faces, probes)[:limit]
         return PhotoHits(tuple(hits), threshold, self.collection.fingerprint)
 
-    def verify(self, source: Source, other: Source | str, face: int | None = None) -> Verification:
+    def verify(
+        self,
+        source: Source,
+        other: Source | str,
+        face: int | None = None,
+        other_face: int | None = None,
+    ) -> Verification:
         """Say whether two photos, or a photo and a person, are of one; see `Service.verify`."""
         calibrated = self.calibrated
         gate = calibrated.gate()
@@ -349,7 +355,8 @@ class ActiveModel:
             score, against = float(hits.scores[0, 0]), f"person {person.called}"
             threshold = gate.of_person
         else:
-            shown = self._one(other, enrollable).faces.vectors[0]
+            meant = partial(enrollable, face=other_face, option="other-face")
+            shown = self._one(other, meant).faces.vectors[0]
             score, against = float(probe[0] @ shown), f"photo {other.name}"
             threshold = gate.of_photos
         model = self.collection.fingerprint

@@ -279,16 +279,16 @@ def tagged(found: FoundFaces, regions: Sequence[FaceBox]) -> int:
     raise NoFace("No face was found where the photo is tagged. Tag it anew, or take another photo.")
 
 
-def enrollable(found: FoundFaces, face: int | None = None) -> int:
-    """The face that an enrolment photo means.
+def enrollable(found: FoundFaces, face: int | None = None, option: str = "face") -> int:
+    """The face that an enrolment photo means, by its number if there is one; see `dominant`.
 
     Raises:
         NoFace, SeveralFaces, NotFound, FaceUnusable: see the messages.
     """
-    row = dominant(found.detections.boxes, chosen=face)
+    row = dominant(found.detections.boxes, name=found.name, chosen=face, option=option)
     reason = found.quality.reasons[row]
     if reason is not None:
-        raise FaceUnusable(f"The face cannot be used: {reason}. Take another photo.")
+        raise FaceUnusable(f"{found.name}: the face cannot be used: {reason}. Take another photo.")
     return row
 
 

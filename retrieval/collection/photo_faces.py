@@ -46,13 +46,14 @@ class FoundFaces:
     """A photo's faces before they are embedded, in pixels of the upright original.
 
     Attributes:
-        sha256, width, height: of the photo.
+        name, sha256, width, height: of the photo.
         detections, quality: one row per face, in the order in which faces are counted.
         chips: (n, ...) uint8, cut as the embedder wants them.
         pictures: JPEG files to show, one per face, or none at all.
         turned: degrees clockwise by which the photo must be turned to stand upright.
     """
 
+    name: str
     sha256: str
     width: int
     height: int

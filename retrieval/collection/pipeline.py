@@ -354,8 +354,8 @@ class Pipeline:
             min_face_px=self._min_face_px,
         )
         chips = self._chips(sharp, detections.landmarks)
-        size = sharp.width, sharp.height
-        return FoundFaces(sharp.sha256, *size, detections, quality, chips, turned=turned)
+        of = sharp.name, sharp.sha256, sharp.width, sharp.height
+        return FoundFaces(*of, detections, quality, chips, turned=turned)
 
     def _sharp(self, photo: PhotoSizes, landmarks: Floats) -> Photo:
         """The photo so large that no chip of these faces is enlarged, if it has the pixels."""

@@ -102,13 +102,14 @@ def cut_off(boxes: Floats, width: int, height: int) -> Floats:
     return np.asarray(np.clip(1 - inside, 0, 1), np.float32)
 
 
-def dominant(boxes: Floats, *, chosen: int | None = None, name: str = "the photo") -> int:
+def dominant(boxes: Floats, *, name: str, chosen: int | None = None, option: str = "face") -> int:
     """Row of the face that a photo of one person is meant to show.
 
     Args:
         boxes: (n, 4) xywh, in the order in which faces are counted.
-        chosen: the number of the face that the user named, from 1.
         name: the photo's, for messages.
+        chosen: the number of the face that the user named, from 1.
+        option: by which the command line takes that number, for messages.
 
     Raises:
         NoFace: there is none.
@@ -126,7 +127,7 @@ def dominant(boxes: Floats, *, chosen: int | None = None, name: str = "the photo
             f"{name}: {len(boxes)} faces were found and the largest has only "
             f"{size[order[0]] / size[order[1]]:.1f} times the area of the next, "
             f"{DOMINANT_RATIO:.0f} times are needed. Cut the photo, or say which face is meant: a "
-            f"number from 1 to {len(boxes)}, {COUNTED}."
+            f"number from 1 to {len(boxes)}, {COUNTED}. On the command line: --{option} N."
         )
     return int(order[0])
 

@@ -102,9 +102,9 @@ def test_no_translation_is_of_a_sentence_that_nobody_says(language: str) -> None
             "Die Person mit der Nummer 7 gibt es in dieser Sammlung nicht mehr.",
         ),
         (
-            "The face cannot be used: too small: 12 px, at least 24 are needed."
+            "ann.jpg: the face cannot be used: too small: 12 px, at least 24 are needed."
             " Take another photo.",
-            "Das Gesicht ist nicht brauchbar: zu klein: 12 px, mindestens 24 sind nötig."
+            "ann.jpg: Das Gesicht ist nicht brauchbar: zu klein: 12 px, mindestens 24 sind nötig."
             " Nehmen Sie ein anderes Foto.",
         ),
         (

@@ -133,6 +133,13 @@ def test_people_of_a_group_photo_are_enrolled_each_by_their_own_face(
     told = document(rollcall(home, "verify", both, bob, "--face", "2", "--json"))
     assert told["same"]
     assert not document(rollcall(home, "verify", both, bob, "--face", "1", "--json"))["same"]
+    unclear = rollcall(home, "verify", hers[1], both)
+    assert unclear.exit_code == 2
+    assert f"{both}: 2 faces were found" in " ".join(unclear.stderr.split())
+    assert "--other-face N" in unclear.stderr
+    for number, same in (("1", True), ("2", False)):
+        words = ("verify", hers[1], both, "--other-face", number, "--json")
+        assert document(rollcall(home, *words))["same"] is same
 
 
 def test_of_a_photo_that_is_enrolled_for_one_another_face_is_named_and_the_same_one_is_not(

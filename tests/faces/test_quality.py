@@ -132,16 +132,17 @@ def squares(*sides_at: tuple[float, float]) -> Floats:
 
 
 def test_a_single_face_is_dominant() -> None:
-    assert dominant(squares((10, 0))) == 0
+    assert dominant(squares((10, 0)), name="") == 0
 
 
 def test_the_largest_face_is_dominant_when_it_has_twice_the_area_of_the_next() -> None:
-    assert dominant(squares((10, 50), (14.2, 0), (3, 90))) == 1
+    assert dominant(squares((10, 50), (14.2, 0), (3, 90)), name="") == 1
 
 
 def test_without_a_dominant_face_the_photo_is_refused_with_what_to_do() -> None:
     with pytest.raises(
-        SeveralFaces, match=r"ann\.jpg: 3 faces .* 1\.9 times .* 2 times .* number from 1 to 3"
+        SeveralFaces,
+        match=r"ann\.jpg: 3 faces .* 1\.9 times .* 2 times .* number from 1 to 3.*: --face N",
     ):
         dominant(squares((10, 50), (13.8, 0), (3, 90)), name="ann.jpg")
 
@@ -153,10 +154,10 @@ def test_a_photo_without_a_face_is_refused() -> None:
 
 def test_the_user_names_a_face_by_its_number() -> None:
     boxes = squares((10, 0), (30, 40), (10, 90))
-    assert [dominant(boxes, chosen=number) for number in (1, 2, 3)] == [0, 1, 2]
+    assert [dominant(boxes, name="", chosen=number) for number in (1, 2, 3)] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("chosen", [0, -1, 3])
 def test_a_number_that_no_face_has_is_refused(chosen: int) -> None:
     with pytest.raises(NotFound, match=f"number {chosen}; 2 found"):
-        dominant(squares((10, 0), (10, 50)), chosen=chosen)
+        dominant(squares((10, 0), (10, 50)), name="", chosen=chosen)

@@ -22,7 +22,7 @@ from retrieval.api.routing import (
     Once,
     router,
 )
-from retrieval.api.uploads import check_count, photo_sources
+from retrieval.api.uploads import FaceNumber, check_count, photo_sources
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.names import clean_name
 from retrieval.catalogue.records import Enrolment, EnrolmentOutcome, NewFace
@@ -35,12 +35,6 @@ routes = router("people")
 
 Name = Annotated[str, Form(min_length=1, max_length=200, description="The person's name.")]
 Photos = Annotated[list[UploadFile], File(description="Photos that show this person.")]
-Face = Annotated[
-    int | None,
-    Form(
-        ge=1, le=1000, description="Number of the face that is meant, as an identification counts."
-    ),
-]
 Box = Annotated[
     str | None,
     Form(
@@ -74,7 +68,7 @@ async def create_person(
     person: Name,
     photos: Photos,
     external_id: Annotated[str | None, Form(max_length=200, description="Your own id.")] = None,
-    face: Face = None,
+    face: FaceNumber = None,
     box: Box = None,
     same_person: Annotated[
         bool,
@@ -107,7 +101,7 @@ async def add_photos_of_person(
     service: InGallery,
     person_id: PersonId,
     photos: Photos,
-    face: Face = None,
+    face: FaceNumber = None,
     box: Box = None,
 ) -> Any:
     """Add photos to a person."""

@@ -20,7 +20,7 @@ from retrieval.api.routing import (
     Once,
     router,
 )
-from retrieval.api.uploads import Photo, photo_source, video_name
+from retrieval.api.uploads import FaceNumber, Photo, photo_source, video_name
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.collection.answers import PhotoHits, Verification, identification
 from retrieval.collection.documents import (
@@ -173,15 +173,20 @@ async def verify(
     photo: Photo,
     other: Annotated[UploadFile | None, File(description="Another photo, or")] = None,
     person: Annotated[str | None, Form(max_length=200, description="a person's name.")] = None,
+    face: FaceNumber = None,
+    other_face: FaceNumber = None,
 ) -> Any:
-    """Say whether a photo shows the same person as another photo, or as somebody enrolled."""
+    """Say whether a photo shows the same person as another photo, or as somebody enrolled.
+
+    Of a photo with several faces, `face` or `other_face` says which is meant.
+    """
     if (other is None) == (person is None):
         raise SettingInvalid("Send either `other`, a photo, or `person`, a name.")
     source = await photo_source(photo)
     against = await photo_source(other) if other is not None else person or ""
 
     def work() -> VerificationDocument:
-        verdict = service.verify(source, against)
+        verdict = service.verify(source, against, face, other_face)
         document = verdict.document()
         context.catalogue.audit.record(
             [_asked(caller, service, "verify", source, document, verdict)]
