@@ -355,7 +355,7 @@ class ActiveModel:
             score, against = float(hits.scores[0, 0]), f"person {person.called}"
             threshold = gate.of_person
         else:
-            meant = partial(enrollable, face=other_face, option="other-face")
+            meant = partial(enrollable, face=other_face)
             shown = self._one(other, meant).faces.vectors[0]
             score, against = float(probe[0] @ shown), f"photo {other.name}"
             threshold = gate.of_photos

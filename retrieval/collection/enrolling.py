@@ -279,13 +279,13 @@ def tagged(found: FoundFaces, regions: Sequence[FaceBox]) -> int:
     raise NoFace("No face was found where the photo is tagged. Tag it anew, or take another photo.")
 
 
-def enrollable(found: FoundFaces, face: int | None = None, option: str = "face") -> int:
+def enrollable(found: FoundFaces, face: int | None = None) -> int:
     """The face that an enrolment photo means, by its number if there is one; see `dominant`.
 
     Raises:
         NoFace, SeveralFaces, NotFound, FaceUnusable: see the messages.
     """
-    row = dominant(found.detections.boxes, name=found.name, chosen=face, option=option)
+    row = dominant(found.detections.boxes, name=found.name, chosen=face)
     reason = found.quality.reasons[row]
     if reason is not None:
         raise FaceUnusable(f"{found.name}: the face cannot be used: {reason}. Take another photo.")

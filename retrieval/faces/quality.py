@@ -102,14 +102,13 @@ def cut_off(boxes: Floats, width: int, height: int) -> Floats:
     return np.asarray(np.clip(1 - inside, 0, 1), np.float32)
 
 
-def dominant(boxes: Floats, *, name: str, chosen: int | None = None, option: str = "face") -> int:
+def dominant(boxes: Floats, *, name: str, chosen: int | None = None) -> int:
     """Row of the face that a photo of one person is meant to show.
 
     Args:
         boxes: (n, 4) xywh, in the order in which faces are counted.
         name: the photo's, for messages.
         chosen: the number of the face that the user named, from 1.
-        option: by which the command line takes that number, for messages.
 
     Raises:
         NoFace: there is none.
@@ -127,7 +126,8 @@ def dominant(boxes: Floats, *, name: str, chosen: int | None = None, option: str
             f"{name}: {len(boxes)} faces were found and the largest has only "
             f"{size[order[0]] / size[order[1]]:.1f} times the area of the next, "
             f"{DOMINANT_RATIO:.0f} times are needed. Cut the photo, or say which face is meant: a "
-            f"number from 1 to {len(boxes)}, {COUNTED}. On the command line: --{option} N."
+            f"number from 1 to {len(boxes)}, {COUNTED}. On the command line: --face N, of a"
+            " second photo --other-face N."
         )
     return int(order[0])
 
