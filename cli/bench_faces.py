@@ -129,8 +129,8 @@ def _contender(run: Run, asked: str, paths: list[tuple[str, Path]]) -> "Contende
     pipeline = build_pipeline(settings, detector, embedder)
     try:
         with run.progress(f"photos by {asked}", len(paths)) as advance:
-            cache = settings.home / "bench"
-            found = embed(pipeline, detector, paths, cache, advance)
+            looks = detector, settings.detail, settings.working_px, settings.min_face_px
+            found = embed(pipeline, looks, paths, settings.home / "bench", advance)
         size = models.size(name, variant) / 1e6
         gate = default_gate(models.manifest, name)
         return Contender(asked, found, gate, face_ms(embedder), size)

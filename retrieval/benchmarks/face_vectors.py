@@ -1,7 +1,8 @@
 """A vector for each photo of a folder of people, or the reason why there is none; kept on disk.
 
 Embedding thousands of photos takes minutes, measuring on their vectors seconds: vectors are kept by
-what they depend on (detector, embedder's fingerprint, the photos' sizes and times).
+what they depend on: the embedder's fingerprint, settings and code of what finds faces and cuts them
+out, the photos' sizes and times.
 """
 
 import hashlib
@@ -15,6 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+import retrieval.collection.pipeline
+import retrieval.faces
+import retrieval.photos.decode
 from retrieval.benchmarks.progress import Advance, silent
 from retrieval.collection.photo_faces import FoundFaces, PhotoFailure
 from retrieval.collection.pipeline import Pipeline
@@ -24,6 +28,13 @@ from retrieval.protocols import Embedder
 from retrieval.values import Floats, Ints, Source, Vectors, check_rows
 
 _PHOTOS_AT_ONCE = 32
+# What finds faces and cuts them out: vectors that it led to before it was changed are not its own.
+FINDING = (
+    *sorted(Path(retrieval.faces.__file__).parent.glob("*.py")),
+    Path(retrieval.collection.pipeline.__file__),
+    Path(retrieval.photos.decode.__file__),
+    Path(__file__),
+)
 
 Embedded = Callable[[Sequence[tuple[str, Path]], Advance], tuple[Vectors, npt.NDArray[np.bool_]]]
 
@@ -55,10 +66,11 @@ class PhotoVectors:
 
 def embed(
     pipeline: Pipeline,
-    detector: str,
+    looks: Sequence[object],
     photos: Sequence[tuple[str, Path]],
     cache: Path,
     advance: Advance = silent,
+    code: Sequence[Path] = FINDING,
 ) -> PhotoVectors:
     """Embed the subject of each photo, or read what was embedded before.
 
@@ -67,13 +79,15 @@ def embed(
 
     Args:
         pipeline: the models.
-        detector: the name of its detector.
+        looks: its detector's name, and the settings by which faces are found.
         photos: names and photos.
         cache: folder of what was embedded.
         advance: told of every photo.
+        code: files of what finds faces and cuts them out.
     """
     fingerprint = pipeline.embedder.fingerprint
-    key = _key(fingerprint, detector, photos)
+    code_sha256s = [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
+    key = _key(fingerprint, [*map(str, looks), *code_sha256s], photos)
     return kept(photos, fingerprint, cache / f"{key}.npz", partial(_embedded, pipeline), advance)
 
 
@@ -163,8 +177,8 @@ def _embedded(
     return vectors, found
 
 
-def _key(fingerprint: str, detector: str, photos: Sequence[tuple[str, Path]]) -> str:
+def _key(fingerprint: str, finding: list[str], photos: Sequence[tuple[str, Path]]) -> str:
     stats = [(name, path.name, path.stat()) for name, path in photos]
     listed = [(name, file, stat.st_size, stat.st_mtime_ns) for name, file, stat in stats]
-    parts = json.dumps([fingerprint, detector, listed])
+    parts = json.dumps([fingerprint, finding, listed])
     return f"{fingerprint.replace(':', '-')}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"

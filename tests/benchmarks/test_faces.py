@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from retrieval.benchmarks import face_recognition_rival
 from retrieval.benchmarks import faces as benchmark
 from retrieval.benchmarks.face_folder import FaceFolder, photos_of_people
-from retrieval.benchmarks.face_vectors import PhotoVectors, row_of_subject
+from retrieval.benchmarks.face_vectors import FINDING, PhotoVectors, embed, row_of_subject
 from retrieval.benchmarks.faces import Contender, run
 from retrieval.benchmarks.faces_report import report
 from retrieval.benchmarks.identification import (
@@ -28,10 +30,11 @@ from retrieval.benchmarks.identification import (
 )
 from retrieval.benchmarks.planted import planted
 from retrieval.benchmarks.verification import verify
+from retrieval.collection.photo_faces import PhotoFailure
 from retrieval.errors import DataInvalid, NoFace
 from retrieval.identities.decide import decide
 from retrieval.protocols import PeopleHits
-from retrieval.values import Gate, Outcome
+from retrieval.values import Gate, Outcome, Source
 
 GATE = Gate(0.5, 0.01, "a test")
 Make = Callable[[int, int, float], FaceFolder]
@@ -274,3 +277,34 @@ def test_a_portraits_subject_is_the_largest_face_over_its_middle() -> None:
     assert row_of_subject(boxes[:1], 100, 100) == 0
     with pytest.raises(NoFace):
         row_of_subject(boxes[:0], 100, 100)
+
+
+class NobodyFound:
+    """A pipeline that finds no face, and counts how often it is asked."""
+
+    embedder = SimpleNamespace(fingerprint="none", dimension=3)
+    asked = 0
+
+    def process(self, sources: list[Source], choose: object) -> list[PhotoFailure]:
+        self.asked += 1
+        return [PhotoFailure(source, NoFace("none")) for source in sources]
+
+
+def test_vectors_are_made_anew_where_faces_are_found_otherwise(tmp_path: Path) -> None:
+    photo, code = tmp_path / "1.jpg", tmp_path / "finder.py"
+    photo.write_bytes(b"a photo")
+    pipeline: Any = NobodyFound()
+    asked = []
+    for program, looks in (
+        ("first", ["yunet", 640]),
+        ("first", ["yunet", 640]),
+        ("first", ["yunet", 960]),
+        ("second", ["yunet", 960]),
+        ("first", ["yunet", 640]),
+    ):
+        code.write_text(program)
+        found = embed(pipeline, looks, [("Ann", photo)], tmp_path / "cache", code=[code])
+        assert not found.found.any()
+        asked.append(pipeline.asked)
+    assert asked == [1, 1, 2, 3, 3]
+    assert {"finder.py", "align.py", "confirming.py", "pipeline.py"} <= {p.name for p in FINDING}
