@@ -48,7 +48,9 @@ def test_the_comparison_counts_faces_and_says_who_is_not_there(home: Path, sampl
     ours, rival = found.contenders
     assert (found.photos, ours.faces) == (2, 2)
     assert ours.seconds is not None
+    assert ours.cpu_seconds is not None
     assert ours.seconds > 0
+    assert ours.cpu_seconds > 0
     if rival.seconds is None:
         assert found.times_as_fast(ours) is None
     else:
