@@ -1,47 +1,31 @@
 """The events of a collection: one object for whoever adds photos, reads the roll, or judges."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, date, datetime
-from functools import partial
-from pathlib import Path
-
-import numpy as np
+from datetime import date
 
 from retrieval.catalogue.events.records import (
-    FOUND,
-    Appearance,
     Event,
     EventPhoto,
     EventSize,
     Expects,
-    Found,
     Verdict,
 )
-from retrieval.catalogue.events.verdicts import people_of as people_said
 from retrieval.catalogue.names import folded
-from retrieval.catalogue.picture_rows import Of
 from retrieval.catalogue.records import Person
-from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.enrolments import FaceBox
 from retrieval.collection.tracks.identifying import Advance
 from retrieval.collection.tracks.sightings import Sighting as CameraSighting
 from retrieval.errors import SettingInvalid
-from retrieval.events import roll as rolls
+from retrieval.events import reading
 from retrieval.events.album import add_face, photo_of, read_again
 from retrieval.events.answers import Roll
 from retrieval.events.changes import Changes, update, would_change
-from retrieval.events.deciding import Stamp, decide_event, stamp_now
 from retrieval.events.host import Host
 from retrieval.events.intake import PhotoTaken, take, take_sighting
 from retrieval.events.presence import Presence, Sighting, presence_of, shared_photos
-from retrieval.events.said import Said
 from retrieval.events.shown import EventShown, Expected, Named
-from retrieval.events.truth import Truth, named
 from retrieval.events.verdicts import Judged, Judgement, judge
 from retrieval.values import Source
-
-_FEW = 32  # faces whose people are looked up rather than everybody of an event
 
 
 class Events:
@@ -52,7 +36,6 @@ class Events:
         catalogue = host.catalogue
         self._store, self._faces = catalogue.events, catalogue.event_faces
         self._albums, self._verdicts = catalogue.albums, catalogue.verdicts
-        self._thumbnails = catalogue.thumbnails
 
     @property
     def _collection(self) -> int:
@@ -138,7 +121,9 @@ class Events:
         """One event with how much it holds, and whether its roll is of today."""
         said = self._verdicts.of_event(event.id)
         expected = len(self._store.expected(event.id))
-        return EventShown(event, self.size(event), expected, self._outdated(event, said))
+        return EventShown(
+            event, self.size(event), expected, reading.outdated(self._host, event, said)
+        )
 
     def change(
         self,
@@ -222,9 +207,7 @@ class Events:
 
     def settle(self, event: Event) -> None:
         """Decide an event if photos came since it was decided."""
-        event = self._store.get(self._collection, event.id)
-        if event.decided != event.revision or event.stamp is None:
-            decide_event(self._host, event)
+        reading.settled(self._host, event)
 
     def photos(
         self, event: Event, *, rejected: bool = False, after: int = 0, limit: int | None = None
@@ -243,78 +226,16 @@ class Events:
         (shown,) = self.appearances(event, [face])
         return shown
 
-    def pictures(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """Thumbnails of appearances, as JPEG, where there are any."""
-        return self._thumbnails.find(self._collection, Of.APPEARANCE, list(ids))
-
     def picture(self, event: Event, face: int) -> bytes | None:
         """The thumbnail of one face of an event; None where there is none, or no such face."""
         own = self._faces.shown(event.id, [face])
-        return self.pictures([each.id for each in own]).get(face)
+        return reading.pictures(self._host, [each.id for each in own]).get(face)
 
-    # The roll
+    # What it holds
 
     def roll(self, event: Event) -> Roll:
         """Who was there: derived anew each time, never stored."""
-        self.settle(event)
-        event = self._store.get(self._collection, event.id)
-        verdicts = self._verdicts.of_event(event.id)
-        said, stamp = Said.of(verdicts), Stamp.read(event.stamp)
-        found = self._faces.of_event(event.id)
-        truth = Truth(found, said, 0.0 if stamp is None else stamp.lone)
-        album = {photo.id: photo for photo in self._albums.photos(event.id)}
-        people = self._people()
-        listed = self._store.expected(event.id)
-        everybody = (person.id for person in people.values() if person.faces)
-        expected = rolls.expects(event, listed, everybody)
-        stays = rolls.Stays(found, album)
-        lines = rolls.people_of(truth, said, people, expected, stays)
-        lines += rolls.between(truth, self._doubtful(event, truth), lines, people, expected, album)
-        lines += rolls.absent_of(expected or (), lines, people)
-        numbers = [FOUND.index(each) for each in (Found.ERASED, Found.FORGOTTEN)]
-        unusable = (found.found == FOUND.index(Found.UNUSABLE)) & (truth.people < 0)
-        size = self.size(event)
-        portraits = self._host.catalogue.portraits(line.person_id for line in lines)
-        lines = [replace(line, portrait=portraits.get(line.person_id)) for line in lines]
-        return Roll(
-            event=event,
-            collection=self._host.collection.name,
-            made_at=datetime.now(UTC),
-            threshold=None if stamp is None else stamp.threshold,
-            threshold_source=None if stamp is None else stamp.source,
-            outdated=self._outdated(event, verdicts),
-            photos=size.photos,
-            rejected=size.rejected,
-            appearances=size.appearances,
-            lines=rolls.sorted_lines(lines),
-            unknown=tuple(rolls.groups_of(truth, stays)),
-            unusable=tuple(found.ids[unusable].tolist()),
-            gone=int(np.isin(found.found, numbers).sum()),
-            save=_write,
-            pictures=self.pictures,
-            shown=partial(self.appearances, event),
-            album=partial(self.photos, event),
-        )
-
-    def _people(self) -> dict[int, Person]:
-        """Everybody by id: who is on a roll is among them."""
-        return {person.id: person for person in self._host.catalogue.people(self._collection)}
-
-    def _doubtful(self, event: Event, truth: Truth) -> list[Appearance]:
-        """Faces between two people, or two faces of a photo, that nobody has judged."""
-        ambiguous = truth.found.found == FOUND.index(Found.AMBIGUOUS)
-        rows = ambiguous & (truth.people < 0) & ~truth.nobodys
-        return self._faces.shown(event.id, truth.found.ids[rows].tolist())
-
-    def _outdated(self, event: Event, verdicts: Sequence[Verdict]) -> str | None:
-        stamp = Stamp.read(event.stamp)
-        if stamp is None:
-            return None
-
-        def work(active_model: ActiveModel) -> str | None:
-            return stamp.outdated(stamp_now(self._host.catalogue, active_model, verdicts))
-
-        return self._host.steadily(work)
+        return reading.roll_of(self._host, event)
 
     def appearances(
         self,
@@ -326,29 +247,11 @@ class Events:
         limit: int | None = None,
     ) -> list[Named]:
         """Faces with who they are by now; see `EventFaces.shown` for which."""
-        self.settle(event)
-        event = self._store.get(self._collection, event.id)
-        shown = self._faces.shown(event.id, ids, photos=photos, after=after, limit=limit)
-        if len(shown) <= _FEW:
-            found = self._faces.with_kin(event.id, [each.id for each in shown])
-            verdicts = self._verdicts.about(found.ids.tolist())
-        else:
-            found, verdicts = self._faces.of_event(event.id), self._verdicts.of_event(event.id)
-        said, stamp = Said.of(verdicts), Stamp.read(event.stamp)
-        truth = Truth(found, said, 0.0 if stamp is None else stamp.lone)
-        row_of = {face: row for row, face in enumerate(found.ids.tolist())}
-        wanted = {person for each in shown for person, _, _ in each.candidates}
-        wanted |= people_said(verdicts) | set(truth.people[truth.people >= 0].tolist())
-        catalogue = self._host.catalogue
-        names, numbers = catalogue.names(wanted), catalogue.external_ids(wanted)
-        return [named(each, truth, row_of[each.id], said, names, numbers) for each in shown]
+        return reading.appearances(self._host, event, ids, photos=photos, after=after, limit=limit)
 
     def faces_of(self, event: Event, person_id: int) -> tuple[int, ...]:
         """Ids of one person's faces in an event, by now; nobody else's faces are read."""
-        self.settle(event)
-        found = self._faces.of_event(event.id, person_id)
-        truth = Truth(found, Said.of(self._verdicts.about(found.ids.tolist())), 0.0)
-        return tuple(found.ids[truth.people == person_id].tolist())
+        return reading.faces_of(self._host, event, person_id)
 
     def newest(self, event: Event) -> int:
         """The id of the newest appearance, 0 if there is none; decides nothing."""
@@ -377,8 +280,7 @@ class Events:
 
     def would_change(self, event: Event) -> Changes:
         """What `update` would change, with the people, thresholds and verdicts of now."""
-        self.settle(event)
-        return would_change(self._host, self._store.get(self._collection, event.id))
+        return would_change(self._host, reading.settled(self._host, event))
 
     def update(self, event: Event) -> Changes:
         """Decide an event anew; verdicts stay."""
@@ -397,21 +299,9 @@ class Events:
             NotFound: nobody is meant.
             Ambiguous: several people are.
         """
-        catalogue = self._host.catalogue
         if isinstance(person, str):
-            person = catalogue.person(self._collection, person).id
-        decided = self._faces.events_of(self._collection, person)
-        said = self._verdicts.of_person(self._collection, person)
-        found = []
-        for event in self._store.all(self._collection):
-            if event.id not in decided.keys() | said.keys():
-                continue
-            faces = self.faces_of(event, person)
-            if faces:
-                shown = self._faces.shown(event.id, faces)
-                photos = dict.fromkeys(each.photo.photo for each in shown)
-                found.append(Sighting(event, tuple(photos), faces))
-        return found
+            person = self._host.catalogue.person(self._collection, person).id
+        return reading.sightings(self._host, person)
 
     def together(self, people: Sequence[str]) -> list[Sighting]:
         """Photos of events that show all of these people, meant as in `sightings`."""
@@ -435,9 +325,3 @@ class Events:
         if first is None and last is None:
             of_days, undated = [*undated, *of_days], []
         return presence_of([self.roll(event) for event in of_days], first, last, undated)
-
-
-def _write(roll: Roll, path: Path, form: str) -> None:
-    from retrieval.events.exports import write  # and openpyxl, which no other step needs
-
-    write(roll, path, form)
