@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cli.auditing import note
-from cli.options import Run, Writes, command, when
+from cli.options import Run, Writes, Yes, command, when
 from retrieval.errors import SettingInvalid
 from retrieval.values import counted
 
 if TYPE_CHECKING:
     from retrieval.catalogue.copying.restoring import LostPerson
     from retrieval.upkeep.backup.contents import Contents
-    from retrieval.upkeep.backup.restoring import Restored
+    from retrieval.upkeep.backup.restoring import Checked, Restored
 
 _NAMED = 10  # people that a question names
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
@@ -83,35 +83,41 @@ def backup(
         run.remark(f"{rest} not encrypted: keep it as safe as the photos themselves.")
 
 
+CheckOnly = Annotated[
+    bool, typer.Option("--check", help="Verify every byte of the file; change nothing.")
+]
+ReceiptFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--receipt", metavar="FILE", help="Of a deletion, to be applied; can be repeated."
+    ),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        help="Key of the vectors in the backup, where it is another than the catalogue's.",
+    ),
+]
+WhoseKeys = Annotated[
+    Literal["present", "backup"],
+    typer.Option(
+        "--keys",
+        help="Keys of the HTTP service: those of the present catalogue, if it ever had any, or"
+        " those of the backup.",
+    ),
+]
+
+
 def restore(
     run: Run,
     file: File,
-    check: Annotated[
-        bool, typer.Option("--check", help="Verify every byte of the file; change nothing.")
-    ] = False,
-    receipt: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--receipt", metavar="FILE", help="Of a deletion, to be applied; can be repeated."
-        ),
-    ] = None,
-    key_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--key-file",
-            metavar="FILE",
-            help="Key of the vectors in the backup, where it is another than the catalogue's.",
-        ),
-    ] = None,
-    keys: Annotated[
-        Literal["present", "backup"],
-        typer.Option(
-            "--keys",
-            help="Keys of the HTTP service: those of the present catalogue, if it ever had any, or"
-            " those of the backup.",
-        ),
-    ] = "present",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    check: CheckOnly = False,
+    receipt: ReceiptFiles = None,
+    key_file: KeyFile = None,
+    keys: WhoseKeys = "present",
+    yes: Yes = False,
 ) -> None:
     """Make a backup the truth again, while the service goes on.
 
@@ -123,23 +129,10 @@ def restore(
     from retrieval.upkeep.backup.restoring import check_backup, verified_backup
     from retrieval.upkeep.backup.restoring import restore as restore_backup
 
-    def passphrase() -> str:
-        return _given(run) or _asked(file)
-
     home = run.settings.home
+    passphrase = partial(_passphrase, run, file)
     if check:
-        checked = check_backup(home, file, passphrase)
-        held = _held(checked.contents, checked.kept_photos)
-        run.emit(
-            {
-                "backup": str(file),
-                "sound": True,
-                "encrypted": checked.encrypted,
-                "kept_photos": checked.kept_photos,
-                **checked.contents.document(),
-            },
-            lambda: run.print(f"{file} is sound: {held}.", markup=False),
-        )
+        _check(run, file, check_backup(home, file, passphrase))
         return
     lost: list[LostPerson] = []
 
@@ -177,6 +170,22 @@ def restore(
         )
     if done.replaced.keyed and not done.replaced.keys_in_use:
         run.remark("No key opens the HTTP service now. Make one with `rollcall keys create`.")
+
+
+def _passphrase(run: Run, file: Path) -> str:
+    return _given(run) or _asked(file)
+
+
+def _check(run: Run, file: Path, checked: "Checked") -> None:
+    held = _held(checked.contents, checked.kept_photos)
+    document = {
+        "backup": str(file),
+        "sound": True,
+        "encrypted": checked.encrypted,
+        "kept_photos": checked.kept_photos,
+        **checked.contents.document(),
+    }
+    run.emit(document, lambda: run.print(f"{file} is sound: {held}.", markup=False))
 
 
 def _tell(run: Run, file: Path, done: "Restored", lost: "Sequence[LostPerson]") -> None:

@@ -7,21 +7,37 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cli.enrol_files import EnrolFiles, is_archive, unpacked
-from cli.enrol_group import enrol_group, parse_faces
+from cli.enrol_group import enrol_group
+from cli.enrol_options import (
+    Asked,
+    FaceBox,
+    FaceNumbers,
+    Manifest,
+    Nested,
+    Number,
+    Out,
+    Paths,
+    PersonName,
+    Rejects,
+    Replacing,
+    SamePerson,
+    Tags,
+    Wait,
+    WebhookUrl,
+)
 from cli.enrol_source import Source, people_list
 from cli.enrol_tags import enrol_tagged
 from cli.enrolling import enrol_items, show_report
 from cli.new_collection import may_be_made
-from cli.options import ListColumns, Queue, Run, Writes, command, tell_passed
+from cli.options import DryRun, ListColumns, Queue, Run, Yes, command, tell_passed
 from cli.queued import check_webhook, options, queued, report, watch
 from retrieval.collection.enrolments import EnrolReport, EnrolResult, box_of
 from retrieval.errors import DataInvalid, NotFound, SettingInvalid
-from retrieval.files.tables import check_table
 from retrieval.photos.folders import PassedOver
 from retrieval.photos.urls import absolute, location_of
 from retrieval.values import counted
@@ -39,195 +55,78 @@ def register(app: typer.Typer) -> None:
 
 def enroll(
     run: Run,
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="PATH...",
-            help="Folders with one folder per person, or ZIP and tar files of such; with --person,"
-            " photos of that person. A path or a URL (s3://bucket/people).",
-        ),
-    ] = None,
-    person: Annotated[
-        str | None, typer.Option("--person", metavar="NAME", help="Whom loose photos show.")
-    ] = None,
-    number: Annotated[
-        str | None,
-        typer.Option("--number", metavar="NUMBER", help="With --person: the employee number."),
-    ] = None,
-    same_person: Annotated[
-        bool,
-        typer.Option(
-            "--same-person",
-            help="Photos under a name that is enrolled are of that person, also where they look"
-            " otherwise; else that is asked.",
-        ),
-    ] = False,
-    face: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--face",
-            metavar="N[=NAME]",
-            help="Number of the face that is meant, as in identify; of a photo of several people,"
-            " once for each: --face 2=Ann --face 3=Bob.",
-        ),
-    ] = None,
-    box: Annotated[
-        str | None,
-        typer.Option(
-            "--box",
-            metavar="X,Y,W,H",
-            help="Where the face of one photo is, if it is not found by itself: left, top, width,"
-            " height in pixels.",
-        ),
-    ] = None,
-    nested: Annotated[
-        bool | None,
-        typer.Option(
-            "--nested/--no-nested",
-            help="Whether people's folders lie below others (departments). Recognised where the"
-            " folders tell, asked where they do not.",
-            show_default=False,
-        ),
-    ] = None,
-    tags: Annotated[
-        bool,
-        typer.Option(
-            "--tags",
-            help="Take the names that photo programs wrote into photos (XMP regions, sidecars).",
-        ),
-    ] = False,
-    manifest: Annotated[
-        str | None,
-        typer.Option(
-            "--manifest",
-            metavar="FILE",
-            help="A list, CSV or XLSX: person, external_id, photo, face; paths from the list, or"
-            " URLs.",
-        ),
-    ] = None,
+    paths: Paths = None,
+    person: PersonName = None,
+    number: Number = None,
+    same_person: SamePerson = False,
+    face: FaceNumbers = None,
+    box: FaceBox = None,
+    nested: Nested = None,
+    tags: Tags = False,
+    manifest: Manifest = None,
     columns: ListColumns = None,
-    replacing: Annotated[
-        bool | None,
-        typer.Option(
-            "--replace/--no-replace",
-            help="Whether a file that holds another picture by now replaces the photo that came of"
-            " it; asked where nobody said.",
-            show_default=False,
-        ),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
-    ] = False,
+    replacing: Replacing = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     queue: Queue = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="With --queue: show the progress to its end.")
-    ] = False,
-    rejects: Annotated[
-        Path | None,
-        typer.Option(
-            "--rejects",
-            metavar="FILE",
-            help="Write what was not taken, with the reasons: .csv, .xlsx, .jsonl or .parquet.",
-        ),
-        Writes.FILE,
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            help="Write a row per photo, what became of it: .csv, .xlsx, .jsonl or .parquet.",
-        ),
-        Writes.FILE,
-    ] = None,
-    webhook: Annotated[
-        str | None,
-        typer.Option("--webhook", metavar="URL", help="Called, signed, when the run has ended."),
-    ] = None,
+    wait: Wait = False,
+    rejects: Rejects = None,
+    out: Out = None,
+    webhook: WebhookUrl = None,
 ) -> None:
     """Enrol photos: one folder per person, loose photos of one person, or a list.
 
     Photos that are enrolled already are left as they are, so a run that was stopped is simply
     started again.
     """
-    if manifest is None and not paths:
-        raise SettingInvalid("Give folders with photos, --manifest FILE, or both.")
-    if columns is not None and manifest is None:
-        raise SettingInvalid("--columns belongs to --manifest.")
-    if not queue and (wait or webhook):
-        raise SettingInvalid("--wait and --webhook belong to --queue.")
-    if dry_run and (out or rejects):
-        raise SettingInvalid("--dry-run takes nothing, so that --out and --rejects have no rows.")
-    if queue and out:
-        raise SettingInvalid("--out does not go with --queue; --rejects does.")
-    for file in filter(None, (out, rejects)):
-        check_table(file)
-    alone, named = parse_faces(face or [])
-    if number is not None and person is None:
-        raise SettingInvalid("--number belongs to --person; a list has a column for numbers.")
-    if named and (person or manifest or len(paths or []) != 1 or queue or dry_run or box):
-        raise SettingInvalid(
-            "--face N=NAME takes one photo, and no other way to say whom it shows."
-        )
-    if not dry_run and not may_be_made(run, yes=yes):
-        return
+    asked = Asked(
+        paths or [], person, number, same_person, face or [], box, nested, tags, manifest, columns,
+        replacing, yes, dry_run, queue, wait, rejects, out, webhook,
+    )  # fmt: skip
+    alone, named = asked.checked()
+    if dry_run or may_be_made(run, yes=yes):
+        _enrol(run, asked, alone, named)
+
+
+def _enrol(run: Run, asked: Asked, alone: int | None, named: dict[int, str]) -> None:
+    """What the options say, once they are known to agree.
+
+    Args:
+        run: the command.
+        asked: the options.
+        alone, named: the face that is meant, or whose each is; see `parse_faces`.
+    """
+    files = EnrolFiles(asked.out, asked.rejects)
+    places = [absolute(location_of(path)) for path in asked.paths]
+    same = asked.same_person
     if named:
-        files = EnrolFiles(out, rejects)
-        enrol_group(
-            run, absolute(location_of((paths or [""])[0])), named, files, same_person=same_person
-        )
+        enrol_group(run, places[0], named, files, same_person=same)
         return
-    if tags and (person or manifest or queue or box or face or not paths):
-        raise SettingInvalid("--tags takes photos and folders, and no other way to name people.")
-    if tags:
-        places = [absolute(location_of(path)) for path in paths or []]
-        files = EnrolFiles(out, rejects)
-        enrol_tagged(run, places, files, dry_run=dry_run, yes=yes, same_person=same_person)
+    if asked.tags:
+        enrol_tagged(run, places, files, dry_run=asked.dry_run, yes=asked.yes, same_person=same)
         return
-    if box is not None and (person is None or len(paths or []) != 1 or queue or face):
-        raise SettingInvalid("--box takes one photo with --person, and neither --face nor --queue.")
-    places = [absolute(location_of(path)) for path in paths or []]
-    listing = None if manifest is None else people_list(run, manifest, columns)
-    source = Source(places, person, number, listing, nested, replacing, same_person)
-    files = EnrolFiles(out, rejects)
-    if any(map(is_archive, places)) and (queue or dry_run):
+    listing = None if asked.manifest is None else people_list(run, asked.manifest, asked.columns)
+    source = Source(
+        places, asked.person, asked.number, listing, asked.nested, asked.replacing, same
+    )
+    if any(map(is_archive, places)) and (asked.queue or asked.dry_run):
         raise SettingInvalid(
             "An archive is enrolled at once: leave out --queue and --dry-run, or unpack it first."
         )
     with unpacked(run, places, source.passed) as source.unpacked:
-        _enrol(
-            run, source, files, face=alone, box=box, queue=queue, wait=wait, webhook=webhook,
-            dry_run=dry_run,
-        )  # fmt: skip
-
-
-def _enrol(
-    run: Run,
-    source: Source,
-    files: EnrolFiles,
-    *,
-    face: int | None,
-    box: str | None,
-    queue: bool,
-    wait: bool,
-    webhook: str | None,
-    dry_run: bool,
-) -> None:
-    """What the options say, once they are known to agree."""
-    photos = source.photos(run)
-    if dry_run:
-        _preview(run, photos, source.passed)
-    elif queue:
-        chosen = options(
-            face=face,
-            person=source.person,
-            webhook=webhook,
-            same_person=source.same_person or None,
-        )
-        _enrol_queued(run, photos, source, chosen, wait=wait, rejects=files.rejects)
-    else:
-        _enrol_here(run, photos, source, files, face, box)
+        photos = source.photos(run)
+        if asked.dry_run:
+            _preview(run, photos, source.passed)
+        elif asked.queue:
+            chosen = options(
+                face=alone,
+                person=source.person,
+                webhook=asked.webhook,
+                same_person=same or None,
+            )
+            _enrol_queued(run, photos, source, chosen, wait=asked.wait, rejects=files.rejects)
+        else:
+            _enrol_here(run, photos, source, files, alone, asked.box)
 
 
 def _none_found(passed: PassedOver) -> DataInvalid:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli.event_photos import add_photos, day_of, expected_of, show_roll, sources, summary
-from cli.options import Queue, Run, Writes, command
+from cli.options import Queue, Run, Writes, Yes, command
 from retrieval.errors import SettingInvalid
 from retrieval.values import counted
 
@@ -156,9 +156,7 @@ def update_event(
 
 
 @command(events, "delete")
-def delete_event(
-    run: Run, event: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
-) -> None:
+def delete_event(run: Run, event: Name, yes: Yes = False) -> None:
     """Delete an event with its faces, pictures and verdicts, for good."""
     with run.service() as service:
         found = service.events.find(event)

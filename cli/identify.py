@@ -23,6 +23,7 @@ from retrieval.photos.urls import location_of
 from retrieval.values import Location, Source, Url, counted
 
 if TYPE_CHECKING:
+    from retrieval.collection.tracks.answers import VideoAnswer
     from retrieval.service import Service
 
 BATCH = 16  # photos that are asked about in one call: enough for full embedding batches
@@ -62,54 +63,61 @@ Threshold = Annotated[
 ]
 
 
+Draw = Annotated[
+    Path | None,
+    typer.Option(
+        "--draw",
+        metavar="DIR",
+        help="Write annotated copies here, and a timeline of each video.",
+    ),
+    Writes.FOLDER,
+]
+MaxPx = Annotated[
+    int | None,
+    typer.Option(
+        "--max-px",
+        metavar="N",
+        min=160,
+        help="With --draw: longer side of the copies at most; else they are as large as the"
+        " photos.",
+    ),
+]
+CloseLook = Annotated[
+    Literal["auto", "normal", "high"] | None,
+    typer.Option(
+        "--detail",
+        help="auto looks closer where small faces are or may be; normal looks once; high looks"
+        " at everything enlarged.",
+    ),
+]
+Liveness = Annotated[
+    bool,
+    typer.Option(
+        "--liveness",
+        help="Score how live each face of a photo looks; a hint against pictures of faces, no"
+        " security. Needs `models pull antispoof`.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE", help="Write a row per face: .csv, .xlsx, .jsonl or .parquet."
+    ),
+    Writes.FILE,
+]
+
+
 def identify(
     run: Run,
     photos: Photos,
-    draw: Annotated[
-        Path | None,
-        typer.Option(
-            "--draw",
-            metavar="DIR",
-            help="Write annotated copies here, and a timeline of each video.",
-        ),
-        Writes.FOLDER,
-    ] = None,
+    draw: Draw = None,
     crops: Crops = None,
-    max_px: Annotated[
-        int | None,
-        typer.Option(
-            "--max-px",
-            metavar="N",
-            min=160,
-            help="With --draw: longer side of the copies at most; else they are as large as the"
-            " photos.",
-        ),
-    ] = None,
-    detail: Annotated[
-        Literal["auto", "normal", "high"] | None,
-        typer.Option(
-            "--detail",
-            help="auto looks closer where small faces are or may be; normal looks once; high looks"
-            " at everything enlarged.",
-        ),
-    ] = None,
+    max_px: MaxPx = None,
+    detail: CloseLook = None,
     threshold: Threshold = None,
-    liveness: Annotated[
-        bool,
-        typer.Option(
-            "--liveness",
-            help="Score how live each face of a photo looks; a hint against pictures of faces, no"
-            " security. Needs `models pull antispoof`.",
-        ),
-    ] = False,
+    liveness: Liveness = False,
     queue: Queue = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="Write a row per face: .csv, .xlsx, .jsonl or .parquet."
-        ),
-        Writes.FILE,
-    ] = None,
+    out: Out = None,
     rejects: Rejects = None,
 ) -> None:
     """Say who is in each photo, and who is in each video from when to when."""
@@ -127,29 +135,19 @@ def identify(
         return
     paths, videos = parted(list(listed_photos(places, passed)))
     with run.service() as service:
-        if liveness:
-            _ = service.liveness  # says at once where it is not there
-        answers = _identified(run, service, paths, threshold)
-        if liveness:
-            pairs = zip(paths, answers, strict=True)
-            answers = [service.with_liveness(Source(a.photo, path), a) for path, a in pairs]
+        answers = _identified(run, service, paths, threshold, liveness=liveness)
         state = service.state()
         note(service.catalogue, asked(run.action, answers, state, threshold))
         seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
-    if out is not None:
-        told = [*(a.document() for a in answers), *map(as_photo, seen)]
-        rows = write_results(out, told)
-        run.remark(f"{out}: {counted(rows, 'row')}")
-    if rejects is not None:
-        failed = [(a.photo, a.error) for a in answers if a.error]
-        write_failed(run, rejects, [*failed, *((a.video, a.error) for a in seen if a.error)])
     if draw is not None:
-        for picture in draw_all(run, answers, paths, draw, max_px):
-            run.remark(f"wrote {picture}")
-        for picture in draw_videos(run, seen, videos, draw):
+        for picture in [
+            *draw_all(run, answers, paths, draw, max_px),
+            *draw_videos(run, seen, videos, draw),
+        ]:
             run.remark(f"wrote {picture}")
     if crops is not None:
         write_crops(run, _crops(run, answers, paths), crops)
+    _write_tables(run, answers, seen, out, rejects)
     run.rejected = any(a.error for a in answers) or any(a.error for a in seen)
     documents = [answer.document() for answer in seen]
 
@@ -169,11 +167,34 @@ def identify(
     tell_passed(run, passed)
 
 
+def _write_tables(
+    run: Run,
+    answers: Sequence[PhotoAnswer],
+    seen: "Sequence[VideoAnswer]",
+    out: Path | None,
+    rejects: Path | None,
+) -> None:
+    """A row per face, and what got no answer, where they were asked for."""
+    if out is not None:
+        rows = write_results(out, [*(a.document() for a in answers), *map(as_photo, seen)])
+        run.remark(f"{out}: {counted(rows, 'row')}")
+    if rejects is not None:
+        failed = [(a.photo, a.error) for a in answers if a.error]
+        write_failed(run, rejects, [*failed, *((a.video, a.error) for a in seen if a.error)])
+
+
 def _identified(
-    run: Run, service: "Service", paths: Sequence[Location], threshold: float | None
+    run: Run,
+    service: "Service",
+    paths: Sequence[Location],
+    threshold: float | None,
+    *,
+    liveness: bool,
 ) -> list[PhotoAnswer]:
-    """Ask about photos, a batch at a time."""
+    """Ask about photos, a batch at a time; and how live their faces look."""
     answers: list[PhotoAnswer] = []
+    if liveness:
+        _ = service.liveness  # says at once where it is not there
     if not paths:
         return answers
     with run.progress("identifying", len(paths)) as advance:
@@ -181,6 +202,9 @@ def _identified(
             batch = [Source(str(path), path) for path in paths[start : start + BATCH]]
             answers += service.identify(batch, threshold)
             advance(len(batch))
+    if liveness:
+        pairs = zip(paths, answers, strict=True)
+        answers = [service.with_liveness(Source(a.photo, path), a) for path, a in pairs]
     return answers
 
 

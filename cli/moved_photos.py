@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Run
+from cli.options import DryRun, Run, Yes
 from retrieval.values import counted
 
 
@@ -13,10 +13,8 @@ def moved(
     run: Run,
     folder: Annotated[str, typer.Argument(metavar="FROM", help="Where the photos lay.")],
     to: Annotated[str, typer.Argument(metavar="TO", help="Where they lie now.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
-    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Give the photos below a folder or URL their new place, after a share was moved or renamed.
 

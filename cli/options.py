@@ -234,6 +234,8 @@ ListColumns = Annotated[
     ),
 ]
 
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")]
 Queue = Annotated[
     bool, typer.Option("--queue", help="Leave the work to `rollcall worker` processes.")
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.moved_photos import moved
-from cli.options import Run, Writes, command
+from cli.options import DryRun, Run, Writes, Yes, command
 from cli.people_sync import sync
 from retrieval.errors import NotFound
 from retrieval.values import counted
@@ -27,8 +27,6 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the collection.")]
 Who = Annotated[
     str, typer.Argument(metavar="PERSON", help="Name, employee number, or the id as id:7.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")]
 ChosenPhotos = Annotated[
     list[str],
     typer.Argument(metavar="PHOTO...", help="Path, start of the SHA-256, or the face's id."),

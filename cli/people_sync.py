@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import ListColumns, Run, Writes, tell_passed, tell_undo
+from cli.options import DryRun, ListColumns, Run, Writes, Yes, tell_passed, tell_undo
 from retrieval.errors import FoldersUnclear, SettingInvalid
 from retrieval.values import counted
 
@@ -18,55 +18,61 @@ _MANY_LEAVE = 10  # a sync that would delete more than one person in so many is 
 _SHOWN = 20  # rows of a preview's table
 
 
+StaffList = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE", help="The staff list, CSV or XLSX: person, external_id, photo, face."
+    ),
+]
+PhotoFolder = Annotated[
+    str | None,
+    typer.Option(
+        "--photos",
+        metavar="DIR",
+        help="Folder with a folder per person, called by name or number, for people of whom"
+        " the list names no photo.",
+    ),
+]
+Nested = Annotated[
+    bool | None,
+    typer.Option(
+        "--nested/--no-nested",
+        help="Whether people's folders lie below others; recognised where the folders tell.",
+        show_default=False,
+    ),
+]
+Leavers = Annotated[
+    int | None,
+    typer.Option(
+        "--leavers",
+        metavar="N",
+        min=1,
+        help="With --yes: how many people leave, where they are more than a tenth.",
+    ),
+]
+Vanished = Annotated[
+    bool, typer.Option("--vanished", help="Remove photos that the list has no more.")
+]
+ReceiptFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--receipt", metavar="FILE", help="Write what was erased of the leavers, and the check."
+    ),
+    Writes.FILE,
+]
+
+
 def sync(
     run: Run,
-    file: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE", help="The staff list, CSV or XLSX: person, external_id, photo, face."
-        ),
-    ],
-    photos: Annotated[
-        str | None,
-        typer.Option(
-            "--photos",
-            metavar="DIR",
-            help="Folder with a folder per person, called by name or number, for people of whom"
-            " the list names no photo.",
-        ),
-    ] = None,
+    file: StaffList,
+    photos: PhotoFolder = None,
     columns: ListColumns = None,
-    nested: Annotated[
-        bool | None,
-        typer.Option(
-            "--nested/--no-nested",
-            help="Whether people's folders lie below others; recognised where the folders tell.",
-            show_default=False,
-        ),
-    ] = None,
-    leavers: Annotated[
-        int | None,
-        typer.Option(
-            "--leavers",
-            metavar="N",
-            min=1,
-            help="With --yes: how many people leave, where they are more than a tenth.",
-        ),
-    ] = None,
-    vanished: Annotated[
-        bool, typer.Option("--vanished", help="Remove photos that the list has no more.")
-    ] = False,
-    receipt: Annotated[
-        Path | None,
-        typer.Option(
-            "--receipt", metavar="FILE", help="Write what was erased of the leavers, and the check."
-        ),
-        Writes.FILE,
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
-    ] = False,
+    nested: Nested = None,
+    leavers: Leavers = None,
+    vanished: Vanished = False,
+    receipt: ReceiptFile = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Bring the collection to the state of a staff list: joiners, leavers, new names, new photos.
 

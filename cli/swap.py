@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import Run, command
+from cli.options import Run, Yes, command
 from cli.queued import options, queued, report, watch
 from retrieval.errors import SettingInvalid
 from retrieval.values import counted
@@ -33,7 +33,6 @@ Photos = Annotated[
 WithoutMissing = Annotated[
     bool, typer.Option("--without-missing", help="Leave out faces that cannot be embedded.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def register(models: typer.Typer) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Run, command
+from cli.options import Run, Yes, command
 from retrieval.values import counted
 
 unknowns = typer.Typer(help="Strangers who come again in queries.", no_args_is_help=True)
@@ -76,7 +76,7 @@ def name_unknown(
 @command(unknowns, "forget")
 def forget_unknowns(
     run: Run,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Delete all unknown faces that were kept, for good."""
 

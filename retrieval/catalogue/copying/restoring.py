@@ -111,7 +111,9 @@ def _lost(source: Connection, connection: Connection) -> list[LostPerson]:
     ]
 
 
-def _check_agreed(lost: Sequence[LostPerson], agreed: Sequence[LostPerson]) -> None:
+def _check_agreed(lost: Sequence[LostPerson], agreed: Sequence[LostPerson] | None) -> None:
+    if agreed is None:
+        return
     known = {(each.collection, each.person) for each in agreed}
     new = [each.person for each in lost if (each.collection, each.person) not in known]
     if new:
@@ -150,53 +152,84 @@ def replace_catalogue(
         if is_encrypted(source):
             kept._database.keyring.check(source, kept.url)
         _keep_writers_out(connection)
-        if agreed is not None:
-            _check_agreed(_lost(source, connection), agreed)
-        own = catalogue._database.keyring
-        rewrite = partial(_rewrite_vectors, source, kept._database.keyring, own)
+        _check_agreed(_lost(source, connection), agreed)
+        keyrings = kept._database.keyring, catalogue._database.keyring
         _check_kinship(source, connection, catalogue.url)
-        used, revoked = last_ids(source), _revoked(connection)
-        ended = _ended(connection)
+        revoked, ended = _revoked(connection), _ended(connection)
         keyed = is_keyed(connection)
         keys_of_backup = keys_of_backup or not keyed
-        kept_tables = _KEPT if keys_of_backup else (*_KEPT, keys, users)
+        left = _KEPT if keys_of_backup else (*_KEPT, keys, users)
         known = logged_erasures(source)
         later = _not_in(known, made_at, [*logged_erasures(connection), *receipts])
+        tables = [table for table in TABLES if table not in left]
         bring_over(
             source,
             lambda: nullcontext(connection),
-            [table for table in TABLES if table not in kept_tables],
-            translate=rewrite,
+            tables,
+            translate=partial(_rewrite_vectors, source, *keyrings),
         )
-        connection.execute(delete(replies))
-        keep_last_ids(connection, used)
-        add_backups(connection, logged_backups(source))
-        add_receipts(connection, source)
+        _join(source, connection)
         add_erasures(connection, [*known, *(erasure for erasure in later if erasure.id)])
         faces = _apply(connection, later)
-        still = update(keys).where(keys.c.handle.in_(revoked), keys.c.revoked_at.is_(None))
-        count = connection.execute(still.values(revoked_at=now())).rowcount
-        gone = update(users).where(users.c.handle.in_(ended), users.c.ended_at.is_(None))
-        count += connection.execute(gone.values(ended_at=now())).rowcount
         keyed = keyed or is_keyed(source)
-        if keyed:
-            mark_keyed(connection)
-        if keys_of_backup:
-            connection.execute(delete(sessions))
-        in_use = select(func.count()).select_from(keys).where(keys.c.revoked_at.is_(None))
+        count = _close_again(connection, revoked, ended, keyed=keyed, sessions_too=keys_of_backup)
         renew_epoch(connection)
-        enrolled = connection.execute(
-            select(photos.c.collection_id, photos.c.sha256).union(photos_kept_by_events())
-        )
         return Replaced(
             erasures=len(later),
             faces=faces,
             keys_of_backup=keys_of_backup,
-            keys_in_use=connection.execute(in_use).scalar_one(),
+            keys_in_use=_keys_in_use(connection),
             keyed=keyed,
             revoked=count,
-            photos=frozenset((row[0], row[1]) for row in enrolled),
+            photos=_photos(connection),
         )
+
+
+def _join(source: Connection, connection: Connection) -> None:
+    """Add what a backup knows of ids, backups and receipts; forget what was answered before."""
+    connection.execute(delete(replies))
+    keep_last_ids(connection, last_ids(source))
+    add_backups(connection, logged_backups(source))
+    add_receipts(connection, source)
+
+
+def _close_again(
+    connection: Connection,
+    revoked: Iterable[str],
+    ended: Iterable[str],
+    *,
+    keyed: bool,
+    sessions_too: bool,
+) -> int:
+    """Let nobody in whom the catalogue had shut out; how many keys and users had come back.
+
+    Args:
+        connection: to the catalogue.
+        revoked, ended: handles of keys and of users.
+        keyed: whether a key is asked for from now on.
+        sessions_too: whether everybody must log in again.
+    """
+    if keyed:
+        mark_keyed(connection)
+    if sessions_too:
+        connection.execute(delete(sessions))
+    still = update(keys).where(keys.c.handle.in_(revoked), keys.c.revoked_at.is_(None))
+    count = connection.execute(still.values(revoked_at=now())).rowcount
+    gone = update(users).where(users.c.handle.in_(ended), users.c.ended_at.is_(None))
+    return count + connection.execute(gone.values(ended_at=now())).rowcount
+
+
+def _keys_in_use(connection: Connection) -> int:
+    in_use = select(func.count()).select_from(keys).where(keys.c.revoked_at.is_(None))
+    return connection.execute(in_use).scalar_one()
+
+
+def _photos(connection: Connection) -> frozenset[tuple[int, str]]:
+    """Collection and SHA-256 of each photo of which a copy may be kept."""
+    enrolled = connection.execute(
+        select(photos.c.collection_id, photos.c.sha256).union(photos_kept_by_events())
+    )
+    return frozenset((row[0], row[1]) for row in enrolled)
 
 
 def _apply(connection: Connection, later: list[Erasure]) -> int:
