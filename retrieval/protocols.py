@@ -144,8 +144,8 @@ class ChangeFeed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class IndexProgress:
-    """Where an index that several processes share stands.
+class SharedIndex:
+    """An index that several processes share, and how far it is fed.
 
     Attributes:
         id: of the index; never used twice.
@@ -170,10 +170,10 @@ class IndexProgress:
 class IndexRegistry(Protocol):
     """Which shared indexes a collection has, how far each is fed, and who may feed them."""
 
-    def place(self, key: str) -> IndexProgress | None:
+    def newest(self, key: str) -> SharedIndex | None:
         """The newest index of this key that may be asked."""
 
-    def places(self) -> list[IndexProgress]:
+    def all(self) -> list[SharedIndex]:
         """All that were made and not dropped, oldest first."""
 
     def lease(self, key: str, holder: str, seconds: float) -> bool:
@@ -182,13 +182,13 @@ class IndexRegistry(Protocol):
     def release(self, key: str, holder: str) -> None:
         """Give the lease back, if it is still held."""
 
-    def begin(self, key: str, holder: str, epoch: str) -> IndexProgress | None:
+    def begin(self, key: str, holder: str, epoch: str) -> SharedIndex | None:
         """Write an index down before it is made; None if the lease is not held."""
 
-    def advance(self, before: IndexProgress, after: IndexProgress, holder: str) -> bool:
-        """Move an index's place on, if it is still at `before` and the lease is held."""
+    def advance(self, before: SharedIndex, after: SharedIndex, holder: str) -> bool:
+        """Note how far an index is, if it is still at `before` and the lease is held."""
 
-    def forget(self, place: IndexProgress) -> None:
+    def forget(self, index: SharedIndex) -> None:
         """Strike out an index that is lost or dropped."""
 
 

@@ -125,7 +125,7 @@ class Workshop:
             self._drop_orphans()
             return MilvusGallery(
                 feed,
-                self._places(collection),
+                self._registry(collection),
                 server,
                 fingerprint=collection.series,
                 goal=goal,
@@ -147,7 +147,7 @@ class Workshop:
         """The index server, which all collections of the process share."""
         return milvus_server(self._settings)
 
-    def _places(self, collection: "Collection") -> "IndexLog":
+    def _registry(self, collection: "Collection") -> "IndexLog":
         return self._catalogue.index_registry(collection.id)
 
     def photos(self, collection: "Collection") -> "PhotoStore":
@@ -169,20 +169,20 @@ class Workshop:
             partial(discard_runs, self._settings.home, runs),
             partial(discard_lists, self._settings.home, collection.name),
             lambda: self.photos(collection).clear(),
-            partial(self._drop_from_server, self._places(collection)),
+            partial(self._drop_from_server, self._registry(collection)),
         )
 
-    def _drop_from_server(self, places: "IndexLog") -> None:
+    def _drop_from_server(self, registry: "IndexLog") -> None:
         if self._settings.index_url is not None:
             from retrieval.index.milvus.pair import drop_indexes
 
-            drop_indexes(self._milvus, places, 0)  # to drop, no dimension is needed
+            drop_indexes(self._milvus, registry, 0)  # to drop, no dimension is needed
 
     def _drop_orphans(self) -> None:
         """Drop the indexes of collections that were deleted while the server was away."""
-        for places in self._catalogue.orphaned_indexes():
+        for registry in self._catalogue.orphaned_indexes():
             try:
-                self._drop_from_server(places)
+                self._drop_from_server(registry)
             except StoreError as error:
                 logger.warning("The index of a deleted collection stays for now: %s", error)
 
@@ -199,7 +199,7 @@ class Workshop:
             from retrieval.index.milvus.pair import drop_indexes
 
             keep = collection.series
-            drop_indexes(self._milvus, self._places(collection), collection.dimension, keep)
+            drop_indexes(self._milvus, self._registry(collection), collection.dimension, keep)
 
     def _index_folder(self, collection: "Collection") -> Path:
         """Of its first model's index; below it a folder for each later one."""

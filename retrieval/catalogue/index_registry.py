@@ -1,8 +1,8 @@
 """Indexes that several processes share: which there are, how far they are fed, who feeds them.
 
-A shared index (Milvus) stands on a server of its own, so its place in the change log stands here,
-in the catalogue: one row an index that was ever made and not dropped. Whoever feeds an index holds
-a lease, which expires, and moves the place on by compare-and-set, so that two feeders, or one that
+A shared index (Milvus) stands on a server of its own, so the catalogue holds a row per index that
+was made and not dropped: how far it has followed the change log. Whoever feeds an index holds a
+lease, which expires, and notes how far it came by compare-and-set, so that two feeders, or one that
 slept through its lease, cannot both do so.
 
 Leases are timed by the database's clock on a server, by the machine's for SQLite, never by two.
@@ -31,7 +31,7 @@ from sqlalchemy.exc import IntegrityError
 
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.schema import Id, Moment, collections, meta, metadata, now
-from retrieval.protocols import IndexProgress, Watermark
+from retrieval.protocols import SharedIndex, Watermark
 
 indexes = Table(
     "indexes",
@@ -67,7 +67,7 @@ class IndexLog:
         self._database = database
         self._collection_id = collection_id
 
-    def place(self, key: str) -> IndexProgress | None:
+    def newest(self, key: str) -> SharedIndex | None:
         """The newest index of this key that may be asked."""
         query = (
             select(indexes)
@@ -79,7 +79,7 @@ class IndexLog:
             row = connection.execute(query).one_or_none()
         return None if row is None else _place(row)
 
-    def places(self) -> list[IndexProgress]:
+    def all(self) -> list[SharedIndex]:
         """All indexes of the collection that were made and not dropped, oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(select(indexes).where(self._own).order_by(indexes.c.id))
@@ -110,7 +110,7 @@ class IndexLog:
             own = index_leases.c.holder == holder
             connection.execute(delete(index_leases).where(*self._leases(key), own))
 
-    def begin(self, key: str, holder: str, epoch: str) -> IndexProgress | None:
+    def begin(self, key: str, holder: str, epoch: str) -> SharedIndex | None:
         """Write an index down before it is made; None if the lease is not held."""
         row = {
             "collection_id": self._collection_id,
@@ -129,8 +129,8 @@ class IndexLog:
             made = connection.execute(insert(indexes).returning(indexes), row).one()
         return _place(made)
 
-    def advance(self, before: IndexProgress, after: IndexProgress, holder: str) -> bool:
-        """Move an index's place on, if it is still at `before` and the lease is held."""
+    def advance(self, before: SharedIndex, after: SharedIndex, holder: str) -> bool:
+        """Note how far an index is, if it is still at `before` and the lease is held."""
         values = {
             "key": after.key,
             "epoch": after.watermark.epoch,
@@ -151,10 +151,10 @@ class IndexLog:
             found = connection.execute(update(indexes).where(*unmoved).values(values))
         return found.rowcount == 1
 
-    def forget(self, place: IndexProgress) -> None:
+    def forget(self, index: SharedIndex) -> None:
         """Strike out an index that is lost or dropped."""
         with self._database.writing() as connection:
-            connection.execute(delete(indexes).where(indexes.c.id == place.id))
+            connection.execute(delete(indexes).where(indexes.c.id == index.id))
 
     @property
     def _own(self) -> Any:
@@ -185,8 +185,8 @@ def orphans(database: Database) -> list[IndexLog]:
         return [IndexLog(database, collection_id) for collection_id in connection.scalars(query)]
 
 
-def _place(row: Any) -> IndexProgress:
-    return IndexProgress(
+def _place(row: Any) -> SharedIndex:
+    return SharedIndex(
         id=row.id,
         collection_id=row.collection_id,
         key=row.key,

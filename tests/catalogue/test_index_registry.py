@@ -55,24 +55,24 @@ def test_of_many_who_ask_at_once_one_gets_the_lease(log):
 def test_a_place_is_moved_on_from_where_it_is_or_not_at_all(log):
     log.lease(KEY, "a", 60)
     made = log.begin(KEY, "a", "epoch")
-    assert log.place(KEY) is None  # nobody may ask it yet
+    assert log.newest(KEY) is None  # nobody may ask it yet
     recipe = {"nlist": 4}
     mark = Watermark("epoch", 7)
     ready = replace(made, watermark=mark, ready=True, faces=3, people=2, recipe=recipe)
     assert log.advance(made, ready, "a")
-    assert log.place(KEY) == ready
+    assert log.newest(KEY) == ready
     assert not log.advance(made, ready, "a")  # it was there, and is not any more
-    assert log.place(KEY) == ready
+    assert log.newest(KEY) == ready
 
 
 def test_the_newest_index_is_asked_and_dropped_ones_are_forgotten(log):
     log.lease(KEY, "a", 60)
     made = [log.begin(KEY, "a", "epoch") for _ in range(2)]
-    for place in made:
-        log.advance(place, replace(place, ready=True), "a")
-    assert log.place(KEY).id == made[1].id > made[0].id
+    for index in made:
+        log.advance(index, replace(index, ready=True), "a")
+    assert log.newest(KEY).id == made[1].id > made[0].id
     log.forget(made[1])
-    assert [place.id for place in log.places()] == [made[0].id]
+    assert [index.id for index in log.all()] == [made[0].id]
     assert log.begin(KEY, "a", "epoch").id > made[1].id  # a name is used once
 
 
@@ -80,7 +80,7 @@ def test_an_index_outlives_its_collection_until_it_is_dropped(catalogue, log):
     log.lease(KEY, "a", 60)
     made = log.begin(KEY, "a", "epoch")
     catalogue.delete_collection("default")
-    assert log.places() == [made]
+    assert log.all() == [made]
 
 
 def test_the_faces_of_some_people_are_read_as_they_are_now(catalogue):

@@ -16,7 +16,7 @@ from retrieval.index.milvus.gallery import MilvusGallery
 from retrieval.index.milvus.pair import Pair, drop_indexes
 from retrieval.index.milvus.server import MilvusServer
 from retrieval.index.milvus.training import Making
-from retrieval.protocols import IndexProgress, PeopleHits
+from retrieval.protocols import PeopleHits, SharedIndex
 from retrieval.settings import Settings
 from retrieval.values import Floats, Ints
 from tests.fakes import MemoryFeed
@@ -69,14 +69,14 @@ class World:
     def __init__(self, server: MilvusServer, catalogue: Catalogue) -> None:
         self.number = next(_NEXT)
         self.feed = MemoryFeed(D, epoch=f"{self.number:08x}-epoch")
-        self.places = catalogue.index_registry(self.number)
+        self.registry = catalogue.index_registry(self.number)
         self.server = server
         self.exact = Gallery(self.feed, None)
         self.index = self.opened()
 
     def opened(self, **options: float) -> MilvusGallery:
         """Another process's view."""
-        return MilvusGallery(self.feed, self.places, self.server, fingerprint="f", **options)
+        return MilvusGallery(self.feed, self.registry, self.server, fingerprint="f", **options)
 
     def enrol(self, people: Ints, seed: int) -> Ints:
         return self.feed.enrol(people, unit(len(people), seed))
@@ -140,7 +140,7 @@ def test_lists_are_made_beside_what_answers_and_reach_the_agreement(
     assert status.due is None
     assert any("agreement" in step for step in steps)
     assert index.check().sound  # those that were held out are there as well
-    assert [place.ready for place in world.places.places()] == [True]
+    assert [index.ready for index in world.registry.all()] == [True]
     world.feed.remove(np.arange(1, 11))
     world.enrol(np.full(3, 77), 2)
     for view in (index, world.index):  # another process finds it too
@@ -189,13 +189,13 @@ def test_clusters_are_those_of_the_index_in_memory(small: World) -> None:
 
 def test_another_that_feeds_is_waited_for_and_then_its_being_busy_is_told(small: World) -> None:
     small.index.catch_up()
-    key = small.places.places()[0].key
-    assert small.places.lease(key, "another", 60)
+    key = small.registry.all()[0].key
+    assert small.registry.lease(key, "another", 60)
     small.enrol(people(1, 1), 2)
     late = small.opened(wait_s=0.2)
     with pytest.raises(IndexFailed, match="another process has been feeding"):
         late.catch_up()
-    small.places.release(key, "another")
+    small.registry.release(key, "another")
     assert late.catch_up() == small.feed.head()
 
 
@@ -203,11 +203,11 @@ def test_an_exchange_excludes_the_questions_and_rebuilds_of_its_own_process_as_w
     small: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small.index.catch_up()
-    key = small.places.places()[0].key
+    key = small.registry.all()[0].key
     index = small.opened(wait_s=0.2)
-    advance, exchanges = small.places.advance, []
+    advance, exchanges = small.registry.advance, []
 
-    def asked_meanwhile(before: IndexProgress, after: IndexProgress, holder: str) -> bool:
+    def asked_meanwhile(before: SharedIndex, after: SharedIndex, holder: str) -> bool:
         if after.ready and not before.ready:
             exchanges.append(after)
             small.enrol(people(1, 1), 2)
@@ -215,10 +215,10 @@ def test_an_exchange_excludes_the_questions_and_rebuilds_of_its_own_process_as_w
                 index.catch_up()
             with pytest.raises(IndexFailed, match="making this index anew"):
                 index._feeder.remake(Making())
-            assert not small.places.lease(key, "another", 60)
+            assert not small.registry.lease(key, "another", 60)
         return advance(before, after, holder)
 
-    monkeypatch.setattr(small.places, "advance", asked_meanwhile)
+    monkeypatch.setattr(small.registry, "advance", asked_meanwhile)
     index._feeder.remake(Making())
     assert len(exchanges) == 1
     small.assert_same(index)
@@ -226,8 +226,8 @@ def test_an_exchange_excludes_the_questions_and_rebuilds_of_its_own_process_as_w
 
 def test_a_feeder_that_died_is_succeeded_when_its_lease_ends(small: World) -> None:
     small.index.catch_up()
-    key = small.places.places()[0].key
-    small.places.lease(key, "dead", 0.3)
+    key = small.registry.all()[0].key
+    small.registry.lease(key, "dead", 0.3)
     small.enrol(people(2, 1), 2)
     small.assert_same()
 
@@ -240,7 +240,7 @@ def test_a_batch_that_was_written_but_not_noted_is_written_again(
     small.feed.remove(np.arange(5, 9))
     small.enrol(np.array([7, 99]), 3)
     with monkeypatch.context() as patch:  # as if killed between Milvus and the catalogue
-        patch.setattr(small.places, "advance", _killed)
+        patch.setattr(small.registry, "advance", _killed)
         with pytest.raises(KeyboardInterrupt):
             small.index.catch_up()
     small.feed.move(np.array([3]), 11)
@@ -256,16 +256,16 @@ def test_one_that_slept_through_its_lease_moves_nothing_on(
 ) -> None:
     small.index.catch_up()
     small.enrol(people(2, 1), 2)
-    advance = small.places.advance
-    key = small.places.places()[0].key
+    advance = small.registry.advance
+    key = small.registry.all()[0].key
 
-    def slow(before: IndexProgress, after: IndexProgress, holder: str) -> bool:
+    def slow(before: SharedIndex, after: SharedIndex, holder: str) -> bool:
         monkeypatch.undo()
-        small.places.lease(key, holder, -1)
-        assert small.places.lease(key, "quicker", 0.2)
+        small.registry.lease(key, holder, -1)
+        assert small.registry.lease(key, "quicker", 0.2)
         return advance(before, after, holder)
 
-    monkeypatch.setattr(small.places, "advance", slow)
+    monkeypatch.setattr(small.registry, "advance", slow)
     small.assert_same()
 
 
@@ -273,7 +273,7 @@ def test_what_a_late_writer_left_is_found_and_mended(small: World) -> None:
     small.index.catch_up()
     small.feed.remove(np.array([1]))
     small.index.catch_up()
-    pair = Pair(small.server, small.places.places()[0], D)
+    pair = Pair(small.server, small.registry.all()[0], D)
     pair.faces.add(np.array([1]), unit(1, 1), np.array([1]))  # a stopped process goes on
     pair.people.remove(np.array([2]))
     found = small.index.check()
@@ -285,22 +285,22 @@ def test_what_a_late_writer_left_is_found_and_mended(small: World) -> None:
 
 def test_an_index_that_the_server_lost_is_made_anew(small: World) -> None:
     small.index.catch_up()
-    lost = small.places.places()[0]
+    lost = small.registry.all()[0]
     Pair(small.server, lost, D).faces.drop()
     small.assert_same(small.opened())
-    lost = small.places.places()[0]
+    lost = small.registry.all()[0]
     Pair(small.server, lost, D).faces.drop()
     assert small.index.search(unit(1, 5), 1).people.shape == (1, 1)
-    assert small.places.places()[0].id > lost.id
+    assert small.registry.all()[0].id > lost.id
     small.assert_same()
-    Pair(small.server, small.places.places()[0], D).drop()
+    Pair(small.server, small.registry.all()[0], D).drop()
     small.enrol(people(1, 1), 2)  # noticed by whoever feeds
     small.assert_same()
 
 
 def test_writes_that_the_server_lost_are_noticed_by_the_next_process(small: World) -> None:
     small.index.catch_up()
-    Pair(small.server, small.places.places()[0], D).faces.remove(np.array([1, 2]))
+    Pair(small.server, small.registry.all()[0], D).faces.remove(np.array([1, 2]))
     small.assert_same(small.opened())
 
 
@@ -308,7 +308,7 @@ def test_after_a_restore_the_index_is_made_anew_and_the_former_goes_at_a_rebuild
     small: World,
 ) -> None:
     small.index.catch_up()
-    former = small.places.places()[0]
+    former = small.registry.all()[0]
     small.feed.epoch = f"{small.number:08x}-restored"
     small.feed.remove(np.arange(1, 5))
     small.assert_same()
@@ -316,25 +316,25 @@ def test_after_a_restore_the_index_is_made_anew_and_the_former_goes_at_a_rebuild
     small.index.rebuild()
     assert not Pair(small.server, former, D).faces.exists()
     small.assert_same()
-    assert len(small.places.places()) == 1
+    assert len(small.registry.all()) == 1
 
 
 def test_deleting_does_not_fail_with_a_server_that_is_away(
     small: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     nowhere = MilvusServer("http://127.0.0.1:1", patience_s=0.1)
-    MilvusGallery(small.feed, small.places, nowhere, fingerprint="f").snapshot()
+    MilvusGallery(small.feed, small.registry, nowhere, fingerprint="f").snapshot()
     assert "until it is fed" in caplog.text
 
 
 def test_all_indexes_of_a_collection_can_be_dropped(small: World) -> None:
     small.index.catch_up()
-    place = small.places.places()[0]
-    drop_indexes(small.server, small.places, D, keep="f")
-    assert small.places.places() == [place]
-    drop_indexes(small.server, small.places, D)
-    assert small.places.places() == []
-    assert not Pair(small.server, place, D).people.exists()
+    index = small.registry.all()[0]
+    drop_indexes(small.server, small.registry, D, keep="f")
+    assert small.registry.all() == [index]
+    drop_indexes(small.server, small.registry, D)
+    assert small.registry.all() == []
+    assert not Pair(small.server, index, D).people.exists()
 
 
 def test_a_process_that_lives_long_makes_lists_by_itself_and_pauses_when_another_does(

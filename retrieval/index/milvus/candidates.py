@@ -93,9 +93,9 @@ def candidates(faces: Hits, templates: Hits, most: int) -> Ints:
     bound: Floats = np.where(people < 0, unknown, most_near + most_like)
     ranking = np.lexsort((-bound, rows))
     rows, people = rows[ranking], people[ranking]
-    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    kept = place < most
-    result[rows[kept], place[kept]] = people[kept]
+    index = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    kept = index < most
+    result[rows[kept], index[kept]] = people[kept]
     return result
 
 

@@ -1,8 +1,8 @@
 """An index in Milvus follows the change log, fed by whichever process holds the lease.
 
-The catalogue keeps how far the index is (its place). A process that asks and finds the place behind
+The catalogue keeps how far the index is fed. A process that asks and finds it behind
 the log takes the lease and feeds; if another has it, it waits until that one has come as far as the
-log was when it was asked. Each batch is written before the place moves on, so after a crash the
+log was when it was asked. Each batch is written before that is moved on, so after a crash the
 next feeder writes it again, which changes nothing.
 """
 
@@ -19,7 +19,7 @@ from retrieval.index.milvus.leases import Lease, LeaseLost
 from retrieval.index.milvus.pair import Pair, key_of
 from retrieval.index.milvus.server import CollectionLost, MilvusServer
 from retrieval.index.milvus.training import Making
-from retrieval.protocols import ChangeFeed, IndexProgress, IndexRegistry, Watermark
+from retrieval.protocols import ChangeFeed, IndexRegistry, SharedIndex, Watermark
 from retrieval.values import Ints
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Feeder:
     Args:
         server: that holds the index.
         feed: the change log.
-        places: how far the indexes are, and the leases.
+        registry: how far the indexes are fed, and the leases.
         fingerprint: of the model.
         wait_s: how long another process that feeds is waited for.
     """
@@ -46,7 +46,7 @@ class Feeder:
         self,
         server: MilvusServer,
         feed: ChangeFeed,
-        places: IndexRegistry,
+        registry: IndexRegistry,
         fingerprint: str,
         *,
         wait_s: float = WAIT_S,
@@ -54,19 +54,19 @@ class Feeder:
         self.key = key_of(fingerprint)
         self._server = server
         self._feed = feed
-        self._places = places
+        self._registry = registry
         self._wait_s = wait_s
         self._feeding = self._lease()
 
-    def pair(self, place: IndexProgress) -> Pair:
-        """The index at a place."""
-        return Pair(self._server, place, self._feed.dimension)
+    def pair(self, index: SharedIndex) -> Pair:
+        """The two collections of an index."""
+        return Pair(self._server, index, self._feed.dimension)
 
-    def place(self) -> IndexProgress | None:
+    def newest(self) -> SharedIndex | None:
         """The index that may be asked now."""
-        return self._places.place(self.key)
+        return self._registry.newest(self.key)
 
-    def reach(self, head: Watermark) -> IndexProgress:
+    def reach(self, head: Watermark) -> SharedIndex:
         """An index that is at least as far as the log was at `head`.
 
         Raises:
@@ -74,9 +74,9 @@ class Feeder:
         """
         deadline = time.monotonic() + self._wait_s
         for _ in range(_ATTEMPTS):
-            place = self._waited_for(head, deadline)
-            if place is not None:
-                return place
+            index = self._waited_for(head, deadline)
+            if index is not None:
+                return index
             try:
                 return self._fed()
             except LeaseLost:
@@ -85,38 +85,38 @@ class Feeder:
                 self._feeding.give_back()
         raise IndexFailed("The index in Milvus is taken away again and again while it is fed.")
 
-    def verified(self, head: Watermark) -> IndexProgress:
+    def verified(self, head: Watermark) -> SharedIndex:
         """As `reach`, made anew if the server holds less or more than was written.
 
         So a server that lost writes, or was given older files, is noticed where its numbers differ.
         """
-        place = self.reach(head)
-        if self._holds(place, fresh=False) or not self._feeding.take():
-            return place
+        index = self.reach(head)
+        if self._holds(index, fresh=False) or not self._feeding.take():
+            return index
         try:
-            newest = self.place()  # nobody feeds it now
+            newest = self.newest()  # nobody feeds it now
             if newest is not None and not self._holds(newest, fresh=True):
                 logger.warning("Milvus does not hold what was written to it: it is made anew")
-                self._places.forget(newest)
+                self._registry.forget(newest)
         finally:
             self._feeding.give_back()
         return self.reach(head)
 
-    def _holds(self, place: IndexProgress, *, fresh: bool) -> bool:
+    def _holds(self, index: SharedIndex, *, fresh: bool) -> bool:
         try:
-            found = self.pair(place).counted(place, fresh=fresh)
+            found = self.pair(index).counted(index, fresh=fresh)
         except CollectionLost:
             return False
-        return (place.faces, place.people) == (found.faces, found.people)
+        return (index.faces, index.people) == (found.faces, found.people)
 
-    def lost(self, place: IndexProgress) -> None:
+    def lost(self, index: SharedIndex) -> None:
         """The server does not have this index: strike it out, unless a newer one is there."""
-        newest = self.place()
-        if newest is not None and newest.id == place.id:
+        newest = self.newest()
+        if newest is not None and newest.id == index.id:
             logger.warning("Milvus has lost the index: it is made anew")
-            self._places.forget(place)
+            self._registry.forget(index)
 
-    def remake(self, making: Making) -> IndexProgress:
+    def remake(self, making: Making) -> SharedIndex:
         """Make another index beside the present one, which answers meanwhile; then exchange them.
 
         Args:
@@ -149,13 +149,13 @@ class Feeder:
         That is not done unasked: the catalogue may be a copy, and the index its original's.
         """
         epoch = self._feed.head().epoch
-        for place in self._places.places():
-            if place.watermark.epoch != epoch:
-                self._drop(place)
+        for index in self._registry.all():
+            if index.watermark.epoch != epoch:
+                self._drop(index)
 
     def _lease(self, suffix: str = "") -> Lease:
         """One with a holder of its own: it excludes this process's other threads as well."""
-        return Lease(self._places, self.key + suffix)
+        return Lease(self._registry, self.key + suffix)
 
     @contextmanager
     def _only_feeder(self, making: Lease) -> Iterator[None]:
@@ -171,61 +171,61 @@ class Feeder:
         finally:
             feeding.give_back()
 
-    def _waited_for(self, head: Watermark, deadline: float) -> IndexProgress | None:
+    def _waited_for(self, head: Watermark, deadline: float) -> SharedIndex | None:
         """The index once it is far enough; None once the lease is held and it is to be fed."""
         while True:
-            place = self.place()
-            if place is not None and reaches(place.watermark, head):
-                return place
+            index = self.newest()
+            if index is not None and reaches(index.watermark, head):
+                return index
             if self._feeding.take():
                 return None
             if time.monotonic() > deadline:
-                at = "is being made" if place is None else f"is at {place.watermark.seq}"
+                at = "is being made" if index is None else f"is at {index.watermark.seq}"
                 raise IndexFailed(
                     f"The index in Milvus {at}, the catalogue at {head.seq}: another process has"
                     f" been feeding it for {self._wait_s:.0f} s. Ask again later."
                 )
             time.sleep(_POLL_S)
 
-    def _fed(self) -> IndexProgress:
+    def _fed(self) -> SharedIndex:
         """Feed the index to the log's end; the lease is held."""
         for _ in range(_ATTEMPTS):
-            place = self.place()
+            index = self.newest()
             try:
-                if place is None or place.watermark.epoch != self._feed.head().epoch:
+                if index is None or index.watermark.epoch != self._feed.head().epoch:
                     made = self._made(self._feeding, Making())
                     return self._exchanged(made, self._feeding)
-                return self._followed(place, self._feeding)
+                return self._followed(index, self._feeding)
             except (CollectionLost, SnapshotInvalid) as error:
                 logger.warning("The index in Milvus is made anew: %s", error)
-                if place is not None:
-                    self._places.forget(place)
+                if index is not None:
+                    self._registry.forget(index)
         raise IndexFailed("Milvus loses the index again and again while it is made.")
 
-    def _followed(self, place: IndexProgress, lease: Lease) -> IndexProgress:
-        pair = self.pair(place)
+    def _followed(self, index: SharedIndex, lease: Lease) -> SharedIndex:
+        pair = self.pair(index)
         while True:
-            changes = self._feed.changes(place.watermark, _ROWS)
-            if changes.watermark != place.watermark:
+            changes = self._feed.changes(index.watermark, _ROWS)
+            if changes.watermark != index.watermark:
                 lease.keep()
                 pair.apply(changes, self._feed)
-                after = pair.counted(replace(place, watermark=changes.watermark))
-                place = self._advanced(place, after, lease)
+                after = pair.counted(replace(index, watermark=changes.watermark))
+                index = self._advanced(index, after, lease)
             if changes.complete:
-                return place
+                return index
 
-    def _advanced(self, before: IndexProgress, after: IndexProgress, lease: Lease) -> IndexProgress:
-        if not self._places.advance(before, after, lease.holder):
+    def _advanced(self, before: SharedIndex, after: SharedIndex, lease: Lease) -> SharedIndex:
+        if not self._registry.advance(before, after, lease.holder):
             raise LeaseLost(before.key)
         return after
 
-    def _made(self, lease: Lease, making: Making) -> IndexProgress:
+    def _made(self, lease: Lease, making: Making) -> SharedIndex:
         """Another index with everything, that nobody asks yet."""
-        place = self._places.begin(lease.key, lease.holder, self._feed.head().epoch)
-        if place is None:
+        index = self._registry.begin(lease.key, lease.holder, self._feed.head().epoch)
+        if index is None:
             raise LeaseLost(lease.key)
         recipe = None if making.recipe is None else making.recipe.document()
-        pair = self.pair(made := replace(place, recipe=recipe))
+        pair = self.pair(made := replace(index, recipe=recipe))
         pair.create()
         people = np.zeros(0, np.int64)
         for part in self._feed.everything(_CHUNK):
@@ -234,29 +234,29 @@ class Feeder:
             pair.faces.add(kept.added, kept.vectors, kept.people)
             people = np.union1d(people, part.people)
             made = replace(made, watermark=part.watermark)
-        if made.watermark.epoch != place.watermark.epoch:
+        if made.watermark.epoch != index.watermark.epoch:
             raise SnapshotInvalid("The catalogue was restored while its index was made.")
         for some in _parts(people):
             lease.keep()
             pair.write_people(some, self._feed, without=making.held)
         made = pair.counted(making.finish(made, pair, lease.keep))
         lease.keep()
-        return self._advanced(place, made, lease)
+        return self._advanced(index, made, lease)
 
-    def _exchanged(self, made: IndexProgress, lease: Lease) -> IndexProgress:
+    def _exchanged(self, made: SharedIndex, lease: Lease) -> SharedIndex:
         """Bring a new index to the log's end and let it be asked in place of the older ones."""
-        place = self._followed(made, lease)
+        index = self._followed(made, lease)
         lease.keep()
-        place = self._advanced(place, replace(place, key=self.key, ready=True), lease)
-        epoch, keys = place.watermark.epoch, (self.key, lease.key)
-        for other in self._places.places():
-            if other.id < place.id and other.key in keys and other.watermark.epoch == epoch:
+        index = self._advanced(index, replace(index, key=self.key, ready=True), lease)
+        epoch, keys = index.watermark.epoch, (self.key, lease.key)
+        for other in self._registry.all():
+            if other.id < index.id and other.key in keys and other.watermark.epoch == epoch:
                 self._drop(other)
-        return place
+        return index
 
-    def _drop(self, place: IndexProgress) -> None:
-        self.pair(place).drop()
-        self._places.forget(place)
+    def _drop(self, index: SharedIndex) -> None:
+        self.pair(index).drop()
+        self._registry.forget(index)
 
 
 def reaches(watermark: Watermark, head: Watermark) -> bool:

@@ -30,10 +30,10 @@ from retrieval.index.status import Check, IndexStatus
 from retrieval.index.training import LISTS_FROM, Goal, Progress, nlist_for, outgrown
 from retrieval.protocols import (
     ChangeFeed,
-    IndexProgress,
     IndexRegistry,
     PeopleHits,
     SearchResult,
+    SharedIndex,
     Watermark,
 )
 from retrieval.values import Ints, Vectors
@@ -53,7 +53,7 @@ class MilvusGallery:
 
     Args:
         feed: the collection's change log.
-        places: how far its indexes are fed.
+        registry: how far its indexes are fed.
         server: that holds them.
         fingerprint: of the collection's model.
         goal: the agreement of lists; the server has its own limits of memory.
@@ -65,7 +65,7 @@ class MilvusGallery:
     def __init__(
         self,
         feed: ChangeFeed,
-        places: IndexRegistry,
+        registry: IndexRegistry,
         server: MilvusServer,
         *,
         fingerprint: str = "",
@@ -79,7 +79,7 @@ class MilvusGallery:
         self._feeder = Feeder(
             server,
             self._feed,
-            places,
+            registry,
             fingerprint,
             wait_s=wait_s,
         )
@@ -89,7 +89,7 @@ class MilvusGallery:
         self._changing = threading.Lock()
         self._tending = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._place: IndexProgress | None = None
+        self._place: SharedIndex | None = None
         self._connection = 0
         self._tend_after = 0.0
 
@@ -119,9 +119,9 @@ class MilvusGallery:
             IndexFailed: the server does not answer, or another process feeds it for too long.
             StoreError: the catalogue cannot be read.
         """
-        place = self._follow()
-        self._tend(place)
-        return place.watermark
+        index = self._follow()
+        self._tend(index)
+        return index.watermark
 
     def search(self, probes: Vectors, k: int = 5, people: Ints | None = None) -> PeopleHits:
         """Find the k best people for each probe by the fused score, as of the last `catch_up`.
@@ -162,24 +162,24 @@ class MilvusGallery:
 
     def status(self) -> IndexStatus:
         """Describe the index as it is now."""
-        place = self._follow()
-        recipe = self._feeder.pair(place).recipe
+        index = self._follow()
+        recipe = self._feeder.pair(index).recipe
         row = 4 * self._feed.dimension + _ROW_BYTES
         return IndexStatus(
             kind="milvus-flat" if recipe is None else "milvus-ivf-flat",
-            faces=place.faces,
-            people=place.people,
-            watermark=place.watermark,
+            faces=index.faces,
+            people=index.people,
+            watermark=index.watermark,
             dead_share=0.0,
             recent=0,
-            bytes_a_face=row * (place.faces + place.people) / max(place.faces, 1),
+            bytes_a_face=row * (index.faces + index.people) / max(index.faces, 1),
             mapped_bytes_a_face=0.0,
             nlist=None if recipe is None else recipe.faces.nlist,
             nprobe=None if recipe is None else recipe.faces.nprobe,
             visited=None if recipe is None else recipe.visited,
             imbalance=None,
             trained=None if recipe is None else recipe.trained,
-            due=self._due(place),
+            due=self._due(index),
             problem=None,
         )
 
@@ -195,11 +195,11 @@ class MilvusGallery:
         Raises:
             IndexFailed: the server failed, or another process trains already.
         """
-        place = self._follow()
-        if place.faces < self._lists_from:
-            progress(f"{place.faces:,} faces are searched exactly: nothing to train")
+        index = self._follow()
+        if index.faces < self._lists_from:
+            progress(f"{index.faces:,} faces are searched exactly: nothing to train")
             return self.status()
-        exam = Exam(place, self._feed, goal or self._goal, progress)
+        exam = Exam(index, self._feed, goal or self._goal, progress)
         self._adopt(self._feeder.remake(exam))
         return self.status()
 
@@ -232,8 +232,8 @@ class MilvusGallery:
             progress: is told each step in words.
         """
         progress("reading the catalogue")
-        place = self._follow()
-        if place.faces >= self._lists_from:
+        index = self._follow()
+        if index.faces >= self._lists_from:
             self.train(progress=progress)
         else:
             self._adopt(self._feeder.remake(Making()))
@@ -294,46 +294,46 @@ class MilvusGallery:
     def _asked(self, ask: Callable[[Pair], T]) -> T:
         """Ask the present index; once more where it was exchanged, or lost, meanwhile."""
         for _ in range(_ATTEMPTS):
-            place = self._place or self._follow()
+            index = self._place or self._follow()
             try:
-                return ask(self._feeder.pair(place))
+                return ask(self._feeder.pair(index))
             except CollectionLost:
                 with self._changing:
-                    self._feeder.lost(place)
+                    self._feeder.lost(index)
                     self._place = None
         raise IndexFailed(f"Milvus at {self._server.label} loses the index again and again.")
 
-    def _follow(self) -> IndexProgress:
+    def _follow(self) -> SharedIndex:
         """The index, at the log's end or beyond."""
         head = self._feed.head()
-        place = self._place
-        if self._is_good(place) and place is not None and reaches(place.watermark, head):
-            return place
+        index = self._place
+        if self._is_good(index) and index is not None and reaches(index.watermark, head):
+            return index
         with self._changing:
             good = self._is_good(self._place)
-            place = self._feeder.reach(head) if good else self._feeder.verified(head)
-            self._place, self._connection = place, self._server.connections
-            return place
+            index = self._feeder.reach(head) if good else self._feeder.verified(head)
+            self._place, self._connection = index, self._server.connections
+            return index
 
-    def _is_good(self, place: IndexProgress | None) -> bool:
+    def _is_good(self, index: SharedIndex | None) -> bool:
         """Whether the index was verified on the connection that there is."""
-        return place is not None and self._connection == self._server.connections
+        return index is not None and self._connection == self._server.connections
 
-    def _adopt(self, place: IndexProgress) -> None:
+    def _adopt(self, index: SharedIndex) -> None:
         with self._changing:
-            self._place = place
+            self._place = index
 
-    def _due(self, place: IndexProgress) -> str | None:
+    def _due(self, index: SharedIndex) -> str | None:
         """Why lists should be made now, or None."""
-        if place.faces < self._lists_from:
+        if index.faces < self._lists_from:
             return None
-        recipe = self._feeder.pair(place).recipe
+        recipe = self._feeder.pair(index).recipe
         if recipe is None:
-            return f"{place.faces:,} faces are searched sooner with lists"
-        return outgrown(place.faces, recipe.trained.faces)
+            return f"{index.faces:,} faces are searched sooner with lists"
+        return outgrown(index.faces, recipe.trained.faces)
 
-    def _tend(self, place: IndexProgress) -> None:
-        due = self._background and time.monotonic() > self._tend_after and self._due(place)
+    def _tend(self, index: SharedIndex) -> None:
+        due = self._background and time.monotonic() > self._tend_after and self._due(index)
         if due and self._tending.acquire(blocking=False):
             self._thread = threading.Thread(target=self._tend_slowly, name="index", daemon=True)
             self._thread.start()

@@ -21,17 +21,17 @@ class Lease:
     the catalogue's own vectors, and `check` finds it.
     """
 
-    def __init__(self, places: IndexRegistry, key: str, seconds: float = LEASE_S) -> None:
+    def __init__(self, registry: IndexRegistry, key: str, seconds: float = LEASE_S) -> None:
         self.holder = uuid4().hex
         self.key = key
-        self._places = places
+        self._registry = registry
         self._seconds = seconds
         self._until = 0.0
 
     def take(self) -> bool:
         """Take or renew it; False while another process has it."""
         asked = time.monotonic()
-        if not self._places.lease(self.key, self.holder, self._seconds):
+        if not self._registry.lease(self.key, self.holder, self._seconds):
             return False
         self._until = asked + self._seconds
         return True
@@ -48,4 +48,4 @@ class Lease:
     def give_back(self) -> None:
         """Let others feed at once."""
         self._until = 0.0
-        self._places.release(self.key, self.holder)
+        self._registry.release(self.key, self.holder)

@@ -12,7 +12,7 @@ from retrieval.index.milvus.server import MilvusServer
 from retrieval.index.milvus.vectors import Lists, MilvusVectors
 from retrieval.index.roster import Roster
 from retrieval.index.status import Trained
-from retrieval.protocols import ChangeFeed, Changes, IndexProgress, IndexRegistry
+from retrieval.protocols import ChangeFeed, Changes, IndexRegistry, SharedIndex
 from retrieval.values import Ints
 
 _PEOPLE_AT_ONCE = 5_000  # whose faces are read to make their templates
@@ -53,11 +53,11 @@ class Recipe:
 class Pair:
     """An index on the server, named by its row in the catalogue."""
 
-    def __init__(self, server: MilvusServer, place: IndexProgress, dimension: int) -> None:
-        self.recipe = None if place.recipe is None else Recipe.read(place.recipe)
+    def __init__(self, server: MilvusServer, index: SharedIndex, dimension: int) -> None:
+        self.recipe = None if index.recipe is None else Recipe.read(index.recipe)
         faces = None if self.recipe is None else self.recipe.faces
         templates = None if self.recipe is None else self.recipe.templates
-        name = _name(place)
+        name = _name(index)
         self.faces = MilvusVectors(server, f"{name}_faces", dimension, faces, fresh=False)
         self.people = MilvusVectors(server, f"{name}_people", dimension, templates, fresh=False)
         self._dimension = dimension
@@ -86,18 +86,18 @@ class Pair:
         self.faces.compact()
         self.people.compact()
 
-    def counted(self, place: IndexProgress, *, fresh: bool = True) -> IndexProgress:
-        """The place with the numbers of faces and people.
+    def counted(self, index: SharedIndex, *, fresh: bool = True) -> SharedIndex:
+        """The index with its numbers of faces and people.
 
         Args:
-            place: where it stands.
+            index: which, and how far it is.
             fresh: wait until every search sees what was written before.
         """
         with ThreadPoolExecutor(2) as pool:  # each waits for the server's clock to tick
             faces, people = pool.map(
                 lambda vectors: vectors.count(fresh=fresh), (self.faces, self.people)
             )
-        return replace(place, faces=faces, people=people)
+        return replace(index, faces=faces, people=people)
 
     def apply(self, changes: Changes, feed: ChangeFeed) -> None:
         """Follow changes; to do so twice, or after a part of it, comes to the same.
@@ -132,20 +132,20 @@ def key_of(fingerprint: str) -> str:
 
 
 def drop_indexes(
-    server: MilvusServer, places: IndexRegistry, dimension: int, keep: str | None = None
+    server: MilvusServer, registry: IndexRegistry, dimension: int, keep: str | None = None
 ) -> None:
     """Drop a collection's indexes.
 
     Args:
         server: that holds them.
-        places: which there are.
+        registry: which there are.
         dimension: numbers per vector.
         keep: the fingerprint of the model whose indexes stay.
     """
-    for place in places.places():
-        if keep is None or not place.key.startswith(key_of(keep)):
-            Pair(server, place, dimension).drop()
-            places.forget(place)
+    for index in registry.all():
+        if keep is None or not index.key.startswith(key_of(keep)):
+            Pair(server, index, dimension).drop()
+            registry.forget(index)
 
 
 def roster_of(faces: Changes, without: Ints | None = None) -> Roster:
@@ -154,7 +154,7 @@ def roster_of(faces: Changes, without: Ints | None = None) -> Roster:
     return Roster.build(faces.added[stay], faces.people[stay], faces.vectors[stay])
 
 
-def _name(place: IndexProgress) -> str:
+def _name(index: SharedIndex) -> str:
     """Of an epoch of one catalogue, so that catalogues that share a server share nothing there."""
-    model = place.key.partition("~")[0]
-    return f"rollcall_{place.watermark.epoch[:8]}_{place.collection_id}_{model}_{place.id}"
+    model = index.key.partition("~")[0]
+    return f"rollcall_{index.watermark.epoch[:8]}_{index.collection_id}_{model}_{index.id}"

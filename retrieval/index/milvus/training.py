@@ -25,7 +25,7 @@ from retrieval.index.training import (
     nlist_for,
     visits,
 )
-from retrieval.protocols import ChangeFeed, Changes, IndexProgress
+from retrieval.protocols import ChangeFeed, Changes, SharedIndex
 from retrieval.values import Ints
 
 _SEALED_FROM = 5_000  # faces; what Milvus still collects it searches several times as slowly
@@ -49,24 +49,24 @@ class Making:
         """Ids of faces that are not written yet."""
         return np.zeros(0, np.int64)
 
-    def finish(self, place: IndexProgress, pair: Pair, alive: Callable[[], None]) -> IndexProgress:
+    def finish(self, index: SharedIndex, pair: Pair, alive: Callable[[], None]) -> SharedIndex:
         """Write the rest, and say how the index is to be searched.
 
         Args:
-            place: where it stands.
+            index: which, and how far it is.
             pair: that holds everything that was to be kept.
             alive: is called now and then while it takes long.
         """
         if len(pair.faces) >= _SEALED_FROM:
             pair.encrypt(alive)
-        return place
+        return index
 
 
 class Exam(Making):
     """Makes lists, and chooses how many of them a search visits.
 
     Args:
-        place: the present index, for its size.
+        index: the present one, for its size.
         feed: the catalogue's vectors.
         goal: the agreement to reach.
         progress: is told each step in words.
@@ -74,18 +74,18 @@ class Exam(Making):
 
     def __init__(
         self,
-        place: IndexProgress,
+        index: SharedIndex,
         feed: ChangeFeed,
         goal: Goal,
         progress: Progress,
         *,
         seed: int = 0,
     ) -> None:
-        faces = nlist_for(place.faces)
-        people = nlist_for(place.people)
-        templates = Lists(people, people) if place.people > FLAT_TEMPLATES else None
+        faces = nlist_for(index.faces)
+        people = nlist_for(index.people)
+        templates = Lists(people, people) if index.people > FLAT_TEMPLATES else None
         untold = Trained(
-            place.faces,
+            index.faces,
             imbalance=0.0,
             probes=0,
             agreement=0.0,
@@ -97,7 +97,7 @@ class Exam(Making):
         self._feed = feed
         self._goal = goal
         self._progress = progress
-        self._share = held_out(place.faces) / max(place.faces, 1)
+        self._share = held_out(index.faces) / max(index.faces, 1)
         self._random = np.random.default_rng(seed)
         self._held: list[Changes] = []
         progress(f"making {faces:,} lists a segment")
@@ -113,7 +113,7 @@ class Exam(Making):
         """Ids of the faces that are asked about."""
         return np.concatenate([part.added for part in self._held])
 
-    def finish(self, place: IndexProgress, pair: Pair, alive: Callable[[], None]) -> IndexProgress:
+    def finish(self, index: SharedIndex, pair: Pair, alive: Callable[[], None]) -> SharedIndex:
         """Measure, then write the faces that were held out."""
         self._progress("waiting until the server has made them")
         pair.encrypt(alive)
@@ -122,7 +122,7 @@ class Exam(Making):
             alive()
             pair.faces.add(part.added, part.vectors, part.people)
         pair.write_people(np.unique(np.concatenate([p.people for p in self._held])), self._feed)
-        return replace(place, recipe=recipe.document())
+        return replace(index, recipe=recipe.document())
 
     def _measured(self, pair: Pair, alive: Callable[[], None]) -> Recipe:
         """The fewest visits that reach the goal."""
