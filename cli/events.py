@@ -248,11 +248,11 @@ def judge_faces(
     judge: Judge = "command line",
 ) -> None:
     """Say what a face is: it wins over every later computation, and can be undone."""
-    from retrieval.catalogue.events.records import Kind
+    from retrieval.catalogue.events.records import VerdictKind
     from retrieval.events.verdicts import Judgement
 
     told = Judgement(
-        Kind(verdict),
+        VerdictKind(verdict),
         tuple(faces),
         person=person,
         external_id=number,

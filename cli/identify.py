@@ -139,6 +139,7 @@ def identify(
         state = service.state()
         note(service.catalogue, asked(run.action, answers, state, threshold))
         seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
+    _write_tables(run, answers, seen, out, rejects)
     if draw is not None:
         for picture in [
             *draw_all(run, answers, paths, draw, max_px),
@@ -147,7 +148,6 @@ def identify(
             run.remark(f"wrote {picture}")
     if crops is not None:
         write_crops(run, _crops(run, answers, paths), crops)
-    _write_tables(run, answers, seen, out, rejects)
     run.rejected = any(a.error for a in answers) or any(a.error for a in seen)
     documents = [answer.document() for answer in seen]
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.events.records import Event, Kind, NewPhoto
+from retrieval.catalogue.events.records import Event, NewPhoto, VerdictKind
 from retrieval.catalogue.records import Collection, NewFace
 from retrieval.collection.active_model import ActiveModel, Keeping, Parts
 from retrieval.events.events import Events
@@ -106,7 +106,10 @@ def _timed(host: _Host, faces: int, rng: np.random.Generator) -> dict[str, Any]:
     times["roll_s"] = _seconds(lambda: events.roll(event), 3)
     roll = events.roll(event)
     face = roll.unknown[0].faces[0]
-    said = [Judgement(Kind.IS, (face,), person_id=1), Judgement(Kind.NOBODY, (face,))] * 3
+    said = [
+        Judgement(VerdictKind.IS, (face,), person_id=1),
+        Judgement(VerdictKind.NOBODY, (face,)),
+    ] * 3
     told = iter(said)
     times["verdict_ms"] = round(
         1000 * _seconds(lambda: events.judge(event, next(told), "bench"), len(said)), 1

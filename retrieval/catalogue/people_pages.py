@@ -21,7 +21,7 @@ from sqlalchemy import (
     true,
 )
 
-from retrieval.catalogue.events.records import Kind
+from retrieval.catalogue.events.records import VerdictKind
 from retrieval.catalogue.events.tables import appearances, events, verdicts
 from retrieval.catalogue.lookups import PERSON, PHOTO_COUNT, which_people
 from retrieval.catalogue.names import sought
@@ -91,12 +91,12 @@ def _seen() -> ColumnElement[Any]:
     What was said last of an appearance counts, as in `events.said`.
     """
     said, later = verdicts.alias(), verdicts.alias()
-    naming = (Kind.RIGHT.value, Kind.IS.value)
+    naming = (VerdictKind.RIGHT.value, VerdictKind.IS.value)
     mine = and_(said.c.person_id == people.c.id, said.c.kind.in_(naming))
     other = or_(
-        later.c.kind == Kind.NOBODY.value,
+        later.c.kind == VerdictKind.NOBODY.value,
         and_(later.c.kind.in_(naming), later.c.person_id != people.c.id),
-        and_(later.c.kind == Kind.NOT.value, later.c.person_id == people.c.id),
+        and_(later.c.kind == VerdictKind.NOT.value, later.c.person_id == people.c.id),
     )
     stands = later.c.undone_at.is_(None)
     overruled = exists().where(

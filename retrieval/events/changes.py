@@ -27,7 +27,7 @@ _AT_ONCE = 32  # photos that are embedded anew together
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FaceChange:
     """A face that would be, or is now, somebody else.
 
     Attributes:
@@ -45,7 +45,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class EventChanges:
     """What deciding an event anew changes.
 
     Attributes:
@@ -54,7 +54,7 @@ class Changes:
             as they were decided.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[FaceChange, ...]
     left: int = 0
 
     def document(self) -> ChangesDocument:
@@ -62,30 +62,30 @@ class Changes:
         return {"changes": [change.document() for change in self.changes], "left": self.left}
 
 
-def would_change(host: Host, event: Event) -> Changes:
+def would_change(host: Host, event: Event) -> EventChanges:
     """What `update` would change; nothing is written, and no photo is read."""
 
-    def work(active_model: ActiveModel) -> Changes:
+    def work(active_model: ActiveModel) -> EventChanges:
         _, decided, _ = decided_now(host, active_model, event.id)
         other = host.catalogue.event_faces.other_model(
             event.id, active_model.collection.fingerprint
         )
         found = host.catalogue.event_faces.of_event(event.id)
-        return Changes(_differences(host, event, found, decided), len(other))
+        return EventChanges(_differences(host, event, found, decided), len(other))
 
     return host.steadily(work)
 
 
-def update(host: Host, event: Event) -> Changes:
+def update(host: Host, event: Event) -> EventChanges:
     """Decide an event anew with the people, thresholds and model of now; verdicts stay."""
     left = host.steadily(lambda active_model: _embed_anew(host, active_model, event))
     found = host.catalogue.event_faces.of_event(event.id)
-    return Changes(_differences(host, event, found, decide_event(host, event)), left)
+    return EventChanges(_differences(host, event, found, decide_event(host, event)), left)
 
 
 def _differences(
     host: Host, event: Event, found: Appearances, decided: Decided
-) -> tuple[Change, ...]:
+) -> tuple[FaceChange, ...]:
     """The faces that a decision gives to others than they were found to be."""
     said = Said.of(host.catalogue.verdicts.of_event(event.id))
     matched = found.found == FOUND.index(Found.MATCH)
@@ -100,7 +100,7 @@ def _differences(
     }
     names = host.catalogue.names({each for pair in changed.values() for each in pair})
     return tuple(
-        Change(face, names.get(was), names.get(now)) for face, (was, now) in changed.items()
+        FaceChange(face, names.get(was), names.get(now)) for face, (was, now) in changed.items()
     )
 
 

@@ -19,7 +19,7 @@ from retrieval.errors import SettingInvalid
 from retrieval.events import reading
 from retrieval.events.album import add_face, photo_of, read_again
 from retrieval.events.answers import Roll
-from retrieval.events.changes import Changes, update, would_change
+from retrieval.events.changes import EventChanges, update, would_change
 from retrieval.events.host import Host
 from retrieval.events.intake import PhotoTaken, take, take_sighting
 from retrieval.events.presence import Presence, Sighting, presence_of, shared_photos
@@ -278,11 +278,11 @@ class Events:
 
     # What would change
 
-    def would_change(self, event: Event) -> Changes:
+    def would_change(self, event: Event) -> EventChanges:
         """What `update` would change, with the people, thresholds and verdicts of now."""
         return would_change(self._host, reading.settled(self._host, event))
 
-    def update(self, event: Event) -> Changes:
+    def update(self, event: Event) -> EventChanges:
         """Decide an event anew; verdicts stay."""
         self.purge()
         return update(self._host, event)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
-from retrieval.catalogue.events.records import Kind, Verdict
+from retrieval.catalogue.events.records import Verdict, VerdictKind
 
 NOBODY = -1  # in place of a person: nobody of ours
 
@@ -37,11 +37,11 @@ class Said:
 
     def _hear(self, verdict: Verdict) -> None:
         face, person = verdict.appearance, verdict.person
-        if verdict.kind is Kind.NOBODY:
+        if verdict.kind is VerdictKind.NOBODY:
             self.given[face], self.judges[face] = NOBODY, verdict.judge
         elif person is None:
             return
-        elif verdict.kind is Kind.NOT:
+        elif verdict.kind is VerdictKind.NOT:
             self.refused.setdefault(face, set()).add(person)
             if self.given.get(face) == person:
                 del self.given[face], self.judges[face]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retrieval.catalogue.events.faces import EventFaces
-from retrieval.catalogue.events.records import Event, Kind, Verdict
+from retrieval.catalogue.events.records import Event, Verdict, VerdictKind
 from retrieval.catalogue.events.verdicts import Said as Row
 from retrieval.catalogue.events.verdicts import Verdicts
 from retrieval.catalogue.picture_rows import Of
@@ -23,7 +23,7 @@ class Judgement:
     """What somebody says.
 
     Attributes:
-        kind: see `Kind`.
+        kind: see `VerdictKind`.
         faces: ids of appearances.
         person: whose face it is or is not, by name; None of RIGHT and NOBODY, and of NOT for
             whoever it was decided to be.
@@ -33,7 +33,7 @@ class Judgement:
         teach: enrol the faces under the person, where they are good enough.
     """
 
-    kind: Kind
+    kind: VerdictKind
     faces: tuple[int, ...]
     person: str | None = None
     person_id: int | None = None
@@ -106,7 +106,7 @@ def judge(host: Host, event: Event, told: Judgement, who: str) -> Judged:
     for face in told.faces:
         rows += _said(told.kind, face, person, now[face])
     for face, decided in whole.items():
-        same = told.kind is not Kind.NOT or decided in {row[2] for row in rows}
+        same = told.kind is not VerdictKind.NOT or decided in {row[2] for row in rows}
         if face not in now and same:
             rows += _said(told.kind, face, person, decided)
     rows = list(dict.fromkeys(rows))
@@ -117,7 +117,7 @@ def judge(host: Host, event: Event, told: Judgement, who: str) -> Judged:
     ids = tuple(dict.fromkeys(verdict.appearance for verdict in written))
     taught = 0
     refused: tuple[tuple[int, str], ...] = ()
-    if told.teach and told.kind in (Kind.IS, Kind.RIGHT):
+    if told.teach and told.kind in (VerdictKind.IS, VerdictKind.RIGHT):
         taught, refused = teach(host, event, written)
     act = written[0].act if written else None
     return Judged(act, ids, one, name, new, taught, refused)
@@ -125,25 +125,25 @@ def judge(host: Host, event: Event, told: Judgement, who: str) -> Judged:
 
 def _person(host: Host, store: Verdicts, event: Event, told: Judgement) -> tuple[int | None, bool]:
     collection = host.collection.id
-    if told.kind is Kind.NOBODY:
+    if told.kind is VerdictKind.NOBODY:
         return None, False
     if told.person_id is not None:
         return host.catalogue.person_by_id(collection, told.person_id).id, False
-    if told.person is not None and told.kind is Kind.IS:
+    if told.person is not None and told.kind is VerdictKind.IS:
         person, new = store.person(collection, event.id, told.faces, told.person, told.external_id)
         return person.id, new
     if told.person is not None:
         return host.catalogue.person(collection, told.person).id, False
-    if told.kind is Kind.IS:
+    if told.kind is VerdictKind.IS:
         raise InputError("Say whose face it is: a person's name.")
     return None, False
 
 
-def _said(kind: Kind, face: int, person: int | None, now: int) -> list[Row]:
-    if kind is Kind.NOBODY:
+def _said(kind: VerdictKind, face: int, person: int | None, now: int) -> list[Row]:
+    if kind is VerdictKind.NOBODY:
         return [(face, kind, None)]
-    if kind is Kind.IS:
-        return [(face, Kind.RIGHT if person == now else kind, person)]
+    if kind is VerdictKind.IS:
+        return [(face, VerdictKind.RIGHT if person == now else kind, person)]
     meant = now if person is None else person
     if meant < 0:
         raise InputError(f"The face {face} is nobody's: say whose it is, or is not, by a name.")
@@ -154,13 +154,13 @@ def _whole_group(
     faces: EventFaces, event: Event, told: Judgement, groups: set[int | None]
 ) -> dict[int, int]:
     """Whom the faces of the same groups were decided to be, by appearance."""
-    if not (told.group or told.kind is Kind.NOT):
+    if not (told.group or told.kind is VerdictKind.NOT):
         return {}
     found = faces.of_event(event.id)
     wanted = [group for group in groups if group is not None]
     rows = np.flatnonzero(np.isin(found.groups, wanted))
     people = dict(zip(found.ids[rows].tolist(), found.people[rows].tolist(), strict=True))
-    if told.group and told.kind is not Kind.NOT:
+    if told.group and told.kind is not VerdictKind.NOT:
         return people
     return {face: person for face, person in people.items() if person >= 0}
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from retrieval.errors import SnapshotInvalid
 from retrieval.index.roster import Roster
-from retrieval.index.shelf import Shelf
+from retrieval.index.shelf import SnapshotShelf
 from retrieval.index.snapshot import SnapshotOutdated
 from retrieval.index.view import View
 from retrieval.protocols import ChangeFeed, Changes, Watermark
@@ -26,7 +26,7 @@ class Follower:
         changing: held while the view is exchanged; searches need no lock.
     """
 
-    def __init__(self, feed: ChangeFeed, shelf: Shelf) -> None:
+    def __init__(self, feed: ChangeFeed, shelf: SnapshotShelf) -> None:
         self.feed = feed
         self.path: Path | None = None
         self.problem: str | None = None

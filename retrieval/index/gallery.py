@@ -17,7 +17,7 @@ from retrieval.index.encodings import Encodings, encodings, left_in, shared
 from retrieval.index.exact import check_k, checked
 from retrieval.index.follower import Follower
 from retrieval.index.roster import Roster
-from retrieval.index.shelf import Shelf
+from retrieval.index.shelf import SnapshotShelf
 from retrieval.index.status import Check, IndexStatus
 from retrieval.index.tender import Tender
 from retrieval.index.training import LISTS_FROM, Goal, Progress
@@ -58,7 +58,7 @@ class Gallery:
                 for processes that live long. Otherwise `train` and `snapshot` do it.
             encryptor: encrypts the snapshots, where it has a key.
         """
-        self._shelf = Shelf(
+        self._shelf = SnapshotShelf(
             folder,
             collection=collection,
             fingerprint=fingerprint,

@@ -12,7 +12,7 @@ from retrieval.index.view import View
 from retrieval.protocols import Watermark
 
 
-class Shelf:
+class SnapshotShelf:
     """The snapshots in one folder, shared by all processes and changed by none."""
 
     def __init__(

@@ -15,7 +15,7 @@ from retrieval.index.exact import ONE_PHOTO
 from retrieval.index.follower import Follower
 from retrieval.index.lists import Lists
 from retrieval.index.roster import Roster
-from retrieval.index.shelf import Shelf
+from retrieval.index.shelf import SnapshotShelf
 from retrieval.index.training import Goal, Progress, due, train
 from retrieval.index.view import View
 
@@ -34,7 +34,7 @@ class Tender:
     def __init__(
         self,
         follower: Follower,
-        shelf: Shelf,
+        shelf: SnapshotShelf,
         *,
         goal: Goal,
         lists_from: int,

@@ -24,7 +24,7 @@ from retrieval.errors import StoreError
 from retrieval.files.output import replacing
 from retrieval.files.private import open_text
 from retrieval.people.documents import Receipt
-from retrieval.people.traces import Found, Sought, proven, sought_of
+from retrieval.people.traces import Sought, Traces, proven, sought_of
 from retrieval.service import Service
 from retrieval.values import counted
 
@@ -48,7 +48,7 @@ _SHELF = "kept photos at {}: their copies are deleted; what the server keeps of 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Forgotten:
+class PeopleGone:
     """People whose rows are gone, before files are cleaned of them and searched.
 
     Attributes:
@@ -91,7 +91,7 @@ class Forgotten:
         left = [*self.left, *tried(finish)]
         if not service.catalogue.empty_wal(rest_s):
             left.append(_still_open(wait_s))
-        found = Found((), ())
+        found = Traces((), ())
         try:
             found, sought = proven(service, home, sought, rest_s)
         except StoreError as error:
@@ -185,7 +185,7 @@ def _without_hashes(value: T) -> T:
     return found
 
 
-def forget(service: Service, who: str | Person | Sequence[Person], home: Path) -> Forgotten:
+def forget(service: Service, who: str | Person | Sequence[Person], home: Path) -> PeopleGone:
     """Delete people's rows for good, all or none; `proven` does the rest.
 
     Args:
@@ -210,7 +210,7 @@ def forget(service: Service, who: str | Person | Sequence[Person], home: Path) -
         " The name of who was deleted may still stand there",
     )
     discard_lists(home, collection.name)  # they are out of date, and may hold photos of theirs
-    return Forgotten(service, home, erased, unfinished, sought, datetime.now(UTC), tuple(left))
+    return PeopleGone(service, home, erased, unfinished, sought, datetime.now(UTC), tuple(left))
 
 
 def forget_with_receipt(

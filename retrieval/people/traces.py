@@ -49,7 +49,7 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Traces:
     """A search for traces.
 
     Attributes:
@@ -80,7 +80,7 @@ def sought_of(service: Service, faces: Iterable[int], people: Iterable[int]) -> 
     )
 
 
-def search(service: Service, home: Path, sought: Sought) -> Found:
+def search(service: Service, home: Path, sought: Sought) -> Traces:
     """Look through the catalogue's files and everything under the home folder but models.
 
     What only this collection's index makes of vectors is not looked for in other indexes, which may
@@ -107,10 +107,10 @@ def search(service: Service, home: Path, sought: Sought) -> Found:
     )
     found = {*traces(*looks), *(path for path in kept if path.name in sha256s)}
     found |= {*service.gallery.left_packed(sought.faces, sought.people, sought.packed)}
-    return Found(tuple(files), tuple(sorted(found)))
+    return Traces(tuple(files), tuple(sorted(found)))
 
 
-def proven(service: Service, home: Path, sought: Sought, wait_s: float) -> tuple[Found, Sought]:
+def proven(service: Service, home: Path, sought: Sought, wait_s: float) -> tuple[Traces, Sought]:
     """Search; where something is found, see whether it is somebody else's or can be driven out.
 
     The centre of a cluster of one is that one's vector, and stays in the lists until they are

@@ -17,7 +17,7 @@ from retrieval.identities.health import Findings
 from retrieval.service import Service
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """What may be wrong."""
 
     MISPLACED = "looks-like-another"  # a photo that would be another person's match
@@ -29,12 +29,12 @@ class Kind(StrEnum):
 
 
 _FEW_WORDS = {
-    Kind.MISPLACED: "photos under the wrong name",
-    Kind.TWICE: "people under two names",
-    Kind.PARTS: "people in groups",
-    Kind.STRANGER: "photos that resemble nobody",
-    Kind.COPIES: "groups of copies",
-    Kind.SHARED: "photos under several names",
+    FindingKind.MISPLACED: "photos under the wrong name",
+    FindingKind.TWICE: "people under two names",
+    FindingKind.PARTS: "people in groups",
+    FindingKind.STRANGER: "photos that resemble nobody",
+    FindingKind.COPIES: "groups of copies",
+    FindingKind.SHARED: "photos under several names",
 }
 
 
@@ -57,7 +57,7 @@ class Finding:
     """
 
     id: str
-    kind: Kind
+    kind: FindingKind
     what: str
     accepting: str | None
     final: bool
@@ -126,7 +126,7 @@ def _misplaced(face: EnrolledFace, other: EnrolledFace, lead: float) -> Finding:
     what = f"A photo of {face.called} looks like {other.called}"
     key = [face.id, face.person_id, other.person_id]
     done = f"move it to {other.called}"
-    return _finding(Kind.MISPLACED, key, [[face], [other]], what, done, score=lead)
+    return _finding(FindingKind.MISPLACED, key, [[face], [other]], what, done, score=lead)
 
 
 def _twice(ours: Sequence[EnrolledFace], theirs: Sequence[EnrolledFace], score: float) -> Finding:
@@ -138,20 +138,22 @@ def _twice(ours: Sequence[EnrolledFace], theirs: Sequence[EnrolledFace], score: 
     )
     key = sorted((ours[0].person_id, theirs[0].person_id))  # whatever photos they get
     done = f"give the photos of {leaves[0].called} to {keeps[0].called}"
-    return _finding(Kind.TWICE, key, [keeps, leaves], what, done, doubtful=both, score=score)
+    return _finding(FindingKind.TWICE, key, [keeps, leaves], what, done, doubtful=both, score=score)
 
 
 def _parts(groups: Sequence[Sequence[EnrolledFace]]) -> Finding:
     sizes = " and ".join(str(len(group)) for group in groups)
     what = f"The photos of {groups[0][0].called} fall into groups of {sizes}"
     done = "make the smaller groups people of their own"
-    return _finding(Kind.PARTS, _ids(groups), groups, what, done, doubtful=True)
+    return _finding(FindingKind.PARTS, _ids(groups), groups, what, done, doubtful=True)
 
 
 def _stranger(face: EnrolledFace, score: float) -> Finding:
     what = f"A photo of {face.called} resembles nobody here"
     done = "make it a person of its own"
-    return _finding(Kind.STRANGER, [face.id], [[face]], what, done, doubtful=True, score=score)
+    return _finding(
+        FindingKind.STRANGER, [face.id], [[face]], what, done, doubtful=True, score=score
+    )
 
 
 def _copies(faces: Sequence[EnrolledFace], cosine: float) -> Finding:
@@ -159,9 +161,9 @@ def _copies(faces: Sequence[EnrolledFace], cosine: float) -> Finding:
     what = f"{len(faces)} photos of {' and '.join(whose)} are copies"
     sides = [faces[:1], faces[1:]]
     if len({face.person_id for face in faces}) > 1:
-        return _finding(Kind.SHARED, _ids(sides), sides, what, None, score=cosine)
+        return _finding(FindingKind.SHARED, _ids(sides), sides, what, None, score=cosine)
     done = "keep the largest and remove the others for good"
-    return _finding(Kind.COPIES, _ids(sides), sides, what, done, final=True, score=cosine)
+    return _finding(FindingKind.COPIES, _ids(sides), sides, what, done, final=True, score=cosine)
 
 
 def _ids(sides: Sequence[Sequence[EnrolledFace]]) -> list[int]:
@@ -169,7 +171,7 @@ def _ids(sides: Sequence[Sequence[EnrolledFace]]) -> list[int]:
 
 
 def _finding(
-    kind: Kind,
+    kind: FindingKind,
     key: list[int],
     sides: Sequence[Sequence[EnrolledFace]],
     what: str,
@@ -301,9 +303,9 @@ def _remove(service: Service, found: Finding) -> FindingDone:
 
 
 _ACCEPT = {
-    Kind.MISPLACED: _move,
-    Kind.TWICE: _merge,
-    Kind.PARTS: _split,
-    Kind.STRANGER: _split,
-    Kind.COPIES: _remove,
+    FindingKind.MISPLACED: _move,
+    FindingKind.TWICE: _merge,
+    FindingKind.PARTS: _split,
+    FindingKind.STRANGER: _split,
+    FindingKind.COPIES: _remove,
 }

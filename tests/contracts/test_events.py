@@ -15,9 +15,9 @@ from retrieval.catalogue.events.records import (
     Decided,
     Expects,
     Found,
-    Kind,
     NewPhoto,
     Reject,
+    VerdictKind,
 )
 from retrieval.catalogue.events.tables import appearances, event_photos, thumbnails
 from retrieval.catalogue.picture_rows import Of
@@ -182,7 +182,7 @@ def test_nothing_is_left_of_a_person_who_is_deleted(catalogue, gallery, party):
     ids = add(catalogue, gallery, party, photo(1, name="of/Ann/1.jpg"), photo(2, [102, 103]))
     decide(catalogue, gallery, party, [ann, None, None, None])
     verdicts = catalogue.verdicts
-    verdicts.say(gallery, party.id, [(ids[2], Kind.IS, ann)], "eve")
+    verdicts.say(gallery, party.id, [(ids[2], VerdictKind.IS, ann)], "eve")
     erased = catalogue.delete_person(gallery, ann)
     assert erased.seen.appearances == (ids[0], ids[2])
     assert erased.seen.events == (party.id,)
@@ -201,7 +201,7 @@ def test_nothing_is_left_of_a_person_who_is_deleted(catalogue, gallery, party):
     }
     assert [verdict.person for verdict in verdicts.of_event(party.id)] == [None]
     with pytest.raises(NotFound):
-        verdicts.say(gallery, party.id, [(ids[0], Kind.NOBODY, None)], "eve")
+        verdicts.say(gallery, party.id, [(ids[0], VerdictKind.NOBODY, None)], "eve")
 
 
 def test_a_deletion_leaves_names_of_others_that_hold_the_name(catalogue, gallery, party):
@@ -238,7 +238,7 @@ def test_a_merge_takes_appearances_and_verdicts_along_and_an_undo_brings_them_ba
     ids = add(catalogue, gallery, party, photo(1), photo(2, [102]))
     decide(catalogue, gallery, party, [ann, bob, None])
     verdicts, faces = catalogue.verdicts, catalogue.event_faces
-    verdicts.say(gallery, party.id, [(ids[0], Kind.RIGHT, ann)], "eve")
+    verdicts.say(gallery, party.id, [(ids[0], VerdictKind.RIGHT, ann)], "eve")
     catalogue.merge_people(gallery, ann, bob)
     assert faces.of_event(party.id).people.tolist() == [bob, bob, -1]
     assert [verdict.person for verdict in verdicts.of_event(party.id)] == [bob]
@@ -262,15 +262,15 @@ def test_verdicts_are_kept_and_an_act_is_undone_as_one(catalogue, gallery, party
     ann = catalogue.person(gallery, "Ann").id
     ids = add(catalogue, gallery, party, photo(1))
     verdicts = catalogue.verdicts
-    first = verdicts.say(gallery, party.id, [(row, Kind.IS, ann) for row in ids], "eve")
-    verdicts.say(gallery, party.id, [(ids[0], Kind.NOBODY, None)], "adam")
+    first = verdicts.say(gallery, party.id, [(row, VerdictKind.IS, ann) for row in ids], "eve")
+    verdicts.say(gallery, party.id, [(ids[0], VerdictKind.NOBODY, None)], "adam")
     assert {verdict.act for verdict in first} == {first[0].id}
     undone = verdicts.undo(gallery, party.id, first[0].act, "adam")
     assert [verdict.undone_by for verdict in undone] == ["adam", "adam"]
     with pytest.raises(UndoImpossible, match="adam"):
         verdicts.undo(gallery, party.id, first[0].act, "eve")
     (newest,) = verdicts.undo(gallery, party.id, None, "eve")
-    assert newest.kind is Kind.NOBODY
+    assert newest.kind is VerdictKind.NOBODY
     with pytest.raises(NotFound):
         verdicts.undo(gallery, party.id, None, "eve")
     assert len(verdicts.of_event(party.id)) == 3
@@ -383,7 +383,7 @@ def test_an_event_moves_to_another_database_whole(catalogue, gallery, party, tmp
     ann = catalogue.person(gallery, "Ann").id
     ids = add(catalogue, gallery, party, photo(1))
     decide(catalogue, gallery, party, [ann, None])
-    catalogue.verdicts.say(gallery, party.id, [(ids[1], Kind.NOBODY, None)], "eve")
+    catalogue.verdicts.say(gallery, party.id, [(ids[1], VerdictKind.NOBODY, None)], "eve")
     migrate(catalogue, tmp_path / "moved.db")
     with Catalogue.open(tmp_path / "moved.db") as moved:
         for read in (

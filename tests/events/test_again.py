@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retrieval.catalogue.events.records import Kind
+from retrieval.catalogue.events.records import VerdictKind
 from retrieval.events.deciding import decided_now
 from retrieval.events.verdicts import Judgement
 from retrieval.settings import Settings
@@ -31,12 +31,12 @@ def judgements(service, event, rng):
         if acts and rng.random() < 0.3:
             yield service.events.undo(event, acts.pop(rng.integers(len(acts))), "somebody")
         shown = service.events.appearances(event)
-        kind = Kind(rng.choice([kind.value for kind in Kind]))
-        of_somebody = kind in (Kind.RIGHT, Kind.NOT)
+        kind = VerdictKind(rng.choice([kind.value for kind in VerdictKind]))
+        of_somebody = kind in (VerdictKind.RIGHT, VerdictKind.NOT)
         faces = [each.appearance.id for each in shown if each.person_id or not of_somebody]
         some = tuple(rng.choice(faces, rng.integers(1, 4), replace=False).tolist())
-        person = int(rng.choice(everybody)) if kind is Kind.IS else None
-        group = kind is not Kind.NOT and bool(rng.random() < 0.3)
+        person = int(rng.choice(everybody)) if kind is VerdictKind.IS else None
+        group = kind is not VerdictKind.NOT and bool(rng.random() < 0.3)
         told = Judgement(kind, some, person_id=person, group=group)
         said = service.events.judge(event, told, "somebody")
         if said.act is not None:
@@ -91,7 +91,7 @@ def test_who_was_refused_and_is_not_any_more_is_found_again(party):
     clear = [each for each in service.events.appearances(event) if each.certainty == "sure"]
     for each in clear[:5]:
         face, person = each.appearance.id, each.person_id
-        act = service.events.judge(event, Judgement(Kind.NOT, (face,)), "somebody").act
+        act = service.events.judge(event, Judgement(VerdictKind.NOT, (face,)), "somebody").act
         service.events.update(event)
         (refused,) = service.events.appearances(event, [face])
         assert refused.person_id != person

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from retrieval.catalogue.events.records import FOUND, Found, Kind
+from retrieval.catalogue.events.records import FOUND, Found, VerdictKind
 from retrieval.errors import NotFound
 from retrieval.events.verdicts import Judgement
 from retrieval.values import Source
@@ -23,8 +23,8 @@ def test_no_verdict_is_lost_and_no_deleted_name_comes_back(service):
         said = {}
         for number in range(ROUNDS):
             face = own[number % len(own)]
-            kind = Kind.NOBODY if number % 2 else Kind.IS
-            told = Judgement(kind, (face,), person="Green" if kind is Kind.IS else None)
+            kind = VerdictKind.NOBODY if number % 2 else VerdictKind.IS
+            told = Judgement(kind, (face,), person="Green" if kind is VerdictKind.IS else None)
             with suppress(NotFound):  # the face was Red's, and Red is gone
                 said[service.events.judge(event, told, who).act] = face
         return said

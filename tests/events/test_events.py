@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from retrieval.catalogue.changes import renew_epoch
-from retrieval.catalogue.events.records import Expects, Found, Kind
+from retrieval.catalogue.events.records import Expects, Found, VerdictKind
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import InputError, NotFound, SettingInvalid
 from retrieval.events.answers import Standing
@@ -86,7 +86,7 @@ def test_who_was_expected_and_not_seen_is_absent(service, party):
 
 def test_not_this_person_holds_for_the_group_and_the_future(service, party):
     red = face_of(service, party, "Red")
-    judged = service.events.judge(party, Judgement(Kind.NOT, (red,)), "eve")
+    judged = service.events.judge(party, Judgement(VerdictKind.NOT, (red,)), "eve")
     assert len(judged.faces) == 2, "both faces of the group"
     assert judged.person == "Red"
     assert names(service.events.roll(party)) == []
@@ -104,7 +104,7 @@ def test_a_group_becomes_somebody_new_with_a_number(service, party):
     roll = service.events.roll(party)
     (stranger,) = roll.unknown
     told = Judgement(
-        Kind.IS, stranger.faces[:1], person="Blue", external_id="E-9", group=True, teach=True
+        VerdictKind.IS, stranger.faces[:1], person="Blue", external_id="E-9", group=True, teach=True
     )
     judged = service.events.judge(party, told, "eve")
     assert (judged.new, judged.taught, set(judged.faces)) == (True, 2, set(stranger.faces))
@@ -124,7 +124,7 @@ def test_a_face_of_one_of_two_namesakes_is_taught_to_the_right_one(service, part
     store.rename_person(gallery, store.person(gallery, "Green"), "Red")
     meant = store.person(gallery, "E-2")
     (stranger,) = service.events.roll(party).unknown
-    told = Judgement(Kind.IS, stranger.faces[:1], person_id=meant.id, teach=True)
+    told = Judgement(VerdictKind.IS, stranger.faces[:1], person_id=meant.id, teach=True)
     judged = service.events.judge(party, told, "eve")
     assert (judged.taught, judged.not_taught, judged.person_id) == (1, (), meant.id)
     faces = {each.external_id: each.faces for each in store.people(gallery)}
@@ -133,13 +133,13 @@ def test_a_face_of_one_of_two_namesakes_is_taught_to_the_right_one(service, part
 
 def test_one_persons_faces_are_those_of_the_whole_event(service, party):
     red, blue = face_of(service, party, "Red"), face_of(service, party, None)
-    service.events.judge(party, Judgement(Kind.NOT, (red,)), "eve")
+    service.events.judge(party, Judgement(VerdictKind.NOT, (red,)), "eve")
     service.events.undo(party, None, "eve")
     for kind, face, person in (
-        (Kind.IS, blue, "Green"),
-        (Kind.IS, red, "Green"),
-        (Kind.NOBODY, red, None),
-        (Kind.IS, blue, "Red"),  # the other face of the photo gives way
+        (VerdictKind.IS, blue, "Green"),
+        (VerdictKind.IS, red, "Green"),
+        (VerdictKind.NOBODY, red, None),
+        (VerdictKind.IS, blue, "Red"),  # the other face of the photo gives way
     ):
         service.events.judge(party, Judgement(kind, (face,), person=person), "eve")
         shown = service.events.appearances(party)
@@ -150,7 +150,7 @@ def test_one_persons_faces_are_those_of_the_whole_event(service, party):
 
 def test_nobody_of_ours_is_kept_apart_and_undone(service, party):
     (stranger,) = service.events.roll(party).unknown
-    told = Judgement(Kind.NOBODY, stranger.faces[:1], group=True)
+    told = Judgement(VerdictKind.NOBODY, stranger.faces[:1], group=True)
     judged = service.events.judge(party, told, "eve")
     (after,) = service.events.roll(party).unknown
     assert (after.nobodys, len(after.faces)) == (True, 2)
@@ -162,25 +162,25 @@ def test_nobody_of_ours_is_kept_apart_and_undone(service, party):
 
 def test_the_last_word_counts_and_a_name_is_given_once_in_a_photo(service, party):
     blue = service.events.roll(party).unknown[0].faces[0]  # of the photo that shows Red
-    service.events.judge(party, Judgement(Kind.IS, (blue,), person="Red"), "eve")
+    service.events.judge(party, Judgement(VerdictKind.IS, (blue,), person="Red"), "eve")
     roll = service.events.roll(party)
     assert (roll.present[0].photos, roll.present[0].confirmed_by) == (2, "eve")
     shown = {each.appearance.id: each.person for each in service.events.appearances(party)}
     assert list(shown.values()).count("Red") == 2, "the other face of the photo gave way"
-    service.events.judge(party, Judgement(Kind.IS, (blue,), person="Green"), "adam")
+    service.events.judge(party, Judgement(VerdictKind.IS, (blue,), person="Green"), "adam")
     assert names(service.events.roll(party)) == ["Green", "Red"]
 
 
 def test_what_has_no_meaning_is_refused(service, party):
     stranger = service.events.roll(party).unknown[0].faces[0]
     with pytest.raises(InputError, match="nobody's"):
-        service.events.judge(party, Judgement(Kind.RIGHT, (stranger,)), "eve")
+        service.events.judge(party, Judgement(VerdictKind.RIGHT, (stranger,)), "eve")
     with pytest.raises(InputError, match="name"):
-        service.events.judge(party, Judgement(Kind.IS, (stranger,)), "eve")
+        service.events.judge(party, Judgement(VerdictKind.IS, (stranger,)), "eve")
     with pytest.raises(NotFound):
-        service.events.judge(party, Judgement(Kind.NOBODY, (999,)), "eve")
+        service.events.judge(party, Judgement(VerdictKind.NOBODY, (999,)), "eve")
     with pytest.raises(InputError):
-        service.events.judge(party, Judgement(Kind.NOBODY, ()), "eve")
+        service.events.judge(party, Judgement(VerdictKind.NOBODY, ()), "eve")
 
 
 def test_the_roll_says_what_would_change_and_update_does_it(service, party):

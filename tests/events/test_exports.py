@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 import openpyxl
 import pytest
 
-from retrieval.catalogue.events.records import Kind
+from retrieval.catalogue.events.records import VerdictKind
 from retrieval.errors import SettingInvalid, StoreError
 from retrieval.events.exports import form_of, presence_bytes, roll_bytes, write
 from retrieval.events.verdicts import Judgement
@@ -25,7 +25,7 @@ FORMULA = '=cmd|"/c calc"!A1'
 def roll(service, party):
     """Of a party at which somebody with a dangerous name was."""
     stranger = service.events.roll(party).unknown[0].faces[0]
-    told = Judgement(Kind.IS, (stranger,), person=FORMULA, external_id="+49")
+    told = Judgement(VerdictKind.IS, (stranger,), person=FORMULA, external_id="+49")
     service.events.judge(party, told, "-eve")
     list(service.events.add(party, [Source("=evil.png", paint(BLUE, seed=44))]))
     return service.events.roll(party)

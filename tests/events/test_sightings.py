@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrieval.catalogue.events.cameras import Stay, footage, sighting_name
-from retrieval.catalogue.events.records import Kind
+from retrieval.catalogue.events.records import VerdictKind
 from retrieval.collection.tracks.live import Shot
 from retrieval.collection.tracks.sightings import Watcher
 from retrieval.events.verdicts import Judgement
@@ -63,7 +63,7 @@ def test_a_verdict_on_a_sighting_keeps_those_who_stood_beside_from_being_that_pe
     watched(service, event, (BLUE, 20, 0, 14), (RED, 420, 5, 14))
     faces = {each.person: each for each in service.events.appearances(event)}
     blue, red = faces[None].appearance.id, faces["Red"].appearance.id
-    service.events.judge(event, Judgement(Kind.IS, (blue,), person="Red"), "me")
+    service.events.judge(event, Judgement(VerdictKind.IS, (blue,), person="Red"), "me")
     by_id = {each.appearance.id: each.person for each in service.events.appearances(event)}
     assert by_id == {blue: "Red", red: None}
 

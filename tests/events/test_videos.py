@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from openpyxl import load_workbook
 
-from retrieval.catalogue.events.records import Kind
+from retrieval.catalogue.events.records import VerdictKind
 from retrieval.events.exports import roll_bytes
 from retrieval.events.verdicts import Judgement
 from retrieval.identities.at_once import Times, moments
@@ -69,7 +69,9 @@ def test_a_verdict_on_a_track_keeps_others_of_its_time_from_being_that_person(se
     faces = service.events.appearances(event)
     blue = next(each for each in faces if each.person is None)
     red = next(each for each in faces if each.person == "Red")
-    service.events.judge(event, Judgement(Kind.IS, (blue.appearance.id,), person="Red"), "me")
+    service.events.judge(
+        event, Judgement(VerdictKind.IS, (blue.appearance.id,), person="Red"), "me"
+    )
     by_id = {each.appearance.id: each for each in service.events.appearances(event)}
     assert by_id[blue.appearance.id].person == "Red"
     assert by_id[red.appearance.id].person is None

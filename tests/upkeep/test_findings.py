@@ -9,7 +9,7 @@ import pytest
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.errors import InputError, NotFound
 from retrieval.service import Service
-from retrieval.upkeep.findings import Finding, Kind, accept, chosen, dismiss
+from retrieval.upkeep.findings import Finding, FindingKind, accept, chosen, dismiss
 from retrieval.upkeep.health import examine_collection
 from tests.identities.made import Crowd, crowd
 from tests.trusted import enrol, open_service
@@ -25,7 +25,7 @@ def _findings(service: Service) -> list[Finding]:
     return list(examine_collection(service).findings)
 
 
-def _one(service: Service, kind: Kind) -> Finding:
+def _one(service: Service, kind: FindingKind) -> Finding:
     (found,) = [each for each in _findings(service) if each.kind is kind]
     return found
 
@@ -38,18 +38,18 @@ def _mixed_up(service: Service) -> None:
 
 def test_a_mixed_up_photo_is_shown_beside_the_other_persons_and_moved(service: Service) -> None:
     _mixed_up(service)
-    found = _one(service, Kind.MISPLACED)
+    found = _one(service, FindingKind.MISPLACED)
     assert found.what == "A photo of 9 looks like 1"
     assert [[face.person for face in side] for side in found.sides] == [["9"], ["1"]]
     (done,) = accept(service, [found])
     assert _findings(service) == []
     service.catalogue.undo(service.collection.id, done.entries[0]["entry"])
-    assert _one(service, Kind.MISPLACED).id == found.id
+    assert _one(service, FindingKind.MISPLACED).id == found.id
 
 
 def test_what_was_dismissed_is_never_proposed_again_until_that_is_undone(service: Service) -> None:
     _mixed_up(service)
-    found = _one(service, Kind.MISPLACED)
+    found = _one(service, FindingKind.MISPLACED)
     (entry,) = dismiss(service, chosen(_findings(service), [found.id[:4], found.id]))
     assert entry.summary == f"dismissed {found.id} about 9 and 1"
     enrol(service, crowd(3, 3, seed=5, noise=0.2), prefix="new ")
@@ -66,11 +66,11 @@ def test_one_person_under_two_names_is_merged_into_the_one_with_a_number(service
     enrol(service, Crowd(gallery.vectors, np.where(odd, 99, gallery.people)))
     collection = service.collection.id
     service.catalogue.number_person(collection, service.person("99"), "E-1")
-    found = _one(service, Kind.TWICE)
+    found = _one(service, FindingKind.TWICE)
     assert found.accepting == "give the photos of 4 to 99 (E-1)"
     assert not found.doubtful
     service.catalogue.number_person(collection, service.person("4"), "E-2")
-    assert _one(service, Kind.TWICE).doubtful
+    assert _one(service, FindingKind.TWICE).doubtful
     accept(service, [found])
     assert service.person("E-1").faces == 4
 
@@ -79,7 +79,7 @@ def test_a_strangers_photo_is_made_a_person_of_its_own(service: Service) -> None
     enrol(service, crowd(15, 4, seed=1, noise=0.2))
     strangers = crowd(2, 1, seed=40, noise=0.2)
     enrol(service, Crowd(strangers.vectors, np.array([99, 99])), prefix="new ")
-    found = [each for each in _findings(service) if each.kind is Kind.STRANGER]
+    found = [each for each in _findings(service) if each.kind is FindingKind.STRANGER]
     assert [each.doubtful for each in found] == [True, True]
     (done,) = accept(service, found[:1])
     assert done.entries[0]["summary"] == "split 1 face of new 99 to new 99, other 2"
@@ -92,7 +92,7 @@ def test_a_burst_is_one_finding_that_keeps_the_best_photo(service: Service) -> N
         service,
         Crowd(np.concatenate([gallery.vectors, burst]), np.append(gallery.people, [1] * 10)),
     )
-    found = _one(service, Kind.COPIES)
+    found = _one(service, FindingKind.COPIES)
     assert (found.what, found.final) == ("11 photos of 1 are copies", True)
     (done,) = accept(service, [found])
     assert len(done.removed) == 10
@@ -107,14 +107,14 @@ def test_copies_of_two_people_are_for_a_human_to_decide(service: Service) -> Non
             np.concatenate([gallery.vectors, gallery.vectors[5:6]]), np.append(gallery.people, [6])
         ),
     )
-    found = _one(service, Kind.SHARED)
+    found = _one(service, FindingKind.SHARED)
     with pytest.raises(InputError, match="must be decided by hand"):
         accept(service, [found])
 
 
 def test_deleting_a_person_deletes_what_was_dismissed_about_them(service: Service) -> None:
     _mixed_up(service)
-    dismiss(service, [_one(service, Kind.MISPLACED)])
+    dismiss(service, [_one(service, FindingKind.MISPLACED)])
     service.forget("9")
     assert service.catalogue.dismissed_findings(service.collection.id) == set()
 

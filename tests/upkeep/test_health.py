@@ -14,7 +14,7 @@ from retrieval.photos.group_list import GroupList
 from retrieval.service import Service
 from retrieval.upkeep.calibration import calibrate_collection, forget_calibration
 from retrieval.upkeep.fairness import fairness_of
-from retrieval.upkeep.findings import Kind
+from retrieval.upkeep.findings import FindingKind
 from retrieval.upkeep.health import FewPhotos, examine_collection
 from retrieval.values import Ints, Outcome, Vectors
 from tests.identities.made import Crowd, crowd
@@ -142,7 +142,7 @@ def test_health_names_photos_people_and_copies(service: Service) -> None:
     ((photo,), _) = wrong.sides
     assert photo.photo == "9/6.jpg"
     assert wrong.what == "A photo of 9 looks like 1"
-    assert copies.kind is Kind.COPIES
+    assert copies.kind is FindingKind.COPIES
     assert {face.photo for side in copies.sides for face in side} == {"5/20.jpg", "5/21.jpg"}
     assert health.few_photos == (FewPhotos("new 0", 2),)
     assert health.not_compared == ()
@@ -155,7 +155,7 @@ def test_strangers_under_one_name_are_said_to_resemble_nobody(
     strangers = crowd(2, 1, seed=40, noise=0.2)
     enrol(service, Crowd(strangers.vectors, np.array([99, 99])), prefix="new ")
     health = examine_collection(service)
-    assert {found.kind for found in health.findings} == {Kind.STRANGER}
+    assert {found.kind for found in health.findings} == {FindingKind.STRANGER}
     assert {found.sides[0][0].person for found in health.findings} == {"new 99"}
 
 

@@ -31,7 +31,7 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.catalogue.events.records import Decided, Event, Expects, Kind, Verdict
+from retrieval.catalogue.events.records import Decided, Event, Expects, Verdict, VerdictKind
 from retrieval.catalogue.records import Person
 from retrieval.errors import NotFound
 from retrieval.events.documents import (
@@ -241,7 +241,7 @@ async def judge_faces(
 ) -> Any:
     """Say what faces are: it wins over every later computation, and can be undone."""
     told = Judgement(
-        Kind(new.verdict),
+        VerdictKind(new.verdict),
         tuple(new.faces),
         person=new.person,
         person_id=new.person_id,

@@ -17,7 +17,7 @@ from retrieval.api.context import Context
 from retrieval.api.routing import KIOSK, By, InContext, InLoadedGallery, router
 from retrieval.api.uploads import Photo, photo_source
 from retrieval.api.web.view import language_of, rendered
-from retrieval.catalogue.events.records import Event, Kind
+from retrieval.catalogue.events.records import Event, VerdictKind
 from retrieval.collection.answers import FaceAnswer, PhotoAnswer
 from retrieval.errors import ModelMissing, NotFound, PhotoUnreadable, SettingInvalid
 from retrieval.events.verdicts import Judgement
@@ -79,7 +79,7 @@ async def refuse(
     sighting: SightingId,
 ) -> Any:
     """Take a sighting back: whoever stands there says that it is not them."""
-    return await context.pool.run(lambda: _judged(service, caller, sighting, Kind.NOT))
+    return await context.pool.run(lambda: _judged(service, caller, sighting, VerdictKind.NOT))
 
 
 @routes.post("/kiosk/sightings/{sighting}/confirm", response_model=KioskAnswer, openapi_extra=KIOSK)
@@ -90,7 +90,7 @@ async def confirm(
     sighting: SightingId,
 ) -> Any:
     """Confirm a sighting."""
-    return await context.pool.run(lambda: _judged(service, caller, sighting, Kind.RIGHT))
+    return await context.pool.run(lambda: _judged(service, caller, sighting, VerdictKind.RIGHT))
 
 
 @routes.post("/kiosk/sightings/{sighting}/undo", response_model=KioskAnswer, openapi_extra=KIOSK)
@@ -191,11 +191,12 @@ def _refused_today(service: Service, event: Event, person: int) -> bool:
     newest = datetime.now(UTC) - timedelta(seconds=20)
     said = service.catalogue.verdicts.of_person(service.collection.id, person)
     return any(
-        verdict.kind is Kind.NOT and verdict.at > newest for verdict in said.get(event.id, ())
+        verdict.kind is VerdictKind.NOT and verdict.at > newest
+        for verdict in said.get(event.id, ())
     )
 
 
-def _judged(service: Service, caller: Caller, sighting: int, kind: Kind) -> dict[str, Any]:
+def _judged(service: Service, caller: Caller, sighting: int, kind: VerdictKind) -> dict[str, Any]:
     event = _day_of(service, datetime.now(UTC))
     service.events.judge(event, Judgement(kind, (sighting,)), caller.name)
     return _shown(service, event, sighting, again=True)

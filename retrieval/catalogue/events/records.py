@@ -41,7 +41,7 @@ class Found(StrEnum):
 FOUND = tuple(Found)  # by the number that `Appearances.found` gives
 
 
-class Kind(StrEnum):
+class VerdictKind(StrEnum):
     """What a verdict says of an appearance."""
 
     RIGHT = "right"  # it is whom the decision names
@@ -318,7 +318,7 @@ class Verdict:
     id: int
     act: int
     appearance: int
-    kind: Kind
+    kind: VerdictKind
     person: int | None
     judge: str
     at: datetime

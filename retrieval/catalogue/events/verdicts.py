@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 from retrieval.catalogue.changes import lock_collection
 from retrieval.catalogue.database import Database
 from retrieval.catalogue.enrolment import People
-from retrieval.catalogue.events.records import Found, Kind, Verdict
+from retrieval.catalogue.events.records import Found, Verdict, VerdictKind
 from retrieval.catalogue.events.tables import appearances, verdicts
 from retrieval.catalogue.lookups import person_by_id
 from retrieval.catalogue.names import clean_external_id, clean_name
@@ -30,7 +30,7 @@ _VERDICT = select(
     verdicts.c.undone_at,
     verdicts.c.undone_by,
 )
-Said = tuple[int, Kind, int | None]  # appearance, kind, person
+Said = tuple[int, VerdictKind, int | None]  # appearance, kind, person
 
 
 class Verdicts:
@@ -146,7 +146,10 @@ class Verdicts:
                 raise AlreadyExists(f"{meant[0].upper()}{meant[1:]}.")
             if meant is None:
                 _check(
-                    connection, collection_id, event_id, [(face, Kind.IS, None) for face in faces]
+                    connection,
+                    collection_id,
+                    event_id,
+                    [(face, VerdictKind.IS, None) for face in faces],
                 )
             owner = everybody.taken(name, external_id, meant)
             person = person_by_id(connection, collection_id, owner.person_id)
@@ -177,7 +180,7 @@ def _acts(connection: Connection, event_id: int, act: int) -> list[Verdict]:
 
 def _verdict(row: Any) -> Verdict:
     number, act, appearance, kind, *rest = row
-    return Verdict(number, act, appearance, Kind(kind), *rest)
+    return Verdict(number, act, appearance, VerdictKind(kind), *rest)
 
 
 def people_of(said: Iterable[Verdict]) -> set[int]:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.copying.transfer import TABLES, copy_catalogue, migrate
 from retrieval.catalogue.erasing.receipt_log import new_id
-from retrieval.catalogue.events.records import Expects, Kind, NewPhoto, Reject
+from retrieval.catalogue.events.records import Expects, NewPhoto, Reject, VerdictKind
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.records import Deleted
@@ -108,7 +108,7 @@ def _event(catalogue, gallery):
     photo = NewPhoto(sha256(70), "p/ö.jpg", None, 8, 6, now(), faces, [b"one", b"two"])
     reject = Reject("p/empty.jpg", "unreadable", "It is empty.")
     ids = catalogue.albums.add(gallery, event.id, [photo], [reject], "fingerprint").appearances
-    catalogue.verdicts.say(gallery, event.id, [(ids[0], Kind.IS, second)], "eve")
+    catalogue.verdicts.say(gallery, event.id, [(ids[0], VerdictKind.IS, second)], "eve")
 
 
 def _embed_anew(other_models, gallery):
