@@ -64,6 +64,11 @@ class Frame:
     moved: Floats | None = field(default_factory=lambda: STANDS)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
     def cut(self) -> bool:
         """Whether it shows another scene than the frame before it."""
         return self.cut_at is not None

@@ -86,7 +86,9 @@ class Follower:
         """
         worth, clear, vectors = self._spread(len(detections), rows, faces)
         boxes = detections.boxes
-        labels = self._tracker.step(frame.second, boxes, vectors, worth, clear, moved=frame.moved)
+        labels = self._tracker.step(
+            frame.second, boxes, vectors, worth, clear, moved=frame.moved, size=frame.size
+        )
         place = dict(zip(rows.tolist(), range(len(rows)), strict=True))
         if self._paths:
             self.looks.append(Look(frame.second, frame.cut_at))

@@ -27,6 +27,7 @@ NEAR = 0.15  # overlap of where a face is expected and where one is, by which it
 _FIRM = 0.6  # overlap that is as good as certain
 _FADES = 0.7  # share of its nearness that a face loses which is not seen for FOLLOWED_S
 _REACH = 1.0  # of a face's own size in FOLLOWED_S: it may move on so far, beside its velocity
+_AWAY = 0.05  # of the time for which a camera looks elsewhere counts as time in which one goes away
 _LEAST_NEAR = 0.3  # weight of the vectors' cosine where a face cannot be compared well
 _RECENT = 12  # vectors of a track that a new one is compared with the mean of
 
@@ -87,6 +88,11 @@ class Motion:
             self.velocity = np.zeros(2, np.float32)
         self.box, self.second = box, second
 
+    def is_out_of(self, size: tuple[int, int]) -> bool:
+        """Whether its middle lies beyond a picture of that width and height."""
+        middle = self.box[:2] + self.box[2:] / 2
+        return bool((middle < 0).any() or (middle > np.array(size)).any())
+
     def carry(self, moved: Floats) -> None:
         """The camera moved: what stands still is elsewhere in the picture, see `Frame.moved`."""
         turn, shift = moved[:, :2], moved[:, 2]
@@ -104,6 +110,8 @@ class _Line:
     motion: Motion
     recent: list[tuple[Floats, float, bool]] = field(default_factory=list)
     mean: Floats | None = None
+    placed: bool = True  # whether its place still says something
+    away: float = 0.0  # seconds for which the camera looked elsewhere
 
     @property
     def second(self) -> float:
@@ -118,10 +126,26 @@ class _Line:
     def go_on(self, box: Floats, second: float, vector: Floats, weight: float, clear: bool) -> None:
         """Put a face on it."""
         self.motion.move(box, second)
+        self.placed, self.away = True, 0.0
         if weight > 0:
             self.recent = [*self.recent, (vector, weight, clear)][-_RECENT:]
             vectors, weights, _ = zip(*self.recent, strict=True)
             self.mean = mean_vector(vectors, weights)
+
+    def carry(self, moved: Floats | None, since: float, size: tuple[int, int]) -> None:
+        """The camera moved, in so many seconds, over a picture of that width and height."""
+        if moved is None:
+            self.placed = False
+            return
+        out = self.motion.is_out_of(size)
+        if moved is not STANDS:
+            self.motion.carry(moved)
+        if out or self.motion.is_out_of(size):
+            self.away += since
+
+    def unseen(self, second: float) -> float:
+        """For how many seconds it was not seen where it could have been."""
+        return second - self.second - (1 - _AWAY) * self.away
 
 
 def mean_vector(vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
@@ -140,7 +164,7 @@ class Tracker:
     def __init__(self, rule: TrackRule) -> None:
         self._rule = rule
         self._lines: list[_Line] = []
-        self._count = 0
+        self._count, self._second = 0, 0.0
         self._gone: list[int] = []  # not told yet
 
     def step(
@@ -151,6 +175,7 @@ class Tracker:
         weights: Floats,
         clear: npt.NDArray[np.bool_],
         *,
+        size: tuple[int, int],
         moved: Floats | None = STANDS,
     ) -> Ints:
         """Put the faces of the next frame on tracks.
@@ -163,6 +188,8 @@ class Tracker:
                 cannot be compared, or have no vector in this frame.
             clear: (n,) which are surely faces that can be compared: only these are known again by
                 their vector alone. Those of blurred and dark faces are all alike.
+            size: width and height of the frame: whoever the camera turned away from is expected
+                where they were when it comes back.
             moved: how the camera moved since the last one, see `Frame.moved`; None where another
                 scene begins or that cannot be told: where faces were says nothing any more.
 
@@ -170,11 +197,11 @@ class Tracker:
             (n,) int64, the number of each face's track; new tracks get new numbers.
         """
         self._let_go(second)
-        if moved is not None:
-            for line in self._lines:
-                line.motion.carry(moved)
+        since, self._second = second - self._second, second
+        for line in self._lines:
+            line.carry(moved, since, size)
         labels = np.full(len(boxes), -1, np.int64)
-        score = self._scores(second, boxes, vectors, weights > 0, clear, moved is None)
+        score = self._scores(second, boxes, vectors, weights > 0, clear)
         if score.size:
             rows, columns = linear_sum_assignment(-score)
             for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
@@ -208,15 +235,15 @@ class Tracker:
         vectors: Vectors,
         usable: npt.NDArray[np.bool_],
         clear: npt.NDArray[np.bool_],
-        lost: bool,
     ) -> Floats:
         """(tracks, faces): how well each face goes on each track; 0 where it cannot."""
         if not self._lines or not len(boxes):
             return np.zeros((0, 0), np.float32)
         expected = np.stack([line.motion.expected(second) for line in self._lines])
-        since = np.array([second - line.second for line in self._lines], np.float32)
-        fading = np.where(since <= FOLLOWED_S, 1 - _FADES * since / FOLLOWED_S, 0)
-        near = nearness(expected, boxes) * (np.float32(0) if lost else fading[:, None])
+        unseen = np.array([line.unseen(second) for line in self._lines], np.float32)
+        placed = np.array([line.placed for line in self._lines]) & (unseen <= FOLLOWED_S)
+        fading = np.where(placed, 1 - _FADES * unseen / FOLLOWED_S, 0)
+        near = nearness(expected, boxes) * fading[:, None]
         known = np.array([line.mean is not None for line in self._lines])
         means = np.stack(
             [np.zeros_like(vectors[0]) if line.mean is None else line.mean for line in self._lines]

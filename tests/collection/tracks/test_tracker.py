@@ -5,6 +5,7 @@ import numpy as np
 from retrieval.collection.tracks.tracker import Tracker, TrackRule
 from retrieval.photos.camera_motion import STANDS
 
+SIZE = 1280, 720
 RULE = TrackRule(same=0.8, alike=0.6, unlike=0.4)
 
 
@@ -21,7 +22,7 @@ def step(tracker, second, *faces, moved=STANDS, weights=None, clear=True):
     vectors = np.array([v / np.linalg.norm(v) for v in vectors], np.float32).reshape(-1, 64)
     weights = np.ones(len(faces), np.float32) if weights is None else np.float32(weights)
     sure = np.full(len(faces), clear)
-    return tracker.step(second, boxes, vectors, weights, sure, moved=moved).tolist()
+    return tracker.step(second, boxes, vectors, weights, sure, size=SIZE, moved=moved).tolist()
 
 
 def test_a_face_that_moves_stays_on_its_track():
@@ -84,6 +85,28 @@ def test_where_a_camera_pans_faces_that_cannot_be_compared_stay_on_their_tracks(
         assert step(tracker, n / 5, *faces, moved=moved, weights=[0] * 3, clear=False) == [0, 1, 2]
 
 
+def test_whoever_a_camera_turned_away_from_is_expected_where_they_were():
+    tracker = Tracker(RULE)
+    one = [np.float32([person(9)]), np.zeros(1, np.float32), np.array([False])]
+    away, back = np.float32([[1, 0, -900], [0, 1, 0]]), np.float32([[1, 0, 900], [0, 1, 0]])
+    tracker.step(0, np.float32([[300, 100, 50, 60]]), *one, size=SIZE)
+    nobody = np.zeros((0, 4), np.float32), np.zeros((0, 64), np.float32), one[1][:0], one[2][:0]
+    tracker.step(0.2, *nobody, moved=away, size=SIZE)
+    tracker.step(5.0, *nobody, size=SIZE)
+    seen = tracker.step(5.2, np.float32([[305, 100, 50, 60]]), *one, moved=back, size=SIZE)
+    assert seen.tolist() == [0]
+    tracker.step(5.4, *nobody, size=SIZE)
+    tracker.step(10.0, *nobody, size=SIZE)  # in the picture, and not seen: gone
+    assert tracker.step(10.2, np.float32([[305, 100, 50, 60]]), *one, size=SIZE).tolist() == [1]
+
+
+def test_two_frames_behind_a_cut_the_places_before_it_still_say_nothing():
+    tracker = Tracker(RULE)
+    step(tracker, 0, (9, 0, 0), weights=[0], clear=False)
+    step(tracker, 0.2, (9, 300, 0), moved=None, weights=[0], clear=False)
+    assert step(tracker, 0.4, (9, 0, 0), weights=[0], clear=False) == [2]
+
+
 def test_a_face_that_keeps_still_while_a_camera_zooms_stays_on_its_track():
     tracker, zoom = Tracker(RULE), np.float32([[1.3, 0, 0], [0, 1.3, 0]])
     place = np.array([400.0, 200.0])
@@ -94,6 +117,7 @@ def test_a_face_that_keeps_still_while_a_camera_zooms_stays_on_its_track():
             np.float32([person(9)]),
             np.zeros(1, np.float32),
             np.array([False]),
+            size=SIZE,
             moved=zoom if n else STANDS,
         )
         assert label == 0
