@@ -279,7 +279,8 @@ class Pipeline:
     ) -> tuple[list[Detections], list[Faces]]:
         """Find and embed the faces of frames of a video, each (h, w, 3) RGB uint8 and upright.
 
-        One look at each frame, since the next one shows the same people.
+        One look at each frame, since the next one shows the same people. Dark ones are brought to
+        common light, for vectors as well.
 
         Args:
             frames: the pictures.
@@ -293,6 +294,7 @@ class Pipeline:
             InferenceFailed: a network failed.
         """
         try:
+            frames = list(self._pool.map(self._finder.lit, frames))
             found = list(self._pool.map(self._glanced, frames))
             rows = None if choose is None else choose(found)
             chosen = (
@@ -305,7 +307,7 @@ class Pipeline:
 
     def side_up(self, pixels: Pixels, found: Detections) -> int | None:
         """Which side of a frame is up; see `Finder.side_up`."""
-        return self._finder.side_up(pixels, found)
+        return self._finder.side_up(self._finder.lit(pixels), found)
 
     def _glanced(self, pixels: Pixels) -> Detections:
         found = self._finder.glance(pixels).detections

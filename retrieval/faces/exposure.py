@@ -62,8 +62,14 @@ def corrected(pixels: Pixels, table: Pixels | None) -> Pixels:
     return np.asarray(cv2.LUT(rows, table), np.uint8).reshape(pixels.shape)
 
 
-def correction(pixels: Pixels) -> Pixels | None:
-    """The table (1, 256, 3) uint8 by which a photo (h, w, 3) is brought to common light, if any."""
+def correction(pixels: Pixels, *, of_frame: bool = False) -> Pixels | None:
+    """The table (1, 256, 3) uint8 by which a photo (h, w, 3) is brought to common light, if any.
+
+    Args:
+        pixels: of the photo.
+        of_frame: it is a frame of a video: only one that is dark throughout is corrected. In scenes
+            with a lamp or a window in them, as those of films are, no more faces were found by it.
+    """
     step = max(max(pixels.shape[:2]) // _SAMPLE_PX, 1)
     sample = np.ascontiguousarray(pixels[::step, ::step])
     if not sample.size:
@@ -71,6 +77,8 @@ def correction(pixels: Pixels) -> Pixels | None:
     luminance = cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY)
     shares = np.bincount(luminance.ravel(), minlength=256).cumsum() / luminance.size
     black, white = (int(np.searchsorted(shares, tail)) for tail in _TAILS)
+    if of_frame and white >= _WHITE:
+        return None
     if white >= _WHITE and black <= _BLACK:
         black, white = 0, 255
     span = max(white - black, 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrieval.faces.confirming import Confirmed, SecondOpinion
-from retrieval.faces.exposure import Corrected, correction
+from retrieval.faces.exposure import Corrected, corrected, correction
 from retrieval.faces.scaling import resized
 from retrieval.faces.tiles import Area, agreed, joined, look, without_doubles
 from retrieval.faces.turning import TURNS, UPRIGHT, TurnedSizes, turned, turned_back
@@ -125,8 +125,10 @@ class Finder:
     def glance(self, pixels: Pixels) -> Found:
         """Find the faces of one frame of a video: one look, larger than a photo's first.
 
-        Nothing is looked at closer: who is small in this frame is larger in another. Frames are
-        seen in the light that they have, by which the rules of tracks were measured.
+        Nothing is looked at closer: who is small in this frame is larger in another.
+
+        Args:
+            pixels: of the frame, `lit`.
 
         Raises:
             InferenceFailed: the detector failed.
@@ -135,11 +137,15 @@ class Finder:
         wanted = longest if longest > FIRST_PX else None
         return Found(self._detector.detect(pixels, longest_px=wanted), UPRIGHT)
 
+    def lit(self, pixels: Pixels) -> Pixels:
+        """A frame of a video in common light, where it is dark throughout; else as it is."""
+        return corrected(pixels, correction(pixels, of_frame=True) if self._any_light else None)
+
     def side_up(self, pixels: Pixels, found: Detections) -> int | None:
         """By how many degrees clockwise a frame must be turned so that its faces stand upright.
 
         Args:
-            pixels: of the frame.
+            pixels: of the frame, `lit`.
             found: its faces as it is, best score first.
 
         Returns:

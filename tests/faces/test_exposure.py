@@ -49,6 +49,15 @@ def test_what_is_dark_but_for_a_lamp_is_lifted_and_the_lamp_stays_white() -> Non
     assert seen.max() == 255
 
 
+def test_of_frames_only_those_are_corrected_that_are_dark_throughout() -> None:
+    dark = np.random.default_rng(0).integers(0, 60, (120, 160, 3), np.uint8)
+    with_a_lamp = dark.copy()
+    with_a_lamp[:20, :20] = 250
+    assert correction(dark, of_frame=True) is not None
+    assert correction(with_a_lamp, of_frame=True) is None
+    assert correction(with_a_lamp) is not None
+
+
 def test_grey_is_toned_towards_skin_and_colours_are_not() -> None:
     grey = np.repeat(np.linspace(0, 255, 80).astype(np.uint8)[None, :, None], 3, axis=2)
     red, green, blue = np.moveaxis(shown(grey).reshape(-1, 3), 1, 0).astype(int)
