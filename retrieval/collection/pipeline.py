@@ -279,8 +279,7 @@ class Pipeline:
     ) -> tuple[list[Detections], list[Faces]]:
         """Find and embed the faces of frames of a video, each (h, w, 3) RGB uint8 and upright.
 
-        One look at each frame, since the next one shows the same people. Dark ones are brought to
-        common light, for vectors as well.
+        One look at each, as the next shows the same people. Dark ones are brought to common light.
 
         Args:
             frames: the pictures.

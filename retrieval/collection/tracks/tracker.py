@@ -27,6 +27,7 @@ NEAR = 0.15  # overlap of where a face is expected and where one is, by which it
 _FIRM = 0.6  # overlap that is as good as certain
 _FADES = 0.7  # share of its nearness that a face loses which is not seen for FOLLOWED_S
 _REACH = 1.0  # of a face's own size in FOLLOWED_S: it may move on so far, beside its velocity
+_LEAP, _LEAP_RATIO = 2.5, 0.8  # sizes of a face from look to look, if it keeps its size
 _AWAY = 0.05  # of the time for which a camera looks elsewhere counts as time in which one goes away
 _LEAST_NEAR = 0.3  # weight of the vectors' cosine where a face cannot be compared well
 _RECENT = 12  # vectors of a track that a new one is compared with the mean of
@@ -110,6 +111,7 @@ class _Line:
     motion: Motion
     recent: list[tuple[Floats, float, bool]] = field(default_factory=list)
     mean: Floats | None = None
+    vector: Floats | None = None  # of the last face, whether or not it can be compared
     placed: bool = True  # whether its place still says something
     away: float = 0.0  # seconds for which the camera looked elsewhere
 
@@ -197,9 +199,9 @@ class Tracker:
             (n,) int64, the number of each face's track; new tracks get new numbers.
         """
         self._let_go(second)
-        since, self._second = second - self._second, second
+        before, self._second = self._second, second
         for line in self._lines:
-            line.carry(moved, since, size)
+            line.carry(moved, second - before, size)
         labels = np.full(len(boxes), -1, np.int64)
         score = self._scores(second, boxes, vectors, weights > 0, clear)
         if score.size:
@@ -207,6 +209,7 @@ class Tracker:
             for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
                 if score[row, column] > 0:
                     labels[column] = self._lines[row].number
+        self._leap(before, boxes, vectors, labels)
         lines = {line.number: line for line in self._lines}
         for face in range(len(boxes)):
             if labels[face] < 0:
@@ -215,8 +218,32 @@ class Tracker:
                 self._lines.append(lines[self._count])
                 self._count += 1
             line = lines[int(labels[face])]
+            line.vector = vectors[face]
             line.go_on(boxes[face], second, vectors[face], float(weights[face]), bool(clear[face]))
         return labels
+
+    def _leap(self, before: float, boxes: Floats, vectors: Vectors, labels: Ints) -> None:
+        """Put faces that are on no track on those seen last, if no other two can be meant.
+
+        Whoever passes close by a camera is farther on than a face's size, and turned away.
+        """
+        faces, taken = np.flatnonzero(labels < 0), set(labels.tolist())
+        lines = [
+            line
+            for line in self._lines
+            if line.placed and line.second == before and line.number not in taken
+        ]
+        if not lines or not len(faces):
+            return
+        places = np.stack([line.motion.expected(self._second) for line in lines])
+        last = np.stack([line.vector for line in lines if line.vector is not None])
+        apart, ratio = distances(places, boxes[faces])
+        may = (
+            (apart <= _LEAP) & (ratio >= _LEAP_RATIO) & (last @ vectors[faces].T >= self._rule.same)
+        )
+        alone = may & (may.sum(axis=0) == 1) & (may.sum(axis=1) == 1)[:, None]
+        for row, column in np.argwhere(alone).tolist():
+            labels[faces[column]] = lines[row].number
 
     def forgotten(self, second: float) -> Ints:
         """Numbers of the tracks that nobody can come back into, each told once."""
@@ -257,14 +284,21 @@ class Tracker:
 
 def nearness(expected: Floats, boxes: Floats) -> Floats:
     """(m, n) in [0, 1]: overlap, or how near the middles are in sizes of the face."""
+    apart, ratio = distances(expected, boxes)
+    reach = np.clip(1 - apart / _REACH, 0, 1) * (ratio > 0.5)
+    return np.asarray(np.maximum(overlaps(expected, boxes), reach * 0.5), np.float32)
+
+
+def distances(expected: Floats, boxes: Floats) -> tuple[Floats, Floats]:
+    """(m, n) each: how far apart the middles are in sizes of the larger; ratio of the sizes."""
     middles = expected[:, None, :2] + expected[:, None, 2:] / 2
     others = boxes[None, :, :2] + boxes[None, :, 2:] / 2
     sizes = np.sqrt(expected[:, 2] * expected[:, 3])[:, None]
     other_sizes = np.sqrt(boxes[:, 2] * boxes[:, 3])[None, :]
-    apart = np.linalg.norm(middles - others, axis=2) / np.maximum(sizes, other_sizes)
-    like_sized = np.minimum(sizes, other_sizes) / np.maximum(sizes, other_sizes)
-    reach = np.clip(1 - apart / _REACH, 0, 1) * (like_sized > 0.5)
-    return np.asarray(np.maximum(overlaps(expected, boxes), reach * 0.5), np.float32)
+    larger = np.maximum(sizes, other_sizes)
+    apart = np.linalg.norm(middles - others, axis=2) / larger
+    ratio = np.minimum(sizes, other_sizes) / larger
+    return np.asarray(apart, np.float32), np.asarray(ratio, np.float32)
 
 
 def _joined(

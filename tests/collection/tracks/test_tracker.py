@@ -107,6 +107,20 @@ def test_two_frames_behind_a_cut_the_places_before_it_still_say_nothing():
     assert step(tracker, 0.4, (9, 0, 0), weights=[0], clear=False) == [2]
 
 
+def test_whoever_passes_close_by_turned_away_is_one_track():
+    tracker = Tracker(RULE)
+    seen = [step(tracker, n / 5, (9, 110 * n, 0), weights=[0], clear=False) for n in range(8)]
+    assert seen == [[0]] * 8
+
+
+def test_whoever_is_two_sizes_on_is_somebody_new_if_two_may_be_meant_or_looks_otherwise():
+    for now in ([(9, 110, 0), (9, 0, 110)], [(8, 110, 0)]):
+        tracker, unusable = Tracker(RULE), [0] * len(now)
+        step(tracker, 0, (9, 0, 0), weights=[0], clear=False)
+        seen = step(tracker, 0.2, *now, weights=unusable, clear=False)
+        assert seen == list(range(1, len(now) + 1))
+
+
 def test_a_face_that_keeps_still_while_a_camera_zooms_stays_on_its_track():
     tracker, zoom = Tracker(RULE), np.float32([[1.3, 0, 0], [0, 1.3, 0]])
     place = np.array([400.0, 200.0])
