@@ -295,10 +295,9 @@ class Pipeline:
         try:
             frames = list(self._pool.map(self._finder.lit, frames))
             found = list(self._pool.map(self._glanced, frames))
-            rows = None if choose is None else choose(found)
-            chosen = (
-                found if rows is None else [f.take(r) for f, r in zip(found, rows, strict=True)]
-            )
+            chosen = found
+            if choose is not None:
+                chosen = [f.take(r) for f, r in zip(found, choose(found), strict=True)]
             cut_out = list(self._pool.map(self._cut_out, frames, chosen))
         except cv2.error as error:
             raise InferenceFailed(f"OpenCV failed on a frame: {str(error).strip()}") from error

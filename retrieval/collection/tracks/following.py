@@ -11,7 +11,7 @@ from retrieval.collection.thumbnails import cut as cut_pictures
 from retrieval.collection.tracks.answers import Look
 from retrieval.collection.tracks.sides import Sides
 from retrieval.collection.tracks.sparing import Sparing
-from retrieval.collection.tracks.track import CLEAR_SCORE, Sighted, Track
+from retrieval.collection.tracks.track import CLEAR_SCORE, LEAST_SEEN, Sighted, Track
 from retrieval.collection.tracks.tracker import KEPT_S, Tracker, TrackRule
 from retrieval.faces.quality import MAX_YAW_DEG
 from retrieval.photos.video_rules import Pace
@@ -132,7 +132,7 @@ class Follower:
     def fold_ended(self, second: float) -> None:
         """Keep little of what cannot come back, nothing of what was seen too seldom to count."""
         for number in self._tracker.forgotten(second).tolist():
-            if self.tracks[number].counts:
+            if self.tracks[number].counts():
                 self.tracks[number].fold()
             else:
                 del self.tracks[number]
@@ -182,13 +182,15 @@ def _next_batch(frames: Iterator[Frame]) -> list[Frame]:
     return batch
 
 
-def kept(tracks: Sequence[Track], rule: TrackRule) -> list[Track]:
+def kept(tracks: Sequence[Track], rule: TrackRule, looked: int = LEAST_SEEN) -> list[Track]:
     """The tracks that count, in the order in which they began, those of one person's stays as one.
 
     What a frame could not tell, whole tracks can: two that follow each other within `KEPT_S`, and
-    are as alike as a search asks for, are one; the most alike first.
+    are as alike as a search asks for, are one; the most alike first. Where fewer frames were looked
+    at than a track needs, as in a video of one picture, one that was seen in all of them counts.
     """
-    found = sorted((t for t in tracks if t.counts), key=lambda t: (t.first, t.number))
+    least = min(LEAST_SEEN, looked)
+    found = sorted((t for t in tracks if t.counts(least)), key=lambda t: (t.first, t.number))
     clear = [track for track in found if track.together.clear]
     if len(clear) < 2:
         return found

@@ -118,7 +118,7 @@ def _see(
         video.seconds,
         video.frames,
         looked,
-        tuple(kept(list(follower.tracks.values()), follower.rule)),
+        tuple(kept(list(follower.tracks.values()), follower.rule, looked)),
         "; ".join(filter(None, [_turned(video.info.lies), video.ends_early])) or None,
         tuple(follower.looks),
     )

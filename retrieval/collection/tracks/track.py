@@ -106,10 +106,9 @@ class Track:
         """Second at which it was seen last."""
         return self.spans[-1][1]
 
-    @property
-    def counts(self) -> bool:
+    def counts(self, least: int = LEAST_SEEN) -> bool:
         """Whether it was seen often enough; one without a vector is a part of somebody's other."""
-        return self.seen >= LEAST_SEEN and bool(self.best)
+        return self.seen >= least and bool(self.best)
 
     def go_on(self, second: float) -> None:
         """It is seen in another frame."""

@@ -64,6 +64,13 @@ def test_somebody_who_goes_and_comes_back_is_one_track_with_two_stays(service, t
     assert track.face.person == "Red"
 
 
+@pytest.mark.parametrize("frames", [1, 5])
+def test_a_video_too_short_for_three_looks_says_who_was_seen(service, tmp_path, frames):
+    video = write_video(tmp_path / "short.mp4", [squares((RED, 20, 20))] * frames, fps=25)
+    (track,) = service.identify_video(Source("short.mp4", video)).tracks
+    assert track.face.person == "Red"
+
+
 def test_two_who_look_like_one_person_at_once_are_not_both_named(service, tmp_path):
     frames = [squares((RED, 20 + n, 20), ((240, 40, 40), 300 + n, 20)) for n in range(20)]
     video = write_video(tmp_path / "twins.mp4", frames, fps=10)
