@@ -18,6 +18,7 @@ from retrieval.values import Detections, Pixels
 # faces may be all that is dark in a photo.
 _TAILS = (0.001, 0.999)
 _BLACK, _WHITE = 64, 160  # a photo whose darkest and brightest lie beyond these stays as it is
+_FRAME_WHITE = 180  # a dark frame's brightest becomes so: as in dim scenes of films, not brighter
 # Third quartile of the stretched luminance: below the first it is lifted to the second.
 _DARK, _LIFTED = 0.3, 0.4
 _LEAST_GAMMA = 0.3  # noise is lifted with the rest
@@ -67,8 +68,9 @@ def correction(pixels: Pixels, *, of_frame: bool = False) -> Pixels | None:
 
     Args:
         pixels: of the photo.
-        of_frame: it is a frame of a video: only one that is dark throughout is corrected. In scenes
-            with a lamp or a window in them, as those of films are, no more faces were found by it.
+        of_frame: it is a frame of a video: only one that is dark throughout is corrected, and no
+            more than to what dim scenes of films are, in which no more faces were found by it;
+            where it was, a stranger was named in two of ten.
     """
     step = max(max(pixels.shape[:2]) // _SAMPLE_PX, 1)
     sample = np.ascontiguousarray(pixels[::step, ::step])
@@ -84,7 +86,9 @@ def correction(pixels: Pixels, *, of_frame: bool = False) -> Pixels | None:
     span = max(white - black, 1)
     values = ((np.arange(256, dtype=np.float32) - black) / span).clip(0, 1)
     bright = float(values[np.searchsorted(shares, 0.75)])
-    if 0 < bright < _DARK:
+    if of_frame:
+        values *= _FRAME_WHITE / 255
+    elif 0 < bright < _DARK:
         values **= max(np.log(_LIFTED) / np.log(bright), _LEAST_GAMMA)
     tone = _TONE if _is_colourless(sample, span) else np.ones(3, np.float32)
     shown = (255 * values[:, None] * tone).clip(0, 255).round().astype(np.uint8)
