@@ -20,12 +20,7 @@ from retrieval.values import Detail, Source
 
 if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people needs none of them
     from retrieval.catalogue.runs.run_records import Run
-    from retrieval.collection.answers import (
-        GalleryState,
-        PhotoAnswer,
-        PhotoHits,
-        Verification,
-    )
+    from retrieval.collection.answers import GalleryState, PhotoAnswer, PhotoHits, Verification
     from retrieval.collection.enrolments import EnrolItem, EnrolResult
     from retrieval.collection.photo_faces import PhotoFaces, PhotoFailure
     from retrieval.collection.tracks.answers import VideoAnswer
@@ -228,8 +223,7 @@ class Service(OpenCollection):
         Args:
             source: a photo with one dominant face.
             other: such a photo, or a person's name.
-            face, other_face: numbers of the faces that are meant, as `identify` counts; None for
-                the dominant one.
+            face, other_face: numbers of the faces that are meant; None for the dominant one.
 
         Raises:
             PhotoError: a photo cannot be read, or shows no face or several.
