@@ -28,6 +28,7 @@ class FindingKind(StrEnum):
     SHARED = "copies-of-several-people"
 
 
+_OTHERS = 6  # photos that one which resembles nobody is shown beside
 _FEW_WORDS = {
     FindingKind.MISPLACED: "photos under the wrong name",
     FindingKind.TWICE: "people under two names",
@@ -53,7 +54,8 @@ class Finding:
         score: a cosine: how much nearer a misplaced photo is to its own person (negative), how
             like two names or copies are, how like a photo that resembles nobody is to the others
             of its person; null of groups.
-        sides: photos to be compared: of one and of the other, or of each group.
+        sides: photos to be compared: of one and of the other, or of each group; of a photo that
+            resembles nobody, some others of its person and then the photo.
     """
 
     id: str
@@ -116,7 +118,9 @@ def findings_of(found: Findings, faces: Sequence[EnrolledFace]) -> Iterator[Find
     for person in found.parted:
         yield _parts([[faces[row] for row in group] for group in person.groups])
     for strange in found.unlike:
-        yield _stranger(faces[strange.row], strange.score)
+        face = faces[strange.row]
+        others = [each for each in of_person[face.person_id] if each.id != face.id]
+        yield _stranger(face, others[:_OTHERS], strange.score)
     for copies in found.copies:
         alike = sorted((faces[row] for row in copies.rows), key=lambda face: -face.size_px)
         yield _copies(alike, copies.cosine)
@@ -148,12 +152,11 @@ def _parts(groups: Sequence[Sequence[EnrolledFace]]) -> Finding:
     return _finding(FindingKind.PARTS, _ids(groups), groups, what, done, doubtful=True)
 
 
-def _stranger(face: EnrolledFace, score: float) -> Finding:
+def _stranger(face: EnrolledFace, others: Sequence[EnrolledFace], score: float) -> Finding:
     what = f"A photo of {face.called} resembles nobody here"
     done = "make it a person of its own"
-    return _finding(
-        FindingKind.STRANGER, [face.id], [[face]], what, done, doubtful=True, score=score
-    )
+    sides = [others, [face]] if others else [[face]]
+    return _finding(FindingKind.STRANGER, [face.id], sides, what, done, doubtful=True, score=score)
 
 
 def _copies(faces: Sequence[EnrolledFace], cosine: float) -> Finding:

@@ -81,6 +81,8 @@ def test_a_strangers_photo_is_made_a_person_of_its_own(service: Service) -> None
     enrol(service, Crowd(strangers.vectors, np.array([99, 99])), prefix="new ")
     found = [each for each in _findings(service) if each.kind is FindingKind.STRANGER]
     assert [each.doubtful for each in found] == [True, True]
+    others, (wrong,) = found[0].sides  # to be looked at beside each other
+    assert [face.photo for face in others] == [found[1].sides[1][0].photo] != [wrong.photo]
     (done,) = accept(service, found[:1])
     assert done.entries[0]["summary"] == "split 1 face of new 99 to new 99, other 2"
 

@@ -35,7 +35,8 @@ EVERYTHING = {"rules": {"target-size": {"enabled": True}}}
 OF_DIALOGS = {"rules": {"target-size": {"enabled": True}, "empty-heading": {"enabled": False}}}
 COLOURS = {"runOnly": ["color-contrast"]}
 SIZES = {"runOnly": ["target-size", "color-contrast"]}
-WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+WIDE = {"width": 1280, "height": 860}
+PHONE = {"width": 320, "height": 844}  # the narrowest, as WCAG 1.4.10 asks; text of 200 % on others
 # A network that fails is part of it, and browsers write it to the console.
 CALM = {"allowed": "Failed to load resource", "reduced_motion": "reduce"}
 # What people call things, long enough to leave any screen.

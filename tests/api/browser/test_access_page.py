@@ -69,5 +69,15 @@ def test_a_user_is_made_let_in_again_and_ended(browser: "Browser", address: str)
             with page.expect_navigation():
                 page.get_by_role("dialog").get_by_role("button", name="End", exact=True).click()
             page.get_by_role("row", name="ben@firm.example").get_by_text("ended").wait_for()
+            page.get_by_role("button", name="Make a key").click()
+            page.get_by_label("Which program is it for?").fill("Payroll")
+            role = page.get_by_role("dialog").get_by_label("May do what?")
+            assert role.input_value() == "viewer", "the least that a person needs"
+            role.select_option("kiosk")
+            page.get_by_role("button", name="Make the key").dblclick()  # as some do everywhere
+            shown_link(page)
+            page.get_by_text(f"Open {address}/kiosk?collection=default on the tablet").wait_for()
+            page.reload()
+            assert page.get_by_role("row", name="Payroll").count() == 1
             other.reload()
             other.get_by_role("button", name="Log in").first.wait_for()

@@ -100,7 +100,7 @@ class Line:
             each.close()
 
 
-@pytest.mark.parametrize("home", LOOKS, indirect=True)
+@pytest.mark.parametrize("home", ["desktop", "phone"], indirect=True)  # in colours as others
 def test_200_files_at_once_are_taken_and_the_same_again_are_known(
     home: "Page", files: list[Path]
 ) -> None:
@@ -148,6 +148,25 @@ def test_an_upload_is_stopped_and_gone_on_with(home: "Page", files: list[Path]) 
     home.get_by_role("button", name="Go on").click()
     home.get_by_text("30 of 30 photos").wait_for()
     home.locator("#told", has_text="30 photos").wait_for()
+
+
+def test_an_undone_name_tells_of_the_photos_that_stay_enrolled(
+    home: "Page", files: list[Path]
+) -> None:
+    home.set_input_files("#take-files", files[0])
+    home.wait_for_url("**/events/*")
+    home.locator("#told", has_text="1 photo · 1 face").wait_for()
+    home.locator("#tab-unknown").click()
+    home.locator("#lists .line").click()
+    home.get_by_role("button", name="Name …").click()
+    home.get_by_role("combobox", name="Name or number").fill("Zoe")
+    home.get_by_role("option", name="New person “Zoe”").wait_for()
+    home.keyboard.press("Enter")
+    home.locator("#tab-present .count", has_text="1").wait_for()
+    home.keyboard.press("z")
+    home.locator("#passed", has_text="the photos stay enrolled: Zoe").wait_for()
+    home.get_by_role("link", name="Zoe").click()
+    home.get_by_role("heading", name="Zoe", exact=True).wait_for()
 
 
 def test_what_is_no_photo_is_passed_over_with_the_reason(home: "Page", tmp_path: Path) -> None:

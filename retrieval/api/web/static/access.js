@@ -1,6 +1,6 @@
 // Users and keys: make, end, and show what is shown once.
 
-import { acting, call, ready, showProblem } from "./api.js";
+import { acting, call, pageOf, ready, showProblem } from "./api.js";
 import { t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
@@ -44,7 +44,10 @@ submits("user-form", async () => {
 submits("key-form", async () => {
   const json = { name: by("key-name").value.trim(), role: by("key-role").value, collection: by("key-scope").value || null };
   const made = await call("POST", "/v1/keys", { json });
-  showSecret(t("The key {name}", { name: made.name }), t("Give it to the program. It is kept nowhere: a lost key is ended and another one made."), made.key);
+  const kiosk = new URL(pageOf("/kiosk"), location);
+  if (json.collection) kiosk.searchParams.set("collection", json.collection);
+  const to = made.role === "kiosk" ? t("Open {address} on the tablet at the door and log in with it.", { address: kiosk }) : t("Give it to the program.");
+  showSecret(t("The key {name}", { name: made.name }), `${to} ${t("It is kept nowhere: a lost key is ended and another one made.")}`, made.key);
 });
 
 submits("end-form", async () => {

@@ -82,7 +82,17 @@ async function answered(method, path, options) {
   return answer;
 }
 
-export async function call(method, path, options = {}) {
+// What was pressed twice is done once: a change that is on its way is not sent a second time.
+const flying = new Map();
+
+export function call(method, path, options = {}) {
+  if (method === "GET" || options.form) return asked(method, path, options);
+  const same = JSON.stringify([method, path, options.json, options.parameters]);
+  if (!flying.has(same)) flying.set(same, asked(method, path, options).finally(() => flying.delete(same)));
+  return flying.get(same);
+}
+
+async function asked(method, path, options) {
   const answer = await answered(method, path, options);
   const type = answer.headers.get("content-type") ?? "";
   const document = type.includes("json") ? await inWords(await answer.json()) : {};
@@ -189,7 +199,7 @@ export function droppable(place, take) {
 // In place of what a page could not read: the reason stands in its notice.
 export const tryAgain = () => element("button", { class: "button", type: "button", onclick: () => location.reload() }, t("Try once more"));
 
-// An edit that can be undone is offered for undoing on the next page too.
+// An edit that can be undone is offered for undoing on the next pages too, for some minutes.
 export function rememberUndo(edit) {
-  sessionStorage.setItem("undo", JSON.stringify({ id: edit.id, summary: edit.summary, collection }));
+  sessionStorage.setItem("undo", JSON.stringify({ id: edit.id, summary: edit.summary, collection, at: Date.now() }));
 }

@@ -115,11 +115,13 @@ store.addEventListener("said", ({ detail }) => {
 
 async function undo() {
   if (!store.acts.length) return;
-  const { text } = store.acts.at(-1);
+  const { text, taught, person, person_id: id } = store.acts.at(-1);
   bar.hidden = true;
   try {
     await store.undo();
     speak(t("Undone: {what}", { what: text }));
+    by("passed").hidden = !taught;
+    if (taught) by("passed").replaceChildren(element("span", {}, t("Undone; the photos stay enrolled:"), " ", element("a", { href: pageOf(`/people/${id}`) }, person)));
   } catch (error) {
     failed(error);
   }

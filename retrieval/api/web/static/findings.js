@@ -25,7 +25,7 @@ function words({ kind, sides }) {
   const count = sides.flat().length;
   switch (kind) {
     case "looks-like-another": return [t("This photo of {own} looks like {other}", { own, other }), t("Move it there")];
-    case "under-two-names": return [t("{own} and {other} look like one person", { own, other }), t("Make one person of both")];
+    case "under-two-names": return [t("{own} and {other} look like one person", { own, other }), t("Give all photos to {own}", { own })];
     case "several-people": return [t("Photos of {own} look like several people", { own }), t("Make a person of each group")];
     case "resembles-nobody": return [t("This photo of {own} resembles none of the others", { own }), t("Make a person of its own of it")];
     case "copies": return [n("{count} photo of {own} is nearly the same", "{count} photos of {own} are nearly the same", count, { own }), t("Keep the largest")];

@@ -38,12 +38,13 @@ document.querySelectorAll("dialog [data-close]").forEach((button) => {
   button.addEventListener("click", () => button.closest("dialog").close());
 });
 
+const OFFERED_MS = 300_000; // afterwards it stands in nobody's way
 const bar = document.getElementById("undo-bar");
 const text = document.getElementById("undo-text");
 
 function offerUndo() {
   const kept = JSON.parse(sessionStorage.getItem("undo") ?? "null");
-  if (kept === null || kept.collection !== collection) return;
+  if (kept === null || kept.collection !== collection || Date.now() - kept.at > OFFERED_MS) return;
   text.textContent = kept.summary;
   bar.hidden = false;
 }

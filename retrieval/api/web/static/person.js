@@ -118,7 +118,8 @@ async function compare(other) {
   by("merge-preview").hidden = true;
   by("merge-dialog").showModal();
   try {
-    const preview = await call("GET", `/v1/people/${id}/merge-preview`, { parameters: { into_id: into.person_id } });
+    const preview = await call("GET", `/v1/people/${id}/merge-preview`, { parameters: { into_id: other.person_id } });
+    if (into !== other) return; // somebody else was chosen meanwhile
     by("merge-preview").replaceChildren(element("p", { class: preview.unlike.length ? "notice bad" : "notice" }, preview.unlike.length
       ? n("{count} photo does not look like {other}.", "{count} photos do not look like {other}.", preview.unlike.length, { other: into.person })
       : t("All photos look like {other}.", { other: into.person })));
@@ -148,6 +149,7 @@ by("move")?.addEventListener("click", async () => {
 
 onSubmit("delete-form", async () => {
   const begun = await call("DELETE", `/v1/people/${id}`, { parameters: { called: name } });
+  sessionStorage.removeItem("undo"); // nothing of theirs can be taken back
   by("delete-dialog").close();
   showReceipt(begun);
   by("receipt-dialog").addEventListener("close", () => location.assign(pageOf("/people")));

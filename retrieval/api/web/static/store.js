@@ -15,7 +15,7 @@ export class Store extends EventTarget {
     this.photos = [];
     this.faces = new Map(); // by id
     this.byPhoto = new Map(); // faces' ids by photo
-    this.acts = []; // what can be undone, newest last: {act, text}
+    this.acts = []; // what can be undone, newest last: {text, and what the service made of it}
     this.timer = 0;
     this.reading = null;
   }
@@ -82,7 +82,7 @@ export class Store extends EventTarget {
   // Say what faces are; `text` tells it to who may want it undone.
   async say(verdict, text) {
     const judged = await call("POST", `${this.path}/verdicts`, { json: verdict });
-    if (judged.act !== null) this.acts.push({ act: judged.act, text });
+    if (judged.act !== null) this.acts.push({ text, ...judged });
     await this.#changed(judged.faces);
     this.#tell("said", { text, judged });
     return judged;
