@@ -69,6 +69,6 @@ def test_the_index_of_a_collection_deleted_while_its_server_was_away_is_dropped_
         service.catalogue.delete_collection("default")  # and not what the server has
     with build_service(settings.model_copy(update={"collection": "other"})) as service:
         assert service.gallery
-        assert service.catalogue.index_registry(collection.id).places() == []
+        assert service.catalogue.index_registry(collection.id).all() == []
     assert not pair.faces.exists()
     server.close()

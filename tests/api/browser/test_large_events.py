@@ -154,7 +154,7 @@ def test_the_whole_page_is_worked_by_keyboard(browser: "Browser", event: str) ->
         assert "tile-photo" in focused(page)
         keys.press("z")
         keys.press("?")
-        page.get_by_role("dialog", name="Keys").wait_for()
+        page.get_by_role("dialog", name="Keyboard").wait_for()
         keys.press("Escape")
 
 
