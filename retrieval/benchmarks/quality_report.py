@@ -15,7 +15,6 @@ from retrieval.upkeep.health import Health
 from retrieval.values import Pixels
 
 _SHOWN = 12  # pairs of crops on a page
-_NAMED = 3  # photos of each side in a table
 Crop = Callable[[EnrolledPhoto], Pixels | None]
 
 FEW_PEOPLE = 100  # 30 named 0.9 to 1.2 % of strangers where 1 % was wanted, one in ten above 2 %
@@ -137,14 +136,9 @@ def health_tables(health: Health) -> list[Table]:
     """A table per kind of what is wrong, none for a kind without any."""
     tables = [
         Table(
-            ("finding", "what", "photos", "accepting it would"),
+            ("finding", "what", "accepting it would"),
             [
-                [
-                    each.id,
-                    each.what,
-                    ", ".join(face.photo for side in each.sides for face in side[:_NAMED]),
-                    each.accepting or "nothing: decide by hand",
-                ]
+                [each.id, each.what, each.accepting or "nothing: decide by hand"]
                 for each in health.findings
             ],
             "Findings",

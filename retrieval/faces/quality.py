@@ -126,8 +126,8 @@ def dominant(boxes: Floats, *, name: str, chosen: int | None = None) -> int:
             f"{name}: {len(boxes)} faces were found and the largest has only "
             f"{size[order[0]] / size[order[1]]:.1f} times the area of the next, "
             f"{DOMINANT_RATIO:.0f} times are needed. Cut the photo, or say which face is meant: a "
-            f"number from 1 to {len(boxes)}, {COUNTED}. On the command line: --face N, of a"
-            " second photo --other-face N."
+            f"number from 1 to {len(boxes)}, {COUNTED}. On the command line: --face N of enroll"
+            " or verify, --other-face N of verify's second photo."
         )
     return int(order[0])
 

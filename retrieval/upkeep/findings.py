@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePath
 
 from retrieval.catalogue.documents import EnrolledPhoto, EntryDocument
 from retrieval.catalogue.names import folded
@@ -28,6 +29,7 @@ class FindingKind(StrEnum):
     SHARED = "copies-of-several-people"
 
 
+_NAMED = 3  # of copies
 _OTHERS = 6  # photos that one which resembles nobody is shown beside
 _FEW_WORDS = {
     FindingKind.MISPLACED: "photos under the wrong name",
@@ -127,7 +129,7 @@ def findings_of(found: Findings, faces: Sequence[EnrolledFace]) -> Iterator[Find
 
 
 def _misplaced(face: EnrolledFace, other: EnrolledFace, lead: float) -> Finding:
-    what = f"A photo of {face.called} looks like {other.called}"
+    what = f"{_name(face)} of {face.called} looks like {other.called}"
     key = [face.id, face.person_id, other.person_id]
     done = f"move it to {other.called}"
     return _finding(FindingKind.MISPLACED, key, [[face], [other]], what, done, score=lead)
@@ -153,7 +155,7 @@ def _parts(groups: Sequence[Sequence[EnrolledFace]]) -> Finding:
 
 
 def _stranger(face: EnrolledFace, others: Sequence[EnrolledFace], score: float) -> Finding:
-    what = f"A photo of {face.called} resembles nobody here"
+    what = f"{_name(face)} of {face.called} resembles nobody here"
     done = "make it a person of its own"
     sides = [others, [face]] if others else [[face]]
     return _finding(FindingKind.STRANGER, [face.id], sides, what, done, doubtful=True, score=score)
@@ -161,12 +163,18 @@ def _stranger(face: EnrolledFace, others: Sequence[EnrolledFace], score: float) 
 
 def _copies(faces: Sequence[EnrolledFace], cosine: float) -> Finding:
     whose = dict.fromkeys(face.called for face in faces)
-    what = f"{len(faces)} photos of {' and '.join(whose)} are copies"
+    names = ", ".join(map(_name, faces[:_NAMED])) + ", ..." * (len(faces) > _NAMED)
+    what = f"{len(faces)} photos of {' and '.join(whose)} are copies: {names}"
     sides = [faces[:1], faces[1:]]
     if len({face.person_id for face in faces}) > 1:
         return _finding(FindingKind.SHARED, _ids(sides), sides, what, None, score=cosine)
     done = "keep the largest and remove the others for good"
     return _finding(FindingKind.COPIES, _ids(sides), sides, what, done, final=True, score=cosine)
+
+
+def _name(face: EnrolledFace) -> str:
+    """Of the photo's file: its folder mostly says whose it is, as the finding does."""
+    return PurePath(face.photo).name
 
 
 def _ids(sides: Sequence[Sequence[EnrolledFace]]) -> list[int]:

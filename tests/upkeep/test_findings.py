@@ -39,7 +39,7 @@ def _mixed_up(service: Service) -> None:
 def test_a_mixed_up_photo_is_shown_beside_the_other_persons_and_moved(service: Service) -> None:
     _mixed_up(service)
     found = _one(service, FindingKind.MISPLACED)
-    assert found.what == "A photo of 9 looks like 1"
+    assert found.what == "6.jpg of 9 looks like 1"
     assert [[face.person for face in side] for side in found.sides] == [["9"], ["1"]]
     (done,) = accept(service, [found])
     assert _findings(service) == []
@@ -95,7 +95,10 @@ def test_a_burst_is_one_finding_that_keeps_the_best_photo(service: Service) -> N
         Crowd(np.concatenate([gallery.vectors, burst]), np.append(gallery.people, [1] * 10)),
     )
     found = _one(service, FindingKind.COPIES)
-    assert (found.what, found.final) == ("11 photos of 1 are copies", True)
+    assert (found.what, found.final) == (
+        "11 photos of 1 are copies: 5.jpg, 32.jpg, 33.jpg, ...",
+        True,
+    )
     (done,) = accept(service, [found])
     assert len(done.removed) == 10
     assert service.person("1").faces == 4

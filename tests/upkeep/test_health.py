@@ -141,7 +141,7 @@ def test_health_names_photos_people_and_copies(service: Service) -> None:
     wrong, copies = health.findings
     ((photo,), _) = wrong.sides
     assert photo.photo == "9/6.jpg"
-    assert wrong.what == "A photo of 9 looks like 1"
+    assert wrong.what == "6.jpg of 9 looks like 1"
     assert copies.kind is FindingKind.COPIES
     assert {face.photo for side in copies.sides for face in side} == {"5/20.jpg", "5/21.jpg"}
     assert health.few_photos == (FewPhotos("new 0", 2),)
