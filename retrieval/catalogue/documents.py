@@ -179,6 +179,18 @@ class Edit:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedPerson(NamedPerson):
+    """What a person is called after a request that changed it, and what can be undone of that.
+
+    Attributes:
+        id, person, external_id: as in a list of people.
+        edits: what this request did, in its order: a number, then a name; none where all was so.
+    """
+
+    edits: list[Edit]
+
+
 class EditsDocument(TypedDict):
     """Edits of people, newest first."""
 

@@ -57,12 +57,14 @@ def rename_and_number(
 ) -> list[JournalEntry]:
     """Give people other names and numbers, all or none; each edit can be undone.
 
+    Numbers come first, since they tell apart who will have one name.
+
     Raises:
         NotFound: somebody is not there, or called otherwise now.
         NameInvalid, AlreadyExists: a name or a number cannot be shown, or is taken.
     """
-    edits = [_renamed(connection, collection_id, *each) for each in names]
-    edits += [_numbered(connection, collection_id, *each) for each in numbers]
+    edits = [_numbered(connection, collection_id, *each) for each in numbers]
+    edits += [_renamed(connection, collection_id, *each) for each in names]
     return [entry for _, entry in edits if entry is not None]
 
 

@@ -97,7 +97,9 @@ def test_photos_are_added_to_a_person_and_removed(
 
 def test_rename_is_seen_in_answers(client: TestClient, people: dict[str, int]) -> None:
     renamed = client.patch(f"/v1/people/{people['Rosa']}", json={"person": "Rosa Rot"})
-    assert renamed.json() == {"id": people["Rosa"], "person": "Rosa Rot", "external_id": None}
+    told = renamed.json()
+    assert [each["kind"] for each in told.pop("edits")] == ["rename"]
+    assert told == {"id": people["Rosa"], "person": "Rosa Rot", "external_id": None}
     assert who(client, RED) == ["Rosa Rot"]
     taken = client.patch(f"/v1/people/{people['Rosa']}", json={"person": "Gustav"})
     assert (taken.status_code, taken.json()["code"]) == (409, "already-exists")
@@ -109,8 +111,11 @@ def test_a_number_is_given_with_a_name_or_alone(client: TestClient, people: dict
     assert client.get(person).json()["external_id"] == "E1"
     both = client.patch(person, json={"person": "Gustav", "external_id": "E2"})
     assert both.status_code == 409, "a name is shared only where both have numbers"
+    assert client.get(person).json()["external_id"] == "E1", "neither, where one is refused"
     client.patch(f"/v1/people/{people['Gustav']}", json={"external_id": "E3"})
-    assert client.patch(person, json={"person": "Gustav"}).status_code == 200
+    both = client.patch(person, json={"person": "Gustav", "external_id": "E2"})
+    assert [each["kind"] for each in both.json()["edits"]] == ["number", "rename"]
+    assert client.patch(person, json={"person": "Gustav"}).json()["edits"] == []
     assert [each["external_id"] for each in client.get("/v1/people").json()["people"]] == [
         "E2",
         "E3",

@@ -1,12 +1,13 @@
 """/v1/people: who is enrolled, and edits of them."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from retrieval.api.auditing import edited
+from retrieval.api.auditing import edited, entry_of
 from retrieval.api.bodies import Merge, Move, NewName, Split, Undo
 from retrieval.api.pictures import CACHED, jpeg_or_nothing
 from retrieval.api.receipts import accepted
@@ -21,7 +22,8 @@ from retrieval.api.routing import (
     Optional,
     router,
 )
-from retrieval.catalogue.documents import Edit, EditsDocument, NamedPerson
+from retrieval.catalogue.documents import ChangedPerson, Edit, EditsDocument
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.records import (
     EnrolledFace,
     Erased,
@@ -92,7 +94,7 @@ async def show_alike(context: InContext, service: InGallery, person_id: PersonId
 # Edits that can be undone
 
 
-@routes.patch("/people/{person_id}", response_model=NamedPerson, openapi_extra=OPERATOR)
+@routes.patch("/people/{person_id}", response_model=ChangedPerson, openapi_extra=OPERATOR)
 def rename_person(
     context: InContext,
     caller: By,
@@ -101,21 +103,35 @@ def rename_person(
     new: NewName,
     called: Called = None,
 ) -> Any:
-    """Give a person another name, another number, or another picture; a name's and a number's edit
-    can be undone."""
-    person = before = service.person_by_id(person_id, called)
-    if new.external_id is not None and new.external_id != before.external_id:
-        numbered = {"person": before.name, "number": new.external_id}
-        with edited(service, caller, "number", lambda now: numbered):
-            person = service.catalogue.number_person(service.collection.id, before, new.external_id)
-    if new.person is not None:
-        renamed = {"person": before.name, "now": new.person}
-        with edited(service, caller, "rename", lambda now: renamed):
-            person = service.rename(person, new.person)
+    """Give a person another name and number, both or neither, or another picture.
+
+    The answer names the edits of a name and a number, which can be undone.
+    """
+    catalogue, collection = service.catalogue, service.collection
+    before = service.person_by_id(person_id, called)
+    names = [] if new.person is None else [(before, new.person)]
+    numbers = [] if new.external_id is None else [(before, new.external_id)]
+    more = {"rename": {"now": new.person}, "number": {"number": new.external_id}}
+
+    def told(entries: Sequence[JournalEntry]) -> list[AuditEntry]:
+        return [
+            entry_of(
+                caller,
+                each.kind,
+                collection.name,
+                answer={"person": before.name, **more[each.kind]},
+            )
+            for each in entries
+        ]
+
+    with catalogue.recorded(told):
+        entries = catalogue.rename_and_number(collection.id, names, numbers)
+    person = service.person_by_id(person_id)
     if new.cover is not None:
         with edited(service, caller, "cover", lambda now: {"person_id": now.id}):
-            service.catalogue.choose_cover(service.collection.id, person, new.cover)
-    return NamedPerson.of(person)
+            catalogue.choose_cover(collection.id, person, new.cover)
+    edits = [Edit.of(entry) for entry in entries]
+    return ChangedPerson(person.id, person.name, person.external_id, edits)
 
 
 @routes.post("/people/merge", response_model=Edit, openapi_extra=OPERATOR, dependencies=[Once])

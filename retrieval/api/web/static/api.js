@@ -199,7 +199,8 @@ export function droppable(place, take) {
 // In place of what a page could not read: the reason stands in its notice.
 export const tryAgain = () => element("button", { class: "button", type: "button", onclick: () => location.reload() }, t("Try once more"));
 
-// An edit that can be undone is offered for undoing on the next pages too, for some minutes.
-export function rememberUndo(edit) {
-  sessionStorage.setItem("undo", JSON.stringify({ id: edit.id, summary: edit.summary, collection, at: Date.now() }));
+// What one act edited is offered for undoing on the next pages too, for some minutes, and undone as a whole.
+export function rememberUndo(...edits) {
+  const [ids, told] = [edits.map((edit) => edit.id ?? edit.entry), edits.map((edit) => edit.summary)];
+  if (ids.length) sessionStorage.setItem("undo", JSON.stringify({ ids, summary: told.join(", "), collection, at: Date.now() }));
 }

@@ -114,11 +114,12 @@ store.addEventListener("said", ({ detail }) => {
 });
 
 async function undo() {
-  if (!store.acts.length) return;
-  const { text, taught, person, person_id: id } = store.acts.at(-1);
+  if (!store.canUndo) return;
   bar.hidden = true;
   try {
-    await store.undo();
+    const undone = await store.undo();
+    if (!undone) return;
+    const { text, taught, person, person_id: id } = undone;
     speak(t("Undone: {what}", { what: text }));
     by("passed").hidden = !taught;
     if (taught) by("passed").replaceChildren(element("span", {}, t("Undone; the photos stay enrolled:"), " ", element("a", { href: pageOf(`/people/${id}`) }, person)));
@@ -128,7 +129,7 @@ async function undo() {
 }
 
 by("undo").addEventListener("click", (event) => {
-  if (!store.acts.length) return;
+  if (!store.canUndo) return;
   event.stopImmediatePropagation();
   undo();
 }, { capture: true });

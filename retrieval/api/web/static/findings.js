@@ -60,8 +60,7 @@ async function done(made, path) {
   try {
     const told = await call("POST", path);
     const next = await takenOut(made);
-    const edit = told.entries.at(-1);
-    if (edit) rememberUndo({ id: edit.entry, summary: edit.summary });
+    rememberUndo(...told.entries);
     document.dispatchEvent(new Event("undo-offered"));
     settle(next);
   } catch (error) {

@@ -55,22 +55,29 @@ function forgetUndo() {
 }
 
 document.getElementById("undo-dismiss").addEventListener("click", forgetUndo);
-document.getElementById("undo").addEventListener("click", async () => {
+// The newest first; what is undone already is not asked for again, where the rest had to wait.
+async function undoEdits() {
   const kept = JSON.parse(sessionStorage.getItem("undo"));
-  const back = takenBack();
+  while (kept.ids.length) {
+    await call("POST", "/v1/undo", { json: { edit: kept.ids.at(-1) } });
+    kept.ids.pop();
+    sessionStorage.setItem("undo", JSON.stringify(kept));
+  }
+  forgetUndo();
+  location.reload();
+}
+
+let undoing = false;
+document.getElementById("undo").addEventListener("click", async () => {
+  if (undoing) return;
+  undoing = true;
   try {
-    if (back) {
-      await back();
-      bar.hidden = true;
-      return;
-    }
-    await call("POST", "/v1/undo", { json: { edit: kept.id } });
-    forgetUndo();
-    location.reload();
+    await (takenBack() ?? undoEdits());
   } catch (error) {
     text.textContent = error.message;
     speak(error.message);
   }
+  undoing = false;
 });
 offerUndo();
 document.addEventListener("undo-offered", offerUndo);

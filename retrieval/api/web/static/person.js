@@ -88,18 +88,12 @@ function onSubmit(formId, act) {
   });
 }
 
-async function rememberNewest() {
-  const { edits } = await call("GET", "/v1/edits", { parameters: { limit: 1 } });
-  if (edits.length) rememberUndo(edits[0]);
-}
-
 onSubmit("rename-form", async () => {
   const json = {};
   if (by("new-name").value.trim() !== name) json.person = by("new-name").value.trim();
   if (by("new-number").value.trim() !== ownNumber) json.external_id = by("new-number").value.trim();
   if (Object.keys(json).length) {
-    await call("PATCH", `/v1/people/${id}`, { parameters: { called: name }, json });
-    await rememberNewest();
+    rememberUndo(...(await call("PATCH", `/v1/people/${id}`, { parameters: { called: name }, json })).edits);
   }
   location.reload();
 });
@@ -209,7 +203,7 @@ function stranger(each) {
   const enrol = element("button", { class: "button small", onclick: async () => {
     try {
       const { edit } = await call("POST", `/v1/unknowns/${each.group}/name`, { json: { person_id: Number(id), called: name, face_ids: each.face_ids } });
-      rememberUndo({ id: edit.entry, summary: edit.summary });
+      rememberUndo(edit);
       location.reload();
     } catch (error) {
       tellProblem(error);

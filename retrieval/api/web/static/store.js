@@ -16,6 +16,7 @@ export class Store extends EventTarget {
     this.faces = new Map(); // by id
     this.byPhoto = new Map(); // faces' ids by photo
     this.acts = []; // what can be undone, newest last: {text, and what the service made of it}
+    this.saying = new Set(); // verdicts that are on their way
     this.timer = 0;
     this.reading = null;
   }
@@ -80,20 +81,42 @@ export class Store extends EventTarget {
   }
 
   // Say what faces are; `text` tells it to who may want it undone.
-  async say(verdict, text) {
+  say(verdict, text) {
+    const saying = this.#said(verdict, text);
+    this.saying.add(saying);
+    return saying.finally(() => this.saying.delete(saying));
+  }
+
+  async #said(verdict, text) {
     const judged = await call("POST", `${this.path}/verdicts`, { json: verdict });
-    if (judged.act !== null) this.acts.push({ text, ...judged });
+    if (judged.act !== null && !this.acts.some((each) => each.act === judged.act)) {
+      this.acts.push({ text, ...judged });
+      this.acts.sort((a, b) => a.act - b.act); // answers overtake each other
+    }
     await this.#changed(judged.faces);
     this.#tell("said", { text, judged });
     return judged;
   }
 
-  async undo(act = this.acts.at(-1)?.act) {
-    const undone = await call("POST", `${this.path}/verdicts/undo`, { json: act === undefined ? {} : { act } });
-    this.acts = this.acts.filter((each) => each.act !== undone.undone);
-    await this.#changed(undone.faces);
-    this.#tell("undone", undone);
-    return undone;
+  get canUndo() {
+    return this.acts.length > 0 || this.saying.size > 0;
+  }
+
+  // Take back what was said last here, that is on its way even; null for nothing. Each call takes back another act.
+  async undo() {
+    await Promise.allSettled(this.saying);
+    const last = this.acts.pop();
+    if (!last) return null;
+    try {
+      const undone = await call("POST", `${this.path}/verdicts/undo`, { json: { act: last.act } });
+      await this.#changed(undone.faces);
+      this.#tell("undone", undone);
+    } catch (error) {
+      // What somebody else took back stays so; what the service did not answer can be tried again.
+      if (![404, 409].includes(error.status)) this.acts = [...this.acts, last].sort((a, b) => a.act - b.act);
+      throw error;
+    }
+    return last;
   }
 
   // Faces were judged: those that are shown are read anew at once, the roll when it is calm.

@@ -11,9 +11,12 @@ export function offerUndo(text, back) {
   bar.hidden = false;
 }
 
-// What is to be taken back by the page, once; null where it is an edit of people.
+// Take back what the page itself offered, once; null where an edit of people is offered.
 export function takenBack() {
   const back = act;
-  act = null;
-  return back;
+  return back?.().then(() => {
+    if (act !== back) return;
+    act = null;
+    bar.hidden = true;
+  });
 }

@@ -24,7 +24,7 @@ async function name(tile, whose) {
     element("strong", {}, told), " ", element("a", { href: pageOf("/people", { search: named.person }) }, t("Show the person")),
     element("p", { class: "small" }, t("Now known in: {photos}", { photos: list(photos) })))));
   await takeAway(tile);
-  rememberUndo({ id: named.edit.entry, summary: told });
+  rememberUndo({ ...named.edit, summary: told });
   document.dispatchEvent(new Event("undo-offered"));
   speak(told);
 }
