@@ -1,6 +1,7 @@
 """An event's photos after they came in: read again, and faces in them that were missed."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -11,7 +12,13 @@ from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.enrolments import FaceBox
 from retrieval.collection.photo_faces import FoundFaces, InBox, PhotoFailure
 from retrieval.collection.thumbnails import cut
-from retrieval.errors import AlreadyExists, InputError, NotFound
+from retrieval.errors import (
+    AlreadyExists,
+    InferenceFailed,
+    InputError,
+    NoFace,
+    NotFound,
+)
 from retrieval.events.host import Host
 from retrieval.photos.urls import location_of
 from retrieval.values import Source
@@ -57,7 +64,7 @@ def add_face(host: Host, event: Event, photo_id: int, box: FaceBox) -> int:
 
     Raises:
         NotFound: no such photo, or it cannot be read again.
-        PhotoError: nothing in the box is like a face.
+        PhotoError: nothing in the box is like a face, or no vector can be made of it.
         AlreadyExists: the event has that face.
     """
     photo = photo_of(host, event, photo_id)
@@ -73,7 +80,7 @@ def add_face(host: Host, event: Event, photo_id: int, box: FaceBox) -> int:
         choice = InBox(box, _the_one)
         (found,) = active_model.pipeline.process([source], choice, cut=pictures)
         if isinstance(found, PhotoFailure):
-            raise found.error
+            _refuse(photo, found)
         if not is_of(photo.sha256, found.sha256):
             raise NotFound(f"{photo.photo} is another photo by now where it lay.")
         taken = host.catalogue.event_faces.shown(event.id, photos=[photo_id])
@@ -86,6 +93,15 @@ def add_face(host: Host, event: Event, photo_id: int, box: FaceBox) -> int:
         )
 
     return host.steadily(work)
+
+
+def _refuse(photo: EventPhoto, found: PhotoFailure) -> NoReturn:
+    if isinstance(found.error, InferenceFailed):
+        raise NoFace(
+            f"{photo.photo}: no vector can be made of what the box holds. Draw it from the forehead"
+            " to the chin, or leave this face out."
+        ) from found.error
+    raise found.error
 
 
 def _the_one(found: FoundFaces) -> int:

@@ -19,6 +19,7 @@ from retrieval.catalogue.records import Collection
 from retrieval.catalogue.runs.run_records import Run
 from retrieval.collection.active_model import ActiveModel, Keeping
 from retrieval.collection.pipeline import Pipeline
+from retrieval.errors import InferenceFailed
 from retrieval.events.events import Events
 from retrieval.events.host import Host
 from retrieval.faces.finder import Finder
@@ -97,8 +98,10 @@ class ColourEmbedder:
         if not len(chips):
             return np.zeros((0, 3), np.float32)
         centred = chips[:, 8:24, 8:24].reshape(len(chips), -1, 3).mean(axis=1) - _GREY
-        unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-        return np.asarray(unit, np.float32)
+        lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+        if not lengths.all():
+            raise InferenceFailed("Grey has no direction.")
+        return np.asarray(centred / lengths, np.float32)
 
 
 class BrightnessIsLife:

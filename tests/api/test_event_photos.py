@@ -104,6 +104,19 @@ def test_a_face_that_was_missed_is_added_once_and_decided(
     assert nonsense.status_code == 422
 
 
+def test_a_box_of_which_no_vector_can_be_made_is_refused_with_what_to_do(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    event = event_of(client, ("a.png", paint(GREEN, seed=4)))
+    (photo,) = client.get(f"/v1/events/{event}/photos").json()["photos"]
+    path = f"/v1/events/{event}/photos/{photo['id']}/faces"
+    refused = client.post(path, json={"box": [0, 0, 40, 40]})  # plain grey
+    assert (refused.status_code, refused.json()["code"]) == (422, "no-face")
+    assert "Draw it from the forehead to the chin" in refused.json()["detail"]
+    shown = client.get(f"/v1/events/{event}/appearances?photo={photo['id']}").json()["faces"]
+    assert [face["face"] for face in shown] == [1]
+
+
 def test_faces_are_listed_by_photo_and_by_id(client: TestClient, people: dict[str, int]) -> None:
     event = event_of(client, ("a.png", paint(RED, GREEN)), ("b.png", paint(BLUE)))
     first, second = client.get(f"/v1/events/{event}/photos").json()["photos"]
