@@ -1,6 +1,6 @@
 """Whom a person was before: the names that they had, and the people who were merged into them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -16,42 +16,66 @@ _STANDING_MERGE = (
 )
 
 
-def names_of(connection: Connection, collection_id: int, person_id: int) -> set[str]:
-    """The names that a person has had, of people merged into this one as well.
+def names_of(connection: Connection, collection_id: int, person_ids: Collection[int]) -> set[str]:
+    """The names that people have had, of people merged into these as well.
 
     Names that others have now are left out.
     """
-    every = same_people(connection, person_id)
-    entries = select(journal_people.c.entry_id).where(journal_people.c.person_id.in_(every))
-    found = set(connection.scalars(select(people.c.name).where(people.c.id == person_id)))
-    for document in connection.scalars(select(journal.c.document).where(journal.c.id.in_(entries))):
-        if document is None:
-            continue
-        found.update(name for each, name in _called(read(document)) if each in every)
-    others = select(people.c.name).where(
-        people.c.collection_id == collection_id,
-        people.c.id != person_id,
-        people.c.name.in_(found),
-    )
-    return found - set(connection.scalars(others))
+    every = same_people(connection, person_ids)
+    found: set[str] = set()
+    for some in chunks(person_ids):
+        found.update(connection.scalars(select(people.c.name).where(people.c.id.in_(some))))
+    for some in chunks(entries_of(connection, every)):
+        mine = select(journal.c.document).where(
+            journal.c.id.in_(some), journal.c.document.is_not(None)
+        )
+        for document in connection.scalars(mine):
+            found.update(name for each, name in _called(read(document)) if each in every)
+    own = set(person_ids)
+    for some in chunks(sorted(found)):
+        query = select(people.c.id, people.c.name).where(
+            people.c.collection_id == collection_id, people.c.name.in_(some)
+        )
+        found -= {row.name for row in connection.execute(query) if row.id not in own}
+    return found
 
 
-def same_people(connection: Connection, person_id: int) -> set[int]:
-    """Ids of a person and of all who were merged into them, or into one of these."""
+def same_people(connection: Connection, person_ids: Iterable[int]) -> set[int]:
+    """Ids of people and of all who were merged into them, or into one of these."""
     every: set[int] = set()
-    new = {person_id}
+    new = set(person_ids)
     while new:
         every |= new
-        entries = select(journal_people.c.entry_id).where(journal_people.c.person_id.in_(new))
-        query = select(journal.c.document).where(journal.c.id.in_(entries), *_STANDING_MERGE)
-        edits = [read(document) for document in connection.scalars(query)]
         merged = {
             edit.removed["id"]
-            for edit in edits
+            for edit in _standing_merges(connection, new)
             if edit.removed is not None and (edit.names.keys() - {edit.removed["id"]}) & every
         }
         new = merged - every
     return every
+
+
+def entries_of(connection: Connection, person_ids: Iterable[int]) -> set[int]:
+    """Ids of the edits that concern one of these people."""
+    found: set[int] = set()
+    for some in chunks(person_ids):
+        mine = journal_people.c.person_id.in_(some)
+        found.update(connection.scalars(select(journal_people.c.entry_id).where(mine)))
+    return found
+
+
+def _standing_merges(connection: Connection, person_ids: Iterable[int]) -> list[Edit]:
+    """Merges that stand, and concern one of these people."""
+    query = select(journal.c.document).join(
+        journal_people, journal_people.c.entry_id == journal.c.id
+    )
+    return [
+        read(document)
+        for some in chunks(person_ids)
+        for document in connection.scalars(
+            query.where(journal_people.c.person_id.in_(some), *_STANDING_MERGE)
+        )
+    ]
 
 
 def edits_naming(
@@ -90,16 +114,10 @@ def _called(edit: Edit) -> list[tuple[int, str]]:
     return called
 
 
-def _there(connection: Connection, person_ids: Iterable[int]) -> set[int]:
+def _there(connection: Connection, person_ids: Collection[int]) -> set[int]:
     """Those of people who are enrolled, or were merged into others and can be put back."""
     there: set[int] = set()
     for some in chunks(person_ids):
         there.update(connection.scalars(select(people.c.id).where(people.c.id.in_(some))))
-        merged = (
-            select(journal.c.document)
-            .join(journal_people, journal_people.c.entry_id == journal.c.id)
-            .where(journal_people.c.person_id.in_(some), *_STANDING_MERGE)
-        )
-        edits = [read(document) for document in connection.scalars(merged)]
-        there.update(edit.removed["id"] for edit in edits if edit.removed is not None)
-    return there
+    merges = _standing_merges(connection, person_ids)
+    return there | {edit.removed["id"] for edit in merges if edit.removed is not None}

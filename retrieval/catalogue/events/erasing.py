@@ -52,17 +52,8 @@ def stored_of_person(connection: Connection, person_id: int) -> list[bytes]:
     return [value for value in found if value]
 
 
-def erase_person(
-    connection: Connection, collection_id: int, person_id: int, mentions: Mentions
-) -> ErasedAppearances:
-    """Take a person's name, vectors and pictures out of every event of a collection.
-
-    Args:
-        connection: of the transaction that erases the person.
-        collection_id: whose.
-        person_id: who.
-        mentions: of the names that the person has had: they are taken out of photos' names.
-    """
+def erase_person(connection: Connection, person_id: int) -> ErasedAppearances:
+    """Take a person's vectors and pictures out of every event; `take_names_out` does the names."""
     ids = appearances_of(connection, person_id)
     query = select(appearances.c.event_id, event_photos.c.sha256).join_from(
         appearances, event_photos, event_photos.c.id == appearances.c.photo_id
@@ -75,7 +66,6 @@ def erase_person(
     forget(connection, ids, Found.ERASED)
     gone = update(verdicts).where(verdicts.c.person_id == person_id)
     connection.execute(gone.values(person_id=None))
-    _take_out_names(connection, collection_id, mentions)
     return ErasedAppearances(
         tuple(ids),
         tuple(sorted({row.event_id for row in seen})),
@@ -145,7 +135,8 @@ def _expect(connection: Connection, event_ids: Sequence[int], person_id: int) ->
         connection.execute(insert(event_people), rows)
 
 
-def _take_out_names(connection: Connection, collection_id: int, mentions: Mentions) -> None:
+def take_names_out(connection: Connection, collection_id: int, mentions: Mentions) -> None:
+    """Take names out of what the photos of a collection's events are called."""
     photos = event_photos.c
     naming = mentions.possible(photos.photo) | mentions.possible(photos.location)
     naming |= mentions.possible(photos.message)

@@ -3,8 +3,10 @@
 import random
 
 import pytest
+from sqlalchemy import event
 
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.http.audit import AuditEntry
 from tests.catalogue.made import make_collection, new_face, new_faces
 
 
@@ -71,3 +73,32 @@ def test_traces_are_found_before_a_deletion_and_not_after_it(url, tmp_path):
         assert catalogue.traces([kept.tobytes()]) == []
         assert catalogue.traces([vectors[4].tobytes()]) == [catalogue.files()[0]]
         assert catalogue.traces([b""]) == []
+
+
+def test_leavers_are_looked_for_together_and_no_name_that_two_of_them_share_is_left(url):
+    asked: list[str] = []
+    with Catalogue.open(url) as catalogue:
+        engine = catalogue._database._engine
+        event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        gallery = make_collection(catalogue)
+        made = [new_face("Ann", n, str(n)) for n in range(2)]
+        made += [new_face(name, n) for n, name in enumerate(("Bo", "Cid", "Eve", "Fay"), 2)]
+        catalogue.enrol(gallery.id, made)
+        everybody = catalogue.people(gallery.id)
+        catalogue.rename_person(gallery.id, everybody[-1], "Bo Lee")
+        told = {"people": [person.name for person in everybody]}
+        catalogue.audit.record([AuditEntry("u", "identify", collection=gallery.name, answer=told)])
+        for leavers in (["Eve"], ["Ann", "Bo Lee"]):
+            asked.clear()
+            people = [each for each in catalogue.people(gallery.id) if each.name in leavers]
+            erased = catalogue.delete_people(gallery.id, people)
+            assert erased.people == tuple(person.id for person in people)
+            assert sum("FROM audit" in sql for sql in asked) == 1
+        assert len(erased.people) == 3
+        assert erased.names == {"Ann", "Fay", "Bo Lee"}
+        (entry,) = catalogue.audit.entries(limit=1)
+        gone = "(deleted)"
+        assert sorted(entry.entry.answer["people"]) == [gone, gone, gone, gone, "Bo", "Cid"]
+        assert [edit.summary for edit in catalogue.journal(gallery.id, 9)] == [
+            "concerned a deleted person"
+        ]

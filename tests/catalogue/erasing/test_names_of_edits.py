@@ -87,10 +87,10 @@ class Play:
         self.catalogue.remove_photo(self.collection, photo)
 
     def delete(self) -> None:
-        person = self.somebody()
-        before, every = self.documents(), self.with_merged(person)
+        meant = list({self.somebody() for _ in range(self.random.choice([1, 1, 2]))})
+        before, every = self.documents(), set[int]().union(*map(self.with_merged, meant))
         had = set().union(*(self.had[each] for each in every))
-        erased = self.catalogue.delete_person(self.collection, person)
+        erased = self.catalogue.delete_people(self.collection, meant)
         mentions = self.catalogue.mentions_of(erased.names)
         assert self.catalogue.rows_naming(self.collection, mentions) == []
         present = {each.name: each.id for each in self.catalogue.people(self.collection)}
