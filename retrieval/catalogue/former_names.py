@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from retrieval.catalogue.edits import Edit, read
-from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.erasing.mentions import GONE, Mentions
 from retrieval.catalogue.schema import chunks, journal, journal_people, people
 
 _STANDING_MERGE = (
@@ -23,20 +23,21 @@ def names_of(connection: Connection, collection_id: int, person_ids: Collection[
     """
     every = same_people(connection, person_ids)
     found: set[str] = set()
-    for some in chunks(person_ids):
-        found.update(connection.scalars(select(people.c.name).where(people.c.id.in_(some))))
+    for own in chunks(person_ids):
+        found.update(connection.scalars(select(people.c.name).where(people.c.id.in_(own))))
     for some in chunks(entries_of(connection, every)):
         mine = select(journal.c.document).where(
             journal.c.id.in_(some), journal.c.document.is_not(None)
         )
         for document in connection.scalars(mine):
             found.update(name for each, name in _called(read(document)) if each in every)
-    own = set(person_ids)
-    for some in chunks(sorted(found)):
+    found.discard(GONE)  # what a namesake's deletion left of an edit
+    meant = set(person_ids)
+    for names in chunks(sorted(found)):
         query = select(people.c.id, people.c.name).where(
-            people.c.collection_id == collection_id, people.c.name.in_(some)
+            people.c.collection_id == collection_id, people.c.name.in_(names)
         )
-        found -= {row.name for row in connection.execute(query) if row.id not in own}
+        found -= {row.name for row in connection.execute(query) if row.id not in meant}
     return found
 
 

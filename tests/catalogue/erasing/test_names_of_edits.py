@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import select
 
 from retrieval.catalogue.catalogue import Catalogue
+from retrieval.catalogue.erasing.mentions import GONE
+from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.catalogue.records import NewFace
 from retrieval.catalogue.schema import journal
 from retrieval.catalogue.strangers import UnknownFace
@@ -95,6 +97,9 @@ class Play:
         assert self.catalogue.rows_naming(self.collection, mentions) == []
         present = {each.name: each.id for each in self.catalogue.people(self.collection)}
         assert had - present.keys() <= erased.names
+        assert GONE not in erased.names
+        for names in self.had.values():  # of others, too, they are taken out where nobody has them
+            names -= erased.names
         there = set(present.values())
         for each in present.values():
             there |= self.with_merged(each)
@@ -187,3 +192,21 @@ def test_a_stranger_who_was_named_and_unnamed_leaves_no_name_where_a_namesake_is
         ]
         catalogue.undo(play.collection)
         assert catalogue.person(play.collection, "Ann").id == renamed.id
+
+
+def test_what_a_namesakes_deletion_left_of_an_edit_is_no_name(url: str) -> None:
+    with Catalogue.open(url) as catalogue:
+        collection = make_collection(catalogue)
+        catalogue.enrol(collection.id, [new_face("Bo", 1)])
+        bo = catalogue.person(collection.id, "Bo").id
+        catalogue.rename_person(collection.id, bo, "Dora")
+        catalogue.undo(collection.id)
+        catalogue.enrol(collection.id, [new_face("Dora", 2)])
+        told = {"people": ["Dora"]}
+        entry = AuditEntry("user", "identify", collection=collection.name, answer=told)
+        catalogue.audit.record([entry])
+        for name in ("Dora", "Bo"):
+            person = catalogue.person(collection.id, name)
+            erased = catalogue.delete_person(collection.id, person)
+            assert erased.names == {name}
+            assert catalogue.rows_naming(collection.id, catalogue.mentions_of(erased.names)) == []
