@@ -85,7 +85,7 @@ class Limits:
 
 def _too_large(found: str, most: int, form: bool) -> BodyTooLarge:
     advice = (
-        "Send fewer or smaller photos, or let the service allow more (ROLLCALL_MAX_BODY_BYTES)."
+        "Send fewer or smaller photos. The setting max_body_bytes moves the limit."
         if form
         else "Send it in several requests; photos are sent as multipart/form-data."
     )

@@ -68,8 +68,8 @@ class Pictures:
             if thumbnail is not None:
                 return thumbnail
             raise NotFound(
-                f"There is no picture of the face {face.id}: no copy of its photo is kept. Set"
-                " ROLLCALL_KEEP_PHOTOS=true before photos are enrolled."
+                f"There is no picture of the face {face.id}: no copy of its photo is kept. The"
+                " setting keep_photos keeps those of photos that are enrolled afterwards."
             )
         picture = _cut(data, face.photo, face.box, face.width, face.height, self._settings)
         with self._lock:

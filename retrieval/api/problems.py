@@ -122,11 +122,15 @@ def of_error(error: RollcallError, **more: Any) -> JSONResponse:
     return problem(status_of(error), error.code, title, detail, _headers(error), **more)
 
 
-_COMMAND = re.compile(r"rollcall [a-z][\w-]*|(?<![\w-])--[a-z][\w-]+|pip install")
+COMMANDS = r"rollcall [a-z][\w-]*|(?<![\w-])--[a-z][\w-]+|pip install|\bsettings? [a-z]+_[a-z_]+"
+_COMMAND = re.compile(COMMANDS)
 
 
 def without_commands(message: str) -> str:
-    """A message without the sentences that speak of the command line, which the caller has not."""
+    """A message without sentences of what the caller has not: a command line, names of settings.
+
+    `told.js` does the same for pages.
+    """
     kept = [part for part in re.split(r"(?<=[.!?;])\s+", message) if not _COMMAND.search(part)]
     return re.sub(r";$", ".", " ".join(kept))
 

@@ -7,6 +7,7 @@ Source: OpenID Connect Core 1.0, section 3.1; PKCE, RFC 7636.
 """
 
 import hashlib
+import logging
 import secrets
 import threading
 from base64 import urlsafe_b64encode
@@ -19,6 +20,8 @@ from retrieval.settings import Settings
 
 if TYPE_CHECKING:
     from authlib.integrations.httpx_client import OAuth2Client
+
+logger = logging.getLogger(__name__)
 
 COOKIE = "rollcall_sign_on"
 _TIMEOUT_S = 10.0
@@ -107,9 +110,13 @@ class SingleSignOn:
             keys = _fetched(self._endpoint("jwks_uri"))
             claims = self._claims(token["id_token"], keys, _derived(flow, "nonce"))
         except HTTPError as exc:
-            raise IssuerUnavailable(f"Single sign-on does not answer: {exc}.") from exc
+            logger.warning("Single sign-on does not answer: %s", exc)
+            raise IssuerUnavailable(
+                "Single sign-on does not answer. Try again in a moment."
+            ) from exc
         except (AuthlibBaseError, JoseError, KeyError, ValueError) as exc:
-            raise KeyRefused(f"Single sign-on does not vouch for you: {exc}.") from exc
+            logger.warning("Single sign-on does not vouch for somebody: %s", exc)
+            raise KeyRefused("Single sign-on does not vouch for you. Log in there again.") from exc
         return Identity(claims["iss"], claims["sub"], _login(claims))
 
     def _claims(self, id_token: str, keys: Any, nonce: str) -> dict[str, Any]:
@@ -172,7 +179,8 @@ def _fetched(address: str) -> dict[str, Any]:
     try:
         found = get(address, timeout=_TIMEOUT_S).raise_for_status().json()
     except (HTTPError, ValueError) as exc:
-        raise IssuerUnavailable(f"Single sign-on does not answer: {exc}.") from exc
+        logger.warning("Single sign-on does not answer: %s", exc)
+        raise IssuerUnavailable("Single sign-on does not answer. Try again in a moment.") from exc
     if not isinstance(found, dict):
         raise IssuerUnavailable(f"Single sign-on answers {address} with no JSON object.")
     return found

@@ -97,7 +97,7 @@ def _told(order: Order, archive: BinaryIO) -> dict[str, Any]:
     except _BROKEN as error:
         if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
             return {"error": "There is no space left to unpack the archive.", "full": True}
-        return {"error": f"The archive cannot be read: {error}. Pack it again."}
+        return {"error": "The archive cannot be read. Pack it again."}
 
 
 def _unpack(order: Order, archive: BinaryIO) -> dict[str, Any]:
@@ -165,8 +165,7 @@ def _write(entry: _Entry, target: Path, most: int) -> int:
 def _too_large(entry: _Entry, most: int) -> Refused:
     return Refused(
         f"The archive unpacks to more than is allowed, at {_shown(entry)} (more than {most} bytes)."
-        " Split it, or let the service allow more (ROLLCALL_MAX_ARCHIVE_BYTES,"
-        " ROLLCALL_MAX_PHOTO_BYTES)."
+        " Split it. The settings max_archive_bytes and max_photo_bytes move the limit."
     )
 
 

@@ -82,7 +82,9 @@ def _undoable(connection: Connection, collection_id: int, entry_id: int | None) 
             "deleted since, and deletion is final."
         )
     if row.undone_at is not None:
-        raise UndoImpossible(f"Edit {entry_id} ({row.kind}) was undone at {row.undone_at}.")
+        raise UndoImpossible(
+            f"Edit {entry_id} ({row.kind}) was undone at {row.undone_at:%Y-%m-%d %H:%M} UTC."
+        )
     return row
 
 

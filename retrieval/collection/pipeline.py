@@ -51,6 +51,7 @@ from retrieval.values import (
 if TYPE_CHECKING:
     from retrieval.faces.given import GivenFace
 
+_NOT_LOOKED_AT = "{}: it could not be looked at. Copy the photo anew, or save it as JPEG."
 _FETCHED_AT_ONCE = 16  # photos by URL: their servers are waited for, not computed with
 
 ChooseRows = Callable[[Sequence[Detections]], Sequence[Ints]]  # of each frame those that are meant
@@ -211,8 +212,8 @@ class Pipeline:
             return found.pictured(photo, cut)
         except (InputError, InferenceFailed) as error:
             return error
-        except cv2.error as error:
-            return InferenceFailed(f"OpenCV failed on {source.name}: {str(error).strip()}")
+        except cv2.error:
+            return InferenceFailed(_NOT_LOOKED_AT.format(source.name))
 
     def _embedded(self, found: Sequence[FoundFaces]) -> list[Faces | InferenceFailed]:
         """Embed photos together; if that fails, each alone: nobody suffers for another's photo."""
@@ -270,9 +271,8 @@ class Pipeline:
             return self._chips(photo, landmarks[None])
         except InputError as error:
             return PhotoFailure(source, error)
-        except cv2.error as error:
-            failed = InferenceFailed(f"OpenCV failed on {source.name}: {str(error).strip()}")
-            return PhotoFailure(source, failed)
+        except cv2.error:
+            return PhotoFailure(source, InferenceFailed(_NOT_LOOKED_AT.format(source.name)))
 
     def look(
         self, frames: Sequence[Pixels], choose: ChooseRows | None = None
@@ -300,7 +300,7 @@ class Pipeline:
                 chosen = [f.take(r) for f, r in zip(found, choose(found), strict=True)]
             cut_out = list(self._pool.map(self._cut_out, frames, chosen))
         except cv2.error as error:
-            raise InferenceFailed(f"OpenCV failed on a frame: {str(error).strip()}") from error
+            raise InferenceFailed(_NOT_LOOKED_AT.format("a frame")) from error
         return found, self.embed(cut_out)
 
     def side_up(self, pixels: Pixels, found: Detections) -> int | None:

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,6 +21,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retrieval.errors import InputError, QueueError, SettingInvalid
+
+logger = logging.getLogger(__name__)
 
 _TIMEOUT_S = 10.0  # for all of it, however slowly a receiver answers
 _TRANSIENT = {408, 425, 429}
@@ -93,7 +96,10 @@ def send(url: str, document: Mapping[str, Any], secret: str | None) -> None:
     except TimeoutError as exc:
         raise QueueError(f"The webhook at {host} does not answer in {_TIMEOUT_S:g} s.") from exc
     except (RequestError, InvalidURL, UnicodeError) as exc:  # UnicodeError: no name of a host
-        raise QueueError(f"The webhook at {host} cannot be reached: {exc}.") from exc
+        logger.warning("The webhook at %s cannot be reached: %s", host, exc)
+        raise QueueError(
+            f"The webhook at {host} cannot be reached. Check its address; the log says more."
+        ) from exc
     if code >= 500 or code in _TRANSIENT:
         raise QueueError(f"The webhook at {host} answers {code}.")
     if code >= 300:

@@ -92,7 +92,7 @@ class Haar:
                 minSize=(_SMALLEST_PX, _SMALLEST_PX),
             )
         except cv2.error as error:
-            raise InferenceFailed(f"The cascade failed on shape {pixels.shape}: {error}") from error
+            raise InferenceFailed(f"The cascade failed on shape {pixels.shape}.") from error
         return np.asarray(boxes, np.float32).reshape(-1, 4)
 
 

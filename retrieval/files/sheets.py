@@ -34,7 +34,7 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[str], str | None]]:
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     except Exception as error:  # openpyxl lets all through that a damaged archive raises
-        raise DataInvalid(f"The XLSX file cannot be read: {error}. Save it anew.") from error
+        raise DataInvalid("The XLSX file cannot be read. Save it anew.") from error
     try:
         sheet = book.worksheets[0] if book.worksheets else None
         if sheet is None:
@@ -61,7 +61,7 @@ def sheet_rows(file: IO[bytes]) -> Iterator[tuple[int, list[str], str | None]]:
     except DataInvalid:
         raise
     except Exception as error:  # as above, when the sheet itself is damaged
-        raise DataInvalid(f"The XLSX file cannot be read: {error}. Save it anew.") from error
+        raise DataInvalid("The XLSX file cannot be read. Save it anew.") from error
     finally:
         book.close()
 
@@ -72,7 +72,7 @@ def _check_unpacked(file: IO[bytes]) -> None:
         with zipfile.ZipFile(file) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except zipfile.BadZipFile as error:
-        raise DataInvalid(f"The XLSX file cannot be read: {error}. Save it anew.") from error
+        raise DataInvalid("The XLSX file cannot be read. Save it anew.") from error
     if unpacked > _MOST_UNPACKED:
         raise DataInvalid(
             f"The XLSX file unpacks to {unpacked:,} bytes; {_MOST_UNPACKED:,} are the most."

@@ -129,7 +129,7 @@ class StoredPhoto:
         if width * height > max_pixels:
             raise PhotoTooLarge(
                 f"{name}: {width} x {height} pixels are more than the limit of {max_pixels:,}. "
-                "Shrink the photo or raise the setting max_pixels."
+                "Shrink the photo. The setting max_pixels moves the limit."
             )
 
     def at_least(self, longer_px: int | None) -> Photo:
@@ -170,8 +170,8 @@ class StoredPhoto:
                 pixels, size = self._pixels(image, reduction)
             except Exception as error:  # decoders raise what they like on damaged data
                 raise PhotoUnreadable(
-                    f"{self.name}: the {image.format} data are damaged or incomplete ({error}). "
-                    "Copy the photo anew from where it came from."
+                    f"{self.name}: the photo is damaged or incomplete. Copy it anew from where it"
+                    " came from."
                 ) from error
             share.keep(pixels)
         return Photo(self.name, self.sha256, *size, pixels)
@@ -249,11 +249,10 @@ def _read_file(path: Path | Confined, name: str, max_bytes: int) -> bytes:
         raise PhotoUnreadable(f"{name}: there is no such file. Check the path.") from error
     except PermissionError as error:
         raise PhotoUnreadable(
-            f"{name}: there is no permission to read it. Change the file's mode or owner."
+            f"{name}: there is no permission to read it. Give it to whoever runs Rollcall."
         ) from error
     except (OSError, ValueError) as error:  # without the path, which is not everybody's to know
-        why = error.strerror if isinstance(error, OSError) else error
-        raise PhotoUnreadable(f"{name}: it cannot be read ({why}). Check the path.") from error
+        raise PhotoUnreadable(f"{name}: it cannot be read. Check the path.") from error
 
 
 def _read_below(place: Confined, name: str, max_bytes: int) -> bytes:
@@ -302,7 +301,7 @@ def _open_at(folder: int, part: str, flags: int, name: str) -> int:
 def _too_many_bytes(name: str, found: int, limit: int) -> PhotoTooLarge:
     return PhotoTooLarge(
         f"{name}: {found:,} bytes are more than the limit of {limit:,}. "
-        "Shrink the photo or raise the setting max_photo_bytes."
+        "Shrink the photo. The setting max_photo_bytes moves the limit."
     )
 
 
@@ -321,13 +320,11 @@ def _open(data: bytes, name: str) -> Image.Image:
             return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise PhotoUnreadable(
-            f"{name}: this is no photo in a known format (it begins with {data[:8]!r}). "
-            f"Save it as {_READABLE}."
+            f"{name}: this is no photo in a known format. Save it as {_READABLE}."
         ) from error
     except Exception as error:  # a header that is damaged in a way of its own
         raise PhotoUnreadable(
-            f"{name}: the photo's header is damaged ({error}). "
-            "Copy the photo anew from where it came from."
+            f"{name}: the photo's beginning is damaged. Copy it anew from where it came from."
         ) from error
 
 

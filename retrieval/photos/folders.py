@@ -378,5 +378,5 @@ def _local(folder: Path) -> list[_Entry]:
             return [_Entry(entry.name, entry.is_dir(), entry.is_symlink()) for entry in entries]
     except OSError as error:
         raise DataInvalid(
-            f"The folder {folder} cannot be read: {error.strerror}. Check its name and permissions."
+            f"The folder {folder} cannot be read. Check its name and permissions."
         ) from error

@@ -139,7 +139,7 @@ class MemoryBudget:
             raise PhotoTooLarge(
                 f"{name}: to decode it takes about {needed / 1e6:,.0f} MB of memory, more than the"
                 f" {(self._most - self._reserve) / 1e6:,.0f} MB that one photo may have. Shrink it,"
-                " save it as JPEG, or raise the setting memory_budget."
+                " or save it as JPEG. The setting memory_budget moves the limit."
             )
         small = needed if needed <= self._reserve else 0
         self._enter(needed, small)

@@ -5,6 +5,7 @@ variable frame rate needs, tells a file without pictures from a broken one, and 
 formats that it may open, so that a playlist which names other files or hosts is refused.
 """
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -216,8 +217,8 @@ class Video:
         limits = self.limits
         return PhotoTooLarge(
             f"{self.name}: the video goes on for more than {clock(limits.max_seconds)} or"
-            f" {limits.max_frames:,} frames, the limits. Cut it, or raise the settings"
-            " max_video_hours and max_video_frames."
+            f" {limits.max_frames:,} frames, the limits. Cut it. The settings"
+            " max_video_hours and max_video_frames move them."
         )
 
 
@@ -313,7 +314,7 @@ def _check_file(path: Path, name: str, limits: VideoLimits) -> None:
     if size > limits.max_bytes:
         raise PhotoTooLarge(
             f"{name}: {size:,} bytes are more than the limit of {limits.max_bytes:,}. Cut"
-            " the video or raise the setting max_video_bytes."
+            " the video. The setting max_video_bytes moves the limit."
         )
 
 
@@ -326,11 +327,14 @@ def size_of(path: Path, name: str) -> int:
     try:
         found = path.stat()
     except OSError as error:
-        raise PhotoUnreadable(f"{name} cannot be read: {error.strerror}.") from error
+        why = "there is no such file" if error.errno == errno.ENOENT else "it cannot be read"
+        raise PhotoUnreadable(f"{name}: {why}. Check the path.") from error
     if not path.is_file():
         raise PhotoUnreadable(f"{name} is no file but a folder, a device or a pipe.")
     if not os.access(path, os.R_OK):
-        raise PhotoUnreadable(f"{name} cannot be read: Permission denied.")
+        raise PhotoUnreadable(
+            f"{name}: there is no permission to read it. Give it to whoever runs Rollcall."
+        )
     if not found.st_size:
         raise PhotoUnreadable(f"{name} is empty. Copy the video anew.")
     return found.st_size
@@ -363,12 +367,12 @@ def _check(name: str, info: VideoInfo, limits: VideoLimits) -> None:
     if info.seconds is not None and info.seconds > limits.max_seconds:
         raise PhotoTooLarge(
             f"{name}: the video lasts {clock(info.seconds)}, more than the limit of"
-            f" {clock(limits.max_seconds)}. Cut it, or raise the setting max_video_hours."
+            f" {clock(limits.max_seconds)}. Cut it. The setting max_video_hours moves it."
         )
 
 
 def _too_many_pixels(name: str, width: int, height: int, limit: int) -> PhotoTooLarge:
     return PhotoTooLarge(
         f"{name}: frames of {width} x {height} pixels are more than the limit of {limit:,}. Make"
-        " the video smaller or raise the setting max_video_pixels."
+        " the video smaller. The setting max_video_pixels moves the limit."
     )

@@ -50,7 +50,7 @@ def photos_in_zip(
                         )
                     yield Source(str(name), data)
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-        raise DataInvalid(f"The ZIP file cannot be read: {error}. Pack it again.") from error
+        raise DataInvalid("The ZIP file cannot be read. Pack it again.") from error
 
 
 def _is_photo(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: PurePosixPath) -> bool:

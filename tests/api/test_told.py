@@ -10,6 +10,7 @@ from babel.messages.pofile import read_po
 from fastapi.testclient import TestClient
 
 import retrieval
+from retrieval import errors
 from retrieval.api.problems import without_commands
 from retrieval.api.web.languages import LANGUAGES, catalogue_path
 from retrieval.api.web.languages.told import told
@@ -22,10 +23,12 @@ SHOWN = (
     "catalogue/face_lookups.py", "catalogue/lookups.py", "catalogue/names.py",
     "catalogue/people_pages.py", "catalogue/strangers.py", "collection/enrolling.py",
     "collection/webhooks.py", "events/album.py", "events/verdicts.py", "faces/given.py",
-    "faces/quality.py", "people/*.py", "photos/decode.py", "photos/people_list.py",
+    "faces/quality.py", "people/*.py", "photos/decode.py", "photos/memory.py",
+    "photos/videos.py", "files/sheets.py", "photos/people_list.py",
     "upkeep/findings.py", "upkeep/calibration.py",
 )  # fmt: skip
 ELSEWHERE = {"ValueError", "HTTPException"}
+OWN = {name for name, each in vars(errors).items() if isinstance(each, type)}
 MESSAGES = ("message", "_MESSAGES")  # what holds why a photo is not taken
 SIGN_ON = ("api/single_sign_on.py", "api/asked_photos.py", "api/routing.py")  # of programs, issuers
 
@@ -48,11 +51,10 @@ def sentences(text: str) -> Iterator[str]:
 def raised(path: Path) -> set[str]:
     """The sentences of the errors that a module raises, and of why it takes no photo."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    calls = [
-        node.exc
-        for node in nodes
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args
-    ]
+    said = [n.exc for n in nodes if isinstance(n, ast.Raise)]
+    made = [n.value for n in nodes if isinstance(n, ast.Return)]
+    calls = [each for each in said if isinstance(each, ast.Call) and each.args]
+    calls += [c for c in made if isinstance(c, ast.Call) and c.args and ast.unparse(c.func) in OWN]
     texts = [template(c.args[0]) for c in calls if ast.unparse(c.func) not in ELSEWHERE]
     for node in nodes:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in MESSAGES:

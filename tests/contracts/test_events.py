@@ -302,7 +302,7 @@ def test_a_name_that_was_deleted_just_now_does_not_come_back_by_a_verdict(
     ids = add(catalogue, gallery, party, photo(1))
     decide(catalogue, gallery, party, [ann.id, ann.id])
     catalogue.delete_people(gallery, [ann])
-    with pytest.raises(NotFound, match="no appearance"):
+    with pytest.raises(NotFound, match="no face"):
         catalogue.verdicts.person(gallery, party.id, ids, "Ann", None)
     assert [person.name for person in catalogue.people(gallery)] == ["Bob"]
 

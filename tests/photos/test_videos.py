@@ -143,7 +143,7 @@ def test_what_is_no_video_says_so(tmp_path):
     (tmp_path / "concat.mp4").write_text("ffconcat version 1.0\nfile /etc/passwd\n")
     assert "no video" in refused(tmp_path / "a.mp4")
     assert "empty" in refused(tmp_path / "empty.mp4")
-    assert "No such file" in refused(tmp_path / "gone.mp4")
+    assert "no such file" in refused(tmp_path / "gone.mp4")
     assert "no file but" in refused(tmp_path)
     for name in ("list.m3u8", "concat.mp4"):  # a list of other files is never followed
         assert "no video" in refused(tmp_path / name)

@@ -168,8 +168,8 @@ def bulk_of(context: Context) -> Bulk:
     """The runs, and the queue that they go through."""
     if context.queue is None:
         raise QueueUnavailable(
-            "The service was started without a queue. Set ROLLCALL_REDIS_URL, or install"
-            " redis-server, and start it again."
+            "The service was started without a queue, which bulk work needs. Its admin sets"
+            " ROLLCALL_REDIS_URL, or installs redis-server, and starts it again."
         )
     return Bulk(context.catalogue.runs, context.queue)
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from retrieval.api.auth import Caller, csrf_token
 from retrieval.api.context import Context
+from retrieval.api.problems import COMMANDS, without_commands
 from retrieval.api.routing import By, InContext
 from retrieval.api.web.languages import COOKIE as LANGUAGE_COOKIE
 from retrieval.api.web.languages import LANGUAGES, name_of, spoken_by, translations
@@ -227,6 +228,7 @@ def _templates(language: str) -> Environment:
         language=language,
         languages=[(each, name_of(each)) for each in LANGUAGES],
         static=static_files().url,
+        commands=COMMANDS,
         version=version("rollcall"),
     )
     formats = _FORMATS.get(language, language)
@@ -235,7 +237,7 @@ def _templates(language: str) -> Environment:
         capitalize_first=lambda text: text[:1].upper() + text[1:],
         last_part=lambda path: PurePath(path).name or path,
         day=lambda day: format_date(_date(day), "long", locale=formats),
-        told=lambda message: told(message, language),
+        told=lambda message: told(without_commands(message), language),
         moment=lambda moment: _moment(moment, formats),
         number=lambda number, digits="#,##0": format_decimal(number, digits, locale=formats),
     )

@@ -112,7 +112,8 @@ class Verdicts:
                 raise NotFound("There is no verdict that could be undone.")
             if found[0].undone_at is not None:
                 raise UndoImpossible(
-                    f"Verdict {act} was undone by {found[0].undone_by} at {found[0].undone_at}."
+                    f"Verdict {act} was undone by {found[0].undone_by} at"
+                    f" {found[0].undone_at:%Y-%m-%d %H:%M} UTC."
                 )
             undone = {"undone_at": now(), "undone_by": judge}
             connection.execute(update(verdicts).where(mine, verdicts.c.act == act).values(undone))
@@ -168,7 +169,7 @@ def _check(connection: Connection, collection_id: int, event_id: int, said: Sequ
     }
     if wanted - there:
         gone = ", ".join(map(str, sorted(wanted - there)[:5]))
-        raise NotFound(f"There is no appearance {gone} in this event (any more).")
+        raise NotFound(f"There is no face {gone} in this event any more. Load the page again.")
     for person in {person for _, _, person in said if person is not None}:
         person_by_id(connection, collection_id, person)
 

@@ -136,3 +136,34 @@ def test_undo_takes_back_a_verdict_that_is_still_on_its_way(
     assert standing(colleague, event) == ["nobody"]
     said = asked(colleague, "GET", f"/v1/events/{event}/verdicts")["verdicts"]
     assert [each["undone_at"] is None for each in said] == [True, False]
+
+
+def test_no_page_speaks_of_commands_settings_or_a_librarys_words(
+    page: "Page", colleague: httpx.Client
+) -> None:
+    event = event_of(colleague, paint(BLUE))
+    open_page(page, f"/events/{event}")
+    answer = {
+        "added": 0,
+        "known": 0,
+        "photos": [
+            {
+                "photo": "large.png",
+                "outcome": "rejected",
+                "reason": "other",
+                "message": "large.png: too many pixels. Shrink the photo. The setting max_pixels"
+                " moves the limit. See rollcall settings.",
+            }
+        ],
+    }
+    page.route("**/photos?*more=true*", lambda route: route.fulfill(json=answer))
+    photo = {"name": "large.png", "mimeType": "image/png", "buffer": paint(RED)}
+    page.set_input_files("#take-files", files=[photo])
+    page.get_by_text("1 photo was not taken").wait_for()
+    told = page.locator(".rejects li").text_content()
+    assert told == "large.png large.png: too many pixels. Shrink the photo."
+    page.locator("summary[title=More]").click()
+    page.get_by_role("button", name="Name and day").click()
+    page.get_by_label("Name", exact=True).fill("  ")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Something here is empty").wait_for()

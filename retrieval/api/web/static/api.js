@@ -11,9 +11,15 @@ export const collection = meta("collection");
 export const mayEdit = document.body.dataset.mayEdit === "true";
 export const mayDelete = document.body.dataset.mayDelete === "true";
 
+// Which field is meant, and what the library that looked at it says, are for programs.
+function inPlainWords({ code, detail, title }) {
+  if (code === "invalid") return t("Something here is empty, too long, or not what is asked for. Put it right and try again.");
+  return detail || title || t("The service did not answer.");
+}
+
 export class Problem extends Error {
   constructor(document, answer = null) {
-    super(document.detail || document.title || t("The service did not answer."));
+    super(inPlainWords(document));
     this.document = document;
     this.status = answer?.status ?? 0;
     this.retryAfter = Number(answer?.headers.get("retry-after") ?? 0);

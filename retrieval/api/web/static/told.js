@@ -1,6 +1,9 @@
-// What the service says of errors, in the page's language: as `languages/told.py` does.
+// What the service says of errors, in the page's language and without what its viewers have not:
+// as `languages/told.py` and `without_commands` do.
 
-const address = document.documentElement.dataset.service;
+const { service: address, commands } = document.documentElement.dataset;
+const BETWEEN = /(?<=[.!?;])\s+/; // sentences, and halves of them
+const COMMANDS = commands ? new RegExp(commands) : null; // of the command line, and names of settings
 
 const point = new Intl.NumberFormat(document.documentElement.lang).formatToParts(0.5).find((part) => part.type === "decimal").value;
 let words = null;
@@ -22,22 +25,29 @@ function translated(sentence, pairs) {
 }
 
 function worded(message, pairs) {
-  const parts = message.split(/(?<=[.!?;])\s+/).map((part) => translated(part, pairs));
+  const parts = message.split(BETWEEN).map((part) => translated(part, pairs));
   if (!parts.includes(null)) return parts.join(" ");
   return translated(message, pairs) ?? message; // a value may hold sentences
 }
 
 const LISTS = ["rejected", "photos", "edits", "entries"]; // of a document: what was not taken or was edited, with a message each
 const SENTENCES = ["not_compared"]; // of a document: plain texts
-const FIELDS = ["detail", "message", "error", "problem", "summary"];
+const ERRORS = ["detail", "message", "error", "problem"];
+const FIELDS = [...ERRORS, "summary"];
 
-// The messages of an answer in the page's language; nothing where the page speaks English.
+const withoutCommands = (message) => message.split(BETWEEN).filter((part) => !COMMANDS?.test(part)).join(" ").replace(/;$/, ".");
+
+// The messages of an answer in the page's language.
 export async function inWords(answer) {
-  if (!address || answer === null || typeof answer !== "object") return answer;
+  if (answer === null || typeof answer !== "object") return answer;
+  const rows = [answer, answer.edit, ...LISTS.flatMap((name) => (Array.isArray(answer[name]) ? answer[name] : []))];
+  for (const row of rows) {
+    for (const field of ERRORS) if (typeof row?.[field] === "string") row[field] = withoutCommands(row[field]);
+  }
+  if (!address) return answer;
   for (const name of SENTENCES) {
     if (Array.isArray(answer[name]) && answer[name].length) answer[name] = await known().then((pairs) => answer[name].map((each) => worded(each, pairs)));
   }
-  const rows = [answer, answer.edit, ...LISTS.flatMap((name) => (Array.isArray(answer[name]) ? answer[name] : []))];
   const told = rows.flatMap((row) => FIELDS.filter((field) => typeof row?.[field] === "string").map((field) => [row, field]));
   if (!told.length) return answer;
   const pairs = await known();
