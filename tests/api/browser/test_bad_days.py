@@ -161,9 +161,30 @@ def test_no_page_speaks_of_commands_settings_or_a_librarys_words(
     page.set_input_files("#take-files", files=[photo])
     page.get_by_text("1 photo was not taken").wait_for()
     told = page.locator(".rejects li").text_content()
-    assert told == "large.png large.png: too many pixels. Shrink the photo."
+    assert told == "large.png too many pixels. Shrink the photo."
     page.locator("summary[title=More]").click()
     page.get_by_role("button", name="Name and day").click()
     page.get_by_label("Name", exact=True).fill("  ")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Something here is empty").wait_for()
+
+
+def test_what_was_not_taken_is_listed_with_the_reason(
+    page: "Page", colleague: httpx.Client
+) -> None:
+    whole = paint(BLUE)
+    event_of(colleague, whole, whole[: len(whole) // 2])
+    open_page(page, "/")
+    page.get_by_role("link", name="1 not taken").click()
+    page.get_by_text("1 photo was not taken", exact=True).wait_for()
+    told = page.locator("#rejected li", has_text="IMG_1.png")
+    told.get_by_text("the photo is damaged or incomplete. Copy it anew").wait_for()
+    # While photos are added, those that are not taken stand once, on the upload's own card.
+    settled(page)
+    photo = {"name": "text.png", "mimeType": "image/png", "buffer": b"no photo"}
+    page.set_input_files("#take-files", files=[photo])
+    page.locator("#upload .rejects").get_by_text("text.png").wait_for(state="attached")
+    page.locator("#rejected").wait_for(state="hidden")
+    page.get_by_role("button", name="Close").click()
+    page.get_by_text("2 photos were not taken", exact=True).wait_for()
+    page.locator("#rejected li", has_text="text.png").wait_for()

@@ -8,6 +8,7 @@ import { Judging } from "./judging.js";
 import { day, n, number, t } from "./messages.js";
 import { progressCard } from "./progress.js";
 import { whenReleased } from "./redrawing.js";
+import { rejectedList } from "./rejected.js";
 import { Cards } from "./rollcards.js";
 import { Lists } from "./rolllists.js";
 import { isCommand, roving } from "./roving.js";
@@ -31,6 +32,7 @@ const showPhoto = (face) => viewer.open(face.photo_id, face.id);
 const album = new Album(by("album"), store, { open: (photo) => viewer.open(photo), failed });
 const cards = new Cards(by("cards"), store, judging, { showPhoto, failed });
 const lists = new Lists(by("lists"), store, judging, { showPhoto, failed });
+const rejected = rejectedList(by("rejected"), store.path, failed);
 const panel = by("panel");
 roving(panel, "[data-rove]");
 
@@ -93,6 +95,7 @@ function showRoll() {
   by("outdated").hidden = !roll.outdated || !mayEdit || each.check > 0;
   by("empty").hidden = roll.counts.photos > 0 || upload !== null;
   by("body").hidden = roll.counts.photos === 0 && upload === null;
+  rejected.show(by("upload").hidden ? roll.counts.rejected : 0); // the upload's own card tells the same
   cards.renew();
   showTab(tab ?? (each.check ? "check" : "present"));
 }
@@ -149,7 +152,7 @@ document.addEventListener("keydown", (event) => {
 let upload = null;
 let reading = 0;
 let pauseMs = LIVE_MS;
-const progress = progressCard(by("upload"), { finished: () => readLive(true) });
+const progress = progressCard(by("upload"), { finished: () => readLive(true), closed: () => showRoll() });
 by("upload").hidden = true;
 
 function readLive(now = false) {

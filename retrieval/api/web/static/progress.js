@@ -2,21 +2,10 @@
 
 import { element, showProblem, speak } from "./api.js";
 import { n, number, t } from "./messages.js";
+import { rejectedLine, rejectedTold } from "./rejected.js";
 import { megabytes } from "./sending.js";
 
-// Reasons of rejected photos in plain words, by the code of the error.
-const REASONS = {
-  unreadable: () => t("is no photo that can be read, or is damaged"),
-  "too-large": () => t("is too large"),
-  "no-face": () => t("shows no face"),
-};
-
-const reasonOf = (rejected) => {
-  if (/\.pdf$/i.test(rejected.photo)) return t("is a PDF: save its pages as JPEG or PNG");
-  return REASONS[rejected.reason]?.() ?? rejected.message;
-};
-
-export function progressCard(place, { finished }) {
+export function progressCard(place, { finished, closed }) {
   const bar = element("progress", { class: "progress", max: 1, value: 0, "aria-label": t("Photos that are in") });
   const done = element("strong", { class: "number" });
   const rest = element("span", { class: "soft small number" });
@@ -35,7 +24,7 @@ export function progressCard(place, { finished }) {
   let before = 0;
   stop.addEventListener("click", () => upload.stop());
   goOn.addEventListener("click", () => upload.goOn());
-  close.addEventListener("click", () => { place.hidden = true; });
+  close.addEventListener("click", () => { place.hidden = true; closed(); });
 
   function remaining() {
     const seconds = (performance.now() - began) / 1000;
@@ -62,8 +51,8 @@ export function progressCard(place, { finished }) {
     problem.hidden = true;
     if (upload.problem) showProblem(problem, upload.problem);
     folded.hidden = !upload.rejected.length;
-    folded.querySelector("summary").textContent = n("{count} photo was not taken", "{count} photos were not taken", upload.rejected.length);
-    rejects.append(...upload.rejected.slice(rejects.childElementCount).map((one) => element("li", {}, element("strong", {}, one.photo), " ", reasonOf(one))));
+    folded.querySelector("summary").textContent = rejectedTold(upload.rejected.length);
+    rejects.append(...upload.rejected.slice(rejects.childElementCount).map(rejectedLine));
     close.hidden = !upload.finished;
     bar.hidden = upload.finished;
     if (wasAt) [stop, goOn, close].find((button) => !button.hidden)?.focus();
