@@ -170,8 +170,8 @@ class StoredPhoto:
                 pixels, size = self._pixels(image, reduction)
             except Exception as error:  # decoders raise what they like on damaged data
                 raise PhotoUnreadable(
-                    f"{self.name}: the photo is damaged or incomplete. Copy it anew from where it"
-                    " came from."
+                    f"{self.name}: the photo is damaged or incomplete. Copy the photo anew from"
+                    " where it came from."
                 ) from error
             share.keep(pixels)
         return Photo(self.name, self.sha256, *size, pixels)
@@ -324,7 +324,8 @@ def _open(data: bytes, name: str) -> Image.Image:
         ) from error
     except Exception as error:  # a header that is damaged in a way of its own
         raise PhotoUnreadable(
-            f"{name}: the photo's beginning is damaged. Copy it anew from where it came from."
+            f"{name}: the photo's beginning is damaged. Copy the photo anew from where it came"
+            " from."
         ) from error
 
 

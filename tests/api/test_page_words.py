@@ -79,6 +79,6 @@ def test_a_photo_that_is_damaged_is_said_to_be_in_plain_words(client: TestClient
     answer = client.post(f"/v1/events/{event}/photos", files=files).json()
     half, text = (photo["message"] for photo in answer["photos"])
     assert half == (
-        "half.png: the photo is damaged or incomplete. Copy it anew from where it came from."
+        "half.png: the photo is damaged or incomplete. Copy the photo anew from where it came from."
     )
     assert text.startswith("text.png: this is no photo in a known format. Save it as JPEG, PNG,")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -252,11 +253,47 @@ def test_an_audit_of_several_pages_is_exported_whole(
 
 def test_the_settings_page_shows_no_secret(client: TestClient, context: Context) -> None:
     secret = SecretStr("a secret of webhooks")
-    settings = context.settings.model_copy(update={"webhook_secret": secret})
+    of_urls = {
+        "catalogue_url": "postgresql://anna:sesame@open@db.example.org/faces?password=tulip",
+        "index_url": "http://root:milvus@index.example.org:19530",
+    }
+    settings = context.settings.model_copy(update={"webhook_secret": secret, **of_urls})
     client.app.state.context = replace(context, settings=settings)  # type: ignore[attr-defined]
     page = client.get("/settings", headers=HTML).text
     assert "ROLLCALL_WEBHOOK_SECRET" in page
-    assert secret.get_secret_value() not in page
+    assert "postgresql://…@db.example.org/faces?…" in page
+    assert "http://…@index.example.org:19530" in page
+    for hidden in (secret.get_secret_value(), "anna", "sesame", "open@", "tulip", "milvus@"):
+        assert hidden not in page
+
+
+@pytest.mark.parametrize(
+    ("setting", "english", "german"),
+    [
+        ({"keep_photos": True}, "yes", "ja"),
+        ({"event_days": None}, "not set", "nicht gesetzt"),
+        ({"event_days": 30}, "30 days", "30 Tage"),
+        ({"max_photo_bytes": 1_500_000}, "1.5 MB", "1,5 MB"),
+        ({"max_pixels": 200_000_000}, "200 million pixels", "200 Millionen Pixel"),
+        ({"min_face_px": 24}, "24 pixels", "24 Pixel"),
+        ({"session_hours": 1.5}, "1.5 h", "1,5 h"),
+        ({"requests_per_minute": 1200}, "1,200 per minute", "1.200 pro Minute"),
+        ({"index_agreement": 0.995}, "99.5 %", "99,5 %"),
+        ({"memory_budget": "1G"}, "1.1 GB", "1,1 GB"),
+        ({"detail": "auto"}, "chosen by Rollcall", "von Rollcall gewählt"),
+        ({"public_url": "https://faces.example.org"}, "https://faces.example.org", None),
+    ],
+)
+def test_the_settings_page_speaks_of_values_as_people_do(
+    client: TestClient, context: Context, setting: dict[str, Any], english: str, german: str | None
+) -> None:
+    settings = context.settings.model_copy(update=setting)
+    client.app.state.context = replace(context, settings=settings)  # type: ignore[attr-defined]
+    (name,) = setting
+    for language, value in (("en", english), ("de", german or english)):
+        page = client.get("/settings", headers={**HTML, "Accept-Language": language}).text
+        (row,) = re.findall(rf"ROLLCALL_{name.upper()}</code></span></td><td[^>]*>(.*?)</td>", page)
+        assert re.sub("<[^>]*>", "", row) == value
 
 
 def test_an_admin_of_one_collection_sees_its_users_and_keys_alone(
@@ -315,3 +352,12 @@ def test_the_audit_page_and_its_export_tell_of_edits_and_deletions_as_well(
     assert "merged two people" in page.text
     assert "deleted a person" in page.text
     assert f"person_id {people['Gustav']}" in client.get("/audit/export").text
+
+
+def test_numbers_of_things_are_written_as_the_language_does(
+    client: TestClient, context: Context
+) -> None:
+    settings = context.settings.model_copy(update={"receipt_days": 36_500})
+    client.app.state.context = replace(context, settings=settings)  # type: ignore[attr-defined]
+    for language, told in (("en", "36,500 days"), ("de", "36.500 Tage")):
+        assert told in client.get("/settings", headers={**HTML, "Accept-Language": language}).text

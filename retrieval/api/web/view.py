@@ -1,6 +1,6 @@
 """What every page needs: who looks, at which collection, in which language, and the way about."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
 from retrieval.api.auth import Caller, csrf_token
@@ -220,10 +220,12 @@ def _templates(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
-    known = translations(language)
+    known, formats = translations(language), _FORMATS.get(language, language)
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         known.gettext, known.ngettext, newstyle=True
     )
+    for name in ("gettext", "ngettext", "_"):
+        environment.globals[name] = _counted(environment.globals[name], formats)
     environment.globals.update(
         language=language,
         languages=[(each, name_of(each)) for each in LANGUAGES],
@@ -231,7 +233,6 @@ def _templates(language: str) -> Environment:
         commands=COMMANDS,
         version=version("rollcall"),
     )
-    formats = _FORMATS.get(language, language)
     environment.filters.update(
         initials=_initials,
         capitalize_first=lambda text: text[:1].upper() + text[1:],
@@ -242,6 +243,23 @@ def _templates(language: str) -> Environment:
         number=lambda number, digits="#,##0": format_decimal(number, digits, locale=formats),
     )
     return environment
+
+
+def _counted(gettext: Any, locale: str) -> Callable[..., Any]:
+    """A function of texts in which numbers of things are written as the language does: 2,000."""
+
+    @pass_context
+    def told(context: Any, *texts: Any, **values: Any) -> Any:
+        counts = {"num": texts[2], **values} if len(texts) > 2 else values
+        worded = {name: _count(name, value, locale) for name, value in counts.items()}
+        return gettext(context, *texts, **worded)
+
+    return told
+
+
+def _count(name: str, value: Any, locale: str) -> Any:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and name != "id"
+    return format_decimal(value, "#,##0", locale=locale) if is_count else value
 
 
 def _initials(name: str) -> str:

@@ -178,7 +178,7 @@ def test_what_was_not_taken_is_listed_with_the_reason(
     page.get_by_role("link", name="1 not taken").click()
     page.get_by_text("1 photo was not taken", exact=True).wait_for()
     told = page.locator("#rejected li", has_text="IMG_1.png")
-    told.get_by_text("the photo is damaged or incomplete. Copy it anew").wait_for()
+    told.get_by_text("the photo is damaged or incomplete. Copy the photo anew").wait_for()
     # While photos are added, those that are not taken stand once, on the upload's own card.
     settled(page)
     photo = {"name": "text.png", "mimeType": "image/png", "buffer": b"no photo"}

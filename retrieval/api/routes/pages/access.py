@@ -7,15 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import SecretStr
 
 from retrieval.api.context import Context
 from retrieval.api.routing import ADMIN, By, GuardedRoute, InContext
+from retrieval.api.web.settings_shown import grouped
 from retrieval.api.web.view import InView, View
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry, AuditRecord
 from retrieval.files.cells import CsvWriter
-from retrieval.settings import PREFIX, Settings
 
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -95,17 +94,7 @@ def webhooks_page(view: InView, context: InContext) -> Response:
 @routes.get("/settings", openapi_extra=ADMIN)
 def settings_page(view: InView, context: InContext) -> Response:
     """How the service is set, with what each setting means."""
-    settings = context.settings
-    rows = [
-        {
-            "name": f"{PREFIX}{name.upper()}",
-            "value": _shown(getattr(settings, name)),
-            "changed": name in settings.model_fields_set,
-            "about": field.description or "",
-        }
-        for name, field in Settings.model_fields.items()
-    ]
-    return view.page("settings", "settings.html", rows=rows)
+    return view.page("settings", "settings.html", groups=grouped(context.settings))
 
 
 def _entries(
@@ -168,11 +157,3 @@ def _value(value: Any) -> str | int | float:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return value if isinstance(value, int | float) else str(value)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return "•••" if value.get_secret_value() else ""
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
