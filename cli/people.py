@@ -237,7 +237,8 @@ def delete(
     dry_run: DryRun = False,
 ) -> None:
     """Delete a person for good: faces, vectors, and the index's entries. Cannot be undone."""
-    from retrieval.people.receipts import forget_with_receipt, write_receipt
+    from retrieval.people.deletions import forget_with_receipt
+    from retrieval.people.receipts import write_receipt
 
     with run.service() as service:
         person = service.person(name)

@@ -109,7 +109,7 @@ def sync(
             return
         done, report = _apply(run, service, plan, receipt)
         for face in gone:
-            service.remove_photo(face)
+            syncing.remove(service, face)
     told = report.document()
     rejected = [*document["rejected"], *told["rejected"]]
     document = {**document, **done, **told, "rejected": rejected}
@@ -148,11 +148,12 @@ def _apply(
     """Leavers first, so that their names and numbers are free; then names, then photos."""
     from retrieval.collection.enrolments import EnrolReport
     from retrieval.people import sync as syncing
-    from retrieval.people.receipts import forget_with_receipt, write_receipt
+    from retrieval.people.deletions import forget_with_receipt
+    from retrieval.people.receipts import write_receipt
 
     done: dict[str, Any] = {}
     if plan.leavers:
-        proof = forget_with_receipt(service, plan.leavers, run.settings.home)
+        proof = forget_with_receipt(service, plan.leavers, run.settings.home, or_gone=True)
         done["receipt"] = proof
         done["erased"] = proof.summary
         run.rejected = not proof.clean

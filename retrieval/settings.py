@@ -267,7 +267,7 @@ class Settings(BaseSettings):
         365,
         ge=1,
         le=_MOST_DAYS,
-        description="Days for which receipts of deletions over HTTP are kept.",
+        description="Days for which receipts of deletions are kept.",
     )
     max_archive_bytes: int = Field(
         2_000_000_000, ge=1_000, description="Bytes to which an uploaded archive may unpack."

@@ -4,9 +4,9 @@ import builtins
 from collections.abc import Iterator, Sequence
 
 from retrieval.catalogue.records import JournalEntry, Person
+from retrieval.people.deletions import forget_with_receipt
 from retrieval.people.documents import Receipt
 from retrieval.people.editing import plan_merge, plan_move, plan_split
-from retrieval.people.receipts import forget_with_receipt
 from retrieval.people.strangers import Group, Naming, list_groups, name_group
 from retrieval.service import Service
 from retrieval.settings import Settings

@@ -5,7 +5,7 @@ A large home folder takes minutes to be searched, which is no time for a request
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +20,7 @@ from retrieval.service import Service
 
 logger = logging.getLogger(__name__)
 
-Document = dict[str, Any]
+Documents = Mapping[str, dict[str, Any]]  # of receipts, by their id
 
 
 class Deletions:
@@ -43,7 +43,7 @@ class Deletions:
         with ExitStack() as held:
             held.enter_context(service.using())
             deletion = delete()
-            self._submit(deletion.receipt, deletion.begun, deletion.finish, held.pop_all())
+            self._submit(deletion.begun, deletion.finish, held.pop_all())
         return deletion
 
     def put_off(self) -> None:
@@ -56,39 +56,35 @@ class Deletions:
         """Finish what processes that are gone have begun."""
         for kept in self._receipts.take_over():
 
-            def finish(kept: KeptReceipt = kept) -> Document:
+            def finish(kept: KeptReceipt = kept) -> Documents:
                 try:
                     with services.lease(kept.collection) as service:
-                        return finish_interrupted(service, self._home, kept)
+                        return {kept.id: finish_interrupted(service, self._home, kept)}
                 except NotFound:
-                    return finish_interrupted(None, self._home, kept)
+                    return {kept.id: finish_interrupted(None, self._home, kept)}
 
-            self._submit(kept.id, kept.document, finish, ExitStack())
+            self._submit({kept.id: kept.document}, finish, ExitStack())
 
     def close(self) -> None:
         """Finish what is being done; what waits is finished by another process, or at the start."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _submit(
-        self, receipt: str, begun: Document, finish: Callable[[], Document], held: ExitStack
-    ) -> None:
+    def _submit(self, begun: Documents, finish: Callable[[], Documents], held: ExitStack) -> None:
         with self._lock:
-            self._working.add(receipt)
-        self._threads.submit(self._finish, receipt, begun, finish, held)
+            self._working.update(begun)
+        self._threads.submit(self._finish, begun, finish, held)
 
-    def _finish(
-        self, receipt: str, begun: Document, finish: Callable[[], Document], held: ExitStack
-    ) -> None:
+    def _finish(self, begun: Documents, finish: Callable[[], Documents], held: ExitStack) -> None:
         try:
             with held:
                 try:
-                    document = finish()
+                    documents = finish()
                 except RollcallError as error:
-                    document = failed(begun, error)
-                self._receipts.finish(receipt, document)
+                    documents = {receipt: failed(each, error) for receipt, each in begun.items()}
+                self._receipts.finish(documents)
         except Exception:
-            # It is taken over when its claim ends, and said to be unproven then.
-            logger.exception("The receipt %s could not be finished", receipt)
+            # They are taken over when their claim ends, and said to be unproven then.
+            logger.exception("The receipts %s could not be finished", ", ".join(begun))
         finally:
             with self._lock:
-                self._working.discard(receipt)
+                self._working.difference_update(begun)

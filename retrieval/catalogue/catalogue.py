@@ -25,6 +25,7 @@ from retrieval.catalogue.encrypted.encryptor import CatalogueEncryptor
 from retrieval.catalogue.erasing import erasure, name_search
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.erasing.receipt_log import Receipts
+from retrieval.catalogue.erasing.searching import Look, traces
 from retrieval.catalogue.events.albums import Albums
 from retrieval.catalogue.events.erasing import stored_of_person
 from retrieval.catalogue.events.faces import EventFaces
@@ -462,8 +463,8 @@ class Catalogue:
         return (path, Path(f"{path}-wal"), Path(f"{path}-shm"))
 
     def traces(self, values: Sequence[bytes]) -> list[Path]:
-        """Which of the catalogue's files hold one of these byte strings; see `erasure.traces`."""
-        return erasure.traces(erasure.Look(self.files(), values))
+        """Which of the catalogue's files hold one of these byte strings; see `searching.traces`."""
+        return traces(Look(self.files(), values))
 
     still_enrolled = question(erasure.enrolled_still)
     photos_elsewhere = question(erasure.photos_elsewhere)

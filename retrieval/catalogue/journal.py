@@ -73,8 +73,8 @@ def _renamed(
 ) -> tuple[Person, JournalEntry | None]:
     """The person as before, and the edit; None where the name is the same."""
     lock_collection(connection, collection_id)
-    person = same_person(connection, collection_id, meant)
     new_name = clean_name(new_name, "person's name")
+    person = same_person(connection, collection_id, meant, or_called=new_name)
     if new_name == person.name:
         return person, None
     _check_free(connection, collection_id, new_name, person)

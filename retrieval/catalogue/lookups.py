@@ -176,11 +176,13 @@ def people_by_id(
     ]
 
 
-def same_person(connection: Connection, collection_id: int, meant: int | Person) -> Person:
+def same_person(
+    connection: Connection, collection_id: int, meant: int | Person, or_called: str | None = None
+) -> Person:
     """The person who is meant, as they are now; a `Person` must be called as when it was read.
 
     Whoever decides about a name has seen a person; until the transaction the name may have become
-    somebody else's. So it is asked by id, and the name is compared.
+    somebody else's. So it is asked by id, and the name is compared; `or_called` will do as well.
 
     Raises:
         NotFound: there is none with this id, or they are called otherwise now.
@@ -190,7 +192,7 @@ def same_person(connection: Connection, collection_id: int, meant: int | Person)
     person = person_by_id(connection, collection_id, meant.id)
     if person.created_at != meant.created_at:  # another catalogue was restored meanwhile
         raise NotFound(f"There is no person with id {meant.id} in this collection any more.")
-    if person.name != meant.name:
+    if person.name not in (meant.name, or_called):
         raise called_otherwise(person.id, person.name, meant.name)
     return person
 

@@ -246,6 +246,7 @@ class Erased:
         erasure: its id in the log of erasures.
         seen: what went out of events.
         names: that the people had, and nobody else has now; to take out of files.
+        parts: what went with each of people, in their order.
     """
 
     people: tuple[int, ...]
@@ -255,6 +256,7 @@ class Erased:
     erasure: str = ""
     seen: ErasedAppearances = field(default_factory=ErasedAppearances)
     names: frozenset[str] = frozenset()
+    parts: "tuple[Erased, ...]" = ()
 
     @property
     def counts(self) -> Counts:

@@ -8,7 +8,7 @@ somebody else, as a copy of the same photo does, is no trace.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -69,20 +69,25 @@ class PeopleGone:
     erased_at: datetime
     left: tuple[str, ...]
 
-    def proven(self, wait_s: float = WAIT_S) -> Receipt:
-        """Clean the files, search them for what could be left, and tell of both.
+    def receipt(self, found: Mapping[str, Any]) -> Receipt:
+        """The receipt of all together, with what was found."""
+        gone = {**told_of(self.erased), "counts": self.erased.counts}
+        collection = self.service.collection.name
+        return Receipt(collection=collection, erased_at=self.erased_at, **gone, **found)
+
+    def found_of(self, part: Erased, found: Mapping[str, Any]) -> dict[str, Any]:
+        """What was found, as the receipt of one of several people tells it."""
+        others = len(self.erased.people) - len(part.people)
+        backups = [each.path for each in self.service.catalogue.backups.holding(part.faces)]
+        own = {**found, "backups": backups}
+        return own | {"summary": _without_hashes(_summary(part, own, others))}
+
+    def found(self, wait_s: float = WAIT_S) -> dict[str, Any]:
+        """Clean the files, and search them for what could be left.
 
         Args:
             wait_s: how long to wait for readers of the catalogue to end.
         """
-        gone = {**told_of(self.erased), "counts": self.erased.counts}
-        collection = self.service.collection.name
-        return Receipt(
-            collection=collection, erased_at=self.erased_at, **gone, **self.found(wait_s)
-        )
-
-    def found(self, wait_s: float = WAIT_S) -> dict[str, Any]:
-        """Clean the files, and search them for what could be left; see `proven`."""
         service, home, erased, sought = self.service, self.home, self.erased, self.sought
         photos = {*erased.photos, *erased.seen.photos}
         ended = service.catalogue.empty_wal(wait_s)
@@ -102,7 +107,6 @@ class PeopleGone:
         named = [*_naming(service, home, mentions, found.files)]
         named += _hashes_left(service, erased.photos)
         backups = [each.path for each in service.catalogue.backups.holding(erased.faces)]
-        clean = not (traces or left or named)
         files = _named(found.files, home, mentions)
         told = {
             "searched": dict(Counter(map(_folder_of, map(Path, files)))),
@@ -112,10 +116,9 @@ class PeopleGone:
             "not_searched": _not_searched(service),
             "backups": backups,
             "mentions": named,
-            "clean": clean,
-            "summary": _summary(erased, len(sought), len(files), traces, left, named, backups),
+            "clean": not (traces or left or named),
         }
-        return _without_hashes(told)
+        return _without_hashes({**told, "summary": _summary(erased, told)})
 
 
 def told_of(erased: Erased) -> dict[str, Any]:
@@ -144,27 +147,24 @@ def write_receipt(receipt: Receipt, path: Path) -> None:
         raise type(error)(f"Who was meant is deleted, but the receipt is lost: {error}") from error
 
 
-def _summary(
-    erased: Erased,
-    patterns: int,
-    files: int,
-    traces: Sequence[str],
-    left: Sequence[str],
-    named: Sequence[str],
-    backups: Sequence[str],
-) -> str:
-    """A receipt in words."""
+def _summary(erased: Erased, found: Mapping[str, Any], others: int = 0) -> str:
+    """A receipt in words, of so many others who were deleted with them."""
     count = len(erased.faces)
     gone = f"{counted(count, 'face')} {'is' if count == 1 else 'are'} gone"
     if erased.seen.events:
         seen, events = len(erased.seen.appearances), len(erased.seen.events)
         gone += f", {counted(seen, 'face')} of {counted(events, 'event')} as well"
-    kept = f"; backups that hold them: {', '.join(backups)}" if backups else ""
-    if not (traces or left or named):
+    if others:
+        gone += f", with {counted(others, 'other person', 'other people')}"
+    held = found["backups"]
+    kept = f"; backups that hold them: {', '.join(held)}" if held else ""
+    if found["clean"]:
+        patterns, files = found["searched_patterns"], sum(found["searched"].values())
         return f"{gone}; none of their {patterns} byte patterns is in any of {files} files{kept}"
+    traces, named = found["traces"], found["mentions"]
     still = f"bytes of them are still in {', '.join(traces)}" if traces else ""
     stands = f"a name of theirs still stands in {', '.join(named)}" if named else ""
-    return f"{gone}, but {'; '.join(filter(None, (still, *left, stands)))}{kept}"
+    return f"{gone}, but {'; '.join(filter(None, (still, *found['open'], stands)))}{kept}"
 
 
 def _folder_of(path: Path) -> str:
@@ -185,13 +185,16 @@ def _without_hashes(value: T) -> T:
     return found
 
 
-def forget(service: Service, who: str | Person | Sequence[Person], home: Path) -> PeopleGone:
-    """Delete people's rows for good, all or none; `proven` does the rest.
+def forget(
+    service: Service, who: str | Person | Sequence[Person], home: Path, *, or_gone: bool = False
+) -> PeopleGone:
+    """Delete people's rows for good, all or none; `PeopleGone.found` does the rest.
 
     Args:
         service: of the people's collection.
         who: a name, or people as they were read before.
         home: the folder whose files are searched.
+        or_gone: leave out those whom somebody else has deleted already.
 
     Raises:
         NotFound: nobody of that name is enrolled, or somebody is called otherwise by now.
@@ -203,7 +206,7 @@ def forget(service: Service, who: str | Person | Sequence[Person], home: Path) -
     # Before the deletion: who is enrolled under the name afterwards keeps what their run left.
     runs = catalogue.runs.of_collection(collection.name)
     unfinished = catalogue.begin_erasure(collection.id)
-    erased = catalogue.delete_people(collection.id, people)
+    erased = catalogue.delete_people(collection.id, people, or_gone=or_gone)
     # At once: nobody knows the names any more if this process ends.
     left = tried(
         partial(discard_person, home, runs, erased.names, erased.photos),
@@ -211,20 +214,6 @@ def forget(service: Service, who: str | Person | Sequence[Person], home: Path) -
     )
     discard_lists(home, collection.name)  # they are out of date, and may hold photos of theirs
     return PeopleGone(service, home, erased, unfinished, sought, datetime.now(UTC), tuple(left))
-
-
-def forget_with_receipt(
-    service: Service, who: str | Person | Sequence[Person], home: Path
-) -> Receipt:
-    """Delete people for good, then look for what could be left of the vectors.
-
-    Args:
-        service, who, home: see `forget`.
-
-    Raises:
-        NotFound: nobody of that name is enrolled, or somebody is called otherwise by now.
-    """
-    return forget(service, who, home).proven()
 
 
 def tried(step: Callable[[], object], more: str = "") -> list[str]:

@@ -11,7 +11,7 @@ from retrieval.catalogue.names import called, clean_external_id, clean_name, fol
 from retrieval.catalogue.records import EnrolledFace, JournalEntry, Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.enrolments import EnrolReport
-from retrieval.errors import NameInvalid
+from retrieval.errors import NameInvalid, NotFound
 from retrieval.people.changed_photos import replaced, vanished
 from retrieval.people.documents import EnrolledOfList, PhotoOfList, PlanDocument
 from retrieval.people.intake import (
@@ -255,8 +255,21 @@ def enrol(service: Service, plan: Plan) -> Iterator[EnrolReport]:
         before = old.get(result.photo)
         taken = result.outcome in ("enrolled", "known")  # known: of a sync that was stopped
         if before is not None and taken and not is_of(before, str(result.sha256)):
-            service.remove_photo(before)
+            remove(service, before)
         yield report
+
+
+def remove(service: Service, face: EnrolledFace) -> None:
+    """Remove a photo that a plan has no more, unless another sync has removed it already.
+
+    Raises:
+        NotFound: it is somebody else's by now.
+    """
+    try:
+        service.remove_photo(face)
+    except NotFound:
+        if service.catalogue.faces([face.id]):
+            raise
 
 
 class _Known:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.catalogue.erasing.erasure import Look, traces
+from retrieval.catalogue.erasing.searching import Look, traces
 from retrieval.errors import StoreError
 from retrieval.service import Service
 from retrieval.values import Ints

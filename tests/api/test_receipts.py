@@ -189,3 +189,21 @@ def test_the_receipt_of_somebody_whose_collection_went_meanwhile_is_done_all_the
     receipt = receipt_of(client, deleted)
     assert (receipt["state"], receipt["clean"], receipt["counts"]["faces"]) == ("done", False, 2)
     assert "no collection with id 1 any more" in str(receipt["open"])
+
+
+def test_a_receipt_of_an_earlier_version_tells_what_it_told(
+    client: TestClient, people: dict[str, int], context: Context
+) -> None:
+    told = receipt_of(client, client.delete(f"/v1/people/{people['Rosa']}"))
+    names = {
+        "erased_faces": "faces",
+        "erased_photo_marks": "photo_marks",
+        "erased_event_faces": "event_faces",
+        "searched_patterns": "patterns",
+    }
+    with context.catalogue._database.writing() as connection:
+        document = connection.scalar(select(receipts.c.document))
+        before = {names.get(name, name): value for name, value in document.items()}
+        assert before != document
+        connection.execute(update(receipts).values(document=before))
+    assert client.get(told["url"]).json() == told

@@ -80,7 +80,7 @@ def test_a_cover_and_marks_of_the_deleted_are_kept(catalogue: Catalogue, gallery
         catalogue.choose_cover(gallery, oz.id, 10**9)
     kept = catalogue.receipts
     assert kept.deleted_among("default", [("Oz", None)]) == []
-    marks = kept.marks_of("Oz", "N7")
+    (marks,) = kept.marks_of([("Oz", "N7")])
     where = {"collection_id": gallery, "collection": "default"}
     with kept.begun("0" * 32, Deleted.PERSON, oz.id, lambda erased: {"marks": marks}, **where):
         catalogue.delete_person(gallery, oz.id)

@@ -45,6 +45,17 @@ ACTS: dict[str, Act] = {
 }
 
 
+def test_a_name_that_somebody_else_gave_the_person_meanwhile_is_no_fault(
+    catalogue: Catalogue, another: Catalogue
+) -> None:
+    ann, bob = catalogue.person(1, "Ann"), catalogue.person(1, "Bob")
+    another.rename_person(1, ann.id, "Anna")
+    another.number_person(1, bob.id, "7")
+    before = state(another, 1), another.journal(1)
+    assert catalogue.rename_and_number(1, [(ann, "Anna")], [(bob, "7")]) == []
+    assert (state(another, 1), another.journal(1)) == before
+
+
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 def test_an_act_on_a_person_who_is_called_otherwise_by_then_does_nothing(
     catalogue: Catalogue, another: Catalogue, act: Act

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ import pytest
 from retrieval.building import build_service
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.erasing.erasure_log import read_receipt
+from retrieval.errors import NotFound
 from retrieval.people import sync as syncing
 from retrieval.photos.people_list import PeopleList
 from retrieval.settings import Settings
+from tests.api.test_staff_lists import meanwhile
 from tests.catalogue.made import new_faces
 from tests.cli.running import document, rollcall
 
@@ -74,6 +78,40 @@ def test_json_names_them_and_holds_the_receipt(gallery: Path, stay: Path) -> Non
     assert "receipt" not in nobody
 
 
+def test_who_leaves_or_is_deleted_has_a_receipt_in_the_catalogue(gallery: Path, stay: Path) -> None:
+    told = document(rollcall(gallery, "people", "delete", "Ann", "--yes", "--json"))
+    with Catalogue.open(gallery / "catalogue.db") as catalogue:
+        (ann,) = catalogue.receipts.newest("default")
+        people = catalogue.people(catalogue.collection("default").id)
+        catalogue.enrol(catalogue.collection("default").id, new_faces("Eve", [7], 128))
+    assert (ann.deleted_id, ann.finished_at is None) == (told["id"], False)
+    assert ann.document["erased_faces"] == told["erased_faces"]
+    assert ann.document["summary"] == told["summary"]
+    again = ("people", "sync", stay, "--yes", "--leavers", "2", "--json")
+    both = document(rollcall(gallery, *again))["receipt"]
+    with Catalogue.open(gallery / "catalogue.db") as catalogue:
+        kept = catalogue.receipts.newest("default")[:2]
+        asked = [("Ben", None), ("ann", None), (GRACE, None)]
+        assert catalogue.receipts.deleted_among("default", asked) == asked[:2]
+    (ben,) = (person.id for person in people if person.name == "Ben")
+    assert ben in {each.deleted_id for each in kept}
+    assert {each.document["erasure"] for each in kept} == {both["erasure"]}
+    found = [face for each in kept for face in each.document["erased_faces"]]
+    assert sorted(found) == both["erased_faces"]
+    assert all(each.document["clean"] for each in kept)
+    assert "1 face is gone, with 1 other person; none of" in kept[0].document["summary"]
+
+
+def test_who_was_deleted_by_another_sync_meanwhile_has_left(gallery: Path, stay: Path) -> None:
+    with closing(sqlite3.connect(gallery / "catalogue.db")) as catalogue:
+        catalogue.execute(meanwhile("Ann"))
+    done = rollcall(gallery, "people", "sync", stay, "--yes", "--leavers", "2")
+    assert done.exit_code == 0, done.output
+    assert "Deleted for good: Ann, Ben: 1 face is gone" in done.stdout
+    people = document(rollcall(gallery, "people", "list", "--json"))["people"]
+    assert [person["person"] for person in people] == [GRACE]
+
+
 def test_a_receipt_that_cannot_be_written_is_told_before_anybody_is_deleted(
     gallery: Path, stay: Path, tmp_path: Path
 ) -> None:
@@ -115,6 +153,18 @@ def test_a_sync_that_was_stopped_goes_on_with_what_is_missing(
     there = document(rollcall(home, "photos", "list", "--json"))["photos"]
     assert sorted(each["photo"] for each in there) == [str(each) for each in share]
     assert "Nothing to do" in rollcall(home, "people", "sync", path, "--yes").stdout
+
+
+def test_a_photo_that_another_sync_removed_meanwhile_is_no_fault(gallery: Path) -> None:
+    with build_service(Settings(home=gallery)) as service:
+        first, second, _ = service.catalogue.photos(service.collection.id)[-3:]
+        assert (first.person, second.person) == ("Ann", "Ann")
+        for _ in range(2):
+            syncing.remove(service, first)
+        ben = service.person("Ben")
+        service.catalogue.move_faces(service.collection.id, [second.id], ben)
+        with pytest.raises(NotFound, match="'Ben''s now"):
+            syncing.remove(service, second)
 
 
 def test_a_number_under_two_names_deletes_nobody_and_renames_nobody(

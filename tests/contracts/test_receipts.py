@@ -21,7 +21,7 @@ def catalogue(url):
         yield opened
 
 
-def deleted(catalogue, person_id, told=lambda erased: {"faces": list(erased.faces)}):
+def deleted(catalogue, person_id, told=lambda erased: {"erased_faces": list(erased.faces)}):
     receipt = new_id()
     where = {"collection_id": 1, "collection": "default"}
     with catalogue.receipts.begun(receipt, Deleted.PERSON, person_id, told, **where):
@@ -39,7 +39,7 @@ def test_a_receipt_begins_with_the_erasure_or_not_at_all(catalogue):
     assert catalogue.receipts.newest("default") == []
     kept = catalogue.receipts.get(deleted(catalogue, ann.id), "default")
     assert (kept.kind, kept.deleted_id, kept.finished_at) == (Deleted.PERSON, ann.id, None)
-    assert len(kept.document["faces"]) == 2
+    assert len(kept.document["erased_faces"]) == 2
     with pytest.raises(NotFound):
         catalogue.receipts.get(kept.id, "another")
 
@@ -54,7 +54,7 @@ def test_a_receipt_that_was_left_is_taken_over_once(catalogue, url):
     with Catalogue.open(url) as another, ThreadPoolExecutor(2) as threads:
         found = list(threads.map(lambda each: each.receipts.take_over(), [catalogue, another]))
     assert [kept.id for each in found for kept in each] == [receipt]
-    catalogue.receipts.finish(receipt, {"clean": True})
+    catalogue.receipts.finish({receipt: {"clean": True}})
     assert catalogue.receipts.get(receipt, "default").finished_at is not None
     assert catalogue.receipts.take_over() == []
 
@@ -64,7 +64,7 @@ def test_names_go_out_of_kept_receipts_when_others_are_deleted(catalogue):
     catalogue.enrol(gallery, [*new_faces("Ann", [1]), *new_faces("Bob", [5])])
     ann, bob = catalogue.people(gallery)
     receipt = deleted(catalogue, ann.id)
-    catalogue.receipts.finish(receipt, {"traces": ["rejects/Bob/list.csv"]})
+    catalogue.receipts.finish({receipt: {"traces": ["rejects/Bob/list.csv"]}})
     catalogue.delete_person(gallery, bob.id)
     kept = catalogue.receipts.get(receipt, "default")
     assert kept.document == {"traces": ["rejects/(deleted)/list.csv"]}
@@ -74,7 +74,7 @@ def test_a_restore_keeps_receipts_and_adds_those_of_the_backup(catalogue, tmp_pa
     gallery = make_collection(catalogue).id
     catalogue.enrol(gallery, new_faces("Ann", [1]))
     early = deleted(catalogue, catalogue.people(gallery)[0].id)
-    catalogue.receipts.finish(early, {"clean": True})
+    catalogue.receipts.finish({early: {"clean": True}})
     moment = now()
     with Catalogue.open(tmp_path / "copy.db") as backup:
         replace_catalogue(catalogue, backup, moment)

@@ -13,7 +13,7 @@ from retrieval.events.answers import Standing
 from retrieval.events.intake import take
 from retrieval.events.shown import Certainty, Expected
 from retrieval.events.verdicts import Judgement
-from retrieval.people.receipts import forget_with_receipt
+from retrieval.people.deletions import forget_with_receipt
 from retrieval.values import Source
 from tests.api.painted import BLUE, GREEN, PINK, RED, paint
 from tests.events.conftest import album

@@ -9,7 +9,7 @@ import pytest
 
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.files.private import close_to_others, make_folder, open_bytes, open_to_others
-from retrieval.people.receipts import forget_with_receipt
+from retrieval.people.deletions import forget_with_receipt
 from retrieval.photos.folders import people_below
 from retrieval.settings import Settings
 from tests.cli.running import rollcall

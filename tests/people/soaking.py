@@ -25,7 +25,7 @@ from retrieval.catalogue.records import Person
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import CatalogueUnavailable
-from retrieval.people.receipts import forget_with_receipt
+from retrieval.people.deletions import forget_with_receipt
 from retrieval.service import Service
 from retrieval.settings import Settings
 from retrieval.values import Source

@@ -11,7 +11,7 @@ from retrieval.catalogue.erasing.erasure_log import mark_of
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.collection.run_files import uploads_below
 from retrieval.files.keys import new_user_key
-from retrieval.people.receipts import forget_with_receipt
+from retrieval.people.deletions import forget_with_receipt
 from retrieval.photos.folders import people_below
 from retrieval.service import Service
 from retrieval.settings import Settings

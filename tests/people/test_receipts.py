@@ -15,7 +15,7 @@ from threading import Timer
 import numpy as np
 import pytest
 
-from retrieval.catalogue.erasing.erasure import Look, traces
+from retrieval.catalogue.erasing.searching import Look, traces
 from retrieval.catalogue.http.audit import Audit, AuditEntry
 from retrieval.catalogue.http.replies import Replies
 from retrieval.catalogue.records import NewFace
@@ -30,7 +30,8 @@ from retrieval.index.lists import Lists
 from retrieval.index.snapshot import Stamp
 from retrieval.index.status import Trained
 from retrieval.index.view import View
-from retrieval.people.receipts import forget, forget_with_receipt
+from retrieval.people.deletions import forget_with_receipt
+from retrieval.people.receipts import forget
 from retrieval.people.traces import Sought, search, sought_of
 from retrieval.photos.folders import people_below
 from retrieval.service import Service
@@ -323,7 +324,8 @@ def test_a_reader_is_waited_for_and_one_that_stays_is_named(service: Service, ho
     sought = _sought(service, "person 03")
     with _process(READER, database) as reader:
         assert _told(reader) == "reads\n"
-        receipt = forget(service, "person 03", home).proven(wait_s=0.1)
+        gone = forget(service, "person 03", home)
+        receipt = gone.receipt(gone.found(wait_s=0.1))
         assert not receipt.clean
         assert "reading the catalogue" in receipt.open[0]
         assert receipt.open[0] in receipt.summary

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from retrieval.catalogue.catalogue import Catalogue
-from retrieval.catalogue.erasing.erasure import Look, traces
+from retrieval.catalogue.erasing.searching import Look, traces
 from retrieval.catalogue.schema import metadata
-from retrieval.people.receipts import forget_with_receipt
+from retrieval.people.deletions import forget_with_receipt
 from tests.people.soaking import Actor, settings_of
 from tests.worker.small_models import small_service
 from worker.redis_server import EmbeddedRedis, connect

@@ -17,7 +17,7 @@ from retrieval.building import open_catalogue
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import CatalogueEncrypted, SettingInvalid, StoreError
 from retrieval.files.keys import read_user_key, write_key_file
-from retrieval.people.receipts import forget_with_receipt
+from retrieval.people.deletions import forget_with_receipt
 from retrieval.photos.folders import people_below
 from retrieval.service import Service
 from retrieval.settings import Settings

@@ -24,7 +24,7 @@ from retrieval.catalogue.models.other_models import OtherModels
 from retrieval.collection.answers import GalleryState, PhotoAnswer
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import NotFound, SettingInvalid, SwapIncomplete
-from retrieval.people.receipts import forget_with_receipt
+from retrieval.people.deletions import forget_with_receipt
 from retrieval.people.strangers import list_groups
 from retrieval.service import Service
 from retrieval.settings import Settings

@@ -228,7 +228,7 @@ async def delete_person(
 
     def delete() -> deletions.Deletion:
         with edited(service, caller, "delete", partial(erased_of, person)):
-            return deletions.delete_person(service, person, context.settings.home)
+            return deletions.delete_people(service, [person], context.settings.home)
 
     return await accepted(context, service, response, delete)
 

@@ -21,7 +21,7 @@ from retrieval.api.routes.runs import NewRun, begun, unpacked, uploaded
 from retrieval.api.routing import OPERATOR, By, CollectionName, InContext, Once, router
 from retrieval.api.uploads import client_name
 from retrieval.catalogue.http.api_keys import Role
-from retrieval.catalogue.records import JournalEntry, Person
+from retrieval.catalogue.records import Erased, JournalEntry, Person
 from retrieval.collection.run_files import note_list, noted_list, taking_list, uploads_below
 from retrieval.errors import (
     AlreadyExists,
@@ -234,18 +234,12 @@ def _edited(
     """Leavers first, so that their names and numbers are free; then names and numbers."""
     told = partial(audited, service.catalogue, caller)
     receipts: list[LeaverDeleted] = []
-    for person in seen.plan.leavers if leavers else ():
-        try:
-            deletion = _gone(context, caller, service, person)
-        except NotFound as error:  # renamed or deleted since the preview was looked at
-            if not receipts:
-                raise
-            raise AlreadyExists(
-                f"Deleted for good, with a receipt each: {len(receipts)} of"
-                f" {len(seen.plan.leavers)} people. Somebody else of the list was renamed or"
-                " deleted meanwhile, so the rest of it was not done; look at its preview again."
-            ) from error
-        receipts.append({"person_id": person.id, "receipt": deletion.receipt})
+    if leavers and seen.plan.leavers:
+        deletion = _gone(context, caller, service, seen.plan.leavers)
+        receipts = [
+            {"person_id": person_id, "receipt": receipt}
+            for person_id, receipt in deletion.receipts.items()
+        ]
     entries = []
     if seen.plan.renamings or seen.plan.numbered:
         with told("apply-list", service.collection.name, _edits):
@@ -258,13 +252,22 @@ def _edited(
     }
 
 
-def _gone(context: Context, caller: By, service: Service, person: Person) -> deletions.Deletion:
-    """Delete somebody who left."""
+def _gone(
+    context: Context, caller: By, service: Service, leavers: Sequence[Person]
+) -> deletions.Deletion:
+    """Delete those who left; whom somebody else has deleted meanwhile is left out."""
+
+    def told(person: Person, gone: Erased) -> dict[str, Any] | None:
+        own = next((part for part in gone.parts if part.people == (person.id,)), None)
+        return None if own is None else erased_of(person, own)
+
+    deleted = partial(audited, service.catalogue, caller, "delete", service.collection.name)
 
     def delete() -> deletions.Deletion:
-        erased = partial(erased_of, person)
-        with audited(service.catalogue, caller, "delete", service.collection.name, erased):
-            return deletions.delete_person(service, person, context.settings.home)
+        with ExitStack() as entries:
+            for person in leavers:
+                entries.enter_context(deleted(partial(told, person)))
+            return deletions.delete_people(service, leavers, context.settings.home, or_gone=True)
 
     deletion = context.deletions.begin(service, delete)
     context.pictures.forget(deletion.faces, deletion.photos)

@@ -302,5 +302,6 @@ def _not_in(known: list[Erasure], made_at: datetime, others: list[Erasure]) -> l
     later: dict[str, Erasure] = {}
     for number, erasure in enumerate(others):
         if erasure.id not in ids and (erasure.id or erasure.at >= made_at):
-            later.setdefault(erasure.id or f"receipt {number}", erasure)
+            key = erasure.id or f"receipt {number}"
+            later[key] = later[key].joined(erasure) if key in later else erasure
     return sorted(later.values(), key=lambda erasure: erasure.at)

@@ -1,4 +1,4 @@
-"""Which files hold one of some byte strings, or have one of some hashes: for `erasure.traces`.
+"""Which files hold one of some byte strings, or have one of some hashes: for `searching.traces`.
 
 SQLite's locks on its files belong to the process, and closing any descriptor of such a file drops
 them all; so nobody who has a catalogue open may open its files once more. A child process may.

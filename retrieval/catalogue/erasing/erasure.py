@@ -1,15 +1,12 @@
 """Deletion is final: rows go, the change log tells every index, freed bytes are overwritten."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from retrieval.catalogue import strangers
 from retrieval.catalogue.changes import lock_collection, log_changes
@@ -28,7 +25,7 @@ from retrieval.catalogue.former_names import (
     same_people,
 )
 from retrieval.catalogue.http import audit, replies
-from retrieval.catalogue.lookups import counts, person_by_id, same_person
+from retrieval.catalogue.lookups import counts, people_by_id, person_by_id, same_person
 from retrieval.catalogue.models.vectors import model_vectors
 from retrieval.catalogue.records import Counts, EnrolledFace, Erased, Person
 from retrieval.catalogue.runs import erasing as runs
@@ -42,9 +39,7 @@ from retrieval.catalogue.schema import (
     people,
     photos,
 )
-from retrieval.errors import NotFound, StoreError, VectorDamaged
-
-_PIECE_BYTES = 256  # SQLite may lay a long value over several pages
+from retrieval.errors import NotFound, VectorDamaged
 
 
 def begin(connection: Connection, collection_id: int) -> bool:
@@ -104,23 +99,40 @@ def _delete_collection(connection: Connection, collection_id: int) -> None:
 
 
 def delete_people(
-    connection: Connection, collection_id: int, meant: Sequence[int | Person]
+    connection: Connection,
+    collection_id: int,
+    meant: Sequence[int | Person],
+    *,
+    or_gone: bool = False,
 ) -> Erased:
     """Erase people with faces and photos, and their names wherever they stand; all or none.
 
     Call `Catalogue.empty_wal` afterwards to be rid of the bytes.
 
+    Args:
+        connection: of a transaction that writes.
+        collection_id: whose.
+        meant: their ids, or the people as they were read.
+        or_gone: leave out those who are gone already; the answer is of the others.
+
     Raises:
         NotFound: one of them is gone, or called otherwise.
     """
     lock_collection(connection, collection_id)
+    if or_gone:
+        ids = {each: each.id if isinstance(each, Person) else each for each in meant}
+        there = {person.id for person in people_by_id(connection, collection_id, ids.values())}
+        meant = [each for each in meant if ids[each] in there]
     found = [same_person(connection, collection_id, each) for each in meant]
     erased = _delete_people(connection, collection_id, found)
+    if not found:
+        return erased
     rows = [(person.id, person.created_at) for person in found]
     logged = log_erasure(
         connection, ErasureKind.PERSON, collection_id, rows, erased.faces, erased.photos
     )
-    return replace(erased, erasure=logged)
+    parts = tuple(replace(part, erasure=logged) for part in erased.parts)
+    return replace(erased, erasure=logged, parts=parts)
 
 
 def _joined(parts: Sequence[ErasedAppearances]) -> ErasedAppearances:
@@ -137,12 +149,10 @@ def _delete_people(connection: Connection, collection_id: int, found: Sequence[P
     names = names_of(connection, collection_id, ids)
     mentions = mentions_of(connection, names)
     # Before the faces: with their vectors go appearances, which are nobody's afterwards.
-    seen = _joined([events.erase_person(connection, person_id) for person_id in ids])
+    seen = {person_id: events.erase_person(connection, person_id) for person_id in ids}
     events.take_names_out(connection, collection_id, mentions)
-    owned: list[int] = []
-    for some in chunks(ids):
-        owned += connection.scalars(select(faces.c.id).where(faces.c.person_id.in_(some)))
-    erased = _delete_faces(connection, collection_id, owned)
+    owned = _owned(connection, ids)
+    erased = _delete_faces(connection, collection_id, [row.id for row in owned])
     runs.erase_person(connection, collection_id, mentions)
     audit.erase_person(connection, collection_id, mentions, erased.photos)
     replies.erase_person(connection, mentions)
@@ -156,7 +166,47 @@ def _delete_people(connection: Connection, collection_id: int, found: Sequence[P
         connection.execute(delete(people).where(people.c.id.in_(some)))
     for entry, left in edits_naming(connection, collection_id, mentions).items():
         connection.execute(update(journal).where(journal.c.id == entry).values(document=left))
-    return replace(erased, people=tuple(ids), names=frozenset(names), seen=seen)
+    return replace(
+        erased,
+        people=tuple(ids),
+        names=frozenset(names),
+        seen=_joined([*seen.values()]),
+        parts=_parts(ids, owned, frozenset(erased.photos), seen),
+    )
+
+
+def _owned(connection: Connection, person_ids: Iterable[int]) -> list[Row[int, int, str]]:
+    """The id, person and photo's SHA-256 of people's faces."""
+    query = select(faces.c.id, faces.c.person_id, photos.c.sha256)
+    query = query.join(photos, photos.c.id == faces.c.photo_id).order_by(faces.c.id)
+    return [
+        row
+        for some in chunks(person_ids)
+        for row in connection.execute(query.where(faces.c.person_id.in_(some)))
+    ]
+
+
+def _parts(
+    person_ids: Iterable[int],
+    owned: Iterable[Row[int, int, str]],
+    gone: frozenset[str],
+    seen: Mapping[int, ErasedAppearances],
+) -> tuple[Erased, ...]:
+    """What went with each of several people; `gone` are the photos that nobody has any more."""
+    own = defaultdict(list)
+    for row in owned:
+        own[row.person_id].append(row)
+    none = np.zeros((0, 0), np.float32)
+    return tuple(
+        Erased(
+            people=(person_id,),
+            faces=tuple(row.id for row in own[person_id]),
+            photos=tuple(dict.fromkeys(row.sha256 for row in own[person_id] if row.sha256 in gone)),
+            vectors=none,
+            seen=seen[person_id],
+        )
+        for person_id in person_ids
+    )
 
 
 def mentions_of(connection: Connection, names: Iterable[str]) -> Mentions:
@@ -313,53 +363,3 @@ def photos_elsewhere(
             select(photos.c.sha256).where(other, photos.c.sha256.in_(some))
         )
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Files, and what is looked for in them.
-
-    Attributes:
-        files: one that is not there holds nothing.
-        values: for example erased vectors as they were stored: a file holds one whole or in a piece
-            of 256 bytes. Empty ones are ignored.
-        sha256s: that the content of a whole file may have, whatever it is called.
-    """
-
-    files: Collection[Path]
-    values: Collection[bytes] = ()
-    sha256s: Collection[str] = ()
-
-    def question(self) -> dict[str, list[str]]:
-        """As `bytesearch` reads it."""
-        pieces = {
-            value[start : start + _PIECE_BYTES].hex()
-            for value in self.values
-            for start in range(0, len(value), _PIECE_BYTES)
-        }
-        return {
-            "files": [str(path) for path in self.files],
-            "patterns": sorted(pieces),
-            "sha256s": sorted(self.sha256s),
-        }
-
-
-def traces(*looks: Look) -> list[Path]:
-    """The files in which something of what is looked for occurs.
-
-    All is looked for by one process beside this one, see `bytesearch`.
-
-    Raises:
-        StoreError: a file cannot be read.
-    """
-    asked = [look.question() for look in looks if look.files and (look.values or look.sha256s)]
-    if not asked:
-        return []
-    command = [sys.executable, str(Path(__file__).with_name("bytesearch.py"))]
-    try:
-        found = subprocess.run(
-            command, input=json.dumps(asked), capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise StoreError(f"The search for traces of what was erased failed: {error}.") from error
-    return [Path(path) for path in json.loads(found.stdout)]

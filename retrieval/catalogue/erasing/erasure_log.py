@@ -10,7 +10,7 @@ A backup holds the log of its time; what the log of today has beyond that came a
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -63,6 +63,15 @@ class Erasure:
     rows: tuple[tuple[int, datetime], ...]
     faces: tuple[int, ...]
     marks: tuple[str, ...]
+
+    def joined(self, other: "Erasure") -> "Erasure":
+        """With what another receipt of the same erasure tells, of somebody else of it."""
+        return replace(
+            self,
+            rows=tuple(dict.fromkeys((*self.rows, *other.rows))),
+            faces=tuple(dict.fromkeys((*self.faces, *other.faces))),
+            marks=tuple(dict.fromkeys((*self.marks, *other.marks))),
+        )
 
 
 def mark_of(sha256: str) -> str:
@@ -134,6 +143,12 @@ def logged_erasures(connection: Connection) -> list[Erasure]:
     ]
 
 
+def _marks(told: dict[str, Any]) -> tuple[str, ...]:
+    if "erased_photos" in told:  # hashes, as receipts had them before they had marks
+        return tuple(mark_of(str(photo)) for photo in told["erased_photos"])
+    return tuple(map(str, told["erased_photo_marks"]))
+
+
 def read_receipt(path: Path) -> Erasure:
     """The erasure that a receipt of `rollcall people delete` proves.
 
@@ -146,13 +161,13 @@ def read_receipt(path: Path) -> Erasure:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         at = datetime.fromisoformat(told["erased_at"])
         return Erasure(
-            id=str(told.get("erasure", "")),
+            id=str(told.get("erasure") or ""),
             at=at if at.tzinfo else at.replace(tzinfo=UTC),
             kind=ErasureKind.PERSON,
             collection=str(told["collection"]),
             rows=(),
             faces=tuple(int(face) for face in told["erased_faces"]),
-            marks=tuple(map(str, told["erased_photo_marks"])),
+            marks=_marks(told),
         )
     except OSError as error:
         raise DataInvalid(f"The receipt {path} cannot be read: {error.strerror}.") from error

@@ -20,8 +20,8 @@ from sqlalchemy import (
     true,
 )
 
-from retrieval.catalogue.erasing.erasure import Look, traces
 from retrieval.catalogue.erasing.mentions import Mentions
+from retrieval.catalogue.erasing.searching import Look, traces
 from retrieval.catalogue.former_names import edits_naming
 from retrieval.catalogue.http.replies import replies
 from retrieval.catalogue.runs.run_rows import run_photos, runs

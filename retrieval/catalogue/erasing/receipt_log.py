@@ -1,4 +1,4 @@
-"""Receipts of deletions that were asked for over HTTP: kept, to be fetched when they are done.
+"""Receipts of deletions: kept, to be fetched when they are done, and to know who was deleted.
 
 A receipt begins in the erasure's own transaction, so whatever is erased has one, and ends when
 nothing is left to be deleted or looked for. Until then the process that works on it puts its claim
@@ -10,10 +10,11 @@ again if somebody enrols them once more; whoever has a receipt can read nothing 
 
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
+from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
@@ -40,10 +41,16 @@ from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.names import folded
 from retrieval.catalogue.records import Deleted, KeptReceipt
 from retrieval.catalogue.schema import Id, Moment, Name, days_ago, meta, metadata, now
-from retrieval.errors import NotFound
+from retrieval.errors import NotFound, StoreError
 
 CLAIM_S = 30.0  # after which somebody else may finish a receipt; clocks differ by less
 
+_FORMERLY = {  # fields of receipts that earlier versions kept, as they are called now
+    "faces": "erased_faces",
+    "photo_marks": "erased_photo_marks",
+    "event_faces": "erased_event_faces",
+    "patterns": "searched_patterns",
+}
 _MARKS = "marks"  # of `meta`: the key of the marks that deleted people leave
 
 receipts = Table(
@@ -74,7 +81,7 @@ class Receipts:
         receipt_id: str,
         kind: Deleted,
         deleted_id: int,
-        told: Callable[[Any], dict[str, Any]],
+        told: Callable[[Any], dict[str, Any] | None],
         *,
         collection_id: int,
         collection: str,
@@ -84,10 +91,13 @@ class Receipts:
         Args:
             receipt_id: from `new_id`; this process has it claimed from then on.
             kind, deleted_id, collection_id, collection: see `KeptReceipt`.
-            told: the document, of what the erasure returned.
+            told: the document, of what the erasure returned; None where nothing of it went.
         """
 
         def begin(connection: Connection, erased: Any) -> None:
+            document = told(erased)
+            if document is None:
+                return
             row = {
                 "id": receipt_id,
                 "collection_id": collection_id,
@@ -95,21 +105,40 @@ class Receipts:
                 "kind": kind.value,
                 "deleted_id": deleted_id,
                 "erased_at": now(),
-                "document": told(erased),
+                "document": document,
                 "claimed_until": self._until(),
             }
             connection.execute(insert(receipts), row)
 
         return self._database.accompanied(begin)
 
-    def finish(self, receipt_id: str, document: dict[str, Any]) -> None:
-        """Keep what was found, and say that nothing is left to do."""
-        done = {"document": document, "finished_at": now(), "claimed_until": None}
+    def finish(self, documents: Mapping[str, dict[str, Any]]) -> None:
+        """Keep what was found, by the receipt's id, and say that nothing is left to do."""
         with self._database.writing() as connection:
-            mine = receipts.c.id == receipt_id
-            connection.execute(update(receipts).where(mine).values(**done))
+            for receipt_id, document in documents.items():
+                done = {"document": document, "finished_at": now(), "claimed_until": None}
+                mine = receipts.c.id == receipt_id
+                connection.execute(update(receipts).where(mine).values(**done))
 
-    def put_off(self, receipt_ids: list[str]) -> None:
+    @contextmanager
+    def held(self, receipt_ids: Sequence[str]) -> Iterator[None]:
+        """Say now and then that this process still works on these, as long as it lasts."""
+        ended = Event()
+
+        def put_off() -> None:
+            while not ended.wait(self._claim_s / 3):
+                with suppress(StoreError):  # somebody else has the catalogue: the next time
+                    self.put_off(receipt_ids)
+
+        thread = Thread(target=put_off, name="receipts", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def put_off(self, receipt_ids: Sequence[str]) -> None:
         """Say that this process still works on these; to be called in time."""
         if receipt_ids:
             mine = receipts.c.id.in_(receipt_ids)
@@ -166,14 +195,14 @@ class Receipts:
         with self._database.reading() as connection:
             return [_receipt(row) for row in connection.execute(query)]
 
-    def marks_of(self, name: str, number: str | None) -> list[str]:
-        """What a person is known again by after a deletion: of the name, and of the number."""
+    def marks_of(self, people: Iterable[tuple[str, str | None]]) -> list[list[str]]:
+        """What each of people is known again by after a deletion: of the name, of the number."""
         with self._database.writing() as connection:
             key = _mark_key(connection)
             if key is None:
                 key = secrets.token_hex(32)
                 connection.execute(insert(meta), {"key": _MARKS, "value": key})
-        return _marks(key, name, number)
+        return [_marks(key, *each) for each in people]
 
     def of_deleted(self, collection: str, name: str, number: str | None) -> list[KeptReceipt]:
         """Receipts of people who were deleted under a name or a number, newest first."""
@@ -266,4 +295,5 @@ def _is_older(at: Any, receipt_id: str) -> ColumnElement[bool]:
 
 def _receipt(row: Row[Any]) -> KeptReceipt:
     found = {name: row._mapping[name] for name in KeptReceipt.__slots__}
-    return KeptReceipt(**{**found, "kind": Deleted(row.kind)})
+    document = {_FORMERLY.get(name, name): told for name, told in row.document.items()}
+    return KeptReceipt(**{**found, "kind": Deleted(row.kind), "document": document})

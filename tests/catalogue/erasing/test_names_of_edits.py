@@ -95,17 +95,18 @@ class Play:
         erased = self.catalogue.delete_people(self.collection, meant)
         mentions = self.catalogue.mentions_of(erased.names)
         assert self.catalogue.rows_naming(self.collection, mentions) == []
-        present = {each.name: each.id for each in self.catalogue.people(self.collection)}
-        assert had - present.keys() <= erased.names
+        people = self.catalogue.people(self.collection)
+        names_now = {each.name for each in people}
+        assert had - names_now <= erased.names
         assert GONE not in erased.names
         for names in self.had.values():  # of others, too, they are taken out where nobody has them
             names -= erased.names
-        there = set(present.values())
-        for each in present.values():
+        there = {each.id for each in people}
+        for each in list(there):
             there |= self.with_merged(each)
         for entry, (stands, document) in self.documents().items():
             own = {name for each, name in _called(document) if each in there} if stands else set()
-            left = {name for _, name in _called(document)} & (had - present.keys() - own)
+            left = {name for _, name in _called(document)} & (had - names_now - own)
             assert not left, f"edit {entry} still names {left}"
             concerned = {each for each, _ in _called(document)}
             if stands and document is not None and concerned <= there:

@@ -248,15 +248,41 @@ def test_a_receipt_tells_an_empty_home_of_an_erasure(catalogue, home, gallery, f
             del document["erasure"]
         receipts.append(file.with_name(f"{name}.json"))
         receipts[-1].write_text(json.dumps(document))
+    del document["erased_photo_marks"]
+    receipts.append(file.with_name("before the marks.json"))
+    receipts[-1].write_text(json.dumps({**document, "erased_photos": list(gone.photos)}))
     other, fresh = empty
     assert restore(fresh, other, file).replaced.erasures == 0
     assert [person.name for person in fresh.people(gallery)] == ["Ann", "Bob"]
-    for some in (receipts[:2], receipts[2:]):
+    for some in (receipts[:2], receipts[2:3], receipts[3:]):
         assert restore(fresh, other, file, receipts=some).replaced.faces == 1
         assert [person.name for person in fresh.people(gallery)] == ["Bob"]
         assert kept(other) == {sha256(3)}
     restore(fresh, other, file)
     assert "Ann" not in {person.name for person in fresh.people(gallery)}, "it was written down"
+
+
+def test_each_receipt_of_people_who_were_erased_together_is_applied(
+    catalogue, home, gallery, file, empty
+):
+    for number, name in enumerate(("Ann", "Bob", "Cid")):
+        enrol(catalogue, home, gallery, name, [number])
+    made = back_up(catalogue, home, file)
+    gone = catalogue.delete_people(gallery, catalogue.people(gallery)[:2])
+    receipts = []
+    for part in gone.parts:
+        document = {
+            "collection": "default",
+            "erased_at": (made.contents.made_at + timedelta(seconds=1)).isoformat(),
+            "erasure": part.erasure,
+            "erased_faces": list(part.faces),
+            "erased_photo_marks": [mark_of(photo) for photo in part.photos],
+        }
+        receipts.append(file.with_name(f"{part.people[0]}.json"))
+        receipts[-1].write_text(json.dumps(document))
+    other, fresh = empty
+    assert restore(fresh, other, file, receipts=receipts).replaced.faces == 2
+    assert [person.name for person in fresh.people(gallery)] == ["Cid"]
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "no JSON", '{"erased_at": 3}', None])
