@@ -16,8 +16,9 @@ FIELDS = ("person", "external_id", "photo", "face")
 # By `_key`: lower case, letters and digits only. First and last name together are a person.
 _USUAL = {
     "person": "person name fullname displayname personname employee employeename staff staffname"
-    " mitarbeiter mitarbeitername mitarbeiterin vollername nachnamevorname nom nomcomplet nombre"
-    " nombrecompleto nome nomecompleto naam",
+    " mitarbeiter mitarbeitername mitarbeiterin vollername nachnamevorname namevorname"
+    " vornamenachname vornamename lastnamefirstname firstnamelastname firstandlastname nom"
+    " nomcomplet nombre nombrecompleto nome nomecompleto naam",
     "external_id": "externalid id employeeid employeenumber employeeno employeenr personnelnumber"
     " personnelno personnelid personid persnr persno personalnummer personalnr mitarbeiternummer"
     " mitarbeiternr mitarbeiterid staffid staffnumber staffno number nummer badge badgenumber"

@@ -23,10 +23,15 @@ from retrieval.values import Location
 
 _MOST_BYTES = 1 << 29  # of a list, which is read whole if it is XLSX or a URL: some million rows
 _DELIMITERS = ",;\t|"  # spreadsheets of some countries write semicolons
+_NOTHING = "\x1f"  # parts no cells: it stands in no list
 _FACE = re.compile("[0-9]{1,9}")  # more would be no number of a face
 _LINES_ABOVE = 20  # among which the one that names the columns is: titles stand above it
 _LINES_OF_A_ROW = 20  # a quote that is still open then was never closed
-_AS_FLOAT = re.compile(r"^([0-9]+)[.,]0$")
+_AS_FLOAT = re.compile(r"^([0-9]+)[.,]00?$")  # three zeros may be thousands
+_SHORTENED = re.compile(r"^[0-9][.,][0-9]+E\+[0-9]{2}$")  # what spreadsheets write of long numbers
+_AS_FORMULA = re.compile(r'^="(.*)"$')  # keeps zeros at the front of a number in CSV
+# Of formulas, as CSV has them: N/A, VALUE and so on, in English and German.
+_FAULT = re.compile(r"^#(N/A|NV|(NAME|REF|VALUE|DIV/0|NUM|NULL|BEZUG|WERT|ZAHL)[!?])$")
 _BETWEEN_PHOTOS = re.compile(r"[;|\n]")
 
 
@@ -67,12 +72,10 @@ class PeopleList:
         self.path = path
         self._given = dict(columns or {})
         with self._lines() as (lines, encoding):
-            filled = ((line, cells) for line, cells, _ in lines if any(cells))
+            filled = ((line, cells) for line, cells, _ in lines if _filled(cells))
             top = list(islice(filled, _LINES_ABOVE))
-        # the first of those that name most columns
-        self._header, header = max(
-            top, key=lambda each: named_columns(each[1], self._given), default=(0, [])
-        )
+        self._header, header = _header(top, self._given)
+        self._names = [cell.strip() for cell in header]
         self.columns = columns_of(path, header, self._given, encoding)
 
     def rows(self) -> Iterator[ListRow]:
@@ -83,25 +86,29 @@ class PeopleList:
                     continue
                 if problem is not None:
                     yield ListRow(line, problem=problem)
-                elif any(cells):
+                elif self._tells(cells):
                     yield self._row(line, cells)
 
     def cells(self) -> Iterator[tuple[ListRow, list[str]]]:
         """The rows that can be used, each with all of its cells as the list has them."""
         with self._lines() as (lines, _):
             for line, cells, problem in lines:
-                if line > self._header and problem is None and any(cells):
+                if line > self._header and problem is None and self._tells(cells):
                     yield self._row(line, cells), cells
+
+    def _tells(self, cells: Sequence[str]) -> bool:
+        """Whether a row is one: not empty, and not the columns' names at the top of a page."""
+        return _filled(cells) and [cell.strip() for cell in cells] != self._names
 
     def _row(self, line: int, cells: Sequence[str]) -> ListRow:
         def all_of(field: str) -> list[str]:
             columns = self.columns.used.get(field, ())
-            found = (as_written(cells[column]).strip() for column in columns if column < len(cells))
+            found = (_text(cells[column]) for column in columns if column < len(cells))
             return [cell for cell in found if cell]
 
         person = " ".join(all_of("person"))
         external_id = next(map(_whole, all_of("external_id")), None)
-        face = next(iter(all_of("face")), "")
+        face = next(map(_whole, all_of("face")), "")
         if any("\0" in cell for cell in cells):  # which no path and no name has
             return ListRow(line, problem="It holds a zero byte. Type it anew.")
         if odd := self._no_text(cells):
@@ -115,9 +122,9 @@ class PeopleList:
         return ListRow(line, person, external_id, photos, int(face) if face else None)
 
     def _no_text(self, cells: Sequence[str]) -> str | None:
-        """What is wrong with a row where a spreadsheet made a date of a name or a number."""
+        """What is wrong with a row whose name or number a spreadsheet made into something else."""
         for column in (each for columns in self.columns.used.values() for each in columns):
-            if column < len(cells) and isinstance(cells[column], NoText):
+            if column < len(cells) and _is_spoilt(cells[column]):
                 return (
                     f"Its {self.columns.header[column]!r} is neither text nor number:"
                     f" {str(cells[column])!r}. Give the cell the format Text, and type it anew."
@@ -162,6 +169,37 @@ class PeopleList:
             raise DataInvalid(
                 f"{self.path} cannot be read: {error.strerror or error}. Check the path."
             ) from error
+
+
+def _filled(cells: Iterable[str]) -> bool:
+    return any(map(str.strip, cells))
+
+
+def _header(
+    top: Iterable[tuple[int, list[str]]], given: Mapping[str, str]
+) -> tuple[int, list[str]]:
+    """The row that names most columns; of two that stand together the lower: the other is a title.
+
+    Not the lowest of all: the names may stand again at the top of each page.
+    """
+    header, most, before = (0, list[str]()), -1, 0
+    for line, cells in top:
+        count = named_columns(cells, given)
+        if count > most or (count == most > 0 and header[0] == before):
+            header, most = (line, cells), count
+        before = line
+    return header
+
+
+def _text(cell: str) -> str:
+    """What a cell says, however a spreadsheet was kept from changing it."""
+    return as_written(_AS_FORMULA.sub(r"\1", cell.strip())).strip()
+
+
+def _is_spoilt(cell: str) -> bool:
+    """Whether a spreadsheet made a date, a fault or a shortened number of what was typed."""
+    told = cell.strip()
+    return isinstance(cell, NoText) or bool(_FAULT.match(told) or _SHORTENED.match(told))
 
 
 def _whole(number: str) -> str:
@@ -257,12 +295,26 @@ def _text_rows(
 
 
 def _delimiter(top: Sequence[str], given: Mapping[str, str]) -> str:
-    """What parts the cells: it makes the most columns' names of a line, or parts the first most."""
+    """What parts the cells: it makes the most columns' names of a line, or parts that line most.
 
-    def columns(delimiter: str) -> int:
-        return max(
-            named_columns([cell.strip('"\r\n \ufeff') for cell in line.split(delimiter)], given)
-            for line in top
-        )
+    Where the names' line is not parted, there is one column, and a comma is a part of a name.
+    """
 
-    return max(_DELIMITERS, key=lambda each: (columns(each), top[0].count(each)))
+    found = {}
+    for each in _DELIMITERS:
+        rows = ((number, _parted(line, each)) for number, line in enumerate(top))
+        _, header = _header((row for row in rows if _filled(row[1])), given)
+        found[each] = (named_columns(header, given), len(header))
+    best = max(_DELIMITERS, key=lambda each: found[each])
+    if found[best][1] > 1:
+        return best
+    return next((each for each in ";\t|" if any(each in line for line in top)), _NOTHING)
+
+
+def _parted(line: str, delimiter: str) -> list[str]:
+    """The cells of a line; one that is no CSV is one cell."""
+    try:
+        cells = next(csv.reader([line.strip("\r\n\ufeff")], delimiter=delimiter), [])
+    except csv.Error:
+        return [line]
+    return [cell.strip(" \ufeff") for cell in cells]
