@@ -190,5 +190,5 @@ def _summary(kind: str, edit: Edit) -> str:
     sources = {owner for _, owner, _ in edit.moves}
     whose = " and ".join(edit.names[person_id] for person_id in sorted(sources))
     to = " and ".join(edit.names[to] for to in sorted({to for _, _, to in edit.moves}))
-    faces_moved = f"{len(edit.moves)} face{'s' if len(edit.moves) > 1 else ''}"
-    return f"{'split' if kind == 'split' else 'moved'} {faces_moved} of {whose} to {to}"
+    moved = counted(len(edit.moves), "face")
+    return f"{'split' if kind == 'split' else 'moved'} {moved} of {whose} to {to}"

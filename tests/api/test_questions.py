@@ -118,6 +118,23 @@ def test_verify_compares_a_photo_with_a_photo_and_with_a_person(
     assert both.status_code == 422
 
 
+def test_verify_names_the_field_that_says_which_of_several_faces_is_meant(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    one, two = ("a.png", paint(RED, seed=9)), ("b.png", paint(RED, BLUE, seed=8))
+    for files, field in (
+        ({"photo": two, "other": one}, "face"),
+        ({"photo": one, "other": two}, "other_face"),
+    ):
+        refused = client.post("/v1/verify", files=files)
+        assert (refused.status_code, refused.json()["code"]) == (422, "several-faces")
+        assert "b.png: 2 faces were found" in refused.json()["detail"]
+        assert f"`{field}`" in refused.json()["detail"]
+        assert "--" not in refused.json()["detail"]
+        meant = client.post("/v1/verify", files=files, data={field: "1"})
+        assert meant.json()["same"] is True
+
+
 def test_a_person_without_photos_is_nobody_to_compare_with(
     client: TestClient, people: dict[str, int]
 ) -> None:

@@ -28,7 +28,7 @@ from retrieval.collection.documents import (
     IdentificationDocument,
     VerificationDocument,
 )
-from retrieval.errors import SettingInvalid
+from retrieval.errors import SettingInvalid, SeveralFaces
 from retrieval.values import Detail, Source
 
 routes = router("questions")
@@ -186,7 +186,12 @@ async def verify(
     against = await photo_source(other) if other is not None else person or ""
 
     def work() -> VerificationDocument:
-        verdict = service.verify(source, against, face, other_face)
+        try:
+            verdict = service.verify(source, against, face, other_face)
+        except SeveralFaces as error:
+            raise SeveralFaces(
+                f"{error} Send its number as `face`, or as `other_face` where it is of `other`."
+            ) from error
         document = verdict.document()
         context.catalogue.audit.record(
             [_asked(caller, service, "verify", source, document, verdict)]
