@@ -98,7 +98,7 @@ class PeopleGone:
             left.append(_still_open(wait_s))
         found = Traces((), ())
         try:
-            found, sought = proven(service, home, sought, rest_s)
+            found, sought = service.steadily(lambda _: proven(service, home, sought, rest_s))
         except StoreError as error:
             left.append(f"{error} Files were not searched to the end")
         mentions = service.catalogue.mentions_of(erased.names)
@@ -202,7 +202,8 @@ def forget(
     people = [service.person(who)] if isinstance(who, str | Person) else list(who)
     catalogue, collection = service.catalogue, service.collection
     faces = [face.id for each in people for face in catalogue.faces_of(each.id)]
-    sought = sought_of(service, faces, [person.id for person in people])
+    owners = [person.id for person in people]
+    sought = service.steadily(lambda _: sought_of(service, faces, owners))
     # Before the deletion: who is enrolled under the name afterwards keeps what their run left.
     runs = catalogue.runs.of_collection(collection.name)
     unfinished = catalogue.begin_erasure(collection.id)

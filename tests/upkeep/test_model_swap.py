@@ -19,11 +19,14 @@ import numpy as np
 import pytest
 
 from retrieval.building import build_service, other_model
+from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.models.other_model_rows import OtherModel
 from retrieval.catalogue.models.other_models import OtherModels
+from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.answers import GalleryState, PhotoAnswer
 from retrieval.collection.enrolments import EnrolItem
 from retrieval.errors import NotFound, SettingInvalid, SwapIncomplete
+from retrieval.index.gallery import Gallery
 from retrieval.people.deletions import forget_with_receipt
 from retrieval.people.strangers import list_groups
 from retrieval.service import Service
@@ -463,6 +466,41 @@ def test_a_deleted_person_leaves_no_bytes_in_either_model(
     switch(service)
     assert service.state().people == PEOPLE - 1
     assert service.gallery.check().sound
+
+
+class Switching:
+    """The parts of a service whose model somebody else changes just when its index is made."""
+
+    def __init__(self, parts: Any, by: Service) -> None:
+        self._parts, self._by, self._waits = parts, by, True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parts, name)
+
+    def active_model(self, catalogue: Catalogue, *given: Any) -> ActiveModel:
+        return ActiveModel(catalogue, self, *given)  # type: ignore[arg-type]
+
+    def gallery(self, *given: Any) -> Gallery:
+        found: Gallery = self._parts.gallery(*given)
+        if self._waits:
+            self._waits = False
+            switch(self._by)
+        return found
+
+
+def test_a_person_is_deleted_while_the_model_changes(
+    service: Service, settings: Settings, faces: list[EnrolItem]
+) -> None:
+    enrol(service, faces)
+    other = embed(service)
+    parts = Switching(service._parts, service)
+    with Service(
+        Catalogue.open(settings.home / "catalogue.db"), parts, service.collection_name
+    ) as another:
+        receipt = forget_with_receipt(another, "s1", settings.home)
+    assert receipt.clean, receipt.summary
+    assert service.state().people == PEOPLE - 1
+    assert service.active_model.collection.fingerprint == other
 
 
 @pytest.mark.parametrize("mended_by", ["deletion", "drop"])
