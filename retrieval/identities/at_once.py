@@ -14,6 +14,8 @@ from retrieval.identities.decide import decide
 from retrieval.protocols import PeopleHits
 from retrieval.values import Decision, Floats, Gate, Ints
 
+Stays = Sequence[tuple[float, float]]  # from and to which second, in order
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Times:
@@ -22,10 +24,12 @@ class Times:
     Attributes:
         first, last: (n,) float32, seconds of the video; 0 of a face in a photo, which is seen as
             long as all others of that photo.
+        stays: of each face from and to which second it was seen, where that is known more exactly.
     """
 
     first: Floats
     last: Floats
+    stays: Sequence[Stays] | None = None
 
     @classmethod
     def of_photos(cls, count: int) -> "Times":
@@ -35,12 +39,28 @@ class Times:
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Times":
         """Only the given rows, in their order."""
-        return Times(self.first[rows], self.last[rows])
+        stays = None if self.stays is None else [self.stays[row] for row in rows.tolist()]
+        return Times(self.first[rows], self.last[rows], stays)
 
     def overlap(self, row: int, rows: Ints) -> npt.NDArray[np.bool_]:
         """Which of `rows`, of the same photo or video, were seen while `row` was."""
         both = (self.first[rows] <= self.last[row]) & (self.last[rows] >= self.first[row])
+        if self.stays is not None:
+            both &= [at_once(self.stays[row], self.stays[other]) for other in rows.tolist()]
         return np.asarray(both, bool)
+
+
+def at_once(these: Stays, those: Stays) -> bool:
+    """Whether two, by their stays in order, were ever seen at once."""
+    mine = other = 0
+    while mine < len(these) and other < len(those):
+        if max(these[mine][0], those[other][0]) <= min(these[mine][1], those[other][1]):
+            return True
+        if these[mine][1] < those[other][1]:
+            mine += 1
+        else:
+            other += 1
+    return False
 
 
 def moments(photos: Ints, times: Times) -> csr_matrix:
@@ -104,15 +124,10 @@ def decide_stays(
 
 
 def _clashing(rows: Ints, times: Times) -> list[Ints]:
-    """Groups of rows whose stays overlap one after the other."""
-    order = rows[np.argsort(times.first[rows], kind="stable")]
+    """Groups of rows of which each was seen at once with another of its group."""
     groups: list[list[int]] = []
-    until = -np.inf
-    for row in order.tolist():
-        if groups and times.first[row] <= until:
-            groups[-1].append(row)
-        else:
-            groups.append([row])
-            until = -np.inf
-        until = max(until, float(times.last[row]))
+    for row in rows[np.argsort(times.first[rows], kind="stable")].tolist():
+        met = [group for group in groups if times.overlap(row, np.array(group, np.int64)).any()]
+        groups = [group for group in groups if group not in met]
+        groups.append([*(each for group in met for each in group), row])
     return [np.array(group, np.int64) for group in groups if len(group) > 1]

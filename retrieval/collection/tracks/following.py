@@ -47,6 +47,7 @@ class Follower:
         self._pictures, self._paths, self._sides = pictures, paths, sides
         self.tracks: dict[int, Track] = {}
         self.looks: list[Look] = []
+        self._second = 0.0  # of the last look
 
     def look(self, frames: Sequence[Frame], pipeline: Pipeline) -> list[list[Track]]:
         """Find the faces of the next frames and put them on tracks; see `step`.
@@ -92,13 +93,15 @@ class Follower:
         place = dict(zip(rows.tolist(), range(len(rows)), strict=True))
         if self._paths:
             self.looks.append(Look(frame.second, frame.cut_at))
+        before, self._second = self._second, frame.second
         found = []
         for row, number in enumerate(labels.tolist()):
             track = self.tracks.get(number)
             if track is None:
                 track = Track(number, [(frame.second, frame.second)])
+                track.elsewhere = self._tracker.elsewhere.get(number, frozenset())
                 self.tracks[number] = track
-            track.go_on(frame.second)
+            track.go_on(frame.second, before)
             if row in place:
                 one = faces.take(np.array([place[row]], np.intp))
                 self._keep(track, frame, float(worth[row]), one)
@@ -185,8 +188,9 @@ def _next_batch(frames: Iterator[Frame]) -> list[Frame]:
 def kept(tracks: Sequence[Track], rule: TrackRule, looked: int = LEAST_SEEN) -> list[Track]:
     """The tracks that count, in the order in which they began, those of one person's stays as one.
 
-    What a frame could not tell, whole tracks can: two that follow each other within `KEPT_S`, and
-    are as alike as a search asks for, are one; the most alike first. Where fewer frames were looked
+    What a frame could not tell, whole tracks can: two that follow each other within `KEPT_S`, or of
+    which one lies between two stays of the other, and are as alike as a search asks for, are one;
+    the most alike first. Where fewer frames were looked
     at than a track needs, as in a video of one picture, one that was seen in all of them counts.
     """
     least = min(LEAST_SEEN, looked)
@@ -200,14 +204,16 @@ def kept(tracks: Sequence[Track], rule: TrackRule, looked: int = LEAST_SEEN) -> 
     taken: set[Track] = set()
 
     def best_after(row: int) -> tuple[float, int]:
-        """Whom a track goes on as, of those that begin when it has ended: cosine and row."""
-        start, end = np.searchsorted(first, [last[row], last[row] + KEPT_S], side="right")
-        later = [n for n in range(int(start), int(end)) if clear[n] not in taken]
-        if not later:
-            return -1.0, -1
-        cosines = vectors[later] @ vectors[row]
-        most = int(cosines.argmax())
-        return float(cosines[most]), later[most]
+        """Whom a track goes on as, of those that begin after it: cosine and row."""
+        end = int(np.searchsorted(first, last[row] + KEPT_S, side="right"))
+        cosines = vectors[row + 1 : end] @ vectors[row]
+        for place in np.argsort(-cosines).tolist():
+            later = clear[row + 1 + place]
+            if cosines[place] < rule.same:
+                break
+            if later not in taken and clear[row].may_take(later):
+                return float(cosines[place]), row + 1 + place
+        return -1.0, -1
 
     goes_on = [best_after(row) for row in range(len(clear))]
     while True:
@@ -223,7 +229,7 @@ def kept(tracks: Sequence[Track], rule: TrackRule, looked: int = LEAST_SEEN) -> 
             if each == row or onto in (row, other):
                 goes_on[each] = best_after(each)
         # Those before it whose best was somebody else may like it better now.
-        for each in np.flatnonzero((last < first[row]) & (last + KEPT_S >= first[row])).tolist():
+        for each in np.flatnonzero(last[:row] + KEPT_S >= first[row]).tolist():
             if clear[each] not in taken:
                 goes_on[each] = best_after(each)
 

@@ -6,10 +6,12 @@ than a short one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 import numpy as np
 
 from retrieval.collection.tracks.tracker import unit
+from retrieval.identities.at_once import at_once
 from retrieval.values import Faces, Floats
 
 BEST = 12  # frames of a track that decide whose it is
@@ -80,44 +82,57 @@ class Track:
 
     Attributes:
         number: from 0, in the order in which tracks began.
-        spans: from and to which second it was seen, in order.
+        stays: from and to which second it was seen in each look, in order.
         seen: in how many frames.
         best: the frames that decide, best first, `BEST` at most.
         path: (second, box xywh) of each frame, where that is kept.
         taken: numbers of later tracks of the same person that it goes on with.
+        elsewhere: numbers of the tracks that were seen too far away for it to go on with them.
         folded: what its best frames say together, where no more is kept of them than the best.
     """
 
     number: int
-    spans: list[tuple[float, float]]
+    stays: list[tuple[float, float]]
     seen: int = 0
     best: list[Sighted] = field(default_factory=list)
     path: list[tuple[float, Floats]] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
+    elsewhere: frozenset[int] = frozenset()
     folded: Together | None = None
 
     @property
     def first(self) -> float:
         """Second at which it was seen first."""
-        return self.spans[0][0]
+        return self.stays[0][0]
 
     @property
     def last(self) -> float:
         """Second at which it was seen last."""
-        return self.spans[-1][1]
+        return self.stays[-1][1]
 
     def counts(self, least: int = LEAST_SEEN) -> bool:
         """Whether it was seen often enough; one without a vector is a part of somebody's other."""
         return self.seen >= least and bool(self.best)
 
-    def go_on(self, second: float) -> None:
-        """It is seen in another frame."""
+    @property
+    def spans(self) -> list[tuple[float, float]]:
+        """Its stays as they are told: as one where it was unseen for less than `SPLIT_S`."""
+        told = self.stays[:1]
+        for start, end in self.stays[1:]:
+            if start - told[-1][1] > SPLIT_S:
+                told.append((start, end))
+            else:
+                told[-1] = (told[-1][0], end)
+        return told
+
+    def go_on(self, second: float, before: float) -> None:
+        """It is seen in another frame; `before`: when was looked last before that."""
         self.seen += 1
-        start, end = self.spans[-1]
-        if second - end > SPLIT_S:
-            self.spans.append((second, second))
+        start, end = self.stays[-1]
+        if end < before:
+            self.stays.append((second, second))
         else:
-            self.spans[-1] = (start, second)
+            self.stays[-1] = (start, second)
 
     def add(self, sighted: Sighted) -> None:
         """Keep a face with its vector, if it is one of the best."""
@@ -136,13 +151,20 @@ class Track:
         del self.best[1:]
 
     def take(self, later: "Track") -> None:
-        """Go on with a later track of the same person."""
+        """Go on with a later track of the same person, which may lie between two of its stays."""
         self.taken += [later.number, *later.taken]
+        self.elsewhere |= later.elsewhere
         self.seen += later.seen
-        self.spans += later.spans
-        self.path += later.path
+        self.stays = sorted([*self.stays, *later.stays])
+        self.path = sorted([*self.path, *later.path], key=itemgetter(0))
         self.folded = self.together.also(later.together)
         self.best = [max(self.best[0], later.best[0], key=lambda each: each.worth)]
+
+    def may_take(self, later: "Track") -> bool:
+        """Whether a later track can be the same person: never seen at once, nor too far away."""
+        if not later.elsewhere.isdisjoint([self.number, *self.taken]):
+            return False
+        return not at_once(self.stays, later.stays)
 
     @property
     def agreement(self) -> float:

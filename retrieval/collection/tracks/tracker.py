@@ -28,6 +28,7 @@ _FIRM = 0.6  # overlap that is as good as certain
 _FADES = 0.7  # share of its nearness that a face loses which is not seen for FOLLOWED_S
 _REACH = 1.0  # of a face's own size in FOLLOWED_S: it may move on so far, beside its velocity
 _LEAP, _LEAP_RATIO = 2.5, 0.8  # sizes of a face from look to look, if it keeps its size
+_LEAP_S = 0.4  # in which nobody comes farther than a leap from where they were expected
 _AWAY = 0.05  # of the time for which a camera looks elsewhere counts as time in which one goes away
 _LEAST_NEAR = 0.3  # weight of the vectors' cosine where a face cannot be compared well
 _RECENT = 12  # vectors of a track that a new one is compared with the mean of
@@ -161,13 +162,19 @@ def unit(vector: npt.NDArray[np.floating[Any]]) -> Floats:
 
 
 class Tracker:
-    """Follows the faces of one video or camera, frame by frame."""
+    """Follows the faces of one video or camera, frame by frame.
+
+    Attributes:
+        elsewhere: of the tracks that began in the last step, those that had just been seen too far
+            away to be the same face.
+    """
 
     def __init__(self, rule: TrackRule) -> None:
         self._rule = rule
         self._lines: list[_Line] = []
         self._count, self._second = 0, 0.0
         self._gone: list[int] = []  # not told yet
+        self.elsewhere: dict[int, frozenset[int]] = {}
 
     def step(
         self,
@@ -203,13 +210,19 @@ class Tracker:
         for line in self._lines:
             line.carry(moved, second - before, size)
         labels = np.full(len(boxes), -1, np.int64)
-        score = self._scores(second, boxes, vectors, weights > 0, clear)
+        score, far = self._scores(second, boxes, vectors, weights > 0, clear)
         if score.size:
             rows, columns = linear_sum_assignment(-score)
             for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
                 if score[row, column] > 0:
                     labels[column] = self._lines[row].number
         self._leap(before, boxes, vectors, labels)
+        numbers = np.array([line.number for line in self._lines], np.int64)
+        self.elsewhere = {
+            self._count + n: frozenset(numbers[far[:, face]].tolist())
+            for n, face in enumerate(np.flatnonzero(labels < 0).tolist())
+            if far.size
+        }
         lines = {line.number: line for line in self._lines}
         for face in range(len(boxes)):
             if labels[face] < 0:
@@ -262,10 +275,15 @@ class Tracker:
         vectors: Vectors,
         usable: npt.NDArray[np.bool_],
         clear: npt.NDArray[np.bool_],
-    ) -> Floats:
-        """(tracks, faces): how well each face goes on each track; 0 where it cannot."""
+    ) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """(tracks, faces) each: how well a face goes on a track, 0 where it cannot; which are far.
+
+        Far is what nobody comes to in that time, where others go on in their places: no cut and no
+        motion of the camera can have been missed then.
+        """
         if not self._lines or not len(boxes):
-            return np.zeros((0, 0), np.float32)
+            return np.zeros((0, 0), np.float32), np.zeros((0, 0), bool)
+        rule = self._rule
         expected = np.stack([line.motion.expected(second) for line in self._lines])
         unseen = np.array([line.unseen(second) for line in self._lines], np.float32)
         placed = np.array([line.placed for line in self._lines]) & (unseen <= FOLLOWED_S)
@@ -277,9 +295,19 @@ class Tracker:
         )
         alike = means @ vectors.T
         comparable = known[:, None] & usable[None, :]
+        beside = _beside(near, alike, comparable, rule)
+        last = np.stack([line.motion.box for line in self._lines])
+        apart = np.minimum(distances(expected, boxes)[0], distances(last, boxes)[0])
+        reach = _LEAP * np.maximum(unseen / _LEAP_S, 1)
+        goes_on = beside.any(axis=0)
+        others = goes_on.sum() - goes_on > 0
+        surely = alike >= (1 + rule.same) / 2
+        far = placed[:, None] & (apart > reach[:, None]) & others[None, :] & ~surely
         both_clear = np.array([line.clear for line in self._lines])[:, None] & clear[None, :]
-        same = both_clear & (alike >= self._rule.same)
-        return _joined(near, alike, comparable, same, self._rule)
+        same = both_clear & (alike >= rule.same) & ~far
+        liking = np.clip((alike - rule.unlike) / max(1 - rule.unlike, 1e-6), 0, 1)
+        score = np.where(comparable, liking, _LEAST_NEAR * near) + 0.5 * near + 1e-3
+        return np.asarray(np.where(same | beside, score, 0), np.float32), far
 
 
 def nearness(expected: Floats, boxes: Floats) -> Floats:
@@ -301,17 +329,10 @@ def distances(expected: Floats, boxes: Floats) -> tuple[Floats, Floats]:
     return np.asarray(apart, np.float32), np.asarray(ratio, np.float32)
 
 
-def _joined(
-    near: Floats,
-    alike: Floats,
-    comparable: npt.NDArray[np.bool_],
-    same: npt.NDArray[np.bool_],
-    rule: TrackRule,
-) -> Floats:
-    """Position and vector as one number; what one of them forbids is 0."""
-    liking = np.clip((alike - rule.unlike) / max(1 - rule.unlike, 1e-6), 0, 1)
+def _beside(
+    near: Floats, alike: Floats, comparable: npt.NDArray[np.bool_], rule: TrackRule
+) -> npt.NDArray[np.bool_]:
+    """(tracks, faces): which face is where a track is expected, and not unlike it."""
     firm = np.clip((near - NEAR) / (_FIRM - NEAR), 0, 1)  # how little the vectors must agree
     needed = rule.alike - (rule.alike - rule.unlike) * firm
-    beside = (near >= NEAR) & (~comparable | (alike >= needed))
-    score = np.where(comparable, liking, _LEAST_NEAR * near) + 0.5 * near + 1e-3
-    return np.asarray(np.where(same | beside, score, 0), np.float32)
+    return np.asarray((near >= NEAR) & (~comparable | (alike >= needed)), bool)

@@ -13,9 +13,11 @@ from retrieval.collection.enrolments import EnrolItem
 from retrieval.collection.tracks.drawing import timeline
 from retrieval.collection.tracks.identifying import follow
 from retrieval.collection.tracks.track import BEST
+from retrieval.identities.at_once import Times, decide_stays
+from retrieval.protocols import PeopleHits
 from retrieval.scoring.rule import AGREEMENT_POWER
 from retrieval.settings import Settings
-from retrieval.values import Source
+from retrieval.values import Gate, Source
 from tests.api.painted import BLUE, GREEN, RED, paint, painted_service
 from tests.made_videos import squares, write_video
 
@@ -77,6 +79,17 @@ def test_two_who_look_like_one_person_at_once_are_not_both_named(service, tmp_pa
     answer = service.identify_video(Source("twins.mp4", video))
     assert sorted(track.face.person or "" for track in answer.tracks) == ["", "Red"]
     assert {track.face.decision for track in answer.tracks} == {"match", "ambiguous"}
+
+
+def test_a_person_whose_tracks_alternate_from_cut_to_cut_is_named_in_each():
+    """Two tracks of one person, never seen at once, though one lies within the other."""
+    people, score = np.array([[7], [7]], np.int64), np.float32([[0.9], [0.85]])
+    hits = PeopleHits(people, score, people, score, score)
+    first, last = np.float32([0, 3]), np.float32([9, 5])
+    gate = Gate(0.8, 0.0, "test")
+    for stays, named in (([[(0, 2), (6, 9)], [(3, 5)]], [7, 7]), (None, [7, None])):
+        found = decide_stays(hits, (None, None), gate, Times(first, last, stays))
+        assert [each.person_id for each in found] == named
 
 
 def test_three_who_are_too_small_to_be_compared_keep_their_tracks_while_the_camera_moves(tmp_path):

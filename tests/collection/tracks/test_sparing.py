@@ -92,6 +92,31 @@ def test_stays_that_follow_each_other_are_one_track_and_others_are_not():
     assert all(len(track.best) <= BEST for track in found)
 
 
+def interleaved():
+    """Somebody is seen, looks otherwise behind a cut, and is seen as before behind another."""
+    follower = Follower(TrackRule(same=0.95, alike=0.9, unlike=0.85), pictures=False)
+    before, between = [1, 0, 0], [0.9, 0.436, 0]
+    for second, look in ((0, before), (5, between), (10, before)):
+        stays(follower, look, second)
+    assert len(follower.tracks) == 2
+    return follower
+
+
+def test_a_stay_between_two_of_another_track_is_the_same_persons():
+    (track,) = kept(list(interleaved().tracks.values()), RULE)
+    assert [round(start) for start, _ in track.spans] == [0, 5, 10]
+
+
+def test_whoever_was_seen_at_once_or_too_far_away_is_no_stay_between_two_others():
+    both = faces([[1, 0, 0], [0.9, 0.436, 0]])
+    follower = interleaved()
+    follower.step(Frame(0, 20, NOTHING, 20), both.detections, np.array([0, 1]), both)
+    assert len(kept(list(follower.tracks.values()), RULE)) == 2
+    follower = interleaved()
+    follower.tracks[1].elsewhere = frozenset([0])
+    assert len(kept(list(follower.tracks.values()), RULE)) == 2
+
+
 def test_a_stay_in_the_dark_is_no_part_of_another_for_one_frame_that_is_clear():
     follower = Follower(TrackRule(same=2, alike=-1, unlike=-1), pictures=False)
     for second, scores in ((0, (0.7, 0.86, 0.75)), (5, (0.9, 0.9, 0.9)), (10, (0.9, 0.7, 0.9))):

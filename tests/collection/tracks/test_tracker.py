@@ -1,6 +1,7 @@
 """Faces go on tracks by where they are and by whom they look like."""
 
 import numpy as np
+import pytest
 
 from retrieval.collection.tracks.tracker import Tracker, TrackRule
 from retrieval.photos.camera_motion import STANDS
@@ -56,6 +57,36 @@ def test_somebody_who_comes_back_is_known_again_by_the_vector():
         step(tracker, n)
     assert step(tracker, 10, (1, 500, 100), (2, 0, 0)) == [0, 1]
     assert step(tracker, 40, (1, 500, 100)) == [2]  # after too long
+
+
+def alike(who, other, cosine):
+    """A vector so like one person's, and otherwise another's."""
+    rest = person(other) - person(other) @ person(who) * person(who)
+    return cosine * person(who) + np.sqrt(1 - cosine**2) * rest / np.linalg.norm(rest)
+
+
+@pytest.mark.parametrize(
+    ("cosine", "others", "moved", "number"),
+    [
+        (0.85, True, STANDS, 2),  # four sizes on in a fifth of a second: somebody else
+        (0.98, True, STANDS, 0),  # beyond doubt the same
+        (0.85, False, STANDS, 0),  # nobody else shows that the scene goes on
+        (0.85, True, None, 0),  # it does not
+    ],
+)
+def test_whoever_appears_too_far_away_as_somebody_alike_goes_is_somebody_new(
+    cosine, others, moved, number
+):
+    tracker = Tracker(RULE)
+    for n in range(4):
+        beside = [(2, 600, 300)] if others else []
+        step(tracker, n / 5, (1, 0, 0), *beside)
+    boxes = [[250, 0, 50, 60]] + [[600, 300, 50, 60]] * others
+    vectors = np.float32([alike(1, 3, cosine), person(2)][: len(boxes)])
+    ones, sure = np.ones(len(boxes), np.float32), np.ones(len(boxes), bool)
+    seen = tracker.step(0.8, np.float32(boxes), vectors, ones, sure, size=SIZE, moved=moved)
+    assert seen.tolist() == [number, 1][: len(boxes)]
+    assert tracker.elsewhere == ({2: {0, 1}} if number == 2 else {})
 
 
 def test_blurred_faces_are_not_known_again_by_vectors_that_are_all_alike():
