@@ -12,6 +12,7 @@ from retrieval.errors import StoreError
 if TYPE_CHECKING:
     from retrieval.catalogue.catalogue import Catalogue
     from retrieval.collection.answers import GalleryState, PhotoAnswer
+    from retrieval.collection.tracks.answers import VideoAnswer
     from retrieval.settings import Settings
 
 _OF_NO_COLLECTION = ("keys", "users", "backup", "restore", "catalogue")
@@ -54,7 +55,10 @@ def note(catalogue: "Catalogue", entries: Iterable[AuditEntry]) -> None:
 
 
 def asked(
-    action: str, answers: Iterable["PhotoAnswer"], state: "GalleryState", threshold: float | None
+    action: str,
+    answers: "Iterable[PhotoAnswer | VideoAnswer]",
+    state: "GalleryState",
+    threshold: float | None,
 ) -> Iterator[AuditEntry]:
     """What `identify` was asked, and answered."""
     from retrieval.collection.questions import identified

@@ -15,6 +15,8 @@ from retrieval.values import Location, counted
 if TYPE_CHECKING:
     from PIL import Image
 
+    from retrieval.collection.tracks.answers import VideoAnswer
+
 _SIDE_PX = 160  # of a face on a contact sheet
 _ACROSS, _DOWN = 8, 6
 _LABEL_PX = 34  # below a face: who it is, and of which photo
@@ -70,6 +72,14 @@ def crops_of(
     pictures = cut(photo.pixels, np.array(boxes, np.float32) * scale, side_px=2 * _SIDE_PX)
     for number, (picture, who) in enumerate(zip(pictures, told, strict=True), 1):
         yield Crop(str(path), number, who, picture)
+
+
+def crops_of_tracks(answers: "Iterable[VideoAnswer]") -> Iterator[Crop]:
+    """The best face of each track of videos."""
+    for answer in answers:
+        for number, track in enumerate(answer.tracks, 1):
+            told = track.face.person or track.face.decision.value
+            yield Crop(answer.video, number, told, track.picture)
 
 
 def write_crops(run: Run, crops: Iterable[Crop], folder: Path) -> None:

@@ -1,13 +1,14 @@
 """`identify`, `verify`: who is in a photo."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cli.auditing import asked, note
-from cli.crops import Crop, crops_of, write_crops
+from cli.crops import Crop, crops_of, crops_of_tracks, write_crops
 from cli.face_words import remarks, words_of
 from cli.identify_queued import ask_queued, check_files
 from cli.options import Queue, Run, Writes, command, tell_passed
@@ -44,7 +45,9 @@ Photos = Annotated[
 Crops = Annotated[
     Path | None,
     typer.Option(
-        "--crops", metavar="DIR", help="Write a picture of each face here, and contact sheets."
+        "--crops",
+        metavar="DIR",
+        help="Write a picture of each face here, of a video of each track, and contact sheets.",
     ),
     Writes.FOLDER,
 ]
@@ -138,7 +141,10 @@ def identify(
         answers = _identified(run, service, paths, threshold, liveness=liveness)
         state = service.state()
         note(service.catalogue, asked(run.action, answers, state, threshold))
-        seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
+        seen = []
+        for video in identify_videos(run, service, videos, threshold, paths=draw is not None):
+            note(service.catalogue, asked(run.action, [video], state, threshold))
+            seen.append(video)
     _write_tables(run, answers, seen, out, rejects)
     if draw is not None:
         for picture in [
@@ -147,7 +153,7 @@ def identify(
         ]:
             run.remark(f"wrote {picture}")
     if crops is not None:
-        write_crops(run, _crops(run, answers, paths), crops)
+        write_crops(run, chain(_crops(run, answers, paths), crops_of_tracks(seen)), crops)
     run.rejected = any(a.error for a in answers) or any(a.error for a in seen)
     documents = [answer.document() for answer in seen]
 

@@ -1,19 +1,23 @@
-"""What the audit log holds of a question who is in photos: of command line and HTTP alike."""
+"""What the audit log holds of a question who is in photos and videos, however it is asked."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from retrieval.catalogue.http.audit import AuditEntry
 from retrieval.collection.answers import GalleryState, PhotoAnswer
 
+if TYPE_CHECKING:
+    from retrieval.collection.tracks.answers import VideoAnswer
+
 
 def identified(
     asked: AuditEntry,
-    answers: Iterable[PhotoAnswer],
+    answers: "Iterable[PhotoAnswer | VideoAnswer]",
     state: GalleryState,
     threshold: float | None,
 ) -> Iterator[AuditEntry]:
-    """An entry per photo.
+    """An entry per photo or video.
 
     Args:
         asked: who asks, and what that is called.

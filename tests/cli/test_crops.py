@@ -1,13 +1,16 @@
 """`--crops`, `--out`, `--rejects` and `--queue` of `identify` and `search`, as an office asks."""
 
+from hashlib import sha256
 from pathlib import Path
 from shutil import copy
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from retrieval.files.tables import read_rows
 from tests.cli.running import document, rollcall
+from tests.made_videos import write_video
 
 
 @pytest.fixture
@@ -36,6 +39,25 @@ def test_identify_cuts_each_face_out_and_lays_them_on_a_sheet(
         assert face.size == (320, 320)
     with Image.open(crops / "contact-sheet-1.jpg") as sheet:
         assert sheet.width == 160 * min(len(faces), 8)
+
+
+def test_identify_of_a_video_cuts_each_track_out_and_is_written_down(
+    home: Path, asked: Path, tmp_path: Path
+) -> None:
+    with Image.open(asked / "grace.jpg") as photo:
+        frame = np.asarray(photo.convert("RGB").resize((480, 480)))
+    write_video(asked / "below" / "walk.mp4", [np.roll(frame, n, 1) for n in range(0, 20, 4)])
+    crops = tmp_path / "crops"
+    told = rollcall(home, "identify", asked / "below" / "walk.mp4", "--crops", crops)
+    assert told.exit_code == 0, told.output
+    assert {path.name for path in crops.iterdir()} == {
+        "walk-1-Grace_Hopper.jpg",
+        "contact-sheet-1.jpg",
+    }
+    asked_of = document(rollcall(home, "audit", "--json"))["entries"][0]
+    assert asked_of["action"] == "identify"
+    assert [face["person"] for face in asked_of["answer"]["faces"]] == ["Grace Hopper"]
+    assert asked_of["photo"] == sha256((asked / "below" / "walk.mp4").read_bytes()).hexdigest()
 
 
 def test_search_takes_folders_and_says_who_with_number_and_id(

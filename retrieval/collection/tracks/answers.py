@@ -126,6 +126,11 @@ class VideoAnswer:
     looks: tuple[Look, ...] = field(default=(), repr=False)
     turned: int = 0
 
+    @property
+    def faces(self) -> tuple[FaceAnswer, ...]:
+        """Whose each track is."""
+        return tuple(track.face for track in self.tracks)
+
     def people(self) -> list[Stay]:
         """Everybody who was named, with from when to when, in the order in which they came."""
         numbers: dict[str, list[int]] = {}
