@@ -22,7 +22,7 @@ from typer.exceptions import TyperException
 
 from cli.hints import as_typed
 from cli.progress import Advance, bar, lines
-from cli.reporting import Warnings, as_json, harmless, report, report_fault
+from cli.reporting import Warnings, as_json, harmless, report, report_fault, was_stopped
 from retrieval.errors import RollcallError, SettingInvalid, StoreError, StoreFull
 from retrieval.files.logs import log_to, note_end
 from retrieval.files.private import UMASK
@@ -325,6 +325,9 @@ def _run(
     except (typer.Exit, typer.Abort, TyperException):
         raise
     except Exception as error:  # noqa: BLE001  # a script must tell a fault from rejected photos
+        if was_stopped(error):
+            sys.stderr.write("Stopped.\n")
+            raise typer.Exit(130) from None
         report_fault(error, shared["json"])
         note_end(typed, f"{type(error).__name__}, a fault", _OWN_FAULT)
         raise typer.Exit(_OWN_FAULT) from None

@@ -48,6 +48,13 @@ def report_fault(error: Exception, json_wanted: bool) -> None:
     sys.stderr.write("This is a fault of Rollcall. Please report it with the lines above.\n")
 
 
+def was_stopped(error: BaseException | None) -> bool:
+    """Whether an error is what a library made of Ctrl-C, as one that is being imported does."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def as_json(document: "Mapping[str, Any] | DataclassInstance") -> str:
     """JSON as RFC 8259 has it: a number that is none, as a rate of nothing would be, is null."""
     return json.dumps(_finite(document), ensure_ascii=False, indent=2, allow_nan=False)

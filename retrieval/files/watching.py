@@ -21,6 +21,7 @@ from typing import Any
 from retrieval.errors import DataInvalid, SettingInvalid
 from retrieval.files.output import cannot_write
 from retrieval.files.private import make_folder, open_text
+from retrieval.files.writers import has_writer
 
 SETTLED_S = 2.0  # without a change: most programs that write pause for less
 # Empty files, and those that a program holds open, are waited for so long (in `settled_s`, but a
@@ -295,9 +296,13 @@ class _Changes:
                 one.join(5)
 
     def is_written(self, path: Path) -> bool:
-        """Whether a program has changed a file and not closed it yet, where the system tells."""
+        """Whether a program has a file open to write it, where the system tells.
+
+        What it says of changes tells nothing of a file that was begun before they were heard of.
+        """
         with self._lock:
-            return path in self._written
+            changed = path in self._written
+        return changed or has_writer(path)
 
     def note(self, what: str, is_folder: bool, *paths: Path) -> None:
         """A file was changed; of a folder it is not known which files came with it."""

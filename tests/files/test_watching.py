@@ -121,6 +121,26 @@ def test_a_file_that_is_held_open_is_not_taken_however_long_its_writer_pauses(tm
         given.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell who writes")
+def test_a_file_that_was_begun_before_it_is_watched_is_not_taken_until_it_is_closed(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    command = [sys.executable, "-c", HOLDER, str(folder / "slow.jpg")]
+    with (
+        closing(Taken(tmp_path / "list.jsonl")) as taken,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer,
+    ):
+        writer.stdout.readline()
+        (folder / "younger.jpg").write_bytes(b"younger")
+        given = complete(folder, taken, has_photo_ending, threading.Event(), settled_s=0.2)
+        path, mark = next(given)
+        assert path.name == "younger.jpg"
+        taken.add(path, mark)
+        writer.communicate(b"\n\n")
+        assert next(given)[0].read_bytes() == b"halfwhole"
+        given.close()
+
+
 def test_a_file_that_is_written_anew_is_taken_again(tmp_path):
     folder, listed = tmp_path / "in", tmp_path / "list.jsonl"
     folder.mkdir()

@@ -5,6 +5,8 @@ wrong with it (it cannot be reached, it stalls, it sends garbage, it goes away) 
 opened anew, after pauses that grow to `MOST_PAUSE_S`.
 """
 
+import errno
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -59,11 +61,20 @@ class Camera:
         source: a device (`/dev/video0` or its number), a URL, or a file.
         tell: is told what goes wrong, and what goes again.
         stall_s: without a picture for so long, it is opened again.
+        pauses_s: the shortest and the longest before it is opened again.
     """
 
-    def __init__(self, source: str, tell: Told, *, stall_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        source: str,
+        tell: Told,
+        *,
+        stall_s: float = 5.0,
+        pauses_s: tuple[float, float] = (FIRST_PAUSE_S, MOST_PAUSE_S),
+    ) -> None:
         self.name = shown(source)
         self._source, self._tell, self._stall_s = source, tell, stall_s
+        self._pauses_s = pauses_s
         self._is_file = is_file(source)
         self._begun = time.monotonic()
         self._changed = threading.Condition()
@@ -110,7 +121,8 @@ class Camera:
 
     def _read(self) -> None:
         av = pyav()
-        pause, well = FIRST_PAUSE_S, False
+        shortest, longest = self._pauses_s
+        pause, told = shortest, ("", 0.0)
         while not self._stopped.is_set():
             before = self.received
             try:
@@ -118,7 +130,7 @@ class Camera:
                     self._play(container)
                 why = "it ended"
             except (av.error.FFmpegError, OSError, ValueError) as error:
-                why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                why = self._why(error)
             if self._is_file:
                 if not self.received:
                     self.unreadable = no_video(self.name)
@@ -127,9 +139,24 @@ class Camera:
             if self._stopped.is_set():
                 return
             well = self.received > before
-            pause = FIRST_PAUSE_S if well else min(pause * 2, MOST_PAUSE_S)
-            self._tell(f"{self.name}: no picture ({why}); opening it again in {pause:.1f} s")
+            pause = shortest if well else min(pause * 2, longest)
+            if well or (why, pause) != told:  # not each ten seconds of a night without a network
+                often = "every" if pause == longest else "in"
+                self._tell(f"{self.name}: no picture ({why}); opening it again {often} {pause:g} s")
+            told = why, pause
             self._stopped.wait(pause)
+
+    def _why(self, error: Exception) -> str:
+        """Why there is no picture, in words of people who set cameras up."""
+        if isinstance(error, pyav().error.ExitError):
+            return "it sends nothing"
+        if getattr(error, "errno", None) == errno.EIO and not self._is_file:
+            host = urlsplit(self._source).hostname
+            try:
+                socket.getaddrinfo(host, None)
+            except OSError:
+                return f"no host is called {host}"
+        return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
     def _opened(self, av: Any) -> "InputContainer":
         source, form = self._source, None

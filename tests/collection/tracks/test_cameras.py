@@ -61,6 +61,14 @@ class LoopbackCamera:
         while time.monotonic() < until and not self._closed.wait(0.01):
             client.sendall(os.urandom(1880))
 
+    def _hang_up(self, client: socket.socket) -> None:
+        """Sends nothing at all."""
+
+    def _freeze(self, client: socket.socket) -> None:
+        """Sends all of it, and then nothing, as a camera does whose network is pulled out."""
+        client.sendall(self.stream)
+        self._closed.wait()
+
     def _stall(self, client: socket.socket) -> None:
         client.sendall(self.stream[: len(self.stream) // 3])
         self._closed.wait(GARBAGE_S + 1)
@@ -91,6 +99,45 @@ def test_a_camera_that_stalls_goes_away_and_sends_garbage_is_opened_again(servic
     assert sum("opening it again" in line for line in told) >= 3
     assert any("pictures come" in line for line in told), told
     assert [s.person for s in sightings if s.person] == ["Red"]  # once, through all of it
+
+
+def test_a_camera_that_stays_away_is_told_of_until_it_is_tried_as_rarely_as_ever():
+    camera, told = LoopbackCamera(b"", ["hang_up"] * 30), []
+    try:
+        with Camera(camera.url, told.append, pauses_s=(0.01, 0.05)):
+            deadline = time.monotonic() + 60
+            while len(camera.done) < 20 and time.monotonic() < deadline:
+                time.sleep(0.01)
+    finally:
+        camera.close()
+    assert len(camera.done) >= 20
+    assert [line.partition("opening it again ")[2] for line in told] == [
+        "in 0.02 s",
+        "in 0.04 s",
+        "every 0.05 s",
+    ]
+
+
+def test_a_camera_that_falls_silent_is_said_to_send_nothing(stream):
+    camera, told = LoopbackCamera(stream, ["freeze"]), []
+    try:
+        with Camera(camera.url, told.append, stall_s=0.5):
+            deadline = time.monotonic() + 60
+            while len(told) < 2 and time.monotonic() < deadline:
+                time.sleep(0.01)
+    finally:
+        camera.close()
+    assert "pictures come" in told[0]
+    assert "no picture (it sends nothing)" in told[1]
+
+
+def test_a_host_that_nobody_knows_is_named():
+    told: list[str] = []
+    with Camera("rtsp://no-such-door.invalid/live", told.append):
+        deadline = time.monotonic() + 60
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert "no picture (no host is called no-such-door.invalid)" in told[0]
 
 
 def test_a_sighting_begins_ends_after_the_gap_and_begins_anew(service, tmp_path):  # noqa: F811
