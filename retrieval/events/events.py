@@ -1,7 +1,7 @@
 """The events of a collection: one object for whoever adds photos, reads the roll, or judges."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from retrieval.catalogue.events.records import (
     Event,
@@ -21,7 +21,7 @@ from retrieval.events.album import add_face, photo_of, read_again
 from retrieval.events.answers import Roll
 from retrieval.events.changes import EventChanges, update, would_change
 from retrieval.events.host import Host
-from retrieval.events.intake import PhotoTaken, take, take_sighting
+from retrieval.events.intake import PhotoTaken, take, take_face, take_sighting
 from retrieval.events.presence import Presence, Sighting, presence_of, shared_photos
 from retrieval.events.shown import EventShown, Expected, Named
 from retrieval.events.verdicts import Judged, Judgement, judge
@@ -204,6 +204,13 @@ class Events:
     def add_sighting(self, event: Event, camera: str, sighting: CameraSighting) -> None:
         """Add what a camera saw, and leave the decision to `settle` or to the next roll."""
         take_sighting(self._host, event, camera, sighting)
+
+    def add_one(
+        self, event: Event, photo: Source, face: int, *, moment: datetime, key: str
+    ) -> None:
+        """Add one face of a photo, then decide the event anew as a whole; see `take_face`."""
+        take_face(self._host, event, photo, face, moment, key)
+        self.settle(event)
 
     def settle(self, event: Event) -> None:
         """Decide an event if photos came since it was decided."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from retrieval.collection.tracks.track import Track
 from retrieval.errors import FaceUnusable, InferenceFailed, PhotoError
 from retrieval.events.documents import TakenPhoto
 from retrieval.events.host import Host
+from retrieval.faces.quality import dominant
 from retrieval.photos.moments import taken_at, wall_clock
 from retrieval.photos.video_info import VideoInfo
 from retrieval.photos.videos import is_video, opened
@@ -257,6 +259,45 @@ def take_sighting(host: Host, event: Event, camera: str, sighting: Sighting) -> 
             times=[Seconds(0.0, length, best)],
             agreement=[track.agreement],
         )
+        host.catalogue.albums.add(collection.id, event.id, [new], [], collection.fingerprint)
+
+    host.steadily(work)
+
+
+def take_face(
+    host: Host, event: Event, source: Source, face: int, moment: datetime, key: str
+) -> None:
+    """Add one face of a photo, and nothing else of it: whoever stands behind is left out.
+
+    Args:
+        host: whose event it is.
+        event: which.
+        source: the photo; its name is the appearance's.
+        face: its number, as answers count.
+        moment: when it was taken.
+        key: of what is noted; what is noted already, also by another process, is passed over.
+
+    Raises:
+        PhotoError: the photo cannot be read.
+        NotFound: it has no such face (any more: the collection changed its model meanwhile).
+    """
+
+    def work(active_model: ActiveModel) -> None:
+        pictures = cut if host.keeping.thumbnails else None
+        (found,) = active_model.pipeline.process(
+            [source],
+            lambda seen: dominant(seen.detections.boxes, name=seen.name, chosen=face),
+            cut=pictures,
+        )
+        if isinstance(found, PhotoFailure):
+            raise found.error
+        new = replace(
+            _new_photo(source, source, found),
+            sha256=hashlib.sha256(key.encode()).hexdigest(),
+            location=None,
+            taken_at=wall_clock(moment),
+        )
+        collection = active_model.collection
         host.catalogue.albums.add(collection.id, event.id, [new], [], collection.fingerprint)
 
     host.steadily(work)

@@ -1,14 +1,12 @@
 """/v1/kiosk and /kiosk: a tablet at a door. Who comes is greeted, and noted once per day."""
 
-import io
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Form, Request, Response
 from fastapi import Path as InPath
-from PIL import Image
 from pydantic import BaseModel
 
 from retrieval.api.auditing import entry_of
@@ -18,19 +16,20 @@ from retrieval.api.routing import KIOSK, By, InContext, InLoadedGallery, router
 from retrieval.api.uploads import Photo, photo_source
 from retrieval.api.web.view import language_of, rendered
 from retrieval.catalogue.events.records import Event, VerdictKind
-from retrieval.collection.answers import FaceAnswer, PhotoAnswer
-from retrieval.errors import ModelMissing, NotFound, PhotoUnreadable, SettingInvalid
+from retrieval.collection.answers import PhotoAnswer
+from retrieval.errors import AlreadyExists, ModelMissing, NotFound, PhotoUnreadable, SettingInvalid
+from retrieval.events.shown import Named
 from retrieval.events.verdicts import Judgement
+from retrieval.photos.moments import wall_clock
 from retrieval.service import Service
 from retrieval.values import Source
 
 routes = router("kiosk")
 page_routes = APIRouter(include_in_schema=False)
 
-_AROUND = 2.0  # of the face's box, that is kept of a picture: nobody who stands behind
 _LARGER = 2.0  # times the area of the next face that whoever is meant has at least
 _OLDEST = timedelta(days=7)  # that a tablet may have been without a network
-_EXIF_MOMENT = 0x9003  # DateTimeOriginal
+_STAY = timedelta(minutes=2)  # that somebody stands there, who can say whether that is them
 
 SightingId = Annotated[int, InPath(ge=1, le=2**62)]
 
@@ -102,19 +101,7 @@ async def undo(
 ) -> Any:
     """Take back what was said of a sighting of today."""
 
-    def work() -> dict[str, Any]:
-        event = _day_of(service, datetime.now(UTC))
-        own = [
-            verdict
-            for verdict in service.events.history(event)
-            if verdict.appearance == sighting and verdict.undone_at is None
-        ]
-        if not own:
-            raise NotFound("Nothing was said of this sighting that could be taken back.")
-        service.events.undo(event, own[-1].act, caller.name)
-        return _shown(service, event, sighting, again=True)
-
-    return await context.pool.run(work)
+    return await context.pool.run(lambda: _undone(service, caller, sighting))
 
 
 def _noted(
@@ -136,28 +123,28 @@ def _noted(
         return {"state": "unknown", "liveness": face.liveness}
     event = _day_of(service, moment)
     before = _sighting_of(service, event, face.person_id)
-    if before is None:
-        if _refused_today(service, event, face.person_id):
-            return {"state": "refused", "liveness": face.liveness}
-        name = f"{caller.name} {moment:%H:%M:%S}.jpg"
-        list(service.events.add(event, [Source(name, _cut(service, source, face, moment))]))
-        event = service.events.find(event.id)
-        before = _sighting_of(service, event, face.person_id)
-        context.catalogue.audit.record(
-            [
-                entry_of(
-                    caller,
-                    "kiosk",
-                    service.collection.name,
-                    photo=answer.sha256,
-                    answer={"event": event.id, "sighting": before},
-                )
-            ]
-        )
-        if before is None:  # the cut picture alone was not enough
-            return {"state": "unknown", "liveness": face.liveness}
-        return _shown(service, event, before, again=False) | {"liveness": face.liveness}
-    return _shown(service, event, before, again=True) | {"liveness": face.liveness}
+    if before is not None:
+        return _shown(service, event, before, again=True) | {"liveness": face.liveness}
+    if _refused_today(service, event, face.person_id):
+        return {"state": "refused", "liveness": face.liveness}
+    photo = Source(f"{caller.name} {moment.astimezone():%H:%M:%S}.jpg", source.content)
+    key = _key(service, event, face.person_id, moment)
+    service.events.add_one(event, photo, row + 1, moment=moment, key=key)
+    event = service.events.find(event.id)
+    before = _sighting_of(service, event, face.person_id)
+    told = {"event": event.id, "sighting": before}
+    noted = entry_of(caller, "kiosk", service.collection.name, photo=answer.sha256, answer=told)
+    context.catalogue.audit.record([noted])
+    if before is None:  # beside all others of the day it is not that person
+        return {"state": "unknown", "liveness": face.liveness}
+    return _shown(service, event, before, again=False) | {"liveness": face.liveness}
+
+
+def _key(service: Service, event: Event, person: int, moment: datetime) -> str:
+    """What two tablets that see somebody at once would both note; after a refusal, another."""
+    said = service.catalogue.verdicts.of_person(service.collection.id, person)
+    refused = len(said.get(event.id, ()))
+    return f"kiosk {event.id} {person} {refused} {moment:%H:%M}"
 
 
 def _who_is_meant(answer: PhotoAnswer) -> int | None:
@@ -174,11 +161,16 @@ def _who_is_meant(answer: PhotoAnswer) -> int | None:
 def _day_of(service: Service, moment: datetime) -> Event:
     """The event of a day; made when somebody comes first."""
     day = moment.astimezone().date()
-    name = f"Kiosk {day.isoformat()}"
-    try:
+    name = _called(day)
+    with suppress(NotFound):
         return service.events.find(name)
-    except NotFound:
+    with suppress(AlreadyExists):  # another tablet was faster
         return service.events.create(name, day=day)
+    return service.events.find(name)
+
+
+def _called(day: date) -> str:
+    return f"Kiosk {day.isoformat()}"
 
 
 def _sighting_of(service: Service, event: Event, person: int) -> int | None:
@@ -197,15 +189,51 @@ def _refused_today(service: Service, event: Event, person: int) -> bool:
 
 
 def _judged(service: Service, caller: Caller, sighting: int, kind: VerdictKind) -> dict[str, Any]:
-    event = _day_of(service, datetime.now(UTC))
-    service.events.judge(event, Judgement(kind, (sighting,)), caller.name)
+    """Write down what whoever stands there says of a sighting that was just noted.
+
+    Of one of earlier it says nothing: that may have been somebody else, who is noted rightly.
+    """
+    event, named = _found(service, sighting)
+    taken = named.appearance.photo.taken_at
+    if taken is not None and wall_clock(datetime.now(UTC)) - taken <= _STAY:
+        service.events.judge(event, Judgement(kind, (sighting,)), caller.name)
+    elif kind is VerdictKind.NOT:
+        return {"state": "refused"}
     return _shown(service, event, sighting, again=True)
+
+
+def _undone(service: Service, caller: Caller, sighting: int) -> dict[str, Any]:
+    """Take back the last of what this kiosk was told of a sighting, and nothing of others."""
+    event, _ = _found(service, sighting)
+    own = [
+        verdict
+        for verdict in service.events.history(event)
+        if (verdict.appearance, verdict.judge, verdict.undone_at) == (sighting, caller.name, None)
+    ]
+    if not own:
+        raise NotFound("Nothing was said of this sighting that could be taken back.")
+    service.events.undo(event, own[-1].act, caller.name)
+    return _shown(service, event, sighting, again=True)
+
+
+def _found(service: Service, sighting: int) -> tuple[Event, Named]:
+    """A sighting of today, or of the last minutes of yesterday, and its event."""
+    for day in days_of(datetime.now(UTC)):
+        with suppress(NotFound):
+            event = service.events.find(_called(day))
+            found = service.events.appearances(event, [sighting])
+            if found:
+                return event, found[0]
+    raise NotFound("There is no such sighting today.")
+
+
+def days_of(moment: datetime) -> list[date]:
+    """The days in which somebody may have been noted who stands there at a moment."""
+    return sorted({each.astimezone().date() for each in (moment, moment - _STAY)}, reverse=True)
 
 
 def _shown(service: Service, event: Event, sighting: int, *, again: bool) -> dict[str, Any]:
     found = service.events.appearances(event, [sighting])
-    if not found:
-        raise NotFound("There is no such sighting today.")
     taken = found[0].appearance.photo.taken_at
     return {
         "state": "refused" if found[0].person is None else "seen",
@@ -226,26 +254,8 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise SettingInvalid(f"`moment` is no ISO 8601 moment: {text!r}.") from None
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return found if now - _OLDEST < found <= now else now
-
-
-def _cut(service: Service, source: Source, face: FaceAnswer, moment: datetime) -> bytes:
-    """The face with its surroundings as JPEG, with the moment by the local clock in its EXIF."""
-    photo = service.pipeline.open(source).at_least(None)
-    left, top, width, height = face.box
-    side = max(width, height) * _AROUND
-    x, y = left + width / 2, top + height / 2
-    box = (
-        max(int(x - side / 2), 0),
-        max(int(y - side / 2), 0),
-        min(int(x + side / 2), photo.width),
-        min(int(y + side / 2), photo.height),
-    )
-    picture = Image.fromarray(photo.pixels).crop(box)
-    exif = Image.Exif()
-    local = f"{moment.astimezone():%Y:%m:%d %H:%M:%S}"
-    exif[0x0132] = local
-    exif.get_ifd(0x8769)[_EXIF_MOMENT] = local
-    data = io.BytesIO()
-    picture.save(data, "JPEG", quality=92, exif=exif)
-    return data.getvalue()
+    if found < now - _OLDEST:
+        raise SettingInvalid(
+            f"`moment` is {text}: what is older than {_OLDEST.days} days is not noted any more."
+        )
+    return min(found, now)

@@ -11,6 +11,10 @@ const MOST_WAITING = 40;
 const KEPT_EVERY_MS = 4000;
 const CHANGED = 5; // of 255, mean difference of two pictures: a camera's noise stays below 3
 const SIDE = 640;
+const LONG = 24; // characters of a name that has less room each
+const ANSWER_MS = 15000; // of a network that says nothing, not even that it is away
+const AGAIN_MS = 3000; // before a camera is asked for again
+const DECLINED_MS = 20000; // that whoever says "not me" is not greeted so again
 const KEPT = "rollcall-kiosk-waiting";
 
 const at = (id) => document.getElementById(id);
@@ -19,24 +23,34 @@ const canvas = document.createElement("canvas");
 let key = sessionStorage.getItem("rollcall-kiosk-key") ?? "";
 let current = null;
 let until = 0;
+let declined = { sighting: null, until: 0 };
 let judged = 0; // how often: an answer to a look before the last of it is out of date
 let kept = null; // the last picture that was kept, small and grey, and when
-let waiting = JSON.parse(localStorage.getItem(KEPT) ?? "[]");
+let waiting = restored();
+
+function restored() {
+  try {
+    return JSON.parse(localStorage.getItem(KEPT) ?? "[]");
+  } catch {
+    return [];
+  }
+}
 
 const headers = () => (key ? { Authorization: `Bearer ${key}` } : {});
 
 function say(state, greeting, time = "", hint = "") {
   document.body.dataset.state = state;
-  if (at("greeting").textContent !== greeting) at("greeting").textContent = greeting;
-  at("time").textContent = time;
-  at("hint").textContent = hint;
+  document.body.classList.toggle("long", state === "seen" && greeting.length > LONG);
+  for (const [id, text] of Object.entries({ greeting, time, hint })) {
+    if (at(id).textContent !== text) at(id).textContent = text; // what is said again is read out again
+  }
   at("buttons").hidden = state !== "seen";
   at("again").hidden = state !== "refused" || current === null;
 }
 
 function tellNetwork(fails) {
   at("network").textContent = fails
-    ? t("No network. Pictures kept to be sent later: {count}", { count: waiting.length })
+    ? t("No connection. Pictures kept to be sent later: {count}", { count: waiting.length })
     : "";
 }
 
@@ -83,14 +97,25 @@ function store() {
   localStorage.removeItem(KEPT);
 }
 
+// Whoever stands there sees no more of anybody until somebody gives a key that holds.
+function askForKey() {
+  at("problem").textContent = key ? t("This key is not a kiosk's, or holds no longer. Ask whoever manages Rollcall for a new one.") : "";
+  key = "";
+  sessionStorage.removeItem("rollcall-kiosk-key");
+  [current, until] = [null, 0];
+  say("waiting", t("Step before the camera"));
+  at("login").hidden = false;
+  at("key").focus();
+}
+
+// The answer; null where a key is asked for. Throws where the service is away, or busy.
 async function post(path, form) {
-  const answer = await fetch(path, { method: "POST", headers: headers(), body: form });
+  const answer = await fetch(path, { method: "POST", headers: headers(), body: form, signal: AbortSignal.timeout(ANSWER_MS) });
   if (answer.status === 401 || answer.status === 403) {
-    at("login").hidden = false;
-    at("key").focus();
+    askForKey();
     return null;
   }
-  if (answer.status >= 500) throw new TypeError("busy");
+  if (answer.status >= 500 || answer.status === 429) throw new TypeError("busy");
   return answer.ok ? answer.json() : { state: "unusable" };
 }
 
@@ -113,20 +138,21 @@ async function sendWaiting() {
 }
 
 function show(answer) {
-  if (answer.state === "seen") {
+  const isDeclined = answer.sighting === declined.sighting && Date.now() < declined.until;
+  if (answer.state === "seen" && !isDeclined) {
     current = answer.sighting;
     until = Date.now() + SHOWN_MS;
     say("seen", answer.person, answer.time ?? "", answer.again ? t("You were noted today already.") : t("You are noted."));
   } else if (answer.state === "picture") {
-    say("picture", t("This looks like a picture"), "", t("Step before the camera yourself."));
+    say("picture", t("This looks like a picture"), "", t("Step before the camera yourself, or ask somebody to note you."));
   } else if (Date.now() > until) {
     current = null;
-    const hints = {
-      several: t("One at a time, please."),
-      unknown: t("You are not known here."),
-      unusable: t("Come closer and look into the camera."),
-    };
-    say("waiting", t("Step before the camera"), "", hints[answer.state] ?? "");
+    const said = {
+      several: [t("One at a time, please")],
+      unknown: [t("You are not known here"), t("Ask somebody to note you.")],
+      unusable: [t("Come closer"), t("Look into the camera.")],
+    }[answer.state];
+    say("waiting", said?.[0] ?? t("Step before the camera"), "", said?.[1]);
   }
 }
 
@@ -145,6 +171,9 @@ async function look() {
     whenReleased(() => { if (answer !== null && judged === before) show(answer); });
   } catch {
     keep(picture);
+    if (Date.now() <= until) return;
+    current = null; // nobody sees who came before
+    say("waiting", t("Step before the camera"), "", t("There is no connection: you are noted later."));
   }
 }
 
@@ -157,10 +186,17 @@ async function judge(what) {
     const answer = await post(`/v1/kiosk/sightings/${sighting}/${what}`);
     if (answer === null) return;
     until = Date.now() + SHOWN_MS;
-    if (what === "refuse") say("refused", t("Taken back"), "", t("You are not noted. Ask somebody to note you."));
-    else say("seen", answer.person, answer.time ?? "", t("Thank you."));
+    if (answer.state === "refused") {
+      current = answer.sighting; // null where there is nothing to take back
+      declined = { sighting, until: Date.now() + DECLINED_MS };
+      say("refused", current === null ? t("Thank you") : t("Taken back"), "", t("You are not noted. Ask somebody to note you."));
+    } else if (answer.state === "seen") {
+      declined = { sighting: null, until: 0 };
+      say("seen", answer.person, answer.time ?? "", t("Thank you."));
+    } else throw new TypeError("it cannot be said any more");
   } catch {
-    say("waiting", t("Try once more"));
+    [current, until] = [null, Date.now() + SHOWN_MS];
+    say("refused", t("That did not work"), "", t("Nothing was changed. Step before the camera once more."));
   }
 }
 
@@ -183,11 +219,39 @@ at("login").addEventListener("submit", (event) => {
   at("login").hidden = true;
 });
 
-try {
-  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" }, audio: false });
-} catch {
+function withoutCamera(greeting, hint) {
+  video.srcObject = null;
   video.hidden = true;
-  say("waiting", t("The camera cannot be used"), "", t("Allow the camera for this page, then load it again."));
+  [current, until] = [null, 0];
+  say("waiting", greeting, "", hint);
 }
+
+// Takes the camera, and takes it again when it was unplugged.
+async function openCamera() {
+  if (!navigator.mediaDevices) {
+    return withoutCamera(t("The camera cannot be used"), t("Browsers give it to addresses that begin with https:// alone."));
+  }
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" }, audio: false });
+    stream.getVideoTracks()[0].addEventListener("ended", () => openCamera(), { once: true });
+    video.srcObject = stream;
+    video.hidden = false;
+    say("waiting", t("Step before the camera"));
+  } catch (error) {
+    if (error.name === "NotAllowedError") {
+      return withoutCamera(t("The camera cannot be used"), t("Allow the camera for this page, then load it again."));
+    }
+    withoutCamera(t("There is no camera"), t("Plug it in, or close what else uses it. It is tried again by itself."));
+    setTimeout(openCamera, AGAIN_MS);
+  }
+}
+
+function stayAwake() {
+  if (document.visibilityState === "visible") navigator.wakeLock?.request("screen").catch(() => {});
+}
+
+document.addEventListener("visibilitychange", stayAwake);
+stayAwake();
+await openCamera();
 tellNetwork(false);
 begin();
