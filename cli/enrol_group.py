@@ -53,7 +53,7 @@ def enrol_group(
             report.add(result)
         results += ask_who_is_meant(run, service, items, report)
         if report.enrolled:
-            service.gallery.keep_up(run.remark)
+            service.keep_up(run.remark)
         state = service.state()
     files.write(run, results, PassedOver())
     run.rejected = bool(report.rejected)

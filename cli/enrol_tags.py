@@ -46,7 +46,7 @@ def enrol_tagged(
     with run.service() as service:
         results = enrol_items(run, service, items, report)
         if report.enrolled:
-            service.gallery.keep_up(run.remark)
+            service.keep_up(run.remark)
         state = service.state()
     files.write(run, results, passed)
     run.rejected = bool(report.rejected)

@@ -164,7 +164,7 @@ def _enrol_here(
         results += enrol_items(run, service, items, report)
         if report.enrolled:
             extra = _replace(run, service, before, results, source.replacing)
-            service.gallery.keep_up(run.remark)
+            service.keep_up(run.remark)
         state = service.state()
     files.write(run, results, passed)
     run.rejected = run.rejected or bool(report.rejected)
@@ -232,7 +232,7 @@ def _enrol_queued(
         watch(run, opened, bulk_run, "enrolling" if wait else "queueing", steps)
         if wait:
             with run.service() as service, suppress(NotFound):  # nobody could be enrolled
-                service.gallery.keep_up(run.remark)
+                service.keep_up(run.remark)
         report(run, opened, bulk_run, rejects, {"passed_over": source.passed.document()})
     tell_passed(run, source.passed)
 

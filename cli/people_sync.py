@@ -169,7 +169,7 @@ def _apply(
             report = so_far
             advance(enrolled=report.enrolled, rejected=len(report.rejected))
     if report.enrolled:
-        service.gallery.keep_up(run.remark)
+        service.keep_up(run.remark)
     return done, report
 
 

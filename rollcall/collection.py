@@ -140,7 +140,7 @@ class Collection:
             report.add(result)
             progress(result)
         if report.enrolled:
-            self._service.gallery.keep_up()
+            self._service.keep_up()
         return report
 
     def _listed(

@@ -6,6 +6,7 @@ is closed when the last who uses it has gone.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
@@ -26,6 +27,8 @@ if TYPE_CHECKING:  # what loads FAISS, ONNX Runtime or SciPy: listing people nee
     from retrieval.collection.calibrated_gallery import CalibratedGallery
     from retrieval.collection.pipeline import Pipeline
     from retrieval.index.people_index import PeopleIndex
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -175,6 +178,10 @@ class OpenCollection:
                 with suppress(ModelSwitched):
                     return work(self.active_model)
             return work(self.active_model)
+
+    def keep_up(self, progress: Callable[[str], None] = logger.info) -> None:
+        """Let the index keep up with bulk work, whichever model it is of; see `Gallery.keep_up`."""
+        self.steadily(lambda model: model.calibrated.gallery.keep_up(progress))
 
     def pipeline_of(self, collection: Collection) -> Pipeline:
         """The models that a collection has, or had: loaded once.

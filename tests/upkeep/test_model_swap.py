@@ -488,6 +488,17 @@ class Switching:
         return found
 
 
+def test_the_index_keeps_up_while_the_model_changes(
+    service: Service, settings: Settings, faces: list[EnrolItem]
+) -> None:
+    enrol(service, faces)
+    embed(service)
+    parts = Switching(service._parts, service)
+    with Service(Catalogue.open(settings.home / "catalogue.db"), parts, "default") as another:
+        another.keep_up()
+        assert another.gallery.status().people == PEOPLE
+
+
 def test_a_person_is_deleted_while_the_model_changes(
     service: Service, settings: Settings, faces: list[EnrolItem]
 ) -> None:
