@@ -46,6 +46,7 @@ def audited(catalogue: "Catalogue", action: str, settings: "Settings") -> Iterat
     if written:
         with suppress(StoreError):  # of what the command did nothing is lost
             catalogue.audit.purge(settings.audit_days)
+            catalogue.receipts.purge(settings.receipt_days)
 
 
 def note(catalogue: "Catalogue", entries: Iterable[AuditEntry]) -> None:

@@ -4,13 +4,17 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from retrieval.building import build_service
 from retrieval.catalogue.catalogue import Catalogue
 from retrieval.catalogue.erasing.erasure_log import read_receipt
+from retrieval.catalogue.erasing.receipt_log import receipts
+from retrieval.catalogue.schema import now
 from retrieval.errors import NotFound
 from retrieval.people import sync as syncing
 from retrieval.photos.people_list import PeopleList
@@ -100,6 +104,16 @@ def test_who_leaves_or_is_deleted_has_a_receipt_in_the_catalogue(gallery: Path, 
     assert sorted(found) == both["erased_faces"]
     assert all(each.document["clean"] for each in kept)
     assert "1 face is gone, with 1 other person; none of" in kept[0].document["summary"]
+
+
+def test_receipts_of_the_command_line_are_forgotten_as_the_others_are(gallery: Path) -> None:
+    for name in ("Ann", "Ben"):  # each finds the one before too old
+        assert rollcall(gallery, "people", "delete", name, "--yes").exit_code == 0
+        with Catalogue.open(gallery / "catalogue.db") as catalogue:
+            assert len(catalogue.receipts.newest("default")) == 1
+            old = update(receipts).values(finished_at=now() - timedelta(days=400))
+            with catalogue._database.writing() as connection:
+                connection.execute(old)
 
 
 def test_who_was_deleted_by_another_sync_meanwhile_has_left(gallery: Path, stay: Path) -> None:
