@@ -45,9 +45,7 @@ Photos = Annotated[
 Crops = Annotated[
     Path | None,
     typer.Option(
-        "--crops",
-        metavar="DIR",
-        help="Write a picture of each face here, of a video of each track, and contact sheets.",
+        "--crops", metavar="DIR", help="Write a picture of each face here, and contact sheets."
     ),
     Writes.FOLDER,
 ]
@@ -141,10 +139,7 @@ def identify(
         answers = _identified(run, service, paths, threshold, liveness=liveness)
         state = service.state()
         note(service.catalogue, asked(run.action, answers, state, threshold))
-        seen = []
-        for video in identify_videos(run, service, videos, threshold, paths=draw is not None):
-            note(service.catalogue, asked(run.action, [video], state, threshold))
-            seen.append(video)
+        seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
     _write_tables(run, answers, seen, out, rejects)
     if draw is not None:
         for picture in [

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from cli.auditing import asked, note
 from cli.face_words import words_of
 from cli.options import Run
 from cli.pictures import free_name
@@ -37,11 +38,14 @@ def identify_videos(
     *,
     paths: bool,
 ) -> "Iterator[VideoAnswer]":
-    """Look at videos one after the other, and show how far each is."""
+    """Look at videos one after the other, show how far each is, and write down what was asked."""
+    state = service.state()
     for video in videos:
         with run.progress(f"watching {name_of(video)}, seconds", None) as advance:
             source, told = Source(str(video), video), _Seconds(advance)
-            yield service.identify_video(source, threshold, paths=paths, advance=told)
+            answer = service.identify_video(source, threshold, paths=paths, advance=told)
+        note(service.catalogue, asked(run.action, [answer], state, threshold))
+        yield answer
 
 
 class _Seconds:
