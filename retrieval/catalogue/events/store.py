@@ -317,9 +317,11 @@ def find_event(connection: Connection, collection_id: int, which: Any, name: str
     mine = events.c.collection_id == collection_id
     row = connection.execute(_EVENT.where(mine, which)).one_or_none()
     if row is None:
+        if not name:
+            raise NotFound("There is no such event any more.")
         names = connection.scalars(select(events.c.name).where(mine).order_by("name").limit(20))
         others = ", ".join(names) or "none yet"
-        raise NotFound(f"There is no such event{f': {name!r}' * bool(name)}; there are: {others}.")
+        raise NotFound(f"There is no such event: {name!r}; there are: {others}.")
     return _event(row)
 
 

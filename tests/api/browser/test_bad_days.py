@@ -15,6 +15,12 @@ from tests.api.painted import BLUE, GREEN, RED, YELLOW, paint, painted_service
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
+# As a browser tells a page that its tab is left or looked at again.
+TURN = """(state) => {
+    Object.defineProperty(document, "hidden", { value: state === "hidden", configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
 
 @pytest.fixture
 def colleague(tmp_path: Path) -> Iterator[httpx.Client]:
@@ -188,3 +194,95 @@ def test_what_was_not_taken_is_listed_with_the_reason(
     page.get_by_role("button", name="Close").click()
     page.get_by_text("2 photos were not taken", exact=True).wait_for()
     page.locator("#rejected li", has_text="text.png").wait_for()
+
+
+def test_a_photo_that_is_open_is_one_step_back_and_forward(
+    page: "Page", colleague: httpx.Client
+) -> None:
+    event = event_of(colleague, paint(RED, seed=8), paint(BLUE), paint(YELLOW))
+    open_page(page, "/")
+    page.get_by_role("link", name="Party").click()
+    settled(page)
+    viewer = page.locator("#viewer")
+    page.locator(".tile-photo").first.click()
+    viewer.locator(".box").first.wait_for()
+    viewer.press("PageDown")
+    viewer.get_by_text("2 of 3").wait_for()
+    page.go_back()
+    viewer.wait_for(state="hidden")
+    assert page.url.partition("#")[0].endswith(f"/events/{event}?collection=default")
+    page.go_forward()
+    viewer.get_by_text("2 of 3").wait_for()
+    page.keyboard.press("Escape")
+    viewer.wait_for(state="hidden")
+    page.wait_for_function("() => !location.hash")
+    page.go_back()
+    page.get_by_role("heading", name="Who was there?").wait_for()
+    # An address that was sent to somebody opens the photo, and lets them out again.
+    with page.expect_navigation():
+        page.goto(f"/events/{event}?collection=default#photo-2")
+    viewer.get_by_text("2 of 3").wait_for()
+    page.keyboard.press("Escape")
+    viewer.wait_for(state="hidden")
+    page.wait_for_function("() => !location.hash")
+
+
+def test_a_tab_that_is_out_of_date_says_so_and_shows_what_there_is(
+    page: "Page", colleague: httpx.Client
+) -> None:
+    event = event_of(colleague, paint(RED, seed=8), paint(GREEN, seed=9))
+    open_page(page, f"/events/{event}")
+    page.locator("#tab-present").click()
+    page.locator("#lists .line", has_text="Rosa").click()
+    right = page.get_by_role("button", name="Right: this is Rosa")
+    right.wait_for()
+    people = asked(colleague, "GET", "/v1/people?search=Rosa")["people"]
+    asked(colleague, "DELETE", f"/v1/people/{people[0]['id']}?called=Rosa")
+    right.click()
+    page.locator("#problem", has_text="any more").wait_for()
+    page.locator("#lists .line", has_text="Rosa").wait_for(state="detached")
+    page.locator("#lists .line", has_text="Gustav").click()
+    right = page.get_by_role("button", name="Right: this is Gustav")
+    right.wait_for()
+    colleague.delete(f"/v1/events/{event}").raise_for_status()
+    right.click()
+    page.locator("#problem", has_text="There is no such event any more.").wait_for()
+
+
+def test_whoever_comes_back_to_a_tab_finds_what_others_did(
+    page: "Page", colleague: httpx.Client
+) -> None:
+    event = event_of(colleague, paint(BLUE, seed=1))
+    page.clock.install()
+    open_page(page, f"/events/{event}")
+    page.locator("#tab-unknown .count", has_text="1").wait_for()
+    page.evaluate(TURN, "hidden")
+    photo = ("photos", ("more.png", paint(RED, seed=8)))
+    asked(colleague, "POST", f"/v1/events/{event}/photos", files=[photo])
+    page.clock.fast_forward(60_000)
+    page.evaluate(TURN, "visible")
+    page.locator("#tab-present .count", has_text="1").wait_for()
+    page.locator("#told", has_text="2 photos").wait_for()
+
+
+def test_judging_goes_on_after_the_line_was_gone(page: "Page", colleague: httpx.Client) -> None:
+    event = event_of(colleague, paint(BLUE, seed=1))
+    open_page(page, f"/events/{event}")
+    page.locator("#tab-unknown").click()
+    page.locator("#lists .line").click()
+    nobody = page.get_by_role("button", name="Nobody of ours").first
+    nobody.wait_for()
+    page.context.set_offline(True)
+    nobody.click()
+    page.locator("#problem", has_text="The service cannot be reached").wait_for()
+    page.context.set_offline(False)
+    nobody.click()
+    page.locator("#lists .line", has_text="Nobody of ours").wait_for()
+    page.locator("#problem").wait_for(state="hidden")
+    page.context.set_offline(True)
+    page.keyboard.press("z")
+    page.locator("#problem", has_text="The service cannot be reached").wait_for()
+    page.context.set_offline(False)
+    page.keyboard.press("z")
+    page.locator("#lists .line", has_text="Seen in").wait_for()
+    assert standing(colleague, event) == []

@@ -141,7 +141,7 @@ def test_an_album_becomes_a_roll_that_is_corrected_and_exported(
         dialog.wait_for(state="hidden")
         page.get_by_text(f"{PHOTOS} of {PHOTOS} photos").wait_for(timeout=300_000)
         page.get_by_text("1 photo was not taken").click()
-        page.get_by_text("damaged.jpg is no photo that can be read, or is damaged").wait_for()
+        page.locator("#upload .rejects li", has_text="damaged.jpg the photo").wait_for()
         page.locator("#told", has_text="119 photos").wait_for()
         assert (
             "2026" in page.locator("#told").inner_text()

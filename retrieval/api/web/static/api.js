@@ -74,6 +74,12 @@ async function send(method, path, { form, json, parameters, signal, accept, head
   }
 }
 
+// A page as the service draws it now.
+export async function pageNow(address) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => { throw unreachable(); });
+  return answer.ok && !answer.redirected ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+}
+
 // A session that ended is opened again, and the request sent once more: nothing in hand is lost.
 async function answered(method, path, options) {
   const answer = await send(method, path, options);

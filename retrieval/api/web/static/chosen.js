@@ -64,7 +64,7 @@ async function deleteAll(event) {
   const left = people.length - gone;
   by("bulk-title").textContent = n("{count} person is deleted", "{count} people are deleted", gone)
     + (left ? `, ${n("{count} is not", "{count} are not", left)}` : "");
-  by("bulk-about").textContent = left ? t("Look again at those who are not: somebody changed them meanwhile.") : t("Files are searched for what could be left; the receipts tell when that is done.");
+  by("bulk-about").textContent = left ? t("Why somebody is not stands beside the name.") : t("Files are searched for what could be left; the receipts tell when that is done.");
   bar.hidden = true;
   by("bulk-receipts").hidden = false;
   by("bulk-done").hidden = false;

@@ -23,6 +23,7 @@ const own = root.dataset;
 const LIVE_MS = 3000; // between two readings while photos come in
 const SHARE = 8; // so many times what a reading takes passes before the next: the rest is for the photos
 const UNDO_MS = 12000;
+const AWAY_MS = 10_000; // from a tab, for as long as it may be out of date
 
 const store = new Store(Number(own.id));
 const judging = new Judging(store);
@@ -209,10 +210,22 @@ export async function take(files) {
   }
 }
 
+// Whoever comes back to a tab finds what others did meanwhile.
+let leftAt = 0;
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) leftAt = performance.now();
+  else if (store.roll && !upload?.running && performance.now() - leftAt > AWAY_MS) store.readAll().catch(failed);
+});
+
 // Follow what workers add, until it is all in.
 function follow() {
   const source = new EventSource(`${store.path}/progress?collection=${encodeURIComponent(collection)}`);
   by("following").hidden = false;
+  // A browser asks again by itself where a line broke, but never where it was refused: the session may have ended.
+  source.addEventListener("error", () => {
+    if (source.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => store.readAll().then(follow, (error) => { by("following").hidden = true; failed(error); }), LIVE_MS);
+  });
   source.addEventListener("message", (message) => {
     const state = JSON.parse(message.data);
     by("following-text").textContent = n("{count} photo is in; workers add more …", "{count} photos are in; workers add more …", state.photos);
@@ -279,7 +292,10 @@ try {
   const first = store.readRoll();
   await Promise.all([first, store.readPhotos()]);
   const photo = location.hash.match(/^#photo-(\d+)$/);
-  if (photo) viewer.open(Number(photo[1]));
+  if (photo) {
+    history.replaceState({ ...history.state, photo: undefined }, "", location.pathname + location.search);
+    viewer.open(Number(photo[1]));
+  }
 } catch (error) {
   if (!store.roll) by("lists").replaceChildren(tryAgain());
   failed(error);

@@ -1,6 +1,6 @@
 // The home: whatever is dropped becomes an event, and its page takes over with the files in hand.
 
-import { call, element, mayEdit, pageOf, ready, showProblem } from "./api.js";
+import { call, element, mayEdit, pageNow, pageOf, ready, showProblem } from "./api.js";
 import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
 import { moment, t } from "./messages.js";
 
@@ -22,12 +22,11 @@ async function create(folder) {
 // The event's page in place of this one: files cannot travel through a navigation.
 async function become(event, files, provisional) {
   const address = pageOf(`/events/${event.id}`);
-  const answer = await fetch(address, { headers: { Accept: "text/html" } });
-  if (!answer.ok) return location.assign(address);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = await pageNow(address);
+  if (!page) return location.assign(address);
   const main = document.importNode(page.querySelector("main"), true);
   history.pushState({ event: event.id }, "", address);
-  window.addEventListener("popstate", () => location.reload());
+  window.addEventListener("popstate", () => { if (location.pathname !== new URL(address, location).pathname) location.reload(); });
   document.title = page.title;
   document.querySelector("main").replaceWith(main);
   leaving.abort();

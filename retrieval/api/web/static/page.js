@@ -1,6 +1,6 @@
 // What every page does: choose collection and language, log out, open and close dialogs, undo.
 
-import { call, collection, pageOf, ready, speak } from "./api.js";
+import { call, collection, element, pageOf, ready, speak } from "./api.js";
 import { putRight } from "./redrawing.js";
 import { takenBack } from "./undo.js";
 
@@ -27,8 +27,12 @@ document.getElementById("collection")?.addEventListener("change", (event) => {
 });
 
 document.getElementById("log-out")?.addEventListener("click", async () => {
-  await call("POST", "/logout");
-  location.assign("/login");
+  try {
+    await call("POST", "/logout");
+    location.assign("/login");
+  } catch (error) {
+    document.getElementById("content").prepend(element("p", { class: "notice bad", role: "alert" }, error.message));
+  }
 });
 
 document.querySelectorAll("[data-open]").forEach((button) => {

@@ -1,5 +1,6 @@
 // What redraws by itself, while somebody looks at it and points at it.
 
+import { pageNow } from "./api.js";
 import { moment } from "./messages.js";
 
 let pressed = false;
@@ -41,9 +42,8 @@ export function putRight(part) {
 
 // Parts of this page as the service draws them by now; the rest, focus and place stay as they are.
 export async function renewed(...ids) {
-  const answer = await fetch(location, { headers: { Accept: "text/html" } });
-  if (!answer.ok || answer.redirected) return location.reload();
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = await pageNow(location);
+  if (!page) return location.reload();
   await released();
   for (const id of ids) {
     const [part, now] = [document.getElementById(id), page.getElementById(id)];

@@ -88,7 +88,7 @@ export class Store extends EventTarget {
   }
 
   async #said(verdict, text) {
-    const judged = await call("POST", `${this.path}/verdicts`, { json: verdict });
+    const judged = await call("POST", `${this.path}/verdicts`, { json: verdict }).catch((error) => this.#outOfDate(error));
     if (judged.act !== null && !this.acts.some((each) => each.act === judged.act)) {
       this.acts.push({ text, ...judged });
       this.acts.sort((a, b) => a.act - b.act); // answers overtake each other
@@ -96,6 +96,12 @@ export class Store extends EventTarget {
     await this.#changed(judged.faces);
     this.#tell("said", { text, judged });
     return judged;
+  }
+
+  // Somebody deleted or changed meanwhile what was meant: the page shows what there is now, and why nothing was done.
+  async #outOfDate(error) {
+    if ([404, 409].includes(error.status)) await this.readAll().catch(() => null);
+    throw error;
   }
 
   get canUndo() {
@@ -114,7 +120,7 @@ export class Store extends EventTarget {
     } catch (error) {
       // What somebody else took back stays so; what the service did not answer can be tried again.
       if (![404, 409].includes(error.status)) this.acts = [...this.acts, last].sort((a, b) => a.act - b.act);
-      throw error;
+      await this.#outOfDate(error);
     }
     return last;
   }

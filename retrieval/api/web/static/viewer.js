@@ -30,6 +30,8 @@ export class Viewer {
     this.parts.draw?.addEventListener("click", () => (this.drawing ? this.#endDrawing() : this.#beginDrawing()));
     dialog.addEventListener("keydown", (event) => this.#key(event));
     dialog.addEventListener("close", () => this.#closed());
+    store.addEventListener("photos", () => this.#anew());
+    window.addEventListener("popstate", () => this.#wentBack());
     store.addEventListener("faces", ({ detail }) => { whenReleased(() => { if (this.photo && detail.has(this.photo.id)) this.#faces(); }); });
     this.parts.stage.addEventListener("pointerdown", (event) => this.#press(event));
   }
@@ -40,8 +42,9 @@ export class Viewer {
     this.chosen = faceId;
     this.#endDrawing();
     this.parts.problem.hidden = true;
+    // Back closes it, as it leaves a page: one step, however many photos were looked at.
+    history[history.state?.photo ? "replaceState" : "pushState"]({ ...history.state, photo: photoId }, "", `#photo-${photoId}`);
     if (!this.dialog.open) this.dialog.showModal();
-    history.replaceState(null, "", `#photo-${photoId}`);
     const { photo } = this;
     const place = this.store.photos.indexOf(photo);
     const isVideo = photo.seconds !== null;
@@ -77,6 +80,23 @@ export class Viewer {
     return (this.store.byPhoto.get(this.photo.id) ?? []).map((id) => this.store.faces.get(id)).filter(Boolean);
   }
 
+  // Everything was read anew while a photo is open.
+  async #anew() {
+    const { photo } = this;
+    if (!this.dialog.open || this.store.byPhoto.has(photo.id)) return;
+    await this.store.facesOn([photo.id]).catch((error) => showProblem(this.parts.problem, error));
+    whenReleased(() => { if (this.dialog.open && this.photo === photo) this.#faces(); });
+  }
+
+  #wentBack() {
+    const photo = Number(location.hash.match(/^#photo-(\d+)$/)?.[1]);
+    if (photo) this.open(photo);
+    else if (this.dialog.open) {
+      this.isBack = true; // what closes is told of later, when somebody may have gone forward again
+      this.dialog.close();
+    }
+  }
+
   step(by) {
     const next = this.store.photos[this.store.photos.indexOf(this.photo) + by];
     if (next) this.open(next.id);
@@ -87,7 +107,7 @@ export class Viewer {
     const focused = this.boxes.contains(document.activeElement) ? Number(document.activeElement.dataset.face) : null;
     if (!faces.some((face) => face.id === this.chosen)) this.chosen = faces.length === 1 ? faces[0].id : null;
     this.holder.classList.toggle("many", faces.length > MOST * 2);
-    this.boxes.replaceChildren(...faces.map((face) => this.#box(face)));
+    this.boxes.replaceChildren(...faces.map((face) => this.#box(face)), ...(this.drawing ? [this.box] : []));
     if (this.photo.seconds === null) partTags(this.holder);
     if (focused) this.boxes.querySelector(`[data-face="${focused}"]`)?.focus({ preventScroll: true });
     this.#side();
@@ -180,7 +200,8 @@ export class Viewer {
   }
 
   #closed() {
-    history.replaceState(null, "", location.pathname + location.search);
+    if (!this.isBack && history.state?.photo) history.back();
+    this.isBack = false;
     this.#endDrawing();
     document.querySelector(`.tile-photo[data-photo="${this.photo?.id}"]`)?.focus();
   }
