@@ -286,3 +286,21 @@ def test_judging_goes_on_after_the_line_was_gone(page: "Page", colleague: httpx.
     page.keyboard.press("z")
     page.locator("#lists .line", has_text="Seen in").wait_for()
     assert standing(colleague, event) == []
+
+
+def test_who_was_expected_stays_where_the_list_is_looked_at_and_saved(
+    page: "Page", colleague: httpx.Client
+) -> None:
+    event = event_of(colleague, paint(RED, seed=8))
+    listed = {"expects": "listed", "expected": ["Rosa", "Gustav"]}
+    asked(colleague, "PATCH", f"/v1/events/{event}", json=listed)
+    open_page(page, f"/events/{event}")
+    page.locator("#tab-absent .count", has_text="1").wait_for()
+    page.locator("summary[title=More]").click()
+    page.get_by_role("button", name="Expected").click()
+    page.wait_for_function("() => document.getElementById('expected').value")
+    dialog = page.get_by_role("dialog", name="Who was expected?")
+    assert sorted(dialog.get_by_role("textbox").input_value().split()) == ["Gustav", "Rosa"]
+    dialog.get_by_role("button", name="Save").click()
+    dialog.wait_for(state="hidden")
+    assert asked(colleague, "GET", f"/v1/events/{event}")["expected"] == 2

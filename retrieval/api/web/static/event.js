@@ -276,6 +276,19 @@ document.querySelectorAll("form[data-change]").forEach((form) => form.addEventLi
     showProblem(problem, error);
   }
 }));
+// Who is on the list stands there to be edited: saved as it is, it stays; namesakes by their numbers.
+document.querySelector('[data-open="expected-dialog"]')?.addEventListener("click", async () => {
+  try {
+    const { people, event } = store.roll ?? await store.readRoll();
+    if (event.expects !== "listed") return;
+    const names = people.map((line) => line.person);
+    const isAlone = (name) => names.indexOf(name) === names.lastIndexOf(name);
+    by("expected").value = people.filter((line) => line.expected).map((line) => (isAlone(line.person) ? line.person : line.external_id ?? line.person)).join("\n");
+  } catch (error) {
+    by("expected-dialog").close(); // an empty list would be saved in place of theirs
+    failed(error);
+  }
+});
 document.querySelectorAll('input[name="expects"]').forEach((input) => input.addEventListener("change", () => { by("expected-list").hidden = input.value !== "listed" || !input.checked; }));
 
 by("delete-form")?.addEventListener("submit", async (event) => {
