@@ -304,3 +304,21 @@ def test_who_was_expected_stays_where_the_list_is_looked_at_and_saved(
     dialog.get_by_role("button", name="Save").click()
     dialog.wait_for(state="hidden")
     assert asked(colleague, "GET", f"/v1/events/{event}")["expected"] == 2
+
+
+def test_a_text_is_copied_where_the_page_has_no_https(
+    page: "Page", colleague: httpx.Client
+) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    open_page(page, "/access")
+    page.get_by_role("button", name="Make a key").click()
+    page.get_by_label("Which program is it for?").fill("door")
+    page.get_by_role("button", name="Make the key").click()
+    page.locator("#secret-copy").click()
+    page.locator("#secret-copy", has_text="Copied").wait_for()
+    secret = page.locator("#secret")
+    shown = secret.input_value()
+    page.evaluate("document.getElementById('secret').readOnly = false")
+    secret.fill("")
+    secret.press("Control+v")
+    assert secret.input_value() == shown != ""

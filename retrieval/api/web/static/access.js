@@ -1,6 +1,6 @@
 // Users and keys: make, end, and show what is shown once.
 
-import { acting, call, pageOf, ready, showProblem } from "./api.js";
+import { acting, call, copied, pageOf, ready, showProblem } from "./api.js";
 import { t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
@@ -72,9 +72,8 @@ document.querySelectorAll("[data-link]").forEach((button) => {
 });
 
 by("secret-copy").addEventListener("click", async () => {
-  by("secret").select();
-  await navigator.clipboard?.writeText(by("secret").value).catch(() => undefined);
-  by("secret-copy").textContent = t("Copied");
+  if (await copied(by("secret").value)) by("secret-copy").textContent = t("Copied");
+  else by("secret").select();
 });
 by("secret-done").addEventListener("click", () => location.reload());
 by("secret-dialog").addEventListener("cancel", () => location.reload());

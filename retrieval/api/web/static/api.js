@@ -208,6 +208,24 @@ export function droppable(place, take) {
   });
 }
 
+// Copy a text; whether it was. A page without https has no clipboard, but what is selected can be copied there too.
+export async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const at = document.activeElement;
+    const area = element("textarea", { class: "out-of-sight", "aria-hidden": "true", tabindex: "-1" }, text);
+    (at.closest("dialog") ?? document.body).append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    at.focus();
+    if (!done) return false;
+  }
+  speak(t("Copied"));
+  return true;
+}
+
 // In place of what a page could not read: the reason stands in its notice.
 export const tryAgain = () => element("button", { class: "button", type: "button", onclick: () => location.reload() }, t("Try once more"));
 

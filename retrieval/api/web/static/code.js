@@ -1,6 +1,6 @@
 // "Copy as curl / Python": how to get by program what a page shows.
 
-import { collection, element, speak } from "./api.js";
+import { collection, copied, element } from "./api.js";
 import { t } from "./messages.js";
 
 const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
@@ -31,7 +31,7 @@ export function showCode(request) {
   }
   const block = (name, text) => element("section", {},
     element("div", { class: "row spread" }, element("h3", {}, name),
-      element("button", { class: "button small", type: "button", onclick: async () => { await navigator.clipboard.writeText(text); speak(t("Copied")); } }, t("Copy as {name}", { name }))),
+      element("button", { class: "button small", type: "button", onclick: () => copied(text) }, t("Copy as {name}", { name }))),
     element("pre", { tabindex: "0" }, element("code", {}, text)));
   dialog.replaceChildren(element("div", { class: "body" },
     element("h2", { id: "code-title" }, t("The same by program")),

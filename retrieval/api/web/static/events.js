@@ -1,6 +1,6 @@
 // The home: whatever is dropped becomes an event, and its page takes over with the files in hand.
 
-import { call, element, mayEdit, pageNow, pageOf, ready, showProblem } from "./api.js";
+import { call, copied, element, mayEdit, pageNow, pageOf, ready, showProblem } from "./api.js";
 import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
 import { moment, t } from "./messages.js";
 
@@ -85,8 +85,7 @@ by("key-form")?.addEventListener("submit", async (event) => {
   }
 });
 by("copy-key")?.addEventListener("click", async (event) => {
-  await navigator.clipboard.writeText(by("made-key").value);
-  event.target.replaceChildren(element("span", {}, t("Copied")));
+  if (await copied(by("made-key").value)) event.target.replaceChildren(element("span", {}, t("Copied")));
 });
 
 ready(import.meta.url);
