@@ -69,8 +69,8 @@ def correction(pixels: Pixels, *, of_frame: bool = False) -> Pixels | None:
     Args:
         pixels: of the photo.
         of_frame: it is a frame of a video: only one that is dark throughout is corrected, and no
-            more than to what dim scenes of films are, in which no more faces were found by it;
-            where it was, a stranger was named in two of ten.
+            more than to what dim scenes of films are, in which no more faces were found by it:
+            brighter, a stranger was named in one of them.
     """
     step = max(max(pixels.shape[:2]) // _SAMPLE_PX, 1)
     sample = np.ascontiguousarray(pixels[::step, ::step])
