@@ -16,6 +16,7 @@ from retrieval.values import Faces, Floats
 
 BEST = 12  # frames of a track that decide whose it is
 LEAST_SEEN = 3  # frames in which a face must be seen: one or two are mostly no face
+MOST_STAYS = 500  # of one track: a camera may look at a poster for weeks, and find it now and then
 SPLIT_S = 1.5  # a stay that was not seen for so long is told as two
 # Of YuNet, on the faces of data/videos: those that a human can tell have 0.85 or more; what is in
 # the dark, out of focus or no face at all 0.69 to 0.83. Of 438 faces of LFW made small, blurred or
@@ -82,7 +83,8 @@ class Track:
 
     Attributes:
         number: from 0, in the order in which tracks began.
-        stays: from and to which second it was seen in each look, in order.
+        stays: from and to which second it was seen in each look, in order; beyond `MOST_STAYS`
+            those between which it was unseen for the shortest time are one.
         seen: in how many frames.
         best: the frames that decide, best first, `BEST` at most.
         path: (second, box xywh) of each frame, where that is kept.
@@ -129,10 +131,14 @@ class Track:
         """It is seen in another frame; `before`: when was looked last before that."""
         self.seen += 1
         start, end = self.stays[-1]
-        if end < before:
-            self.stays.append((second, second))
-        else:
+        if end >= before:
             self.stays[-1] = (start, second)
+            return
+        self.stays.append((second, second))
+        if len(self.stays) > MOST_STAYS:
+            stays = np.array(self.stays)
+            at = int((stays[1:, 0] - stays[:-1, 1]).argmin())
+            self.stays[at : at + 2] = [(self.stays[at][0], self.stays[at + 1][1])]
 
     def add(self, sighted: Sighted) -> None:
         """Keep a face with its vector, if it is one of the best."""
