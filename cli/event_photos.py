@@ -174,16 +174,15 @@ def summary(roll: "Roll") -> str:
     strangers = sum(not group.nobodys for group in roll.unknown)
     parts += [
         f"{counted(strangers, 'unknown group')}",
-        f"{counted(len(roll.unusable), 'face')} too small to tell",
+        f"{counted(len(roll.unusable), 'face')} too small, blurred or turned away to tell",
     ]
     return ", ".join(parts)
 
 
-def show_roll(run: Run, roll: "Roll") -> None:
-    """Print the roll."""
-    day = "" if roll.event.day is None else f", {roll.event.day.isoformat()}"
-    run.print(f"{roll.event.name}{day} (event {roll.event.id}): {summary(roll)}.", markup=False)
-    rows = [
+def people_rows(roll: "Roll") -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    """The roll's people as a table, head and rows; `in videos` only where there are some."""
+    head = ("standing", "number", "name", "photos", "how sure", "confirmed by", "why")
+    rows: list[tuple[object, ...]] = [
         (
             line.standing.value,
             line.external_id,
@@ -195,7 +194,17 @@ def show_roll(run: Run, roll: "Roll") -> None:
         )
         for line in roll.lines
     ]
-    run.table(("standing", "number", "name", "photos", "how sure", "confirmed by", "why"), rows)
+    if not any(line.videos for line in roll.lines):
+        return head, rows
+    stays = ["; ".join(map(str, line.videos)) or None for line in roll.lines]
+    return (*head, "in videos"), [(*row, stay) for row, stay in zip(rows, stays, strict=True)]
+
+
+def show_roll(run: Run, roll: "Roll") -> None:
+    """Print the roll."""
+    day = "" if roll.event.day is None else f", {roll.event.day.isoformat()}"
+    run.print(f"{roll.event.name}{day} (event {roll.event.id}): {summary(roll)}.", markup=False)
+    run.table(*people_rows(roll))
     if roll.unknown:
         groups = [
             (group.group, len(group.faces), group.photos, "nobody of ours" if group.nobodys else "")

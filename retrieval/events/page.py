@@ -61,8 +61,8 @@ def page_of(roll: Roll) -> str:
         parts.append(f'<div class="groups">{figures}</div>')
     if roll.unusable:
         parts.append(
-            f"<p class=note>{len(roll.unusable)} faces were too small, blurred or turned away to"
-            " tell.</p>"
+            f"<p class=note>{counted(len(roll.unusable), 'face')} too small, blurred or turned"
+            " away to tell.</p>"
         )
     title = escape(roll.event.name)
     return (

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from openpyxl import load_workbook
 
+from cli.event_photos import people_rows
 from retrieval.catalogue.events.records import VerdictKind
 from retrieval.events.exports import roll_bytes
 from retrieval.events.verdicts import Judgement
@@ -125,6 +126,18 @@ def test_every_form_of_the_roll_says_from_when_to_when_in_which_video(service, v
     sheet = load_workbook(io.BytesIO(roll_bytes(roll, "xlsx"))).worksheets[0]
     head = [cell.value for cell in sheet[1]]
     told = {row[head.index("name")].value: row[head.index("in videos")].value for row in sheet}
+    assert told["Green"] == "party.mp4 00:06 to 00:08"
+
+
+def test_the_roll_on_the_command_line_says_when_too_where_there_are_videos(service, video):
+    event = service.events.create("Party")
+    list(service.events.add(event, [Source("1.png", paint(RED, seed=11))]))
+    head, rows = people_rows(service.events.roll(event))
+    assert "in videos" not in head
+    assert [row[head.index("name")] for row in rows] == ["Red"]
+    list(service.events.add(event, [Source("films/party.mp4", video)]))
+    head, rows = people_rows(service.events.roll(event))
+    told = {row[head.index("name")]: row[head.index("in videos")] for row in rows}
     assert told["Green"] == "party.mp4 00:06 to 00:08"
 
 
