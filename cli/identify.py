@@ -126,8 +126,8 @@ def identify(
     places, passed = [location_of(photo) for photo in photos], PassedOver()
     check_files(out, rejects, queue=queue)
     if queue and out is not None:
-        if draw is not None or crops is not None:
-            raise SettingInvalid("--draw and --crops do not go with --queue.")
+        if draw is not None or crops is not None or liveness:
+            raise SettingInvalid("--draw, --crops and --liveness do not go with --queue.")
         listed = listed_photos(places, passed)
         ask_queued(
             run, "identify", places, listed, out, rejects, detail=detail, threshold=threshold
@@ -135,6 +135,8 @@ def identify(
         tell_passed(run, passed)
         return
     paths, videos = parted(list(listed_photos(places, passed)))
+    if liveness and videos:
+        run.remark("--liveness scores photos alone: videos are looked at without it.")
     with run.service() as service:
         answers = _identified(run, service, paths, threshold, liveness=liveness)
         state = service.state()

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 from cli.videos import Within
 from retrieval.values import Source
+from tests.cli.running import rollcall
 
 
 def test_a_long_video_among_photos_says_each_tenth_of_it_by_its_name():
@@ -16,3 +17,14 @@ def test_a_long_video_among_photos_says_each_tenth_of_it_by_its_name():
     assert told[:2] == ["a.mp4: seen until 01:45 of 16:40", "a.mp4: seen until 03:23 of 16:40"]
     assert len([line for line in told if line.startswith("a.mp4")]) == 9
     assert told[9] == "b.mp4: seen until 01:03"  # whose length nobody knows: each minute
+
+
+def test_where_liveness_is_asked_for_and_not_looked_at_is_said(tmp_path):
+    video = tmp_path / "door.mp4"
+    video.write_bytes(b"no video")
+    asked = rollcall(tmp_path / "home", "identify", video, "--liveness")
+    assert "videos are looked at without it" in asked.stderr
+    queued = ("identify", video, "--liveness", "--queue", "--out", tmp_path / "faces.csv")
+    refused = rollcall(tmp_path / "home", *queued)
+    assert refused.exit_code == 2
+    assert "--liveness do not go with --queue" in refused.stderr
