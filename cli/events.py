@@ -148,8 +148,8 @@ def update_event(
             run.table(("face", "was", "is"), rows)
         if changes.left:
             run.print(
-                f"{changes.left} faces are of the model from before, and their photos cannot be"
-                " read any more: they stay as they are."
+                f"{counted(changes.left, 'face')} of the model from before, of videos or of photos"
+                " that cannot be read any more: they stay as they were decided."
             )
 
     run.emit(changes.document(), show)

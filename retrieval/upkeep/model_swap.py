@@ -30,7 +30,7 @@ from retrieval.photos.urls import location_of
 from retrieval.service import Service
 from retrieval.upkeep.model_comparison import Comparison, on_own_photos, on_queries, recent_queries
 from retrieval.upkeep.swap_status import Missed, Status
-from retrieval.values import Source
+from retrieval.values import Source, counted
 
 BATCH_FACES = 32  # a transaction when embedding anew; bounds the memory of a batch as well
 LISTED_FACES = 1_000  # a query when a run is listed
@@ -269,7 +269,8 @@ def switch(
         missed = follow_up(service, other_model.fingerprint, base)
         if missed and not without_missing:
             raise SwapIncomplete(
-                f"{len(missed)} faces cannot be embedded with {other_model.fingerprint}, the first:"
+                f"{counted(len(missed), 'face')} cannot be embedded with"
+                f" {other_model.fingerprint}, the first:"
                 f" {missed[0].message} Bring their photos back, or leave these faces out with"
                 " --without-missing."
             )

@@ -114,3 +114,10 @@ def test_no_event_is_made_of_a_folder_without_photos_or_of_nothing(
             told = rollcall(beach, *words, tmp_path / place)
             assert (told.exit_code, said in told.stderr) == (2, True), told.output
     assert document(rollcall(beach, "events", "list", "--json")) == before
+
+
+def test_where_there_is_no_such_event_it_is_said_how_to_make_one(home: Path) -> None:
+    refused = rollcall(home, "watch", home, "--event", "Open day")
+    assert refused.exit_code == 2
+    assert "There is no such event: 'Open day'; there are: none yet." in refused.stderr
+    assert "`rollcall events create" in refused.stderr

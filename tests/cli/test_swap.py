@@ -62,7 +62,7 @@ def test_what_cannot_be_embedded_is_told_first_and_nothing_is_done_unasked(
     assert rollcall(home, *command, "--yes", **SMALL_FACES).exit_code == 1
     refused = rollcall(home, "models", "swap", "switch", **SMALL_FACES)
     assert refused.exit_code == 2
-    assert "1 faces cannot be embedded" in refused.stderr
+    assert "1 face cannot be embedded" in refused.stderr
     (left,) = swap(home, "switch", "--without-missing")["missing"]
     assert left["person"] == "s2"
     assert swap(home, "back")["lacking"] == 0
