@@ -148,8 +148,8 @@ def update_event(
             run.table(("face", "was", "is"), rows)
         if changes.left:
             run.print(
-                f"{counted(changes.left, 'face')} of the model from before, of videos or of photos"
-                " that cannot be read any more: they stay as they were decided."
+                f"{counted(changes.left, 'face')} of the model from before, whose photos or videos"
+                " cannot be read any more: they stay as they were decided."
             )
 
     run.emit(changes.document(), show)

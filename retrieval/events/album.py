@@ -33,9 +33,14 @@ def photo_of(host: Host, event: Event, photo_id: int) -> EventPhoto:
 
 
 def read_again(host: Host, photo: EventPhoto | None) -> Source | None:
-    """Where a photo is to be read again: its kept copy, else where it lay; None if nowhere."""
-    if photo is None or photo.sha256 is None or photo.seconds is not None:
-        return None  # a video's frames are not looked for again
+    """Where a photo is to be read again, None if nowhere; a video's frames are not looked for."""
+    return None if photo is None or photo.seconds is not None else where(host, photo)
+
+
+def where(host: Host, photo: EventPhoto) -> Source | None:
+    """Where a photo or video is: its kept copy, else where it lay; None if nowhere."""
+    if photo.sha256 is None:
+        return None
     kept = host.photos.read(photo.sha256)
     if kept is not None:
         return Source(photo.photo, kept)

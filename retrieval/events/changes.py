@@ -10,13 +10,18 @@ from retrieval.catalogue.events.records import (
     FOUND,
     Appearances,
     Decided,
+    Embedded,
     Event,
     EventPhoto,
     Found,
+    Waiting,
 )
 from retrieval.collection.active_model import ActiveModel
 from retrieval.collection.photo_faces import PhotoFailure
-from retrieval.events.album import read_again
+from retrieval.collection.tracks.identifying import follow
+from retrieval.collection.tracks.track import Track
+from retrieval.errors import InferenceFailed, PhotoError
+from retrieval.events.album import read_again, where
 from retrieval.events.deciding import decide_event, decided_now
 from retrieval.events.documents import ChangeDocument, ChangesDocument
 from retrieval.events.host import Host
@@ -24,6 +29,7 @@ from retrieval.events.said import Said
 from retrieval.values import Floats
 
 _AT_ONCE = 32  # photos that are embedded anew together
+_SAME_S = 0.01  # between times of one frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,8 @@ class EventChanges:
 
     Attributes:
         changes: by face, without faces of which a human said who they are.
-        left: faces with vectors of another model whose photos could not be read again: they stay
-            as they were decided.
+        left: faces with vectors of another model whose photos could not be read again, or that are
+            on no track of a video any more: they stay as they were decided.
     """
 
     changes: tuple[FaceChange, ...]
@@ -105,34 +111,43 @@ def _differences(
 
 
 def _embed_anew(host: Host, active_model: ActiveModel, event: Event) -> int:
-    """Give faces vectors of the present model, from kept copies or where the photos lie.
+    """Give faces vectors of the present model, from kept copies or where photos and videos lie.
 
     Returns:
         of how many that was not possible.
     """
-    collection = active_model.collection
-    faces = host.catalogue.event_faces
-    waiting = faces.other_model(event.id, collection.fingerprint)
+    waiting = host.catalogue.event_faces.other_model(event.id, active_model.collection.fingerprint)
     if not waiting:
         return 0
     album = {photo.id: photo for photo in host.catalogue.albums.photos(event.id)}
-    left = 0
-    for start in range(0, len(waiting), _AT_ONCE):
-        some = waiting[start : start + _AT_ONCE]
-        left += _embed_some(host, active_model, event, some, album)
-    return left
+    photos = [each for each in waiting if each.best_s is None]
+    videos: dict[int, list[Waiting]] = {}
+    for each in waiting:
+        if each.best_s is not None:
+            videos.setdefault(each.photo, []).append(each)
+    found = [
+        _embed_some(host, active_model, event, photos[start : start + _AT_ONCE], album)
+        for start in range(0, len(photos), _AT_ONCE)
+    ]
+    found += [
+        _embed_tracks(host, active_model, event, faces, album[video])
+        for video, faces in videos.items()
+        if video in album
+    ]
+    return len(waiting) - sum(found)
 
 
 def _embed_some(
     host: Host,
     active_model: ActiveModel,
     event: Event,
-    some: Sequence[tuple[int, int, Floats]],
+    some: Sequence[Waiting],
     album: Mapping[int, EventPhoto],
 ) -> int:
+    """Embed faces of photos; return how many could be."""
     wanted = {
         photo_id: source
-        for photo_id in {photo_id for _, photo_id, _ in some}
+        for photo_id in {each.photo for each in some}
         if (source := read_again(host, album.get(photo_id))) is not None
     }
     entries = active_model.pipeline.read(list(wanted.values()))
@@ -141,25 +156,50 @@ def _embed_some(
         for photo_id, entry in zip(wanted, entries, strict=True)
         if not isinstance(entry, PhotoFailure) and is_of(album[photo_id].sha256, entry[1])
     }
-    there = [entry for entry in some if entry[1] in read]
+    there = [each for each in some if each.photo in read]
     if not there:
-        return len(some)
+        return 0
     found = active_model.pipeline.embed_at(
-        [read[photo_id] for _, photo_id, _ in there],
-        np.stack([landmarks for _, _, landmarks in there]),
+        [read[each.photo] for each in there], np.stack([each.landmarks for each in there])
     )
     good = [
-        (face, vector)
-        for (face, _, _), vector in zip(there, found, strict=True)
+        Embedded(each.face, vector[0])
+        for each, vector in zip(there, found, strict=True)
         if not isinstance(vector, PhotoFailure)
     ]
-    if good:
-        collection = active_model.collection
-        host.catalogue.event_faces.embed_anew(
-            collection.id,
-            event.id,
-            collection.fingerprint,
-            [face for face, _ in good],
-            np.concatenate([vector for _, vector in good]),
-        )
-    return len(some) - len(good)
+    host.catalogue.event_faces.embed_anew(active_model.collection, event.id, good)
+    return len(good)
+
+
+def _embed_tracks(
+    host: Host, active_model: ActiveModel, event: Event, faces: Sequence[Waiting], video: EventPhoto
+) -> int:
+    """Follow a video anew; return how many faces are on a track of now, whose vector they take."""
+    source = where(host, video)
+    if source is None:
+        return 0
+    try:
+        seen = follow(active_model, source, host.video_rules, pictures=False, paths=True)
+    except (PhotoError, InferenceFailed):
+        return 0
+    if not is_of(video.sha256, seen.sha256):
+        return 0
+    tracks = [track for track in seen.tracks if track.together.worth > 0]
+    good = [
+        Embedded(each.face, track.faces().vectors[0], track.agreement)
+        for each in faces
+        if (track := _track_of(each.landmarks, each.best_s, tracks)) is not None
+    ]
+    host.catalogue.event_faces.embed_anew(active_model.collection, event.id, good)
+    return len(good)
+
+
+def _track_of(landmarks: Floats, best_s: float | None, tracks: Sequence[Track]) -> Track | None:
+    """The track that shows a face in its best frame: frames are the same whatever the model."""
+    middle = landmarks.mean(axis=0)
+    for track in tracks:
+        for second, box in track.path:
+            inside = (box[:2] <= middle).all() and (middle <= box[:2] + box[2:]).all()
+            if inside and best_s is not None and abs(second - best_s) < _SAME_S:
+                return track
+    return None

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import text
 
 from cli.event_photos import people_rows
 from retrieval.catalogue.events.records import VerdictKind
@@ -176,3 +177,29 @@ def test_an_event_scores_a_track_as_identify_does(service, tmp_path):
     assert seen.appearance.likeness == pytest.approx(track.face.score, abs=1e-5)
     faces = service.catalogue.event_faces.of_event(event.id)
     assert faces.agreement[0] < 0.999
+
+
+def test_after_a_change_of_model_a_video_is_followed_anew_and_verdicts_stay(service, video):
+    event = service.events.create("Party")
+    list(service.events.add(event, [Source("party.mp4", video)]))
+    blue = next(each for each in service.events.appearances(event) if each.person is None)
+    service.events.judge(event, Judgement(VerdictKind.NOBODY, (blue.appearance.id,)), "me")
+    before = [each.document() for each in service.events.appearances(event)]
+    database = service.catalogue._database
+    with database.writing() as connection:  # of a model whose vectors have another length
+        old = {"old": np.ones(4, np.float32).tobytes()}
+        connection.execute(
+            text("UPDATE appearances SET fingerprint = 'before', vector = :old, agreement = 0.5"),
+            old,
+        )
+    event = service.events.find(event.id)
+    assert service.events.update(event).left == 0
+    assert [each.document() for each in service.events.appearances(event)] == before
+    with database.reading() as connection:
+        rows = connection.execute(text("SELECT fingerprint, agreement FROM appearances")).all()
+    assert {row.fingerprint for row in rows} == {service.active_model.collection.fingerprint}
+    assert all(row.agreement > 0.9 for row in rows)
+    video.unlink()
+    with database.writing() as connection:
+        connection.execute(text("UPDATE appearances SET fingerprint = 'before'"))
+    assert service.events.update(service.events.find(event.id)).left == len(rows)

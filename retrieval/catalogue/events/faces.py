@@ -19,16 +19,18 @@ from retrieval.catalogue.events.records import (
     Appearance,
     Appearances,
     Decided,
+    Embedded,
     EventPhoto,
     Found,
     Seconds,
     ToDecide,
+    Waiting,
 )
 from retrieval.catalogue.events.tables import appearances, event_photos, events, verdicts
-from retrieval.catalogue.records import NewFace, part_sha256
+from retrieval.catalogue.records import Collection, NewFace, part_sha256
 from retrieval.catalogue.schema import NO_VECTOR, chunks, people
 from retrieval.errors import NotFound
-from retrieval.values import Floats, Ints, Vectors
+from retrieval.values import Floats, Ints
 
 EVENT, ITSELF, NOTHING = "event", "itself", "nothing"  # what `basis` may say
 _NUMBER = {found.value: number for number, found in enumerate(FOUND)}
@@ -188,51 +190,48 @@ class EventFaces:
                 found.setdefault(event_id, []).append(appearance)
         return found
 
-    def other_model(self, event_id: int, fingerprint: str) -> list[tuple[int, int, Floats]]:
-        """Appearances whose vector is of another model: id, photo and landmarks (5, 2)."""
-        query = select(appearances.c.id, appearances.c.photo_id, appearances.c.landmarks).where(
-            appearances.c.event_id == event_id,
-            appearances.c.fingerprint != fingerprint,
-            appearances.c.vector != NO_VECTOR,
+    def other_model(self, event_id: int, fingerprint: str) -> list[Waiting]:
+        """Appearances whose vector is of another model."""
+        c = appearances.c
+        query = select(c.id, c.photo_id, c.landmarks, c.best_s).where(
+            c.event_id == event_id, c.fingerprint != fingerprint, c.vector != NO_VECTOR
         )
         with self._database.reading() as connection:
             return [
-                (row.id, row.photo_id, from_bytes(row.landmarks).reshape(5, 2))
-                for row in connection.execute(query.order_by(appearances.c.id))
+                Waiting(row.id, row.photo_id, from_bytes(row.landmarks).reshape(5, 2), row.best_s)
+                for row in connection.execute(query.order_by(c.id))
             ]
 
     def embed_anew(
-        self,
-        collection_id: int,
-        event_id: int,
-        fingerprint: str,
-        ids: Sequence[int],
-        vectors: Vectors,
+        self, collection: Collection, event_id: int, embedded: Sequence[Embedded]
     ) -> None:
-        """Give appearances vectors (n, d) of the collection's present model.
+        """Give appearances vectors of the collection's present model.
 
         Raises:
             ModelSwitched: it has another model now. Nothing stored.
         """
+        if not embedded:
+            return
         with self._database.writing() as connection:
-            lock_collection(connection, collection_id)
-            check_model(connection, collection_id, fingerprint)
-            stored = encode_vectors(connection, vectors)
-            rows = [{"_id": row, "_vector": value} for row, value in zip(ids, stored, strict=True)]
-            if rows:
-                mine = update(appearances).where(
-                    appearances.c.id == bindparam("_id"),
-                    appearances.c.event_id == event_id,
-                    appearances.c.vector != NO_VECTOR,
-                )
-                new = {"vector": bindparam("_vector"), "fingerprint": fingerprint}
-                connection.execute(mine.values(new), rows)
-                connection.execute(
-                    update(events)
-                    .where(events.c.id == event_id)
-                    .values(revision=events.c.revision + 1)
-                )
-                self._database.edited(connection, len(rows))
+            lock_collection(connection, collection.id)
+            check_model(connection, collection.id, collection.fingerprint)
+            stored = encode_vectors(connection, np.stack([each.vector for each in embedded]))
+            rows = [
+                {"_id": each.face, "_vector": value, "_agreement": each.agreement}
+                for each, value in zip(embedded, stored, strict=True)
+            ]
+            mine = update(appearances).where(
+                appearances.c.id == bindparam("_id"),
+                appearances.c.event_id == event_id,
+                appearances.c.vector != NO_VECTOR,
+            )
+            new: dict[str, Any] = {"fingerprint": collection.fingerprint}
+            new |= {name: bindparam(f"_{name}") for name in ("vector", "agreement")}
+            connection.execute(mine.values(new), rows)
+            connection.execute(
+                update(events).where(events.c.id == event_id).values(revision=events.c.revision + 1)
+            )
+            self._database.edited(connection, len(rows))
 
     def enrollable(
         self, event_id: int, ids: Iterable[int], fingerprint: str

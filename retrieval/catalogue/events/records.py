@@ -173,6 +173,38 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Waiting:
+    """An appearance whose vector is of another model.
+
+    Attributes:
+        face: its id.
+        photo: id of the photo or video.
+        landmarks: (5, 2) float32, in pixels.
+        best_s: of a video, the second of the frame that they are of; None of a photo.
+    """
+
+    face: int
+    photo: int
+    landmarks: Floats
+    best_s: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """A vector of the collection's present model for an appearance.
+
+    Attributes:
+        face: its id.
+        vector: (d,) float32, of unit length.
+        agreement: of a track's vectors, see `NewPhoto`; None of one vector.
+    """
+
+    face: int
+    vector: Floats
+    agreement: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Appearances:
     """The faces of one event without their vectors, one row per face, by id.
 

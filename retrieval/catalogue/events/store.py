@@ -321,10 +321,8 @@ def find_event(connection: Connection, collection_id: int, which: Any, name: str
             raise NotFound("There is no such event any more.")
         names = connection.scalars(select(events.c.name).where(mine).order_by("name").limit(20))
         others = ", ".join(names) or "none yet"
-        raise NotFound(
-            f"There is no such event: {name!r}; there are: {others}."
-            " `rollcall events create NAME` makes one."
-        )
+        what = f"There is no such event: {name!r}; there are: {others}."
+        raise NotFound(f"{what} `rollcall events create NAME` makes one.")
     return _event(row)
 
 
