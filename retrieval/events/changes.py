@@ -184,11 +184,10 @@ def _embed_tracks(
         return 0
     if not is_of(video.sha256, seen.sha256):
         return 0
-    tracks = [track for track in seen.tracks if track.together.worth > 0]
     good = [
         Embedded(each.face, track.faces().vectors[0], track.agreement)
         for each in faces
-        if (track := _track_of(each.landmarks, each.best_s, tracks)) is not None
+        if (track := _track_of(each.landmarks, each.best_s, seen.tracks)) is not None
     ]
     host.catalogue.event_faces.embed_anew(active_model.collection, event.id, good)
     return len(good)
