@@ -468,6 +468,7 @@ class Catalogue:
 
     still_enrolled = question(erasure.enrolled_still)
     photos_elsewhere = question(erasure.photos_elsewhere)
+    hashes_in_rows = question(erasure.hashes_in_rows)
     mentions_of = question(erasure.mentions_of)
     photos_naming = question(erasure.photos_naming)
 

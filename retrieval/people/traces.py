@@ -100,7 +100,9 @@ def search(service: Service, home: Path, sought: Sought) -> Traces:
         for path in files
         if path not in kept and path not in catalogue and path.suffix != ".snapshot"
     ]
+    freed = sought.sha256s - service.catalogue.hashes_in_rows(sought.sha256s)
     looks = (
+        Look(catalogue, {sha256.encode() for sha256 in freed}),
         Look(set(files) - others, sought.vectors | sought.plain),  # each file read once
         Look(others, sought.vectors),
         Look(pictures, sha256s=sha256s),
@@ -114,8 +116,8 @@ def proven(service: Service, home: Path, sought: Sought, wait_s: float) -> tuple
     """Search; where something is found, see whether it is somebody else's or can be driven out.
 
     The centre of a cluster of one is that one's vector, and stays in the lists until they are
-    trained anew. SQLite overwrites what is freed; should a vector stand in its file all the same,
-    the file is written anew.
+    trained anew. SQLite overwrites what is freed, but may leave bytes of a row that it moves: where
+    a vector or a photo's hash stands in its file, the file is written anew.
 
     Args:
         service, home, sought: see `search`.

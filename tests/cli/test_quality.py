@@ -146,7 +146,7 @@ def test_health_writes_a_page(tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = rollcall(tmp_path / "home", "health", "--out", out)
     assert result.exit_code == 0, result.stderr
-    assert "p9/6.jpg" in (out / "health.html").read_text()
+    assert "6.jpg of p9" in (out / "health.html").read_text()
 
 
 def test_unknown_faces_are_listed_named_and_forgotten(tmp_path: Path) -> None:

@@ -229,23 +229,26 @@ def test_the_same_photos_in_another_collection_are_no_trace(service: Service, ho
         assert forget_with_receipt(other, "person 03", home).clean
 
 
+@pytest.mark.parametrize("what", ["vector", "hash"])
 def test_bytes_that_the_catalogues_file_left_lying_are_driven_out(
-    service: Service, home: Path
+    service: Service, home: Path, what: str
 ) -> None:
     """As SQLite may when it moves rows: here by a connection that overwrites nothing."""
     _enrol(service, _faces())
-    vector = service.catalogue.vectors(service.collection.id, _ids(service, "person 03"))[2][0]
+    face = service.catalogue.faces_of(service.person("person 03").id)[0]
+    vector = service.catalogue.vectors(service.collection.id, [face.id])[2][0]
+    left = vector.tobytes() if what == "vector" else face.sha256.encode()
     with closing(sqlite3.connect(home / "catalogue.db")) as careless:
         careless.execute("PRAGMA secure_delete = OFF")
         careless.execute("CREATE TABLE moved (vector BLOB)")
-        careless.execute("INSERT INTO moved VALUES (?)", [b"before" + vector.tobytes()])
+        careless.execute("INSERT INTO moved VALUES (?)", [b"before" + left])
         careless.execute("DELETE FROM moved")
         careless.execute("DROP TABLE moved")
         careless.commit()
     service.catalogue.empty_wal()
     receipt = forget_with_receipt(service, "person 03", home)
     assert receipt.clean, receipt.summary
-    assert not traces(Look([home / "catalogue.db"], [vector.tobytes()]))
+    assert not traces(Look([home / "catalogue.db"], [left]))
     assert len(_ids(service, "person 04")) == PHOTOS
 
 

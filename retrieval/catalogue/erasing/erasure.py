@@ -15,7 +15,7 @@ from retrieval.catalogue.erasing.erasure_log import Erasure, ErasureKind, log_er
 from retrieval.catalogue.erasing.mentions import Mentions
 from retrieval.catalogue.events import erasing as events
 from retrieval.catalogue.events.records import ErasedAppearances
-from retrieval.catalogue.events.tables import appearances, thumbnails
+from retrieval.catalogue.events.tables import appearances, event_photos, thumbnails
 from retrieval.catalogue.events.tables import events as event_table
 from retrieval.catalogue.face_lookups import find_photo, same_face, vectors
 from retrieval.catalogue.former_names import (
@@ -362,4 +362,16 @@ def photos_elsewhere(
         for sha256 in connection.scalars(
             select(photos.c.sha256).where(other, photos.c.sha256.in_(some))
         )
+    )
+
+
+def hashes_in_rows(connection: Connection, sha256s: Iterable[str]) -> frozenset[str]:
+    """Those of the photos' hashes that stand in a row of any collection."""
+    own = (photos.c.sha256, photos.c.photo_sha256, event_photos.c.sha256)
+    columns = (*own, strangers.unknowns.c.sha256)
+    return frozenset(
+        sha256
+        for some in chunks(sha256s)
+        for column in columns
+        for sha256 in connection.scalars(select(column).where(column.in_(some)))
     )
