@@ -1,7 +1,7 @@
 // Calls of the API with the session's token and the page's collection.
 
 import { t } from "./messages.js";
-import { released } from "./redrawing.js";
+import { released } from "./pressing.js";
 import { csrf, loggedInAgain, renew } from "./session.js";
 import { inWords } from "./told.js";
 

@@ -2,7 +2,8 @@
 
 import { call, element, mayDelete, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem, speak } from "./api.js";
 import { n, t } from "./messages.js";
-import { takenOut, whenReleased } from "./redrawing.js";
+import { whenReleased } from "./pressing.js";
+import { takenOut } from "./redrawing.js";
 import { isCommand } from "./roving.js";
 
 const by = (id) => document.getElementById(id);

@@ -5,7 +5,7 @@ import { isFarRight, partTags, placed } from "./boxes.js";
 import { showCode } from "./code.js";
 import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
 import { decimal, list, n, number as counted, t } from "./messages.js";
-import { released } from "./redrawing.js";
+import { released } from "./pressing.js";
 import { roving } from "./roving.js";
 import { pictured } from "./whichface.js";
 

@@ -2,7 +2,7 @@
 
 import { call, collection, element, pageOf, ready, showProblem, speak } from "./api.js";
 import { list, n, number, t } from "./messages.js";
-import { whenReleased } from "./redrawing.js";
+import { whenReleased } from "./pressing.js";
 import { sendFile } from "./sending.js";
 
 const by = (id) => document.getElementById(id);

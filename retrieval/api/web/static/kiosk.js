@@ -1,7 +1,7 @@
 // A tablet at a door: the camera's picture goes to the service, which says who stands there.
 
 import { t } from "./messages.js";
-import { whenReleased } from "./redrawing.js";
+import { whenReleased } from "./pressing.js";
 
 const EVERY_MS = 700;
 const SHOWN_MS = 6000;

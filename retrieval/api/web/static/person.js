@@ -2,7 +2,7 @@
 
 import { address, call, droppable, element, mayEdit, pageOf, portrait, ready, rememberUndo, showProblem } from "./api.js";
 import { decimal, moment, n, number, t } from "./messages.js";
-import { whenReleased } from "./redrawing.js";
+import { whenReleased } from "./pressing.js";
 import { enrolAsking } from "./whichface.js";
 import { askWho } from "./who.js";
 

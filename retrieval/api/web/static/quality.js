@@ -2,7 +2,7 @@
 
 import { acting, call, element, mayEdit, pageOf, ready, showProblem } from "./api.js";
 import { decimal, list, n, number as counted, percent, t } from "./messages.js";
-import { whenReleased } from "./redrawing.js";
+import { whenReleased } from "./pressing.js";
 
 const by = (id) => document.getElementById(id);
 const LEFT = 64, RIGHT = 10, TOP = 12, BOTTOM = 30, WIDTH = 720, HEIGHT = 300;

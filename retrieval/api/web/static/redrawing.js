@@ -2,25 +2,7 @@
 
 import { pageNow } from "./api.js";
 import { moment } from "./messages.js";
-
-let pressed = false;
-const waiting = [];
-
-addEventListener("pointerdown", (event) => { pressed ||= event.button === 0; }, { capture: true });
-for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => { pressed = false; setTimeout(drawAll); }, { capture: true });
-
-function drawAll() {
-  while (!pressed && waiting.length) waiting.shift()();
-}
-
-// Draw at once, but never between press and release: the click is meant for what was pressed.
-export function whenReleased(draw) {
-  waiting.push(draw);
-  drawAll();
-}
-
-// The same, to be waited for.
-export const released = () => new Promise(whenReleased);
+import { released } from "./pressing.js";
 
 // Take a card out of its list; the neighbour to go on with, where the card was what somebody was at.
 export async function takenOut(card) {

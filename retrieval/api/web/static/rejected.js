@@ -2,7 +2,7 @@
 
 import { call, element } from "./api.js";
 import { n, t } from "./messages.js";
-import { whenReleased } from "./redrawing.js";
+import { whenReleased } from "./pressing.js";
 
 const FEW = 5; // are shown unasked
 const MOST = 200;

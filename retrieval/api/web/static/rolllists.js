@@ -3,7 +3,8 @@
 import { element, mayEdit, pageOf, portrait } from "./api.js";
 import { likeness, nameOf, sureness, timesOf, whyOf } from "./judging.js";
 import { moment, n, t } from "./messages.js";
-import { inOrder, whenReleased } from "./redrawing.js";
+import { whenReleased } from "./pressing.js";
+import { inOrder } from "./redrawing.js";
 import { facePicture } from "./who.js";
 
 const VIDEOS = 2; // of one line

@@ -2,7 +2,8 @@
 
 import { acting, call, element, mayEdit, pageOf, ready, rememberUndo, speak } from "./api.js";
 import { list, n, t } from "./messages.js";
-import { released, takenOut } from "./redrawing.js";
+import { released } from "./pressing.js";
+import { takenOut } from "./redrawing.js";
 import { askWho } from "./who.js";
 
 const by = (id) => document.getElementById(id);

@@ -5,7 +5,7 @@ import { describe, fileOf, pictureOf } from "./album.js";
 import { drawn, isFarRight, partTags, placed, placedAt } from "./boxes.js";
 import { likeness, nameOf, stateOf, sureness, timesOf, whyOf } from "./judging.js";
 import { clock, moment, n, t } from "./messages.js";
-import { whenReleased } from "./redrawing.js";
+import { whenReleased } from "./pressing.js";
 import { isCommand, roving } from "./roving.js";
 import { facePicture } from "./who.js";
 

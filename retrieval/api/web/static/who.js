@@ -2,7 +2,7 @@
 
 import { address, call, element, portrait } from "./api.js";
 import { t } from "./messages.js";
-import { released } from "./redrawing.js";
+import { released } from "./pressing.js";
 
 const MOST = 8;
 
