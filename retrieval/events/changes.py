@@ -1,7 +1,9 @@
 """What an event's roll would become if it were decided anew, and doing so."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -195,10 +197,13 @@ def _embed_tracks(
 
 def _track_of(landmarks: Floats, best_s: float | None, tracks: Sequence[Track]) -> Track | None:
     """The track that shows a face in its best frame: frames are the same whatever the model."""
+    if best_s is None:
+        return None
     middle = landmarks.mean(axis=0)
     for track in tracks:
-        for second, box in track.path:
+        at = bisect_left(track.path, best_s - _SAME_S, key=itemgetter(0))
+        for second, box in track.path[at : at + 1]:
             inside = (box[:2] <= middle).all() and (middle <= box[:2] + box[2:]).all()
-            if inside and best_s is not None and abs(second - best_s) < _SAME_S:
+            if inside and second < best_s + _SAME_S:
                 return track
     return None

@@ -101,9 +101,10 @@ def search(service: Service, home: Path, sought: Sought) -> Traces:
         if path not in kept and path not in catalogue and path.suffix != ".snapshot"
     ]
     freed = sought.sha256s - service.catalogue.hashes_in_rows(sought.sha256s)
-    looks = (
-        Look(catalogue, {sha256.encode() for sha256 in freed}),
-        Look(set(files) - others, sought.vectors | sought.plain),  # each file read once
+    values = sought.vectors | sought.plain
+    looks = (  # each file read once
+        Look(catalogue, values | {sha256.encode() for sha256 in freed}),
+        Look(set(files) - others - catalogue, values),
         Look(others, sought.vectors),
         Look(pictures, sha256s=sha256s),
     )
