@@ -153,7 +153,8 @@ class Camera:
         if getattr(error, "errno", None) == errno.EIO and not self._is_file:
             host = urlsplit(self._source).hostname
             try:
-                socket.getaddrinfo(host, None)
+                if host is not None:  # a device has none
+                    socket.getaddrinfo(host, None)
             except OSError:
                 return f"no host is called {host}"
         return getattr(error, "strerror", None) or str(error) or type(error).__name__

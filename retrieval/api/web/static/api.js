@@ -43,6 +43,7 @@ const unreachable = () => new Problem({ code: "unreachable", detail: t("The serv
 // As `fetch` does it, which does not say how much is sent: `progress(sent, total)` in bytes.
 function sentTelling(url, { method, headers, body, signal }, progress) {
   return new Promise((done, failed) => {
+    signal?.throwIfAborted(); // as while a busy service was waited for
     const request = new XMLHttpRequest();
     request.open(method, url);
     request.responseType = "blob";
@@ -54,7 +55,9 @@ function sentTelling(url, { method, headers, body, signal }, progress) {
       status: request.status,
       headers: request.getAllResponseHeaders().trim().split("\r\n").map((line) => line.split(/: (.*)/s).slice(0, 2)),
     })));
-    signal?.addEventListener("abort", () => request.abort());
+    const stop = () => request.abort();
+    signal?.addEventListener("abort", stop);
+    request.addEventListener("loadend", () => signal?.removeEventListener("abort", stop));
     request.send(body);
   });
 }
