@@ -141,7 +141,7 @@ def identify(
         answers = _identified(run, service, paths, threshold, liveness=liveness)
         state = service.state()
         note(service.catalogue, asked(run.action, answers, state, threshold))
-        seen = list(identify_videos(run, service, videos, threshold, paths=draw is not None))
+        seen = list(identify_videos(run, service, videos, threshold, state, paths=draw is not None))
     _write_tables(run, answers, seen, out, rejects)
     if draw is not None:
         for picture in [

@@ -15,6 +15,7 @@ from retrieval.photos.kinds import has_video_ending
 from retrieval.values import Location, Source
 
 if TYPE_CHECKING:
+    from retrieval.collection.answers import GalleryState
     from retrieval.collection.tracks.answers import VideoAnswer
     from retrieval.service import Service
 
@@ -35,11 +36,11 @@ def identify_videos(
     service: "Service",
     videos: Sequence[Location],
     threshold: float | None,
+    state: "GalleryState",
     *,
     paths: bool,
 ) -> "Iterator[VideoAnswer]":
     """Look at videos one after the other, show how far each is, and write down what was asked."""
-    state = service.state()
     for video in videos:
         with run.progress(f"watching {name_of(video)}, seconds", None) as advance:
             source, told = Source(str(video), video), _Seconds(advance)

@@ -79,7 +79,7 @@ class PeopleGone:
         """What was found, as the receipt of one of several people tells it."""
         others = len(self.erased.people) - len(part.people)
         backups = [each.path for each in self.service.catalogue.backups.holding(part.faces)]
-        own = {**found, "backups": backups}
+        own = {**found, "backups": _without_hashes(backups)}
         return own | {"summary": _without_hashes(_summary(part, own, others))}
 
     def found(self, wait_s: float = WAIT_S) -> dict[str, Any]:
@@ -186,20 +186,19 @@ def _without_hashes(value: T) -> T:
 
 
 def forget(
-    service: Service, who: str | Person | Sequence[Person], home: Path, *, or_gone: bool = False
+    service: Service, people: Sequence[Person], home: Path, *, or_gone: bool = False
 ) -> PeopleGone:
     """Delete people's rows for good, all or none; `PeopleGone.found` does the rest.
 
     Args:
         service: of the people's collection.
-        who: a name, or people as they were read before.
+        people: as they were read before.
         home: the folder whose files are searched.
         or_gone: leave out those whom somebody else has deleted already.
 
     Raises:
-        NotFound: nobody of that name is enrolled, or somebody is called otherwise by now.
+        NotFound: somebody is gone, or called otherwise by now.
     """
-    people = [service.person(who)] if isinstance(who, str | Person) else list(who)
     catalogue, collection = service.catalogue, service.collection
     faces = [face.id for each in people for face in catalogue.faces_of(each.id)]
     owners = [person.id for person in people]

@@ -327,7 +327,7 @@ def test_a_reader_is_waited_for_and_one_that_stays_is_named(service: Service, ho
     sought = _sought(service, "person 03")
     with _process(READER, database) as reader:
         assert _told(reader) == "reads\n"
-        gone = forget(service, "person 03", home)
+        gone = forget(service, [service.person("person 03")], home)
         receipt = gone.receipt(gone.found(wait_s=0.1))
         assert not receipt.clean
         assert "reading the catalogue" in receipt.open[0]

@@ -1,5 +1,6 @@
 """/v1/kiosk and /kiosk: a tablet at a door. Who comes is greeted, and noted once per day."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ from retrieval.api.context import Context
 from retrieval.api.routing import KIOSK, By, InContext, InLoadedGallery, router
 from retrieval.api.uploads import Photo, photo_source
 from retrieval.api.web.view import language_of, rendered
-from retrieval.catalogue.events.records import Event, VerdictKind
+from retrieval.catalogue.events.records import Event, Verdict, VerdictKind
 from retrieval.collection.answers import PhotoAnswer
 from retrieval.errors import AlreadyExists, ModelMissing, NotFound, PhotoUnreadable, SettingInvalid
 from retrieval.events.shown import Named
@@ -125,12 +126,14 @@ def _noted(
     before = _sighting_of(service, event, face.person_id)
     if before is not None:
         return _shown(service, event, before, again=True) | {"liveness": face.liveness}
-    if _refused_today(service, event, face.person_id):
+    said = service.catalogue.verdicts.of_person(service.collection.id, face.person_id)
+    refused = said.get(event.id, ())
+    if _just_refused(refused):
         return {"state": "refused", "liveness": face.liveness}
     photo = Source(f"{caller.name} {moment.astimezone():%H:%M:%S}.jpg", source.content)
-    key = _key(service, event, face.person_id, moment)
+    # Two tablets that see somebody at once would note both the same; after a refusal, another.
+    key = f"kiosk {event.id} {face.person_id} {len(refused)} {moment:%H:%M}"
     service.events.add_one(event, photo, row + 1, moment=moment, key=key)
-    event = service.events.find(event.id)
     before = _sighting_of(service, event, face.person_id)
     told = {"event": event.id, "sighting": before}
     noted = entry_of(caller, "kiosk", service.collection.name, photo=answer.sha256, answer=told)
@@ -138,13 +141,6 @@ def _noted(
     if before is None:  # beside all others of the day it is not that person
         return {"state": "unknown", "liveness": face.liveness}
     return _shown(service, event, before, again=False) | {"liveness": face.liveness}
-
-
-def _key(service: Service, event: Event, person: int, moment: datetime) -> str:
-    """What two tablets that see somebody at once would both note; after a refusal, another."""
-    said = service.catalogue.verdicts.of_person(service.collection.id, person)
-    refused = len(said.get(event.id, ()))
-    return f"kiosk {event.id} {person} {refused} {moment:%H:%M}"
 
 
 def _who_is_meant(answer: PhotoAnswer) -> int | None:
@@ -178,14 +174,10 @@ def _sighting_of(service: Service, event: Event, person: int) -> int | None:
     return next(iter(service.events.faces_of(event, person)), None)
 
 
-def _refused_today(service: Service, event: Event, person: int) -> bool:
+def _just_refused(said: Iterable[Verdict]) -> bool:
     """Whether somebody has just said that they are not this person: ask no second time."""
     newest = datetime.now(UTC) - timedelta(seconds=20)
-    said = service.catalogue.verdicts.of_person(service.collection.id, person)
-    return any(
-        verdict.kind is VerdictKind.NOT and verdict.at > newest
-        for verdict in said.get(event.id, ())
-    )
+    return any(each.kind is VerdictKind.NOT and each.at > newest for each in said)
 
 
 def _judged(service: Service, caller: Caller, sighting: int, kind: VerdictKind) -> dict[str, Any]:

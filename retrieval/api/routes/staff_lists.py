@@ -13,7 +13,7 @@ from fastapi import File, UploadFile
 from fastapi import Path as InPath
 from starlette.concurrency import run_in_threadpool
 
-from retrieval.api.auditing import audited, entry_of
+from retrieval.api.auditing import audited, edited, entry_of
 from retrieval.api.bodies import ApplyList
 from retrieval.api.context import Context
 from retrieval.api.routes.people import erased_of
@@ -232,7 +232,6 @@ def _edited(
     context: Context, caller: By, service: Service, seen: Preview, *, leavers: bool
 ) -> ListApplied:
     """Leavers first, so that their names and numbers are free; then names and numbers."""
-    told = partial(audited, service.catalogue, caller)
     receipts: list[LeaverDeleted] = []
     if leavers and seen.plan.leavers:
         deletion = _gone(context, caller, service, seen.plan.leavers)
@@ -242,7 +241,7 @@ def _edited(
         ]
     entries = []
     if seen.plan.renamings or seen.plan.numbered:
-        with told("apply-list", service.collection.name, _edits):
+        with edited(service, caller, "apply-list", _edits):
             entries = sync.rename(service, seen.plan)
     return {
         "receipts": receipts,
@@ -261,12 +260,10 @@ def _gone(
         own = next((part for part in gone.parts if part.people == (person.id,)), None)
         return None if own is None else erased_of(person, own)
 
-    deleted = partial(audited, service.catalogue, caller, "delete", service.collection.name)
-
     def delete() -> deletions.Deletion:
         with ExitStack() as entries:
             for person in leavers:
-                entries.enter_context(deleted(partial(told, person)))
+                entries.enter_context(edited(service, caller, "delete", partial(told, person)))
             return deletions.delete_people(service, leavers, context.settings.home, or_gone=True)
 
     deletion = context.deletions.begin(service, delete)

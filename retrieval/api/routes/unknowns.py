@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 
-from retrieval.api.auditing import audited
+from retrieval.api.auditing import edited
 from retrieval.api.bodies import GroupToForget, NameOfGroup
 from retrieval.api.pictures import jpeg_or_nothing
 from retrieval.api.routing import (
@@ -67,8 +67,7 @@ async def name_unknowns(
         def told(enrolled: Sequence[Enrolment]) -> dict[str, Any]:
             return {"person": clean_name(person), "faces": len(enrolled)}
 
-        name = service.collection.name
-        with audited(service.catalogue, caller, "name-unknowns", name, told):
+        with edited(service, caller, "name-unknowns", told):
             return name_group(service, group, person, new.face_ids, number).document()
 
     return await context.pool.run(work)
@@ -81,8 +80,8 @@ async def forget_group(
     """Delete the kept faces of one group of strangers, for good."""
 
     def work() -> dict[str, Any]:
-        catalogue, name = service.catalogue, service.collection.name
-        with audited(catalogue, caller, "forget-unknowns", name, lambda count: {"faces": count}):
+        catalogue = service.catalogue
+        with edited(service, caller, "forget-unknowns", lambda count: {"faces": count}):
             count = catalogue.strangers.forget_group(service.collection.id, group, seen.face_ids)
         catalogue.empty_wal()
         return {"deleted": count}
@@ -120,8 +119,7 @@ def _group(service: Service, group_id: int) -> Group:
 @routes.delete("/unknowns", response_model=Forgotten, openapi_extra=ADMIN)
 def forget_unknowns(context: InContext, caller: By, service: InGallery) -> Any:
     """Delete all unknown faces that were kept, for good."""
-    catalogue, name = service.catalogue, service.collection.name
-    with audited(catalogue, caller, "forget-unknowns", name, lambda count: {"faces": count}):
-        count = catalogue.strangers.forget_all(service.collection.id)
+    with edited(service, caller, "forget-unknowns", lambda count: {"faces": count}):
+        count = service.catalogue.strangers.forget_all(service.collection.id)
     service.catalogue.empty_wal()
     return {"deleted": count}

@@ -111,9 +111,12 @@ def _lost(source: Connection, connection: Connection) -> list[LostPerson]:
     ]
 
 
-def _check_agreed(lost: Sequence[LostPerson], agreed: Sequence[LostPerson] | None) -> None:
+def _check_agreed(
+    source: Connection, connection: Connection, agreed: Sequence[LostPerson] | None
+) -> None:
     if agreed is None:
         return
+    lost = _lost(source, connection)
     known = {(each.collection, each.person) for each in agreed}
     new = [each.person for each in lost if (each.collection, each.person) not in known]
     if new:
@@ -152,7 +155,7 @@ def replace_catalogue(
         if is_encrypted(source):
             kept._database.keyring.check(source, kept.url)
         _keep_writers_out(connection)
-        _check_agreed(_lost(source, connection), agreed)
+        _check_agreed(source, connection, agreed)
         keyrings = kept._database.keyring, catalogue._database.keyring
         _check_kinship(source, connection, catalogue.url)
         revoked, ended = _revoked(connection), _ended(connection)

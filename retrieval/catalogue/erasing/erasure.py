@@ -286,12 +286,14 @@ def erase_again(connection: Connection, erasure: Erasure, sha256s: Iterable[str]
 
 
 def _erase_rows(connection: Connection, collection_id: int, erasure: Erasure) -> None:
-    for person_id, created_at in erasure.rows:
+    there = []
+    for person_id, created_at in dict.fromkeys(erasure.rows):
         same = (people.c.id == person_id) & (people.c.created_at == created_at)
         own = select(people.c.id).where(same, people.c.collection_id == collection_id)
         if connection.scalar(own):
-            person = person_by_id(connection, collection_id, person_id)
-            _delete_people(connection, collection_id, [person])
+            there.append(person_by_id(connection, collection_id, person_id))
+    if there:
+        _delete_people(connection, collection_id, there)
 
 
 def _erase_photos(

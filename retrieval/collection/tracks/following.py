@@ -47,7 +47,6 @@ class Follower:
         self._pictures, self._paths, self._sides = pictures, paths, sides
         self.tracks: dict[int, Track] = {}
         self.looks: list[Look] = []
-        self._second = 0.0  # of the last look
 
     def look(self, frames: Sequence[Frame], pipeline: Pipeline) -> list[list[Track]]:
         """Find the faces of the next frames and put them on tracks; see `step`.
@@ -87,13 +86,13 @@ class Follower:
         """
         worth, clear, vectors = self._spread(len(detections), rows, faces)
         boxes = detections.boxes
+        before = self._tracker.second
         labels = self._tracker.step(
             frame.second, boxes, vectors, worth, clear, moved=frame.moved, size=frame.size
         )
         place = dict(zip(rows.tolist(), range(len(rows)), strict=True))
         if self._paths:
             self.looks.append(Look(frame.second, frame.cut_at))
-        before, self._second = self._second, frame.second
         found = []
         for row, number in enumerate(labels.tolist()):
             track = self.tracks.get(number)

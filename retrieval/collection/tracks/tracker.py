@@ -143,7 +143,8 @@ class _Line:
         out = self.motion.is_out_of(size)
         if moved is not STANDS:
             self.motion.carry(moved)
-        if out or self.motion.is_out_of(size):
+            out = out or self.motion.is_out_of(size)
+        if out:
             self.away += since
 
     def unseen(self, second: float) -> float:
@@ -165,6 +166,7 @@ class Tracker:
     """Follows the faces of one video or camera, frame by frame.
 
     Attributes:
+        second: of the last step.
         elsewhere: of the tracks that began in the last step, those that had just been seen too far
             away to be the same face.
     """
@@ -172,7 +174,7 @@ class Tracker:
     def __init__(self, rule: TrackRule) -> None:
         self._rule = rule
         self._lines: list[_Line] = []
-        self._count, self._second = 0, 0.0
+        self._count, self.second = 0, 0.0
         self._gone: list[int] = []  # not told yet
         self.elsewhere: dict[int, frozenset[int]] = {}
 
@@ -206,7 +208,7 @@ class Tracker:
             (n,) int64, the number of each face's track; new tracks get new numbers.
         """
         self._let_go(second)
-        before, self._second = self._second, second
+        before, self.second = self.second, second
         for line in self._lines:
             line.carry(moved, second - before, size)
         labels = np.full(len(boxes), -1, np.int64)
@@ -248,7 +250,7 @@ class Tracker:
         ]
         if not lines or not len(faces):
             return
-        places = np.stack([line.motion.expected(self._second) for line in lines])
+        places = np.stack([line.motion.expected(self.second) for line in lines])
         last = np.stack([line.vector for line in lines if line.vector is not None])
         apart, ratio = distances(places, boxes[faces])
         may = (

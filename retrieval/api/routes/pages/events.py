@@ -14,13 +14,14 @@ def events_page(view: InView, context: InContext) -> Response:
     """Drop photos, and find the events that there are."""
     service, counts = view.service(), view.counts()
     events = [] if service is None else [each.document() for each in service.events.all()]
-    first_run = not context.catalogue.api_keys.any_made() or not counts.people or not events
+    keys = context.catalogue.api_keys.any_made()
+    first_run = not keys or not counts.people or not events
     return view.page(
         "events",
         "events.html",
         events=events,
         people=counts.people,
-        keys=context.catalogue.api_keys.any_made(),
+        keys=keys,
         first_run=first_run,
         **_uploading(view),
     )

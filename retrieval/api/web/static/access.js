@@ -1,6 +1,6 @@
 // Users and keys: make, end, and show what is shown once.
 
-import { acting, call, copied, pageOf, ready, showProblem } from "./api.js";
+import { acting, address, call, copied, ready, showProblem } from "./api.js";
 import { t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
@@ -44,8 +44,7 @@ submits("user-form", async () => {
 submits("key-form", async () => {
   const json = { name: by("key-name").value.trim(), role: by("key-role").value, collection: by("key-scope").value || null };
   const made = await call("POST", "/v1/keys", { json });
-  const kiosk = new URL(pageOf("/kiosk"), location);
-  if (json.collection) kiosk.searchParams.set("collection", json.collection);
+  const kiosk = address("/kiosk", { collection: json.collection });
   const to = made.role === "kiosk" ? t("Open {address} on the tablet at the door and log in with it.", { address: kiosk }) : t("Give it to the program.");
   showSecret(t("The key {name}", { name: made.name }), `${to} ${t("It is kept nowhere: a lost key is ended and another one made.")}`, made.key);
 });

@@ -28,6 +28,7 @@ export function rejectedList(place, path, failed) {
   async function read() {
     if (!place.open || shown === count) return;
     shown = count;
+    if (!count) return;
     try {
       const { photos } = await call("GET", `${path}/photos`, { parameters: { rejected: true, limit: MOST } });
       whenReleased(() => {
@@ -43,11 +44,11 @@ export function rejectedList(place, path, failed) {
   place.addEventListener("toggle", read);
   return {
     show(rejected) {
-      if (count === 0 && rejected <= FEW) place.open = true;
+      if (count === 0 && rejected && rejected <= FEW) place.open = true;
       count = rejected;
       place.querySelector("summary").textContent = rejectedTold(count);
       place.hidden = count === 0;
-      return read();
+      read();
     },
   };
 }

@@ -6,6 +6,8 @@ const AT_ONCE = 100; // faces or photos that one request asks about
 const PAGE = 400; // faces of one answer: with their candidates they stay well below a megabyte
 const CALM_MS = 250; // after the last verdict, before the roll is read anew
 
+const isGone = (error) => [404, 409].includes(error.status);
+
 export class Store extends EventTarget {
   constructor(event) {
     super();
@@ -89,18 +91,19 @@ export class Store extends EventTarget {
 
   async #said(verdict, text) {
     const judged = await call("POST", `${this.path}/verdicts`, { json: verdict }).catch((error) => this.#outOfDate(error));
-    if (judged.act !== null && !this.acts.some((each) => each.act === judged.act)) {
-      this.acts.push({ text, ...judged });
-      this.acts.sort((a, b) => a.act - b.act); // answers overtake each other
-    }
+    if (judged.act !== null && !this.acts.some((each) => each.act === judged.act)) this.#keepAct({ text, ...judged });
     await this.#changed(judged.faces);
     this.#tell("said", { text, judged });
     return judged;
   }
 
+  #keepAct(act) {
+    this.acts = [...this.acts, act].sort((a, b) => a.act - b.act); // answers overtake each other
+  }
+
   // Somebody deleted or changed meanwhile what was meant: the page shows what there is now, and why nothing was done.
   async #outOfDate(error) {
-    if ([404, 409].includes(error.status)) await this.readAll().catch(() => null);
+    if (isGone(error)) await this.readAll().catch(() => null);
     throw error;
   }
 
@@ -119,7 +122,7 @@ export class Store extends EventTarget {
       this.#tell("undone", undone);
     } catch (error) {
       // What somebody else took back stays so; what the service did not answer can be tried again.
-      if (![404, 409].includes(error.status)) this.acts = [...this.acts, last].sort((a, b) => a.act - b.act);
+      if (!isGone(error)) this.#keepAct(last);
       await this.#outOfDate(error);
     }
     return last;

@@ -41,7 +41,7 @@ export class Upload {
       // One that no request may carry would hold up all behind it.
       if (file.size < this.most) this.waiting.push(file);
       else {
-        this.rejected.push({ photo: file.name, reason: "too-large" });
+        this.rejected.push({ photo: file.name });
         this.taken += file.size;
       }
     }
