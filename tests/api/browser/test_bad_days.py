@@ -227,6 +227,41 @@ def test_a_photo_that_is_open_is_one_step_back_and_forward(
     page.wait_for_function("() => !location.hash")
 
 
+def test_what_is_opened_as_a_photo_closes_stays_open(page: "Page", colleague: httpx.Client) -> None:
+    event = event_of(colleague, paint(RED, seed=8), paint(BLUE))
+    open_page(page, f"/events/{event}")
+    viewer = page.locator("#viewer")
+    page.locator(".tile-photo").first.click()
+    viewer.locator(".box").first.wait_for()
+    # The browser's step back is still under way when the next photo is opened.
+    page.evaluate(
+        """() => new Promise((done) => {
+            const viewer = document.querySelector("#viewer");
+            viewer.addEventListener("close", () => {
+                document.querySelectorAll(".tile-photo")[1].click();
+                setTimeout(done, 500);
+            }, { once: true });
+            viewer.close();
+        })"""
+    )
+    viewer.get_by_text("2 of 2").wait_for(timeout=3000)
+    page.keyboard.press("Escape")
+    viewer.wait_for(state="hidden")
+    page.wait_for_function("() => !location.hash")
+    page.locator(".tile-photo").first.click()
+    viewer.locator(".box").first.wait_for()
+    page.evaluate(
+        """() => {
+            const viewer = document.querySelector("#viewer");
+            viewer.addEventListener("close", () => {
+                document.querySelector(".brand, header a").click();
+            }, { once: true });
+            viewer.close();
+        }"""
+    )
+    page.get_by_role("heading", name="Who was there?").wait_for()
+
+
 def test_a_tab_that_is_out_of_date_says_so_and_shows_what_there_is(
     page: "Page", colleague: httpx.Client
 ) -> None:

@@ -249,6 +249,7 @@ def test_no_state_of_the_page_has_a_barrier(browser: "Browser", event: str, look
         check("a missed face")
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
+        page.wait_for_function("() => !location.hash")
         page.goto(f"{event}/history")
         settled(page)
         check("history")

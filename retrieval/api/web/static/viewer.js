@@ -42,8 +42,7 @@ export class Viewer {
     this.chosen = faceId;
     this.#endDrawing();
     this.parts.problem.hidden = true;
-    // Back closes it, as it leaves a page: one step, however many photos were looked at.
-    history[history.state?.photo ? "replaceState" : "pushState"]({ ...history.state, photo: photoId }, "", `#photo-${photoId}`);
+    this.#note();
     if (!this.dialog.open) this.dialog.showModal();
     const { photo } = this;
     const place = this.store.photos.indexOf(photo);
@@ -88,7 +87,18 @@ export class Viewer {
     whenReleased(() => { if (this.dialog.open && this.photo === photo) this.#faces(); });
   }
 
+  // Back closes it, as it leaves a page: one step, however many photos were looked at.
+  #note() {
+    const { id } = this.photo;
+    history[history.state?.photo ? "replaceState" : "pushState"]({ ...history.state, photo: id }, "", `#photo-${id}`);
+  }
+
   #wentBack() {
+    if (this.isLeaving) { // the step of #closed; a photo may have been opened since
+      this.isLeaving = false;
+      if (this.dialog.open) this.#note();
+      return;
+    }
     const photo = Number(location.hash.match(/^#photo-(\d+)$/)?.[1]);
     if (photo) this.open(photo);
     else if (this.dialog.open) {
@@ -200,8 +210,13 @@ export class Viewer {
   }
 
   #closed() {
-    if (!this.isBack && history.state?.photo) history.back();
+    const { isBack } = this;
     this.isBack = false;
+    if (this.dialog.open) return; // opened again before this was told
+    if (!isBack && history.state?.photo) {
+      this.isLeaving = true;
+      history.back();
+    }
     this.#endDrawing();
     document.querySelector(`.tile-photo[data-photo="${this.photo?.id}"]`)?.focus();
   }
