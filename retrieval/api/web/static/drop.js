@@ -35,6 +35,9 @@ export function sorted(files, most = Infinity) {
   return found;
 }
 
+// What an element's data say of what the service takes.
+export const limitsOf = ({ queue, video, mostBytes }) => ({ queue: queue === "true", video: video === "true", most: Number(mostBytes) });
+
 // Why files cannot be taken, in a sentence; null where all can.
 export function whyNot({ photos, archives, videos, others, tooLarge }, { queue, video, most }) {
   const told = tooLarge.map(({ name }) => t("{name} is too large to be sent: it may have {most} MB. Unpack an archive and drop its folder, or cut a video.", { name, most: number(Math.floor(most / 1e6)) }));

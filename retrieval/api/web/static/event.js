@@ -3,7 +3,7 @@
 import { call, collection, element, mayEdit, pageOf, ready, showProblem, speak, tryAgain } from "./api.js";
 import { Album } from "./album.js";
 import { showCode } from "./code.js";
-import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
+import { acceptChoices, acceptDrops, limitsOf, sorted, whyNot } from "./drop.js";
 import { Judging } from "./judging.js";
 import { day, n, number, t } from "./messages.js";
 import { whenReleased } from "./pressing.js";
@@ -182,8 +182,8 @@ async function nameByDay() {
 }
 
 export async function take(files) {
-  const found = sorted(files, Number(own.mostBytes));
-  const limits = { queue: own.queue === "true", video: own.video === "true", most: Number(own.mostBytes) };
+  const limits = limitsOf(own);
+  const found = sorted(files, limits.most);
   const told = whyNot(found, limits);
   by("passed").hidden = !told;
   by("passed").textContent = told ?? "";
@@ -217,9 +217,12 @@ document.addEventListener("visibilitychange", () => {
   else if (store.roll && !upload?.running && performance.now() - leftAt > AWAY_MS) store.readAll().catch(failed);
 });
 
+let following = null;
+
 // Follow what workers add, until it is all in.
 function follow() {
-  const source = new EventSource(`${store.path}/progress?collection=${encodeURIComponent(collection)}`);
+  following?.close();
+  const source = following = new EventSource(`${store.path}/progress?collection=${encodeURIComponent(collection)}`);
   by("following").hidden = false;
   // A browser asks again by itself where a line broke, but never where it was refused: the session may have ended.
   source.addEventListener("error", () => {

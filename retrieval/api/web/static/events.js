@@ -1,7 +1,7 @@
 // The home: whatever is dropped becomes an event, and its page takes over with the files in hand.
 
 import { call, copied, element, mayEdit, pageNow, pageOf, ready, showProblem } from "./api.js";
-import { acceptChoices, acceptDrops, sorted, whyNot } from "./drop.js";
+import { acceptChoices, acceptDrops, limitsOf, sorted, whyNot } from "./drop.js";
 import { moment, t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
@@ -44,9 +44,8 @@ let busy = false;
 
 async function take(files) {
   if (busy) return;
-  const own = by("drop").dataset;
-  const found = sorted(files, Number(own.mostBytes));
-  const limits = { queue: own.queue === "true", video: own.video === "true", most: Number(own.mostBytes) };
+  const limits = limitsOf(by("drop").dataset);
+  const found = sorted(files, limits.most);
   const told = whyNot(found, limits);
   by("passed").hidden = !told;
   by("passed").textContent = told ?? "";

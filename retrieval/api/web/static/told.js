@@ -45,10 +45,11 @@ export async function inWords(answer) {
     for (const field of ERRORS) if (typeof row?.[field] === "string") row[field] = withoutCommands(row[field]);
   }
   if (!address) return answer;
-  for (const name of SENTENCES) {
-    if (Array.isArray(answer[name]) && answer[name].length) answer[name] = await known().then((pairs) => answer[name].map((each) => worded(each, pairs)));
-  }
-  const told = rows.flatMap((row) => FIELDS.filter((field) => typeof row?.[field] === "string").map((field) => [row, field]));
+  const texts = SENTENCES.map((name) => answer[name]).filter(Array.isArray);
+  const told = [
+    ...rows.flatMap((row) => FIELDS.filter((field) => typeof row?.[field] === "string").map((field) => [row, field])),
+    ...texts.flatMap((list) => [...list.keys()].map((place) => [list, place])),
+  ];
   if (!told.length) return answer;
   const pairs = await known();
   for (const [row, field] of told) row[field] = worded(row[field], pairs);
