@@ -227,7 +227,7 @@ def test_no_state_of_the_page_has_a_barrier(browser: "Browser", event: str, look
         check("home")
         opened(page, event)
         check("cards")
-        for tab in ("present", "unknown", "small", "absent"):
+        for tab in ("present", "unknown", "unusable", "absent"):
             page.locator(f"#tab-{tab}").click()
             check(tab)
         page.locator("#tab-present").click()

@@ -44,7 +44,7 @@ let tab = null;
 
 function counts() {
   const { present, to_check: check, unknown_groups: unknown, unusable, absent } = store.roll.counts;
-  return { present, check, unknown, small: unusable, absent };
+  return { present, check, unknown, unusable, absent };
 }
 
 function showTab(name, { focus = false } = {}) {

@@ -85,7 +85,7 @@ function summary(photo, faces) {
   if (named.length) told.push(list(named));
   if (of("ambiguous").length) told.push(n("{count} not sure", "{count} not sure", of("ambiguous").length));
   if (of("unknown").length) told.push(n("{count} unknown", "{count} unknown", of("unknown").length));
-  if (of("unusable").length) told.push(n("{count} too small to tell", "{count} too small to tell", of("unusable").length));
+  if (of("unusable").length) told.push(n("{count} not clear enough", "{count} not clear enough", of("unusable").length));
   if (photo.turned) told.push(photo.turned === 180 ? t("the photo lies upside down") : t("the photo lies on its side"));
   return told.join(" · ");
 }
@@ -94,7 +94,7 @@ function summary(photo, faces) {
 function sureness(face) {
   if (face.decision === "ambiguous") return t("not sure");
   if (face.decision === "unknown") return t("no");
-  if (face.decision === "unusable") return t("too small to tell");
+  if (face.decision === "unusable") return t("not clear enough");
   return face.score >= face.threshold + spanOf(face.threshold) / 3 ? t("sure") : t("likely");
 }
 
@@ -103,7 +103,7 @@ const spanOf = (threshold) => Math.max(1 - threshold, LEAST_SPAN);
 function label(face) {
   if (face.person) return face.person;
   if (face.decision === "ambiguous" && face.candidates.length) return t("{name}?", { name: face.candidates[0].person });
-  return face.decision === "unknown" ? t("Unknown") : t("Too small to tell");
+  return face.decision === "unknown" ? t("Unknown") : t("Not clear enough");
 }
 
 function showStage(url, photo, faces) {

@@ -15,7 +15,7 @@ export const sureness = (certainty) => ({
 export function nameOf(face) {
   if (face.person) return face.person;
   if (face.nobody_of_ours) return t("Nobody of ours");
-  if (face.decision === "unusable") return t("Too small to tell");
+  if (face.decision === "unusable") return t("Not clear enough");
   if (face.decision === "erased" || face.decision === "forgotten") return t("Forgotten");
   if (face.decision === "ambiguous" && face.candidates.length) return t("{name}?", { name: face.candidates[0].person });
   return t("Unknown");

@@ -1,4 +1,4 @@
-// The lists of the roll: who was present, unknown, too small to tell, absent.
+// The lists of the roll: who was present, unknown, not clear enough, absent.
 
 import { element, mayEdit, pageOf, portrait } from "./api.js";
 import { likeness, nameOf, sureness, timesOf, whyOf } from "./judging.js";
@@ -149,8 +149,8 @@ export class Lists {
     });
   }
 
-  #small(made, id) {
-    return this.#line(made, { key: `u${id}`, picture: facePicture(this.store.event, id), title: t("Too small to tell"), told: t("Or too blurred, or turned away"), faces: [id], person: null });
+  #unusable(made, id) {
+    return this.#line(made, { key: `u${id}`, picture: facePicture(this.store.event, id), title: t("Not clear enough"), told: t("Too small, too blurred or turned away"), faces: [id], person: null });
   }
 
   #absent(made, line) {
@@ -167,7 +167,7 @@ export class Lists {
     return {
       present: [people.filter((line) => line.standing === "present"), (line) => line.person_id, (made, line) => this.#person(made, line), t("Nobody was recognised yet.")],
       unknown: [unknown, (group) => group.group, (made, group) => this.#group(made, group), t("No unknown faces.")],
-      small: [unusable, (id) => id, (made, id) => this.#small(made, id), t("No face was too small to tell.")],
+      unusable: [unusable, (id) => id, (made, id) => this.#unusable(made, id), t("Every face was clear enough.")],
       absent: [people.filter((line) => line.standing === "absent"), (line) => line.person_id, (made, line) => this.#absent(made, line), event.expects === "nobody" ? t("Nobody in particular was expected, so nobody is absent. Say who was under “Expected”.") : t("Nobody who was expected is absent.")],
     }[tab];
   }
