@@ -361,3 +361,24 @@ def test_numbers_of_things_are_written_as_the_language_does(
     client.app.state.context = replace(context, settings=settings)  # type: ignore[attr-defined]
     for language, told in (("en", "36,500 days"), ("de", "36.500 Tage")):
         assert told in client.get("/settings", headers={**HTML, "Accept-Language": language}).text
+
+
+def test_of_many_events_the_latest_are_shown_and_others_are_searched(
+    client: TestClient, people: dict[str, int]
+) -> None:
+    def shown(**asked: str | int) -> list[str]:
+        page = client.get("/", params=asked, headers=HTML).text
+        return re.findall(
+            r'class="tile event-tile".*?<strong class="clip">(.*?)</strong>', page, re.S
+        )
+
+    for number in range(70):
+        day = f"2026-{number // 28 + 1:02}-{number % 28 + 1:02}"
+        client.post("/v1/events", json={"name": f"Öffnung {number}", "day": day})
+    assert shown() == [f"Öffnung {number}" for number in range(69, 9, -1)]
+    assert len(shown(every="true")) == 70
+    assert shown(search="offnung 7") == ["Öffnung 7"]
+    assert shown(search="2026-03-1") == [f"Öffnung {number}" for number in range(69, 64, -1)]
+    assert shown(search="14 march 2026") == ["Öffnung 69"]
+    assert not shown(search="Weihnachten")
+    assert "No event is like it." in client.get("/?search=Weihnachten", headers=HTML).text

@@ -200,6 +200,11 @@ def language_of(request: Request) -> str:
     return spoken_by(request.headers.get("accept-language", ""), chosen)
 
 
+def day_told(day: date | str, language: str) -> str:
+    """A day as a language writes it: 4 July 2026."""
+    return format_date(_date(day), "long", locale=_FORMATS.get(language, language))
+
+
 def rendered(
     template: str, values: Mapping[str, Any], language: str, status: int = 200
 ) -> HTMLResponse:
@@ -237,7 +242,7 @@ def _templates(language: str) -> Environment:
         initials=_initials,
         capitalize_first=lambda text: text[:1].upper() + text[1:],
         last_part=lambda path: PurePath(path).name or path,
-        day=lambda day: format_date(_date(day), "long", locale=formats),
+        day=lambda day: day_told(day, language),
         told=lambda message: told(without_commands(message), language),
         moment=lambda moment: _moment(moment, formats),
         number=lambda number, digits="#,##0": format_decimal(number, digits, locale=formats),

@@ -1,30 +1,58 @@
 """Pages of events: all of them, one, its history; and asking about photos that are not kept."""
 
-from fastapi import APIRouter, Response
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from retrieval.api.routes.events import EventId
 from retrieval.api.routing import VIEWER, GuardedRoute, InContext
-from retrieval.api.web.view import InView, View
+from retrieval.api.web.view import InView, View, day_told
+from retrieval.catalogue.names import sought
+from retrieval.events.documents import EventDocument
 
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
+_AT_A_GLANCE = 12  # events; more can be searched
+_PAGE_EVENTS = 60
+
 
 @routes.get("/", openapi_extra=VIEWER)
-def events_page(view: InView, context: InContext) -> Response:
+def events_page(
+    view: InView,
+    context: InContext,
+    search: Annotated[str, Query(max_length=200)] = "",
+    every: bool = False,
+) -> Response:
     """Drop photos, and find the events that there are."""
     service, counts = view.service(), view.counts()
     events = [] if service is None else [each.document() for each in service.events.all()]
+    found = _like(search, events, view.language)
     keys = context.catalogue.api_keys.any_made()
     first_run = not keys or not counts.people or not events
     return view.page(
         "events",
         "events.html",
-        events=events,
+        events=found if every else found[:_PAGE_EVENTS],
+        found=len(found),
+        count=len(events),
+        at_a_glance=_AT_A_GLANCE,
+        search=search.strip(),
         people=counts.people,
         keys=keys,
         first_run=first_run,
         **_uploading(view),
     )
+
+
+def _like(search: str, events: Iterable[EventDocument], language: str) -> list[EventDocument]:
+    """Events whose name or day has what is searched, whatever its case and accents."""
+    part, found = sought(search), []
+    for each in events:
+        days = [each["day"], day_told(each["day"], language)] if each["day"] else []
+        if any(part in sought(text) for text in (each["name"], *days)):
+            found.append(each)
+    return found
 
 
 @routes.get("/events/{event_id}", openapi_extra=VIEWER)
