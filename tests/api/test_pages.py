@@ -256,6 +256,7 @@ def test_the_settings_page_shows_no_secret(client: TestClient, context: Context)
     of_urls = {
         "catalogue_url": "postgresql://anna:sesame@open@db.example.org/faces?password=tulip",
         "index_url": "http://root:milvus@index.example.org:19530",
+        "ingest_urls": ("s3://bucket/party", "https://reader:poppy@photos.example.org/party"),
     }
     settings = context.settings.model_copy(update={"webhook_secret": secret, **of_urls})
     client.app.state.context = replace(context, settings=settings)  # type: ignore[attr-defined]
@@ -263,7 +264,8 @@ def test_the_settings_page_shows_no_secret(client: TestClient, context: Context)
     assert "ROLLCALL_WEBHOOK_SECRET" in page
     assert "postgresql://…@db.example.org/faces?…" in page
     assert "http://…@index.example.org:19530" in page
-    for hidden in (secret.get_secret_value(), "anna", "sesame", "open@", "tulip", "milvus@"):
+    words = ("anna", "sesame", "open@", "tulip", "milvus@", "poppy")
+    for hidden in (secret.get_secret_value(), *words):
         assert hidden not in page
 
 
@@ -272,6 +274,7 @@ def test_the_settings_page_shows_no_secret(client: TestClient, context: Context)
     [
         ({"keep_photos": True}, "yes", "ja"),
         ({"event_days": None}, "not set", "nicht gesetzt"),
+        ({"webhook_secret": SecretStr("")}, "not set", "nicht gesetzt"),
         ({"event_days": 30}, "30 days", "30 Tage"),
         ({"max_photo_bytes": 1_500_000}, "1.5 MB", "1,5 MB"),
         ({"max_pixels": 200_000_000}, "200 million pixels", "200 Millionen Pixel"),

@@ -78,7 +78,7 @@ def _worded(name: str, value: Any) -> tuple[float | str | None, str]:
         case None | () | "":
             return None, "unset"
         case SecretStr():
-            return None, "set"
+            return None, "set" if value.get_secret_value() else "unset"
         case bool():
             return None, "yes" if value else "no"
         case int() | float() if name.endswith("_bytes"):
@@ -87,7 +87,7 @@ def _worded(name: str, value: Any) -> tuple[float | str | None, str]:
             units = (unit for end, unit in _UNITS.items() if name.endswith(end))
             return value, next(units, "count")
         case tuple():
-            return ", ".join(map(str, value)), "words"
+            return ", ".join(_without_password(str(each)) for each in value), "words"
         case str() if name in ("memory_budget", "index_memory"):
             return _size(parse_bytes(value))
         case Path():
