@@ -76,7 +76,7 @@ class Within:
     def __call__(self, second: float, length: float | None) -> None:
         from retrieval.photos.videos import clock
 
-        of = "" if length is None else f" of {clock(length)}"
+        of = "" if length is None or second > length else f" of {clock(length)}"
         if self._advance is not None and sys.stderr.isatty():
             self._advance(0, **{self._name: f"{clock(second)}{of}"})
             return

@@ -25,6 +25,7 @@ from retrieval.photos.decode import read
 from retrieval.photos.frame_change import STILL, difference
 from retrieval.photos.kinds import has_video_ending
 from retrieval.photos.scenes import scenes
+from retrieval.photos.video_clock import clock_of
 from retrieval.photos.video_info import VideoInfo, info_of
 from retrieval.photos.video_rules import Pace, VideoLimits
 from retrieval.values import Confined, Floats, Pixels, Source, Url
@@ -125,15 +126,11 @@ class Video:
         Raises:
             PhotoTooLarge: it has more frames, or lasts longer, than the limits allow.
         """
-        begins: float | None = None  # what the file's clock says where ours says 0
-        step = 1 / float(self._stream.guessed_rate or self._stream.average_rate or 25)
+        seconds = clock_of(self._stream)
         for frame in self._decoding:
-            shown = frame.time
-            second = self._last_second + step if self.frames else 0.0  # where the file has no clock
-            if shown is not None:
-                begins = float(shown) - second if begins is None else begins
-                second = max(float(shown) - begins, self._last_second)  # jumps back are held
-                self._clock = float(shown)
+            shown = None if frame.time is None else float(frame.time)
+            second = seconds(shown)
+            self._clock = self._clock if shown is None else shown
             if second > self.limits.max_seconds or self.frames >= self.limits.max_frames:
                 raise self._endless()
             self.frames += 1

@@ -19,6 +19,14 @@ def test_a_long_video_among_photos_says_each_tenth_of_it_by_its_name():
     assert told[9] == "b.mp4: seen until 01:03"  # whose length nobody knows: each minute
 
 
+def test_a_video_that_is_longer_than_its_file_says_is_not_seen_beyond_its_end():
+    told = []
+    within = Within(SimpleNamespace(remark=told.append), None)
+    for second in (4.0, 7.0):
+        within(second, 5.0)
+    assert told == [": seen until 00:04 of 00:05", ": seen until 00:07"]
+
+
 def test_where_liveness_is_asked_for_and_not_looked_at_is_said(tmp_path):
     video = tmp_path / "door.mp4"
     video.write_bytes(b"no video")

@@ -120,6 +120,16 @@ def test_a_clock_that_begins_below_zero_jumps_back_or_is_missing_goes_on(tmp_pat
     assert 0.5 < seconds[-1] < 3
 
 
+def test_recordings_that_were_put_together_are_looked_at_to_the_end(tmp_path):
+    part = write_video(tmp_path / "part.ts", moving(20)).read_bytes()
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(2 * part)
+    seconds, video = looked(whole, Pace(10))
+    assert video.frames == 40
+    assert len(seconds) >= 36
+    assert seconds[-1] == pytest.approx(3.9, abs=0.11)
+
+
 def test_a_clock_that_jumps_ahead_by_a_year_is_over_the_limit(tmp_path):
     path = write_video(tmp_path / "jump.mkv", moving(3), seconds=[0, 0.1, 365 * 86_400])
     with pytest.raises(PhotoTooLarge, match="max_video_hours"):

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from retrieval.errors import PhotoUnreadable
+from retrieval.photos.video_clock import clock_of
 from retrieval.photos.videos import FORMATS, no_video, pyav, size_of
 from retrieval.values import Pixels
 
@@ -181,14 +182,13 @@ class Camera:
             raise ValueError("it sends no video")
         stream = container.streams.video[0]
         stream.thread_type = "NONE"  # threads of a decoder hold pictures back
-        began, first, well = time.monotonic(), None, False
+        began, seconds, well = time.monotonic(), clock_of(stream), False
         for packet in container.demux(stream):
             if self._stopped.is_set():
                 return
             for frame in self._decoded(packet):
-                if self._is_file and frame.time is not None:
-                    first = frame.time if first is None else first
-                    late = began + (frame.time - first) - time.monotonic()
+                if self._is_file:
+                    late = began + seconds(frame.time) - time.monotonic()
                     if late > 0 and self._stopped.wait(late):
                         return
                 if not well:

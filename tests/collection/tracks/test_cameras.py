@@ -160,6 +160,18 @@ def test_pictures_are_dropped_and_never_queued(tmp_path):
         assert (opened.received, opened.dropped) == (20, 19)
 
 
+def test_recordings_that_were_put_together_are_played_as_if_live_to_the_end(tmp_path):
+    frames = [squares((RED, 20 + n, 20)) for n in range(30)]
+    part = write_video(tmp_path / "part.ts", frames, fps=20).read_bytes()
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(2 * part)
+    with Camera(str(whole), lambda line: None) as opened:
+        while not opened.ended:
+            time.sleep(0.01)
+        assert opened.received == 60
+        assert opened.second > 2.8
+
+
 def test_a_catalogue_that_is_locked_for_a_while_ends_no_watching(service, tmp_path):  # noqa: F811
     frames = [squares((RED, 20 + n, 20)) for n in range(60)]
     video = write_video(tmp_path / "door.mp4", frames, fps=20)
