@@ -112,11 +112,13 @@ def add_photos(
 def taken_photos(
     run: Run, door: "Events", event: "Event", found: "Iterator[Source]"
 ) -> "Iterator[PhotoTaken]":
-    """Add photos and videos, and show how far it is, within a video as well."""
+    """Add photos and videos, show how far it is, and say of which video only a part was seen."""
     with run.progress("looking for faces", None) as advance:
         within = Within(run, advance)
         for each in door.add(event, within.passing(found), within):
             advance(1)
+            if each.outcome == "added" and each.message is not None:
+                run.remark(f"{each.photo}: {each.message}")
             yield each
 
 

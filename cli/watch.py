@@ -136,7 +136,9 @@ def _add(run: Run, service: "Service", event: int, path: Path) -> tuple[str, str
     within = Within(run, None)
     sources = within.passing(iter([Source(str(path), path)]))
     (told,) = service.events.take(service.events.find(event), sources, within)
-    return told.outcome, counted(told.faces, "face") if told.outcome == "added" else told.message
+    if told.outcome != "added":
+        return told.outcome, told.message
+    return told.outcome, "; ".join(filter(None, (counted(told.faces, "face"), told.message)))
 
 
 def _enrol(service: "Service", folder: Path, path: Path) -> tuple[str, str | None]:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from retrieval.building import open_catalogue
 from retrieval.settings import Settings
 from tests.cli.running import document, rollcall
+from tests.made_videos import squares, write_video
 
 FAMILY = ["family1-dad", "family1-daughter", "family1-mom", "family1-son"]
 
@@ -121,3 +122,20 @@ def test_where_there_is_no_such_event_it_is_said_how_to_make_one(home: Path) -> 
     assert refused.exit_code == 2
     assert "There is no such event: 'Open day'; there are: none yet." in refused.stderr
     assert "`rollcall events create" in refused.stderr
+
+
+def test_of_a_video_that_breaks_off_it_is_said_until_when_it_was_seen(
+    home: Path, tmp_path: Path
+) -> None:
+    frames = [squares(((250, 6, 6), 20 + 5 * n, 40)) for n in range(60)]
+    whole = write_video(tmp_path / "whole.mkv", frames).read_bytes()
+    folder = tmp_path / "day"
+    folder.mkdir()
+    (folder / "half.mkv").write_bytes(whole[: len(whole) * 3 // 4])
+    said = "the file is damaged (its end is missing); seen until 00:0"
+    made = rollcall(home, "events", "create", "Day", folder)
+    assert f"half.mkv: {said}" in made.stderr
+    assert f"half.mkv: {said}" in rollcall(home, "roll", folder).stderr
+    assert rollcall(home, "events", "create", "Watched").exit_code == 0
+    watched = rollcall(home, "watch", folder, "--event", "Watched", "--once", "--settled", "0.2")
+    assert f"half.mkv: added (0 faces; {said}" in watched.stdout
