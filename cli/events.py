@@ -102,13 +102,21 @@ def show_event(run: Run, event: Name) -> None:
     with run.service() as service:
         roll = service.events.roll(service.events.find(event))
         rejected = service.events.photos(roll.event, rejected=True)
-    document = {**roll.document(), "rejects": [photo_document(each) for each in rejected]}
+        remarked = service.events.remarked(roll.event)
+    document = {
+        **roll.document(),
+        "rejects": [photo_document(each) for each in rejected],
+        "remarked": [photo_document(each) for each in remarked],
+    }
 
     def show() -> None:
         show_roll(run, roll)
         if rejected:
             rows = [(each.photo, each.code, each.message) for each in rejected]
             run.table(("photo", "reason", "what to do"), rows, title="Not taken")
+        if remarked:
+            said = [(each.photo, each.message) for each in remarked]
+            run.table(("video", "remark"), said, title="Videos")
 
     run.emit(document, show)
 

@@ -59,7 +59,10 @@ class TakenPhotos(TypedDict):
 
 
 class EventPhotoDocument(TypedDict):
-    """A photo of an event; `reason` and `message` of one that was not taken."""
+    """A photo of an event; `reason` and `message` of one that was not taken.
+
+    A message alone says of a video that it breaks off, or was seen turned.
+    """
 
     id: int
     photo: str

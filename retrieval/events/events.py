@@ -222,6 +222,10 @@ class Events:
         """The event's photos, or those that were not taken; see `Albums.photos`."""
         return self._albums.photos(event.id, rejected=rejected, after=after, limit=limit)
 
+    def remarked(self, event: Event) -> list[EventPhoto]:
+        """The event's videos of which there is something to say; see `Albums.remarked`."""
+        return self._albums.remarked(event.id)
+
     def photo(self, event: Event, photo_id: int) -> tuple[EventPhoto, Source | None]:
         """A photo of an event, and where it can be read again: None where it was not kept."""
         photo = photo_of(self._host, event, photo_id)

@@ -188,6 +188,7 @@ def take_video(
         seen.seconds,
         location=None if isinstance(source.content, bytes) else str(source.content),
         pictures=host.keeping.thumbnails,
+        message=seen.remark,
     )
     if not albums.add(collection.id, event.id, [new], [], collection.fingerprint).photos:
         return PhotoTaken(source.name, "known")
@@ -204,6 +205,7 @@ def new_video(
     *,
     location: str | None = None,
     pictures: bool = False,
+    message: str | None = None,
 ) -> NewPhoto:
     """A video as an event has it: a photo, with a face per track.
 
@@ -213,6 +215,7 @@ def new_video(
         sha256, name, info, location: of its file.
         seconds: how much of it was seen.
         pictures: whether the tracks' pictures are kept.
+        message: that it breaks off, or was turned.
     """
     return NewPhoto(
         sha256=sha256,
@@ -226,6 +229,7 @@ def new_video(
         seconds=seconds,
         times=[Seconds(track.first, track.last, track.best[0].second) for track in tracks],
         agreement=[track.agreement for track in tracks],
+        message=message,
     )
 
 

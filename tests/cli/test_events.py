@@ -139,3 +139,6 @@ def test_of_a_video_that_breaks_off_it_is_said_until_when_it_was_seen(
     assert rollcall(home, "events", "create", "Watched").exit_code == 0
     watched = rollcall(home, "watch", folder, "--event", "Watched", "--once", "--settled", "0.2")
     assert f"half.mkv: added (0 faces; {said}" in watched.stdout
+    shown = document(rollcall(home, "events", "show", "Watched", "--json"))
+    assert [said in each["message"] for each in shown["remarked"]] == [True]
+    assert shown["rejects"] == []

@@ -31,7 +31,7 @@ from retrieval.values import Faces, Vectors, check_vectors
 _PHOTO = select(*(event_photos.c[name] for name in EventPhoto.__slots__))
 
 
-_OF_PHOTO = ("sha256", "width", "height", "taken_at", "seconds")
+_OF_PHOTO = ("sha256", "width", "height", "taken_at", "seconds", "message")
 
 
 class Added(NamedTuple):
@@ -149,6 +149,16 @@ class Albums:
         with self._database.reading() as connection:
             page = query.order_by("id").limit(limit)
             return [EventPhoto(*row) for row in connection.execute(page)]
+
+    def remarked(self, event_id: int) -> list[EventPhoto]:
+        """The event's videos that break off, or were turned: their messages say it."""
+        query = _PHOTO.where(
+            event_photos.c.event_id == event_id,
+            event_photos.c.code.is_(None),
+            event_photos.c.message.is_not(None),
+        )
+        with self._database.reading() as connection:
+            return [EventPhoto(*row) for row in connection.execute(query.order_by("id"))]
 
     def photo(self, event_id: int, photo_id: int) -> EventPhoto | None:
         """A photo of an event that was taken; None where there is none."""

@@ -105,7 +105,8 @@ class EventPhoto:
         location: where it can be read again, or None.
         width, height: of the upright photo, in pixels.
         taken_at: what the clock on the wall showed, see `photos.moments`, or None.
-        code, message: why it was not taken, or None.
+        code, message: why it was not taken, or None; a message alone says of a video that was taken
+            that it breaks off, or was turned.
         seconds: how long it is, of a video; None of a photo.
     """
 
@@ -147,6 +148,7 @@ class NewPhoto:
         times: of a video, when each face was seen.
         agreement: of a video, how much the vectors of each face agree whose mean it has: see
             `scoring.rule.credit`.
+        message: as of an `EventPhoto`.
     """
 
     sha256: str
@@ -160,6 +162,7 @@ class NewPhoto:
     seconds: float | None = None
     times: Sequence[Seconds] = ()
     agreement: Sequence[float] = ()
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
