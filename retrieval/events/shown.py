@@ -121,7 +121,7 @@ def photo_document(photo: EventPhoto) -> EventPhotoDocument:
         "width": photo.width,
         "height": photo.height,
         "taken_at": moment_of(photo.taken_at),
-        "seconds": photo.seconds,
+        "seconds": None if photo.seconds is None else round(photo.seconds, 2),
         "reason": photo.code,
         "message": photo.message,
     }

@@ -100,6 +100,10 @@ def test_no_translation_is_of_a_sentence_that_nobody_says(language: str) -> None
         ("named 6 unknown faces Grace Hall", "6 unbekannte Gesichter sind jetzt Grace Hall"),
         ("moved 2 faces of Ada to Grace", "2 Gesichter von Ada zu Grace verschoben"),
         (
+            "the file is damaged (its end is missing); seen until 00:05",
+            "Die Datei ist beschädigt (das Ende fehlt); gesehen bis 00:05",
+        ),
+        (
             "There is no person with id 7 in this collection any more.",
             "Die Person mit der Nummer 7 gibt es in dieser Sammlung nicht mehr.",
         ),

@@ -59,3 +59,23 @@ def test_a_video_shows_who_was_seen_from_when_to_when(
         page.keyboard.press("PageDown")
         page.locator("#viewer").get_by_role("button", name="Face 1: Rosa, sure").wait_for()
         assert page.locator('[data-part="draw"]').is_visible()
+
+
+def test_a_video_that_breaks_off_says_until_when_it_was_seen(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path / "home")
+    frames = (squares((RED, 20 + n, 20)) for n in range(400))
+    video = write_video(tmp_path / "hall.mkv", frames, fps=10)
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    with painted_service(settings, "default") as service:
+        made = service.events.create("Open day")
+        (taken,) = service.events.add(made, [Source("hall.mkv", video)])
+        assert (taken.outcome, taken.faces) == ("added", 1)
+    with (
+        served(painted_app(settings)) as port,
+        watched(browser, f"http://127.0.0.1:{port}", locale="de") as page,
+    ):
+        page.goto(f"http://127.0.0.1:{port}/events/{made.id}#photo-1")
+        told = page.locator("#viewer .notice", has_text="hall.mkv: Die Datei ist beschädigt")
+        told.get_by_text("; gesehen bis 00:").wait_for()

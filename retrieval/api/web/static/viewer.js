@@ -15,6 +15,9 @@ const ZOOM_PX = 2048;
 const STEP = 0.02; // of the photo, by which an arrow key moves a box that is drawn
 const LEAST_PX = 8;
 
+// Of a video that breaks off, until when it was seen; nothing of others.
+const remarkOf = (photo) => (photo.message ? element("p", { class: "notice" }, `${fileOf(photo)}: ${photo.message}`) : "");
+
 export class Viewer {
   constructor(dialog, store, judging) {
     Object.assign(this, { dialog, store, judging });
@@ -49,7 +52,7 @@ export class Viewer {
     const isVideo = photo.seconds !== null;
     const name = isVideo ? `${fileOf(photo)} (${clock(photo.seconds)})` : fileOf(photo);
     this.parts.title.textContent = t("{name}, {number} of {total}", { name, number: place + 1, total: this.store.photos.length });
-    const holder = element("div", { class: `stage-photo ${isVideo ? "tracks" : ""}` }, isVideo ? "" : this.#picture(photo), element("div", { class: "stage-boxes" }));
+    const holder = element("div", { class: `stage-photo ${isVideo ? "tracks" : ""}` }, isVideo ? remarkOf(photo) : this.#picture(photo), element("div", { class: "stage-boxes" }));
     for (const part of ["draw", "zoom"]) if (this.parts[part]) this.parts[part].hidden = isVideo;
     this.parts.stage.replaceChildren(holder);
     this.holder = holder;
