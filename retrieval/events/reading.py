@@ -28,10 +28,14 @@ def settled(host: Host, event: Event) -> Event:
     """An event as it is now, decided anew if photos came since it was decided."""
     store, collection = host.catalogue.events, host.collection.id
     event = store.get(collection, event.id)
-    if event.decided == event.revision and event.stamp is not None:
+    if _is_settled(event):
         return event
     decide_event(host, event)
     return store.get(collection, event.id)
+
+
+def _is_settled(event: Event) -> bool:
+    return event.decided == event.revision and event.stamp is not None
 
 
 def roll_of(host: Host, event: Event) -> Roll:
@@ -129,27 +133,39 @@ def appearances(
 
 def faces_of(host: Host, event: Event, person_id: int) -> tuple[int, ...]:
     """Ids of one person's faces in an event, by now; nobody else's faces are read."""
-    event = settled(host, event)
-    found = host.catalogue.event_faces.of_event(event.id, person_id)
-    truth = Truth(found, Said.of(host.catalogue.verdicts.about(found.ids.tolist())), 0.0)
-    return tuple(found.ids[truth.people == person_id].tolist())
+    own = _faces_of(host, [settled(host, event)], person_id)
+    return tuple(face for face, _ in own)
 
 
 def sightings(host: Host, person_id: int) -> list[Sighting]:
-    """Where somebody was seen, the latest event first."""
+    """Where somebody was seen, the latest event first; however many events, they are read once."""
     catalogue, collection = host.catalogue, host.collection.id
-    decided = catalogue.event_faces.events_of(collection, person_id)
-    said = catalogue.verdicts.of_person(collection, person_id)
+    seen = catalogue.event_faces.events_of(collection, person_id)
+    seen |= catalogue.verdicts.of_person(collection, person_id).keys()
+    every = [each for each in catalogue.events.all(collection) if each.id in seen]
+    every = [each if _is_settled(each) else settled(host, each) for each in every]
+    own = _faces_of(host, every, person_id)
+    photos = catalogue.albums.named(photo for _, photo in own)
+    by_event: dict[int, list[tuple[int, str]]] = {}
+    for face, photo in own:
+        if photo in photos:  # else it went meanwhile, with its event
+            event_id, name = photos[photo]
+            by_event.setdefault(event_id, []).append((face, name))
     found = []
-    for event in catalogue.events.all(collection):
-        if event.id not in decided.keys() | said.keys():
-            continue
-        faces = faces_of(host, event, person_id)
+    for event in every:
+        faces = by_event.get(event.id)
         if faces:
-            shown = catalogue.event_faces.shown(event.id, faces)
-            photos = dict.fromkeys(each.photo.photo for each in shown)
-            found.append(Sighting(event, tuple(photos), faces))
+            names = dict.fromkeys(name for _, name in faces)
+            found.append(Sighting(event, tuple(names), tuple(face for face, _ in faces)))
     return found
+
+
+def _faces_of(host: Host, events: Sequence[Event], person_id: int) -> list[tuple[int, int]]:
+    """One person's faces in settled events, each with its photo, by id."""
+    found = host.catalogue.event_faces.of_person([each.id for each in events], person_id)
+    truth = Truth(found, Said.of(host.catalogue.verdicts.about(found.ids.tolist())), 0.0)
+    own = truth.people == person_id
+    return list(zip(found.ids[own].tolist(), found.photos[own].tolist(), strict=True))
 
 
 def _write(roll: Roll, path: Path, form: str) -> None:

@@ -169,7 +169,11 @@ def test_decisions_come_back_and_hold_for_the_faces_that_they_were_made_of(
     first, second = faces.shown(party.id)
     assert first.candidates == ((1, 0.5, 2),)
     assert (second.found, second.reason, second.group) == (Found.UNKNOWN, "why", ids[1])
-    assert faces.events_of(gallery, ann) == {party.id: [ids[0]]}
+    assert faces.events_of(gallery, ann) == {party.id}
+    assert faces.of_person([party.id], ann).ids.tolist() == [ids[0]]
+    assert set(catalogue.albums.named(found.photos.tolist()).values()) == {
+        (party.id, first.photo.photo)
+    }
     revision = faces.to_decide(party.id, "fingerprint").revision
     assert store.get(gallery, party.id).decided == revision == 1
     add(catalogue, gallery, party, photo(2, [103]))

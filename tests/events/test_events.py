@@ -4,6 +4,7 @@ from datetime import date
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy.event import listen
 
 from retrieval.catalogue.changes import renew_epoch
 from retrieval.catalogue.events.records import Expects, Found, VerdictKind
@@ -240,6 +241,27 @@ def test_people_are_found_over_events_and_together(service, party):
     assert counts == {"Red": 2, "Green": 1}
     with pytest.raises(NotFound):
         service.events.sightings("Nobody")
+
+
+def test_where_somebody_was_seen_is_read_once_for_all_events(service):
+    asked: list[str] = []
+    listen(
+        service.catalogue._database._engine,
+        "before_cursor_execute",
+        lambda *told: asked.append(told[2]),
+    )
+    counts = []
+    for number in range(6):
+        event = service.events.create(f"Door {number}")
+        list(service.events.add(event, [Source("d.png", paint(RED, BLUE, seed=50 + number))]))
+        service.events.settle(event)
+        asked.clear()
+        seen = service.events.sightings("Red")
+        assert {each.event.id: each.photos for each in seen}[event.id] == ("d.png",)
+        assert all(len(each.faces) == 1 for each in seen)
+        assert len(seen) == number + 1
+        counts.append(len(asked))
+    assert len(set(counts)) == 1
 
 
 def test_pictures_are_kept_of_every_face_unless_that_is_switched_off(service, party):

@@ -71,13 +71,14 @@ def test_a_verdict_on_a_sighting_keeps_those_who_stood_beside_from_being_that_pe
 def test_sightings_of_a_camera_that_overlap_are_one_footage():
     rows = [("door", 0, 10), ("door", 8, 2), ("door", 10, 5), ("hall", 9, 9), ("door", 16, 3)]
     stays = [
-        Stay(number, sighting_name(camera, began), began, length)
+        Stay(number, sighting_name(camera, began), began, length, 1)
         for number, (camera, second, length) in enumerate(rows, 1)
         for began in [NOON + timedelta(seconds=second)]
     ]
-    video = Stay(6, "door 2026.mp4", NOON, 60)
-    found = footage([*reversed(stays), video])
-    assert found == {1: (1, 0), 2: (1, 8), 3: (1, 10), 4: (4, 0), 5: (5, 0)}
+    video = Stay(6, "door 2026.mp4", NOON, 60, 1)
+    another = stays[0]._replace(id=7, event_id=2)
+    found = footage([*reversed(stays), video, another])
+    assert found == {1: (1, 0), 2: (1, 8), 3: (1, 10), 4: (4, 0), 5: (5, 0), 7: (7, 0)}
 
 
 class LongerVectors(ColourEmbedder):

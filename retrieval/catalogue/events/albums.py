@@ -160,6 +160,18 @@ class Albums:
         with self._database.reading() as connection:
             return [EventPhoto(*row) for row in connection.execute(query.order_by("id"))]
 
+    def named(self, photo_ids: Iterable[int]) -> dict[int, tuple[int, str]]:
+        """Of which event photos are and what they are called, by id."""
+        query = select(event_photos.c.id, event_photos.c.event_id, event_photos.c.photo)
+        with self._database.reading() as connection:
+            return {
+                photo: (event_id, name)
+                for some in chunks(set(photo_ids))
+                for photo, event_id, name in connection.execute(
+                    query.where(event_photos.c.id.in_(some))
+                )
+            }
+
     def photo(self, event_id: int, photo_id: int) -> EventPhoto | None:
         """A photo of an event that was taken; None where there is none."""
         query = _PHOTO.where(

@@ -53,12 +53,15 @@ class EventFaces:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of_event(self, event_id: int, person_id: int | None = None) -> Appearances:
-        """All appearances of an event, or those that were ever taken for one person, by id."""
+    def of_event(self, event_id: int) -> Appearances:
+        """All appearances of an event, by id."""
         with self._database.reading() as connection:
-            return _read(
-                connection, event_id, None if person_id is None else _taken_for(event_id, person_id)
-            )
+            return _read(connection, [event_id])
+
+    def of_person(self, event_ids: Sequence[int], person_id: int) -> Appearances:
+        """Appearances of events that were ever taken for one person, by id."""
+        with self._database.reading() as connection:
+            return _read(connection, event_ids, _taken_for(event_ids, person_id))
 
     def with_kin(self, event_id: int, ids: Sequence[int]) -> Appearances:
         """Some appearances of an event, and all that were ever taken for the same people, by id.
@@ -74,8 +77,8 @@ class EventFaces:
         )
         with self._database.reading() as connection:
             people = {*connection.scalars(decided), *connection.scalars(said)}
-            kin = or_(appearances.c.id.in_(ids), _taken_for(event_id, *people))
-            return _read(connection, event_id, kin)
+            kin = or_(appearances.c.id.in_(ids), _taken_for([event_id], *people))
+            return _read(connection, [event_id], kin)
 
     def to_decide(self, event_id: int, fingerprint: str) -> ToDecide:
         """What deciding an event by the model of a fingerprint needs, of one moment.
@@ -92,7 +95,7 @@ class EventFaces:
             event = connection.execute(state.where(events.c.id == event_id)).one_or_none()
             if event is None:
                 raise NotFound(f"There is no event with id {event_id} any more.")
-            found = _read(connection, event_id)
+            found = _read(connection, [event_id])
             rows = connection.execute(query.order_by(appearances.c.id)).all()
             usable = [n for n, row in enumerate(rows) if row[-1] and row[0] != NO_VECTOR]
             dimension = dimension_of(connection, rows[0].collection_id) if rows else 0
@@ -179,16 +182,13 @@ class EventFaces:
                 for row in connection.execute(query.where(appearances.c.id.in_(some)))
             ]
 
-    def events_of(self, collection_id: int, person_id: int) -> dict[int, list[int]]:
-        """In which events a person was found: ids of the appearances, by event."""
-        query = select(appearances.c.event_id, appearances.c.id).where(
+    def events_of(self, collection_id: int, person_id: int) -> set[int]:
+        """In which events a person was found."""
+        query = select(appearances.c.event_id).where(
             appearances.c.collection_id == collection_id, appearances.c.person_id == person_id
         )
-        found: dict[int, list[int]] = {}
         with self._database.reading() as connection:
-            for event_id, appearance in connection.execute(query.order_by(appearances.c.id)):
-                found.setdefault(event_id, []).append(appearance)
-        return found
+            return set(connection.scalars(query.distinct()))
 
     def other_model(self, event_id: int, fingerprint: str) -> list[Waiting]:
         """Appearances whose vector is of another model."""
@@ -276,19 +276,19 @@ def _decisions(connection: Connection, event_id: int) -> dict[int, tuple[Any, ..
     return {row[0]: tuple(row) for row in connection.execute(query)}
 
 
-def _taken_for(event_id: int, *people: int) -> ColumnElement[bool]:
-    """Appearances of an event that were decided or said to be one of these people, ever."""
+def _taken_for(event_ids: Sequence[int], *people: int) -> ColumnElement[bool]:
+    """Appearances of events that were decided or said to be one of these people, ever."""
     said = select(verdicts.c.appearance_id).where(
-        verdicts.c.person_id.in_(people), verdicts.c.event_id == event_id
+        verdicts.c.person_id.in_(people), verdicts.c.event_id.in_(event_ids)
     )
     return or_(appearances.c.person_id.in_(people), appearances.c.id.in_(said))
 
 
 def _read(
-    connection: Connection, event_id: int, which: ColumnElement[bool] | None = None
+    connection: Connection, event_ids: Sequence[int], which: ColumnElement[bool] | None = None
 ) -> Appearances:
     query = select(*(appearances.c[name] for name in _COLUMNS))
-    query = query.where(appearances.c.event_id == event_id).order_by(appearances.c.id)
+    query = query.where(appearances.c.event_id.in_(event_ids)).order_by(appearances.c.id)
     if which is not None:
         query = query.where(which)
     # The driver's own tuples: SQLAlchemy's rows would double the time of 40,000 faces.
@@ -298,7 +298,7 @@ def _read(
     ids, photos, found, persons, likeness, needed = columns[:6]
     basis, groups, sizes, first, last, agreement = columns[6:]
     lasting = any(second is not None for second in first)
-    within = footage(stays(connection, event_id)) if lasting else {}
+    within = footage(stays(connection, event_ids)) if lasting else {}
     shown = [within.get(photo, (photo, 0.0)) for photo in photos]
     return Appearances(
         ids=np.array(ids, np.int64),
