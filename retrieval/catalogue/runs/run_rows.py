@@ -83,6 +83,16 @@ RUN = select(*(runs.c[name] for name in Run.__slots__))
 PHOTO = select(*(run_photos.c[name] for name in RunPhoto.__slots__))
 
 
+NEWEST_FIRST = (runs.c.started_at.desc(), runs.c.id)
+
+
+def older_than(run_id: str) -> ColumnElement[bool]:
+    """Runs behind one in the order of the newest first."""
+    at = select(runs.c.started_at).where(runs.c.id == run_id).scalar_subquery()
+    same: ColumnElement[bool] = (runs.c.started_at == at) & (runs.c.id > run_id)
+    return (runs.c.started_at < at) | same
+
+
 def of_runs(
     collection: str | None, kind: str | None, event: int | None
 ) -> list[ColumnElement[bool]]:

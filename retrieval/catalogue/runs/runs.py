@@ -26,6 +26,7 @@ from retrieval.catalogue.runs.run_records import (
     Taken,
 )
 from retrieval.catalogue.runs.run_rows import (
+    NEWEST_FIRST,
     PHOTO,
     RUN,
     as_photo,
@@ -36,6 +37,7 @@ from retrieval.catalogue.runs.run_rows import (
     known_paths,
     newest_unfinished,
     of_runs,
+    older_than,
     row_of,
     run_meant,
     run_photos,
@@ -66,6 +68,7 @@ class Runs:
         collection: str | None = None,
         kind: str | None = None,
         event: int | None = None,
+        before: str | None = None,
     ) -> list[Run]:
         """The newest runs, newest first.
 
@@ -74,11 +77,13 @@ class Runs:
             collection: only runs of this one, by name; None for all.
             kind: only runs of this one; None for all.
             event: only runs that add to the event of this id; None for all.
+            before: only runs older than the one with this id: the last of the page before.
         """
-        query = RUN.where(*of_runs(collection, kind, event)).limit(limit)
-        newest = query.order_by(runs.c.started_at.desc(), runs.c.id)
+        query = RUN.where(*of_runs(collection, kind, event)).order_by(*NEWEST_FIRST).limit(limit)
+        if before is not None:
+            query = query.where(older_than(before))
         with self._database.reading() as connection:
-            return [as_run(row) for row in connection.execute(newest)]
+            return [as_run(row) for row in connection.execute(query)]
 
     def working(self) -> list[Run]:
         """All runs that work, oldest first."""

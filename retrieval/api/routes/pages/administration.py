@@ -22,6 +22,7 @@ from retrieval.upkeep.model_swap import status as status_of_models
 
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
+PAGE_RUNS = 100
 PAGE_REJECTS = 200
 PAGE_RECEIPTS = 50
 
@@ -34,14 +35,20 @@ def admin_page(view: InView, caller: By) -> Response:
 
 
 @routes.get("/runs", openapi_extra=VIEWER)
-def runs_page(view: InView, context: InContext) -> Response:
+def runs_page(
+    view: InView,
+    context: InContext,
+    before: Annotated[str | None, Query(max_length=64)] = None,
+) -> Response:
     """Bulk ingests: start one, see how the others went."""
     runs = context.catalogue.runs
-    own = runs.newest(100, view.collection)
+    found = runs.newest(PAGE_RUNS + 1, view.collection, before=before)
+    own = found[:PAGE_RUNS]
     return view.page(
         "runs",
         "runs.html",
         runs=[run_document(runs, run) for run in own],
+        next=own[-1].id if len(found) > PAGE_RUNS else None,
         folders=context.settings.ingest_folders,
         queue=context.queue is not None,
         busy=_workers(context),
@@ -59,15 +66,22 @@ def _workers(context: Context) -> dict[str, int | None]:
 
 
 @routes.get("/runs/{run_id}", openapi_extra=VIEWER)
-def run_page(view: InView, context: InContext, run_id: RunId) -> Response:
+def run_page(
+    view: InView,
+    context: InContext,
+    run_id: RunId,
+    after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+) -> Response:
     """One run, live, with the photos that it did not take."""
     runs = context.catalogue.runs
     run = own_run(runs, view.collection, run_id)
+    rejects = runs.not_taken(run.id, after, PAGE_REJECTS + 1)
     return view.page(
         "runs",
         "run.html",
         run=run_document(runs, run),
-        rejects=runs.not_taken(run.id, limit=PAGE_REJECTS),
+        rejects=rejects[:PAGE_REJECTS],
+        next=rejects[PAGE_REJECTS - 1].id if len(rejects) > PAGE_REJECTS else None,
         name=PurePath(run.source).name,
     )
 
