@@ -2,10 +2,15 @@
 
 import re
 
+import numpy as np
+import pytest
 from fastapi.testclient import TestClient
 
 from retrieval.api.context import Context
+from retrieval.api.routes.pages import review
 from retrieval.catalogue.runs.run_records import ListedPhoto
+from retrieval.people.strangers import list_groups
+from tests.trusted import unknown_face
 
 HTML = {"Accept": "text/html"}
 
@@ -17,7 +22,7 @@ def pages(client: TestClient, path: str, pattern: str) -> list[list[str]]:
     while following is not None:
         page = client.get(following.replace("&amp;", "&"), headers=HTML).text
         found.append(re.findall(pattern, page))
-        link = re.search(r'class="page-more"[^>]*><a class="button" href="([^"]+)"', page)
+        link = re.search(r'<a class="button" href="([^"]+)">(?:Next page|Older ones)</a>', page)
         following = None if link is None else link[1]
     return found
 
@@ -39,3 +44,28 @@ def test_runs_and_what_a_run_did_not_take_are_shown_page_by_page(
     first, second = pages(client, f"/runs/{made[0].id}", r'title="(\d+\.png)"')
     assert [*first, *second] == [photo.path for photo in listed]
     assert len(second) == 1
+
+
+def test_photos_not_taken_and_strangers_of_every_page_can_be_reached(
+    client: TestClient, context: Context, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = context.catalogue.runs.create("enrol", "default", "folder", {})
+    listed = [
+        ListedPhoto(f"{number}.png", "Rosa", reason=("no-face", "No face."))
+        for number in range(101)
+    ]
+    context.catalogue.runs.add(run.id, listed)
+    first, second = pages(client, "/rejects", r'data-photo="(\d+\.png)"')
+    assert [*first, *second] == [photo.path for photo in reversed(listed)]
+    assert len(second) == 1
+
+    monkeypatch.setattr(review, "PAGE_GROUPS", 2)
+    axes = np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32)
+    met = [unknown_face(f"{number}.jpg", axes[number % 6]) for number in range(9)]
+    with context.services.lease("default") as service:
+        hashes = {face.sha256 for face in met}
+        service.catalogue.strangers.keep(service.collection.id, hashes, met, days=1)
+        known = [group.id for group in list_groups(service)]
+    found = pages(client, "/unknowns", r'data-group="(\d+)"')
+    assert [int(group) for page in found for group in page] == known
+    assert [len(page) for page in found] == [2, 2, 2]

@@ -306,8 +306,10 @@ class Runs:
         with self._database.reading() as connection:
             return [as_photo(row) for row in connection.execute(query)]
 
-    def rejected(self, collection: str, limit: int) -> list[tuple[Run, RunPhoto]]:
-        """Photos that enrolments of a collection did not take and nobody settled, newest first."""
+    def rejected(
+        self, collection: str, limit: int, before: int = 2**62
+    ) -> list[tuple[Run, RunPhoto]]:
+        """Photos that enrolments did not take and nobody settled, newest first, behind `before`."""
         query = (
             select(run_photos.c.run_id, *(run_photos.c[name] for name in RunPhoto.__slots__))
             .join(runs, runs.c.id == run_photos.c.run_id)
@@ -315,6 +317,7 @@ class Runs:
                 runs.c.collection == collection,
                 runs.c.kind == "enrol",
                 run_photos.c.outcome == Taken.REJECTED,
+                run_photos.c.id < before,
             )
             .order_by(run_photos.c.id.desc())
             .limit(limit)

@@ -8,6 +8,7 @@ import { chosenFace, enrolAsking } from "./whichface.js";
 
 const by = (id) => document.getElementById(id);
 const list = by("rejects");
+const elsewhere = document.querySelector("#elsewhere a"); // where others wait
 
 const path = (card) => `/v1/runs/${card.dataset.run}/rejects/${card.dataset.id}`;
 const settle = (card, now) => call("POST", `${path(card)}/settle`, { json: { now } });
@@ -15,9 +16,10 @@ const fieldsOf = (card) => ({ person: card.dataset.person, external_id: card.dat
 
 async function takeAway(card) {
   const next = await takenOut(card);
-  by("nothing").hidden = list.children.length > 0;
-  next?.focus();
-  speak(list.children.length ? n("{count} left", "{count} left", list.children.length) : t("Nothing waits"));
+  const left = list.children.length;
+  by("nothing").hidden = left > 0 || elsewhere !== null;
+  (left ? next : elsewhere)?.focus();
+  if (!elsewhere) speak(left ? n("{count} left", "{count} left", left) : t("Nothing waits"));
 }
 
 async function photoOf(card) {

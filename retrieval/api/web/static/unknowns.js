@@ -7,12 +7,14 @@ import { takenOut } from "./redrawing.js";
 import { askWho } from "./who.js";
 
 const by = (id) => document.getElementById(id);
+const elsewhere = document.querySelector("#elsewhere a"); // where others wait
 const facesOf = (tile) => JSON.parse(tile.dataset.faces);
 
 async function takeAway(tile) {
   const next = await takenOut(tile);
-  by("nothing").hidden = by("groups").children.length > 0;
-  next?.querySelector("button")?.focus();
+  const left = by("groups").children.length;
+  by("nothing").hidden = left > 0 || elsewhere !== null;
+  (left ? next?.querySelector("button") : elsewhere)?.focus();
 }
 
 // `whose`: {person_id, called} of somebody enrolled, or {person, external_id} of somebody new.
