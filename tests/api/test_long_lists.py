@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from retrieval.api.context import Context
 from retrieval.api.routes.pages import review
+from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.runs.run_records import ListedPhoto
 from retrieval.people.strangers import list_groups
 from tests.trusted import unknown_face
@@ -69,3 +70,24 @@ def test_photos_not_taken_and_strangers_of_every_page_can_be_reached(
     found = pages(client, "/unknowns", r'data-group="(\d+)"')
     assert [int(group) for page in found for group in page] == known
     assert [len(page) for page in found] == [2, 2, 2]
+
+
+def test_of_many_users_and_keys_some_are_found_by_name(
+    client: TestClient, context: Context
+) -> None:
+    assert 'id="search"' not in client.get("/access", headers=HTML).text
+    for number in range(8):
+        context.catalogue.users.create(f"jörg.{number}@example.org", Role.HR)
+    keys = [context.catalogue.api_keys.create(f"Tür {number}", Role.KIOSK) for number in range(8)]
+    admin = {"Authorization": f"Bearer {context.catalogue.api_keys.create('a', Role.ADMIN)[1]}"}
+
+    def shown(**asked: str) -> list[str]:
+        page = client.get("/access", params=asked, headers={**HTML, **admin}).text
+        assert 'id="search"' in page
+        return re.findall(r"<td>((?:jörg|Tür)[^<]*)</td>", page)
+
+    assert len(shown()) == 16
+    assert shown(search="JORG.3") == ["jörg.3@example.org"]
+    assert shown(search="tur 5") == ["Tür 5"]
+    assert shown(search=keys[2][0].handle) == ["Tür 2"]
+    assert not shown(search="Anna")

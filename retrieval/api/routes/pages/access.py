@@ -14,11 +14,13 @@ from retrieval.api.web.settings_shown import grouped
 from retrieval.api.web.view import InView, View
 from retrieval.catalogue.http.api_keys import Role
 from retrieval.catalogue.http.audit import AuditEntry, AuditRecord
+from retrieval.catalogue.names import sought
 from retrieval.files.cells import CsvWriter
 
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
 PAGE_ENTRIES = 100
+_AT_A_GLANCE = 12  # users and keys; more can be searched
 _EXPORTED_AT_ONCE = 1_000
 _COLUMNS = ("at", "who", "key", "action", "collection", "photo", "answer", "threshold", "model")
 
@@ -27,11 +29,19 @@ Action = Annotated[str | None, Query(max_length=60)]
 
 
 @routes.get("/access", openapi_extra=ADMIN)
-def access_page(view: InView, context: InContext, caller: By) -> Response:
+def access_page(
+    view: InView,
+    context: InContext,
+    caller: By,
+    search: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
     """Users, who log in, and keys, which programs send."""
-    own = caller.collection
+    own, part = caller.collection, sought(search)
     users = [each for each in context.catalogue.users.all() if own in (None, each.collection)]
     keys = [each for each in context.catalogue.api_keys.all() if own in (None, each.collection)]
+    count = len(users) + len(keys)
+    users = [user for user in users if part in sought(user.name)]
+    keys = [key for key in keys if part in sought(key.name) or key.handle.startswith(part)]
     return view.page(
         "access",
         "access.html",
@@ -39,6 +49,8 @@ def access_page(view: InView, context: InContext, caller: By) -> Response:
         keys=[asdict(key) for key in keys],
         roles=[role.value for role in Role],
         own=own,
+        search=search.strip(),
+        is_long=count > _AT_A_GLANCE,
     )
 
 
