@@ -47,3 +47,33 @@ def test_a_folder_of_a_name_that_another_has_is_said_to_be_the_same_person(
             page.get_by_role("heading", name="Nothing waits").wait_for()
         person = httpx.get(f"{address}/v1/people/{rosa}", timeout=60).json()
         assert len(person["photos"]) == 4
+
+
+def test_of_many_findings_some_are_shown_and_the_next_come_in(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    app = painted_app(Settings(home=tmp_path))
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        enrol(client, "Rosa", paint(RED, seed=1))
+    sides = [[{"person": "Rosa", "person_id": 1, "external_id": None, "face_id": 1}]]
+    common = {"kind": "resembles-nobody", "sides": sides, "accepting": None, "final": False}
+    findings = [{"id": f"{number}", "doubtful": False, **common} for number in range(32)]
+    done = {"entries": [{"entry": 1, "summary": "dismissed a finding"}]}
+    with (
+        served(painted_app(Settings(home=tmp_path))) as port,
+        watched(browser, f"http://127.0.0.1:{port}") as page,
+    ):
+        page.route("**/v1/health?*", lambda route: route.fulfill(json={"findings": findings}))
+        page.route("**/dismiss?*", lambda route: route.fulfill(json=done))
+        page.goto("/findings")
+        page.get_by_text("32 findings wait for a decision").wait_for()
+        cards = page.locator(".finding-card")
+        assert cards.count() == 30
+        page.keyboard.press("d")
+        page.get_by_text("31 findings wait for a decision").wait_for()
+        assert cards.count() == 30
+        page.keyboard.press("d")
+        page.locator("#left").wait_for(state="hidden")
+        assert cards.count() == 30
+        page.keyboard.press("d")
+        page.wait_for_function("document.querySelectorAll('.finding-card').length === 29")

@@ -8,7 +8,9 @@ import { isCommand } from "./roving.js";
 
 const by = (id) => document.getElementById(id);
 const MOST_FACES = 6; // of each side
+const MOST_CARDS = 30; // at once: as one is decided, the next comes in
 const list = by("findings");
+let waiting = []; // findings that have no card yet
 
 const names = (side) => [...new Set(side.map((face) => face.person))];
 
@@ -61,6 +63,7 @@ async function done(made, path) {
   try {
     const told = await call("POST", path);
     const next = await takenOut(made);
+    fill();
     rememberUndo(...told.entries);
     document.dispatchEvent(new Event("undo-offered"));
     settle(next);
@@ -79,12 +82,19 @@ function accepted(made, { id, final }, act) {
   return undefined;
 }
 
+function fill() {
+  const room = MOST_CARDS - list.children.length;
+  list.append(...waiting.splice(0, Math.max(room, 0)).map(card));
+}
+
 function settle(card) {
-  const left = list.children.length;
+  const left = list.children.length + waiting.length;
   by("nothing").hidden = left > 0;
   by("keys").hidden = left === 0;
   card?.focus();
   card?.scrollIntoView({ block: "nearest" });
+  by("left").hidden = !waiting.length;
+  by("left").textContent = n("{count} finding waits for a decision", "{count} findings wait for a decision", left);
   speak(left ? n("{count} left", "{count} left", left) : t("Nothing waits"));
 }
 
@@ -103,7 +113,8 @@ document.addEventListener("keydown", (event) => {
 if (list) {
   call("GET", "/v1/health").then(({ findings }) => whenReleased(() => {
     by("examining").hidden = true;
-    list.replaceChildren(...findings.map(card));
+    waiting = findings;
+    fill();
     settle(document.activeElement === document.body ? list.firstElementChild : null);
   }), (error) => {
     by("examining").hidden = true;
