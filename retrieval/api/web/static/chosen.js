@@ -81,6 +81,17 @@ async function expectAll() {
   speak(n("{count} person is expected at {event}", "{count} people are expected at {event}", people.length, { event: to.selectedOptions[0].textContent }));
 }
 
+// Of many events those whose name or day has what is searched.
+function searching() {
+  const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  const events = [...by("expect-event").options];
+  const search = by("expect-search");
+  search.addEventListener("input", () => {
+    by("expect-event").replaceChildren(...events.filter((each) => plain(each.text).includes(plain(search.value.trim()))));
+  });
+  search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); }); // chooses nothing yet
+}
+
 export function choosing() {
   by("people").addEventListener("change", show);
   by("choose-all").addEventListener("click", () => all(true));
@@ -88,6 +99,7 @@ export function choosing() {
   by("delete-chosen")?.addEventListener("click", beginDeleting);
   by("bulk-form")?.addEventListener("submit", deleteAll);
   by("expect")?.addEventListener("click", () => by("expect-dialog").showModal());
+  if (by("expect-search")) searching();
   by("expect-form")?.addEventListener("submit", (event) => {
     event.preventDefault();
     acting(expectAll, event.target.querySelector("[data-problem]"));
