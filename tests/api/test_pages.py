@@ -235,6 +235,12 @@ def test_the_audit_page_shows_filters_and_exports_what_was_done(
     lines = client.get("/audit/export", params={"action": "rename"}).text.splitlines()
     assert len(lines) == 2
     assert "rename" in lines[1]
+    context.catalogue.audit.record([AuditEntry("Anna.Lee@example.org", "verify", "default")])
+    for part, count in (("anna.lee", 1), (" LEE@", 1), ("anna_lee", 0)):
+        page = client.get("/audit", params={"who": part}, headers=HTML).text
+        assert page.count("<td>Anna.Lee@example.org</td>") == count
+        found = client.get("/audit/export", params={"who": part}).text.splitlines()
+        assert len(found) == 1 + count
 
 
 def test_an_audit_of_several_pages_is_exported_whole(

@@ -149,6 +149,7 @@ class Audit:
         collection: str | None = None,
         and_of_none: bool = False,
         who: str | None = None,
+        like: str | None = None,
         action: str | None = None,
         photo: str | None = None,
         before: int | None = None,
@@ -159,6 +160,7 @@ class Audit:
         Args:
             collection, who, action: only of these.
             and_of_none: beside the collection's those of no collection: logins, keys for all.
+            like: only of whose name has this in it, whatever its case.
             photo: only about the photo with this SHA-256, or one that begins so.
             before: only entries older than this number: the last of the page before.
             limit: how many.
@@ -168,6 +170,8 @@ class Audit:
             query = query.where(_in(collection, and_of_none))
         if who is not None:
             query = query.where(audit.c.who == who)
+        if like is not None:
+            query = query.where(audit.c.who.icontains(like, autoescape=True))
         if action is not None:
             query = query.where(audit.c.action == action)
         if photo is not None:

@@ -120,7 +120,7 @@ def _entries(
     return context.catalogue.audit.entries(
         collection=view.collection,
         and_of_none=view.caller.collection is None,
-        who=who or None,
+        like=(who or "").strip() or None,
         action=action or None,
         before=before,
         limit=limit,
