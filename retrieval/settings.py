@@ -276,8 +276,8 @@ class Settings(BaseSettings):
         7,
         ge=1,
         le=_MOST_DAYS,
-        description="Days for which uploaded videos, unpacked archives, to look at rejects, the lists of"
-        " rejects under the home folder, and what runs that identify have found are kept.",
+        description="Days for which uploaded videos, unpacked archives, to look at rejects, the"
+        " lists of rejects under the home folder, and what runs that identify have found are kept.",
     )
     ingest_folders: tuple[Path, ...] = Field(
         (),

@@ -299,3 +299,17 @@ def test_the_page_of_the_log_tells_people_and_leaves_fingerprints_to_its_export(
     fingerprint = next(each["photo"] for each in entries(client, german) if each["photo"])
     assert fingerprint[:8] not in page
     assert fingerprint in client.get("/audit/export", headers=german).text
+
+
+def test_the_audit_page_speaks_of_the_command_line_in_words_and_tells_scripts_its_commands(
+    client: TestClient, context: Context, people: dict[str, int]
+) -> None:
+    context.catalogue.audit.record([AuditEntry("a (command line)", "people rename", "default")])
+    page = client.get("/audit", headers={"Accept": "text/html"}).text
+    assert "<td>renamed somebody</td>" in page
+    assert '<option value="people rename" >renamed somebody (command line)</option>' in page
+    told = [
+        re.findall('data-commands="[^"]*"', client.get(each, headers={"Accept": "text/html"}).text)
+        for each in ("/", "/audit")
+    ]
+    assert told[0] == told[1]
