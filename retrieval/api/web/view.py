@@ -32,6 +32,7 @@ from retrieval.service import Service
 
 COLLECTION_COOKIE = "rollcall_collection"
 _FORMATS = {"en": "en_GB"}  # days before months, 24 hours
+_AT_A_GLANCE = 12  # of things that are listed; more can be searched
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
@@ -177,6 +178,7 @@ class View:
             "may_delete": caller.role.covers(Role.HR),
             "may_administer": caller.role.covers(Role.ADMIN),
             "picture": f"/v1/faces/{{}}/picture?optional=1&collection={quote(self.collection)}",
+            "at_a_glance": _AT_A_GLANCE,
             "url": self.url,
         }
         # One name for two things is a TypeError: a page never shows its own in place of these.

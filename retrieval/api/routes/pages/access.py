@@ -20,7 +20,6 @@ from retrieval.files.cells import CsvWriter
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
 PAGE_ENTRIES = 100
-_AT_A_GLANCE = 12  # users and keys; more can be searched
 _EXPORTED_AT_ONCE = 1_000
 _COLUMNS = ("at", "who", "key", "action", "collection", "photo", "answer", "threshold", "model")
 
@@ -50,7 +49,7 @@ def access_page(
         roles=[role.value for role in Role],
         own=own,
         search=search.strip(),
-        is_long=count > _AT_A_GLANCE,
+        count=count,
     )
 
 

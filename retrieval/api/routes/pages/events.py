@@ -13,7 +13,6 @@ from retrieval.events.documents import EventDocument
 
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
-_AT_A_GLANCE = 12  # events; more can be searched
 _PAGE_EVENTS = 60
 
 
@@ -36,7 +35,6 @@ def events_page(
         events=found if every else found[:_PAGE_EVENTS],
         found=len(found),
         count=len(events),
-        at_a_glance=_AT_A_GLANCE,
         search=search.strip(),
         people=counts.people,
         keys=keys,

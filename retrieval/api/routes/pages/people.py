@@ -24,7 +24,6 @@ from retrieval.identities.health import FEW_PHOTOS
 routes = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
 PAGE_PEOPLE = 120
-_AT_A_GLANCE = 12  # events to choose from; more can be searched
 _LETTERS_FROM = 30  # people; fewer are seen at a glance
 
 
@@ -64,7 +63,6 @@ def people_page(
         total=total,
         next=following,
         events=events,
-        at_a_glance=_AT_A_GLANCE,
     )
 
 
