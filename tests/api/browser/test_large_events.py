@@ -121,6 +121,10 @@ def test_the_whole_page_is_worked_by_keyboard(browser: "Browser", event: str) ->
         keys.press("ArrowLeft")
         assert page.locator("#tab-present").get_attribute("aria-selected") == "true"
         keys.press("Tab")
+        assert page.get_by_role("searchbox", name="Find a name").evaluate(
+            "(input) => input === document.activeElement"
+        )
+        keys.press("Tab")
         assert "line" in focused(page)
         keys.press("j")
         keys.press("Enter")
@@ -209,6 +213,29 @@ def test_a_late_answer_chooses_nobody_else_for_whom_somebody_went_to(
         assert chosen in ([], [went_to])
         assert page.get_by_role("button", name="That is who it is").is_enabled() == bool(chosen)
         page.keyboard.press("Escape")
+
+
+def test_whether_somebody_was_there_is_asked_by_name(browser: "Browser", event: str) -> None:
+    with watched(browser, event) as page:
+        opened(page, event)
+        page.locator("#tab-present").click()
+        lines = page.locator("#lists .line")
+        lines.nth(50).wait_for(state="attached")
+        names = lines.locator("strong").all_inner_texts()
+        wanted = [name for name in names if names[50] in name]  # Person 7 is in Person 17
+        find = page.get_by_role("searchbox", name="Find a name")
+        find.fill(names[50].upper())
+        lines.nth(len(wanted)).wait_for(state="detached")
+        assert lines.locator("strong").all_inner_texts() == wanted
+        find.fill("Nobody at all")
+        page.get_by_text("Nobody here is called so.").wait_for()
+        page.locator("#tab-unknown").click()
+        find.wait_for(state="hidden")
+        lines.first.wait_for()
+        page.locator("#tab-present").click()
+        page.get_by_text("Nobody here is called so.").wait_for()
+        find.fill("")
+        lines.nth(50).wait_for(state="attached")
 
 
 @pytest.mark.parametrize("look", LOOKS)

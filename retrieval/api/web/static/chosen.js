@@ -1,7 +1,7 @@
 // People who are chosen on the list: export them, expect them at an event, delete them.
 
 import { acting, address, call, element, pageOf, portrait, speak } from "./api.js";
-import { n, t } from "./messages.js";
+import { n, plain, t } from "./messages.js";
 
 const by = (id) => document.getElementById(id);
 const boxes = () => [...document.querySelectorAll("#people input[name=person]")];
@@ -83,7 +83,6 @@ async function expectAll() {
 
 // Of many events those whose name or day has what is searched.
 function searching() {
-  const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
   const events = [...by("expect-event").options];
   const search = by("expect-search");
   search.addEventListener("input", () => {

@@ -32,7 +32,7 @@ const failed = (error) => { if (error?.name !== "AbortError") showProblem(by("pr
 const showPhoto = (face) => viewer.open(face.photo_id, face.id);
 const album = new Album(by("album"), store, { open: (photo) => viewer.open(photo), failed });
 const cards = new Cards(by("cards"), store, judging, { showPhoto, failed });
-const lists = new Lists(by("lists"), store, judging, { showPhoto, failed });
+const lists = new Lists(by("lists"), store, judging, { find: by("find"), showPhoto, failed });
 const rejected = rejectedList(by("rejected"), store.path, failed);
 const panel = by("panel");
 roving(panel, "[data-rove]");
@@ -59,7 +59,7 @@ function showTab(name, { focus = false } = {}) {
     }
   }
   by("cards").hidden = name !== "check";
-  by("lists").hidden = name === "check";
+  by("listed").hidden = name === "check";
   if (!store.roll) return;
   if (name === "check") cards.show();
   else lists.show(name);

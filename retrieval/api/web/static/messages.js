@@ -27,6 +27,9 @@ export function n(one, many, count, values = {}) {
   return filled(form, { count: number(count), ...values });
 }
 
+// A text as it is searched: without case and accents.
+export const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
 const numbers = new Intl.NumberFormat(language);
 export const number = (count) => numbers.format(count);
 // A likeness, say: always so many digits behind the comma.

@@ -2,24 +2,26 @@
 
 import { element, mayEdit, pageOf, portrait } from "./api.js";
 import { likeness, nameOf, sureness, timesOf, whyOf } from "./judging.js";
-import { moment, n, t } from "./messages.js";
+import { moment, n, plain, t } from "./messages.js";
 import { whenReleased } from "./pressing.js";
 import { inOrder } from "./redrawing.js";
 import { facePicture } from "./who.js";
 
 const VIDEOS = 2; // of one line
 const FACES = 24; // of one line at first
+const MANY = 12; // names that are not seen at a glance
 const PIECE = 200; // lines or groups at a time: the rest comes when one scrolls there
 
 // From when to when somebody was in the first videos; the rest stands with the faces.
 const inVideos = (line) => line.videos.slice(0, VIDEOS).map((stay) => `${stay.video.split("/").at(-1)} ${timesOf(stay)}`);
 
 export class Lists {
-  constructor(place, store, judging, { showPhoto, failed }) {
-    Object.assign(this, { place, store, judging, showPhoto, failed });
+  constructor(place, store, judging, { find, showPhoto, failed }) {
+    Object.assign(this, { place, store, judging, find, showPhoto, failed });
     this.opened = new Set(); // keys of the lines whose faces are shown
     this.tab = null; // what the list shows
     this.places = new Map(); // its lines by key: {made, told}
+    find.addEventListener("input", () => this.show(this.asked));
     this.end = element("li", { class: "piece-end", "aria-hidden": "true" });
     new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
@@ -172,16 +174,26 @@ export class Lists {
     }[tab];
   }
 
+  // Of many lines with a name, those whose name or number has what is searched.
+  #found(tab, lines) {
+    const many = ["present", "absent"].includes(tab) && lines.length > MANY;
+    this.find.parentElement.hidden = !many;
+    const part = many ? plain(this.find.value.trim()) : "";
+    return part ? lines.filter((line) => plain(`${line.person} ${line.external_id ?? ""}`).includes(part)) : lines;
+  }
+
   // Show the list of a tab as it is by now; what stays the same is not touched.
   show(tab) {
+    this.asked = tab;
     if (tab !== this.tab) {
       [this.tab, this.most, this.places] = [tab, PIECE, new Map()];
       this.list = element("ul", { class: "lines" });
     }
-    const [rows, keyOf, drawn, none] = this.#listed(tab);
+    const [every, keyOf, drawn, none] = this.#listed(tab);
+    const rows = this.#found(tab, every);
     if (!rows.length) {
       this.tab = null;
-      return this.place.replaceChildren(element("p", { class: "empty slim soft" }, none));
+      return this.place.replaceChildren(element("p", { class: "empty slim soft" }, every.length ? t("Nobody here is called so.") : none));
     }
     const before = this.places;
     this.places = new Map(rows.slice(0, this.most).map((row) => {
