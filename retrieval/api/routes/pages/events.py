@@ -26,7 +26,7 @@ def events_page(
     """Drop photos, and find the events that there are."""
     service, counts = view.service(), view.counts()
     events = [] if service is None else [each.document() for each in service.events.all()]
-    found = _like(search, events, view.language)
+    found = _like(search, events, view.language) if search else events
     keys = context.catalogue.api_keys.any_made()
     first_run = not keys or not counts.people or not events
     return view.page(
